@@ -1,0 +1,55 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class PackedStructures(_message.Message):
+    __slots__ = ("ids", "n_sites", "lattices_angstrom", "atomic_numbers", "frac_coords")
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    N_SITES_FIELD_NUMBER: _ClassVar[int]
+    LATTICES_ANGSTROM_FIELD_NUMBER: _ClassVar[int]
+    ATOMIC_NUMBERS_FIELD_NUMBER: _ClassVar[int]
+    FRAC_COORDS_FIELD_NUMBER: _ClassVar[int]
+    ids: _containers.RepeatedScalarFieldContainer[str]
+    n_sites: bytes
+    lattices_angstrom: bytes
+    atomic_numbers: bytes
+    frac_coords: bytes
+    def __init__(self, ids: _Optional[_Iterable[str]] = ..., n_sites: _Optional[bytes] = ..., lattices_angstrom: _Optional[bytes] = ..., atomic_numbers: _Optional[bytes] = ..., frac_coords: _Optional[bytes] = ...) -> None: ...
+
+class StructureInput(_message.Message):
+    __slots__ = ("id", "packed", "cif", "poscar", "extxyz", "pymatgen_json")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PACKED_FIELD_NUMBER: _ClassVar[int]
+    CIF_FIELD_NUMBER: _ClassVar[int]
+    POSCAR_FIELD_NUMBER: _ClassVar[int]
+    EXTXYZ_FIELD_NUMBER: _ClassVar[int]
+    PYMATGEN_JSON_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    packed: PackedStructures
+    cif: str
+    poscar: str
+    extxyz: str
+    pymatgen_json: str
+    def __init__(self, id: _Optional[str] = ..., packed: _Optional[_Union[PackedStructures, _Mapping]] = ..., cif: _Optional[str] = ..., poscar: _Optional[str] = ..., extxyz: _Optional[str] = ..., pymatgen_json: _Optional[str] = ...) -> None: ...
+
+class Repair(_message.Message):
+    __slots__ = ("code", "message")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    message: str
+    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class ItemError(_message.Message):
+    __slots__ = ("reason", "message", "retryable")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    RETRYABLE_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    message: str
+    retryable: bool
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., retryable: _Optional[bool] = ...) -> None: ...
