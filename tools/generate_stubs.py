@@ -12,6 +12,8 @@ from grpc_tools import protoc
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
 TARGET = ROOT / "services" / "epitaxy" / "api"
+# The builder sets this as the messages' module, by which they are pickled.
+PROTO_MODULE = re.compile(r"'epitaxy\.(?!api\.)(\w+\.v1\.\w+_pb2)'")
 # protoc writes imports after the proto path (epitaxy.common.v1); the stubs live in epitaxy.api.
 PROTO_IMPORT = re.compile(r"^(from|import) epitaxy\.(?!api\.)(\w+\.v1\b)", re.MULTILINE)
 
@@ -25,7 +27,8 @@ def generate(target: Path) -> None:
             sys.exit("protoc failed")
         generated = Path(scratch) / "epitaxy"
         for path in sorted([*generated.rglob("*.py"), *generated.rglob("*.pyi")]):
-            path.write_text(PROTO_IMPORT.sub(r"\1 epitaxy.api.\2", path.read_text()))
+            text = PROTO_IMPORT.sub(r"\1 epitaxy.api.\2", path.read_text())
+            path.write_text(PROTO_MODULE.sub(r"'epitaxy.api.\1'", text))
         for folder in sorted(path for path in generated.rglob("*") if path.is_dir()):
             (folder / "__init__.py").touch()
         shutil.rmtree(target, ignore_errors=True)

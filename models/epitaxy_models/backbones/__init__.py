@@ -1,0 +1,1 @@
+"""Backbones: networks that turn crystal graphs into structure embeddings."""

@@ -1,0 +1,1 @@
+"""Ensembles: artifacts on disk, embeddings, calibrated predictions."""

@@ -1,0 +1,1 @@
+"""Crystal graphs: neighbours, quotient, batches, stores."""

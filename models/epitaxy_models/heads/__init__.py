@@ -1,0 +1,1 @@
+"""Property heads: from structure embeddings to values."""

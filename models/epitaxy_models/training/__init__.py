@@ -1,0 +1,1 @@
+"""Pretraining: data, split, tasks, loop, publication. Knows no Ray."""

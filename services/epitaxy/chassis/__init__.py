@@ -1,0 +1,1 @@
+"""What every service shares: settings, errors, auth, metrics, logs, health, interceptors."""

@@ -1,0 +1,1 @@
+"""The ``epitaxy`` command: see ``main``."""

@@ -1,0 +1,54 @@
+"""The light client: needs gRPC and numpy, and loads neither torch, ray, pymatgen nor pandas.
+
+::
+
+    from epitaxy.client import Client
+
+    with Client() as client:
+        table = client.screen("crystals/", properties=["band_gap"]).to_pandas()
+"""
+
+from epitaxy.client.aio import AsyncClient
+from epitaxy.client.aio_screening import AsyncScreenRun
+from epitaxy.client.cards import ModelCard, PropertyCard, TrainingData
+from epitaxy.client.client import Client
+from epitaxy.client.errors import (
+    EpitaxyClientError,
+    InvalidRequestError,
+    NotFoundError,
+    QuotaExceededError,
+    ServerFaultError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from epitaxy.client.results import CalibrationStamp, IntakeReport, ItemError, PropertyPrediction, Repair, ScreenResult
+from epitaxy.client.rows import COLUMNS
+from epitaxy.client.screening import ScreenRun
+from epitaxy.client.summary import RunSummary
+from epitaxy.client.unary import EmbeddingResult
+
+__all__ = [
+    "COLUMNS",
+    "AsyncClient",
+    "AsyncScreenRun",
+    "CalibrationStamp",
+    "Client",
+    "EmbeddingResult",
+    "EpitaxyClientError",
+    "IntakeReport",
+    "InvalidRequestError",
+    "ItemError",
+    "ModelCard",
+    "NotFoundError",
+    "PropertyCard",
+    "PropertyPrediction",
+    "QuotaExceededError",
+    "Repair",
+    "RunSummary",
+    "ScreenResult",
+    "ScreenRun",
+    "ServerFaultError",
+    "TrainingData",
+    "UnauthenticatedError",
+    "UnavailableError",
+]

@@ -1,0 +1,1 @@
+"""The public edge: authenticates, meters, sheds, and forwards to the prediction application."""

@@ -1,0 +1,1 @@
+"""The prediction service: a Ray Serve application behind the gateway."""

@@ -1,0 +1,106 @@
+"""A model on disk: ``weights.safetensors`` and ``card.json``. Loading executes no code."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from epitaxy_models.calibration.domain import DomainModel
+from epitaxy_models.ensembles.card import ModelCard
+from epitaxy_models.errors import CheckpointError
+from epitaxy_models.heads.readout import PropertyReadout
+
+_WEIGHTS, _CARD = "weights.safetensors", "card.json"
+_DOMAIN_FIELDS = ("centre", "directions", "held_out_distances", "element_counts")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelArtifact:
+    """One version of one model.
+
+    Attributes:
+        card: What is known about it.
+        digest: ``sha256:`` of weights and card; two models of one digest give equal answers.
+        backbone: Weights of the stacked backbone by name, float32.
+        heads: Weights of all heads by name, float32.
+        domain: Distance of a structure to the training data.
+        card_json: The card as it lies on disk.
+    """
+
+    card: ModelCard
+    digest: str
+    backbone: Mapping[str, NDArray[np.float32]]
+    heads: Mapping[str, NDArray[np.float32]]
+    domain: DomainModel
+    card_json: str
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights of all members together."""
+        return sum(value.size for part in (self.backbone, self.heads) for value in part.values())
+
+    def readout(self) -> PropertyReadout:
+        """The heads of the served properties, in the card's order."""
+        return PropertyReadout.from_tensors(dict(self.heads), [entry.head for entry in self.card.properties])
+
+    def supported_elements(self) -> list[int]:
+        """Atomic numbers that occur in the training data at all."""
+        return [int(z) for z in np.flatnonzero(self.domain.element_counts)]
+
+
+def shipped_model() -> Path:
+    """Folder of the ensemble that comes with the package."""
+    return Path(str(files("epitaxy_models") / "pretrained" / "substrate-mp"))
+
+
+def load_artifact(folder: Path) -> ModelArtifact:
+    """Reads and checks a model. Raises CheckpointError where a file is missing, damaged or of another version."""
+    try:
+        card_text = (folder / _CARD).read_bytes()
+        weights = (folder / _WEIGHTS).read_bytes()
+        tensors = load_file(folder / _WEIGHTS)
+        card = ModelCard.from_json(json.loads(card_text))
+    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+        raise CheckpointError("UNREADABLE_CHECKPOINT", f"{folder} holds no readable model: {error}") from error
+    missing = [name for name in _DOMAIN_FIELDS if f"domain.{name}" not in tensors]
+    if missing:
+        raise CheckpointError("INCOMPLETE_CHECKPOINT", f"{folder} lacks domain.{', domain.'.join(missing)}")
+    digest = hashlib.sha256(hashlib.sha256(weights).digest() + hashlib.sha256(card_text).digest())
+    return ModelArtifact(
+        card=card,
+        digest=f"sha256:{digest.hexdigest()}",
+        backbone=_under("backbone.", tensors),
+        heads=_under("heads.", tensors),
+        domain=DomainModel(**{name: tensors[f"domain.{name}"] for name in _DOMAIN_FIELDS}),
+        card_json=card_text.decode(),
+    )
+
+
+def save_artifact(
+    folder: Path, card: ModelCard, weights: Mapping[str, NDArray[np.float32]], domain: DomainModel
+) -> None:
+    """Writes a model; weights in float16, which moves no prediction beyond the golden tolerance.
+
+    Weights are named ``backbone.*`` and ``heads.*``. The references of the heads stay float32: they add up energies.
+    """
+    exact = {"heads.references", "heads.spreads"}
+    tensors = {name: value if name in exact else value.astype(np.float16) for name, value in weights.items()}
+    tensors |= {f"domain.{name}": getattr(domain, name) for name in _DOMAIN_FIELDS}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, folder / _WEIGHTS)
+    (folder / _CARD).write_text(json.dumps(card.as_json(), indent=1) + "\n")
+
+
+def _under(prefix: str, tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:
+    return {
+        name.removeprefix(prefix): value.astype(np.float32)
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }

@@ -1,0 +1,99 @@
+"""Model card: everything that is known about a set of weights, as JSON beside them."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from epitaxy_models.backbones.config import BackboneConfig
+from epitaxy_models.calibration.conformal import Calibrator
+from epitaxy_models.errors import CheckpointError
+from epitaxy_models.graphs.graph import GraphRule
+from epitaxy_models.heads.property import Fidelity, PropertyDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyCard:
+    """One served property.
+
+    Attributes:
+        definition: Name, unit, level of theory, bounds.
+        head: Index of its head in the weights.
+        calibrator: Interval multipliers.
+        calibration_method: How they were fitted.
+        measured_coverage: Share of test structures within their interval at ``measured_at``.
+        measured_at: Nominal coverage of that measurement.
+        n_measured: Test structures in it.
+        metrics: Held-out errors by name; units in the names.
+    """
+
+    definition: PropertyDefinition
+    head: int
+    calibrator: Calibrator
+    calibration_method: str
+    measured_coverage: float
+    measured_at: float
+    n_measured: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Where the weights come from."""
+
+    name: str
+    attribution: str
+    license: str
+    split: str
+    n_train: int
+    n_validation: int
+    n_calibration: int
+    n_test: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """All that a user needs to trust, cite or reproduce a model."""
+
+    name: str
+    version: str
+    description: str
+    license: str
+    backbone: BackboneConfig
+    rule: GraphRule
+    properties: tuple[PropertyCard, ...]
+    training_data: TrainingData
+    training: dict[str, Any]
+
+    def property_named(self, name: str) -> PropertyCard | None:
+        """The property of that name, None where the model has none."""
+        return next((card for card in self.properties if card.definition.name == name), None)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain containers, ready for ``json.dump``."""
+        return asdict(self) | {"featurizer_version": self.rule.version}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "ModelCard":
+        """Rebuilds a card. Raises CheckpointError where a field is missing, unknown, or contradicts the code."""
+        try:
+            rule = GraphRule(**record["rule"])
+            if rule.version != record["featurizer_version"]:
+                raise CheckpointError(
+                    "STALE_CHECKPOINT",
+                    f"weights expect featurizer {record['featurizer_version']}, this code builds {rule.version}",
+                )
+            return cls(
+                **{key: record[key] for key in ("name", "version", "description", "license", "training")},
+                backbone=BackboneConfig(**record["backbone"]),
+                rule=rule,
+                properties=tuple(_property_from_json(entry) for entry in record["properties"]),
+                training_data=TrainingData(**record["training_data"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise CheckpointError("INVALID_CARD", f"the model card does not fit this code: {error}") from error
+
+
+def _property_from_json(record: dict[str, Any]) -> PropertyCard:
+    definition = record["definition"] | {"fidelity": Fidelity(record["definition"]["fidelity"])}
+    calibrator = record["calibrator"] | {"multipliers": tuple(record["calibrator"]["multipliers"])}
+    rebuilt = {"definition": PropertyDefinition(**definition), "calibrator": Calibrator(**calibrator)}
+    return PropertyCard(**(record | rebuilt))

@@ -1,0 +1,175 @@
+"""Quotient graphs: atoms that a distance-only network cannot tell apart become one node.
+
+Colour refinement (1-dimensional Weisfeiler-Leman) on species and distance-labelled neighbour multisets, repeated to a
+stable partition. Two atoms of one colour have equal environments at every depth, so the network gives them equal
+embeddings; it runs on one representative a colour, and pooling counts it as often as it occurs. Edges of a
+representative that lead to one colour at one distance are merged too, their weights added.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.compiled import compiled
+
+_MIX_A = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_B = np.uint64(0x94D049BB133111EB)
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+
+
+@compiled()
+def _mixed(value: np.uint64) -> np.uint64:
+    """Finalizer of splitmix64 (Steele, Lea & Flood 2014): a bijection that spreads every bit."""
+    value = (value ^ (value >> np.uint64(30))) * _MIX_A
+    value = (value ^ (value >> np.uint64(27))) * _MIX_B
+    return value ^ (value >> np.uint64(31))
+
+
+@compiled()
+def distance_shells(distances: NDArray[np.float64], tolerance: float) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Groups equal distances of one crystal, cutting at gaps and never at a rounded value.
+
+    A shell ends where the next distance is more than ``tolerance`` (Angstrom) away, or where the shell would grow
+    wider than four tolerances.
+
+    Returns:
+        Shell of each distance, shape ``[n_edges]``, and mean distance of each shell, shape ``[n_shells]``.
+    """
+    order = np.argsort(distances)
+    shells = np.empty(len(distances), dtype=np.int32)
+    means = np.empty(len(distances), dtype=np.float64)
+    shell = -1
+    first = last = total = 0.0
+    members = 0
+    for rank in range(len(order)):
+        edge = order[rank]
+        distance = distances[edge]
+        if shell < 0 or distance - last > tolerance or distance - first > 4.0 * tolerance:
+            if shell >= 0:
+                means[shell] = total / members
+            shell += 1
+            first = distance
+            total = 0.0
+            members = 0
+        shells[edge] = shell
+        total += distance
+        members += 1
+        last = distance
+    if shell >= 0:
+        means[shell] = total / members
+    return shells, means[: shell + 1].copy()
+
+
+@compiled()
+def refined_colours(
+    species: NDArray[np.uint8],
+    offsets: NDArray[np.int32],
+    neighbours: NDArray[np.int32],
+    shells: NDArray[np.int32],
+    shell_labels: NDArray[np.uint64],
+) -> tuple[NDArray[np.int32], NDArray[np.uint64], int]:
+    """Stable colouring of the atoms.
+
+    Returns:
+        Class of each atom numbered by first occurrence ``[n_atoms]``, the 64-bit colour of each class
+        ``[n_classes]`` (a function of the environment alone: invariant to the cell chosen), the number of classes.
+    """
+    n = len(species)
+    colours = np.empty(n, dtype=np.uint64)
+    for i in range(n):
+        colours[i] = _mixed(np.uint64(species[i]) + _STEP)
+    classes, count = _numbered(colours)
+    fresh = np.empty(n, dtype=np.uint64)
+    for _ in range(n + 1):
+        for i in range(n):
+            gathered = np.uint64(0)
+            for edge in range(offsets[i], offsets[i + 1]):
+                # A sum is blind to order, as a multiset is; each term is mixed so that terms do not cancel.
+                gathered += _mixed(colours[neighbours[edge]] ^ shell_labels[shells[edge]])
+            fresh[i] = _mixed(colours[i] + _STEP * (gathered | np.uint64(1)) + (gathered >> np.uint64(7)))
+        colours[:] = fresh
+        classes, refined = _numbered(colours)
+        if refined == count:
+            break
+        count = refined
+    class_colours = np.empty(count, dtype=np.uint64)
+    for i in range(n):
+        class_colours[classes[i]] = colours[i]
+    return classes, class_colours, count
+
+
+@compiled()
+def _numbered(colours: NDArray[np.uint64]) -> tuple[NDArray[np.int32], int]:
+    """Numbers colours by first occurrence."""
+    n = len(colours)
+    order = np.argsort(colours, kind="mergesort")
+    first = np.empty(n, dtype=np.int64)
+    for rank in range(n):
+        atom = order[rank]
+        same = rank > 0 and colours[order[rank - 1]] == colours[atom]
+        first[atom] = first[order[rank - 1]] if same else atom
+    classes = np.empty(n, dtype=np.int32)
+    count = 0
+    for i in range(n):
+        if first[i] == i:
+            classes[i] = count
+            count += 1
+        else:
+            classes[i] = classes[first[i]]
+    return classes, count
+
+
+@compiled()
+def merged_edges(
+    classes: NDArray[np.int32],
+    n_classes: int,
+    offsets: NDArray[np.int32],
+    neighbours: NDArray[np.int32],
+    shells: NDArray[np.int32],
+    distances: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
+    """Edges of one representative a class, those to one class in one shell merged.
+
+    Returns:
+        Representative atom ``[n_classes]``, row offsets ``[n_classes + 1]``, and for each merged edge the neighbour's
+        class, the mean distance (Angstrom) and the summed weight, ``[n_merged]``.
+    """
+    representatives = np.full(n_classes, -1, dtype=np.int32)
+    capacity = 0
+    for i in range(len(classes)):
+        if representatives[classes[i]] < 0:
+            representatives[classes[i]] = i
+            capacity += offsets[i + 1] - offsets[i]
+    rows = np.zeros(n_classes + 1, dtype=np.int32)
+    targets = np.empty(capacity, dtype=np.int32)
+    means = np.empty(capacity, dtype=np.float32)
+    sums = np.empty(capacity, dtype=np.float32)
+    slot = 0
+    for node in range(n_classes):
+        atom = representatives[node]
+        start, stop = offsets[atom], offsets[atom + 1]
+        labels = np.empty(stop - start, dtype=np.int64)
+        for edge in range(start, stop):
+            labels[edge - start] = np.int64(shells[edge]) * n_classes + classes[neighbours[edge]]
+        order = np.argsort(labels, kind="mergesort")
+        previous = np.int64(-1)
+        weight = total = 0.0
+        for rank in range(len(order)):
+            edge = start + order[rank]
+            label = labels[order[rank]]
+            if label != previous:
+                if previous >= 0:
+                    means[slot] = total / weight
+                    sums[slot] = weight
+                    slot += 1
+                targets[slot] = classes[neighbours[edge]]
+                previous = label
+                weight = total = 0.0
+            weight += weights[edge]
+            total += weights[edge] * distances[edge]
+        if previous >= 0:
+            means[slot] = total / weight
+            sums[slot] = weight
+            slot += 1
+        rows[node + 1] = slot
+    return representatives, rows, targets[:slot].copy(), means[:slot].copy(), sums[:slot].copy()

@@ -1,0 +1,77 @@
+"""Does the formula that a file states agree with the sites it lists?"""
+
+import re
+from collections import Counter
+from functools import reduce
+from math import gcd
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.structures.elements import symbol_of
+from epitaxy_models.structures.intake import RefusalReason
+from epitaxy_models.structures.species import species_of
+from epitaxy_models.structures.structure import reduced_formula
+
+_TERM = re.compile(r"([A-Z][a-z]?)(\d{0,9}(?:\.\d{1,9})?)")
+_MAX_FORMULA_LENGTH = 400
+# Formulas are written to three digits ("Fe0.333"); one atom among 1000 must still be seen.
+_FRACTION_TOLERANCE = 4e-4
+
+Composition = dict[int, float]
+
+
+def parse_formula(text: str) -> Composition | None:
+    """Amounts by atomic number of ``"Ca1 Ti1 O3"``; None where the text is no plain formula."""
+    compact = "".join(text.split())
+    if not compact or len(compact) > _MAX_FORMULA_LENGTH:
+        return None
+    amounts: Composition = {}
+    end = 0
+    for match in _TERM.finditer(compact):
+        species = species_of(match[1])
+        if match.start() != end or species is None:
+            return None
+        amounts[species.atomic_number] = amounts.get(species.atomic_number, 0.0) + float(match[2] or 1)
+        end = match.end()
+    return amounts if end == len(compact) and all(amounts.values()) else None
+
+
+def check_formula(atomic_numbers: NDArray[np.uint8], stated: Composition | None, units_in_cell: int | None) -> None:
+    """Raise InvalidStructureError (FORMULA_MISMATCH) where the sites contradict the stated formula or Z."""
+    if stated and not _same_ratios(Counter(atomic_numbers.tolist()), stated):
+        raise InvalidStructureError(
+            RefusalReason.FORMULA_MISMATCH,
+            f"the formula says {_written(stated)} and the sites add up to {reduced_formula(atomic_numbers)}: add the "
+            "missing atoms or symmetry, or correct the formula",
+        )
+    if units_in_cell and not _z_fits(atomic_numbers, stated, units_in_cell):
+        raise InvalidStructureError(
+            RefusalReason.FORMULA_MISMATCH,
+            f"Z = {units_in_cell} formula units contradicts the {len(atomic_numbers)} atoms in the cell "
+            f"({reduced_formula(atomic_numbers)}): correct _cell_formula_units_Z or the symmetry",
+        )
+
+
+def _same_ratios(counts: Counter[int], stated: Composition) -> bool:
+    n_sites, total = sum(counts.values()), sum(stated.values())
+    tolerance = min(_FRACTION_TOLERANCE, 0.4 / n_sites)
+    return all(
+        abs(counts[number] / n_sites - stated.get(number, 0.0) / total) <= tolerance
+        for number in counts.keys() | stated.keys()
+    )
+
+
+def _z_fits(atomic_numbers: NDArray[np.uint8], stated: Composition | None, units: int) -> bool:
+    """Z counts the stated formula or the reduced one: pymatgen writes the whole cell as formula and Z beside it."""
+    n_reduced = reduce(gcd, Counter(atomic_numbers.tolist()).values())
+    if stated is None:
+        return n_reduced % units == 0
+    per_unit = sum(stated.values())
+    return units == n_reduced or abs(units * per_unit - len(atomic_numbers)) <= 0.01 * per_unit
+
+
+def _written(amounts: Composition) -> str:
+    parts = sorted((symbol_of(number), amount) for number, amount in amounts.items())
+    return "".join(symbol if amount == 1 else f"{symbol}{amount:g}" for symbol, amount in parts)

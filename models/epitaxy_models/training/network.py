@@ -1,0 +1,77 @@
+"""Backbone and heads as one module, and the targets they start from."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from epitaxy_models.backbones.stacked import StackedBackbone
+from epitaxy_models.backbones.tensors import N_ELEMENTS, GraphTensors, to_tensors
+from epitaxy_models.graphs.batch import select
+from epitaxy_models.heads.property_heads import PropertyHeads
+from epitaxy_models.training.config import TrainingConfig
+from epitaxy_models.training.dataset import LabelledGraphs
+
+
+class EnsembleNetwork(nn.Module):
+    """What is trained, averaged and shipped."""
+
+    def __init__(self, backbone: StackedBackbone, heads: PropertyHeads) -> None:
+        super().__init__()
+        self.backbone, self.heads = backbone, heads
+
+    def forward(self, graph: GraphTensors) -> tuple[Tensor, Tensor]:
+        """Values and Laplace scales, each ``[n_members, n_graphs, n_properties]``."""
+        result: tuple[Tensor, Tensor] = self.heads(self.backbone(graph), graph.composition)
+        return result
+
+
+def new_network(config: TrainingConfig) -> EnsembleNetwork:
+    """Fresh weights; member m's depend on its own number alone, whichever members share the process."""
+    shape = config.backbone
+    network = EnsembleNetwork(
+        StackedBackbone(shape), PropertyHeads(shape.n_members, shape.embedding_width, len(config.tasks))
+    )
+    single = TrainingConfig(members=(0,), width=config.width, n_layers=config.n_layers).backbone
+    for slot, member in enumerate(config.members):
+        torch.manual_seed(1000 + member)
+        lone = EnsembleNetwork(StackedBackbone(single), PropertyHeads(1, single.embedding_width, len(config.tasks)))
+        copy_member(lone, 0, network, slot)
+    return network
+
+
+def copy_member(source: EnsembleNetwork, source_slot: int, target: EnsembleNetwork, target_slot: int) -> None:
+    """Copies one member's weights between stacked networks of one shape."""
+    wanted = dict(target.named_parameters())
+    with torch.no_grad():
+        for name, parameter in source.named_parameters():
+            axis = member_axis(name)
+            wanted[name].select(axis, target_slot).copy_(parameter.select(axis, source_slot))
+
+
+def member_axis(parameter_name: str) -> int:
+    """Axis of a parameter that counts members; the readout gains are grouped by layer first."""
+    return 1 if parameter_name.endswith("readout_gain") else 0
+
+
+def fit_targets(network: EnsembleNetwork, data: LabelledGraphs, config: TrainingConfig) -> None:
+    """Sets element references and target spreads from the training part alone.
+
+    References are a ridge fit of the label on composition; other targets are centred by their mean, which is a
+    constant reference of every element.
+    """
+    rows = data.rows_of("train")
+    for index, task in enumerate(config.tasks):
+        chosen = rows[np.isfinite(data.labels[rows, index])]
+        labels = data.labels[chosen, index].astype(np.float64)
+        composition = to_tensors(select(data.graphs, chosen), config.backbone).composition.numpy()
+        weights = _ridge(composition, labels) if task.has_references else labels.mean() * np.ones(N_ELEMENTS)
+        network.heads.references[:, index] = torch.from_numpy(weights.astype(np.float32))
+        network.heads.spreads[index] = float(np.std(labels - composition @ weights))
+
+
+def _ridge(composition: NDArray[np.float32], labels: NDArray[np.float64], strength: float = 1.0) -> NDArray[np.float64]:
+    design = composition.astype(np.float64)
+    normal = design.T @ design + strength * np.eye(N_ELEMENTS)
+    solution: NDArray[np.float64] = np.linalg.solve(normal, design.T @ labels)
+    return solution

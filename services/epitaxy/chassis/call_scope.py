@@ -1,0 +1,94 @@
+"""The base of our server interceptors: code that runs around a call, whatever its kind."""
+
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+Behaviour = Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RpcCall:
+    """One call as an interceptor sees it.
+
+    Attributes:
+        method: Full name: ``/epitaxy.prediction.v1.PredictionService/Screen``.
+        metadata: What the caller sent; of a key sent twice, the last.
+        context: The grpc.aio servicer context.
+        is_stream: Whether either side sends more than one message.
+    """
+
+    method: str
+    metadata: dict[str, str | bytes]
+    context: grpc.aio.ServicerContext
+    is_stream: bool
+
+    def header(self, key: str) -> str:
+        """A text header of the caller; empty where absent."""
+        value = self.metadata.get(key, "")
+        return value if isinstance(value, str) else ""
+
+
+class CallScope(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
+    """An interceptor written once as an async context manager around the handler of any kind of call."""
+
+    @abstractmethod
+    def scope(self, call: RpcCall) -> AbstractAsyncContextManager[None]:
+        """Runs around one call; an exception of the handler is raised inside it."""
+
+    async def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], details: grpc.HandlerCallDetails
+    ) -> Any:
+        """Wraps the handler of the method; None (an unknown method) stays None."""
+        handler = await continuation(details)
+        if handler is None:
+            return None
+        is_stream = bool(handler.request_streaming or handler.response_streaming)
+        metadata = dict(details.invocation_metadata or ())
+
+        def around(context: grpc.aio.ServicerContext) -> AbstractAsyncContextManager[None]:
+            return self.scope(RpcCall(details.method, metadata, context, is_stream))
+
+        return _wrap(handler, around)
+
+
+def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None]]) -> Any:
+    behaviour: Behaviour
+    if handler.response_streaming:
+        behaviour = handler.stream_stream if handler.request_streaming else handler.unary_stream
+    else:
+        behaviour = handler.stream_unary if handler.request_streaming else handler.unary_unary
+
+    async def respond(request: Any, context: Any) -> Any:
+        async with around(context):
+            answer: Any = behaviour(request, context)
+            if isinstance(answer, AsyncGenerator):
+                return await _write_all(answer, context)
+            return await answer
+
+    return _handler_factory(handler)(respond, handler.request_deserializer, handler.response_serializer)
+
+
+async def _write_all(responses: AsyncGenerator[Any, None], context: grpc.aio.ServicerContext) -> None:
+    # Closed here and not by the garbage collector: a cancelled call then cancels its upstream calls at once.
+    async with aclosing(responses):
+        await _write_each(responses, context)
+
+
+async def _write_each(responses: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> None:
+    async for response in responses:
+        await context.write(response)
+
+
+def _handler_factory(handler: Any) -> Callable[..., Any]:
+    factories: dict[tuple[bool, bool], Callable[..., Any]] = {
+        (False, False): grpc.unary_unary_rpc_method_handler,
+        (False, True): grpc.unary_stream_rpc_method_handler,
+        (True, False): grpc.stream_unary_rpc_method_handler,
+        (True, True): grpc.stream_stream_rpc_method_handler,
+    }
+    return factories[handler.request_streaming, handler.response_streaming]

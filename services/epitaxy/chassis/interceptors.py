@@ -1,0 +1,159 @@
+"""Server interceptors of every service, in the order in which `service_interceptors` stacks them."""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import perf_counter
+from uuid import uuid4
+
+import grpc
+
+from epitaxy.chassis.call_scope import CallScope, RpcCall
+from epitaxy.chassis.errors import DeadlineExceededError, EpitaxyError, InternalError, UnauthenticatedError
+from epitaxy.chassis.metrics import RpcMetrics
+from epitaxy.chassis.request_context import (
+    RequestContext,
+    bind_deadline,
+    bind_request,
+    bind_tenant,
+    current_request,
+)
+from epitaxy.chassis.status import to_rpc_status
+from epitaxy.chassis.tenants import LOCAL_TENANT, TenantDirectory
+
+logger = logging.getLogger(__name__)
+
+REQUEST_ID_HEADER = "x-request-id"
+OPEN_SERVICES = ("/grpc.health.v1.Health/",)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+def service_interceptors(
+    metrics: RpcMetrics, tenants: TenantDirectory | None, default_deadline_seconds: float
+) -> list[CallScope]:
+    """All interceptors, outermost first. Without tenants every caller is the local tenant."""
+    return [
+        RequestContextScope(),
+        ObservationScope(metrics),
+        ErrorScope(),
+        AuthenticationScope(tenants),
+        DeadlineScope(default_deadline_seconds),
+    ]
+
+
+class RequestContextScope(CallScope):
+    """Names the call: by the caller's ``x-request-id`` where that is sane, else by a new one; sends it back."""
+
+    @asynccontextmanager
+    async def scope(self, call: RpcCall) -> AsyncIterator[None]:
+        """Binds the request context of the call."""
+        proposed = call.header(REQUEST_ID_HEADER)
+        request_id = proposed if _REQUEST_ID.fullmatch(proposed) else uuid4().hex
+        bind_request(RequestContext(request_id=request_id))
+        remaining = call.context.time_remaining()
+        if remaining is not None:
+            bind_deadline(remaining)
+        call.context.set_trailing_metadata(_request_id_trailer())
+        yield
+
+
+class ObservationScope(CallScope):
+    """Counts and times the call, and writes its line to the log."""
+
+    def __init__(self, metrics: RpcMetrics) -> None:
+        self._metrics = metrics
+
+    @asynccontextmanager
+    async def scope(self, call: RpcCall) -> AsyncIterator[None]:
+        """Observes the call however it ends."""
+        started = perf_counter()
+        code = grpc.StatusCode.INTERNAL
+        try:
+            yield
+            code = call.context.code() or grpc.StatusCode.OK
+        except asyncio.CancelledError:
+            expired = current_request().seconds_left() == 0
+            code = grpc.StatusCode.DEADLINE_EXCEEDED if expired else grpc.StatusCode.CANCELLED
+            raise
+        except grpc.aio.AbortError:
+            code = call.context.code()
+            raise
+        finally:
+            self._observe(call.method, code.name, perf_counter() - started)
+
+    def _observe(self, method: str, code: str, seconds: float) -> None:
+        self._metrics.observe(method, code, seconds)
+        level = logging.DEBUG if method.startswith(OPEN_SERVICES) else logging.INFO
+        logger.log(level, "call", extra={"method": method, "code": code, "seconds": round(seconds, 6)})
+
+
+class ErrorScope(CallScope):
+    """Turns every exception into a status that is safe to send; the text of an unknown one goes to the log only."""
+
+    @asynccontextmanager
+    async def scope(self, call: RpcCall) -> AsyncIterator[None]:
+        """Ends the call with a status where the handler raised."""
+        try:
+            yield
+        except grpc.aio.AbortError:
+            raise
+        except EpitaxyError as error:
+            if isinstance(error, InternalError):
+                logger.exception("internal error")
+            await _abort(call.context, error)
+        except Exception:
+            logger.exception("unhandled exception")
+            await _abort(call.context, InternalError("unhandled exception"))
+
+
+class AuthenticationScope(CallScope):
+    """Finds the tenant by ``authorization: Bearer <key>``; only health checks need none."""
+
+    def __init__(self, tenants: TenantDirectory | None) -> None:
+        self._tenants = tenants
+
+    @asynccontextmanager
+    async def scope(self, call: RpcCall) -> AsyncIterator[None]:
+        """Binds the tenant. Raises UnauthenticatedError."""
+        if not call.method.startswith(OPEN_SERVICES):
+            bind_tenant(LOCAL_TENANT if self._tenants is None else self._tenants.authenticate(_api_key(call)))
+        yield
+
+
+class DeadlineScope(CallScope):
+    """Gives a unary call without a deadline the default one; grpc itself enforces the caller's."""
+
+    def __init__(self, default_seconds: float) -> None:
+        self._default_seconds = default_seconds
+
+    @asynccontextmanager
+    async def scope(self, call: RpcCall) -> AsyncIterator[None]:
+        """Bounds the call. Raises DeadlineExceededError."""
+        if call.is_stream or current_request().deadline is not None:
+            yield
+            return
+        bind_deadline(self._default_seconds)
+        try:
+            async with asyncio.timeout(self._default_seconds):
+                yield
+        except TimeoutError as error:
+            raise DeadlineExceededError(f"not done within {self._default_seconds:g} s") from error
+
+
+async def _abort(context: grpc.aio.ServicerContext, error: EpitaxyError) -> None:
+    status = to_rpc_status(error, current_request().request_id)
+    await context.abort(status.code, status.details, status.trailing_metadata + _request_id_trailer())
+
+
+def _request_id_trailer() -> tuple[tuple[str, str], ...]:
+    return ((REQUEST_ID_HEADER, current_request().request_id),)
+
+
+def _api_key(call: RpcCall) -> str:
+    scheme, _, key = call.header("authorization").partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        raise UnauthenticatedError("send an API key as `authorization: Bearer <key>`", reason="MISSING_API_KEY")
+    return key.strip()

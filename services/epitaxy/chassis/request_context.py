@@ -1,0 +1,58 @@
+"""What is known about the call in progress, for logs and for calls to other services."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from time import monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """One call.
+
+    Attributes:
+        request_id: Names the call in every log line, here and upstream.
+        tenant: Who calls; empty before authentication.
+        model_version: Which weights answer; empty where none do.
+        deadline: When the caller stops waiting, in seconds of `time.monotonic`; None: never.
+    """
+
+    request_id: str = ""
+    tenant: str = ""
+    model_version: str = ""
+    deadline: float | None = None
+
+    def seconds_left(self) -> float | None:
+        """Time until the deadline, seconds, not below 0; None without a deadline."""
+        return None if self.deadline is None else max(0.0, self.deadline - monotonic())
+
+
+_NO_CALL = RequestContext()
+_current: ContextVar[RequestContext] = ContextVar("epitaxy_request_context", default=_NO_CALL)
+
+
+def current_request() -> RequestContext:
+    """The call in progress in this task; empty fields outside of one."""
+    return _current.get()
+
+
+def bind_request(context: RequestContext) -> None:
+    """Makes ``context`` current for the rest of this task and for the tasks that it starts.
+
+    Nothing resets it: grpc.aio runs each call in a task of its own.
+    """
+    _current.set(context)
+
+
+def bind_tenant(tenant: str) -> None:
+    """Adds the tenant to the current call."""
+    bind_request(replace(current_request(), tenant=tenant))
+
+
+def bind_model_version(model_version: str) -> None:
+    """Adds the version of the model that answers to the current call."""
+    bind_request(replace(current_request(), model_version=model_version))
+
+
+def bind_deadline(seconds: float) -> None:
+    """Adds a deadline ``seconds`` from now to the current call."""
+    bind_request(replace(current_request(), deadline=monotonic() + seconds))

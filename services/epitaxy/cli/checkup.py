@@ -1,0 +1,129 @@
+"""What the doctor looks at."""
+
+import importlib.util
+import os
+import platform
+import shutil
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from epitaxy.client import Client, EpitaxyClientError
+
+Status = Literal["ok", "note", "problem"]
+
+_CLIENT_PACKAGES = ("grpcio", "protobuf", "numpy", "pandas", "pyarrow", "rich", "typer")
+_SERVER_PACKAGES = ("torch", "torch-geometric", "ray", "redis", "pymatgen", "safetensors", "prometheus-client", "lz4")
+_SERVER_REMEDY = "only to serve: pip install 'epitaxy[prediction]'"
+_CXX_COMPILERS = ("c++", "g++", "clang++")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        status: ``"problem"`` where something must be done, ``"note"`` where it may be.
+        remedy: What to do; empty where nothing is.
+    """
+
+    subject: str
+    status: Status
+    detail: str
+    remedy: str = ""
+
+
+def check_packages() -> list[Finding]:
+    """Versions of what the client needs and of what serving needs."""
+    python = Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    client = [_package(name, "problem", f"pip install {name}") for name in ("epitaxy", *_CLIENT_PACKAGES)]
+    return [python, *client, *(_package(name, "note", _SERVER_REMEDY) for name in _SERVER_PACKAGES)]
+
+
+def check_fast_paths() -> list[Finding]:
+    """What makes a server on this machine fast, and what it does without."""
+    return [
+        _fast_module("numba", "compiled neighbour lists"),
+        _fast_module("gemmi", "fast CIF reader"),
+        _fast_module("uvloop", "fast event loop"),
+        _program("C++ compiler", _CXX_COMPILERS, "compiled network; without it the network runs uncompiled", "g++"),
+        _program("redis-server", ("redis-server",), "shared cache; without it nothing is remembered", "redis-server"),
+        _torch_threads(),
+        _shipped_models(),
+    ]
+
+
+def check_server(client: Client) -> list[Finding]:
+    """Whether the server answers, is healthy, and what it serves."""
+    began = time.monotonic()
+    subject = f"server {client.target}"
+    if not client.is_ready():
+        return [_not_ready(client, subject)]
+    reached = Finding(subject, "ok", f"healthy, answers in {1000 * (time.monotonic() - began):.0f} ms")
+    try:
+        cards = client.list_models()
+    except EpitaxyClientError as error:
+        return [reached, Finding("models", "problem", error.message)]
+    served = ", ".join(f"{card.name}:{card.version}" for card in cards)
+    if not cards:
+        return [reached, Finding("models", "problem", "none served", "look at the server's log")]
+    return [reached, Finding("models", "ok", served)]
+
+
+def _not_ready(client: Client, subject: str) -> Finding:
+    """Tells a server that is not there from one that is and does not serve."""
+    try:
+        client.list_models()
+    except EpitaxyClientError as error:
+        return Finding(subject, "problem", error.message, "start one with `epitaxy serve`, or set EPITAXY_TARGET")
+    return Finding(subject, "problem", "answers, and says that it does not serve", "look at the server's log")
+
+
+def _package(name: str, status: Status, remedy: str) -> Finding:
+    try:
+        return Finding(name, "ok", metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Finding(name, status, "not installed", remedy)
+
+
+def _fast_module(name: str, purpose: str) -> Finding:
+    if importlib.util.find_spec(name) is None:
+        return Finding(name, "note", f"not installed: no {purpose}", _SERVER_REMEDY)
+    return Finding(name, "ok", f"{metadata.version(name)}: {purpose}")
+
+
+def _program(subject: str, names: tuple[str, ...], purpose: str, system_package: str) -> Finding:
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        return Finding(subject, "note", f"not found: {purpose}", f"only to serve: apt-get install {system_package}")
+    return Finding(subject, "ok", f"{found}: {purpose.partition(';')[0]}")
+
+
+def _torch_threads() -> Finding:
+    """Loads torch, where it is: it takes a second and nothing else tells its threads."""
+    if importlib.util.find_spec("torch") is None:
+        return Finding("torch threads", "note", "no torch here", _SERVER_REMEDY)
+    import torch  # noqa: PLC0415 - a client's machine has none
+
+    n_threads, n_cores = torch.get_num_threads(), _n_cores()
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    detail = f"{n_threads} on {n_cores} cores, {device}"
+    if n_threads > n_cores:
+        return Finding("torch threads", "problem", detail, f"set OMP_NUM_THREADS to at most {n_cores}")
+    return Finding("torch threads", "ok", detail)
+
+
+def _n_cores() -> int:
+    """Cores that this process may use; a container has fewer than the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _shipped_models() -> Finding:
+    spec = importlib.util.find_spec("epitaxy_models")
+    roots = [Path(root) for root in (spec.submodule_search_locations or ())] if spec else []
+    found = sorted({file.parent.name for root in roots for file in root.glob("pretrained/**/*.safetensors")})
+    if not found:
+        return Finding("shipped models", "note", "none in this installation", "only to serve: reinstall epitaxy")
+    return Finding("shipped models", "ok", ", ".join(found))

@@ -1,0 +1,86 @@
+"""``epitaxy models``: which models are served, and what is known about each."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from epitaxy.cli.connecting import JsonOption, TargetOption, connect
+from epitaxy.cli.terminal import print_json_line, stdout_console
+from epitaxy.client import ModelCard, PropertyCard
+
+models_app = typer.Typer(name="models", help="List models, or show one's card.", no_args_is_help=True)
+
+
+@models_app.command("list")
+def list_models(context: typer.Context, as_json: JsonOption = False, target: TargetOption = None) -> None:
+    """List the models that the server has."""
+    with connect(context, target) as client:
+        cards = client.list_models()
+    if as_json:
+        for card in cards:
+            print_json_line(card)
+        return
+    table = Table("name", "version", "aliases", "properties", "members", box=None)
+    for card in cards:
+        names = ", ".join(part.name for part in card.properties)
+        table.add_row(card.name, card.version, ", ".join(card.aliases), names, str(card.n_members))
+    stdout_console().print(table)
+
+
+@models_app.command("show")
+def show_model(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME[@ALIAS|:VERSION]")],
+    as_json: JsonOption = False,
+    target: TargetOption = None,
+) -> None:
+    """Show a model's card: properties, training data, held-out metrics."""
+    with connect(context, target) as client:
+        card = client.get_model(name)
+    if as_json:
+        print_json_line(card)
+        return
+    stdout_console().print(_facts(card))
+    stdout_console().print(_properties(card))
+
+
+def _facts(card: ModelCard) -> Table:
+    data = card.training_data
+    table = Table(box=None, show_header=False)
+    counts = (data.n_train, data.n_validation, data.n_calibration, data.n_test)
+    names = ("train", "validation", "calibration", "test")
+    parts = ", ".join(f"{count:,} {name}" for count, name in zip(counts, names, strict=True))
+    facts = {
+        "model": f"{card.name}:{card.version}",
+        "digest": card.digest,
+        "aliases": ", ".join(card.aliases),
+        "description": card.description,
+        "trained on": f"{data.name} ({data.license})",
+        "structures": f"{parts}; split {data.split}",
+        "attribution": data.attribution,
+        "members": f"{card.n_members} of {card.n_parameters_per_member:,} parameters",
+        "elements": str(len(card.supported_elements)),
+        "featurizer": card.featurizer_version,
+        "license": card.license,
+    }
+    for name, value in facts.items():
+        if value:
+            table.add_row(name, value)
+    return table
+
+
+def _properties(card: ModelCard) -> Table:
+    table = Table("property", "unit", "level of theory", "coverage", "held-out metrics", box=None)
+    for part in card.properties:
+        table.add_row(part.name, part.unit, part.level_of_theory, _coverage(part), _metrics(part))
+    return table
+
+
+def _coverage(part: PropertyCard) -> str:
+    stamp = part.calibration
+    return f"{stamp.measured_coverage:.3f} at {stamp.measured_at:g} ({stamp.n_measured} structures)"
+
+
+def _metrics(part: PropertyCard) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in sorted(part.metrics.items()))

@@ -1,0 +1,58 @@
+"""``epitaxy predict``: answers to a few structures, printed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from epitaxy.cli import exit_codes
+from epitaxy.cli.connecting import JsonOption, ModelOption, TargetOption, connect
+from epitaxy.cli.terminal import print_json_line, stdout_console
+from epitaxy.cli.wording import interval_text, split_names, value_text
+from epitaxy.client import ScreenResult
+
+
+def predict(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A file or folder; for many, see screen.")],
+    properties: Annotated[
+        list[str] | None, typer.Option("--property", metavar="NAME,...", help="Properties; all where left out.")
+    ] = None,
+    model: ModelOption = None,
+    coverage: Annotated[float, typer.Option(min=0.5, max=0.99, help="Of the intervals.")] = 0.9,
+    as_json: JsonOption = False,
+    target: TargetOption = None,
+) -> None:
+    """Predict the structures of a file and print the answers.
+
+    Exit code 0 when all were answered, 3 when some were refused.
+    """
+    with connect(context, target) as client:
+        results = client.predict(path, split_names(properties), model, coverage=coverage)
+    if as_json:
+        for result in results:
+            print_json_line(result)
+    else:
+        stdout_console().print(_table(results))
+    is_complete = all(result.error is None for result in results)
+    raise typer.Exit(exit_codes.ALL_ANSWERED if is_complete else exit_codes.SOME_REFUSED)
+
+
+def _table(results: list[ScreenResult]) -> Table:
+    table = Table("id", "formula", "property", box=None)
+    table.add_column("value", justify="right")
+    for name in ("unit", "interval", "level of theory", "domain", "cache hit"):
+        table.add_column(name, overflow="fold")
+    for result in results:
+        _add_rows(table, result)
+    return table
+
+
+def _add_rows(table: Table, result: ScreenResult) -> None:
+    if result.error is not None:
+        table.add_row(result.id, result.formula, "", "", "", f"{result.error.reason}: {result.error.message}")
+    for one in result.predictions:
+        interval = interval_text(one.lower, one.upper)
+        cells = (one.property, value_text(one.value), one.unit, interval, one.level_of_theory)
+        table.add_row(result.id, result.formula, *cells, result.domain_verdict, "yes" if result.cache_hit else "no")

@@ -1,0 +1,70 @@
+"""Progress of a screening on stderr: a bar on a terminal, a line now and then elsewhere."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from epitaxy.cli.wording import duration_text
+
+_SECONDS_A_LINE = 2.0
+
+
+class ProgressReport(Protocol):
+    """Told of structures as they are done."""
+
+    def advance(self, n_structures: int) -> None:
+        """So many more are done."""
+
+
+@contextmanager
+def show_progress(console: Console, total: int, n_done: int) -> Iterator[ProgressReport]:
+    """A report that starts at ``n_done`` of ``total``; the rate counts what comes after."""
+    if not console.is_terminal:
+        yield _Lines(console, total, n_done)
+        return
+    columns = (TextColumn("screening"), BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        yield _Bar(progress, total, n_done)
+
+
+class _Bar:
+    def __init__(self, progress: Progress, total: int, n_done: int) -> None:
+        self._progress = progress
+        self._task = progress.add_task("screening", total=total, completed=n_done)
+
+    def advance(self, n_structures: int) -> None:
+        self._progress.advance(self._task, n_structures)
+
+
+class _RateColumn(TextColumn):
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.0f}/s" if speed else "")
+
+
+class _Lines:
+    def __init__(self, console: Console, total: int, n_done: int) -> None:
+        self._console = console
+        self._total = total
+        self._n_done = n_done
+        self._n_before = n_done
+        self._began = self._told = time.monotonic()
+
+    def advance(self, n_structures: int) -> None:
+        self._n_done += n_structures
+        now = time.monotonic()
+        if now - self._told >= _SECONDS_A_LINE:
+            self._told = now
+            self._tell((self._n_done - self._n_before) / (now - self._began))
+
+    def _tell(self, rate: float) -> None:
+        left = duration_text(max(0, self._total - self._n_done) / rate)
+        self._console.print(f"screened {self._n_done} of {self._total}, {rate:.0f}/s, {left} left")

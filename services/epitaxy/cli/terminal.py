@@ -1,0 +1,42 @@
+"""Where the command writes: results to stdout, everything about the run to stderr."""
+
+import dataclasses
+import json
+import os
+import sys
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from epitaxy.cli.exit_codes import USAGE
+
+_PIPE_WIDTH = 160
+
+
+def stdout_console() -> Console:
+    """For results. Text is never read as markup: formulas and messages hold brackets."""
+    return _console(stderr=False)
+
+
+def stderr_console() -> Console:
+    """For progress, summaries and errors."""
+    return _console(stderr=True)
+
+
+def usage_error(message: str) -> typer.Exit:
+    """The exception for a mistake in the command line, its message already printed."""
+    stderr_console().print(f"epitaxy: {message}", soft_wrap=True)
+    return typer.Exit(USAGE)
+
+
+def print_json_line(value: Any) -> None:
+    """One frozen result as a line of JSON on stdout."""
+    sys.stdout.write(json.dumps(dataclasses.asdict(value)) + "\n")
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    # A pipe has no width; rich's 80 columns would wrap every table.
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)

@@ -1,0 +1,130 @@
+"""How the client reaches a server: address, key, TLS, deadlines."""
+
+import json
+import logging
+import os
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+
+from epitaxy.client.errors import REQUEST_ID_KEY, InvalidRequestError
+
+DEFAULT_TARGET = "127.0.0.1:50051"
+_LOOPBACK = ("127.", "localhost", "[::1]", "unix:")
+_logger = logging.getLogger(__name__)
+
+# Every unary call is idempotent, so gRPC itself sends it again. Screen has its own rules (see exchange.py).
+_RETRIED_METHODS = (
+    {"service": "epitaxy.prediction.v1.PredictionService", "method": "Predict"},
+    {"service": "epitaxy.prediction.v1.PredictionService", "method": "Embed"},
+    {"service": "epitaxy.prediction.v1.StructureService"},
+    {"service": "epitaxy.models.v1.ModelService"},
+)
+_RETRY_POLICY = {
+    "maxAttempts": 4,
+    "initialBackoff": "0.2s",
+    "maxBackoff": "2s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+_OPTIONS = (
+    ("grpc.service_config", json.dumps({"methodConfig": [{"name": _RETRIED_METHODS, "retryPolicy": _RETRY_POLICY}]})),
+    ("grpc.max_receive_message_length", 64 << 20),
+    # gRPC's own wait between connections grows to two minutes; a restarted server should be found sooner.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An address with what is needed to be let in.
+
+    Attributes:
+        api_key: Sent as ``authorization: Bearer <key>``; None sends nothing.
+        root_certificates: PEM; empty for the system's roots, None for plain text.
+        timeout_seconds: Limit for one unary call.
+        patience_seconds: Limit for the silence between two answers of a screening.
+    """
+
+    target: str
+    api_key: str | None = field(repr=False)
+    root_certificates: bytes | None = field(repr=False)
+    timeout_seconds: float
+    patience_seconds: float
+
+    @classmethod
+    def from_settings(
+        cls,
+        target: str | None,
+        api_key: str | None,
+        tls: bool | str | Path | None,
+        *,
+        timeout_seconds: float,
+        patience_seconds: float,
+    ) -> "Connection":
+        """Fills what is not given from ``EPITAXY_TARGET``, ``EPITAXY_API_KEY`` and ``EPITAXY_TLS_CA``.
+
+        Raises:
+            InvalidRequestError: the key cannot be sent, the CA file cannot be read, or the timeout is no time.
+        """
+        if not (timeout_seconds > 0 and patience_seconds > 0):
+            raise InvalidRequestError("timeout and patience must be more than 0 seconds", reason="INVALID_TIMEOUT")
+        connection = cls(
+            target=target or os.environ.get("EPITAXY_TARGET") or DEFAULT_TARGET,
+            api_key=_checked_key(api_key or os.environ.get("EPITAXY_API_KEY")),
+            root_certificates=_roots(os.environ.get("EPITAXY_TLS_CA") or None if tls is None else tls),
+            timeout_seconds=timeout_seconds,
+            patience_seconds=patience_seconds,
+        )
+        connection._warn_of_open_key()
+        return connection
+
+    @property
+    def options(self) -> tuple[tuple[str, str | int], ...]:
+        """Channel options."""
+        return _OPTIONS
+
+    @property
+    def credentials(self) -> grpc.ChannelCredentials | None:
+        """TLS credentials, None for plain text."""
+        if self.root_certificates is None:
+            return None
+        return grpc.ssl_channel_credentials(self.root_certificates or None)
+
+    def metadata(self, request_id: str) -> tuple[tuple[str, str], ...]:
+        """What goes with every call."""
+        key = (("authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
+        return ((REQUEST_ID_KEY, request_id), *key)
+
+    def _warn_of_open_key(self) -> None:
+        if self.api_key and self.root_certificates is None and not self.target.startswith(_LOOPBACK):
+            _logger.warning("the API key goes to %s in plain text: use TLS", self.target)
+
+
+def new_request_id() -> str:
+    """A name for one call, found again in the server's logs."""
+    return uuid.uuid4().hex
+
+
+def _checked_key(key: str | None) -> str | None:
+    key = (key or "").strip()
+    if not (key.isascii() and (key.isprintable() or not key)):
+        raise InvalidRequestError("the API key holds characters that no key has", reason="INVALID_API_KEY")
+    return key or None
+
+
+def _roots(tls: bool | str | Path | None) -> bytes | None:
+    if tls is None or tls is False:
+        return None
+    if tls is True:
+        return b""
+    try:
+        return Path(tls).read_bytes()
+    except OSError as error:
+        raise InvalidRequestError(
+            f"cannot read the CA file {tls}: {error.strerror}", reason="UNREADABLE_CA_FILE"
+        ) from error

@@ -1,0 +1,136 @@
+"""Errors of a whole call, one class a remedy of the caller's.
+
+An item that has no answer is no error of the call: see ``ScreenResult.error``.
+"""
+
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+
+REQUEST_ID_KEY = "x-request-id"
+_DETAILS_KEY = "grpc-status-details-bin"
+
+
+class EpitaxyClientError(Exception):
+    """Root of every error that the client raises.
+
+    Attributes:
+        reason: Stable upper-case code.
+        message: One line for a person, with what to do.
+        request_id: Names the call in the server's logs; empty where no call was made.
+    """
+
+    def __init__(self, message: str, *, reason: str, request_id: str = "") -> None:
+        super().__init__(f"{message} (request {request_id})" if request_id else message)
+        self.message = message
+        self.reason = reason
+        self.request_id = request_id
+
+
+class UnavailableError(EpitaxyClientError):
+    """No server answers; start one or try again."""
+
+
+class UnauthenticatedError(EpitaxyClientError):
+    """The API key is missing, wrong, or may not do this."""
+
+
+class InvalidRequestError(EpitaxyClientError):
+    """The request itself must change."""
+
+
+class NotFoundError(EpitaxyClientError):
+    """The server has no such model, version or property."""
+
+
+class QuotaExceededError(EpitaxyClientError):
+    """The tenant's quota is used up, or the server sheds load; wait."""
+
+
+class ServerFaultError(EpitaxyClientError):
+    """A fault of the server's own; report the request id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a failed call says, whether it came from ``grpc`` or ``grpc.aio``.
+
+    Attributes:
+        retry_after_seconds: The server's own hint, None where it gave none.
+    """
+
+    code: grpc.StatusCode
+    details: str
+    reason: str
+    request_id: str
+    retry_after_seconds: float | None = None
+
+    @classmethod
+    def of(cls, error: grpc.RpcError, request_id: str) -> "Fault":
+        """Reads the status, and its typed details where the server sent some."""
+        metadata = {str(key): value for key, value in (error.trailing_metadata() or ())}
+        status = _status(metadata.get(_DETAILS_KEY, b""))
+        info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+        has_retry = False
+        for detail in status.details:
+            detail.Unpack(info)
+            has_retry = detail.Unpack(retry) or has_retry
+        code = error.code()
+        return cls(
+            code=code,
+            details=error.details() or "",
+            reason=info.reason or code.name,
+            request_id=str(metadata.get(REQUEST_ID_KEY, "")) or request_id,
+            retry_after_seconds=retry.retry_delay.ToTimedelta().total_seconds() if has_retry else None,
+        )
+
+    @classmethod
+    def lost(cls, details: str, request_id: str) -> "Fault":
+        """A stream that the client itself holds for lost."""
+        return cls(grpc.StatusCode.UNAVAILABLE, details, "UNAVAILABLE", request_id)
+
+    @property
+    def is_passing(self) -> bool:
+        """True where the same call can succeed a little later."""
+        if self.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return self.retry_after_seconds is not None
+        # CANCELLED is a server or proxy that shuts down; RST_STREAM is a proxy that lost its own connection.
+        is_reset = self.code is grpc.StatusCode.INTERNAL and "RST_STREAM" in self.details
+        return is_reset or self.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+    def to_error(self, target: str) -> EpitaxyClientError:
+        """The error to raise, by the caller's remedy."""
+        kind, advice = _remedy(self, target)
+        message = f"{self.details or self.code.name}; {advice}" if advice else self.details or self.code.name
+        return kind(message, reason=self.reason, request_id=self.request_id)
+
+
+def _status(raw: str | bytes) -> status_pb2.Status:
+    try:
+        return status_pb2.Status.FromString(raw if isinstance(raw, bytes) else raw.encode())
+    except DecodeError:
+        return status_pb2.Status()
+
+
+def _remedy(fault: Fault, target: str) -> tuple[type[EpitaxyClientError], str]:
+    code = fault.code
+    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
+        return UnavailableError, f"is the server running at {target}? start one with `epitaxy serve`"
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in fault.details:
+        return InvalidRequestError, "send fewer structures a message (chunk_size)"
+    return _REMEDIES.get(code, (ServerFaultError, ""))
+
+
+_REMEDIES: dict[grpc.StatusCode, tuple[type[EpitaxyClientError], str]] = {
+    grpc.StatusCode.DEADLINE_EXCEEDED: (UnavailableError, "the server is too slow or the timeout too short"),
+    grpc.StatusCode.UNAUTHENTICATED: (UnauthenticatedError, "set EPITAXY_API_KEY to a valid key"),
+    grpc.StatusCode.PERMISSION_DENIED: (UnauthenticatedError, "this API key may not do that"),
+    grpc.StatusCode.INVALID_ARGUMENT: (InvalidRequestError, ""),
+    grpc.StatusCode.FAILED_PRECONDITION: (InvalidRequestError, ""),
+    grpc.StatusCode.OUT_OF_RANGE: (InvalidRequestError, ""),
+    grpc.StatusCode.UNIMPLEMENTED: (InvalidRequestError, "the server is of another version, or no Epitaxy server"),
+    grpc.StatusCode.NOT_FOUND: (NotFoundError, ""),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (QuotaExceededError, "wait, or ask for a larger quota"),
+}

@@ -1,0 +1,72 @@
+"""One structure on its way to the server."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy.client.results import ItemError
+
+TextKind = Literal["cif", "poscar", "extxyz", "pymatgen_json"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cell:
+    """A crystal as arrays: the fast path.
+
+    Attributes:
+        lattice: Row vectors in Angstrom, float64, shape ``[3, 3]``.
+        atomic_numbers: uint8, shape ``[n_sites]``.
+        frac_coords: Fractional coordinates, float64, shape ``[n_sites, 3]``.
+    """
+
+    lattice: NDArray[np.float64]
+    atomic_numbers: NDArray[np.uint8]
+    frac_coords: NDArray[np.float64]
+
+    @property
+    def n_bytes(self) -> int:
+        """Size on the wire."""
+        return self.lattice.nbytes + self.atomic_numbers.nbytes + self.frac_coords.nbytes
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A structure file's text, which the server reads."""
+
+    kind: TextKind
+    content: str
+
+    @property
+    def n_bytes(self) -> int:
+        """Size on the wire, to a factor of four for text that is not ASCII."""
+        return len(self.content) if self.content.isascii() else len(self.content.encode())
+
+
+# What a reader yields for one structure: something to send, or why there is nothing to send.
+Source = Cell | Text | ItemError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InputItem:
+    """One structure of a screening.
+
+    Attributes:
+        id: The row's own id or the file's name; need not be unique.
+        index: Position in the input; unique.
+    """
+
+    id: str
+    index: int
+    source: Source
+
+
+def clean_id(value: object) -> str:
+    """An id that UTF-8 can carry: file names and JSON can hold lone surrogates."""
+    return str(value).encode("utf-8", "replace").decode("utf-8")
+
+
+def refuse(reason: str, message: str) -> ItemError:
+    """A refusal by the client itself, under the server's reason where it has one; the message goes on one line."""
+    return ItemError(reason, clean_id(" ".join(message.split())))

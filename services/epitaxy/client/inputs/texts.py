@@ -1,0 +1,122 @@
+"""Structure files of text: CIF, POSCAR, extended XYZ, pymatgen's JSON. The server reads them; here they are split."""
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from epitaxy.client.inputs.item import Source, Text, TextKind, refuse
+from epitaxy.client.inputs.objects import own_id
+from epitaxy.client.inputs.records import read_record
+
+# Larger than any structure that a model takes, smaller than what gRPC and the gateway let through.
+MAX_TEXT_BYTES = 3 << 20
+_MAX_LINE_BYTES = 1 << 16
+_MAX_JSON_BYTES = 64 << 20
+_MAX_ATOMS = 10**9
+
+
+def read_text(path: Path, file_id: str, kind: TextKind) -> Iterator[tuple[str, Source]]:
+    """The one structure of a CIF or POSCAR file."""
+    with path.open("rb") as file:
+        content = file.read(MAX_TEXT_BYTES + 1)
+    yield file_id, decode(content, kind)
+
+
+def read_json(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
+    """The structure of a JSON document, or the several of a list."""
+    with path.open("rb") as file:
+        content = file.read(_MAX_JSON_BYTES + 1)
+    if len(content) > _MAX_JSON_BYTES:
+        yield file_id, refuse("TOO_LARGE", "over 64 MiB of JSON; write one structure a line (.jsonl)")
+        return
+    try:
+        document = json.loads(content)
+    except UnicodeDecodeError:
+        yield file_id, _not_utf8()
+        return
+    except (ValueError, RecursionError) as error:
+        yield file_id, refuse("UNREADABLE", f"the file is no JSON: {error}")
+        return
+    yield from _read_document(document, file_id)
+
+
+def read_xyz(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
+    """The frames of an XYZ file; the ids of several are ``file_id/0``, ``file_id/1``, ..."""
+    with path.open("rb") as file:
+        frames = _frames(file)
+        first, second = next(frames, None), next(frames, None)
+        if first is None:
+            yield file_id, refuse("EMPTY_STRUCTURE", "the file holds no frame")
+        elif second is None:
+            yield file_id, first
+        else:
+            yield f"{file_id}/0", first
+            yield f"{file_id}/1", second
+            yield from ((f"{file_id}/{number}", frame) for number, frame in enumerate(frames, start=2))
+
+
+def count_xyz(path: Path) -> int:
+    """Structures that ``read_xyz`` yields."""
+    with path.open("rb") as file:
+        return max(1, sum(1 for _ in _frames(file)))
+
+
+def decode(content: bytes, kind: TextKind) -> Source:
+    """Text to send, or why it cannot be sent."""
+    if len(content) > MAX_TEXT_BYTES:
+        return refuse("TOO_LARGE", "over 3 MiB for one structure; send a smaller cell")
+    try:
+        return Text(kind, content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        return _not_utf8()
+
+
+def _not_utf8() -> Source:
+    return refuse("NOT_UTF8", "the file is not UTF-8; convert it: iconv -f latin1 -t utf-8")
+
+
+def _read_document(document: object, file_id: str) -> Iterator[tuple[str, Source]]:
+    if isinstance(document, list):
+        for number, entry in enumerate(document):
+            yield own_id(entry) or f"{file_id}/{number}", _read_entry(entry)
+    else:
+        yield file_id, _read_entry(document)
+
+
+def _read_entry(entry: object) -> Source:
+    """A structure, or a document that holds one under ``structure``."""
+    if isinstance(entry, Mapping) and "structure" in entry:
+        return read_record(entry["structure"])
+    return read_record(entry)
+
+
+def _frames(file: BinaryIO) -> Iterator[Source]:
+    """Frames in turn; after a frame without a count nothing more can be told apart, so it is the last."""
+    while head := _next_head(file):
+        try:
+            n_atoms = int(head)
+        except ValueError:
+            yield refuse("UNREADABLE", f"{head[:40]!r} is not the number of atoms that starts an XYZ frame")
+            return
+        yield _read_frame(file, head, min(max(n_atoms, 0), _MAX_ATOMS))
+
+
+def _next_head(file: BinaryIO) -> bytes:
+    """The next line with text, empty at the end of the file."""
+    for line in iter(lambda: file.readline(_MAX_LINE_BYTES), b""):
+        if line.strip():
+            return line
+    return b""
+
+
+def _read_frame(file: BinaryIO, head: bytes, n_atoms: int) -> Source:
+    kept, n_bytes = [head], len(head)
+    for line in islice(iter(lambda: file.readline(_MAX_LINE_BYTES), b""), n_atoms + 1):
+        n_bytes += len(line)
+        if n_bytes <= MAX_TEXT_BYTES:
+            kept.append(line)
+    if n_bytes > MAX_TEXT_BYTES:
+        return refuse("TOO_LARGE", "over 3 MiB for one frame; send a smaller cell")
+    return decode(b"".join(kept), "extxyz")

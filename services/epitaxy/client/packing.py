@@ -1,0 +1,52 @@
+"""From items to one message: neighbouring cells share one packed block, texts go as they are."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from epitaxy.api.common.v1 import structure_pb2
+from epitaxy.client.inputs.item import Cell, InputItem, Text
+
+
+def pack_items(items: Sequence[InputItem]) -> tuple[list[structure_pb2.StructureInput], dict[str, InputItem]]:
+    """The structures of one message, and whose answer each id on the wire is.
+
+    Ids need not be unique in the input, so a repeated one carries a number on the wire.
+    """
+    by_wire_id: dict[str, InputItem] = {}
+    for item in items:
+        by_wire_id[_free_id(item, by_wire_id)] = item
+    structures: list[structure_pb2.StructureInput] = []
+    for kind, group in groupby(by_wire_id.items(), key=lambda pair: type(pair[1].source)):
+        entries = list(group)
+        structures.extend([_packed(entries)] if kind is Cell else _texts(entries))
+    return structures, by_wire_id
+
+
+def _free_id(item: InputItem, taken: dict[str, InputItem]) -> str:
+    """The item's own id where it is free; its index, being unique, tells it from the others where not."""
+    name = item.id or str(item.index)
+    while name in taken:
+        name = f"{name}#{item.index}"
+    return name
+
+
+def _packed(entries: Sequence[tuple[str, InputItem]]) -> structure_pb2.StructureInput:
+    cells = [item.source for _, item in entries if isinstance(item.source, Cell)]
+    block = structure_pb2.PackedStructures(
+        ids=[wire_id for wire_id, _ in entries],
+        n_sites=np.array([len(cell.atomic_numbers) for cell in cells], dtype="<u4").tobytes(),
+        lattices_angstrom=np.stack([cell.lattice for cell in cells]).astype("<f8", copy=False).tobytes(),
+        atomic_numbers=np.concatenate([cell.atomic_numbers for cell in cells]).tobytes(),
+        frac_coords=np.concatenate([cell.frac_coords for cell in cells]).astype("<f8", copy=False).tobytes(),
+    )
+    return structure_pb2.StructureInput(packed=block)
+
+
+def _texts(entries: Sequence[tuple[str, InputItem]]) -> Iterator[structure_pb2.StructureInput]:
+    for wire_id, item in entries:
+        if isinstance(item.source, Text):
+            message = structure_pb2.StructureInput(id=wire_id)
+            setattr(message, item.source.kind, item.source.content)
+            yield message

@@ -1,0 +1,82 @@
+"""The table of a screening: one row an input and property."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from epitaxy.client.results import ItemError, PropertyPrediction, ScreenResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "id",
+    "formula",
+    "property",
+    "value",
+    "unit",
+    "epistemic_std",
+    "lower",
+    "upper",
+    "coverage",
+    "domain_score",
+    "domain_verdict",
+    "model",
+    "model_version",
+    "cache_hit",
+    "error_reason",
+    "error_message",
+)
+FLOAT_COLUMNS = frozenset({"value", "epistemic_std", "lower", "upper", "coverage", "domain_score"})
+
+Row = tuple[str | float | bool | None, ...]
+
+
+def rows_of(result: ScreenResult) -> list[Row]:
+    """The rows of one result, in the order of ``COLUMNS``; a result without an answer has one, without a property."""
+    if result.error is not None:
+        return [_error_row(result, result.error)]
+    return [_value_row(result, prediction) for prediction in result.predictions]
+
+
+def _value_row(result: ScreenResult, prediction: PropertyPrediction) -> Row:
+    return (
+        result.id,
+        result.formula,
+        prediction.property,
+        prediction.value,
+        prediction.unit,
+        prediction.epistemic_std,
+        prediction.lower,
+        prediction.upper,
+        prediction.coverage,
+        result.domain_score,
+        result.domain_verdict,
+        result.model,
+        result.model_version,
+        result.cache_hit,
+        None,
+        None,
+    )
+
+
+def _error_row(result: ScreenResult, error: ItemError) -> Row:
+    unknown = (None,) * 7
+    # Never answered by a model where the client itself refused: its name is null then.
+    model = (result.model or None, result.model_version or None)
+    head = (result.id, result.formula or None, *unknown, None, None)
+    return (*head, *model, None, error.reason, error.message)
+
+
+def to_frame(results: Iterable[ScreenResult]) -> "pd.DataFrame":
+    """All rows as a pandas table, in input order. Raises ImportError without pandas."""
+    import pandas as pd  # noqa: PLC0415 - the client must load without pandas
+
+    ordered = sorted(((result.index, rows_of(result)) for result in results), key=lambda pair: pair[0])
+    frame = pd.DataFrame(list(_flatten(rows for _, rows in ordered)), columns=list(COLUMNS))
+    kinds = dict.fromkeys(FLOAT_COLUMNS, "float64") | {"cache_hit": "boolean"}
+    return frame.astype(kinds)
+
+
+def _flatten(rows: Iterable[list[Row]]) -> Iterator[Row]:
+    for part in rows:
+        yield from part

@@ -1,0 +1,81 @@
+"""Counts of a screening, kept by the client: they hold across reconnects, the server's do not."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from epitaxy.client.results import ScreenResult
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """Outcomes of a screening so far.
+
+    Attributes:
+        answered: Structures with a prediction.
+        refused: Structures that cannot be predicted as they are.
+        failed: Structures lost to a fault that a later run may not see.
+        errors_by_reason: Refused and failed structures by reason.
+        total: Structures in the input, None where nobody counted.
+        elapsed_seconds: Since the run began.
+    """
+
+    answered: int = 0
+    refused: int = 0
+    failed: int = 0
+    cache_hits: int = 0
+    errors_by_reason: Mapping[str, int] = field(default_factory=dict)
+    domain_verdicts: Mapping[str, int] = field(default_factory=dict)
+    elapsed_seconds: float = 0.0
+    total: int | None = None
+
+    @property
+    def n_done(self) -> int:
+        """Structures with an outcome."""
+        return self.answered + self.refused + self.failed
+
+    @property
+    def structures_per_second(self) -> float:
+        """Mean rate since the run began."""
+        return self.n_done / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
+
+
+class RunTally:
+    """Counts results as they come."""
+
+    def __init__(self, total: int | None = None) -> None:
+        self._total = total
+        self._outcomes: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._verdicts: Counter[str] = Counter()
+        self._cache_hits = 0
+        self._began = time.monotonic()
+        self._ended: float | None = None
+
+    def add(self, result: ScreenResult) -> None:
+        """Counts one result."""
+        self._outcomes[result.outcome] += 1
+        if result.error is not None:
+            self._reasons[result.error.reason] += 1
+            return
+        self._cache_hits += result.cache_hit
+        self._verdicts[result.domain_verdict] += 1
+
+    def end(self) -> None:
+        """Stops the clock."""
+        self._ended = time.monotonic()
+
+    @property
+    def summary(self) -> RunSummary:
+        """The counts so far."""
+        return RunSummary(
+            answered=self._outcomes["answered"],
+            refused=self._outcomes["refused"],
+            failed=self._outcomes["failed"],
+            cache_hits=self._cache_hits,
+            errors_by_reason=dict(self._reasons.most_common()),
+            domain_verdicts=dict(self._verdicts.most_common()),
+            elapsed_seconds=(self._ended or time.monotonic()) - self._began,
+            total=self._total,
+        )

@@ -1,0 +1,66 @@
+"""``python -m epitaxy.gateway``: serves. ``python -m epitaxy.gateway keys new TENANT``: makes an API key."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from pydantic import ValidationError
+
+from epitaxy.chassis.api_keys import KeyHash, new_api_key
+from epitaxy.chassis.settings import ConfigurationError
+from epitaxy.gateway.server import serve
+from epitaxy.gateway.settings import GatewaySettings
+
+EXIT_CONFIGURATION = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns its exit code."""
+    parsed = _parser().parse_args(arguments)
+    if parsed.command == "keys":
+        _print_new_key(parsed.tenant)
+        return 0
+    try:
+        _run(GatewaySettings())
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, problem['loc']))} {problem['msg']}".strip() for problem in error.errors())
+        return _refuse("; ".join(problems))
+    except ConfigurationError as error:
+        return _refuse(str(error))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m epitaxy.gateway", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("serve", help="serve until SIGTERM (the default)")
+    keys = commands.add_parser("keys", help="API keys").add_subparsers(dest="action", required=True)
+    keys.add_parser("new", help="make a key for a tenant").add_argument("tenant")
+    return parser
+
+
+def _run(settings: GatewaySettings) -> None:
+    if find_spec("uvloop") is None:
+        asyncio.run(serve(settings))
+        return
+    import uvloop  # noqa: PLC0415  # an optional extra: a fifth more messages a second where installed
+
+    uvloop.run(serve(settings))
+
+
+def _print_new_key(tenant: str) -> None:
+    key = new_api_key()
+    entry = json.dumps({tenant: {"key_hashes": [str(KeyHash.of(key))]}})
+    sys.stdout.write(f"key, shown this once: {key}\nfor the tenants file: {entry}\n")
+
+
+def _refuse(message: str) -> int:
+    sys.stderr.write(f"the gateway cannot start: {message}\n")
+    return EXIT_CONFIGURATION
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""What each tenant has used: structures a minute, screens at once."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from time import monotonic
+
+from epitaxy.chassis.errors import OverloadedError, QuotaExceededError
+from epitaxy.chassis.tenants import TenantLimits
+
+SCREEN_RETRY_SECONDS = 5.0
+"""Hint for a screen turned away: screens end when they end, so it is a guess."""
+
+
+class TokenBucket:
+    """An allowance that refills steadily and holds at most one minute of it.
+
+    It may go below zero by one purchase, so a message larger than a minute's allowance passes and is paid off before
+    the next.
+    """
+
+    def __init__(self, per_minute: int, now: float) -> None:
+        self._per_second = per_minute / 60
+        self._capacity = float(per_minute)
+        self._level = self._capacity
+        self._updated = now
+
+    def take(self, count: int, now: float) -> float:
+        """Takes ``count`` and returns 0; where the bucket is empty takes nothing and returns the wait in seconds."""
+        self._level = min(self._capacity, self._level + (now - self._updated) * self._per_second)
+        self._updated = now
+        if self._level < 1:
+            return (1 - self._level) / self._per_second
+        self._level -= count
+        return 0.0
+
+
+class TenantQuotas:
+    """Keeps tenants to their limits, and the gateway to its own. The gateway's one mutable domain object."""
+
+    def __init__(
+        self, limits: Mapping[str, TenantLimits], max_screens: int, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._limits = limits
+        self._max_screens = max_screens
+        self._clock = clock
+        self._buckets: dict[str, TokenBucket] = {}
+        self._screens: Counter[str] = Counter()
+
+    def take_structures(self, tenant: str, count: int) -> None:
+        """Charges structures to a tenant. Raises QuotaExceededError."""
+        per_minute = self._limits_of(tenant).structures_per_minute
+        if per_minute is None:
+            return
+        now = self._clock()
+        bucket = self._buckets.setdefault(tenant, TokenBucket(per_minute, now))
+        wait = bucket.take(count, now)
+        if wait > 0:
+            message = f"the quota of {per_minute} structures a minute is used up"
+            raise QuotaExceededError(message, subject=_subject(tenant), retry_after_seconds=wait)
+
+    @contextmanager
+    def screen_slot(self, tenant: str) -> Iterator[None]:
+        """Holds one of the tenant's screens. Raises QuotaExceededError, OverloadedError if all are taken."""
+        self._check_screens(tenant)
+        self._screens[tenant] += 1
+        try:
+            yield
+        finally:
+            self._screens[tenant] -= 1
+
+    def _check_screens(self, tenant: str) -> None:
+        limit = self._limits_of(tenant).max_concurrent_screens
+        if limit is not None and self._screens[tenant] >= limit:
+            message = f"the quota of {limit} concurrent screens is used up"
+            raise QuotaExceededError(message, subject=_subject(tenant), retry_after_seconds=SCREEN_RETRY_SECONDS)
+        if self._screens.total() >= self._max_screens:
+            raise OverloadedError("too many screens are open", retry_after_seconds=SCREEN_RETRY_SECONDS)
+
+    def _limits_of(self, tenant: str) -> TenantLimits:
+        return self._limits.get(tenant, TenantLimits())
+
+
+def _subject(tenant: str) -> str:
+    return f"tenant:{tenant}"

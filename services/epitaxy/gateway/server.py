@@ -1,0 +1,177 @@
+"""The composition root: builds the gateway from its settings, runs it, stops it."""
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from prometheus_client import CollectorRegistry
+
+from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
+from epitaxy.api.prediction.v1 import prediction_pb2, prediction_pb2_grpc, structures_pb2, structures_pb2_grpc
+from epitaxy.chassis.health import ReadinessReporter
+from epitaxy.chassis.interceptors import service_interceptors
+from epitaxy.chassis.json_logs import configure_logging
+from epitaxy.chassis.metrics import MetricsEndpoint
+from epitaxy.chassis.settings import ConfigurationError, host_port
+from epitaxy.chassis.tenants import TenantDirectory
+from epitaxy.gateway.metrics import GatewayMetrics
+from epitaxy.gateway.quotas import TenantQuotas
+from epitaxy.gateway.retry import RetryPolicy
+from epitaxy.gateway.service import GatewayLimits, GatewayService
+from epitaxy.gateway.servicer import ModelServicer, PredictionServicer, StructureServicer
+from epitaxy.gateway.settings import GatewaySettings
+from epitaxy.gateway.upstream import GrpcUpstream
+
+logger = logging.getLogger(__name__)
+
+PUBLIC_SERVICES = (
+    prediction_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
+    structures_pb2.DESCRIPTOR.services_by_name["StructureService"].full_name,
+    models_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
+)
+
+
+class Gateway:
+    """A gateway that runs from `start` to `stop`; as an async context manager, inside the block."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._settings = settings
+        self._tenants = None if settings.tenants_file is None else TenantDirectory.from_file(settings.tenants_file)
+        self._registry = CollectorRegistry()
+        self._metrics = GatewayMetrics(self._registry)
+        self._port = 0
+        self._stack = AsyncExitStack()
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT that it serves, once started."""
+        return host_port(self._settings.host, self._port)
+
+    @property
+    def metrics_port(self) -> int:
+        """Port of the metrics endpoint, once started."""
+        return self._endpoint.port
+
+    async def start(self) -> None:
+        """Listens. Raises ConfigurationError where a port or a file cannot be used."""
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        logger.info("listening", extra={"address": self.address, "metrics_port": self.metrics_port})
+
+    async def stop(self) -> None:
+        """Reports NOT_SERVING, lets calls in progress finish within the grace, and closes everything."""
+        logger.info("stopping", extra={"grace_seconds": self._settings.shutdown_grace_seconds})
+        await self._stack.aclose()
+        logger.info("stopped")
+
+    async def __aenter__(self) -> Self:
+        """Starts."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops."""
+        await self.stop()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        """Starts the parts; the stack stops them in the opposite order: first readiness, then calls, then the rest."""
+        settings = self._settings
+        self._endpoint = _metrics_endpoint(self._registry, settings)
+        stack.push_async_callback(asyncio.to_thread, self._endpoint.close)
+        upstream = GrpcUpstream(settings, self._metrics)
+        stack.push_async_callback(upstream.close)
+        server = _grpc_server(settings, self._metrics, self._tenants)
+        stack.push_async_callback(server.stop, settings.shutdown_grace_seconds)
+        service = self._service(upstream)
+        stack.callback(service.drain)
+        readiness = ReadinessReporter(
+            PUBLIC_SERVICES, upstream.is_ready, interval_seconds=settings.readiness_interval_seconds
+        )
+        stack.push_async_callback(readiness.stop)
+        _register(server, service, readiness)
+        self._port = _listen(server, settings)
+        await readiness.start()
+        await server.start()
+
+    def _service(self, upstream: GrpcUpstream) -> GatewayService:
+        settings = self._settings
+        limits = {} if self._tenants is None else self._tenants.limits
+        return GatewayService(
+            upstream,
+            TenantQuotas(limits, settings.max_screens),
+            self._metrics,
+            RetryPolicy(settings.chunk_retries, settings.retry_base_seconds, settings.retry_max_seconds),
+            GatewayLimits(
+                settings.max_structures_per_message,
+                settings.max_structures_per_predict,
+                settings.chunk_window,
+                settings.chunk_patience_seconds,
+            ),
+        )
+
+
+async def serve(settings: GatewaySettings) -> None:
+    """Runs a gateway until SIGTERM or SIGINT, then stops it gracefully."""
+    configure_logging(settings.log_level)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with Gateway(settings):
+        await stopping.wait()
+
+
+def _grpc_server(
+    settings: GatewaySettings, metrics: GatewayMetrics, tenants: TenantDirectory | None
+) -> grpc.aio.Server:
+    return grpc.aio.server(
+        interceptors=service_interceptors(metrics.rpc, tenants, settings.default_deadline_seconds),
+        options=[
+            ("grpc.max_receive_message_length", settings.max_message_bytes),
+            ("grpc.max_send_message_length", settings.max_message_bytes),
+            ("grpc.so_reuseport", 0),  # else two gateways share a port and split its callers
+            ("grpc.keepalive_time_ms", 30_000),
+            ("grpc.keepalive_timeout_ms", 20_000),  # a client that vanished frees its screen within a minute
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ],
+    )
+
+
+def _register(server: grpc.aio.Server, service: GatewayService, readiness: ReadinessReporter) -> None:
+    add_prediction = prediction_pb2_grpc.add_PredictionServiceServicer_to_server
+    add_structures = structures_pb2_grpc.add_StructureServiceServicer_to_server
+    add_models = models_pb2_grpc.add_ModelServiceServicer_to_server
+    add_prediction(PredictionServicer(service), server)  # type: ignore[no-untyped-call]  # generated
+    add_structures(StructureServicer(service), server)  # type: ignore[no-untyped-call]  # generated
+    add_models(ModelServicer(service), server)  # type: ignore[no-untyped-call]  # generated
+    health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
+    reflection.enable_server_reflection((*PUBLIC_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+
+
+def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> int:
+    try:
+        if settings.tls_cert_path is None or settings.tls_key_path is None:
+            return int(server.add_insecure_port(settings.address))
+        pair = (settings.tls_key_path.read_bytes(), settings.tls_cert_path.read_bytes())
+        return int(server.add_secure_port(settings.address, grpc.ssl_server_credentials([pair])))
+    except RuntimeError as error:
+        raise ConfigurationError(f"cannot listen on {settings.address}: is the port taken?") from error
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the TLS file {error.filename}: {error.strerror}") from error
+
+
+def _metrics_endpoint(registry: CollectorRegistry, settings: GatewaySettings) -> MetricsEndpoint:
+    try:
+        return MetricsEndpoint(registry, settings.metrics_host, settings.metrics_port)
+    except OSError as error:
+        address = host_port(settings.metrics_host, settings.metrics_port)
+        raise ConfigurationError(f"cannot serve metrics on {address}: {error.strerror}") from error

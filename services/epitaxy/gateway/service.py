@@ -1,0 +1,124 @@
+"""The gateway's use cases."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from time import monotonic, perf_counter
+from typing import Any, TypeVar
+
+from epitaxy.chassis.errors import UnavailableError
+from epitaxy.chassis.request_context import current_request
+from epitaxy.gateway.domain import CHUNK_FAULTS, Answer, Chunk, Loss, ScreenEvent, Summary, Tally, check_size
+from epitaxy.gateway.ports import GatewayObserver, PredictionUpstream
+from epitaxy.gateway.quotas import TenantQuotas
+from epitaxy.gateway.retry import Patience, RetryPolicy, call_again
+from epitaxy.gateway.window import Window
+
+ResultT = TypeVar("ResultT")
+
+DRAINING = "this gateway is shutting down: connect again and send what has no answer yet"
+DRAIN_RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayLimits:
+    """Sizes and times that the use cases keep to."""
+
+    max_structures_per_message: int
+    max_structures_per_predict: int
+    chunk_window: int
+    chunk_patience_seconds: float
+
+
+class GatewayService:
+    """Meters every structure, forwards it, and never loses one."""
+
+    def __init__(
+        self,
+        upstream: PredictionUpstream,
+        quotas: TenantQuotas,
+        observer: GatewayObserver,
+        policy: RetryPolicy,
+        limits: GatewayLimits,
+    ) -> None:
+        self._upstream = upstream
+        self._quotas = quotas
+        self._observer = observer
+        self._policy = policy
+        self._limits = limits
+        self._is_draining = False
+
+    def drain(self) -> None:
+        """Takes no further chunks: open streams end once their callers send more, after what is under way."""
+        self._is_draining = True
+
+    async def predict(self, chunk: Chunk) -> Answer:
+        """Answers a few structures; overload is passed on, for the caller waits."""
+        self._admit(chunk, self._limits.max_structures_per_predict)
+        answer = await self._sent(lambda: self._upstream.evaluate(chunk))
+        self._observer.outcomes(answer.tally)
+        return answer
+
+    async def screen(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[ScreenEvent, None]:
+        """Answers chunks as they complete, a summary last.
+
+        A chunk that upstream cannot answer becomes a Loss and the stream goes on; a mistake of the caller's ends it,
+        after the answers to what came before.
+        """
+        started = perf_counter()
+        tally = Tally()
+        with self._quotas.screen_slot(current_request().tenant):
+            window = Window(self._admitted(chunks), self._answered, self._limits.chunk_window)
+            async with aclosing(window.results()) as outcomes:
+                async for outcome in outcomes:
+                    self._observer.outcomes(outcome.tally)
+                    tally += outcome.tally
+                    yield outcome
+        yield Summary(tally, perf_counter() - started)
+
+    async def embed(self, chunk: Chunk) -> Any:
+        """Embeds the structures of a message."""
+        self._admit(chunk, self._limits.max_structures_per_message)
+        return await self._sent(lambda: self._upstream.embed(chunk.payload))
+
+    async def validate(self, chunk: Chunk) -> Any:
+        """Reports on the structures of a message without predicting."""
+        self._admit(chunk, self._limits.max_structures_per_message)
+        return await self._sent(lambda: self._upstream.validate(chunk.payload))
+
+    async def list_models(self, payload: Any) -> Any:
+        """Lists the models served."""
+        return await self._sent(lambda: self._upstream.list_models(payload))
+
+    async def get_model(self, payload: Any) -> Any:
+        """Finds one model."""
+        return await self._sent(lambda: self._upstream.get_model(payload))
+
+    def _admit(self, chunk: Chunk, limit: int) -> None:
+        tenant = current_request().tenant
+        check_size(chunk, limit)
+        self._quotas.take_structures(tenant, chunk.n_structures)
+        self._observer.structures_in(tenant, chunk.n_structures)
+
+    async def _admitted(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                if self._is_draining:
+                    raise UnavailableError(DRAINING, reason="DRAINING", retry_after_seconds=DRAIN_RETRY_SECONDS)
+                self._admit(chunk, self._limits.max_structures_per_message)
+                yield chunk
+
+    async def _answered(self, chunk: Chunk) -> Answer | Loss:
+        with self._observer.chunk_in_flight():
+            try:
+                return await self._sent(lambda: self._upstream.evaluate(chunk), waits_out_overload=True)
+            except CHUNK_FAULTS as error:
+                return Loss(chunk, error)
+
+    async def _sent(self, attempt: Callable[[], Awaitable[ResultT]], *, waits_out_overload: bool = False) -> ResultT:
+        left = current_request().seconds_left()
+        patience = self._limits.chunk_patience_seconds
+        give_up_at = monotonic() + (patience if left is None else min(left, patience))
+        return await call_again(
+            attempt, self._policy, Patience(give_up_at, waits_out_overload), on_retry=self._observer.retry
+        )

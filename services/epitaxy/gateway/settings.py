@@ -1,0 +1,77 @@
+"""Settings of the gateway."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from epitaxy.chassis.settings import ServiceSettings, host_port, is_loopback
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class GatewaySettings(ServiceSettings):
+    """Read from ``EPITAXY_GATEWAY_<NAME>``; a port of 0 is any free one."""
+
+    model_config = SettingsConfigDict(env_prefix="EPITAXY_GATEWAY_")
+
+    host: str = "127.0.0.1"
+    port: Port = 50051
+    tls_cert_path: Path | None = None
+    tls_key_path: Path | None = None
+    tenants_file: Path | None = None
+    """Tenants with their key hashes. Without it everyone who can connect is served, so only loopback is bound."""
+
+    upstream: str = "127.0.0.1:9000"
+    """HOST:PORT (or any gRPC target) of the prediction application."""
+    upstream_application: str = "prediction"
+    """Name of the application in Ray Serve, which routes by it."""
+    upstream_connect_patience_seconds: PositiveFloat = 2.0
+    """Longest time between two attempts to connect to a lost upstream."""
+
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Port = 9464
+    log_level: str = "INFO"
+
+    max_structures_per_message: PositiveInt = 512
+    max_structures_per_predict: PositiveInt = 64
+    max_message_bytes: PositiveInt = 16 * 1024 * 1024
+    max_screens: PositiveInt = 256
+    """Streams at once over all tenants; more are shed."""
+    chunk_window: PositiveInt = 8
+    """Messages of one stream that are upstream at once: the back-pressure."""
+
+    default_deadline_seconds: PositiveFloat = 60.0
+    """For unary calls without a deadline of their own."""
+    chunk_attempt_seconds: PositiveFloat = 120.0
+    """Longest wait for one upstream answer."""
+    chunk_patience_seconds: PositiveFloat = 300.0
+    """Longest time that a chunk of a stream is tried again, overload included."""
+    chunk_retries: NonNegativeInt = 4
+    """Times that a chunk lost upstream is sent again."""
+    retry_base_seconds: PositiveFloat = 0.25
+    retry_max_seconds: PositiveFloat = 5.0
+
+    readiness_interval_seconds: PositiveFloat = 2.0
+    shutdown_grace_seconds: NonNegativeFloat = 20.0
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> "GatewaySettings":
+        if (self.tls_cert_path is None) != (self.tls_key_path is None):
+            raise ValueError("TLS needs both tls_cert_path and tls_key_path")
+        return self
+
+    @model_validator(mode="after")
+    def _open_only_on_loopback(self) -> "GatewaySettings":
+        if self.tenants_file is None and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host} is reachable from other machines and no tenants_file is set, so anyone could call: "
+                "set EPITAXY_GATEWAY_TENANTS_FILE, or bind 127.0.0.1"
+            )
+        return self
+
+    @property
+    def address(self) -> str:
+        """Where to listen, as gRPC writes it."""
+        return host_port(self.host, self.port)

@@ -1,0 +1,75 @@
+"""Bounded concurrency over a stream, with results as they complete."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+
+class Window(Generic[ItemT, ResultT]):
+    """Works on up to ``limit`` items of a source at once.
+
+    While the window is full nothing is read, so a slow worker or a slow consumer holds the source back. If the source
+    raises, what it gave before is still answered; if the work raises, the rest is cancelled.
+    """
+
+    def __init__(
+        self, source: AsyncGenerator[ItemT, None], work: Callable[[ItemT], Awaitable[ResultT]], limit: int
+    ) -> None:
+        self._source = source
+        self._work = work
+        self._limit = limit
+        self._working: set[asyncio.Future[ResultT]] = set()
+        self._reading: asyncio.Future[ItemT] | None = None
+        self._is_open = True
+        self._source_error: Exception | None = None
+
+    async def results(self) -> AsyncGenerator[ResultT, None]:
+        """Yields results in the order in which they complete. Call it once."""
+        try:
+            while self._read_ahead() or self._working:
+                for future in await self._completed():
+                    yield future.result()
+            if self._source_error is not None:
+                raise self._source_error
+        finally:
+            await self._cancel()
+
+    def _read_ahead(self) -> bool:
+        if self._is_open and self._reading is None and len(self._working) < self._limit:
+            self._reading = asyncio.ensure_future(anext(self._source))
+        return self._reading is not None
+
+    async def _completed(self) -> list[asyncio.Future[ResultT]]:
+        pending: set[asyncio.Future[Any]] = set(self._working)
+        if self._reading is not None:
+            pending.add(self._reading)
+        done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        if self._reading in done:
+            self._take_item()
+        completed = self._working & done
+        self._working -= completed
+        return list(completed)
+
+    def _take_item(self) -> None:
+        reading, self._reading = self._reading, None
+        if reading is None:
+            return
+        try:
+            self._working.add(asyncio.ensure_future(self._work(reading.result())))
+        except StopAsyncIteration:
+            self._is_open = False
+        except Exception as error:
+            self._is_open = False
+            self._source_error = error
+
+    async def _cancel(self) -> None:
+        left: set[asyncio.Future[Any]] = set(self._working)
+        if self._reading is not None:
+            left.add(self._reading)
+        for future in left:
+            future.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self._source.aclose()

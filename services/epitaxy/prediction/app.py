@@ -1,0 +1,38 @@
+"""Composition of the prediction application."""
+
+from typing import Any
+
+from ray import serve
+from ray.serve import Application
+
+from epitaxy.prediction.deployment import EnsembleReplica, IntakeReplica
+from epitaxy.prediction.settings import PredictionSettings
+
+APPLICATION = "prediction"
+SERVICER_FUNCTION = "epitaxy.api.prediction.v1.backend_pb2_grpc.add_PredictionBackendServicer_to_server"
+# Calls are idempotent and the gateway sends a lost one again: nothing is gained by a long drain.
+_DRAIN_SECONDS = 2
+
+
+def build_application(arguments: dict[str, Any] | None = None) -> Application:
+    """The Serve application for these settings; a wrong or unknown one raises a validation error here."""
+    settings = PredictionSettings(**(arguments or {}))
+    plain = settings.model_dump()
+    ensemble = serve.deployment(
+        EnsembleReplica,
+        name="ensemble",
+        num_replicas=settings.ensemble_replicas,
+        max_ongoing_requests=64,
+        graceful_shutdown_timeout_s=_DRAIN_SECONDS,
+        ray_actor_options={"num_cpus": settings.replica_cpus, "num_gpus": settings.ensemble_gpus},
+    )
+    intake = serve.deployment(
+        IntakeReplica,
+        name="intake",
+        num_replicas=settings.intake_replicas,
+        max_ongoing_requests=32,
+        graceful_shutdown_timeout_s=_DRAIN_SECONDS,
+        ray_actor_options={"num_cpus": settings.replica_cpus},
+    )
+    application: Application = intake.bind(plain, ensemble.bind(plain))
+    return application

@@ -1,0 +1,151 @@
+"""Batches by edges, across requests: what a forward pass costs is its edges, and crystals vary a thousandfold."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from epitaxy.chassis.errors import DeadlineExceededError, EpitaxyError, OverloadedError
+from epitaxy.prediction.ports import Embedding
+from epitaxy_models.graphs.graph import CrystalGraph
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """The graphs of one request and what has become of them."""
+
+    graphs: Sequence[CrystalGraph]
+    deadline: float
+    done: asyncio.Future[None]
+    results: list[Embedding | EpitaxyError | None] = field(default_factory=list)
+    next_index: int = 0
+    n_open: int = 0
+
+    def settle(self, index: int, result: Embedding | EpitaxyError) -> None:
+        self.results[index] = result
+        self.n_open -= 1
+        if self.n_open == 0 and not self.done.done():
+            self.done.set_result(None)
+
+
+class EdgeBudgetBatcher:
+    """Joins graphs of waiting requests, in turn, into batches of at most ``max_batch_edges`` edges.
+
+    Requests take turns graph by graph, so that one structure never waits behind a block of hundreds. A graph over
+    the budget runs alone. A batch that does not fit into memory is halved until it does. Work beyond
+    ``max_queued_edges`` is shed at once, with the time after which it is worth trying again.
+    """
+
+    def __init__(
+        self,
+        forward: Callable[[list[CrystalGraph]], Iterable[Embedding]],
+        executor: Executor,
+        max_batch_edges: int,
+        max_queued_edges: int,
+        on_batch: Callable[[int, float], None] = lambda _edges, _seconds: None,
+    ) -> None:
+        self._forward, self._executor = forward, executor
+        self._max_batch, self._max_queued = max_batch_edges, max_queued_edges
+        self._on_batch = on_batch
+        self._jobs: deque[_Job] = deque()
+        self._queued_edges = 0
+        # Edges a second, learned from the batches; the first guess only shapes the first retry hint.
+        self._rate = 100_000.0
+        self._arrived = asyncio.Event()
+        self._runner: asyncio.Task[None] | None = None
+
+    @property
+    def queued_edges(self) -> int:
+        """Edges that wait."""
+        return self._queued_edges
+
+    async def submit(self, graphs: Sequence[CrystalGraph], timeout_seconds: float) -> list[Embedding | EpitaxyError]:
+        """Embeddings in order, or an error in place of each that has none. Raises OverloadedError when full."""
+        if not graphs:
+            return []
+        edges = sum(graph.n_edges for graph in graphs)
+        if self._jobs and self._queued_edges + edges > self._max_queued:
+            wait = self._queued_edges / self._rate
+            raise OverloadedError("the ensemble's queue is full: send it again later", retry_after_seconds=wait)
+        job = _Job(graphs, time.monotonic() + timeout_seconds, asyncio.get_running_loop().create_future())
+        job.results, job.n_open = [None] * len(graphs), len(graphs)
+        self._jobs.append(job)
+        self._queued_edges += edges
+        self._arrived.set()
+        if self._runner is None or self._runner.done():
+            self._runner = asyncio.create_task(self._run())
+        try:
+            await job.done
+        except asyncio.CancelledError:
+            self._expire(job, DeadlineExceededError("the caller went away"))
+            raise
+        return [result for result in job.results if result is not None]
+
+    async def _run(self) -> None:
+        while True:
+            while not self._jobs:
+                self._arrived.clear()
+                await self._arrived.wait()
+            if batch := self._next_batch():
+                await self._compute(batch)
+
+    def _next_batch(self) -> list[tuple[_Job, int]]:
+        """Takes graphs in turn from the waiting jobs up to the budget; expired jobs are answered and skipped."""
+        batch: list[tuple[_Job, int]] = []
+        edges, now = 0, time.monotonic()
+        while self._jobs:
+            job = self._jobs[0]
+            if now > job.deadline:
+                self._expire(job, DeadlineExceededError("the time allowed ran out in the ensemble's queue"))
+                continue
+            cost = job.graphs[job.next_index].n_edges
+            if batch and edges + cost > self._max_batch:
+                break
+            batch.append((job, job.next_index))
+            edges += cost
+            self._queued_edges -= cost
+            job.next_index += 1
+            self._jobs.popleft()
+            if job.next_index < len(job.graphs):
+                self._jobs.append(job)
+        return batch
+
+    async def _compute(self, batch: list[tuple[_Job, int]]) -> None:
+        graphs = [job.graphs[index] for job, index in batch]
+        loop, start = asyncio.get_running_loop(), time.perf_counter()
+        try:
+            results = await loop.run_in_executor(self._executor, self._forward, graphs)
+        except Exception as error:
+            await self._split(batch, error)
+            return
+        seconds, edges = time.perf_counter() - start, sum(graph.n_edges for graph in graphs)
+        self._rate += 0.2 * (edges / max(seconds, 1e-6) - self._rate)
+        self._on_batch(edges, seconds)
+        for (job, index), result in zip(batch, results, strict=True):
+            job.settle(index, result)
+
+    async def _split(self, batch: list[tuple[_Job, int]], error: Exception) -> None:
+        """Halves a batch that failed, so that what one graph breaks does not take its neighbours along."""
+        if len(batch) > 1:
+            _LOG.warning("batch of %d graphs failed (%s): halving it", len(batch), type(error).__name__)
+            middle = len(batch) // 2
+            await self._compute(batch[:middle])
+            await self._compute(batch[middle:])
+            return
+        _LOG.error("a graph failed alone", exc_info=error)
+        job, index = batch[0]
+        job.settle(index, EpitaxyError("the model failed on this structure: report it"))
+
+    def _expire(self, job: _Job, error: EpitaxyError) -> None:
+        """Answers what is left of a job with an error and forgets it."""
+        if job not in self._jobs:
+            return
+        self._jobs.remove(job)
+        for index in range(job.next_index, len(job.graphs)):
+            self._queued_edges -= job.graphs[index].n_edges
+            job.settle(index, error)

@@ -1,0 +1,193 @@
+"""What runs inside Ray Serve: intake replicas in front of ensemble replicas."""
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from google.protobuf.message import Message
+from ray.exceptions import RayActorError, RayTaskError
+from ray.serve.exceptions import RayServeException
+from ray.serve.grpc_util import RayServegRPCContext
+from ray.serve.handle import DeploymentHandle
+
+from epitaxy.api.models.v1 import models_pb2
+from epitaxy.api.prediction.v1 import prediction_pb2, structures_pb2
+from epitaxy.chassis.errors import EpitaxyError, InternalError, OverloadedError, UnavailableError
+from epitaxy.chassis.json_logs import configure_logging
+from epitaxy.chassis.status import to_rpc_status
+from epitaxy.prediction import servicer
+from epitaxy.prediction.metrics import RayBatchMetrics, RayPredictionMetrics
+from epitaxy.prediction.ports import Embedding
+from epitaxy.prediction.redis_store import RedisStore
+from epitaxy.prediction.service import PredictionService
+from epitaxy.prediction.settings import PredictionSettings
+from epitaxy.prediction.tiered_store import TieredStore
+from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
+from epitaxy_models.graphs.batch import CrystalGraphBatch, collate, separate
+from epitaxy_models.graphs.graph import CrystalGraph
+from epitaxy_models.structures import IntakeLimits
+
+_LOG = logging.getLogger(__name__)
+_ReplyT = TypeVar("_ReplyT", bound=Message)
+# A block of 512 large crystals through five members on one core stays below this.
+_EMBED_TIMEOUT_SECONDS = 120.0
+
+
+def model_of(settings: PredictionSettings) -> ModelArtifact:
+    """The model that the settings name, or the one that is shipped."""
+    return load_artifact(Path(settings.model_folder) if settings.model_folder else shipped_model())
+
+
+class EnsembleReplica:
+    """Owns one copy of the network and one queue in front of it."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        # Imported here: only this replica loads torch.
+        import torch  # noqa: PLC0415
+
+        from epitaxy.prediction.batcher import EdgeBudgetBatcher  # noqa: PLC0415
+        from epitaxy_models.ensembles.embedder import Embedder  # noqa: PLC0415
+
+        configure_logging()
+        chosen = PredictionSettings(**settings)
+        torch.set_num_threads(chosen.threads)
+        embedder = Embedder(model_of(chosen), chosen.device)
+        self._metrics = RayBatchMetrics(chosen.max_batch_edges)
+        self._batcher = EdgeBudgetBatcher(
+            embedder,
+            ThreadPoolExecutor(max_workers=1, thread_name_prefix="forward"),
+            chosen.max_batch_edges,
+            chosen.max_queued_edges,
+            self._metrics.observe_batch,
+        )
+
+    async def embed(self, batch: CrystalGraphBatch) -> "list[Embedding | EpitaxyError] | OverloadedError":
+        """Embeddings, or an error in place of each that has none; an overload is returned, not raised.
+
+        Ray wraps what a replica raises into a traceback; what is returned keeps its type.
+        """
+        try:
+            return await self._batcher.submit(separate(batch), _EMBED_TIMEOUT_SECONDS)
+        except OverloadedError as error:
+            return error
+        finally:
+            self._metrics.set_queue(self._batcher.queued_edges)
+
+
+class RayEmbeddingBackend:
+    """Sends graphs to the ensemble replicas."""
+
+    def __init__(self, ensemble: DeploymentHandle) -> None:
+        self._ensemble = ensemble
+
+    async def embed(self, graphs: Sequence[CrystalGraph]) -> "list[Embedding | Exception]":
+        """The embedding of each graph, or why there is none.
+
+        Raises OverloadedError where the queue is full, UnavailableError where no replica answers.
+        """
+        try:
+            results = await self._ensemble.embed.remote(collate(graphs))
+        except (RayActorError, RayTaskError, RayServeException) as error:
+            _LOG.warning("the ensemble did not answer: %s", type(error).__name__)
+            raise UnavailableError("the ensemble does not answer: send it again", retry_after_seconds=1.0) from error
+        if isinstance(results, OverloadedError):
+            raise results
+        return list(results)
+
+
+class _Handler(Protocol):
+    def __call__(
+        self, deployment: Any, request: Any, grpc_context: RayServegRPCContext
+    ) -> Awaitable[Any]:  # the handlers differ in their message types
+        ...
+
+
+def answers_with_status(reply: type[_ReplyT]) -> Callable[[Callable[..., Awaitable[_ReplyT]]], _Handler]:
+    """Turns our errors into google.rpc.Status on the reply instead of a traceback in the proxy.
+
+    Serve answers what a handler raises with INTERNAL and a text that names actor, pid and address; a code set on the
+    context together with an empty reply is passed on as it is.
+    """
+
+    def decorate(handler: Callable[..., Awaitable[_ReplyT]]) -> _Handler:
+        @functools.wraps(handler)
+        async def wrapped(deployment: Any, request: Any, grpc_context: RayServegRPCContext) -> _ReplyT:
+            metadata = dict(grpc_context.invocation_metadata())
+            try:
+                return await handler(deployment, request)
+            except EpitaxyError as error:
+                failure = error
+            except Exception as error:
+                _LOG.exception("request failed", extra={"request_id": metadata.get("x-request-id", "")})
+                failure = InternalError(str(error))
+            status = to_rpc_status(failure, metadata.get("x-request-id", ""))
+            grpc_context.set_code(status.code)
+            grpc_context.set_details(status.details)
+            grpc_context.set_trailing_metadata(list(status.trailing_metadata))
+            return reply()
+
+        # Serve reads the signature to see whether a handler takes the context; it must see the wrapper's own.
+        del wrapped.__wrapped__
+        return wrapped
+
+    return decorate
+
+
+class IntakeReplica:
+    """The gRPC ingress: PredictionBackend of protos/epitaxy/prediction/v1/backend.proto, one method a call."""
+
+    def __init__(self, settings: dict[str, Any], ensemble: DeploymentHandle) -> None:
+        configure_logging()
+        chosen = PredictionSettings(**settings)
+        artifact = model_of(chosen)
+        shape = (artifact.card.backbone.n_members, artifact.card.backbone.embedding_width)
+        model = artifact.digest.removeprefix("sha256:")[:16]
+        shared = RedisStore(chosen, model, artifact.card.rule.version, shape) if chosen.redis_url else None
+        if shared is None:
+            _LOG.warning("no Redis is set: going on without the shared cache")
+        self._service = PredictionService(
+            artifact,
+            TieredStore(chosen.local_cache_bytes, shared),
+            RayEmbeddingBackend(ensemble),
+            RayPredictionMetrics(),
+            IntakeLimits(max_sites=chosen.max_sites),
+        )
+        self._encoder = servicer.BlockEncoder(artifact)
+
+    @answers_with_status(prediction_pb2.ResultBlock)
+    async def Evaluate(self, request: prediction_pb2.ScreenRequest) -> prediction_pb2.ResultBlock:  # noqa: N802
+        """Predictions for one block."""
+        query = servicer.query_of(request.options, self._service.artifact)
+        block = await self._service.evaluate(servicer.items_of(request.structures), query)
+        return self._encoder.results(block, query, request.sequence)
+
+    @answers_with_status(prediction_pb2.EmbedResponse)
+    async def EmbedBlock(self, request: prediction_pb2.EmbedRequest) -> prediction_pb2.EmbedResponse:  # noqa: N802
+        """Structure embeddings of one block."""
+        servicer.check_model(request.model, self._service.artifact)
+        answers, embeddings = await self._service.embed(servicer.items_of(request.structures))
+        return self._encoder.embeddings(answers, embeddings)
+
+    @answers_with_status(structures_pb2.ValidateResponse)
+    async def ValidateBlock(  # noqa: N802
+        self, request: structures_pb2.ValidateRequest
+    ) -> structures_pb2.ValidateResponse:
+        """Intake reports of one block."""
+        return servicer.reports(await self._service.validate(servicer.items_of(request.structures)))
+
+    @answers_with_status(models_pb2.ListModelsResponse)
+    async def ListServedModels(  # noqa: N802
+        self, request: models_pb2.ListModelsRequest
+    ) -> models_pb2.ListModelsResponse:
+        """The served model's card."""
+        servicer.check_page(request)
+        return models_pb2.ListModelsResponse(models=[self._encoder.model_card()])
+
+    @answers_with_status(models_pb2.GetModelResponse)
+    async def GetServedModel(self, request: models_pb2.GetModelRequest) -> models_pb2.GetModelResponse:  # noqa: N802
+        """The served model's card, by name."""
+        servicer.check_model(request.model, self._service.artifact)
+        return models_pb2.GetModelResponse(model=self._encoder.model_card())

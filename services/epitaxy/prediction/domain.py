@@ -1,0 +1,80 @@
+"""What the prediction service talks about: items in, answers out. No protobuf, no infrastructure."""
+
+from dataclasses import dataclass
+
+from epitaxy_models.ensembles.readout import EnsemblePrediction
+from epitaxy_models.structures import Repair, Structure, TextFormat
+
+
+@dataclass(frozen=True, slots=True)
+class TextSource:
+    """A structure as the text of a file."""
+
+    text_format: TextFormat
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One structure of a request; ``source`` is an error where the wire form itself could not be read."""
+
+    id: str
+    source: "TextSource | Structure | Refusal"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an item has no answer."""
+
+    reason: str
+    message: str
+    is_retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An item that intake passed, with the digest of the structure as it is used."""
+
+    structure: Structure
+    repairs: tuple[Repair, ...]
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Outcome of one item.
+
+    Attributes:
+        id: The caller's.
+        outcome: The structure as accepted, or the refusal.
+        row: Row of the block's prediction arrays; -1 for a refusal.
+        is_cache_hit: True where the backbone did not run.
+    """
+
+    id: str
+    outcome: Accepted | Refusal
+    row: int = -1
+    is_cache_hit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """How a block of items is to be answered.
+
+    Attributes:
+        properties: Indices into the model card's properties.
+        coverage: Nominal coverage of the intervals.
+        bypass_cache: Compute even what is cached.
+    """
+
+    properties: tuple[int, ...]
+    coverage: float = 0.9
+    bypass_cache: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BlockAnswer:
+    """Answers of one message, in the order of its items, with the arrays that their rows point to."""
+
+    answers: tuple[Answer, ...]
+    prediction: EnsemblePrediction

@@ -1,0 +1,69 @@
+"""What the prediction service needs of the outside world."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.graphs.graph import CrystalGraph
+
+Embedding = NDArray[np.float32]
+
+
+class CacheTier(StrEnum):
+    """Where an embedding was found."""
+
+    LOCAL = "local"
+    SHARED = "shared"
+    MISS = "miss"
+
+
+class Stage(StrEnum):
+    """Steps of an answer, as the stage histogram names them."""
+
+    PARSE = "parse"
+    GRAPH = "graph"
+    CACHE_READ = "cache_read"
+    EMBED = "embed"
+    READOUT = "readout"
+    CACHE_WRITE = "cache_write"
+    QUEUE = "queue"
+    FORWARD = "forward"
+
+
+class EmbeddingStore(Protocol):
+    """A cache of structure embeddings. Its loss costs time, never an answer."""
+
+    async def graph_keys(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Canonical graph keys of structures that were featurized before, by content digest."""
+
+    async def embeddings(self, keys: Sequence[bytes]) -> dict[bytes, tuple[Embedding, CacheTier]]:
+        """Embeddings that are known, each ``[n_members, embedding_width]``, with the tier that held it."""
+
+    async def put(self, embeddings: Mapping[bytes, Embedding], graph_keys: Mapping[bytes, bytes]) -> None:
+        """Remembers embeddings by graph key, and graph keys by content digest."""
+
+
+class EmbeddingBackend(Protocol):
+    """Runs the backbone, somewhere."""
+
+    async def embed(self, graphs: Sequence[CrystalGraph]) -> "list[Embedding | Exception]":
+        """The embedding of each graph ``[n_members, embedding_width]``, or why there is none.
+
+        Raises OverloadedError where the queue is full, UnavailableError where no replica answers.
+        """
+
+
+class PredictionMetrics(Protocol):
+    """Counts and times."""
+
+    def observe_stage(self, stage: Stage, seconds: float) -> None:
+        """One block went through a stage."""
+
+    def count_outcome(self, outcome: str, reason: str, number: int = 1) -> None:
+        """Structures ended with this outcome."""
+
+    def count_cache(self, tier: CacheTier, number: int) -> None:
+        """Lookups ended in this tier."""

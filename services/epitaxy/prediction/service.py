@@ -1,0 +1,193 @@
+"""The use cases of prediction: evaluate, embed and validate a block of structures."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+import numpy as np
+
+from epitaxy.chassis.errors import EpitaxyError, RetryLaterError
+from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query, Refusal
+from epitaxy.prediction.ports import CacheTier, Embedding, EmbeddingBackend, EmbeddingStore, PredictionMetrics, Stage
+from epitaxy_models.ensembles.artifact import ModelArtifact
+from epitaxy_models.ensembles.readout import CalibratedReadout
+from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.graphs.graph import CrystalGraph, build_graph
+from epitaxy_models.structures import IntakeLimits, Structure, check_structure, read_text
+from epitaxy_models.structures.elements import symbol_of
+
+_LOG = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class PredictionService:
+    """Answers blocks of structures with one model; every item ends in an answer or its own refusal."""
+
+    def __init__(
+        self,
+        artifact: ModelArtifact,
+        store: EmbeddingStore,
+        backend: EmbeddingBackend,
+        metrics: PredictionMetrics,
+        limits: IntakeLimits,
+    ) -> None:
+        self.artifact = artifact
+        self._readout = CalibratedReadout(artifact)
+        self._supported = frozenset(artifact.supported_elements())
+        self._store, self._backend, self._metrics, self._limits = store, backend, metrics, limits
+        # One thread: featurizing holds the interpreter, and a second would only fight the first for it.
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="featurize")
+
+    async def evaluate(self, items: Sequence[Item], query: Query) -> BlockAnswer:
+        """Predictions for all items; arrays hold a row an answered item."""
+        answers, embeddings = await self._answers(items, bypass_cache=query.bypass_cache)
+        atoms = [a.outcome.structure.atomic_numbers for a in answers if isinstance(a.outcome, Accepted)]
+        with self._timed(Stage.READOUT):
+            prediction = self._readout(embeddings, atoms, query.coverage)
+        for answer in answers:
+            self._count(answer)
+        return BlockAnswer(tuple(answers), prediction)
+
+    async def embed(self, items: Sequence[Item]) -> tuple[list[Answer], Embedding]:
+        """Answers and embeddings ``[n_answered, n_members, embedding_width]``."""
+        return await self._answers(items, bypass_cache=False)
+
+    async def validate(self, items: Sequence[Item]) -> list[Answer]:
+        """What intake makes of each item, without predicting."""
+        outcomes = await self._in_worker(lambda: [self._accept(item) for item in items])
+        return [Answer(item.id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
+
+    async def _answers(self, items: Sequence[Item], *, bypass_cache: bool) -> tuple[list[Answer], Embedding]:
+        outcomes = await self._in_worker(lambda: self._accepted(items))
+        found = await self._looked_up(outcomes, bypass_cache=bypass_cache)
+        rows: list[Embedding] = []
+        answers = []
+        for item, outcome in zip(items, outcomes, strict=True):
+            if isinstance(outcome, Refusal):
+                answers.append(Answer(item.id, outcome))
+                continue
+            result, is_hit = found[outcome.digest]
+            if isinstance(result, Refusal):
+                answers.append(Answer(item.id, result))
+            else:
+                answers.append(Answer(item.id, outcome, len(rows), is_cache_hit=is_hit))
+                rows.append(result)
+        return answers, np.stack(rows) if rows else self._no_embeddings()
+
+    async def _looked_up(
+        self, outcomes: Sequence[Accepted | Refusal], *, bypass_cache: bool
+    ) -> dict[bytes, tuple[Embedding | Refusal, bool]]:
+        """Embedding or refusal of each accepted structure by content digest, and whether it came from the cache."""
+        structures = {entry.digest: entry.structure for entry in outcomes if isinstance(entry, Accepted)}
+        keys = {} if bypass_cache else await self._known_keys(list(structures))
+        cached = await self._cached(list(dict.fromkeys(keys.values())))
+        # A key without an embedding (evicted, or damaged) needs the graph again.
+        unknown = [digest for digest in structures if keys.get(digest) not in cached]
+        graphs = await self._in_worker(lambda: self._graphs({digest: structures[digest] for digest in unknown}))
+        keys |= {digest: graph.key for digest, graph in graphs.items()}
+        if not bypass_cache:
+            # Another cell, or another file, of a crystal that was seen before.
+            cached |= await self._cached([key for key in dict.fromkeys(keys.values()) if key not in cached])
+        computed = await self._computed([graph for graph in graphs.values() if graph.key not in cached])
+        await self._remember(computed, {digest: graph.key for digest, graph in graphs.items()})
+        return {
+            digest: (cached[key], True) if (key := keys[digest]) in cached else (computed[key], False)
+            for digest in structures
+        }
+
+    def _accepted(self, items: Sequence[Item]) -> list[Accepted | Refusal]:
+        with self._timed(Stage.PARSE):
+            return [self._accept(item) for item in items]
+
+    def _graphs(self, structures: Mapping[bytes, Structure]) -> dict[bytes, CrystalGraph]:
+        if not structures:
+            return {}
+        with self._timed(Stage.GRAPH):
+            rule = self.artifact.card.rule
+            return {digest: build_graph(structure, rule) for digest, structure in structures.items()}
+
+    def _accept(self, item: Item) -> Accepted | Refusal:
+        """Intake of one item; never raises."""
+        if isinstance(item.source, Refusal):
+            return item.source
+        try:
+            if isinstance(item.source, Structure):
+                intake = check_structure(item.source, self._limits)
+            else:
+                intake = read_text(item.source.text, item.source.text_format, self._limits)
+        except InvalidStructureError as error:
+            return Refusal(error.reason, error.message)
+        return self._known_elements(Accepted(intake.structure, intake.repairs, intake.structure.content_digest()))
+
+    def _known_elements(self, accepted: Accepted) -> Accepted | Refusal:
+        foreign = sorted(set(accepted.structure.atomic_numbers.tolist()) - self._supported)
+        if not foreign:
+            return accepted
+        names = ", ".join(symbol_of(number) for number in foreign)
+        return Refusal("UNSUPPORTED_ELEMENT", f"the model was never trained on {names}: leave the structure out")
+
+    async def _known_keys(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
+        with self._timed(Stage.CACHE_READ):
+            return await self._store.graph_keys(digests)
+
+    async def _cached(self, keys: Sequence[bytes]) -> dict[bytes, Embedding]:
+        if not keys:
+            return {}
+        with self._timed(Stage.CACHE_READ):
+            found = await self._store.embeddings(keys)
+        for tier in (CacheTier.LOCAL, CacheTier.SHARED):
+            self._metrics.count_cache(tier, sum(origin is tier for _, origin in found.values()))
+        self._metrics.count_cache(CacheTier.MISS, len(keys) - len(found))
+        return {key: embedding for key, (embedding, _) in found.items()}
+
+    async def _computed(self, graphs: Sequence[CrystalGraph]) -> dict[bytes, Embedding | Refusal]:
+        """Embeddings by key; equal crystals of one block are computed once."""
+        distinct = list({graph.key: graph for graph in graphs}.values())
+        if not distinct:
+            return {}
+        with self._timed(Stage.EMBED):
+            results = await self._backend.embed(distinct)
+        return {
+            graph.key: _refused(result) if isinstance(result, Exception) else result
+            for graph, result in zip(distinct, results, strict=True)
+        }
+
+    async def _remember(self, computed: Mapping[bytes, Embedding | Refusal], graph_keys: Mapping[bytes, bytes]) -> None:
+        embeddings = {key: value for key, value in computed.items() if not isinstance(value, Refusal)}
+        if not embeddings and not graph_keys:
+            return
+        with self._timed(Stage.CACHE_WRITE):
+            await self._store.put(embeddings, graph_keys)
+
+    def _no_embeddings(self) -> Embedding:
+        shape = self.artifact.card.backbone
+        return np.zeros((0, shape.n_members, shape.embedding_width), dtype=np.float32)
+
+    def _count(self, answer: Answer) -> None:
+        if isinstance(answer.outcome, Accepted):
+            self._metrics.count_outcome("answered", "")
+        else:
+            self._metrics.count_outcome("failed" if answer.outcome.is_retryable else "refused", answer.outcome.reason)
+
+    async def _in_worker(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+
+    @contextmanager
+    def _timed(self, stage: Stage) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._metrics.observe_stage(stage, time.perf_counter() - start)
+
+
+def _refused(error: Exception) -> Refusal:
+    """The refusal of one item whose forward pass failed; the text of a foreign exception stays in the log."""
+    if isinstance(error, EpitaxyError):
+        return Refusal(error.reason, error.message, is_retryable=isinstance(error, RetryLaterError))
+    _LOG.error("forward pass failed", exc_info=error)
+    return Refusal("INTERNAL", "the model failed on this structure: report it", is_retryable=True)

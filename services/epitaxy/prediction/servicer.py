@@ -1,0 +1,243 @@
+"""Protobuf to domain and back, and nothing else."""
+
+from collections.abc import Iterator, Sequence
+
+from epitaxy.api.common.v1 import model_pb2, property_pb2, structure_pb2
+from epitaxy.api.models.v1 import models_pb2
+from epitaxy.api.prediction.v1 import prediction_pb2, structures_pb2
+from epitaxy.chassis.errors import InvalidRequestError, NotFoundError
+from epitaxy.chassis.structure_ids import structure_ids
+from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query, Refusal, TextSource
+from epitaxy.prediction.ports import Embedding
+from epitaxy_models.calibration.conformal import COVERAGE_MAX, COVERAGE_MIN
+from epitaxy_models.calibration.domain import DomainVerdict
+from epitaxy_models.ensembles.artifact import ModelArtifact
+from epitaxy_models.ensembles.card import PropertyCard
+from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.structures import Structure, TextFormat, unpack_structures
+from epitaxy_models.structures.display import display_formula
+
+DEFAULT_COVERAGE = 0.9
+CHAMPION = "champion"
+_TEXT_FIELDS = {
+    "cif": TextFormat.CIF,
+    "poscar": TextFormat.POSCAR,
+    "extxyz": TextFormat.EXTXYZ,
+    "pymatgen_json": TextFormat.PYMATGEN_JSON,
+}
+_VERDICTS = {
+    DomainVerdict.IN_DOMAIN: prediction_pb2.DOMAIN_VERDICT_IN_DOMAIN,
+    DomainVerdict.BORDERLINE: prediction_pb2.DOMAIN_VERDICT_BORDERLINE,
+    DomainVerdict.OUT_OF_DOMAIN: prediction_pb2.DOMAIN_VERDICT_OUT_OF_DOMAIN,
+}
+
+
+def items_of(structures: Sequence[structure_pb2.StructureInput]) -> list[Item]:
+    """One item a structure, packed blocks taken apart; what cannot be taken apart is refused item by item."""
+    ids = iter(structure_ids(structures))
+    return [Item(next(ids), source) for structure in structures for source in _sources(structure)]
+
+
+def _sources(structure: structure_pb2.StructureInput) -> Iterator[TextSource | Structure | Refusal]:
+    kind = structure.WhichOneof("source")
+    if kind is None:
+        yield Refusal("EMPTY_STRUCTURE", "the item has no structure: fill packed, cif, poscar, extxyz or pymatgen_json")
+    elif kind == "packed":
+        yield from _unpacked(structure.packed)
+    else:
+        yield TextSource(_TEXT_FIELDS[kind], getattr(structure, kind))
+
+
+def _unpacked(packed: structure_pb2.PackedStructures) -> Iterator[TextSource | Structure | Refusal]:
+    try:
+        yield from unpack_structures(
+            packed.n_sites, packed.lattices_angstrom, packed.atomic_numbers, packed.frac_coords
+        )
+    except InvalidStructureError as error:
+        for _ in range(len(packed.n_sites) // 4):
+            yield Refusal(error.reason, error.message)
+
+
+def check_model(selector: model_pb2.ModelSelector, artifact: ModelArtifact) -> None:
+    """Raises NotFoundError unless the selector names the model that is served."""
+    card = artifact.card
+    if selector.name not in ("", card.name):
+        raise NotFoundError(f"no model named {selector.name!r}; served: {card.name}", reason="UNKNOWN_MODEL")
+    which = selector.WhichOneof("which")
+    if which == "version" and selector.version != card.version:
+        raise NotFoundError(
+            f"model {card.name} has no version {selector.version!r}; served: {card.version}", reason="UNKNOWN_VERSION"
+        )
+    if which == "alias" and selector.alias != CHAMPION:
+        raise NotFoundError(f"model {card.name} has no alias {selector.alias!r}", reason="UNKNOWN_ALIAS")
+
+
+def check_page(request: models_pb2.ListModelsRequest) -> None:
+    """Raises InvalidRequestError for a page token that no answer of ours carried: one model makes one page."""
+    if request.page_token:
+        raise InvalidRequestError.of_field("page_token", "is not a token of this server")
+
+
+def query_of(options: prediction_pb2.PredictionOptions, artifact: ModelArtifact) -> Query:
+    """The query; raises NotFoundError for another model, InvalidRequestError for unknown properties or coverage."""
+    check_model(options.model, artifact)
+    names = [entry.definition.name for entry in artifact.card.properties]
+    unknown = sorted(set(options.properties) - set(names))
+    if unknown:
+        raise InvalidRequestError.of_field(
+            "options.properties", f"the model has no {', '.join(unknown)}; it has {', '.join(names)}"
+        )
+    coverage = options.coverage or DEFAULT_COVERAGE
+    if not COVERAGE_MIN <= coverage <= COVERAGE_MAX:
+        raise InvalidRequestError.of_field(
+            "options.coverage", f"must lie between {COVERAGE_MIN} and {COVERAGE_MAX}, got {coverage:g}"
+        )
+    chosen = dict.fromkeys(options.properties or names)
+    return Query(tuple(names.index(name) for name in chosen), coverage, options.bypass_cache)
+
+
+class BlockEncoder:
+    """Writes answers of one model; what never changes is built once."""
+
+    def __init__(self, artifact: ModelArtifact) -> None:
+        self._artifact = artifact
+        card = artifact.card
+        self._stamp = model_pb2.ModelStamp(name=card.name, version=card.version, digest=artifact.digest)
+        self._properties = [_property_stamp(entry) for entry in card.properties]
+
+    def results(self, block: BlockAnswer, query: Query, sequence: int) -> prediction_pb2.ResultBlock:
+        """The answer to one message."""
+        message = prediction_pb2.ResultBlock(sequence=sequence, model=self._stamp)
+        message.properties.extend(self._properties[index] for index in query.properties)
+        for answer in block.answers:
+            self._add(message, answer, block, query)
+        return message
+
+    def _add(self, message: prediction_pb2.ResultBlock, answer: Answer, block: BlockAnswer, query: Query) -> None:
+        result, counts = message.results.add(id=answer.id), message.counts
+        if isinstance(answer.outcome, Refusal):
+            result.error.CopyFrom(_item_error(answer.outcome))
+            if answer.outcome.is_retryable:
+                counts.failed += 1
+            else:
+                counts.refused += 1
+            return
+        counts.answered += 1
+        counts.cache_hits += answer.is_cache_hit
+        _fill(result.prediction, answer, answer.outcome, block, query)
+
+    def embeddings(self, answers: Sequence[Answer], embeddings: Embedding) -> prediction_pb2.EmbedResponse:
+        """Embeddings of all members side by side, float32."""
+        shape = self._artifact.card.backbone
+        message = prediction_pb2.EmbedResponse(model=self._stamp, dimension=shape.n_members * shape.embedding_width)
+        for answer in answers:
+            entry = message.embeddings.add(id=answer.id, cache_hit=answer.is_cache_hit)
+            if isinstance(answer.outcome, Refusal):
+                entry.error.CopyFrom(_item_error(answer.outcome))
+            else:
+                entry.embedding = embeddings[answer.row].astype("<f4").tobytes()
+        return message
+
+    def model_card(self) -> models_pb2.ModelCard:
+        """The card of the served model."""
+        card, data = self._artifact.card, self._artifact.card.training_data
+        return models_pb2.ModelCard(
+            stamp=self._stamp,
+            description=card.description,
+            aliases=[CHAMPION],
+            properties=[_property_card(entry) for entry in card.properties],
+            training_data=models_pb2.TrainingData(
+                name=data.name,
+                attribution=data.attribution,
+                license=data.license,
+                n_train=data.n_train,
+                n_validation=data.n_validation,
+                n_calibration=data.n_calibration,
+                n_test=data.n_test,
+                split=data.split,
+            ),
+            n_members=card.backbone.n_members,
+            n_parameters_per_member=self._artifact.n_parameters // card.backbone.n_members,
+            supported_elements=self._artifact.supported_elements(),
+            featurizer_version=card.rule.version,
+            license=card.license,
+            card_json=self._artifact.card_json,
+        )
+
+
+def reports(answers: Sequence[Answer]) -> structures_pb2.ValidateResponse:
+    """Intake reports, in order."""
+    message = structures_pb2.ValidateResponse()
+    for answer in answers:
+        report = message.reports.add(id=answer.id)
+        if isinstance(answer.outcome, Refusal):
+            report.refusal.CopyFrom(_item_error(answer.outcome))
+        else:
+            report.reduced_formula = display_formula(answer.outcome.structure.atomic_numbers)
+            report.n_sites = answer.outcome.structure.n_sites
+            report.repairs.extend(_repairs(answer.outcome))
+    return message
+
+
+def _fill(
+    message: prediction_pb2.StructurePrediction, answer: Answer, accepted: Accepted, block: BlockAnswer, query: Query
+) -> None:
+    prediction, row = block.prediction, answer.row
+    message.reduced_formula = display_formula(accepted.structure.atomic_numbers)
+    message.n_sites = accepted.structure.n_sites
+    message.cache_hit = answer.is_cache_hit
+    message.repairs.extend(_repairs(accepted))
+    domain = prediction.domains[row]
+    message.domain.score, message.domain.reason = domain.score, domain.reason
+    message.domain.verdict = _VERDICTS[domain.verdict]
+    for position, column in enumerate(query.properties):
+        entry = message.values.add(
+            property_index=position,
+            value=prediction.values[row, column],
+            epistemic_std=prediction.epistemic_std[row, column],
+            aleatoric_std=prediction.aleatoric_std[row, column],
+        )
+        entry.interval.lower = prediction.lower[row, column]
+        entry.interval.upper = prediction.upper[row, column]
+        entry.interval.coverage = query.coverage
+
+
+def _item_error(refusal: Refusal) -> structure_pb2.ItemError:
+    return structure_pb2.ItemError(reason=refusal.reason, message=refusal.message, retryable=refusal.is_retryable)
+
+
+def _repairs(accepted: Accepted) -> Iterator[structure_pb2.Repair]:
+    return (structure_pb2.Repair(code=repair.code, message=repair.message) for repair in accepted.repairs)
+
+
+def _definition(entry: PropertyCard) -> property_pb2.PropertyDefinition:
+    definition = entry.definition
+    return property_pb2.PropertyDefinition(
+        name=definition.name,
+        unit=definition.unit,
+        fidelity=f"FIDELITY_{definition.fidelity.value}",
+        level_of_theory=definition.level_of_theory,
+        description=definition.description,
+        lower_bound=definition.lower_bound,
+        upper_bound=definition.upper_bound,
+    )
+
+
+def _calibration(entry: PropertyCard) -> property_pb2.CalibrationStamp:
+    return property_pb2.CalibrationStamp(
+        method=entry.calibration_method,
+        n_calibration=entry.calibrator.n_calibration,
+        measured_coverage=entry.measured_coverage,
+        measured_at=entry.measured_at,
+        n_measured=entry.n_measured,
+    )
+
+
+def _property_stamp(entry: PropertyCard) -> prediction_pb2.PropertyStamp:
+    return prediction_pb2.PropertyStamp(definition=_definition(entry), calibration=_calibration(entry))
+
+
+def _property_card(entry: PropertyCard) -> models_pb2.PropertyCard:
+    return models_pb2.PropertyCard(
+        definition=_definition(entry), calibration=_calibration(entry), metrics=entry.metrics
+    )

@@ -1,0 +1,26 @@
+"""Settings of the prediction application, read once where it is composed."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class PredictionSettings(BaseSettings):
+    """Environment prefix ``EPITAXY_PREDICTION_``; arguments win over the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="EPITAXY_PREDICTION_", frozen=True, extra="forbid")
+
+    model_folder: str = Field("", description="Folder of the model that is served; empty: the one that is shipped")
+    redis_url: str = Field("", description="redis:// or unix:// URL of the shared cache; empty: no shared cache")
+    redis_timeout_seconds: float = Field(0.25, gt=0, description="A slower Redis counts as down")
+    redis_retry_seconds: float = Field(2.0, gt=0, description="Pause before a Redis that was down is tried again")
+    cache_ttl_seconds: int = Field(7 * 24 * 3600, gt=0, description="Life of an embedding in Redis")
+    local_cache_bytes: int = Field(256 * 2**20, ge=0, description="Bound of each replica's own cache")
+    device: str = Field("cpu", description="Device of the ensemble: cpu or cuda")
+    max_batch_edges: int = Field(40_000, gt=0, description="Edge budget of one forward pass")
+    max_queued_edges: int = Field(4_000_000, gt=0, description="Queue bound; beyond it work is shed with a retry hint")
+    max_sites: int = Field(1000, gt=0, description="Largest cell that is answered")
+    intake_replicas: int = Field(1, gt=0, description="Processes that parse and featurize")
+    ensemble_replicas: int = Field(1, gt=0, description="Processes that run the ensemble")
+    replica_cpus: float = Field(1.0, ge=0, description="Cores that Ray reserves a replica")
+    ensemble_gpus: float = Field(0.0, ge=0, description="GPUs that Ray reserves an ensemble replica")
+    threads: int = Field(1, gt=0, description="Threads of a forward pass; two processes of one beat one of two")

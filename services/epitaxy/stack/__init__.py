@@ -1,0 +1,1 @@
+"""The local stack: Redis, Ray Serve and the gateway as children of one foreground command."""

@@ -1,0 +1,170 @@
+"""``python -m epitaxy.stack.driver``: starts Ray and the Serve application, and watches them.
+
+Reads its plan as one line of JSON from stdin, which stays open: when it ends, the supervisor is gone. There is no
+orderly shutdown: neither Ray nor Serve holds anything that outlives them, so the supervisor kills the session.
+"""
+
+import importlib
+import json
+import os
+import select
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from epitaxy.stack.child import Command
+from epitaxy.stack.errors import StackError
+from epitaxy.stack.events import Event, EventWriter
+from epitaxy.stack.home import StackHome
+from epitaxy.stack.plan import StackPlan
+from epitaxy.stack.ray_head import RayHead, ray_environment
+from epitaxy.stack.worker import import_serve
+
+_POLL_SECONDS = 0.2
+_WATCH_SECONDS = 0.5
+
+
+def driver_command(home: StackHome, events: int) -> Command:
+    """The driver, which writes its events into this file descriptor."""
+    arguments = [sys.executable, "-m", "epitaxy.stack.driver", str(events)]
+    return Command("ray", arguments, home.logs / "ray.log", ray_environment(home.run), (events,), stdin=True)
+
+
+def driver_input(plan: StackPlan, run: Path, redis_url: str) -> bytes:
+    """The line that the driver reads first: not arguments, which every user of the machine could read."""
+    return json.dumps({"plan": asdict(plan), "run": str(run), "redis_url": redis_url}).encode() + b"\n"
+
+
+def main() -> int:
+    """Runs until stdin ends or Ray dies."""
+    events = EventWriter(int(sys.argv[1]))
+    given = json.loads(sys.stdin.buffer.readline())
+    plan = StackPlan(**{**given["plan"], "ray_ports": tuple(given["plan"]["ray_ports"])})
+    head = RayHead(plan, Path(given["run"]))
+    events.send(Event("ray", True, "", head.endpoints))
+    _deploy(plan, given["redis_url"], events)
+    return _watch(head)
+
+
+def _deploy(plan: StackPlan, redis_url: str, events: EventWriter) -> None:
+    events.send(Event("prediction", detail="loading Serve"))
+    import_serve()
+    from ray import serve  # noqa: PLC0415  # after pandas was kept out of it
+
+    starting = _Background(lambda: _start_serve(plan))
+    events.send(Event("prediction", detail="loading the application"))
+    application = _built(plan, redis_url)
+    # Needs the controller only: replicas load while Serve's proxy does.
+    _await_controller(starting)
+    target = serve.RunTarget(target=application, name=plan.application_name, route_prefix=f"/{plan.application_name}")
+    serve.run_many([target], wait_for_applications_running=False)
+    starting.result()
+    _await_running(plan, events)
+
+
+def _start_serve(plan: StackPlan) -> None:
+    from ray import serve  # noqa: PLC0415
+    from ray.serve.config import gRPCOptions  # noqa: PLC0415
+
+    serve.start(
+        proxy_location="HeadOnly",
+        # Serve cannot leave its HTTP proxy out (ray-project/ray#38788), and 8000 is a popular port.
+        http_options={"host": "127.0.0.1", "port": plan.http_port},
+        grpc_options=gRPCOptions(
+            port=plan.serve_port, grpc_servicer_functions=[plan.servicer_function], enable_reflection=False
+        ),
+    )
+
+
+def _built(plan: StackPlan, redis_url: str) -> Any:
+    module, _, function = plan.application.partition(":")
+    return getattr(importlib.import_module(module), function)({"redis_url": redis_url})
+
+
+def _await_running(plan: StackPlan, events: EventWriter) -> None:
+    """Polls: Serve's own wait looks once a second."""
+    from ray import serve  # noqa: PLC0415
+
+    told = ""
+    while True:
+        application = serve.status().applications[plan.application_name]
+        if application.status == "RUNNING":
+            return events.send(Event("prediction", True, "", {"grpc": plan.serve_address}))
+        if application.status == "DEPLOY_FAILED":
+            raise StackError(f"the application did not start: {application.message}")
+        detail = _replicas(application)
+        if detail != told:
+            events.send(Event("prediction", detail=detail))
+        told = detail
+        time.sleep(_POLL_SECONDS)
+
+
+def _replicas(application: Any) -> str:
+    parts = []
+    for name, deployment in application.deployments.items():
+        states = {str(state): count for state, count in deployment.replica_states.items()}
+        parts.append(f"{name} {states.get('RUNNING', 0)}/{max(1, sum(states.values()))}")
+    return ", ".join(parts)
+
+
+def _watch(head: RayHead) -> int:
+    while True:
+        if select.select([sys.stdin], [], [], _WATCH_SECONDS)[0] and not os.read(sys.stdin.fileno(), 1):
+            return 0
+        if dead := head.dead_process():
+            sys.stderr.write(f"{dead} of Ray has died; its logs: {head.endpoints['logs']}\n")
+            return 1
+
+
+def _await_controller(starting: "_Background") -> None:
+    import ray  # noqa: PLC0415
+
+    while not starting.is_over:
+        try:
+            ray.get_actor("SERVE_CONTROLLER_ACTOR", namespace="serve")
+        except ValueError:  # not yet
+            time.sleep(_POLL_SECONDS / 4)
+        else:
+            return
+
+
+class _Background:
+    """Work in a thread that does not keep the process alive."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @property
+    def is_over(self) -> bool:
+        return not self._thread.is_alive()
+
+    def result(self) -> None:
+        """Waits for the end; raises what the work raised."""
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # raised again by whoever waits
+            self._failure = error
+
+
+if __name__ == "__main__":
+    try:
+        code = main()
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    # Not through Ray's exit handlers, which wait for replicas: the supervisor kills the session next.
+    sys.stderr.flush()
+    os._exit(code)

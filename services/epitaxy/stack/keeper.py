@@ -1,0 +1,49 @@
+"""Keeps one child alive."""
+
+import time
+
+from epitaxy.stack.child import Child, Command
+
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 30.0
+# Whoever lives this long has recovered.
+_RECOVERED_SECONDS = 60.0
+
+
+class Keeper:
+    """Starts a command again when it dies, after pauses that double up to half a minute."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self.child = Child(command)
+        self._started = time.monotonic()
+        self._pause = _FIRST_PAUSE_SECONDS
+        self._due: float | None = None
+
+    def died(self) -> str | None:
+        """A line for the operator, once a death."""
+        if self.child.exit_code is None or self._due is not None:
+            return None
+        now = time.monotonic()
+        if now - self._started > _RECOVERED_SECONDS:
+            self._pause = _FIRST_PAUSE_SECONDS
+        self._due = now + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+        return obituary(self.child)
+
+    def revive(self) -> bool:
+        """Starts it again when the pause is over; True when it did."""
+        if self._due is None or time.monotonic() < self._due:
+            return False
+        # What the dead one left behind, if anything, would hold its port.
+        self.child.stop(0)
+        self.child = Child(self.command)
+        self._started, self._due = time.monotonic(), None
+        return True
+
+
+def obituary(child: Child) -> str:
+    """What died, how, its last words, and where to read more."""
+    code = child.exit_code
+    how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
+    return f"{child.command.name} {how}: {child.last_words()} (log: {child.command.log})"

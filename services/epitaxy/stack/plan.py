@@ -1,0 +1,71 @@
+"""What a stack will be: every address and argument, decided before anything is started."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from epitaxy.stack.errors import StackError
+from epitaxy.stack.ports import LOOPBACK, free_ports, preferred_port, require_free
+
+_GATEWAY_METRICS_PORT = 9464
+_TLS_SETTINGS = ("EPITAXY_GATEWAY_TLS_CERT_PATH", "EPITAXY_GATEWAY_TLS_KEY_PATH")
+
+
+@dataclass(frozen=True, slots=True)
+class StackPlan:
+    """Addresses and application of one stack.
+
+    Attributes:
+        host: Where the gateway listens.
+        port: Where the gateway listens.
+        redis_url: An external Redis; empty for a private one.
+        application: Import path ``module:function`` of the application's builder.
+        application_name: Its name in Serve.
+        servicer_function: Import path that registers the ingress servicer.
+        logical_cpus: CPUs that Ray counts with, not cores: every replica finds a place on a small machine.
+        object_store_bytes: Shared memory of Ray.
+    """
+
+    host: str
+    port: int
+    serve_port: int
+    http_port: int
+    gateway_metrics_port: int
+    ray_ports: tuple[int, ...]
+    redis_url: str = ""
+    application: str = "epitaxy.prediction.app:build_application"
+    application_name: str = "prediction"
+    servicer_function: str = "epitaxy.api.prediction.v1.backend_pb2_grpc.add_PredictionBackendServicer_to_server"
+    logical_cpus: int = 16
+    object_store_bytes: int = 256 * 2**20
+
+    @classmethod
+    def draw(cls, host: str, port: int, redis_url: str = "", **changes: Any) -> "StackPlan":
+        """A plan on free ports; port 0 is any. Raises StackError where the public one is taken."""
+        _refuse_tls()
+        if port:
+            require_free(host, port)
+        public, serve_port, http_port, *ray_ports = free_ports(9)
+        metrics_port = preferred_port(_GATEWAY_METRICS_PORT)
+        return cls(host, port or public, serve_port, http_port, metrics_port, tuple(ray_ports), redis_url, **changes)
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT of the gateway, as gRPC writes it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def probe_address(self) -> str:
+        """HOST:PORT by which this machine reaches the gateway."""
+        return f"{LOOPBACK}:{self.port}" if self.host in {"0.0.0.0", "::"} else self.address
+
+    @property
+    def serve_address(self) -> str:
+        """HOST:PORT of Serve's gRPC ingress."""
+        return f"{LOOPBACK}:{self.serve_port}"
+
+
+def _refuse_tls() -> None:
+    for name in _TLS_SETTINGS:
+        if os.environ.get(name):
+            raise StackError(f"the local stack serves without TLS: unset {name}, or run python -m epitaxy.gateway")

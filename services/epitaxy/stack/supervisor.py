@@ -1,0 +1,196 @@
+"""Starts the parts of the stack, watches them, stops them."""
+
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from epitaxy.stack.child import Child
+from epitaxy.stack.driver import driver_command, driver_input
+from epitaxy.stack.errors import StackError
+from epitaxy.stack.events import EventReader
+from epitaxy.stack.gateway import HealthProbe, gateway_command
+from epitaxy.stack.home import StackHome
+from epitaxy.stack.keeper import Keeper, obituary
+from epitaxy.stack.plan import StackPlan
+from epitaxy.stack.ports import LOOPBACK
+from epitaxy.stack.progress import Progress
+from epitaxy.stack.redis import redis_binary, redis_command, redis_url
+
+PARTS = ("redis", "ray", "prediction", "gateway")
+_TICK_SECONDS = 0.1
+_WATCH_SECONDS = 0.25
+_PATIENCE_SECONDS = 300.0
+_GATEWAY_GRACE_SECONDS = 3.0
+_REDIS_GRACE_SECONDS = 1.0
+
+
+class Supervisor:
+    """Runs one stack from start to stop. Signal handlers only set a flag, so no child is ever lost half-started."""
+
+    def __init__(self, plan: StackPlan, home: StackHome, progress: Progress) -> None:
+        self._plan = plan
+        self._home = home
+        self._progress = progress
+        self._stopping = threading.Event()
+        self._signal = 0
+        self._events = EventReader()
+        self._endpoints: dict[str, Any] = {}
+        self._redis: Keeper | None = None
+        self._gateway: Keeper | None = None
+        self._driver: Child | None = None
+        self._redis_was_reported = False
+
+    def run(self) -> int:
+        """Returns the exit code: 0 when asked to stop, 1 when it failed, 128 + signal when stopped before it was up."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        try:
+            self._start()
+            if not self._await_ready():
+                return 128 + self._signal
+            self._announce()
+            self._watch()
+        except StackError as error:
+            self._progress.close()
+            self._progress.say(f"epitaxy: {error}")
+            return 1
+        finally:
+            self._stop()
+        return 0
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        self._signal = number
+        self._stopping.set()
+
+    def _start(self) -> None:
+        """Everything at once: each part tolerates that another is not there yet."""
+        url = self._plan.redis_url or self._start_redis()
+        self._driver = Child(driver_command(self._home, self._events.write_end))
+        self._events.close_write_end()
+        self._hand_over(driver_input(self._plan, self._home.run, url))
+        self._progress.detail("ray", "starting")
+        self._gateway = Keeper(gateway_command(self._plan, self._home))
+        self._progress.detail("gateway", "starting")
+
+    def _start_redis(self) -> str:
+        binary = redis_binary()
+        if binary is None:
+            self._progress.done("redis", "redis-server is not installed: on without a shared cache, slower", "!")
+            return ""
+        self._redis = Keeper(redis_command(binary, self._home))
+        self._progress.done("redis")
+        return redis_url(self._home)
+
+    def _hand_over(self, line: bytes) -> None:
+        pipe = self._driver.process.stdin if self._driver is not None else None
+        # A driver that died at once is reported as a death, with its log.
+        with suppress(BrokenPipeError):
+            if pipe is not None:
+                pipe.write(line)
+                pipe.flush()
+
+    def _await_ready(self) -> bool:
+        """True when the gateway answers SERVING; False when asked to stop."""
+        probe = HealthProbe(self._plan.probe_address)
+        is_up = False
+        try:
+            while not self._stopping.wait(_TICK_SECONDS):
+                is_up = self._take_events() or is_up
+                self._fail_if_dead()
+                if is_up and probe.is_serving():
+                    self._progress.done("gateway")
+                    return True
+                self._progress.tick()
+        finally:
+            probe.close()
+            self._progress.close()
+        return False
+
+    def _take_events(self) -> bool:
+        """True when the application came up."""
+        is_up = False
+        for event in self._events.read():
+            self._endpoints |= {event.part: event.endpoints} if event.endpoints else {}
+            if event.is_up:
+                self._progress.done(event.part)
+                is_up = is_up or event.part == "prediction"
+            else:
+                self._progress.detail(event.part, event.detail)
+        return is_up
+
+    def _fail_if_dead(self) -> None:
+        gateway = self._gateway.child if self._gateway is not None else None
+        for child in (self._driver, gateway):
+            if child is not None and child.exit_code is not None:
+                raise StackError(obituary(child))
+        if self._progress.elapsed_seconds > _PATIENCE_SECONDS:
+            raise StackError(f"not up after {_PATIENCE_SECONDS:.0f} s; logs: {self._home.logs}")
+        self._keep_redis()
+
+    def _announce(self) -> None:
+        self._write_endpoints()
+        self._progress.say(f"up after {self._progress.elapsed_seconds:.1f} s; logs: {self._home.logs}")
+        self._progress.say(
+            f"metrics: gateway {self._gateway_metrics}, Ray and replicas {self._endpoints['ray']['metrics']}"
+        )
+        self._progress.say(f"addresses and pids: {self._home.endpoints_file}; stop with Ctrl-C")
+        # Through the same stream as any result: a script waits for exactly this line.
+        sys.stdout.write(f"ready {self._plan.address}\n")
+        sys.stdout.flush()
+
+    @property
+    def _gateway_metrics(self) -> str:
+        return f"http://{LOOPBACK}:{self._plan.gateway_metrics_port}/metrics"
+
+    def _write_endpoints(self) -> None:
+        redis_pid = self._redis.child.pid if self._redis is not None else None
+        own = {
+            "pid": os.getpid(),
+            "gateway": {
+                "address": self._plan.address,
+                "metrics": self._gateway_metrics,
+                "pid": self._gateway.child.pid if self._gateway is not None else None,
+            },
+            "redis": {"url": self._plan.redis_url or (redis_url(self._home) if redis_pid else ""), "pid": redis_pid},
+        }
+        self._home.write_endpoints(own | self._endpoints)
+
+    def _watch(self) -> None:
+        """Returns when asked to stop. Raises StackError when Ray is lost."""
+        while not self._stopping.wait(_WATCH_SECONDS):
+            if self._driver is not None and self._driver.exit_code is not None:
+                raise StackError(f"{obituary(self._driver)}; start the stack again")
+            self._keep_redis()
+            if self._gateway is not None:
+                self._keep(self._gateway, "starting it again")
+
+    def _keep_redis(self) -> None:
+        if self._redis is not None:
+            consequence = (
+                "" if self._redis_was_reported else "answers go on without the shared cache, starting it again"
+            )
+            self._redis_was_reported = self._keep(self._redis, consequence) or self._redis_was_reported
+
+    def _keep(self, keeper: Keeper, consequence: str) -> bool:
+        """True when it was found dead; without a consequence to tell, in silence."""
+        death = keeper.died()
+        if death is not None and consequence:
+            self._progress.say(f"{death}; {consequence}")
+        if keeper.revive():
+            self._write_endpoints()
+        return death is not None
+
+    def _stop(self) -> None:
+        """The gateway first, which lets calls end; Ray at once, which holds nothing of worth; the cache last."""
+        self._progress.close()
+        if self._gateway is not None:
+            self._gateway.child.stop(_GATEWAY_GRACE_SECONDS)
+        if self._driver is not None:
+            self._driver.stop(0)
+        if self._redis is not None:
+            self._redis.child.stop(_REDIS_GRACE_SECONDS)
+        self._events.close()
