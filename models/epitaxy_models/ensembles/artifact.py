@@ -67,7 +67,7 @@ def load_artifact(folder: Path) -> ModelArtifact:
         weights = (folder / _WEIGHTS).read_bytes()
         tensors = load_file(folder / _WEIGHTS)
         card = ModelCard.from_json(json.loads(card_text))
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+    except (OSError, SafetensorError, ValueError) as error:  # ValueError: no JSON, or no UTF-8
         raise CheckpointError("UNREADABLE_CHECKPOINT", f"{folder} holds no readable model: {error}") from error
     missing = [name for name in _DOMAIN_FIELDS if f"domain.{name}" not in tensors]
     if missing:

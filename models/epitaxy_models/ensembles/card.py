@@ -5,7 +5,7 @@ from typing import Any
 
 from epitaxy_models.backbones.config import BackboneConfig
 from epitaxy_models.calibration.conformal import Calibrator
-from epitaxy_models.errors import CheckpointError
+from epitaxy_models.errors import CheckpointError, ConfigurationError
 from epitaxy_models.graphs.graph import GraphRule
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 
@@ -88,7 +88,7 @@ class ModelCard:
                 properties=tuple(_property_from_json(entry) for entry in record["properties"]),
                 training_data=TrainingData(**record["training_data"]),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError, ConfigurationError) as error:
             raise CheckpointError("INVALID_CARD", f"the model card does not fit this code: {error}") from error
 
 

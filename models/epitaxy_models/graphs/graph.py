@@ -35,6 +35,10 @@ class GraphRule:
 
 DEFAULT_RULE = GraphRule()
 
+# Tabulated lattices end in round decimals, so a distance may lie exactly half-way between two labels, and the last bit
+# of a rotated or repeated cell would decide its key (5 of 2,500 crystals). No short decimal or fraction ends in this.
+_LABEL_OFFSET = 0.31831
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CrystalGraph:
@@ -119,7 +123,7 @@ def _neighbours(
 
 def _shell_labels(means: NDArray[np.float64]) -> NDArray[np.uint64]:
     """A 64-bit label a shell, from its distance in ten-thousandths of an Angstrom."""
-    steps = np.rint(means * 1e4).astype(np.uint64)
+    steps = np.rint(means * 1e4 + _LABEL_OFFSET).astype(np.uint64)
     return (steps + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
 
 

@@ -88,5 +88,5 @@ def _candidate_pairs(
 
     box = np.array(spacings)
     scaled = np.minimum((frac_coords - np.floor(frac_coords)) * box, np.nextafter(box, 0.0))
-    pairs = cKDTree(scaled, boxsize=10 * box).query_pairs(cutoff, p=np.inf, output_type="ndarray")
+    pairs = cKDTree(scaled, boxsize=box).query_pairs(cutoff, p=np.inf, output_type="ndarray")
     return pairs[:, 0], pairs[:, 1]

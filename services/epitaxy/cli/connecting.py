@@ -8,9 +8,12 @@ import typer
 
 from epitaxy.client import Client
 
+# The client itself reads EPITAXY_TARGET: read here, it would win over a --target before the command's name.
 TargetOption = Annotated[
     str | None,
-    typer.Option("--target", envvar="EPITAXY_TARGET", metavar="HOST:PORT", help="Server [default: 127.0.0.1:50051]."),
+    typer.Option(
+        "--target", metavar="HOST:PORT", help="Server [env var: EPITAXY_TARGET] [default: 127.0.0.1:50051]."
+    ),
 ]
 ModelOption = Annotated[
     str | None,

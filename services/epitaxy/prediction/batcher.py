@@ -20,13 +20,14 @@ class _Job:
     """The graphs of one request and what has become of them."""
 
     graphs: Sequence[CrystalGraph]
-    deadline: float
     done: asyncio.Future[None]
     results: list[Embedding | EpitaxyError | None] = field(default_factory=list)
     next_index: int = 0
     n_open: int = 0
 
     def settle(self, index: int, result: Embedding | EpitaxyError) -> None:
+        if self.results[index] is not None:
+            return
         self.results[index] = result
         self.n_open -= 1
         if self.n_open == 0 and not self.done.done():
@@ -37,8 +38,8 @@ class EdgeBudgetBatcher:
     """Joins graphs of waiting requests, in turn, into batches of at most ``max_batch_edges`` edges.
 
     Requests take turns graph by graph, so that one structure never waits behind a block of hundreds. A graph over
-    the budget runs alone. A batch that does not fit into memory is halved until it does. Work beyond
-    ``max_queued_edges`` is shed at once, with the time after which it is worth trying again.
+    the budget runs alone. A batch that does not fit into memory is halved until it does. While ``max_queued_edges``
+    or more wait, requests are shed at once, with the time after which it is worth trying again.
     """
 
     def __init__(
@@ -68,41 +69,49 @@ class EdgeBudgetBatcher:
         """Embeddings in order, or an error in place of each that has none. Raises OverloadedError when full."""
         if not graphs:
             return []
-        edges = sum(graph.n_edges for graph in graphs)
-        if self._jobs and self._queued_edges + edges > self._max_queued:
+        if self._queued_edges >= self._max_queued:
             wait = self._queued_edges / self._rate
             raise OverloadedError("the ensemble's queue is full: send it again later", retry_after_seconds=wait)
-        job = _Job(graphs, time.monotonic() + timeout_seconds, asyncio.get_running_loop().create_future())
-        job.results, job.n_open = [None] * len(graphs), len(graphs)
+        job = self._enqueued(graphs)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await job.done
+        except TimeoutError:
+            pass  # what is still open is answered below
+        finally:
+            self._forget(job)
+        late = DeadlineExceededError("the time allowed ran out before the ensemble was done")
+        return [late if result is None else result for result in job.results]
+
+    def _enqueued(self, graphs: Sequence[CrystalGraph]) -> _Job:
+        job = _Job(graphs, asyncio.get_running_loop().create_future(), [None] * len(graphs), n_open=len(graphs))
         self._jobs.append(job)
-        self._queued_edges += edges
+        self._queued_edges += sum(graph.n_edges for graph in graphs)
         self._arrived.set()
         if self._runner is None or self._runner.done():
             self._runner = asyncio.create_task(self._run())
-        try:
-            await job.done
-        except asyncio.CancelledError:
-            self._expire(job, DeadlineExceededError("the caller went away"))
-            raise
-        return [result for result in job.results if result is not None]
+        return job
 
     async def _run(self) -> None:
         while True:
             while not self._jobs:
                 self._arrived.clear()
                 await self._arrived.wait()
-            if batch := self._next_batch():
+            batch = self._next_batch()
+            try:
                 await self._compute(batch)
+            except Exception:
+                # A caller would wait for ever on a runner that died.
+                _LOG.exception("a batch of %d graphs was lost", len(batch))
+                for job, index in batch:
+                    job.settle(index, _failure())
 
     def _next_batch(self) -> list[tuple[_Job, int]]:
-        """Takes graphs in turn from the waiting jobs up to the budget; expired jobs are answered and skipped."""
+        """Takes graphs in turn from the waiting jobs up to the budget."""
         batch: list[tuple[_Job, int]] = []
-        edges, now = 0, time.monotonic()
+        edges = 0
         while self._jobs:
             job = self._jobs[0]
-            if now > job.deadline:
-                self._expire(job, DeadlineExceededError("the time allowed ran out in the ensemble's queue"))
-                continue
             cost = job.graphs[job.next_index].n_edges
             if batch and edges + cost > self._max_batch:
                 break
@@ -119,15 +128,24 @@ class EdgeBudgetBatcher:
         graphs = [job.graphs[index] for job, index in batch]
         loop, start = asyncio.get_running_loop(), time.perf_counter()
         try:
-            results = await loop.run_in_executor(self._executor, self._forward, graphs)
+            results = await loop.run_in_executor(self._executor, self._embedded, graphs)
         except Exception as error:
             await self._split(batch, error)
             return
         seconds, edges = time.perf_counter() - start, sum(graph.n_edges for graph in graphs)
-        self._rate += 0.2 * (edges / max(seconds, 1e-6) - self._rate)
-        self._on_batch(edges, seconds)
         for (job, index), result in zip(batch, results, strict=True):
             job.settle(index, result)
+        # What a near-empty batch takes says nothing of the rate at which a full queue drains.
+        weight = 0.2 * min(1.0, edges / self._max_batch)
+        self._rate += weight * (edges / max(seconds, 1e-6) - self._rate)
+        self._on_batch(edges, seconds)
+
+    def _embedded(self, graphs: list[CrystalGraph]) -> list[Embedding]:
+        """The forward pass, in the executor; a wrong number of results fails here, where the batch is halved."""
+        results = list(self._forward(graphs))
+        if len(results) != len(graphs):
+            raise RuntimeError(f"the forward pass gave {len(results)} embeddings for {len(graphs)} graphs")
+        return results
 
     async def _split(self, batch: list[tuple[_Job, int]], error: Exception) -> None:
         """Halves a batch that failed, so that what one graph breaks does not take its neighbours along."""
@@ -139,13 +157,14 @@ class EdgeBudgetBatcher:
             return
         _LOG.error("a graph failed alone", exc_info=error)
         job, index = batch[0]
-        job.settle(index, EpitaxyError("the model failed on this structure: report it"))
+        job.settle(index, _failure())
 
-    def _expire(self, job: _Job, error: EpitaxyError) -> None:
-        """Answers what is left of a job with an error and forgets it."""
-        if job not in self._jobs:
-            return
-        self._jobs.remove(job)
-        for index in range(job.next_index, len(job.graphs)):
-            self._queued_edges -= job.graphs[index].n_edges
-            job.settle(index, error)
+    def _forget(self, job: _Job) -> None:
+        """Frees the queue of what is left of a job whose caller waits no more."""
+        if job.next_index < len(job.graphs):
+            self._jobs.remove(job)
+            self._queued_edges -= sum(graph.n_edges for graph in job.graphs[job.next_index :])
+
+
+def _failure() -> EpitaxyError:
+    return EpitaxyError("the model failed on this structure: report it")

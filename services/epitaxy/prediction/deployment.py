@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.grpc_util import RayServegRPCContext
 from ray.serve.handle import DeploymentHandle
@@ -28,6 +28,7 @@ from epitaxy.prediction.tiered_store import TieredStore
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
 from epitaxy_models.graphs.batch import CrystalGraphBatch, collate, separate
 from epitaxy_models.graphs.graph import CrystalGraph
+from epitaxy_models.graphs.rock_salt import featurize_rock_salt
 from epitaxy_models.structures import IntakeLimits
 
 _LOG = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class RayEmbeddingBackend:
         """
         try:
             results = await self._ensemble.embed.remote(collate(graphs))
-        except (RayActorError, RayTaskError, RayServeException) as error:
+        except (RayError, RayServeException) as error:
             _LOG.warning("the ensemble did not answer: %s", type(error).__name__)
             raise UnavailableError("the ensemble does not answer: send it again", retry_after_seconds=1.0) from error
         if isinstance(results, OverloadedError):
@@ -156,6 +157,8 @@ class IntakeReplica:
             IntakeLimits(max_sites=chosen.max_sites),
         )
         self._encoder = servicer.BlockEncoder(artifact)
+        # Kernels are loaded, or compiled, before the replica says that it is ready.
+        featurize_rock_salt()
 
     @answers_with_status(prediction_pb2.ResultBlock)
     async def Evaluate(self, request: prediction_pb2.ScreenRequest) -> prediction_pb2.ResultBlock:  # noqa: N802

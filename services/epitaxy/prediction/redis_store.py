@@ -42,7 +42,7 @@ class RedisStore:
     async def embeddings(self, keys: Sequence[bytes]) -> dict[bytes, Embedding]:
         """Embeddings that Redis holds undamaged; none while it is down."""
         entries = await self._read(self._embeddings, keys)
-        decoded = {key: decode_embedding(entry, self._shape) for key, entry in entries.items()}
+        decoded = {key: decode_embedding(key, entry, self._shape) for key, entry in entries.items()}
         return _undamaged(decoded)
 
     async def graph_keys(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
@@ -52,7 +52,7 @@ class RedisStore:
 
     async def put(self, embeddings: Mapping[bytes, Embedding], graph_keys: Mapping[bytes, bytes]) -> None:
         """Writes entries with their time to live."""
-        items = [(self._name(self._embeddings, key), encode_embedding(value)) for key, value in embeddings.items()]
+        items = [(self._name(self._embeddings, key), encode_embedding(key, value)) for key, value in embeddings.items()]
         items += [
             (self._name(self._graph_keys, digest), encode_graph_key(digest, key)) for digest, key in graph_keys.items()
         ]

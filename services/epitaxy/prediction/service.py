@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from epitaxy.chassis.errors import EpitaxyError, RetryLaterError
+from epitaxy.chassis.errors import EpitaxyError
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query, Refusal
 from epitaxy.prediction.ports import CacheTier, Embedding, EmbeddingBackend, EmbeddingStore, PredictionMetrics, Stage
 from epitaxy_models.ensembles.artifact import ModelArtifact
@@ -84,31 +84,42 @@ class PredictionService:
         """Embedding or refusal of each accepted structure by content digest, and whether it came from the cache."""
         structures = {entry.digest: entry.structure for entry in outcomes if isinstance(entry, Accepted)}
         keys = {} if bypass_cache else await self._known_keys(list(structures))
-        cached = await self._cached(list(dict.fromkeys(keys.values())))
+        asked = dict.fromkeys(keys.values())
+        cached = await self._cached(list(asked))
         # A key without an embedding (evicted, or damaged) needs the graph again.
         unknown = [digest for digest in structures if keys.get(digest) not in cached]
-        graphs = await self._in_worker(lambda: self._graphs({digest: structures[digest] for digest in unknown}))
+        graphs, refusals = await self._in_worker(
+            lambda: self._graphs({digest: structures[digest] for digest in unknown})
+        )
         keys |= {digest: graph.key for digest, graph in graphs.items()}
         if not bypass_cache:
             # Another cell, or another file, of a crystal that was seen before.
-            cached |= await self._cached([key for key in dict.fromkeys(keys.values()) if key not in cached])
+            cached |= await self._cached([key for key in dict.fromkeys(keys.values()) if key not in asked])
         computed = await self._computed([graph for graph in graphs.values() if graph.key not in cached])
         await self._remember(computed, {digest: graph.key for digest, graph in graphs.items()})
-        return {
+        return {digest: (refusal, False) for digest, refusal in refusals.items()} | {
             digest: (cached[key], True) if (key := keys[digest]) in cached else (computed[key], False)
             for digest in structures
+            if digest not in refusals
         }
 
     def _accepted(self, items: Sequence[Item]) -> list[Accepted | Refusal]:
         with self._timed(Stage.PARSE):
             return [self._accept(item) for item in items]
 
-    def _graphs(self, structures: Mapping[bytes, Structure]) -> dict[bytes, CrystalGraph]:
+    def _graphs(self, structures: Mapping[bytes, Structure]) -> tuple[dict[bytes, CrystalGraph], dict[bytes, Refusal]]:
+        """Graphs by content digest, and the refusals of structures that have none."""
+        graphs: dict[bytes, CrystalGraph] = {}
+        refusals: dict[bytes, Refusal] = {}
         if not structures:
-            return {}
+            return graphs, refusals
         with self._timed(Stage.GRAPH):
-            rule = self.artifact.card.rule
-            return {digest: build_graph(structure, rule) for digest, structure in structures.items()}
+            for digest, structure in structures.items():
+                try:
+                    graphs[digest] = build_graph(structure, self.artifact.card.rule)
+                except Exception as error:
+                    refusals[digest] = _failed(error)
+        return graphs, refusals
 
     def _accept(self, item: Item) -> Accepted | Refusal:
         """Intake of one item; never raises."""
@@ -121,6 +132,8 @@ class PredictionService:
                 intake = read_text(item.source.text, item.source.text_format, self._limits)
         except InvalidStructureError as error:
             return Refusal(error.reason, error.message)
+        except Exception as error:
+            return _failed(error)
         return self._known_elements(Accepted(intake.structure, intake.repairs, intake.structure.content_digest()))
 
     def _known_elements(self, accepted: Accepted) -> Accepted | Refusal:
@@ -152,7 +165,7 @@ class PredictionService:
         with self._timed(Stage.EMBED):
             results = await self._backend.embed(distinct)
         return {
-            graph.key: _refused(result) if isinstance(result, Exception) else result
+            graph.key: _failed(result) if isinstance(result, Exception) else _checked(result)
             for graph, result in zip(distinct, results, strict=True)
         }
 
@@ -185,9 +198,19 @@ class PredictionService:
             self._metrics.observe_stage(stage, time.perf_counter() - start)
 
 
-def _refused(error: Exception) -> Refusal:
-    """The refusal of one item whose forward pass failed; the text of a foreign exception stays in the log."""
+def _checked(embedding: Embedding) -> Embedding | Refusal:
+    """An embedding that can be answered and kept: a number that overflowed would be served from the cache for days."""
+    if np.isfinite(embedding).all():
+        return embedding
+    return _failed(ArithmeticError("the embedding is not finite"))
+
+
+def _failed(error: Exception) -> Refusal:
+    """The refusal of one item that we failed on; the text of a foreign exception stays in the log.
+
+    Retryable, whatever it was: what the structure itself is to blame for, intake has refused by then.
+    """
     if isinstance(error, EpitaxyError):
-        return Refusal(error.reason, error.message, is_retryable=isinstance(error, RetryLaterError))
-    _LOG.error("forward pass failed", exc_info=error)
-    return Refusal("INTERNAL", "the model failed on this structure: report it", is_retryable=True)
+        return Refusal(error.reason, error.message, is_retryable=True)
+    _LOG.error("a structure failed", exc_info=error)
+    return Refusal("INTERNAL", "the service failed on this structure: report it", is_retryable=True)

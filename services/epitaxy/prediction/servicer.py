@@ -203,7 +203,9 @@ def _fill(
 
 
 def _item_error(refusal: Refusal) -> structure_pb2.ItemError:
-    return structure_pb2.ItemError(reason=refusal.reason, message=refusal.message, retryable=refusal.is_retryable)
+    # A refusal may quote the input, and JSON can hold half of a surrogate pair, which no protobuf string may.
+    message = refusal.message.encode(errors="replace").decode()
+    return structure_pb2.ItemError(reason=refusal.reason, message=message, retryable=refusal.is_retryable)
 
 
 def _repairs(accepted: Accepted) -> Iterator[structure_pb2.Repair]:

@@ -96,12 +96,21 @@ def _await_running(plan: StackPlan, events: EventWriter) -> None:
         if application.status == "RUNNING":
             return events.send(Event("prediction", True, "", {"grpc": plan.serve_address}))
         if application.status == "DEPLOY_FAILED":
-            raise StackError(f"the application did not start: {application.message}")
+            raise StackError(f"the application did not start: {_reason(application)}")
         detail = _replicas(application)
         if detail != told:
             events.send(Event("prediction", detail=detail))
         told = detail
         time.sleep(_POLL_SECONDS)
+
+
+def _reason(application: Any) -> str:
+    """The last line of the traceback of the first deployment that failed: the application itself names only it."""
+    for name, deployment in application.deployments.items():
+        lines = [line.strip() for line in deployment.message.splitlines() if line.strip()]
+        if deployment.status == "DEPLOY_FAILED" and lines:
+            return f"{name}: {lines[-1]}"
+    return str(application.message)
 
 
 def _replicas(application: Any) -> str:

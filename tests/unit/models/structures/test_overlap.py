@@ -48,11 +48,24 @@ def test_closest_pair_is_right_in_any_cell(rows, skew, n_sites, seed, cutoff):
         skewed[row] += times * skewed[other]
     moved = frac_coords @ compact @ np.linalg.inv(skewed)
     found = closest_pair_within(skewed, moved - np.floor(moved), cutoff)
-    if expected < cutoff:
+    shortest_vector = np.linalg.norm(minkowski_reduced(skewed), axis=1).min()
+    if found is not None and found.first == found.second:
+        assert found.distance == pytest.approx(shortest_vector)
+        assert expected <= shortest_vector + 1e-9 < cutoff
+    elif expected < cutoff:
         assert found is not None
         assert found.distance == pytest.approx(expected, abs=1e-7)
     else:
         assert found is None
+
+
+def test_closest_pair_is_right_in_cells_thinner_than_twice_the_cutoff():
+    # The nearest image of a fraction is not the nearest image in space here: 0.62 Angstrom against a cutoff of 0.6.
+    lattice = np.array([[0.62, 0, 0], [0.31, 0.537, 0], [0.31, 0.179, 0.506]])
+    for seed in range(200):
+        frac_coords = np.random.default_rng(seed).random((2, 3))
+        expected = _closest_by_brute_force(lattice, frac_coords, 2)
+        assert closest_pair_within(lattice, frac_coords, 0.6).distance == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("n_sites", [64, 65, 400])

@@ -1,0 +1,87 @@
+# The index of what can be done here: `make help`.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Extra arguments for pip, such as a wheel folder or a CPU index for torch.
+PIP_ARGS ?=
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar off $(PIP_ARGS)
+# Installed first and by its exact version: anything else may pull a CUDA build of several gigabytes.
+TORCH := torch==2.13.0
+
+export RAY_USAGE_STATS_ENABLED = 0
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev redis demo test test-fast check format generate check-generated serve golden clean \
+        pretrain publish
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || { echo "no venv: install python3-venv (Debian, Ubuntu), then run make again"; exit 1; }
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	@echo "install: torch (CPU wheel where one is offered), then the serving stack; some minutes the first time"
+	$(PIP) "$(TORCH)"
+	$(PIP) -e '.[client,prediction]'
+	$(BIN)/python -m epitaxy_models.warmup
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml $(VENV)/.installed
+	@echo "install: development tools"
+	$(PIP) -e '.[dev]'
+	@touch $@
+
+install: $(VENV)/.installed ## Make .venv and install what serving needs
+
+install-dev: $(VENV)/.installed-dev ## Make .venv and install what development needs
+
+redis:
+	@tools/ensure_redis.sh
+
+demo: $(VENV)/.installed ## Start the local stack, screen the bundled crystals, print a ranked table, stop
+	@$(BIN)/epitaxy demo
+
+serve: $(VENV)/.installed ## Run the local stack in the foreground
+	@$(BIN)/epitaxy serve
+
+test: install-dev redis check check-generated ## Everything that CI runs
+	$(BIN)/python -m pytest -q
+
+test-fast: install-dev ## Tests that start no Ray
+	$(BIN)/python -m pytest -q -m "not stack"
+
+check: install-dev ## Lint, format, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: install-dev ## Format and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+generate: install-dev ## Regenerate services/epitaxy/api from protos/
+	$(BIN)/python tools/generate_stubs.py
+
+check-generated: install-dev
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+	$(BIN)/python tools/generate_stubs.py "$$scratch/api" && \
+	diff -r -x __pycache__ services/epitaxy/api "$$scratch/api" || \
+	{ echo "services/epitaxy/api differs from protos/: run make generate"; exit 1; }
+
+golden: install-dev ## Record the golden predictions of the shipped model again
+	$(BIN)/python -m tests.golden.record
+
+# The shipped ensemble: DATA is a Parquet with structures and labels, WORK a folder for graphs and checkpoints.
+EPOCHS ?= 16
+pretrain: install-dev ## Train the members (DATA=mp.parquet WORK=dir MEMBERS=0,1,2,3,4); run again to resume
+	$(BIN)/python -m epitaxy_models.training --data "$(DATA)" --work "$(WORK)" --members "$(or $(MEMBERS),0,1,2,3,4)" --epochs $(EPOCHS)
+
+publish: install-dev ## Calibrate, measure and write the shipped model from WORK's checkpoints
+	$(BIN)/python -m epitaxy_models.training.publish --data "$(DATA)" --work "$(WORK)" --hardware "$(HARDWARE)" \
+	  --out models/epitaxy_models/pretrained/substrate-mp "$(WORK)"/members-*.pt
+
+clean: ## Remove .venv, caches and demo output
+	rm -rf $(VENV) .epitaxy demo-results.* .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,79 @@
+"""``epitaxy demo``: the whole product once, on crystals that come with it."""
+
+import importlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from epitaxy.cli import exit_codes
+from epitaxy.cli.terminal import stderr_console
+
+_READY = "ready "
+# The stack drains, then stops its children; longer than it ever needs.
+_STOP_SECONDS = 30
+_COMMAND = (sys.executable, "-m", "epitaxy.cli")
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Table to write.")] = Path("demo-results.parquet"),
+    home: Annotated[Path, typer.Option(file_okay=False, help="Folder for crystals, state and logs.")] = Path(
+        ".epitaxy/demo"
+    ),
+    top: Annotated[int, typer.Option(min=1, help="Rows to print.")] = 25,
+) -> None:
+    """Start the local stack, screen the bundled crystals over gRPC, print a ranked table, stop the stack."""
+    console = stderr_console()
+    began = time.monotonic()
+    crystals = importlib.import_module("epitaxy_models.data.crystals")
+    folder = home / "crystals"
+    files = crystals.write_cifs(folder)
+    console.print(f"crystals  {len(files)} CIF files of real compounds in {folder}", soft_wrap=True)
+    try:
+        with _local_stack(home) as target:
+            code = _screen(target, folder, out, top)
+    except KeyboardInterrupt:
+        raise typer.Exit(exit_codes.INTERRUPTED) from None
+    console.print(f"demo      done in {time.monotonic() - began:.0f} s; everything it started is stopped")
+    raise typer.Exit(code)
+
+
+def _screen(target: str, folder: Path, out: Path, top: int) -> int:
+    arguments = ["screen", folder, "--out", out, "--restart", "--sort", "band_gap", "--top", top]
+    measured = ["--measured", folder / "measurements.csv", "--target", target]
+    return subprocess.call([*_COMMAND, *map(str, [*arguments, *measured])])
+
+
+@contextmanager
+def _local_stack(home: Path) -> Iterator[str]:
+    """A stack of its own on a free port; stopped whatever happens."""
+    command = [*_COMMAND, "serve", "--port", "0", "--home", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as stack:
+        try:
+            yield _ready_address(stack)
+        finally:
+            _stop(stack)
+
+
+def _ready_address(stack: subprocess.Popen[str]) -> str:
+    for line in stack.stdout or ():
+        if line.startswith(_READY):
+            return line.removeprefix(_READY).strip()
+    # The stack has said why on stderr.
+    raise typer.Exit(exit_codes.RUN_FAILED)
+
+
+def _stop(stack: subprocess.Popen[str]) -> None:
+    if stack.poll() is None:
+        stack.send_signal(signal.SIGINT)
+    try:
+        stack.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        # Its children watch for its end and follow.
+        stack.kill()

@@ -1,0 +1,95 @@
+"""One running stack, asked and hurt in several ways."""
+
+import json
+import os
+import shutil
+import signal
+import urllib.request
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from stack_process import StackProcess, addresses_listened_on, eventually
+
+from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
+
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+needs_redis = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
+
+
+def endpoints(stack: StackProcess) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((stack.home / "endpoints.json").read_text())
+    return found
+
+
+def is_serving(address: str) -> bool:
+    with grpc.insecure_channel(address) as channel:
+        try:
+            reply = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2)
+        except grpc.RpcError:
+            return False
+        return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as page:
+            return bool(page.status == 200)
+    except OSError:
+        return False
+
+
+def test_ready_is_the_only_line_on_stdout(running_stack: StackProcess) -> None:
+    assert running_stack.stdout == f"ready {endpoints(running_stack)['gateway']['address']}\n"
+
+
+def test_gateway_reaches_the_application_once_ready(running_stack: StackProcess) -> None:
+    address = endpoints(running_stack)["gateway"]["address"]
+    assert is_serving(address)
+    with grpc.insecure_channel(address) as channel:
+        reply = models_pb2_grpc.ModelServiceStub(channel).ListModels(models_pb2.ListModelsRequest(), timeout=10)
+    assert reply == models_pb2.ListModelsResponse()
+
+
+def test_every_part_told_how_it_comes_along(running_stack: StackProcess) -> None:
+    for part in ("redis", "ray", "prediction", "gateway"):
+        assert f"{part:<11} " in running_stack.stderr
+
+
+def test_metrics_of_gateway_and_ray_can_be_scraped(running_stack: StackProcess) -> None:
+    found = endpoints(running_stack)
+    assert answers(found["gateway"]["metrics"])
+    # Nobody waits for Ray's agent, so it may still be loading.
+    assert eventually(lambda: answers(found["ray"]["metrics"]), seconds=60)
+
+
+def test_nothing_listens_beyond_loopback(running_stack: StackProcess) -> None:
+    addresses = addresses_listened_on(running_stack.alive())
+    assert addresses
+    assert addresses <= LOOPBACK
+
+
+def test_second_stack_on_the_same_home_is_refused_and_harms_nothing(running_stack: StackProcess) -> None:
+    second = StackProcess(running_stack.home)
+    assert second.process.wait(30) == 1
+    assert f"is running already (pid {running_stack.process.pid})" in second.stderr
+    assert second.stdout == ""
+    assert is_serving(endpoints(running_stack)["gateway"]["address"])
+
+
+@needs_redis
+def test_redis_comes_back_after_its_death(running_stack: StackProcess) -> None:
+    dead = endpoints(running_stack)["redis"]["pid"]
+    os.kill(dead, signal.SIGKILL)
+    assert eventually(lambda: endpoints(running_stack)["redis"]["pid"] != dead, seconds=10)
+    assert "redis was killed by signal 9" in running_stack.stderr
+    assert running_stack.process.poll() is None
+
+
+def test_gateway_comes_back_on_the_same_port_after_its_death(running_stack: StackProcess) -> None:
+    before = endpoints(running_stack)["gateway"]
+    os.kill(before["pid"], signal.SIGKILL)
+    assert eventually(lambda: endpoints(running_stack)["gateway"]["pid"] != before["pid"], seconds=10)
+    assert eventually(lambda: is_serving(before["address"]), seconds=20)
+    assert "gateway was killed by signal 9" in running_stack.stderr

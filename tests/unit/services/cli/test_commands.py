@@ -1,0 +1,105 @@
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def cifs(tmp_path: Path) -> Path:
+    (tmp_path / "cifs").mkdir()
+    for name in ("a", "b", "bad"):
+        (tmp_path / "cifs" / f"{name}.cif").write_text(f"data_{name}\n")
+    return tmp_path / "cifs"
+
+
+def test_validate_reports_every_structure(run: Any, target: str, cifs: Path) -> None:
+    done = run("validate", cifs, "--target", target)
+    assert done.returncode == 3
+    assert "WRAPPED_COORDINATES" in done.stdout
+    assert "PARTIAL_OCCUPANCY: order the sites" in done.stdout
+    assert "2 usable, 1 refused" in done.stderr
+    assert run("validate", cifs / "a.cif", "--target", target).returncode == 0
+
+
+def test_predict_prints_values_with_intervals(run: Any, target: str, cifs: Path) -> None:
+    done = run("predict", cifs / "a.cif", "--property", "band_gap", "--target", target)
+    assert done.returncode == 0
+    assert "band_gap" in done.stdout
+    assert "IN_DOMAIN" in done.stdout
+    assert run("predict", cifs, "--target", target).returncode == 3
+
+
+def test_json_output_is_one_object_a_line(run: Any, target: str, cifs: Path) -> None:
+    predicted = run("predict", cifs, "--json", "--target", target)
+    validated = run("validate", cifs, "--json", "--target", target)
+    listed = run("models", "list", "--json", "--target", target)
+    records = [json.loads(line) for line in predicted.stdout.splitlines()]
+    assert [record["id"] for record in records] == ["a", "b", "bad"]
+    assert records[0]["predictions"][0]["unit"] == "eV/atom"
+    assert [json.loads(line)["n_sites"] for line in validated.stdout.splitlines()] == [2, 2, 0]
+    assert [json.loads(line)["name"] for line in listed.stdout.splitlines()] == ["substrate", "film"]
+
+
+def test_models_are_listed_and_shown(run: Any, target: str) -> None:
+    listed = run("--target", target, "models", "list")
+    shown = run("models", "show", "film@champion", "--target", target)
+    missing = run("models", "show", "nacre", "--target", target)
+    assert (listed.returncode, shown.returncode, missing.returncode) == (0, 0, 1)
+    assert "substrate" in listed.stdout
+    assert "Materials Project (CC-BY 4.0)" in shown.stdout
+    assert "test_mae 0.1" in shown.stdout
+    assert missing.stdout == ""
+    assert "no model 'nacre'" in missing.stderr
+
+
+def test_the_commands_own_target_goes_before_the_global_one_and_the_environment(run: Any, target: str) -> None:
+    done = run("--target", "127.0.0.1:1", "models", "list", "--target", target, EPITAXY_TARGET="127.0.0.1:2")
+    assert done.returncode == 0
+    before = run("--target", target, "models", "list", EPITAXY_TARGET="127.0.0.1:2")
+    assert before.returncode == 0, before.stderr
+
+
+def test_a_wrong_key_is_exit_code_1_and_never_shown(run: Any, target: str, faults: Any) -> None:
+    faults.required_key = "right"
+    done = run("models", "list", "--target", target, EPITAXY_API_KEY="wrong-key")
+    assert done.returncode == 1
+    assert "set EPITAXY_API_KEY to a valid key" in done.stderr
+    assert "wrong-key" not in done.stderr
+    assert run("models", "list", "--target", target, EPITAXY_API_KEY="right").returncode == 0
+
+
+def test_doctor_finds_a_healthy_server_and_what_is_installed(run: Any, target: str) -> None:
+    done = run("doctor", "--target", target)
+    assert done.returncode == 0, done.stdout
+    for word in ("grpcio", "numba", "gemmi", "redis-server", "torch threads", "healthy", "substrate:1", "nothing to do"):
+        assert word in done.stdout
+
+
+def test_doctor_says_that_no_server_answers_and_how_to_start_one(run: Any) -> None:
+    done = run("doctor", "--target", "127.0.0.1:1")
+    assert done.returncode == 1
+    assert "PROBLEM" in done.stdout
+    assert "epitaxy serve" in done.stdout
+
+
+def test_doctor_tells_an_unhealthy_server_from_one_that_is_not_there(
+    run: Any, small_server: ModuleType, faults: Any
+) -> None:
+    with small_server.serving_in_thread(faults, is_healthy=False) as target:
+        done = run("doctor", "--target", target)
+    assert done.returncode == 1
+    assert "answers, and says that it does not serve" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("screen", "--help"), ("serve", "--help"), ("models", "--help")])
+def test_help_is_on_stdout(run: Any, arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 0
+    assert "Usage: " in done.stdout
+    assert done.stderr == ""
+
+
+def test_an_unknown_command_is_exit_code_2(run: Any) -> None:
+    assert run("grow").returncode == 2
