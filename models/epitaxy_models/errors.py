@@ -12,6 +12,10 @@ class EpitaxyModelsError(Exception):
         self.reason = reason
         self.message = message
 
+    def __reduce__(self) -> tuple[type["EpitaxyModelsError"], tuple[str, str]]:
+        """Errors cross process boundaries, which rebuilds them from their arguments."""
+        return type(self), (self.reason, self.message)
+
 
 class InvalidStructureError(EpitaxyModelsError):
     """The structure cannot be used; the caller must change it."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,7 +18,11 @@ from epitaxy_models.errors import CheckpointError
 from epitaxy_models.heads.readout import PropertyReadout
 
 _WEIGHTS, _CARD = "weights.safetensors", "card.json"
-_DOMAIN_FIELDS = ("centre", "directions", "held_out_distances", "element_counts")
+_DOMAIN_FIELDS = tuple(field.name for field in fields(DomainModel))
+_REQUIRED = (
+    *(f"domain.{name}" for name in _DOMAIN_FIELDS),
+    *(f"heads.{field.name}" for field in fields(PropertyReadout)),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,9 +73,12 @@ def load_artifact(folder: Path) -> ModelArtifact:
         card = ModelCard.from_json(json.loads(card_text))
     except (OSError, SafetensorError, ValueError) as error:  # ValueError: no JSON, or no UTF-8
         raise CheckpointError("UNREADABLE_CHECKPOINT", f"{folder} holds no readable model: {error}") from error
-    missing = [name for name in _DOMAIN_FIELDS if f"domain.{name}" not in tensors]
+    missing = [name for name in _REQUIRED if name not in tensors]
     if missing:
-        raise CheckpointError("INCOMPLETE_CHECKPOINT", f"{folder} lacks domain.{', domain.'.join(missing)}")
+        raise CheckpointError("INCOMPLETE_CHECKPOINT", f"{folder} lacks {', '.join(missing)}")
+    n_heads = len(tensors["heads.spreads"])
+    if not all(0 <= entry.head < n_heads for entry in card.properties):
+        raise CheckpointError("INVALID_CARD", f"{folder} has {n_heads} heads, fewer than its card names")
     digest = hashlib.sha256(hashlib.sha256(weights).digest() + hashlib.sha256(card_text).digest())
     return ModelArtifact(
         card=card,

@@ -11,9 +11,7 @@ from epitaxy.client import Client
 # The client itself reads EPITAXY_TARGET: read here, it would win over a --target before the command's name.
 TargetOption = Annotated[
     str | None,
-    typer.Option(
-        "--target", metavar="HOST:PORT", help="Server [env var: EPITAXY_TARGET] [default: 127.0.0.1:50051]."
-    ),
+    typer.Option("--target", metavar="HOST:PORT", help="Server [env var: EPITAXY_TARGET] [default: 127.0.0.1:50051]."),
 ]
 ModelOption = Annotated[
     str | None,

@@ -1,18 +1,15 @@
 """One process of the stack, in a session of its own."""
 
-import ctypes
 import os
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
+from epitaxy.stack.reaper import Reaper
+from epitaxy.stack.sessions import kill_session
+
 _TAIL_BYTES = 4000
 
 
@@ -40,10 +37,10 @@ class Command:
 class Child:
     """A started command. Ctrl-C in the terminal does not reach it: only the supervisor stops it."""
 
-    def __init__(self, command: Command) -> None:
+    def __init__(self, command: Command, reaper: Reaper) -> None:
         self.command = command
+        self._reaper = reaper
         with command.log.open("ab") as log:
-            parent = os.getpid()
             self.process = subprocess.Popen(
                 command.arguments,
                 stdin=subprocess.PIPE if command.stdin else subprocess.DEVNULL,
@@ -52,9 +49,8 @@ class Child:
                 env={**os.environ, **command.environment},
                 pass_fds=command.inherited,
                 start_new_session=True,
-                # Python 3.11 has no other way to reach prctl between fork and exec; it takes no lock.
-                preexec_fn=lambda: _die_with(parent),  # noqa: PLW1509
             )
+        reaper.watch(self.pid)
 
     @property
     def pid(self) -> int:
@@ -75,52 +71,12 @@ class Child:
                 self.process.wait(grace_seconds)
         kill_session(self.pid)
         self.process.wait()
+        self._reaper.release(self.pid)
 
     def last_words(self) -> str:
         """The last line of the log that is not empty."""
         lines = [line.strip() for line in _tail(self.command.log).splitlines()]
         return next((line for line in reversed(lines) if line), "it wrote nothing")
-
-
-def kill_session(session: int, patience_seconds: float = 5.0) -> None:
-    """Kills every process of a session and returns when none is left.
-
-    Killing the process group is not enough: Ray gives every worker a group of its own.
-    """
-    limit = time.monotonic() + patience_seconds
-    while members := list(_members(session)):
-        # Again until it is empty: a process can be born while this loop reads the table.
-        for pid in members:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        if time.monotonic() > limit:
-            return
-        time.sleep(0.02)
-
-
-def _members(session: int) -> Iterator[int]:
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal():
-            continue
-        with suppress(OSError, IndexError):
-            # "pid (name) state ppid pgrp session": the name can hold anything, so split after its bracket.
-            state, _, _, owner = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-            if int(owner) == session and state != "Z":
-                yield int(entry.name)
-
-
-def _die_with(parent: int) -> None:
-    """Between fork and exec: the kernel kills this process when its parent dies, SIGKILL included."""
-    if sys.platform != "linux":
-        return
-    _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-@cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None)
 
 
 def _tail(path: Path) -> str:

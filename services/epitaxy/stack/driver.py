@@ -1,13 +1,12 @@
 """``python -m epitaxy.stack.driver``: starts Ray and the Serve application, and watches them.
 
-Reads its plan as one line of JSON from stdin, which stays open: when it ends, the supervisor is gone. There is no
-orderly shutdown: neither Ray nor Serve holds anything that outlives them, so the supervisor kills the session.
+Reads its plan as one line of JSON from stdin and runs until it is killed. There is no orderly shutdown: neither Ray nor
+Serve holds anything that outlives them, so the supervisor kills the session, which takes no time at any moment.
 """
 
 import importlib
 import json
 import os
-import select
 import sys
 import threading
 import time
@@ -41,7 +40,7 @@ def driver_input(plan: StackPlan, run: Path, redis_url: str) -> bytes:
 
 
 def main() -> int:
-    """Runs until stdin ends or Ray dies."""
+    """Returns when Ray has died."""
     events = EventWriter(int(sys.argv[1]))
     given = json.loads(sys.stdin.buffer.readline())
     plan = StackPlan(**{**given["plan"], "ray_ports": tuple(given["plan"]["ray_ports"])})
@@ -122,12 +121,10 @@ def _replicas(application: Any) -> str:
 
 
 def _watch(head: RayHead) -> int:
-    while True:
-        if select.select([sys.stdin], [], [], _WATCH_SECONDS)[0] and not os.read(sys.stdin.fileno(), 1):
-            return 0
-        if dead := head.dead_process():
-            sys.stderr.write(f"{dead} of Ray has died; its logs: {head.endpoints['logs']}\n")
-            return 1
+    while not (dead := head.dead_process()):
+        time.sleep(_WATCH_SECONDS)
+    sys.stderr.write(f"{dead} of Ray has died; its logs: {head.endpoints['logs']}\n")
+    return 1
 
 
 def _await_controller(starting: "_Background") -> None:

@@ -3,6 +3,7 @@
 import time
 
 from epitaxy.stack.child import Child, Command
+from epitaxy.stack.reaper import Reaper
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -13,9 +14,10 @@ _RECOVERED_SECONDS = 60.0
 class Keeper:
     """Starts a command again when it dies, after pauses that double up to half a minute."""
 
-    def __init__(self, command: Command) -> None:
-        self.command = command
-        self.child = Child(command)
+    def __init__(self, command: Command, reaper: Reaper) -> None:
+        self._command = command
+        self._reaper = reaper
+        self.child = Child(command, reaper)
         self._started = time.monotonic()
         self._pause = _FIRST_PAUSE_SECONDS
         self._due: float | None = None
@@ -37,7 +39,7 @@ class Keeper:
             return False
         # What the dead one left behind, if anything, would hold its port.
         self.child.stop(0)
-        self.child = Child(self.command)
+        self.child = Child(self._command, self._reaper)
         self._started, self._due = time.monotonic(), None
         return True
 

@@ -18,6 +18,7 @@ from epitaxy.stack.keeper import Keeper, obituary
 from epitaxy.stack.plan import StackPlan
 from epitaxy.stack.ports import LOOPBACK
 from epitaxy.stack.progress import Progress
+from epitaxy.stack.reaper import Reaper
 from epitaxy.stack.redis import redis_binary, redis_command, redis_url
 
 PARTS = ("redis", "ray", "prediction", "gateway")
@@ -38,6 +39,7 @@ class Supervisor:
         self._stopping = threading.Event()
         self._signal = 0
         self._events = EventReader()
+        self._reaper = Reaper()
         self._endpoints: dict[str, Any] = {}
         self._redis: Keeper | None = None
         self._gateway: Keeper | None = None
@@ -69,11 +71,11 @@ class Supervisor:
     def _start(self) -> None:
         """Everything at once: each part tolerates that another is not there yet."""
         url = self._plan.redis_url or self._start_redis()
-        self._driver = Child(driver_command(self._home, self._events.write_end))
+        self._driver = Child(driver_command(self._home, self._events.write_end), self._reaper)
         self._events.close_write_end()
         self._hand_over(driver_input(self._plan, self._home.run, url))
         self._progress.detail("ray", "starting")
-        self._gateway = Keeper(gateway_command(self._plan, self._home))
+        self._gateway = Keeper(gateway_command(self._plan, self._home), self._reaper)
         self._progress.detail("gateway", "starting")
 
     def _start_redis(self) -> str:
@@ -81,7 +83,7 @@ class Supervisor:
         if binary is None:
             self._progress.done("redis", "redis-server is not installed: on without a shared cache, slower", "!")
             return ""
-        self._redis = Keeper(redis_command(binary, self._home))
+        self._redis = Keeper(redis_command(binary, self._home), self._reaper)
         self._progress.done("redis")
         return redis_url(self._home)
 
@@ -91,7 +93,7 @@ class Supervisor:
         with suppress(BrokenPipeError):
             if pipe is not None:
                 pipe.write(line)
-                pipe.flush()
+                pipe.close()
 
     def _await_ready(self) -> bool:
         """True when the gateway answers SERVING; False when asked to stop."""
@@ -194,3 +196,4 @@ class Supervisor:
         if self._redis is not None:
             self._redis.child.stop(_REDIS_GRACE_SECONDS)
         self._events.close()
+        self._reaper.close()

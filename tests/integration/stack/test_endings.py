@@ -23,7 +23,8 @@ def test_a_signal_during_start_up_leaves_no_process(start_stack: StartStack, num
     assert eventually(lambda: len(stack.alive()) > 1, seconds=30)
     time.sleep(seconds)
     exit_code, took = stack.interrupt(number)
-    assert exit_code in {128 + number, 0}  # 0 where a fast machine was ready already
+    # 0 where a fast machine was ready already.
+    assert exit_code in {128 + number, 0}, stack.stderr
     assert stack.alive() == set()
     assert took < STOP_SECONDS
     assert not (stack.home / "endpoints.json").exists()
@@ -44,7 +45,7 @@ def test_children_follow_a_killed_supervisor(start_stack: StartStack, tmp_path: 
     stack.await_ready()
     assert "redis-server is not installed" in stack.stderr
     stack.process.kill()
-    assert eventually(lambda: not stack.alive(), seconds=15), [Path(f'/proc/{p}/cmdline').read_bytes() for p in stack.alive()]
+    assert eventually(lambda: not stack.alive(), seconds=5)
 
 
 def test_losing_ray_ends_the_stack_with_its_reason(start_stack: StartStack) -> None:

@@ -98,7 +98,7 @@ def _frames(file: BinaryIO) -> Iterator[Source]:
         try:
             n_atoms = int(head)
         except ValueError:
-            yield refuse("UNREADABLE", f"{head[:40]!r} is not the number of atoms that starts an XYZ frame")
+            yield refuse("UNREADABLE", f"{_shown(head)} is not the number of atoms that starts an XYZ frame")
             return
         yield _read_frame(file, head, min(max(n_atoms, 0), _MAX_ATOMS))
 
@@ -120,3 +120,7 @@ def _read_frame(file: BinaryIO, head: bytes, n_atoms: int) -> Source:
     if n_bytes > MAX_TEXT_BYTES:
         return refuse("TOO_LARGE", "over 3 MiB for one frame; send a smaller cell")
     return decode(b"".join(kept), "extxyz")
+
+
+def _shown(line: bytes) -> str:
+    return repr(line[:40].decode("utf-8", "replace").strip())

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from epitaxy.cli.checkup import check_server
+from epitaxy.client import Client
+
 
 @pytest.fixture
 def cifs(tmp_path: Path) -> Path:
@@ -73,7 +76,16 @@ def test_a_wrong_key_is_exit_code_1_and_never_shown(run: Any, target: str, fault
 def test_doctor_finds_a_healthy_server_and_what_is_installed(run: Any, target: str) -> None:
     done = run("doctor", "--target", target)
     assert done.returncode == 0, done.stdout
-    for word in ("grpcio", "numba", "gemmi", "redis-server", "torch threads", "healthy", "substrate:1", "nothing to do"):
+    for word in (
+        "grpcio",
+        "numba",
+        "gemmi",
+        "redis-server",
+        "torch threads",
+        "healthy",
+        "substrate:1",
+        "nothing to do",
+    ):
         assert word in done.stdout
 
 
@@ -84,13 +96,11 @@ def test_doctor_says_that_no_server_answers_and_how_to_start_one(run: Any) -> No
     assert "epitaxy serve" in done.stdout
 
 
-def test_doctor_tells_an_unhealthy_server_from_one_that_is_not_there(
-    run: Any, small_server: ModuleType, faults: Any
-) -> None:
-    with small_server.serving_in_thread(faults, is_healthy=False) as target:
-        done = run("doctor", "--target", target)
-    assert done.returncode == 1
-    assert "answers, and says that it does not serve" in done.stdout
+def test_the_doctor_tells_an_unhealthy_server_from_one_that_is_not_there(small_server: ModuleType, faults: Any) -> None:
+    with small_server.serving_in_thread(faults, is_healthy=False) as target, Client(target) as client:
+        (finding,) = check_server(client)
+    assert finding.status == "problem"
+    assert finding.detail == "answers, and says that it does not serve"
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("screen", "--help"), ("serve", "--help"), ("models", "--help")])

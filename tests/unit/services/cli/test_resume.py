@@ -2,7 +2,6 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,9 +25,10 @@ def wait_for_answers(process: subprocess.Popen[str], journal: Path, count: int) 
 
 
 @pytest.fixture
-def killed_run(start: Any, target: str, crystals_file: Any, tmp_path: Path) -> Iterator[tuple[Any, ...]]:
+def killed_run(start: Any, target: str, crystals_file: Any, tmp_path: Path) -> tuple[Any, ...]:
     """A screening of 2,000 crystals, killed when a part of it was answered; gives its arguments."""
-    arguments = ("screen", crystals_file(2000, "bad1", "bad2"), "--target", target, "--chunk-size", "8", "--out")
+    crystals = crystals_file(2000, "bad1", "bad2")
+    arguments = ("screen", crystals, "--target", target, "--chunk-size", "8", "--out")
     journal = tmp_path / "r.parquet.journal"
     with start(*arguments, "r.parquet") as process:
         wait_for_answers(process, journal, 400)
@@ -55,7 +55,9 @@ def test_a_killed_run_is_resumed_to_the_same_table(
     assert not (tmp_path / "r.parquet.journal").exists()
 
 
-def test_a_torn_last_line_is_asked_for_again(run: Any, killed_run: tuple[Any, ...], faults: Any, tmp_path: Path) -> None:
+def test_a_torn_last_line_is_asked_for_again(
+    run: Any, killed_run: tuple[Any, ...], faults: Any, tmp_path: Path
+) -> None:
     faults.delay_seconds = 0.0
     journal = tmp_path / "r.parquet.journal"
     journal.write_bytes(journal.read_bytes().rstrip(b"\n")[:-20])
@@ -131,6 +133,19 @@ def test_a_lost_server_keeps_the_answers(
     assert "unknown API key" in err
     assert "answers are kept; go on with" in err
     assert "secret" not in err
+
+
+def test_answers_are_on_disk_as_soon_as_their_block_is_there(
+    start: Any, target: str, faults: Any, crystals_file: Any, tmp_path: Path
+) -> None:
+    faults.delay_seconds = 1.0  # the last answers come a second after the first
+    crystals = crystals_file(20)  # less in all than a file object holds back
+    arguments = ("screen", crystals, "--target", target, "--chunk-size", 1, "--property", "band_gap", "--out", "r.csv")
+    with start(*arguments) as process:
+        wait_for_answers(process, tmp_path / "r.csv.journal", 1)
+        n_lines = (tmp_path / "r.csv.journal").read_bytes().count(b"\n")
+        process.kill()
+    assert n_lines < 1 + 20
 
 
 def test_two_screenings_cannot_write_one_table(

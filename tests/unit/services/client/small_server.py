@@ -140,7 +140,9 @@ class SmallServicer(
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"unknown property {sorted(unknown)[0]}")
         await asyncio.sleep(self.faults.delay_seconds)
         names = list(request.options.properties) or list(UNITS)
-        results = [self._answer(item_id, content, names, request.options) for item_id, content in contents(request.structures)]
+        results = [
+            self._answer(item_id, content, names, request.options) for item_id, content in contents(request.structures)
+        ]
         self.faults.seen_kinds.update(structure.WhichOneof("source") for structure in request.structures)
         return prediction_pb2.ResultBlock(
             sequence=sequence,
@@ -226,18 +228,21 @@ def _property_stamp(name: str) -> prediction_pb2.PropertyStamp:
 
 
 @asynccontextmanager
-async def serving(faults: Faults, port: int = 0, is_healthy: bool = True) -> AsyncIterator[str]:
+async def serving(
+    faults: Faults, port: int = 0, is_healthy: bool = True, credentials: Any = None
+) -> AsyncIterator[str]:
     """Runs the server in this loop and gives its address."""
     server = grpc.aio.server()
     servicer = SmallServicer(faults)
-    prediction_pb2_grpc.add_PredictionServiceServicer_to_server(servicer, server)
-    structures_pb2_grpc.add_StructureServiceServicer_to_server(servicer, server)
-    models_pb2_grpc.add_ModelServiceServicer_to_server(servicer, server)
+    prediction_pb2_grpc.add_PredictionServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]  # generated
+    structures_pb2_grpc.add_StructureServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]  # generated
+    models_pb2_grpc.add_ModelServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]  # generated
     status = health_pb2.HealthCheckResponse.SERVING if is_healthy else health_pb2.HealthCheckResponse.NOT_SERVING
     checks = health.aio.HealthServicer()
     await checks.set("", status)
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    bound = server.add_insecure_port(f"127.0.0.1:{port}")
+    address = f"127.0.0.1:{port}"
+    bound = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     await server.start()
     try:
         yield f"127.0.0.1:{bound}"
@@ -246,12 +251,12 @@ async def serving(faults: Faults, port: int = 0, is_healthy: bool = True) -> Asy
 
 
 @contextmanager
-def serving_in_thread(faults: Faults, port: int = 0, is_healthy: bool = True) -> Iterator[str]:
+def serving_in_thread(faults: Faults, port: int = 0, is_healthy: bool = True, credentials: Any = None) -> Iterator[str]:
     """Runs the server beside a blocking client and gives its address."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="small-server")
     thread.start()
-    context = serving(faults, port, is_healthy)
+    context = serving(faults, port, is_healthy, credentials)
     try:
         yield asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result()
     finally:

@@ -18,8 +18,8 @@ def read(inputs: object) -> list[InputItem]:
 def assert_rock_salt(item: InputItem) -> None:
     assert isinstance(item.source, Cell)
     np.testing.assert_array_equal(item.source.atomic_numbers, [11, 17])
-    np.testing.assert_allclose(item.source.frac_coords, [[0, 0, 0], [0.5, 0.5, 0.5]], atol=1e-12)
-    np.testing.assert_allclose(item.source.lattice, [[0, 2.8, 2.8], [2.8, 0, 2.8], [2.8, 2.8, 0]])
+    np.testing.assert_allclose(item.source.frac_coords, [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]], atol=1e-12)
+    np.testing.assert_allclose(item.source.lattice, [[0.0, 2.8, 2.8], [2.8, 0.0, 2.8], [2.8, 2.8, 0.0]])
 
 
 def pymatgen_structure(rock_salt: Any, **options: Any) -> Any:

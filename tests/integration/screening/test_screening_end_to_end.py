@@ -1,0 +1,244 @@
+"""The product as a user meets it: the command line against the whole running stack."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pandas as pd
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from stack_process import StackProcess, eventually
+
+from epitaxy.client import Client
+from epitaxy_models.data.crystals import write_cifs
+
+pytestmark = pytest.mark.stack
+
+SHARED = Path(__file__).parents[4] / "shared" / "data"
+PHONONS = SHARED / "matbench_phonons.parquet"
+COLUMNS = [
+    "id", "formula", "property", "value", "unit", "epistemic_std", "lower", "upper", "coverage", "domain_score",
+    "domain_verdict", "model", "model_version", "cache_hit", "error_reason", "error_message",
+]  # fmt: skip
+needs_shared = pytest.mark.skipif(not PHONONS.exists(), reason="the shared data sets are not beside the repository")
+
+NACL = """data_NaCl
+_cell_length_a 5.64
+_cell_length_b 5.64
+_cell_length_c 5.64
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'F m -3 m'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_occupancy
+Na1 Na 0 0 0 1
+Cl1 Cl 0.5 0.5 0.5 1
+"""
+BROKEN = {
+    "not-a-cif": ("hello", "UNREADABLE"),
+    "empty": ("", "UNREADABLE"),
+    "half-occupied": (NACL.replace("0.5 0.5 0.5 1", "0.5 0.5 0.5 0.5"), "PARTIAL_OCCUPANCY"),
+    "unknown-element": (NACL.replace("Cl1 Cl", "Xx1 Xx"), "UNKNOWN_ELEMENT"),
+    "overlapping": (NACL.replace("0.5 0.5 0.5 1", "0.01 0.0 0.0 1"), "OVERLAPPING_ATOMS"),
+    "flat-cell": (NACL.replace("_cell_length_c 5.64", "_cell_length_c 0.0"), "DEGENERATE_CELL"),
+    "not-finite": (NACL.replace("0.5 0.5 0.5 1", "nan 0.5 0.5 1"), "NON_FINITE"),
+    "no-atoms": (NACL.split("loop_")[0], "EMPTY_STRUCTURE"),
+    "truncated": (NACL.rsplit("0.5 1", 1)[0], "TRUNCATED_FILE"),
+    "other-formula": (NACL + "\n_chemical_formula_sum 'Na Cl2'\n", "FORMULA_MISMATCH"),
+}
+
+
+def epitaxy(stack: StackProcess, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "epitaxy.cli", *map(str, arguments), "--target", stack.target]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=200, **options)
+
+
+def endpoints(stack: StackProcess) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((stack.home / "endpoints.json").read_text())
+    return found
+
+
+def crystals_table(folder: Path, copies: int = 1) -> Path:
+    """A JSONL of the bundled crystals, each slightly strained ``copies`` times so that none equals another."""
+    from epitaxy_models.data.crystals import bundled_crystals
+    from epitaxy_models.structures import Structure, structure_to_column
+
+    path = folder / "crystals.jsonl"
+    with path.open("w") as file:
+        for copy in range(copies):
+            for crystal in bundled_crystals():
+                given = crystal.structure
+                strained = Structure(given.lattice * (1 + 0.002 * copy), given.atomic_numbers, given.frac_coords)
+                name = f"{crystal.identifier}-{copy}"
+                file.write(json.dumps({"id": name, "structure": structure_to_column(strained)}) + "\n")
+    return path
+
+
+@needs_shared
+def test_a_table_of_904_real_crystals_is_answered_whole_and_twice_as_fast_from_the_cache(
+    product: StackProcess, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first.parquet", tmp_path / "second.parquet"
+    cold = epitaxy(product, "screen", PHONONS, "--out", first)
+    warm = epitaxy(product, "screen", PHONONS, "--out", second)
+    assert (cold.returncode, warm.returncode) == (0, 0), cold.stderr + warm.stderr
+    table, again = pd.read_parquet(first), pd.read_parquet(second)
+    assert list(table.columns) == COLUMNS
+    assert table["id"].nunique() == 904
+    assert table["error_reason"].isna().all()
+    assert again["cache_hit"].all()
+    assert rate(warm.stderr) > 2 * rate(cold.stderr), cold.stderr + warm.stderr
+    unchanged = [name for name in COLUMNS if name != "cache_hit"]
+    pd.testing.assert_frame_equal(table[unchanged], again[unchanged])
+
+
+def rate(summary: str) -> float:
+    """Structures a second of ``elapsed   3.9 s (142 structures/s)``."""
+    line = next(line for line in summary.splitlines() if line.startswith("elapsed"))
+    return float(line.split("(")[1].split()[0].replace(",", ""))
+
+
+def test_broken_files_are_refused_with_reasons_and_their_neighbours_answered(
+    product: StackProcess, tmp_path: Path
+) -> None:
+    folder = tmp_path / "cifs"
+    for extra in write_cifs(folder)[20:]:
+        extra.unlink()
+    for name, (text, _) in BROKEN.items():
+        (folder / f"{name}.cif").write_text(text)
+    run = epitaxy(product, "screen", folder, "--out", tmp_path / "r.csv", "--property", "band_gap,formation_energy")
+    assert run.returncode == 3, run.stderr
+    table = pd.read_csv(tmp_path / "r.csv", keep_default_na=False)
+    refused = table[table["error_reason"] != ""].set_index("id")["error_reason"].to_dict()
+    assert refused == {f"{name}.cif" if f"{name}.cif" in refused else name: reason for name, (_, reason) in BROKEN.items()}
+    answered = table[table["error_reason"] == ""]
+    assert answered["id"].nunique() == 20
+    assert set(answered["property"]) == {"band_gap", "formation_energy"}
+    assert (answered["error_message"] == "").all()
+    messages = table.loc[table["error_reason"] != "", "error_message"]
+    assert messages.str.len().min() > 20
+    assert not messages.str.contains("\n").any()
+
+
+def test_a_killed_run_resumes_to_the_same_table(product: StackProcess, tmp_path: Path) -> None:
+    source = crystals_table(tmp_path, copies=4)
+    whole, resumed = tmp_path / "whole.parquet", tmp_path / "resumed.parquet"
+    command = [sys.executable, "-m", "epitaxy.cli", "screen", source, "--out", resumed, "--target", product.target]
+    run = subprocess.Popen([*map(str, command), "--chunk-size", "32"], stderr=subprocess.DEVNULL)
+    journal = tmp_path / "resumed.parquet.journal"
+    assert eventually(lambda: journal.exists() and journal.stat().st_size > 100_000, seconds=60)
+    run.send_signal(signal.SIGKILL)
+    run.wait(10)
+    assert not resumed.exists()
+    again = epitaxy(product, "screen", source, "--out", resumed, "--resume")
+    assert again.returncode == 0, again.stderr
+    assert epitaxy(product, "screen", source, "--out", whole).returncode == 0
+    unchanged = [name for name in COLUMNS if name != "cache_hit"]
+    pd.testing.assert_frame_equal(pd.read_parquet(resumed)[unchanged], pd.read_parquet(whole)[unchanged])
+    assert not journal.exists()
+
+
+def test_redis_holds_the_keys_and_its_end_in_the_middle_of_a_run_loses_nothing(
+    product: StackProcess, tmp_path: Path
+) -> None:
+    import redis
+
+    url = endpoints(product)["redis"]["url"]
+    source = crystals_table(tmp_path, copies=3)
+    assert epitaxy(product, "screen", source, "--out", tmp_path / "before.parquet").returncode == 0
+    with redis.Redis.from_url(url) as connection:
+        kinds = Counter(key.split(b":")[1] for key in connection.scan_iter(count=1000))
+    assert kinds[b"embedding"] > 500
+    assert kinds[b"graph-key"] > 500
+    command = [sys.executable, "-m", "epitaxy.cli", "screen", source, "--out", tmp_path / "during.parquet"]
+    options = ["--bypass-cache", "--chunk-size", "64", "--target", product.target]
+    run = subprocess.Popen([*map(str, command), *options], stderr=subprocess.PIPE, text=True)
+    journal = tmp_path / "during.parquet.journal"
+    assert eventually(lambda: journal.exists() and journal.stat().st_size > 20_000, seconds=60)
+    product.signal_part("redis", signal.SIGKILL)
+    _, errors = run.communicate(timeout=120)
+    assert run.returncode == 0, errors
+    before, during = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("before", "during"))
+    assert during["error_reason"].isna().all()
+    assert list(before["id"]) == list(during["id"])
+    np.testing.assert_allclose(before["value"], during["value"], atol=1e-4)
+
+
+def test_killing_an_ensemble_replica_loses_nothing(product: StackProcess, tmp_path: Path) -> None:
+    source = crystals_table(tmp_path, copies=2)
+    command = [sys.executable, "-m", "epitaxy.cli", "screen", source, "--out", tmp_path / "r.parquet"]
+    options = ["--bypass-cache", "--chunk-size", "64", "--target", product.target]
+    run = subprocess.Popen([*map(str, command), *options], stderr=subprocess.PIPE, text=True)
+    journal = tmp_path / "r.parquet.journal"
+    assert eventually(lambda: journal.exists() and journal.stat().st_size > 20_000, seconds=60)
+    assert product.kill_processes_named("ServeReplica:prediction:ensemble") >= 1
+    _, errors = run.communicate(timeout=180)
+    assert run.returncode == 0, errors
+    assert pd.read_parquet(tmp_path / "r.parquet")["error_reason"].isna().all()
+
+
+def test_predict_embed_validate_and_models_answer(product: StackProcess, tmp_path: Path) -> None:
+    cif = tmp_path / "NaCl.cif"
+    cif.write_text(NACL)
+    with Client(product.target) as client:
+        [result] = client.predict([cif], properties=["band_gap"], coverage=0.5)
+        [wide] = client.predict([cif], properties=["band_gap"], coverage=0.99)
+        [embedding] = client.embed([cif])
+        card = client.get_model("substrate-mp@champion")
+    [narrow_gap], [wide_gap] = result.predictions, wide.predictions
+    assert (result.formula, result.n_sites, narrow_gap.unit) == ("NaCl", 8, "eV")
+    assert narrow_gap.lower <= narrow_gap.value <= narrow_gap.upper
+    assert wide_gap.upper - wide_gap.lower > narrow_gap.upper - narrow_gap.lower
+    assert narrow_gap.calibration.n_calibration > 1000
+    assert "Materials Project" in narrow_gap.level_of_theory
+    assert result.model_digest == card.digest
+    assert np.asarray(embedding.embedding).size == 5 * 480
+    assert "NaCl" in epitaxy(product, "validate", cif).stdout
+    assert "Materials Project" in epitaxy(product, "models", "show", "substrate-mp").stdout
+
+
+def test_one_warm_structure_is_answered_within_a_tenth_of_a_second(product: StackProcess, tmp_path: Path) -> None:
+    cif = tmp_path / "NaCl.cif"
+    cif.write_text(NACL)
+    times = []
+    with Client(product.target) as client:
+        for _ in range(40):
+            start = time.perf_counter()
+            client.predict([cif])
+            times.append(time.perf_counter() - start)
+    assert np.median(times) < 0.1
+
+
+def test_metrics_of_gateway_and_replicas_move(product: StackProcess, tmp_path: Path) -> None:
+    cif = tmp_path / "NaCl.cif"
+    cif.write_text(NACL)
+    assert epitaxy(product, "predict", cif).returncode == 0
+    found = endpoints(product)
+
+    def scraped(part: str) -> str:
+        with urllib.request.urlopen(found[part]["metrics"], timeout=10) as page:
+            return str(page.read().decode())
+
+    assert 'epitaxy_gateway_structures_total{outcome="answered"' in scraped("gateway")
+    for name in ("stage_seconds", "structures_total", "cache_lookups_total", "batch_fill_ratio", "forward_seconds"):
+        assert eventually(lambda name=name: f"epitaxy_prediction_{name}" in scraped("ray"), seconds=60), name
+
+
+def test_health_is_open_and_serving(product: StackProcess) -> None:
+    with grpc.insecure_channel(product.target) as channel:
+        reply = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+    assert reply.status == health_pb2.HealthCheckResponse.SERVING

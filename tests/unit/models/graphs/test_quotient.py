@@ -1,0 +1,203 @@
+"""Quotient graphs: classes of atoms, canonical keys, and the answers of a network on them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from epitaxy_models.data.crystals import bundled_crystals
+from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
+from epitaxy_models.ensembles.embedder import Embedder
+from epitaxy_models.ensembles.readout import CalibratedReadout
+from epitaxy_models.graphs.graph import DEFAULT_RULE, CrystalGraph, GraphRule, build_full_graph, build_graph
+from epitaxy_models.graphs.quotient import distance_shells
+from epitaxy_models.structures import Structure
+from epitaxy_models.testing.equivalent_cells import (
+    displaced,
+    permuted,
+    random_basis,
+    random_rotation,
+    rebased,
+    repeated,
+    scaled,
+    translated,
+    turned,
+)
+from epitaxy_models.testing.specimens import diamond, lone_atom, perovskite, rock_salt, triclinic, wurtzite
+
+# Merged shells move a distance by up to four shell tolerances. Over 300 Materials Project crystals the shipped model
+# moves by 5e-8 eV in the median and by 1.2e-4 eV at most.
+QUOTIENT_MAX_EV, QUOTIENT_MEDIAN_EV = 5e-4, 1e-6
+# Another choice of representatives: 2e-9 eV in the median and 9e-5 eV at most.
+SAME_CRYSTAL_MAX_EV = 5e-4
+
+Predict = Callable[[Sequence[Structure], Sequence[CrystalGraph]], NDArray[np.float64]]
+
+
+@pytest.fixture(scope="module")
+def predict() -> Predict:
+    artifact = load_artifact(shipped_model())
+    embedder, readout = Embedder(artifact), CalibratedReadout(artifact)
+
+    def values(structures: Sequence[Structure], graphs: Sequence[CrystalGraph]) -> NDArray[np.float64]:
+        """Uncut ensemble means, ``[n_structures, n_properties]``, eV or eV/atom."""
+        parts = []
+        for start in range(0, len(graphs), 64):
+            part = slice(start, start + 64)
+            means, _, _ = readout.spread(embedder(graphs[part]), [s.atomic_numbers for s in structures[part]])
+            parts.append(means)
+        return np.concatenate(parts)
+
+    return values
+
+
+@pytest.mark.parametrize(
+    ("structure", "multiplicities"),
+    [
+        (rock_salt(), [1, 1]),
+        (diamond(), [2]),
+        (perovskite(), [1, 1, 3]),
+        (wurtzite(), [2, 2]),
+        (triclinic(), [1, 1, 1, 1, 1, 1]),
+        (lone_atom(), [1]),
+    ],
+)
+def test_atoms_of_equal_environment_are_one_node(structure: Structure, multiplicities: list[int]) -> None:
+    graph = build_graph(structure)
+    assert sorted(graph.multiplicities.tolist()) == multiplicities
+    for times in ((2, 1, 1), (2, 2, 2)):
+        large = build_graph(repeated(structure, times))
+        assert large.n_nodes == graph.n_nodes
+        assert large.multiplicities.sum() == structure.n_sites * np.prod(times)
+
+
+def test_edges_of_a_class_keep_the_summed_weight_of_its_atoms() -> None:
+    for crystal in bundled_crystals()[::15]:
+        graph, full = build_graph(crystal.structure), build_full_graph(crystal.structure)
+        weight_of_node = np.add.reduceat(graph.weights.astype(float), graph.rows[:-1])
+        weight_of_atom = np.add.reduceat(full.weights.astype(float), full.rows[:-1])
+        total = float((weight_of_node * graph.multiplicities).sum())
+        assert total == pytest.approx(float(weight_of_atom.sum()), rel=2e-3)
+        assert graph.n_edges <= full.n_edges
+
+
+def test_atom_without_neighbours_still_has_a_prediction(predict: Predict) -> None:
+    graph = build_graph(lone_atom())
+    assert (graph.n_nodes, graph.n_edges) == (1, 0)
+    assert np.isfinite(predict([lone_atom()], [graph])).all()
+
+
+def test_network_answers_alike_on_quotient_and_full_graphs(
+    shared_structures: list[Structure], predict: Predict
+) -> None:
+    chosen = [structure for structure in shared_structures if structure.n_sites <= 30][:250]
+    graphs = [build_graph(structure) for structure in chosen]
+    full = [build_full_graph(structure) for structure in chosen]
+    differences = np.abs(predict(chosen, graphs) - predict(chosen, full))
+    assert np.median(differences) < QUOTIENT_MEDIAN_EV
+    assert differences.max() < QUOTIENT_MAX_EV
+    assert sum(graph.n_nodes for graph in graphs) < 0.6 * sum(graph.n_nodes for graph in full)
+
+
+def test_bundled_crystals_answer_alike_on_quotient_and_full_graphs(predict: Predict) -> None:
+    chosen = [crystal.structure for crystal in bundled_crystals()[::10]]
+    quotient = predict(chosen, [build_graph(structure) for structure in chosen])
+    full = predict(chosen, [build_full_graph(structure) for structure in chosen])
+    assert np.abs(quotient - full).max() < QUOTIENT_MAX_EV
+
+
+def _other_description(structure: Structure, seed: int) -> Structure:
+    generator = np.random.default_rng(seed)
+    other = rebased(structure, random_basis(seed, 3))
+    if structure.n_sites <= 20:
+        other = repeated(other, ((2, 1, 1), (1, 2, 1), (1, 1, 2))[seed % 3])
+    other = turned(permuted(other, generator.permutation(other.n_sites)), random_rotation(seed))
+    return translated(other, generator.random(3))
+
+
+def test_every_bundled_crystal_has_one_key_in_every_description() -> None:
+    changed = [
+        crystal.identifier
+        for seed, crystal in enumerate(bundled_crystals())
+        if build_graph(_other_description(crystal.structure, seed)).key != build_graph(crystal.structure).key
+    ]
+    assert changed == []
+
+
+def test_shared_crystals_have_one_key_and_one_answer_in_every_description(
+    shared_structures: list[Structure], predict: Predict
+) -> None:
+    chosen = shared_structures[:250]
+    graphs = [build_graph(structure) for structure in chosen]
+    others = [_other_description(structure, seed) for seed, structure in enumerate(chosen)]
+    other_graphs = [build_graph(structure) for structure in others]
+    changed = sum(a.key != b.key for a, b in zip(graphs, other_graphs, strict=True))
+    assert changed <= 1, "the last bit of a distance may move one key in some hundreds, not more"
+    assert np.abs(predict(chosen, graphs) - predict(others, other_graphs)).max() < SAME_CRYSTAL_MAX_EV
+
+
+def test_distance_half_way_between_labels_keeps_its_key() -> None:
+    """Tabulated lattices put distances exactly between two ten-thousandths of an Angstrom."""
+    for doubled in range(28_201, 28_241, 2):
+        halved = doubled / 10_000 + 0.00005
+        crystal = scaled(rock_salt(), 2 * halved / 5.640)
+        keys = {build_graph(turned(crystal, random_rotation(seed))).key for seed in range(5)}
+        keys |= {build_graph(repeated(crystal, (2, 1, 1))).key, build_graph(crystal).key}
+        assert len(keys) == 1
+
+
+def test_other_crystals_have_other_keys() -> None:
+    crystal = perovskite()
+    others = [
+        scaled(crystal, 1.001),
+        displaced(crystal, 0.01, 0),
+        Structure(crystal.lattice, crystal.atomic_numbers + np.uint8(1), crystal.frac_coords),
+        Structure(crystal.lattice, crystal.atomic_numbers[[1, 0, 2, 3, 4]], crystal.frac_coords),
+        Structure(crystal.lattice * np.array([[1], [1], [1.001]]), crystal.atomic_numbers, crystal.frac_coords),
+    ]
+    assert len({build_graph(structure).key for structure in [crystal, *others]}) == 1 + len(others)
+    assert len({build_graph(crystal.structure).key for crystal in bundled_crystals()}) == len(bundled_crystals())
+
+
+def test_one_key_joins_only_crystals_of_one_answer(shared_structures: list[Structure], predict: Predict) -> None:
+    by_key = defaultdict(list)
+    for structure in shared_structures:
+        by_key[build_graph(structure).key].append(structure)
+    shared_keys = [group for group in by_key.values() if len(group) > 1]
+    assert len(shared_keys) <= 0.02 * len(shared_structures), "the source holds about one per cent of near-duplicates"
+    for group in shared_keys:
+        assert len({structure.reduced_formula for structure in group}) == 1
+        values = predict(group, [build_full_graph(structure) for structure in group])
+        assert np.ptp(values, axis=0).max() < QUOTIENT_MAX_EV
+
+
+@pytest.mark.parametrize("change", [{"k": 13}, {"reach": 1.31}, {"radius_max": 7.0}, {"shell_tolerance": 1e-3}])
+def test_key_and_version_change_with_the_rule(change: dict[str, float]) -> None:
+    other = replace(DEFAULT_RULE, **change)
+    assert other.version != DEFAULT_RULE.version
+    # A lone atom has the same graph under every rule: only the version in the key tells them apart.
+    assert build_graph(lone_atom(), other).key != build_graph(lone_atom()).key
+    assert build_graph(lone_atom(), GraphRule()).key == build_graph(lone_atom()).key
+
+
+def test_shells_end_at_gaps_and_not_at_rounded_values() -> None:
+    distances = np.array([2.00049, 2.00051, 2.0009, 2.002, 3.0])
+    shells, means = distance_shells(distances, 5e-4)
+    assert shells.tolist() == [0, 0, 0, 1, 2]
+    np.testing.assert_allclose(means, [np.mean(distances[:3]), 2.002, 3.0])
+
+
+def test_chain_of_near_distances_is_cut_at_four_tolerances() -> None:
+    distances = np.arange(2.0, 2.01, 4e-4)
+    shells, means = distance_shells(distances, 5e-4)
+    for shell in range(len(means)):
+        assert np.ptp(distances[shells == shell]) <= 4 * 5e-4 + 1e-12
+    assert len(means) == shells.max() + 1 > 1
+
+
+def test_no_distances_give_no_shells() -> None:
+    shells, means = distance_shells(np.zeros(0), 5e-4)
+    assert len(shells) == len(means) == 0

@@ -1,0 +1,50 @@
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from prediction_rig import Rig
+
+from epitaxy.prediction.tiered_store import TieredStore
+from epitaxy_models.data.crystals import bundled_crystals
+from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
+from epitaxy_models.ensembles.embedder import Embedder
+from epitaxy_models.structures import Structure
+
+
+@pytest.fixture(scope="session")
+def artifact() -> ModelArtifact:
+    return load_artifact(shipped_model())
+
+
+@pytest.fixture(scope="session")
+def embedder(artifact: ModelArtifact) -> Embedder:
+    torch.set_num_threads(1)
+    return Embedder(artifact)
+
+
+@pytest.fixture
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="session")
+def crystals() -> list[Structure]:
+    """40 real compounds of many structure types, each another crystal."""
+    small = [crystal.structure for crystal in bundled_crystals() if crystal.structure.n_sites <= 40]
+    return small[:: len(small) // 40][:40]
+
+
+@pytest.fixture
+def rig(artifact: ModelArtifact, embedder: Embedder, executor: ThreadPoolExecutor) -> Callable[..., Rig]:
+    def build(store: Any = None, backend: Any = None) -> Rig:
+        return Rig(artifact, embedder, executor, store or TieredStore(64 * 2**20, None), backend)
+
+    return build

@@ -1,0 +1,75 @@
+"""An entry that was damaged anywhere, in any way, is a miss."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from epitaxy.prediction.entries import decode_embedding, decode_graph_key, encode_embedding, encode_graph_key
+
+KEY, OTHER_KEY = b"k" * 16, b"o" * 16
+SHAPE = (5, 12)
+EMBEDDING = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
+ENTRY = encode_embedding(KEY, EMBEDDING)
+DIGEST = b"d" * 16
+GRAPH_KEY_ENTRY = encode_graph_key(DIGEST, KEY)
+
+
+def flipped(entry, bit):
+    damaged = bytearray(entry)
+    damaged[bit // 8] ^= 1 << bit % 8
+    return bytes(damaged)
+
+
+def test_an_embedding_survives_to_the_last_bit():
+    special = EMBEDDING.copy()
+    special[0, :3] = [np.float32(1e-45), -0.0, np.finfo(np.float32).max]
+    decoded = decode_embedding(KEY, encode_embedding(KEY, special), SHAPE)
+    assert decoded.tobytes() == special.tobytes()
+    assert decoded.dtype == np.float32
+
+
+def test_the_form_of_an_embedding_does_not_depend_on_its_memory():
+    wide = np.zeros((5, 24), dtype=np.float64)
+    wide[:, ::2] = EMBEDDING
+    assert encode_embedding(KEY, wide[:, ::2]) == ENTRY
+
+
+@given(st.integers(0, 8 * len(ENTRY) - 1))
+def test_a_flipped_bit_is_a_miss(bit):
+    assert decode_embedding(KEY, flipped(ENTRY, bit), SHAPE) is None
+
+
+@given(st.integers(0, len(ENTRY) - 1))
+def test_a_torn_embedding_is_a_miss(length):
+    assert decode_embedding(KEY, ENTRY[:length], SHAPE) is None
+
+
+@pytest.mark.parametrize("shape", [(12, 5), (5, 13), (4, 12), (1, 60)])
+def test_an_embedding_of_another_shape_is_a_miss(shape):
+    assert decode_embedding(KEY, ENTRY, shape) is None
+
+
+@given(st.binary(max_size=2 * len(ENTRY)))
+def test_foreign_bytes_are_a_miss(entry):
+    assert decode_embedding(KEY, entry, SHAPE) is None
+    assert decode_graph_key(DIGEST, entry) is None
+
+
+def test_the_embedding_of_another_crystal_is_a_miss():
+    assert decode_embedding(OTHER_KEY, ENTRY, SHAPE) is None
+
+
+def test_a_graph_key_comes_back_for_its_own_structure_only():
+    assert decode_graph_key(DIGEST, GRAPH_KEY_ENTRY) == KEY
+    assert decode_graph_key(b"e" * 16, GRAPH_KEY_ENTRY) is None
+
+
+@given(st.integers(0, 8 * len(GRAPH_KEY_ENTRY) - 1))
+def test_a_graph_key_with_a_flipped_bit_is_a_miss(bit):
+    assert decode_graph_key(DIGEST, flipped(GRAPH_KEY_ENTRY, bit)) is None
+
+
+@pytest.mark.parametrize("length", range(len(GRAPH_KEY_ENTRY)))
+def test_a_torn_graph_key_is_a_miss(length):
+    assert decode_graph_key(DIGEST, GRAPH_KEY_ENTRY[:length]) is None
