@@ -12,7 +12,7 @@ TORCH := torch==2.13.0
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis demo test test-fast check format generate check-generated serve golden clean \
+.PHONY: help install install-dev redis demo test test-fast check format generate check-generated serve golden clean pictures bench \
         pretrain publish
 
 help: ## Show this list
@@ -73,6 +73,12 @@ check-generated: install-dev
 
 golden: install-dev ## Record the golden predictions of the shipped model again
 	$(BIN)/python -m tests.golden.record
+
+pictures: install-dev ## Draw the README's pictures from the last demo's result
+	$(BIN)/python tools/render_pictures.py demo-results.parquet .epitaxy/demo/crystals/measurements.csv
+
+bench: install-dev ## What each stage of a prediction costs on this machine (PARQUET=file for other structures)
+	$(BIN)/python -m loadtest.stages $(if $(PARQUET),--parquet "$(PARQUET)")
 
 # The shipped ensemble: DATA is a Parquet with structures and labels, WORK a folder for graphs and checkpoints.
 EPOCHS ?= 16

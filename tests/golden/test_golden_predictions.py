@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from epitaxy_models.data.crystals import bundled_crystals
@@ -47,7 +48,7 @@ def test_differences_name_what_moved_beyond_the_tolerance(recorded: GoldenRecord
     answer = recorded.answers[name]
 
     def shifted(step: float) -> GoldenRecord:
-        values = [value + step for value in answer["values"]]
+        values = (np.array(answer["values"], dtype=float) + step).tolist()
         return replace(recorded, answers={**recorded.answers, name: {**answer, "values": values}})
 
     assert recorded.differences(shifted(0.5 * ABSOLUTE_TOLERANCE)) == []

@@ -44,8 +44,9 @@ class Measurements:
 class Ranking:
     """Keeps the best ``size`` values of one property as rows go by."""
 
-    def __init__(self, property_name: str, size: int, *, ascending: bool) -> None:
+    def __init__(self, property_name: str, size: int, *, ascending: bool, level_of_theory: str = "") -> None:
         self.property_name = property_name
+        self._level_of_theory = level_of_theory
         self._size = size
         self._sign = -1.0 if ascending else 1.0
         self._order = count(0, -1)
@@ -70,7 +71,9 @@ class Ranking:
         """The ranking for a terminal; with measurements, a column beside the prediction."""
         rows = self.rows()
         coverage = f"{100 * rows[0][_COVERAGE]:g} % interval" if rows else "interval"  # type: ignore[operator]
-        table = Table(title=f"{self.property_name}, best {len(rows)}", title_justify="left")
+        order = "lowest" if self._sign < 0 else "highest"
+        theory = f" ({self._level_of_theory})" if self._level_of_theory else ""
+        table = Table(title=f"{self.property_name}{theory}, {order} {len(rows)}", title_justify="left")
         table.add_column("#", justify="right")
         table.add_column("id", overflow="fold")
         table.add_column("formula")

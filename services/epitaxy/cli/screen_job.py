@@ -158,7 +158,9 @@ class ScreenJob:
             return None
         if plan.sort is not None and plan.sort not in wanted:
             raise usage_error(f"--sort {plan.sort} is not among the properties screened: {', '.join(wanted)}")
-        return Ranking(plan.sort or wanted[0], plan.top, ascending=plan.ascending)
+        chosen = plan.sort or wanted[0]
+        theory = next(part.level_of_theory for part in card.properties if part.name == chosen)
+        return Ranking(chosen, plan.top, ascending=plan.ascending, level_of_theory=theory)
 
     def _measured(self, ranking: Ranking | None) -> Measurements | None:
         if self._plan.measured is None or ranking is None:

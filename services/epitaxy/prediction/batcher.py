@@ -57,7 +57,6 @@ class EdgeBudgetBatcher:
         self._queued_edges = 0
         # Edges a second, learned from the batches; the first guess only shapes the first retry hint.
         self._rate = 100_000.0
-        self._arrived = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
 
     @property
@@ -87,16 +86,13 @@ class EdgeBudgetBatcher:
         job = _Job(graphs, asyncio.get_running_loop().create_future(), [None] * len(graphs), n_open=len(graphs))
         self._jobs.append(job)
         self._queued_edges += sum(graph.n_edges for graph in graphs)
-        self._arrived.set()
         if self._runner is None or self._runner.done():
             self._runner = asyncio.create_task(self._run())
         return job
 
     async def _run(self) -> None:
-        while True:
-            while not self._jobs:
-                self._arrived.clear()
-                await self._arrived.wait()
+        """Ends with the queue, so that an idle batcher leaves no task behind; the next call starts it again."""
+        while self._jobs:
             batch = self._next_batch()
             try:
                 await self._compute(batch)

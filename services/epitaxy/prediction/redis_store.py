@@ -7,7 +7,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from epitaxy.prediction.entries import decode_embedding, decode_graph_key, encode_embedding, encode_graph_key
 from epitaxy.prediction.ports import Embedding
@@ -38,6 +38,7 @@ class RedisStore:
         self._shape = shape
         self._ttl, self._pause = settings.cache_ttl_seconds, settings.redis_retry_seconds
         self._closed_until: float | None = None
+        self._has_refused = False
 
     async def embeddings(self, keys: Sequence[bytes]) -> dict[bytes, Embedding]:
         """Embeddings that Redis holds undamaged; none while it is down."""
@@ -81,19 +82,30 @@ class RedisStore:
 
     async def _guarded(self, command: _Command[_T]) -> _T | None:
         """Runs a command unless Redis was down a moment ago; None where there is no answer."""
-        if self._closed_until is not None and time.monotonic() < self._closed_until:
+        closed_until = self._closed_until
+        if closed_until is not None and time.monotonic() < closed_until:
             return None
         try:
             result = await command()
+        except ResponseError as error:
+            self._warn_of_refusal(error)
+            return None
         except (RedisError, OSError, TimeoutError) as error:
             if self._closed_until is None:
                 _LOG.warning("Redis does not answer (%s): going on without the shared cache", type(error).__name__)
             self._closed_until = time.monotonic() + self._pause
             return None
-        if self._closed_until is not None:
+        # An answer to a question from before the loss says nothing: only one that was asked since counts.
+        if closed_until is not None and closed_until == self._closed_until:
             _LOG.info("Redis answers again")
             self._closed_until = None
         return result
+
+    def _warn_of_refusal(self, error: ResponseError) -> None:
+        """Redis answers and refuses (full, or a read-only copy): what it holds is still read."""
+        if not self._has_refused:
+            _LOG.warning("Redis refuses a command (%s): going on with what it holds", type(error).__name__)
+            self._has_refused = True
 
 
 def _undamaged(decoded: Mapping[bytes, _T | None]) -> dict[bytes, _T]:

@@ -63,15 +63,22 @@ class StackProcess:
         return self.process.wait(30), time.monotonic() - started
 
     def destroy(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(20)
         for pid in self.alive():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(10)
 
     def _is_marked(self, pid: int) -> bool:
-        # A zombie's environment is empty, another user's unreadable.
+        process = Path(f"/proc/{pid}")
+        # A zombie's environment is empty, another user's unreadable. Redis writes its title over its own.
         with suppress(OSError):
-            return self._mark.encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            if b"redis-server" in (process / "cmdline").read_bytes():
+                return str(self.home).encode() in (process / "cmdline").read_bytes()
+            return self._mark.encode() in (process / "environ").read_bytes().split(b"\0")
         return False
 
 

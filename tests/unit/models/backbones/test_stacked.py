@@ -63,10 +63,12 @@ def _textbook_network(backbone: StackedBackbone) -> Callable[[CrystalGraphBatch]
 
         def message(self, x_i: Tensor, x_j: Tensor, features: Tensor, cutoff: Tensor) -> Tensor:
             gate, core = self.edge(torch.cat([x_i, x_j, features], dim=-1)).chunk(2, dim=-1)
-            return cutoff[:, None] * algebraic_gate(gate) * core * algebraic_gate(core)
+            messages: Tensor = cutoff[:, None] * algebraic_gate(gate) * core * algebraic_gate(core)
+            return messages
 
     def normed(x: Tensor, gain: Tensor) -> Tensor:
-        return x / torch.sqrt((x**2).mean(dim=-1, keepdim=True) + 1e-6) * gain
+        size: Tensor = torch.sqrt((x**2).mean(dim=-1, keepdim=True) + 1e-6)
+        return x / size * gain
 
     def run(batch: CrystalGraphBatch) -> Tensor:
         config = backbone.config
@@ -89,7 +91,7 @@ def _textbook_network(backbone: StackedBackbone) -> Callable[[CrystalGraphBatch]
     return run
 
 
-def _interpolated_basis(config: BackboneConfig, distances: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _interpolated_basis(config: BackboneConfig, distances: np.ndarray) -> np.ndarray:
     grid = np.linspace(0, config.radius_max, config.n_grid)
     table = radial_basis(config).numpy()
     columns = [np.interp(distances, grid, table[:, channel]) for channel in range(config.n_radial)]

@@ -1,13 +1,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
 from epitaxy_models.structures import Structure, structure_from_column
 
 MATERIALS_PROJECT = Path(__file__).resolve().parents[4].parent / "shared" / "data" / "mp_general.parquet"
-N_SHARED = 3000
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -20,12 +20,22 @@ def single_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="package")
-def shared_structures() -> list[Structure]:
-    """3,000 Materials Project crystals of up to 60 sites."""
+def materials_project() -> pd.DataFrame:
+    """Structures of up to 60 sites, with formula and number of sites."""
     if not MATERIALS_PROJECT.exists():
         pytest.skip("the Materials Project table of the shared data sets is absent")
-    import pandas as pd
+    table = pd.read_parquet(MATERIALS_PROJECT, columns=["structure", "formula", "nsites"])
+    return table[table["nsites"] <= 60]
 
-    table = pd.read_parquet(MATERIALS_PROJECT, columns=["structure", "nsites"])
-    small = table[table["nsites"] <= 60].sample(N_SHARED, random_state=11)
-    return [structure_from_column(text) for text in small["structure"]]
+
+@pytest.fixture(scope="package")
+def shared_structures(materials_project: pd.DataFrame) -> list[Structure]:
+    """300 Materials Project crystals."""
+    return [structure_from_column(text) for text in materials_project.sample(300, random_state=11)["structure"]]
+
+
+@pytest.fixture(scope="package")
+def shared_polymorphs(materials_project: pd.DataFrame) -> list[Structure]:
+    """3,000 Materials Project crystals whose formula and number of sites another one has too."""
+    twins = materials_project[materials_project.duplicated(["formula", "nsites"], keep=False)]
+    return [structure_from_column(text) for text in twins.sort_values(["formula", "nsites"]).head(3000)["structure"]]

@@ -47,9 +47,7 @@ def _assert_same_pairs(structure: Structure, radius: float) -> None:
 
 def _adaptive(structure: Structure) -> Edges:
     rule = DEFAULT_RULE
-    found: Edges = adaptive_neighbours(
-        structure.lattice, structure.frac_coords, rule.k, rule.reach, rule.radius_max
-    )
+    found: Edges = adaptive_neighbours(structure.lattice, structure.frac_coords, rule.k, rule.reach, rule.radius_max)
     return found
 
 

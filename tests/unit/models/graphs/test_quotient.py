@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_atom_without_neighbours_still_has_a_prediction(predict: Predict) -> Non
 def test_network_answers_alike_on_quotient_and_full_graphs(
     shared_structures: list[Structure], predict: Predict
 ) -> None:
-    chosen = [structure for structure in shared_structures if structure.n_sites <= 30][:250]
+    chosen = [structure for structure in shared_structures if structure.n_sites <= 30]
     graphs = [build_graph(structure) for structure in chosen]
     full = [build_full_graph(structure) for structure in chosen]
     differences = np.abs(predict(chosen, graphs) - predict(chosen, full))
@@ -134,8 +135,7 @@ def test_shared_crystals_have_one_key_and_one_answer_in_every_description(
     graphs = [build_graph(structure) for structure in chosen]
     others = [_other_description(structure, seed) for seed, structure in enumerate(chosen)]
     other_graphs = [build_graph(structure) for structure in others]
-    changed = sum(a.key != b.key for a, b in zip(graphs, other_graphs, strict=True))
-    assert changed <= 1, "the last bit of a distance may move one key in some hundreds, not more"
+    assert [graph.key for graph in graphs] == [graph.key for graph in other_graphs]
     assert np.abs(predict(chosen, graphs) - predict(others, other_graphs)).max() < SAME_CRYSTAL_MAX_EV
 
 
@@ -162,20 +162,20 @@ def test_other_crystals_have_other_keys() -> None:
     assert len({build_graph(crystal.structure).key for crystal in bundled_crystals()}) == len(bundled_crystals())
 
 
-def test_one_key_joins_only_crystals_of_one_answer(shared_structures: list[Structure], predict: Predict) -> None:
+def test_one_key_joins_only_crystals_of_one_answer(shared_polymorphs: list[Structure], predict: Predict) -> None:
     by_key = defaultdict(list)
-    for structure in shared_structures:
+    for structure in shared_polymorphs:
         by_key[build_graph(structure).key].append(structure)
-    shared_keys = [group for group in by_key.values() if len(group) > 1]
-    assert len(shared_keys) <= 0.02 * len(shared_structures), "the source holds about one per cent of near-duplicates"
-    for group in shared_keys:
+    joined = [group for group in by_key.values() if len(group) > 1]
+    assert 0 < len(joined) < 0.05 * len(shared_polymorphs), "some polymorphs of the source are one crystal twice"
+    for group in joined:
         assert len({structure.reduced_formula for structure in group}) == 1
         values = predict(group, [build_full_graph(structure) for structure in group])
         assert np.ptp(values, axis=0).max() < QUOTIENT_MAX_EV
 
 
 @pytest.mark.parametrize("change", [{"k": 13}, {"reach": 1.31}, {"radius_max": 7.0}, {"shell_tolerance": 1e-3}])
-def test_key_and_version_change_with_the_rule(change: dict[str, float]) -> None:
+def test_key_and_version_change_with_the_rule(change: dict[str, Any]) -> None:
     other = replace(DEFAULT_RULE, **change)
     assert other.version != DEFAULT_RULE.version
     # A lone atom has the same graph under every rule: only the version in the key tells them apart.

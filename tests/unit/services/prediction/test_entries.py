@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from epitaxy.prediction.entries import decode_embedding, decode_graph_key, encode_embedding, encode_graph_key
 
+ANY_SPEED = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 KEY, OTHER_KEY = b"k" * 16, b"o" * 16
 SHAPE = (5, 12)
 EMBEDDING = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
@@ -35,11 +36,13 @@ def test_the_form_of_an_embedding_does_not_depend_on_its_memory():
     assert encode_embedding(KEY, wide[:, ::2]) == ENTRY
 
 
+@ANY_SPEED
 @given(st.integers(0, 8 * len(ENTRY) - 1))
 def test_a_flipped_bit_is_a_miss(bit):
     assert decode_embedding(KEY, flipped(ENTRY, bit), SHAPE) is None
 
 
+@ANY_SPEED
 @given(st.integers(0, len(ENTRY) - 1))
 def test_a_torn_embedding_is_a_miss(length):
     assert decode_embedding(KEY, ENTRY[:length], SHAPE) is None
@@ -50,6 +53,7 @@ def test_an_embedding_of_another_shape_is_a_miss(shape):
     assert decode_embedding(KEY, ENTRY, shape) is None
 
 
+@ANY_SPEED
 @given(st.binary(max_size=2 * len(ENTRY)))
 def test_foreign_bytes_are_a_miss(entry):
     assert decode_embedding(KEY, entry, SHAPE) is None
@@ -65,6 +69,7 @@ def test_a_graph_key_comes_back_for_its_own_structure_only():
     assert decode_graph_key(b"e" * 16, GRAPH_KEY_ENTRY) is None
 
 
+@ANY_SPEED
 @given(st.integers(0, 8 * len(GRAPH_KEY_ENTRY) - 1))
 def test_a_graph_key_with_a_flipped_bit_is_a_miss(bit):
     assert decode_graph_key(DIGEST, flipped(GRAPH_KEY_ENTRY, bit)) is None

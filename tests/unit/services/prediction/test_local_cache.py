@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from epitaxy.prediction.local_cache import LocalCache
 from epitaxy.prediction.ports import CacheTier
 from epitaxy.prediction.tiered_store import TieredStore
 
+ANY_SPEED = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 EMBEDDING = np.arange(6, dtype=np.float32).reshape(2, 3)
 
 
@@ -34,6 +35,7 @@ def test_a_cache_of_no_bytes_holds_nothing():
     assert len(cache) == 0
 
 
+@ANY_SPEED
 @given(st.lists(st.tuples(st.binary(max_size=1), st.binary(max_size=8))), st.integers(0, 20))
 def test_the_bound_holds_and_what_is_held_is_what_was_put(puts, capacity):
     cache, latest = LocalCache(capacity, len), {}

@@ -1,0 +1,90 @@
+"""From graphs to calibrated predictions."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from epitaxy_models.backbones.config import BackboneConfig
+from epitaxy_models.backbones.stacked import StackedBackbone
+from epitaxy_models.backbones.tensors import to_tensors
+from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact
+from epitaxy_models.ensembles.embedder import Embedder
+from epitaxy_models.ensembles.readout import CalibratedReadout
+from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.graphs.batch import collate
+from epitaxy_models.graphs.graph import build_graph
+from epitaxy_models.heads.property_heads import PropertyHeads
+from epitaxy_models.testing.specimens import specimens
+
+STRUCTURES = list(specimens().values())
+GRAPHS = [build_graph(structure) for structure in STRUCTURES]
+ATOMS = [structure.atomic_numbers for structure in STRUCTURES]
+
+
+@pytest.fixture
+def artifact(saved: Path) -> ModelArtifact:
+    return load_artifact(saved)
+
+
+def test_serving_answers_as_the_trained_network(artifact: ModelArtifact) -> None:
+    config = artifact.card.backbone
+    backbone, heads = StackedBackbone(config), PropertyHeads(config.n_members, config.embedding_width, 3)
+    for module, tensors in ((backbone, artifact.backbone), (heads, artifact.heads)):
+        module.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
+    graph = to_tensors(collate(GRAPHS), config)
+    with torch.no_grad():
+        values, scales = (out.numpy()[..., [0, 2]] for out in heads(backbone(graph), graph.composition))
+    mean, epistemic, aleatoric = CalibratedReadout(artifact).spread(Embedder(artifact)(GRAPHS), ATOMS)
+    np.testing.assert_allclose(mean, values.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(epistemic, values.std(axis=0, ddof=1), atol=1e-5)
+    # A Laplace distribution of scale b has the variance 2 b^2.
+    np.testing.assert_allclose(aleatoric**2, (2 * scales.astype(float) ** 2).mean(axis=0), rtol=1e-4)
+
+
+def test_interval_is_the_calibrated_multiple_of_the_expected_error(artifact: ModelArtifact) -> None:
+    prediction = CalibratedReadout(artifact)(Embedder(artifact)(GRAPHS), ATOMS, 0.9)
+    expected = np.hypot(prediction.epistemic_std, prediction.aleatoric_std)
+    half = artifact.card.properties[0].calibrator.half_widths(expected[:, 0], 0.9)
+    np.testing.assert_allclose(prediction.upper[:, 0] - prediction.values[:, 0], half)
+    np.testing.assert_allclose(prediction.values[:, 0] - prediction.lower[:, 0], half)
+
+
+def test_values_and_intervals_respect_physical_bounds(artifact: ModelArtifact) -> None:
+    prediction = CalibratedReadout(artifact)(Embedder(artifact)(GRAPHS), ATOMS, 0.95)
+    assert prediction.values.shape == (len(STRUCTURES), 2)
+    assert prediction.lower[:, 1].min() >= 0
+    assert (prediction.lower <= prediction.values).all()
+    assert (prediction.values <= prediction.upper).all()
+    assert len(prediction.domains) == len(STRUCTURES)
+
+
+def test_prediction_does_not_depend_on_its_batch(artifact: ModelArtifact) -> None:
+    embedder, readout = Embedder(artifact), CalibratedReadout(artifact)
+    together = readout(embedder(GRAPHS), ATOMS, 0.9)
+    for row, (graph, atoms) in enumerate(zip(GRAPHS, ATOMS, strict=True)):
+        alone = readout(embedder([graph]), [atoms], 0.9)
+        np.testing.assert_allclose(alone.values[0], together.values[row], atol=1e-5)
+        np.testing.assert_allclose(alone.upper[0], together.upper[row], atol=1e-5)
+
+
+def test_no_graphs_give_no_rows(artifact: ModelArtifact) -> None:
+    embeddings = Embedder(artifact)([])
+    assert embeddings.shape == (0, 3, artifact.card.backbone.embedding_width)
+    prediction = CalibratedReadout(artifact)(embeddings, [], 0.9)
+    assert prediction.values.shape == (0, 2)
+    assert prediction.domains == ()
+
+
+@pytest.mark.parametrize("coverage", [0.1, 1.0])
+def test_impossible_coverage_is_refused(artifact: ModelArtifact, coverage: float) -> None:
+    with pytest.raises(ConfigurationError, match="coverage must lie between"):
+        CalibratedReadout(artifact)(Embedder(artifact)(GRAPHS), ATOMS, coverage)
+
+
+def test_embedder_follows_the_card(artifact: ModelArtifact) -> None:
+    other = replace(artifact.card, backbone=BackboneConfig(n_members=3, width=8, n_layers=2, n_grid=64))
+    coarse = Embedder(replace(artifact, card=other))(GRAPHS)
+    assert np.abs(coarse - Embedder(artifact)(GRAPHS)).max() > 1e-6
