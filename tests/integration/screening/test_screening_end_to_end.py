@@ -28,6 +28,8 @@ COLUMNS = [
     "id", "formula", "property", "value", "unit", "epistemic_std", "lower", "upper", "coverage", "domain_score",
     "domain_verdict", "model", "model_version", "cache_hit", "error_reason", "error_message",
 ]  # fmt: skip
+# eV or eV/atom; a hundred times the noise seen.
+FLOAT32_ROUNDING = 1e-4
 needs_shared = pytest.mark.skipif(not PHONONS.exists(), reason="the shared data sets are not beside the repository")
 
 NACL = """data_NaCl
@@ -97,8 +99,13 @@ def test_a_table_of_904_real_crystals_is_answered_whole_and_twice_as_fast_from_t
     assert table["error_reason"].isna().all()
     assert again["cache_hit"].all()
     assert rate(warm.stderr) > 2 * rate(cold.stderr), cold.stderr + warm.stderr
+    assert_same_answers(table, again)
+
+
+def assert_same_answers(first: pd.DataFrame, second: pd.DataFrame) -> None:
+    """Equal tables but for cache hits; numbers to float32 rounding, since a sum depends on the shape of its batch."""
     unchanged = [name for name in COLUMNS if name != "cache_hit"]
-    pd.testing.assert_frame_equal(table[unchanged], again[unchanged])
+    pd.testing.assert_frame_equal(first[unchanged], second[unchanged], rtol=0, atol=FLOAT32_ROUNDING)
 
 
 def rate(summary: str) -> float:
@@ -142,8 +149,7 @@ def test_a_killed_run_resumes_to_the_same_table(product: Product, tmp_path: Path
     again = epitaxy(product, "screen", source, "--out", resumed, "--resume")
     assert again.returncode == 0, again.stderr
     assert epitaxy(product, "screen", source, "--out", whole).returncode == 0
-    unchanged = [name for name in COLUMNS if name != "cache_hit"]
-    pd.testing.assert_frame_equal(pd.read_parquet(resumed)[unchanged], pd.read_parquet(whole)[unchanged])
+    assert_same_answers(pd.read_parquet(resumed), pd.read_parquet(whole))
     assert not journal.exists()
 
 
@@ -169,8 +175,7 @@ def test_redis_holds_the_keys_and_its_end_in_the_middle_of_a_run_loses_nothing(
     assert run.returncode == 0, errors
     before, during = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("before", "during"))
     assert during["error_reason"].isna().all()
-    assert list(before["id"]) == list(during["id"])
-    np.testing.assert_allclose(before["value"], during["value"], atol=1e-4)
+    assert_same_answers(before, during)
 
 
 def test_killing_an_ensemble_replica_loses_nothing(product: Product, tmp_path: Path) -> None:

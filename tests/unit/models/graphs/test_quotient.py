@@ -162,6 +162,18 @@ def test_other_crystals_have_other_keys() -> None:
     assert len({build_graph(crystal.structure).key for crystal in bundled_crystals()}) == len(bundled_crystals())
 
 
+def test_parts_without_contact_all_count_for_the_key() -> None:
+    argon, krypton, xenon = 18, 36, 54
+    frac = np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, 0.0, 0.0]])
+
+    def key(*numbers: int) -> bytes:
+        return build_graph(Structure(60 * np.eye(3), np.array(numbers, np.uint8), frac[: len(numbers)])).key
+
+    contents = [(argon, krypton), (argon, xenon), (krypton, xenon), (argon, argon, krypton), (argon, krypton, krypton)]
+    assert len({key(*numbers) for numbers in contents}) == len(contents)
+    assert key(argon, krypton) == key(krypton, argon)
+
+
 def test_one_key_joins_only_crystals_of_one_answer(shared_polymorphs: list[Structure], predict: Predict) -> None:
     by_key = defaultdict(list)
     for structure in shared_polymorphs:
