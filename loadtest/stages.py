@@ -17,6 +17,7 @@ from statistics import median
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+import pandas as pd
 import torch
 
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Query
@@ -40,8 +41,6 @@ _BATCH = 128
 def sample(parquet: Path | None, size: int) -> list[Structure]:
     if parquet is None:
         return [crystal.structure for crystal in bundled_crystals()][:size]
-    import pandas as pd
-
     column = pd.read_parquet(parquet, columns=["structure"])["structure"]
     return [structure_from_column(text) for text in column.sample(min(size, len(column)), random_state=0)]
 
@@ -69,7 +68,8 @@ def stage_costs(structures: list[Structure], folder: Path) -> dict[str, float]:
     accepted = [Accepted(structure, (), digest) for structure, digest in zip(structures, digests, strict=True)]
     answers = tuple(Answer(str(row), entry, row) for row, entry in enumerate(accepted))
     query = Query(tuple(range(len(artifact.card.properties))))
-    entries = [encode_embedding(embedding) for embedding in embeddings]
+    key = graphs[0].key
+    entries = [encode_embedding(key, embedding) for embedding in embeddings]
     shape = embeddings.shape[1:]
     texts = [path.read_text() for path in write_cifs(folder) if path.suffix == ".cif"]
     count = len(structures)
@@ -80,11 +80,9 @@ def stage_costs(structures: list[Structure], folder: Path) -> dict[str, float]:
         "build_graph": microseconds(lambda: [build_graph(s) for s in structures], count),
         "embed (all members)": microseconds(lambda: [embedder(block) for block in blocks], count),
         "readout": microseconds(lambda: readout(embeddings, atoms, 0.9), count),
-        "encode_reply": microseconds(
-            lambda: encoder.results(BlockAnswer(answers, prediction), query, 0), count
-        ),
-        "encode_cache_entry": microseconds(lambda: [encode_embedding(e) for e in embeddings], count),
-        "decode_cache_entry": microseconds(lambda: [decode_embedding(e, shape) for e in entries], count),
+        "encode_reply": microseconds(lambda: encoder.results(BlockAnswer(answers, prediction), query, 0), count),
+        "encode_cache_entry": microseconds(lambda: [encode_embedding(key, e) for e in embeddings], count),
+        "decode_cache_entry": microseconds(lambda: [decode_embedding(key, e, shape) for e in entries], count),
     }
 
 
@@ -118,9 +116,7 @@ def kernel_ratios(structures: list[Structure]) -> dict[str, float]:
     forward, both = {}, {}
     for name, function in (("fused", messages.edge_messages), ("reference", messages.reference_messages)):
         forward[name] = microseconds(lambda f=function: f(*(v.detach() for v in leaves), *edges), count) * 1e3
-        both[name] = (
-            microseconds(lambda f=function: torch.autograd.grad(f(*leaves, *edges).sum(), leaves), count) * 1e3
-        )
+        both[name] = microseconds(lambda f=function: torch.autograd.grad(f(*leaves, *edges).sum(), leaves), count) * 1e3
     return {
         "fused_forward_ns": forward["fused"],
         "reference_forward_ns": forward["reference"],

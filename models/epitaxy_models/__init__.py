@@ -1,0 +1,1 @@
+"""The science of Epitaxy: structures, graphs, networks, calibration, training. Talks to no network."""

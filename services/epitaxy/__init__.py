@@ -1,0 +1,1 @@
+"""Everything of Epitaxy that talks to a network."""

@@ -65,13 +65,17 @@ def fit_targets(network: EnsembleNetwork, data: LabelledGraphs, config: Training
         chosen = rows[np.isfinite(data.labels[rows, index])]
         labels = data.labels[chosen, index].astype(np.float64)
         composition = to_tensors(select(data.graphs, chosen), config.backbone).composition.numpy()
-        weights = _ridge(composition, labels) if task.has_references else labels.mean() * np.ones(N_ELEMENTS)
+        weights = _ridge(composition, labels) if task.has_references else _constant(labels)
         network.heads.references[:, index] = torch.from_numpy(weights.astype(np.float32))
         network.heads.spreads[index] = float(np.std(labels - composition @ weights))
+
+
+def _constant(labels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean as a reference of every element: shares add up to one."""
+    return np.full(N_ELEMENTS, float(labels.mean()), dtype=np.float64)
 
 
 def _ridge(composition: NDArray[np.float32], labels: NDArray[np.float64], strength: float = 1.0) -> NDArray[np.float64]:
     design = composition.astype(np.float64)
     normal = design.T @ design + strength * np.eye(N_ELEMENTS)
-    solution: NDArray[np.float64] = np.linalg.solve(normal, design.T @ labels)
-    return solution
+    return np.asarray(np.linalg.solve(normal, design.T @ labels), dtype=np.float64)

@@ -24,6 +24,7 @@ class _Job:
     results: list[Embedding | EpitaxyError | None] = field(default_factory=list)
     next_index: int = 0
     n_open: int = 0
+    arrived_at: float = field(default_factory=time.perf_counter)
 
     def settle(self, index: int, result: Embedding | EpitaxyError) -> None:
         if self.results[index] is not None:
@@ -49,10 +50,12 @@ class EdgeBudgetBatcher:
         max_batch_edges: int,
         max_queued_edges: int,
         on_batch: Callable[[int, float], None] = lambda _edges, _seconds: None,
+        on_wait: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
+        """``on_batch`` is told edges and seconds of each forward pass, ``on_wait`` how long a request queued."""
         self._forward, self._executor = forward, executor
         self._max_batch, self._max_queued = max_batch_edges, max_queued_edges
-        self._on_batch = on_batch
+        self._on_batch, self._on_wait = on_batch, on_wait
         self._jobs: deque[_Job] = deque()
         self._queued_edges = 0
         # Edges a second, learned from the batches; the first guess only shapes the first retry hint.
@@ -95,6 +98,7 @@ class EdgeBudgetBatcher:
         while self._jobs:
             batch = self._next_batch()
             try:
+                self._tell_waits(batch)
                 await self._compute(batch)
             except Exception:
                 # A caller would wait for ever on a runner that died.
@@ -119,6 +123,13 @@ class EdgeBudgetBatcher:
             if job.next_index < len(job.graphs):
                 self._jobs.append(job)
         return batch
+
+    def _tell_waits(self, batch: list[tuple[_Job, int]]) -> None:
+        """A request has waited until its first graph is taken."""
+        now = time.perf_counter()
+        for job, index in batch:
+            if index == 0:
+                self._on_wait(now - job.arrived_at)
 
     async def _compute(self, batch: list[tuple[_Job, int]]) -> None:
         graphs = [job.graphs[index] for job, index in batch]

@@ -63,6 +63,7 @@ class EnsembleReplica:
             chosen.max_batch_edges,
             chosen.max_queued_edges,
             self._metrics.observe_batch,
+            self._metrics.observe_wait,
         )
 
     async def embed(self, batch: CrystalGraphBatch) -> "list[Embedding | EpitaxyError] | OverloadedError":

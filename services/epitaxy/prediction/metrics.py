@@ -9,22 +9,29 @@ _SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 _SHARES = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 2.0, 10.0]
 
 
-class RayPredictionMetrics:
-    """Counts of structures and cache lookups, seconds by stage."""
+class StageClock:
+    """One histogram of stages for all replicas; a block, a request or a batch is one observation."""
 
     def __init__(self) -> None:
         self._stages = Histogram(
-            "epitaxy_prediction_stage_seconds", "Time of a block in one stage, seconds.", _SECONDS, ("stage",)
+            "epitaxy_prediction_stage_seconds", "Time in one stage, seconds.", _SECONDS, ("stage",)
         )
+
+    def observe_stage(self, stage: Stage, seconds: float) -> None:
+        """A stage is done."""
+        self._stages.observe(seconds, {"stage": stage.value})
+
+
+class RayPredictionMetrics(StageClock):
+    """Counts of structures and cache lookups, seconds by stage."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._outcomes = Counter(
             "epitaxy_prediction_structures_total", "Structures by outcome and reason.", ("outcome", "reason")
         )
         self._cache = Counter("epitaxy_prediction_cache_lookups_total", "Cache lookups by tier.", ("tier",))
         self._reason = BoundedLabel(32)
-
-    def observe_stage(self, stage: Stage, seconds: float) -> None:
-        """One block went through a stage."""
-        self._stages.observe(seconds, {"stage": stage.value})
 
     def count_outcome(self, outcome: str, reason: str, number: int = 1) -> None:
         """Structures ended with this outcome."""
@@ -36,25 +43,27 @@ class RayPredictionMetrics:
             self._cache.inc(number, {"tier": tier.value})
 
 
-class RayBatchMetrics:
+class RayBatchMetrics(StageClock):
     """Batches of one ensemble replica against their budget."""
 
     def __init__(self, max_batch_edges: int) -> None:
+        super().__init__()
         self._budget = max_batch_edges
         self._fill = Histogram(
             "epitaxy_prediction_batch_fill_ratio", "Edges of a batch over the edge budget.", _SHARES, ()
         )
         self._edges = Counter("epitaxy_prediction_batch_edges_total", "Edges that went through the ensemble.", ())
-        self._stages = Histogram(
-            "epitaxy_prediction_forward_seconds", "Time of one forward pass of all members, seconds.", _SECONDS, ()
-        )
         self._queued = Gauge("epitaxy_prediction_queued_edges", "Edges that wait for the ensemble.", ())
 
     def observe_batch(self, edges: int, seconds: float) -> None:
         """One forward pass is done."""
         self._fill.observe(edges / self._budget)
         self._edges.inc(edges)
-        self._stages.observe(seconds)
+        self.observe_stage(Stage.FORWARD, seconds)
+
+    def observe_wait(self, seconds: float) -> None:
+        """A request's first graph was taken from the queue."""
+        self.observe_stage(Stage.QUEUE, seconds)
 
     def set_queue(self, edges: int) -> None:
         """So many edges wait now."""

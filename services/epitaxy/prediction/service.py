@@ -10,15 +10,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from epitaxy.chassis.errors import EpitaxyError
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query, Refusal
+from epitaxy.prediction.item_reader import ItemReader, failure
 from epitaxy.prediction.ports import CacheTier, Embedding, EmbeddingBackend, EmbeddingStore, PredictionMetrics, Stage
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.readout import CalibratedReadout
-from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.graphs.graph import CrystalGraph, build_graph
-from epitaxy_models.structures import IntakeLimits, Structure, check_structure, read_text
-from epitaxy_models.structures.elements import symbol_of
+from epitaxy_models.structures import IntakeLimits, Structure
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -37,8 +35,8 @@ class PredictionService:
     ) -> None:
         self.artifact = artifact
         self._readout = CalibratedReadout(artifact)
-        self._supported = frozenset(artifact.supported_elements())
-        self._store, self._backend, self._metrics, self._limits = store, backend, metrics, limits
+        self._reader = ItemReader(limits, artifact.supported_elements())
+        self._store, self._backend, self._metrics = store, backend, metrics
         # One thread: featurizing holds the interpreter, and a second would only fight the first for it.
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="featurize")
 
@@ -58,7 +56,7 @@ class PredictionService:
 
     async def validate(self, items: Sequence[Item]) -> list[Answer]:
         """What intake makes of each item, without predicting."""
-        outcomes = await self._in_worker(lambda: [self._accept(item) for item in items])
+        outcomes = await self._in_worker(lambda: [self._reader.read(item) for item in items])
         return [Answer(item.id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
 
     async def _answers(self, items: Sequence[Item], *, bypass_cache: bool) -> tuple[list[Answer], Embedding]:
@@ -105,7 +103,7 @@ class PredictionService:
 
     def _accepted(self, items: Sequence[Item]) -> list[Accepted | Refusal]:
         with self._timed(Stage.PARSE):
-            return [self._accept(item) for item in items]
+            return [self._reader.read(item) for item in items]
 
     def _graphs(self, structures: Mapping[bytes, Structure]) -> tuple[dict[bytes, CrystalGraph], dict[bytes, Refusal]]:
         """Graphs by content digest, and the refusals of structures that have none."""
@@ -118,30 +116,8 @@ class PredictionService:
                 try:
                     graphs[digest] = build_graph(structure, self.artifact.card.rule)
                 except Exception as error:
-                    refusals[digest] = _failed(error)
+                    refusals[digest] = failure(error)
         return graphs, refusals
-
-    def _accept(self, item: Item) -> Accepted | Refusal:
-        """Intake of one item; never raises."""
-        if isinstance(item.source, Refusal):
-            return item.source
-        try:
-            if isinstance(item.source, Structure):
-                intake = check_structure(item.source, self._limits)
-            else:
-                intake = read_text(item.source.text, item.source.text_format, self._limits)
-        except InvalidStructureError as error:
-            return Refusal(error.reason, error.message)
-        except Exception as error:
-            return _failed(error)
-        return self._known_elements(Accepted(intake.structure, intake.repairs, intake.structure.content_digest()))
-
-    def _known_elements(self, accepted: Accepted) -> Accepted | Refusal:
-        foreign = sorted(set(accepted.structure.atomic_numbers.tolist()) - self._supported)
-        if not foreign:
-            return accepted
-        names = ", ".join(symbol_of(number) for number in foreign)
-        return Refusal("UNSUPPORTED_ELEMENT", f"the model was never trained on {names}: leave the structure out")
 
     async def _known_keys(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
         with self._timed(Stage.CACHE_READ):
@@ -165,7 +141,7 @@ class PredictionService:
         with self._timed(Stage.EMBED):
             results = await self._backend.embed(distinct)
         return {
-            graph.key: _failed(result) if isinstance(result, Exception) else _checked(result)
+            graph.key: failure(result) if isinstance(result, Exception) else _checked(result)
             for graph, result in zip(distinct, results, strict=True)
         }
 
@@ -202,15 +178,4 @@ def _checked(embedding: Embedding) -> Embedding | Refusal:
     """An embedding that can be answered and kept: a number that overflowed would be served from the cache for days."""
     if np.isfinite(embedding).all():
         return embedding
-    return _failed(ArithmeticError("the embedding is not finite"))
-
-
-def _failed(error: Exception) -> Refusal:
-    """The refusal of one item that we failed on; the text of a foreign exception stays in the log.
-
-    Retryable, whatever it was: what the structure itself is to blame for, intake has refused by then.
-    """
-    if isinstance(error, EpitaxyError):
-        return Refusal(error.reason, error.message, is_retryable=True)
-    _LOG.error("a structure failed", exc_info=error)
-    return Refusal("INTERNAL", "the service failed on this structure: report it", is_retryable=True)
+    return failure(ArithmeticError("the embedding is not finite"))

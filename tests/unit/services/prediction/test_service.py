@@ -7,13 +7,14 @@ import pytest
 from prediction_rig import assert_equal_predictions, hits, poscar, rock_salt, rotated, supercell
 
 from epitaxy.chassis.errors import DeadlineExceededError, OverloadedError, UnavailableError
+from epitaxy.prediction import item_reader
 from epitaxy.prediction import service as service_module
-from epitaxy.prediction.domain import Accepted, Item, Refusal
+from epitaxy.prediction.domain import Accepted, Item, Query, Refusal, TextSource
 from epitaxy.prediction.ports import CacheTier, Stage
 from epitaxy.prediction.tiered_store import TieredStore
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.graphs.graph import build_graph
-from epitaxy_models.structures import Structure, check_structure
+from epitaxy_models.structures import Structure, TextFormat, check_structure
 
 
 class FailingBackend:
@@ -212,16 +213,16 @@ async def test_an_embedding_that_overflowed_is_neither_answered_nor_kept(rig, cr
     assert hits(await rig(store).evaluate([crystals[0], rock_salt()])) == [True, False]
 
 
-@pytest.mark.parametrize("step", ["check_structure", "build_graph"])
-async def test_a_fault_of_ours_in_one_structure_spares_its_neighbours(rig, crystals, monkeypatch, step, caplog):
-    real = getattr(service_module, step)
+@pytest.mark.parametrize(("module", "step"), [(item_reader, "check_structure"), (service_module, "build_graph")])
+async def test_a_fault_of_ours_in_one_structure_spares_its_neighbours(rig, monkeypatch, module, step, caplog):
+    real = getattr(module, step)
 
     def faulty(structure, *arguments):
         if 19 in structure.atomic_numbers:
             raise IndexError("out of bounds")
         return real(structure, *arguments)
 
-    monkeypatch.setattr(service_module, step, faulty)
+    monkeypatch.setattr(module, step, faulty)
     block = await rig().evaluate([rock_salt(), rock_salt(19, 17), rock_salt(37, 17)])
     assert [answer.row for answer in block.answers] == [0, -1, 1]
     assert block.answers[1].outcome == Refusal(
@@ -243,3 +244,22 @@ async def test_blocks_at_the_same_time_do_not_mix(rig, crystals):
     blocks = await asyncio.gather(*(subject.evaluate(crystals[start : start + 8]) for start in range(0, 40, 8)))
     for one, other in zip(apart, blocks, strict=True):
         np.testing.assert_allclose(one.prediction.values, other.prediction.values, atol=2e-4)
+
+
+async def test_a_text_that_was_read_a_moment_ago_is_not_read_again(rig, monkeypatch):
+    reads = []
+    real = item_reader.read_text
+
+    def counting(text, *arguments):
+        reads.append(text)
+        return real(text, *arguments)
+
+    monkeypatch.setattr(item_reader, "read_text", counting)
+    subject = rig().service
+    poscar = "NaCl\n1.0\n0 2.82 2.82\n2.82 0 2.82\n2.82 2.82 0\nNa Cl\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
+    item = Item("salt", TextSource(TextFormat.POSCAR, poscar))
+    first, again = [await subject.evaluate([item], Query((0,))) for _ in range(2)]
+    assert len(reads) == 1
+    assert (first.answers[0].is_cache_hit, again.answers[0].is_cache_hit) == (False, True)
+    await subject.evaluate([Item("other", TextSource(TextFormat.POSCAR, poscar + " "))], Query((0,)))
+    assert len(reads) == 2
