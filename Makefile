@@ -72,7 +72,7 @@ check-generated: install-dev
 	{ echo "services/epitaxy/api differs from protos/: run make generate"; exit 1; }
 
 golden: install-dev ## Record the golden predictions of the shipped model again
-	$(BIN)/python -m tests.golden.record
+	$(BIN)/python tests/golden/record.py
 
 pictures: install-dev ## Draw the README's pictures from the last demo's result
 	$(BIN)/python tools/render_pictures.py demo-results.parquet .epitaxy/demo/crystals/measurements.csv

@@ -29,7 +29,8 @@ class Calibrator:
     n_calibration: int
 
     def __post_init__(self) -> None:
-        if len(self.multipliers) != len(_COVERAGES) or np.any(np.diff(self.multipliers) < 0) or self.floor <= 0:
+        are_ascending = len(self.multipliers) == len(_COVERAGES) and bool(np.all(np.diff(self.multipliers) >= 0))
+        if not are_ascending or not self.floor > 0:
             raise ConfigurationError("INVALID_CALIBRATION", "multipliers must ascend, one a coverage, floor positive")
 
     @classmethod

@@ -102,6 +102,8 @@ def save_artifact(
     tensors |= {f"domain.{name}": getattr(domain, name) for name in _DOMAIN_FIELDS}
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, folder / _WEIGHTS)
+    # safetensors writes for the owner alone; a server runs as somebody else.
+    (folder / _WEIGHTS).chmod(0o644)
     (folder / _CARD).write_text(json.dumps(card.as_json(), indent=1) + "\n")
 
 

@@ -64,7 +64,9 @@ class CalibratedReadout:
         by_member, scales = self._heads(embeddings, composition_of(list(atomic_numbers)))
         exact = by_member.astype(np.float64)
         noise = np.sqrt(np.mean(np.square(scales, dtype=np.float64), axis=0)) * _LAPLACE_STD
-        return exact.mean(axis=0), exact.std(axis=0, ddof=1), noise
+        # One member alone has no spread; its noise scale stands for the whole error.
+        epistemic = exact.std(axis=0, ddof=1) if len(exact) > 1 else np.zeros_like(noise)
+        return exact.mean(axis=0), epistemic, noise
 
     def _intervals(
         self, means: NDArray[np.float64], expected_errors: NDArray[np.float64], coverage: float

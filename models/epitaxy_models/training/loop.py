@@ -5,6 +5,7 @@ import logging
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from epitaxy_models.backbones.tensors import to_tensors
-from epitaxy_models.errors import CheckpointError
+from epitaxy_models.errors import CheckpointError, ConfigurationError
 from epitaxy_models.graphs.batch import select
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import LabelledGraphs
@@ -28,7 +29,13 @@ class Trainer:
     def __init__(self, config: TrainingConfig, data: LabelledGraphs, checkpoint: Path, device: str = "cpu") -> None:
         self.config, self.data, self.device = config, data, device
         self._checkpoint = checkpoint
-        self._rows = data.rows_of("train")
+        self._rows, self._validation_rows = data.rows_of("train"), data.rows_of("validation")
+        if len(self._rows) < config.batch_size or not len(self._validation_rows):
+            raise ConfigurationError(
+                "DATA_TOO_SMALL",
+                f"{len(self._rows)} training and {len(self._validation_rows)} validation rows: needed are one batch "
+                f"of {config.batch_size} and one row",
+            )
         self._kept = data.kept(config.members)
         self.network = new_network(config)
         fit_targets(self.network, data, config)
@@ -113,8 +120,8 @@ class Trainer:
             torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
 
     def _validation_line(self) -> str:
-        values, _ = predict_rows(self.average, self.config, self.data, self.data.rows_of("validation"), self.device)
-        labels = self.data.labels[self.data.rows_of("validation")]
+        values, _ = predict_rows(self.average, self.config, self.data, self._validation_rows, self.device)
+        labels = self.data.labels[self._validation_rows]
         member_errors = np.nanmean(np.abs(values - labels), axis=1)
         mean_errors = np.nanmean(np.abs(values.mean(axis=0) - labels), axis=0)
         lines = []
@@ -126,7 +133,7 @@ class Trainer:
     def _save(self) -> None:
         state = {
             "members": self.config.members,
-            "config": {key: value for key, value in asdict(self.config).items() if key != "tasks"},
+            "config": _plain(self.config),
             "epoch": self.epoch,
             "step": self._step,
             "seconds": self.seconds,
@@ -144,13 +151,27 @@ class Trainer:
             return
         # Tensors and plain containers only: loading executes no code.
         state = torch.load(self._checkpoint, weights_only=True, map_location=self.device)
-        if tuple(state["members"]) != self.config.members:
-            raise CheckpointError("OTHER_RUN", f"{self._checkpoint} belongs to members {state['members']}")
+        self._check_same_run(state)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.epoch, self._step, self.seconds = state["epoch"], state["step"], state["seconds"]
         _LOG.info("resumed %s after epoch %d", self._checkpoint, self.epoch)
+
+    def _check_same_run(self, state: dict[str, Any]) -> None:
+        """Only the number of epochs may change: a run may be cut short or prolonged."""
+        found, wanted = state["config"], _plain(self.config)
+        changed = [name for name in wanted if name != "epochs" and found.get(name) != wanted[name]]
+        if changed:
+            raise CheckpointError(
+                "OTHER_RUN", f"{self._checkpoint} is of another run: it differs in {', '.join(changed)}"
+            )
+
+
+def _plain(config: TrainingConfig) -> dict[str, Any]:
+    """The settings that decide a trajectory; the tasks are named by their columns."""
+    columns = [task.column for task in config.tasks]
+    return {key: value for key, value in asdict(config).items() if key != "tasks"} | {"columns": columns}
 
 
 def predict_rows(

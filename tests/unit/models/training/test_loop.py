@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,10 +77,21 @@ def test_finished_run_trains_no_further(data: LabelledGraphs, config: TrainingCo
         np.testing.assert_array_equal(value, _state(trained.network)[name], err_msg=name)
 
 
-def test_checkpoint_of_other_members_is_refused(data: LabelledGraphs, config: TrainingConfig, trained: Trainer) -> None:
-    with pytest.raises(CheckpointError, match=r"belongs to members \(0, 1\)") as raised:
-        Trainer(replace(config, members=(2, 3)), data, trained._checkpoint).run()
+@pytest.mark.parametrize("change", [{"members": (2, 3)}, {"peak_rate": 1e-3}, {"batch_size": 8}])
+def test_checkpoint_of_another_run_is_refused(
+    data: LabelledGraphs, config: TrainingConfig, trained: Trainer, change: dict[str, Any]
+) -> None:
+    with pytest.raises(CheckpointError, match=f"it differs in {next(iter(change))}$") as raised:
+        Trainer(replace(config, **change), data, trained._checkpoint).run()
     assert raised.value.reason == "OTHER_RUN"
+
+
+def test_fewer_rows_than_a_batch_are_refused_before_training(
+    data: LabelledGraphs, config: TrainingConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match="one batch of 100000") as raised:
+        Trainer(replace(config, batch_size=100_000), data, tmp_path / "run.pt")
+    assert raised.value.reason == "DATA_TOO_SMALL"
 
 
 def test_member_learns_alike_alone_and_in_a_stack(
