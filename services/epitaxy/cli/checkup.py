@@ -50,8 +50,8 @@ def check_fast_paths() -> list[Finding]:
         _kernels(),
         _fast_module("gemmi", "fast CIF reader"),
         _fast_module("uvloop", "fast event loop"),
-        _program("redis-server", ("redis-server",), "shared cache; without it nothing is remembered", "redis-server"),
-        _torch_threads(),
+        _program("redis-server", ("redis-server",), "shared cache; each replica remembers on its own", "redis-server"),
+        _compute(),
         _shipped_models(),
     ]
 
@@ -117,18 +117,14 @@ def _kernels() -> Finding:
     return Finding("kernels", "ok", f"loaded from the cache in {seconds:.1f} s")
 
 
-def _torch_threads() -> Finding:
-    """Loads torch, where it is: it takes a second and nothing else tells its threads."""
+def _compute() -> Finding:
+    """Loads torch, where it is: it takes a second and nothing else tells whether it sees a GPU."""
     if importlib.util.find_spec("torch") is None:
-        return Finding("torch threads", "note", "no torch here", _SERVER_REMEDY)
+        return Finding("compute", "note", f"{_n_cores()} cores, no torch here", _SERVER_REMEDY)
     import torch  # noqa: PLC0415 - a client's machine has none
 
-    n_threads, n_cores = torch.get_num_threads(), _n_cores()
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    detail = f"{n_threads} on {n_cores} cores, {device}"
-    if n_threads > n_cores:
-        return Finding("torch threads", "problem", detail, f"set OMP_NUM_THREADS to at most {n_cores}")
-    return Finding("torch threads", "ok", detail)
+    return Finding("compute", "ok", f"{_n_cores()} cores, {device}")
 
 
 def _n_cores() -> int:

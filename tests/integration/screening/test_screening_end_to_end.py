@@ -53,7 +53,7 @@ Cl1 Cl 0.5 0.5 0.5 1
 """
 BROKEN = {
     "not-a-cif": ("hello", "UNREADABLE"),
-    "empty": ("", "UNREADABLE"),
+    "empty": ("", "EMPTY_STRUCTURE"),
     "half-occupied": (NACL.replace("0.5 0.5 0.5 1", "0.5 0.5 0.5 0.5"), "PARTIAL_OCCUPANCY"),
     "unknown-element": (NACL.replace("Cl1 Cl", "Xx1 Xx"), "UNKNOWN_ELEMENT"),
     "overlapping": (NACL.replace("0.5 0.5 0.5 1", "0.05 0.0 0.0 1"), "OVERLAPPING_ATOMS"),

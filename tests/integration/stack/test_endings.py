@@ -39,8 +39,8 @@ def test_ctrl_c_ends_a_ready_stack_with_success(start_stack: StartStack) -> None
 
 
 def test_children_follow_a_killed_supervisor(start_stack: StartStack, tmp_path: Path) -> None:
-    # A path of which no socket name fits, and no redis-server to be found.
-    home = tmp_path / ("deep" * 25)
+    # A path of which no socket name fits and that Ray cannot write as ASCII, and no redis-server to be found.
+    home = tmp_path / ("deep ü" * 15)
     stack = start_stack(home, environment={"PATH": str(Path(sys.executable).parent)})
     stack.await_ready()
     assert "redis-server is not installed" in stack.stderr
