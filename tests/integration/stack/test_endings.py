@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from stack_process import StackProcess, eventually
 
+from epitaxy.stack.home import StackHome
+
 StartStack = Callable[..., StackProcess]
 STOP_SECONDS = 8.0
 
@@ -46,6 +48,10 @@ def test_children_follow_a_killed_supervisor(start_stack: StartStack, tmp_path: 
     assert "redis-server is not installed" in stack.stderr
     stack.process.kill()
     assert eventually(lambda: not stack.alive(), seconds=5)
+    # What it left behind goes with the next stack of the same home.
+    with StackHome(home) as taken_over:
+        assert list(taken_over.run.iterdir()) == []
+    assert not taken_over.run.exists()
 
 
 def test_losing_ray_ends_the_stack_with_its_reason(start_stack: StartStack) -> None:
