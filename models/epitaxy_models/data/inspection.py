@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from epitaxy_models.data.crystal_table import ID_COLUMNS
 from epitaxy_models.data.label_statistics import LabelStatistics, statistics_of
 from epitaxy_models.data.provenance import Provenance
+from epitaxy_models.data.source_row import STRUCTURE_FACTS
 from epitaxy_models.data.suspicion import SuspiciousRow, suspicious_geometry, suspicious_labels
 from epitaxy_models.data.units import suffix_of
 from epitaxy_models.errors import ConfigurationError, InvalidStructureError
@@ -44,7 +45,7 @@ class Inspection:
         elements: Rows that hold each element, by symbol, most frequent first.
         n_sites: Fewest, median and most sites of a cell.
         labels: Statistics by label column.
-        unitless_columns: Columns beside id, formula and structure whose name states no unit.
+        other_columns: Columns that are no labels: without a unit in the name, no numbers, or facts of the structure.
         same_crystal: Rows whose crystals are one, whatever cell they are given in.
         same_formula: Rows that share a reduced formula.
         suspicious: Rows worth a second look.
@@ -56,7 +57,7 @@ class Inspection:
     elements: Mapping[str, int]
     n_sites: tuple[int, float, int]
     labels: Mapping[str, LabelStatistics]
-    unitless_columns: tuple[str, ...]
+    other_columns: tuple[str, ...]
     same_crystal: Duplicates
     same_formula: Duplicates
     suspicious: tuple[SuspiciousRow, ...]
@@ -87,7 +88,7 @@ def inspect_table(path: Path, outlier_z: float = 10.0, on_row: Callable[[], None
         elements=dict(survey.elements.most_common()),
         n_sites=survey.site_range(),
         labels={name: statistics_of(values) for name, values in labels.items()},
-        unitless_columns=tuple(name for name in names if name not in labels),
+        other_columns=tuple(name for name in names if name not in labels),
         same_crystal=_duplicates(survey.by_key),
         same_formula=_duplicates(survey.by_formula),
         suspicious=(*outliers, *survey.suspicious),
@@ -156,7 +157,8 @@ def _identities(file: pq.ParquetFile) -> Iterator[tuple[str, str, str]]:
 
 def _is_label(file: pq.ParquetFile, name: str) -> bool:
     kind = file.schema_arrow.field(name).type
-    return suffix_of(name) is not None and bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
+    has_unit = suffix_of(name) is not None and name not in STRUCTURE_FACTS
+    return has_unit and bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
 
 
 def _values(file: pq.ParquetFile, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

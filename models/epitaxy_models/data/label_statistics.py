@@ -47,9 +47,7 @@ def statistics_of(values: NDArray[np.float64]) -> LabelStatistics:
 
 
 def robust_std(finite: NDArray[np.float64]) -> float:
-    """1.4826 times the median absolute deviation, or from the quartiles where over half of the values are equal."""
+    """From the median absolute deviation or the quartiles, the larger: nearly half of all gaps are exactly zero."""
     deviation = float(np.median(np.abs(finite - np.median(finite))))
-    if deviation > 0:
-        return _SIGMA_OF_MAD * deviation
     low, high = np.percentile(finite, (25, 75))
-    return float(_SIGMA_OF_QUARTILES * (high - low))
+    return max(_SIGMA_OF_MAD * deviation, float(_SIGMA_OF_QUARTILES * (high - low)))

@@ -32,7 +32,7 @@ def suspicious_labels(
 ) -> Iterator[SuspiciousRow]:
     """Values over ``outlier_z`` robust standard deviations from the median, farthest first, and infinite ones."""
     for name, values in labels.items():
-        for index in np.flatnonzero(np.isinf(values)):
+        for index in np.flatnonzero(np.isinf(values)).tolist():
             yield SuspiciousRow(ids[index], "INFINITE_LABEL", f"{name} is infinite")
         finite = values[np.isfinite(values)]
         spread = robust_std(finite) if len(finite) else 0.0
@@ -40,7 +40,7 @@ def suspicious_labels(
             continue
         z = np.abs(np.where(np.isfinite(values), values, np.nan) - np.median(finite)) / spread
         far = np.flatnonzero(z > outlier_z)
-        for index in far[np.argsort(-z[far])]:
+        for index in far[np.argsort(-z[far])].tolist():
             message = f"{name} is {values[index]:.6g}, {z[index]:.0f} robust standard deviations from the median"
             yield SuspiciousRow(ids[index], "LABEL_OUTLIER", message)
 

@@ -37,8 +37,8 @@ def print_inspection(inspection: "Inspection", n_suspicious: int) -> None:
     console.print(_elements_text(inspection), soft_wrap=True)
     if inspection.labels:
         console.print(_label_table(inspection))
-    if inspection.unitless_columns:
-        console.print(f"no label    {', '.join(inspection.unitless_columns)} (no unit in the name, or no numbers)")
+    if inspection.other_columns:
+        console.print(f"no label    {', '.join(inspection.other_columns)} (no unit in the name, no numbers, or facts of the structure)")
     console.print(_duplicates_text("same crystal", inspection.same_crystal), soft_wrap=True)
     console.print(_duplicates_text("same formula", inspection.same_formula), soft_wrap=True)
     _print_suspicious(console, inspection, n_suspicious)

@@ -138,8 +138,15 @@ def _download(
         batch = ids[start : start + query.page_limit]
         documents = _attempt(pacer, partial(summary.search, material_ids=batch, all_fields=False, fields=fields))
         end = start + len(batch)
-        journal.append(Page([_plain(one) for one in documents], str(end) if end < len(ids) else None))
+        entries = _complete(batch, [_plain(one) for one in documents])
+        journal.append(Page(entries, str(end) if end < len(ids) else None))
         on_progress(end, len(ids))
+
+
+def _complete(ids: Sequence[str], documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One document an id, in order; an id without an answer stays, empty, and is refused and counted later."""
+    by_id = {str(one.get("material_id")): one for one in documents}
+    return [by_id.get(one, {"material_id": one}) for one in ids]
 
 
 def _attempt(pacer: Pacer, call: Callable[[], Any]) -> Any:

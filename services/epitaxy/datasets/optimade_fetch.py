@@ -48,7 +48,7 @@ class OptimadeQuery:
     @property
     def response_fields(self) -> tuple[str, ...]:
         """What is asked of the server: structure and the top level of each field."""
-        return (*STRUCTURE_FIELDS, *dict.fromkeys(name.split(".")[0] for name in self.fields))
+        return ("id", *STRUCTURE_FIELDS, *dict.fromkeys(name.split(".")[0] for name in self.fields))
 
     def as_header(self) -> dict[str, object]:
         """What binds a journal to this download."""

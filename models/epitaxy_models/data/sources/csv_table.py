@@ -1,18 +1,17 @@
 """CSV with a column of structures: CIF text most often, quoted over many lines."""
 
 import csv
-import gzip
-import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 from epitaxy_models.data.source_row import SourceColumns, SourceRow
+from epitaxy_models.data.sources.opened import open_text
 from epitaxy_models.data.sources.records import ColumnNames, ColumnRoles, ColumnScan
 from epitaxy_models.errors import ConfigurationError
 
 # The module's default of 128 kB is less than the CIF of a large cell.
 _MAX_FIELD_BYTES = 16_000_000
+_REST = "\0 more fields than names"
 
 
 class CsvSource:
@@ -38,19 +37,12 @@ class CsvSource:
     def _records(self) -> Iterator[dict[str, str]]:
         csv.field_size_limit(_MAX_FIELD_BYTES)
         with open_text(self._path) as file:
-            reader = csv.DictReader(file, restkey="")
+            reader = csv.DictReader(file, restkey=_REST)
             try:
                 for record in reader:
-                    if record.get(""):
+                    if _REST in record:
                         raise csv.Error("more fields than the header names")
                     # pandas writes its index as a column without a name.
                     yield {name: value for name, value in record.items() if name}
             except (csv.Error, UnicodeDecodeError) as error:
                 raise ConfigurationError("BAD_CSV", f"{self._path.name}, line {reader.line_num}: {error}") from error
-
-
-def open_text(path: Path) -> TextIO:
-    """The text of a file, unpacked where its name ends in ``.gz``; a byte order mark is no part of the header."""
-    if path.suffix == ".gz":
-        return io.TextIOWrapper(gzip.open(path, "rb"), encoding="utf-8-sig", newline="")
-    return path.open(newline="", encoding="utf-8-sig")

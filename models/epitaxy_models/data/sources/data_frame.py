@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from epitaxy_models.data.source_row import SourceColumns, SourceRow
+from epitaxy_models.data.sources.opened import open_bytes
 from epitaxy_models.data.sources.records import ColumnNames, ColumnRoles, ColumnScan
 from epitaxy_models.errors import ConfigurationError
 
@@ -48,9 +49,8 @@ class DataFrameSource:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
     try:
-        with opened as file:
+        with open_bytes(path) as file:
             document = json.load(file)
     except (ValueError, EOFError, gzip.BadGzipFile, RecursionError) as error:
         raise ConfigurationError("BAD_JSON", f"{path.name} is no JSON ({error}): the file may be cut off") from error

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from epitaxy_models.data.source_row import SourceColumns, SourceRow
-from epitaxy_models.data.sources.csv_table import open_text
+from epitaxy_models.data.sources.opened import open_text
 from epitaxy_models.data.sources.records import ColumnScan
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.structures.text_formats import TextFormat, read_text

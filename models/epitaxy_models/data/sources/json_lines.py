@@ -1,11 +1,11 @@
 """JSON Lines: an object a line, its structure nested or as text; gzip where the name ends in ``.gz``."""
 
-import gzip
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from epitaxy_models.data.source_row import SourceColumns, SourceRow
+from epitaxy_models.data.sources.opened import open_bytes
 from epitaxy_models.data.sources.records import ColumnNames, ColumnRoles, ColumnScan, parse_json_record
 
 
@@ -30,8 +30,7 @@ class JsonLinesSource:
             yield self._roles.row(record, number)
 
     def _records(self) -> Iterator[dict[str, Any]]:
-        opened = gzip.open(self._path, "rb") if self._path.suffix == ".gz" else self._path.open("rb")
-        with opened as file:
+        with open_bytes(self._path) as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     yield parse_json_record(line, f"line {number} of {self._path.name}")

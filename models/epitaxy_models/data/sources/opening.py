@@ -1,14 +1,16 @@
 """The reader for a path."""
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from epitaxy_models.data.source_row import Source
 from epitaxy_models.data.sources.ase_database import AseDatabaseSource
-from epitaxy_models.data.sources.csv_table import CsvSource, open_text
+from epitaxy_models.data.sources.csv_table import CsvSource
 from epitaxy_models.data.sources.data_frame import DataFrameSource
 from epitaxy_models.data.sources.extended_xyz import ExtendedXyzSource
 from epitaxy_models.data.sources.json_lines import JsonLinesSource
+from epitaxy_models.data.sources.opened import open_text
 from epitaxy_models.data.sources.parquet import ParquetSource
 from epitaxy_models.data.sources.records import ColumnNames
 from epitaxy_models.data.sources.structure_folder import TARGET_LISTS, StructureFolderSource
@@ -36,20 +38,33 @@ def open_source(path: Path, names: ColumnNames | None = None) -> Source:
     if path.name in TARGET_LISTS and not _has_structures(path):
         return StructureFolderSource(path.parent)
     ending = Path(path.stem).suffix.lower() if path.suffix == ".gz" else path.suffix.lower()
-    match ending:
-        case ".parquet" | ".pq":
-            return ParquetSource(path, names)
-        case ".jsonl" | ".ndjson":
-            return JsonLinesSource(path, names)
-        case ".csv":
-            return CsvSource(path, names)
-        case ".json":
-            return AseDatabaseSource(path, names.id) if _is_ase_json(path) else DataFrameSource(path, names)
-        case ".db":
-            return AseDatabaseSource(path, names.id)
-        case ".extxyz" | ".xyz":
-            return ExtendedXyzSource(path, names.id)
+    reader = _READERS.get(ending)
+    if ending == ".json" and _is_ase_json(path):
+        reader = _ase_database
+    if reader is not None:
+        return reader(path, names)
     raise ConfigurationError("UNKNOWN_FORMAT", f"{path.name} has no ending that is read here: give {_READS}")
+
+
+def _ase_database(path: Path, names: ColumnNames) -> Source:
+    return AseDatabaseSource(path, names.id)
+
+
+def _extended_xyz(path: Path, names: ColumnNames) -> Source:
+    return ExtendedXyzSource(path, names.id)
+
+
+_READERS: Mapping[str, Callable[[Path, ColumnNames], Source]] = {
+    ".parquet": ParquetSource,
+    ".pq": ParquetSource,
+    ".jsonl": JsonLinesSource,
+    ".ndjson": JsonLinesSource,
+    ".csv": CsvSource,
+    ".json": DataFrameSource,
+    ".db": _ase_database,
+    ".extxyz": _extended_xyz,
+    ".xyz": _extended_xyz,
+}
 
 
 def _refuse_pickle(path: Path) -> None:

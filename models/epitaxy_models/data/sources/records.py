@@ -1,6 +1,7 @@
 """Rows as mappings of column to value: what Parquet, JSON Lines, CSV and data frame exports have in common."""
 
 import json
+import math
 import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ def parse_json_record(line: str | bytes, where: str) -> dict[str, Any]:
 
 
 def _is_missing(value: object) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and value != value)
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
 def _spells_number(text: str) -> bool:

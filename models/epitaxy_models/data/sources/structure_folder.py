@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from epitaxy_models.data.source_row import SourceColumns, SourceRow
-from epitaxy_models.data.sources.csv_table import open_text
+from epitaxy_models.data.sources.opened import open_text
 from epitaxy_models.data.sources.records import ColumnScan
 from epitaxy_models.errors import ConfigurationError, InvalidStructureError
 from epitaxy_models.structures.intake import DEFAULT_LIMITS, Intake, RefusalReason
