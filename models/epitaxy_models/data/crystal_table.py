@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from epitaxy_models.data.curation import KeptRow, RefusedRow
 from epitaxy_models.data.provenance import Provenance
+from epitaxy_models.errors import ConfigurationError
 
 ID_COLUMNS = ("id", "formula", "structure")
 _ROWS_A_GROUP = 5_000
@@ -88,6 +89,25 @@ class CrystalTableWriter:
         self._writer.close()
         if self._refused_file is not None:
             self._refused_file.close()
+
+
+def open_table(path: Path) -> pq.ParquetFile:
+    """The table as a Parquet file. Raises ConfigurationError (UNREADABLE_FILE, NOT_A_CRYSTAL_TABLE)."""
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise ConfigurationError("UNREADABLE_FILE", f"{path} is no Parquet file: {error}") from error
+    missing = [name for name in ID_COLUMNS if name not in file.schema_arrow.names]
+    if missing:
+        raise ConfigurationError(
+            "NOT_A_CRYSTAL_TABLE", f"{path} has no column {', '.join(missing)}: make it with epitaxy data convert"
+        )
+    return file
+
+
+def provenance_of(file: pq.ParquetFile) -> Provenance | None:
+    """The record of a table, None where it has none. Raises ConfigurationError (DAMAGED_PROVENANCE)."""
+    return Provenance.from_metadata(file.metadata.metadata)
 
 
 def _partial(path: Path) -> Path:

@@ -71,7 +71,7 @@ class Curation:
         return kept
 
     def _checked(self, row: SourceRow) -> KeptRow:
-        if row.id in self._ids:
+        if row.id and row.id in self._ids:
             raise _LabelError(DUPLICATE_ID, f"the id {row.id!r} was there before: ids must differ")
         labels = tuple(_label(column, row.labels.get(column)) for column in self._plan.labels)
         structure = row.read().structure

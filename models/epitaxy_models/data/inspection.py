@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from epitaxy_models.data.crystal_table import ID_COLUMNS
+from epitaxy_models.data.crystal_table import ID_COLUMNS, open_table, provenance_of
 from epitaxy_models.data.label_statistics import LabelStatistics, statistics_of
 from epitaxy_models.data.provenance import Provenance
 from epitaxy_models.data.source_row import STRUCTURE_FACTS
 from epitaxy_models.data.suspicion import SuspiciousRow, suspicious_geometry, suspicious_labels
 from epitaxy_models.data.units import suffix_of
-from epitaxy_models.errors import ConfigurationError, InvalidStructureError
+from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.graphs.graph import build_graph
 from epitaxy_models.structures.checks import check_structure
 from epitaxy_models.structures.dataset_column import structure_from_column
@@ -92,22 +92,8 @@ def inspect_table(path: Path, outlier_z: float = 10.0, on_row: Callable[[], None
         same_crystal=_duplicates(survey.by_key),
         same_formula=_duplicates(survey.by_formula),
         suspicious=(*outliers, *survey.suspicious),
-        provenance=Provenance.from_metadata(file.schema_arrow.metadata or file.metadata.metadata),
+        provenance=provenance_of(file),
     )
-
-
-def open_table(path: Path) -> pq.ParquetFile:
-    """The table as a Parquet file. Raises ConfigurationError (UNREADABLE_FILE, NOT_A_CRYSTAL_TABLE)."""
-    try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise ConfigurationError("UNREADABLE_FILE", f"{path} is no Parquet file: {error}") from error
-    missing = [name for name in ID_COLUMNS if name not in file.schema_arrow.names]
-    if missing:
-        raise ConfigurationError(
-            "NOT_A_CRYSTAL_TABLE", f"{path} has no column {', '.join(missing)}: make it with epitaxy data convert"
-        )
-    return file
 
 
 class _Survey:

@@ -59,7 +59,7 @@ def plan_labels(columns: SourceColumns, choices: LabelChoices) -> LabelPlan:
 def _is_label(column: str, columns: SourceColumns, choices: LabelChoices) -> bool:
     if column in choices.units or column in choices.names:
         return True
-    return column in columns.numeric and column not in STRUCTURE_FACTS
+    return column in columns.numeric and (columns.are_chosen or column not in STRUCTURE_FACTS)
 
 
 def _name(column: str, columns: SourceColumns, choices: LabelChoices) -> str:

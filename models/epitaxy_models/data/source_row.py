@@ -41,11 +41,13 @@ class SourceColumns:
         numeric: Those that hold numbers.
         other: Those that hold anything else.
         known_units: Unit suffix of columns whose source fixes the unit.
+        are_chosen: True where each was asked for by name: none is passed over as a fact of the structure.
     """
 
     numeric: tuple[str, ...]
     other: tuple[str, ...] = ()
     known_units: Mapping[str, str] | None = None
+    are_chosen: bool = False
 
 
 class Source(Protocol):

@@ -116,7 +116,8 @@ def inspect(
 ) -> None:
     """Print counts, elements, label ranges, duplicates and suspicious rows of a table."""
     with clear_errors():
-        from epitaxy_models.data.inspection import inspect_table, open_table  # noqa: PLC0415
+        from epitaxy_models.data.crystal_table import open_table  # noqa: PLC0415
+        from epitaxy_models.data.inspection import inspect_table  # noqa: PLC0415
 
         n_rows = open_table(path).metadata.num_rows
         with show_rows(stderr_console(), "inspecting", n_rows) as report:

@@ -38,7 +38,8 @@ def print_inspection(inspection: "Inspection", n_suspicious: int) -> None:
     if inspection.labels:
         console.print(_label_table(inspection))
     if inspection.other_columns:
-        console.print(f"no label    {', '.join(inspection.other_columns)} (no unit in the name, no numbers, or facts of the structure)")
+        names = ", ".join(inspection.other_columns)
+        console.print(f"no label    {names} (no unit in the name, no numbers, or facts of the structure)")
     console.print(_duplicates_text("same crystal", inspection.same_crystal), soft_wrap=True)
     console.print(_duplicates_text("same formula", inspection.same_formula), soft_wrap=True)
     _print_suspicious(console, inspection, n_suspicious)

@@ -94,7 +94,7 @@ def fetch_materials_project(
 
     Raises FetchError, FetchUsageError and ConfigurationError as ``fetch_optimade`` does.
     """
-    columns = SourceColumns(tuple(query.fields), (), FIELD_UNITS)
+    columns = SourceColumns(tuple(query.fields), (), FIELD_UNITS, are_chosen=True)
     plan = plan_labels(columns, query.choices)
     journal = PageJournal(journal_path(out), query.as_header(), restart=restart)
     try:

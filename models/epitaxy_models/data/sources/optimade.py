@@ -47,7 +47,7 @@ class OptimadeSource:
         self._entries = entries
         self._fields = tuple(fields)
         self.n_rows: int | None = n_rows
-        self.columns: SourceColumns = SourceColumns(self._fields, (), known_units)
+        self.columns: SourceColumns = SourceColumns(self._fields, (), known_units, are_chosen=True)
 
     def rows(self) -> Iterator[SourceRow]:
         """All entries, in order."""
@@ -55,7 +55,9 @@ class OptimadeSource:
             attributes = entry.get("attributes") or {}
             labels = {name: _value_at(attributes, name) for name in self._fields}
             formula = attributes.get("chemical_formula_reduced")
-            yield SourceRow(str(entry.get("id")), partial(read_attributes, attributes), labels, formula)
+            row_id = entry.get("id")
+            read = partial(read_attributes, attributes) if row_id else _refuse_nameless
+            yield SourceRow(str(row_id or ""), read, labels, formula)
 
 
 def read_attributes(attributes: Mapping[str, Any]) -> Intake:
@@ -74,6 +76,10 @@ def read_attributes(attributes: Mapping[str, Any]) -> Intake:
     positions = array_of(attributes.get("cartesian_site_positions"), (len(sites), 3), "cartesian_site_positions")
     numbers = np.array([_number(elements[name]) for name in sites], dtype=np.uint8)
     return check_structure(Structure(lattice, numbers, fractions_of(positions, lattice)))
+
+
+def _refuse_nameless() -> Intake:
+    raise _unreadable("the entry has no id")
 
 
 def _check_periodic(dimension_types: object) -> None:

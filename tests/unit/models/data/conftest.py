@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from epitaxy_models.data.conversion import convert
+from epitaxy_models.data.crystal_table import open_table, provenance_of
 from epitaxy_models.data.label_plan import LabelChoices, plan_labels
 from epitaxy_models.data.provenance import Origin, Provenance
 from epitaxy_models.data.sources import open_source
@@ -43,9 +44,8 @@ def convert_path(tmp_path: Path) -> Callable[..., tuple[list[dict[str, Any]], Pr
         out = tmp_path / "out.parquet"
         provenance = convert(source, plan_labels(source.columns, LabelChoices(**choices)), out, ORIGIN)
         assert source.n_rows == provenance.n_read
-        table = pq.read_table(out)
-        assert Provenance.from_metadata(table.schema.metadata or pq.read_metadata(out).metadata) == provenance
-        return table.to_pylist(), provenance
+        assert provenance_of(open_table(out)) == provenance
+        return pq.read_table(out).to_pylist(), provenance
 
     return run
 

@@ -59,7 +59,7 @@ def test_suffixes_are_whole_and_the_longest() -> None:
 def test_refused_rows_are_counted_by_reason_and_listed(
     columns: dict[str, Any], write_lines: Callable[..., Path], convert_path: ConvertPath, tmp_path: Path
 ) -> None:
-    overlapping = columns["kcl"] | {"frac": [[0, 0, 0], [0, 0, 0.01]]}
+    overlapping = columns["kcl"] | {"frac": [[0, 0, 0], [0, 0, 0.06]]}
     records = [
         {"id": "good", "structure": columns["nacl"], "gap_eV": 1.5, "formula": "NaCl"},
         {"id": "good", "structure": columns["kcl"], "gap_eV": 1.0},

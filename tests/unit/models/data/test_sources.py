@@ -21,9 +21,7 @@ GAPS = {"nacl": 5.0, "kcl": 4.5, "licl": None}
 def ase_atoms(crystal: Structure) -> Any:
     from ase import Atoms
 
-    return Atoms(
-        numbers=crystal.atomic_numbers, scaled_positions=crystal.frac_coords, cell=crystal.lattice, pbc=True
-    )
+    return Atoms(numbers=crystal.atomic_numbers, scaled_positions=crystal.frac_coords, cell=crystal.lattice, pbc=True)
 
 
 def cif_of(crystal: Structure) -> str:
@@ -221,5 +219,5 @@ def test_bad_files_are_named_with_a_remedy(name: str, content: bytes, message: s
 
 
 def test_a_folder_without_targets_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="neither id_prop.csv nor targets.csv"):
+    with pytest.raises(ConfigurationError, match=r"neither id_prop\.csv nor targets\.csv"):
         open_source(tmp_path)
