@@ -70,7 +70,7 @@ def test_documents_come_in_batches_with_their_units(tmp_path: Path) -> None:
 
 
 def test_a_failed_batch_keeps_the_others_and_resumes(tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match="the Materials Project answered: REST query returned .* 401"):
+    with pytest.raises(FetchError, match=r"the Materials Project answered: REST query returned .* 401"):
         fetch_materials_project(QUERY, tmp_path / "a.parquet", Pacer(1e6), session_of(Summary(fails_at="mp-4")))
     again = Summary()
     provenance = fetch_materials_project(QUERY, tmp_path / "a.parquet", Pacer(1e6), session_of(again))
