@@ -31,6 +31,7 @@ class Origin:
         provider: Who publishes it.
         licence: Licence of the data, ``"unknown"`` where nobody stated it.
         query: Filter and fields asked for.
+        n_announced: Rows that the source said it had, None where it did not say.
     """
 
     source: str
@@ -39,6 +40,7 @@ class Origin:
     provider: str = ""
     licence: str = "unknown"
     query: str = ""
+    n_announced: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

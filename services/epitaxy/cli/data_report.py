@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 def print_provenance(console: Console, provenance: "Provenance") -> None:
     """Rows read, kept and refused by reason; labels without values; columns left out."""
     console.print(f"read     {provenance.n_read}")
+    announced = provenance.origin.n_announced
+    if announced is not None and announced != provenance.n_read:
+        console.print(f"  the source announced {announced} rows: --max-entries, or a server that counts otherwise")
     console.print(f"kept     {provenance.n_kept}")
     console.print(f"refused  {provenance.n_refused}")
     for reason, count in sorted(provenance.refused.items(), key=lambda item: -item[1]):

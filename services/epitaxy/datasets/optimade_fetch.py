@@ -83,7 +83,7 @@ def fetch_optimade(
             _download(query, pages, journal, on_progress)
             n_entries = min(journal.n_entries, query.max_entries or journal.n_entries)
             source = OptimadeSource(lambda: islice(journal.entries(), n_entries), n_entries, query.fields, units)
-            provenance = convert(source, plan, out, _origin(query, journal))
+            provenance = convert(source, plan, out, _origin(query, journal, pages.n_available))
             journal.remove()
         finally:
             journal.close()
@@ -119,7 +119,7 @@ def _known_units(query: OptimadeQuery, pages: OptimadePages) -> Mapping[str, str
     return dict(query.provider.known_units) | {name: suffix for name, suffix in of_server.items() if suffix}
 
 
-def _origin(query: OptimadeQuery, journal: PageJournal) -> Origin:
+def _origin(query: OptimadeQuery, journal: PageJournal, n_announced: int | None) -> Origin:
     limit = f" max_entries={query.max_entries}" if query.max_entries else ""
     return Origin(
         source="optimade",
@@ -128,4 +128,5 @@ def _origin(query: OptimadeQuery, journal: PageJournal) -> Origin:
         provider=query.provider.name,
         licence=query.provider.licence,
         query=f"filter={query.filter!r} fields={','.join(query.response_fields)}{limit}",
+        n_announced=n_announced,
     )

@@ -41,6 +41,7 @@ def test_everything_is_fetched_page_by_page_with_units_and_provenance(run: Run, 
     assert provenance.origin.source == "optimade"
     assert provenance.origin.url == server.url
     assert "_exmpl_band_gap" in provenance.origin.query
+    assert provenance.origin.n_announced == N_STRUCTURES
     with (tmp_path / "a.parquet.refused.csv").open() as file:
         assert [row["id"] for row in csv.DictReader(file)] == ["mpf_1", "mpf_110"]
     assert not (tmp_path / "a.parquet.pages.jsonl").exists()
@@ -59,6 +60,7 @@ def test_a_filter_and_a_limit_narrow_the_download(run: Run, server: Any, tmp_pat
     )
     assert limited.returncode == 0, limited.stderr
     assert read_back(tmp_path / "b.parquet")[1].n_read == 3
+    assert f"the source announced {provenance.n_read} rows" in limited.stderr
 
 
 def test_a_killed_fetch_resumes_where_it_was(run: Run, start: Run, server: Any, tmp_path: Path) -> None:
