@@ -10,6 +10,7 @@ import typer
 
 from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import GlobalOptions, TargetOption
+from epitaxy.cli.data import data_app
 from epitaxy.cli.demo import demo
 from epitaxy.cli.doctor import doctor
 from epitaxy.cli.models import models_app
@@ -31,6 +32,7 @@ app.command()(screen)
 app.command()(predict)
 app.command()(validate)
 app.add_typer(models_app)
+app.add_typer(data_app)
 app.command()(doctor)
 app.command()(demo)
 

@@ -1,0 +1,99 @@
+"""How the counts of a table and its inspection are printed."""
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from epitaxy.cli.terminal import stdout_console
+
+if TYPE_CHECKING:
+    from epitaxy_models.data.inspection import Duplicates, Inspection
+    from epitaxy_models.data.label_statistics import LabelStatistics
+    from epitaxy_models.data.provenance import Provenance
+
+
+def print_provenance(console: Console, provenance: "Provenance") -> None:
+    """Rows read, kept and refused by reason; labels without values; columns left out."""
+    console.print(f"read     {provenance.n_read}")
+    announced = provenance.origin.n_announced
+    if announced is not None and announced != provenance.n_read:
+        console.print(f"  the source announced {announced} rows: --max-entries, or a server that counts otherwise")
+    console.print(f"kept     {provenance.n_kept}")
+    console.print(f"refused  {provenance.n_refused}")
+    for reason, count in sorted(provenance.refused.items(), key=lambda item: -item[1]):
+        console.print(f"  {count:>7} {reason}")
+    for column, count in provenance.n_null.items():
+        console.print(f"label    {column}: {provenance.n_kept - count} values, {count} null")
+    if provenance.dropped_columns:
+        console.print(f"left out {', '.join(provenance.dropped_columns)}", soft_wrap=True)
+
+
+def print_inspection(inspection: "Inspection", n_suspicious: int) -> None:
+    """The whole report on stdout."""
+    console = stdout_console()
+    low, median, high = inspection.n_sites
+    n_refused = sum(inspection.n_refused.values())
+    console.print(f"rows        {inspection.n_rows}, {n_refused} with a structure that intake refuses")
+    console.print(f"sites       {low} to {high}, median {median:g}")
+    console.print(_elements_text(inspection), soft_wrap=True)
+    if inspection.labels:
+        console.print(_label_table(inspection))
+    if inspection.other_columns:
+        names = ", ".join(inspection.other_columns)
+        console.print(f"no label    {names} (no unit in the name, no numbers, or facts of the structure)")
+    console.print(_duplicates_text("same crystal", inspection.same_crystal), soft_wrap=True)
+    console.print(_duplicates_text("same formula", inspection.same_formula), soft_wrap=True)
+    _print_suspicious(console, inspection, n_suspicious)
+    _print_origin(console, inspection.provenance)
+
+
+def _elements_text(inspection: "Inspection") -> str:
+    most = ", ".join(f"{symbol} {count}" for symbol, count in islice(inspection.elements.items(), 8))
+    missing = " ".join(inspection.missing_elements) or "none"
+    return f"elements    {len(inspection.elements)}; most frequent {most}; missing up to Pu: {missing}"
+
+
+def _label_table(inspection: "Inspection") -> Table:
+    table = Table("label", box=None)
+    for name in ("values", "null", "infinite", "minimum", "median", "maximum", "robust std"):
+        table.add_column(name, justify="right")
+    for name, statistics in inspection.labels.items():
+        table.add_row(name, *_statistics_cells(statistics))
+    return table
+
+
+def _statistics_cells(statistics: "LabelStatistics") -> tuple[str, ...]:
+    counts = (statistics.n_values, statistics.n_null, statistics.n_infinite)
+    values = (statistics.minimum, statistics.median, statistics.maximum, statistics.robust_std)
+    return *map(str, counts), *(f"{value:.4g}" for value in values)
+
+
+def _duplicates_text(title: str, found: "Duplicates") -> str:
+    examples = "; ".join(", ".join(group) for group in found.examples[:3])
+    return f"{title}  {found.n_rows} rows in {found.n_groups} groups{f', as {examples}' if examples else ''}"
+
+
+def _print_suspicious(console: Console, inspection: "Inspection", n_shown: int) -> None:
+    console.print(f"suspicious  {len(inspection.suspicious)}")
+    for row in inspection.suspicious[:n_shown]:
+        console.print(f"  {row.id}: {row.reason}: {row.message}", soft_wrap=True)
+    if len(inspection.suspicious) > n_shown:
+        console.print(f"  and {len(inspection.suspicious) - n_shown} more: --rows N, or --json for all")
+
+
+def _print_origin(console: Console, provenance: "Provenance | None") -> None:
+    if provenance is None:
+        console.print("provenance  none recorded")
+        return
+    origin = provenance.origin
+    provider = f" ({origin.provider})" if origin.provider else ""
+    console.print(
+        f"provenance  {origin.source} {origin.url}{provider}, {origin.retrieved}, licence {origin.licence}, "
+        f"by {provenance.tool_version}",
+        soft_wrap=True,
+    )
+    if origin.query:
+        console.print(f"query       {origin.query}", soft_wrap=True)
+    print_provenance(console, provenance)

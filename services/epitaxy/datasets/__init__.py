@@ -1,0 +1,1 @@
+"""Connectors to databases of crystals: what is downloaded, how often and how it resumes."""

@@ -1,0 +1,156 @@
+"""Pages of an OPTIMADE server, one request at a time.
+
+The ``optimade`` package parses the filter, so that a mistake in it is named before anything is asked. Its client is
+not used for the download itself: it keeps all results in memory, retries nothing but 429, does not read
+``Retry-After`` and begins anew after a kill.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from types import TracebackType
+from typing import Any
+
+import httpx2 as httpx
+from optimade.exceptions import BadRequest
+from optimade.filterparser import LarkParser
+
+from epitaxy.datasets.errors import FetchError, FetchUsageError
+from epitaxy.datasets.pacing import LONGEST_WAIT_SECONDS, Pacer, backoff_seconds, retry_after_seconds
+from epitaxy.datasets.page_journal import Page
+
+_MAX_ATTEMPTS = 6
+_TIMEOUT = httpx.Timeout(30.0, read=300.0)
+_RETRIED = frozenset({429, 500, 502, 503, 504})
+
+
+class OptimadePages:
+    """Reads pages politely: paced, with retries."""
+
+    def __init__(self, base_url: str, pacer: Pacer) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._pacer = pacer
+        self._http = httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers={"User-Agent": _user_agent()})
+        self.n_available: int | None = None
+
+    def __enter__(self) -> "OptimadePages":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def property_units(self) -> dict[str, str | None]:
+        """Unit of every property that the server says its structures have. Raises FetchError."""
+        data = self._get_json(f"{self._base_url}/v1/info/structures").get("data")
+        properties = data.get("properties") if isinstance(data, dict) else None
+        if not isinstance(properties, dict):
+            raise FetchError(f"{self._base_url} lists no properties at v1/info/structures: is it an OPTIMADE base URL?")
+        return {name: _unit(value) for name, value in properties.items()}
+
+    def first_url(self, query: str, fields: Sequence[str], page_limit: int) -> str:
+        """Address of the first page."""
+        parameters: dict[str, str | int] = {"response_fields": ",".join(fields), "page_limit": page_limit}
+        if query:
+            parameters["filter"] = query
+        return str(httpx.URL(f"{self._base_url}/v1/structures", params=parameters))
+
+    def pages(self, url: str) -> Iterator[Page]:
+        """The page at ``url`` and those that follow. Raises FetchError where the server ends or repeats itself."""
+        seen: set[str] = set()
+        following: str | None = url
+        while following is not None:
+            if following in seen:
+                raise FetchError(f"the server links pages in a circle at {following}")
+            seen.add(following)
+            document = self._get_json(following)
+            page = Page(_entries(document, following), _next_link(document, following))
+            self._see_meta(document.get("meta"))
+            yield page
+            following = page.next
+
+    def _see_meta(self, meta: object) -> None:
+        if not isinstance(meta, dict):
+            return
+        if isinstance(meta.get("data_returned"), int):
+            self.n_available = meta["data_returned"]
+        if isinstance(meta.get("request_delay"), int | float):
+            self._pacer.hold(float(meta["request_delay"]))
+
+    def _get_json(self, url: str) -> dict[str, Any]:
+        response = self._get(url)
+        try:
+            document = json.loads(response.content)
+        except ValueError as error:
+            raise FetchError(f"{url} answered no JSON: is it an OPTIMADE base URL?") from error
+        if not isinstance(document, dict):
+            raise FetchError(f"{url} answered no JSON object: is it an OPTIMADE base URL?")
+        return document
+
+    def _get(self, url: str) -> httpx.Response:
+        problem = ""
+        for attempt in range(1, _MAX_ATTEMPTS + 1):
+            self._pacer.wait_turn()
+            try:
+                response = self._http.get(url)
+            except httpx.TransportError as error:
+                problem = f"{type(error).__name__}: {error}"
+                wait = backoff_seconds(attempt)
+            else:
+                if response.status_code == httpx.codes.OK:
+                    return response
+                problem = _problem(response)
+                if response.status_code not in _RETRIED:
+                    raise FetchError(f"{url} answered {problem}")
+                asked = retry_after_seconds(response.headers.get("Retry-After"))
+                if asked is not None and asked > LONGEST_WAIT_SECONDS:
+                    raise FetchError(f"the server asks to come back in {asked:.0f} s: run the same command then")
+                wait = backoff_seconds(attempt) if asked is None else asked
+            self._pacer.hold(wait)
+        raise FetchError(f"{url} failed {_MAX_ATTEMPTS} times, last with {problem}: run the same command to resume")
+
+
+def check_filter(query: str) -> None:
+    """Raises FetchUsageError for a text that is no OPTIMADE filter."""
+    if not query:
+        return
+    try:
+        LarkParser().parse(query)
+    except BadRequest as error:
+        raise FetchUsageError(f"{query!r} is no OPTIMADE filter: {error.detail}") from error
+
+
+def _entries(document: dict[str, Any], url: str) -> list[dict[str, Any]]:
+    entries = document.get("data")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise FetchError(f"{url} answered no list of entries")
+    return entries
+
+
+def _next_link(document: dict[str, Any], url: str) -> str | None:
+    link = (document.get("links") or {}).get("next")
+    if isinstance(link, dict):
+        link = link.get("href")
+    return str(httpx.URL(url).join(link)) if link else None
+
+
+def _problem(response: httpx.Response) -> str:
+    try:
+        errors = response.json()["errors"]
+        detail = "; ".join(str(error.get("detail") or error.get("title")) for error in errors)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        detail = response.text
+    return f"{response.status_code}: {' '.join(detail.split())[:200]}"
+
+
+def _unit(description: object) -> str | None:
+    unit = description.get("unit") if isinstance(description, dict) else None
+    return unit if isinstance(unit, str) else None
+
+
+def _user_agent() -> str:
+    try:
+        return f"epitaxy/{version('epitaxy')}"
+    except PackageNotFoundError:
+        return "epitaxy"
