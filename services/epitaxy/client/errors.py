@@ -53,6 +53,10 @@ class ServerFaultError(EpitaxyClientError):
     """A fault of the server's own; report the request id."""
 
 
+# INTERNAL that is no fault of the server: a proxy lost its own connection, or a call began as the connection broke.
+_TRANSPORT_FAULTS = ("RST_STREAM", "Internal error from Core")
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What a failed call says, whether it came from ``grpc`` or ``grpc.aio``.
@@ -96,8 +100,8 @@ class Fault:
         """True where the same call can succeed a little later."""
         if self.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
             return self.retry_after_seconds is not None
-        # CANCELLED is a server or proxy that shuts down; RST_STREAM is a proxy that lost its own connection.
-        is_reset = self.code is grpc.StatusCode.INTERNAL and "RST_STREAM" in self.details
+        is_reset = self.code is grpc.StatusCode.INTERNAL and any(text in self.details for text in _TRANSPORT_FAULTS)
+        # CANCELLED is a server or proxy that shuts down.
         return is_reset or self.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
     def to_error(self, target: str) -> EpitaxyClientError:
