@@ -13,6 +13,7 @@ from epitaxy.cli.demo import demo
 from epitaxy.cli.doctor import doctor
 from epitaxy.cli.models import models_app
 from epitaxy.cli.predict import predict
+from epitaxy.cli.pretrain import pretrain
 from epitaxy.cli.screen import screen
 from epitaxy.cli.terminal import stderr_console
 from epitaxy.cli.validate import validate
@@ -32,6 +33,7 @@ app.command()(validate)
 app.add_typer(models_app)
 app.command()(doctor)
 app.command()(demo)
+app.command()(pretrain)
 
 
 def main() -> None:
