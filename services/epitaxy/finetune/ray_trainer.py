@@ -25,6 +25,8 @@ from epitaxy_models.training.report import EpochReport, StepReport
 from epitaxy_models.training.workers import Workers
 
 _STATE = "state.pt"
+# The controller takes reports at this pace, by default 2: what a lost worker has reported since then runs again.
+_SECONDS_A_POLL = "0.5"
 
 
 class RayTrainer:
@@ -43,6 +45,7 @@ class RayTrainer:
         Ray keeps the list of checkpoints below the work folder, so that a second call under the same name goes on
         after the last one. Raises PretrainingFailedError where workers were lost too often.
         """
+        os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", _SECONDS_A_POLL)
         try:
             with ray_session(run, self._address):
                 return _outcome(run, _torch_trainer(run).fit())
