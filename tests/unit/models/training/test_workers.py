@@ -51,6 +51,6 @@ def test_half_precision_keeps_the_heads_in_float32(data: LabelledGraphs, config:
 def test_column_that_teaches_nothing_is_refused(data: LabelledGraphs, config: TrainingConfig) -> None:
     labels = data.labels.copy()
     labels[:, 2] = 1.0
-    with pytest.raises(ConfigurationError, match="teacher has .* training labels and no two differ") as raised:
+    with pytest.raises(ConfigurationError, match=r"teacher has .* training labels and no two differ") as raised:
         check_enough(replace(data, labels=labels), config)
     assert raised.value.reason == "LABEL_TEACHES_NOTHING"
