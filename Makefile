@@ -98,4 +98,4 @@ publish: install-dev ## Calibrate, measure and write the shipped model from WORK
 	  --out models/epitaxy_models/pretrained/substrate-mp "$(WORK)"/members-*.pt
 
 clean: ## Remove .venv, caches and demo output
-	rm -rf $(VENV) .epitaxy demo-results.* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .epitaxy demo-results* .mypy_cache .ruff_cache .pytest_cache

@@ -14,6 +14,6 @@ def test_the_client_loads_none_of_the_heavy_packages(module: str) -> None:
 
 
 def test_the_command_line_loads_neither_torch_nor_ray_before_it_must() -> None:
-    script = "import sys, epitaxy.cli.main; print(*sorted(set(sys.modules) & {'torch', 'ray', 'pymatgen', 'pandas'}))"
+    script = "import sys, epitaxy.cli.app; print(*sorted(set(sys.modules) & {'torch', 'ray', 'pymatgen', 'pandas'}))"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert loaded.strip() == ""

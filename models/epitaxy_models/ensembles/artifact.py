@@ -13,14 +13,17 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from epitaxy_models.calibration.domain import DomainModel
+from epitaxy_models.calibration.geometry import GeometryModel
 from epitaxy_models.ensembles.card import ModelCard
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.heads.readout import PropertyReadout
 
 _WEIGHTS, _CARD = "weights.safetensors", "card.json"
 _DOMAIN_FIELDS = tuple(field.name for field in fields(DomainModel))
+_GEOMETRY_FIELDS = tuple(field.name for field in fields(GeometryModel))
 _REQUIRED = (
     *(f"domain.{name}" for name in _DOMAIN_FIELDS),
+    *(f"geometry.{name}" for name in _GEOMETRY_FIELDS),
     *(f"heads.{field.name}" for field in fields(PropertyReadout)),
 )
 
@@ -35,6 +38,7 @@ class ModelArtifact:
         backbone: Weights of the stacked backbone by name, float32.
         heads: Weights of all heads by name, float32.
         domain: Distance of a structure to the training data.
+        geometry: Density and contacts that are usual there.
         card_json: The card as it lies on disk.
     """
 
@@ -43,6 +47,7 @@ class ModelArtifact:
     backbone: Mapping[str, NDArray[np.float32]]
     heads: Mapping[str, NDArray[np.float32]]
     domain: DomainModel
+    geometry: GeometryModel
     card_json: str
 
     @property
@@ -86,12 +91,17 @@ def load_artifact(folder: Path) -> ModelArtifact:
         backbone=_under("backbone.", tensors),
         heads=_under("heads.", tensors),
         domain=DomainModel(**{name: tensors[f"domain.{name}"] for name in _DOMAIN_FIELDS}),
+        geometry=GeometryModel(**{name: tensors[f"geometry.{name}"] for name in _GEOMETRY_FIELDS}),
         card_json=card_text.decode(),
     )
 
 
 def save_artifact(
-    folder: Path, card: ModelCard, weights: Mapping[str, NDArray[np.float32]], domain: DomainModel
+    folder: Path,
+    card: ModelCard,
+    weights: Mapping[str, NDArray[np.float32]],
+    domain: DomainModel,
+    geometry: GeometryModel,
 ) -> None:
     """Writes a model; weights in float16, which moves no prediction beyond the golden tolerance.
 
@@ -100,6 +110,7 @@ def save_artifact(
     exact = {"heads.references", "heads.spreads"}
     tensors = {name: value if name in exact else value.astype(np.float16) for name, value in weights.items()}
     tensors |= {f"domain.{name}": getattr(domain, name) for name in _DOMAIN_FIELDS}
+    tensors |= {f"geometry.{name}": getattr(geometry, name) for name in _GEOMETRY_FIELDS}
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, folder / _WEIGHTS)
     # safetensors writes for the owner alone; a server runs as somebody else.

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from epitaxy_models.calibration.conformal import bounded, check_coverage
 from epitaxy_models.calibration.domain import DomainScore
+from epitaxy_models.calibration.geometry import worse
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.heads.readout import composition_of
+from epitaxy_models.structures.structure import Structure
 
 # Standard deviation of a Laplace distribution over its scale.
 _LAPLACE_STD = np.sqrt(2.0)
@@ -40,22 +42,43 @@ class CalibratedReadout:
     """Heads, calibration and domain of one model; numpy only."""
 
     def __init__(self, artifact: ModelArtifact) -> None:
-        self.card, self._domain = artifact.card, artifact.domain
+        self.card, self._domain, self._geometry = artifact.card, artifact.domain, artifact.geometry
         self._heads = artifact.readout()
 
     def __call__(
-        self, embeddings: NDArray[np.float32], atomic_numbers: Sequence[NDArray[np.uint8]], coverage: float
+        self,
+        embeddings: NDArray[np.float32],
+        atomic_numbers: Sequence[NDArray[np.uint8]],
+        coverage: float,
+        structures: Sequence[Structure] | None = None,
     ) -> EnsemblePrediction:
         """Predicts from embeddings ``[n_structures, n_members, embedding_width]`` and the atoms of each structure.
 
-        Raises ConfigurationError unless 0.5 <= coverage <= 0.99.
+        Verdicts take density and contacts into account where ``structures`` are given. Raises ConfigurationError
+        unless 0.5 <= coverage <= 0.99.
         """
         check_coverage(coverage)
         means, epistemic, aleatoric = self.spread(embeddings, atomic_numbers)
         values, lower, upper = self._intervals(means, np.hypot(epistemic, aleatoric), coverage)
+        domains = self._verdicts(embeddings, atomic_numbers, structures)
+        return EnsemblePrediction(values, epistemic, aleatoric, lower, upper, domains)
+
+    def _verdicts(
+        self,
+        embeddings: NDArray[np.float32],
+        atomic_numbers: Sequence[NDArray[np.uint8]],
+        structures: Sequence[Structure] | None,
+    ) -> tuple[DomainScore, ...]:
         scores = self._domain.scores(embeddings[:, 0])
-        domains = (self._domain.judge(float(s), atoms) for s, atoms in zip(scores, atomic_numbers, strict=True))
-        return EnsemblePrediction(values, epistemic, aleatoric, lower, upper, tuple(domains))
+        judged = [self._domain.judge(float(s), atoms) for s, atoms in zip(scores, atomic_numbers, strict=True)]
+        if structures is None:
+            return tuple(judged)
+        return tuple(self._with_geometry(score, given) for score, given in zip(judged, structures, strict=True))
+
+    def _with_geometry(self, score: DomainScore, structure: Structure) -> DomainScore:
+        """The worse of the two verdicts, with its reason."""
+        verdict, reason = self._geometry.judge(self._geometry.measure(structure), structure.atomic_numbers)
+        return DomainScore(score.score, verdict, reason) if worse(score.verdict, verdict) else score
 
     def spread(
         self, embeddings: NDArray[np.float32], atomic_numbers: Sequence[NDArray[np.uint8]]

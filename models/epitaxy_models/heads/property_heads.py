@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from epitaxy_models.backbones.stacked import stacked
 from epitaxy_models.backbones.tensors import N_ELEMENTS
+from epitaxy_models.heads.noise import LOG_NOISE_RANGE
 
 
 class PropertyHeads(nn.Module):
@@ -40,7 +41,7 @@ class PropertyHeads(nn.Module):
         correction = (self._layer(embeddings, self.hidden) * self.value).sum(dim=-1)
         noise = (self._layer(embeddings.detach(), self.scale_hidden) * self.scale).sum(dim=-1) + self.scale_bias
         values = composition @ self.references + correction * self.spreads
-        return values, torch.exp(noise.clamp(-8.0, 4.0)) * self.spreads
+        return values, torch.exp(noise.clamp(*LOG_NOISE_RANGE)) * self.spreads
 
     def _layer(self, embeddings: Tensor, weights: Tensor) -> Tensor:
         members, graphs = embeddings.shape[:2]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.heads.noise import LOG_NOISE_RANGE
+
 Array = NDArray[np.float32]
 
 
@@ -61,7 +63,7 @@ class PropertyReadout:
         correction = (self._layer(stacked, self.hidden) * self.value).sum(axis=-1)
         noise = (self._layer(stacked, self.scale_hidden) * self.scale).sum(axis=-1) + self.scale_bias
         values = composition @ self.references + correction * self.spreads
-        return values, np.exp(np.clip(noise, -8.0, 4.0)) * self.spreads
+        return values, np.exp(np.clip(noise, *LOG_NOISE_RANGE)) * self.spreads
 
     def _layer(self, stacked: Array, weights: Array) -> Array:
         hidden = stacked @ weights + self.hidden_bias

@@ -73,5 +73,8 @@ def _z_fits(atomic_numbers: NDArray[np.uint8], stated: Composition | None, units
 
 
 def _written(amounts: Composition) -> str:
-    parts = sorted((symbol_of(number), amount) for number, amount in amounts.items())
+    """As `reduced_formula` writes the sites, where the amounts are whole."""
+    is_whole = all(amount.is_integer() for amount in amounts.values())
+    divisor = reduce(gcd, map(int, amounts.values())) if is_whole else 1
+    parts = sorted((symbol_of(number), amount / divisor) for number, amount in amounts.items())
     return "".join(symbol if amount == 1 else f"{symbol}{amount:g}" for symbol, amount in parts)

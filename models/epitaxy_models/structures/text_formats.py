@@ -26,6 +26,13 @@ _READERS = {
     TextFormat.PYMATGEN_JSON: read_pymatgen_json,
 }
 
+_NAMES = {
+    TextFormat.CIF: "CIF file",
+    TextFormat.POSCAR: "POSCAR file",
+    TextFormat.EXTXYZ: "frame of extended XYZ",
+    TextFormat.PYMATGEN_JSON: "pymatgen structure as JSON",
+}
+
 
 def read_text(text: str, text_format: TextFormat, limits: IntakeLimits = DEFAULT_LIMITS) -> Intake:
     """The crystal that a text describes, checked, with the repairs it needed.
@@ -34,6 +41,8 @@ def read_text(text: str, text_format: TextFormat, limits: IntakeLimits = DEFAULT
     """
     if len(text) > limits.max_text_bytes:
         raise _too_large(len(text), limits)
+    if not text.removeprefix("\ufeff").strip():
+        raise InvalidStructureError(RefusalReason.EMPTY_STRUCTURE, f"the text is empty: send a {_NAMES[text_format]}")
     if text.isascii():
         return _READERS[text_format](text, limits)
     # Nothing that is read here is written beyond ASCII; names of authors are.
@@ -44,5 +53,6 @@ def read_text(text: str, text_format: TextFormat, limits: IntakeLimits = DEFAULT
 def _too_large(n_bytes: int, limits: IntakeLimits) -> InvalidStructureError:
     return InvalidStructureError(
         RefusalReason.TOO_LARGE,
-        f"the text has {n_bytes} characters, over the limit of {limits.max_text_bytes}: send the structure alone",
+        f"the text has {n_bytes} characters, over the limit of {limits.max_text_bytes}: send a smaller cell, and "
+        "nothing but the structure",
     )

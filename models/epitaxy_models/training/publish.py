@@ -5,23 +5,26 @@ Run as ``python -m epitaxy_models.training.publish --data mp.parquet --work DIR 
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from epitaxy_models.calibration.conformal import METHOD, Calibrator
 from epitaxy_models.calibration.domain import DomainModel
+from epitaxy_models.calibration.geometry import GeometryModel
 from epitaxy_models.ensembles.artifact import load_artifact, save_artifact
 from epitaxy_models.ensembles.card import ModelCard, PropertyCard, TrainingData
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.ensembles.readout import CalibratedReadout
 from epitaxy_models.graphs.batch import select, separate
+from epitaxy_models.structures import Structure, structure_from_column
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import LabelledGraphs, load_dataset
 from epitaxy_models.training.evaluation import held_out_metrics
@@ -56,21 +59,23 @@ def stack_members(checkpoints: Sequence[dict[str, Any]]) -> dict[str, NDArray[np
 class Publisher:
     """Calibrates and measures one stack of members on one data set."""
 
-    def __init__(self, data: LabelledGraphs, config: TrainingConfig, folder: Path) -> None:
-        self._data, self._config, self._folder = data, config, folder
+    def __init__(
+        self, data: LabelledGraphs, structure_of: Callable[[int], Structure], config: TrainingConfig, folder: Path
+    ) -> None:
+        """``structure_of`` gives the structure of a row of ``data``."""
+        self._data, self._structure_of, self._config, self._folder = data, structure_of, config, folder
 
     def publish(self, weights: dict[str, NDArray[np.float32]], card: ModelCard) -> ModelCard:
         """Writes weights and card; everything is measured on the rounded weights that are shipped."""
-        save_artifact(self._folder, card, weights, _empty_domain(card))
+        geometry = self._fit_geometry()
+        save_artifact(self._folder, card, weights, _empty_domain(card), geometry)
         embedder = Embedder(load_artifact(self._folder))
         domain = self._fit_domain(embedder)
-        save_artifact(self._folder, card, weights, domain)
-        artifact = load_artifact(self._folder)
-        readout = CalibratedReadout(artifact)
-        calibrated = self._calibrated(card, embedder, readout)
-        save_artifact(self._folder, calibrated, weights, domain)
+        save_artifact(self._folder, card, weights, domain, geometry)
+        calibrated = self._calibrated(card, embedder, CalibratedReadout(load_artifact(self._folder)))
+        save_artifact(self._folder, calibrated, weights, domain, geometry)
         measured = self._measured(calibrated, embedder)
-        save_artifact(self._folder, measured, weights, domain)
+        save_artifact(self._folder, measured, weights, domain, geometry)
         return measured
 
     def _embedded(self, embedder: Embedder, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -80,12 +85,21 @@ class Publisher:
 
     def _fit_domain(self, embedder: Embedder) -> DomainModel:
         training, held_out = self._data.rows_of("train"), self._data.rows_of("calibration")
-        sample = np.sort(np.random.default_rng(0).choice(training, min(_N_DOMAIN, len(training)), replace=False))
+        sample = self._training_sample()
         counts = np.zeros(119, dtype=np.int64)
         for atoms in self._atoms(training):
             counts[np.unique(atoms)] += 1
         training_embeddings, held_out_embeddings = (self._embedded(embedder, rows)[:, 0] for rows in (sample, held_out))
         return DomainModel.fit(training_embeddings, held_out_embeddings, counts)
+
+    def _fit_geometry(self) -> GeometryModel:
+        parts = (self._data.rows_of("train"), self._data.rows_of("calibration"))
+        training, held_out = ([self._structure_of(int(row)) for row in rows] for rows in parts)
+        return GeometryModel.fit(training, held_out)
+
+    def _training_sample(self) -> NDArray[np.int64]:
+        rows = self._data.rows_of("train")
+        return np.sort(np.random.default_rng(0).choice(rows, min(_N_DOMAIN, len(rows)), replace=False))
 
     def _atoms(self, rows: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
         return [np.repeat(g.atomic_numbers, g.multiplicities) for g in separate(select(self._data.graphs, rows))]
@@ -197,7 +211,9 @@ def main() -> None:
         "published": datetime.now(UTC).date().isoformat(),
     }
     card = _uncalibrated_card(data, config, options.name, options.version, training)
-    for entry in Publisher(data, config, options.out).publish(stack_members(runs), card).properties:
+    column = pd.read_parquet(options.data, columns=["structure"])["structure"].tolist()
+    publisher = Publisher(data, lambda row: structure_from_column(column[row]), config, options.out)
+    for entry in publisher.publish(stack_members(runs), card).properties:
         _LOG.info(
             "%s  %s  coverage %.3f of %.2f",
             entry.definition.name,

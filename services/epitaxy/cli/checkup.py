@@ -15,9 +15,10 @@ from epitaxy.client import Client, EpitaxyClientError
 Status = Literal["ok", "note", "problem"]
 
 _CLIENT_PACKAGES = ("grpcio", "protobuf", "numpy", "pandas", "pyarrow", "rich", "typer")
-_SERVER_PACKAGES = ("torch", "torch-geometric", "ray", "redis", "pymatgen", "safetensors", "prometheus-client", "lz4")
+_SERVER_PACKAGES = ("torch", "torch-geometric", "ray", "redis", "pymatgen", "safetensors", "prometheus-client")
 _SERVER_REMEDY = "only to serve: pip install 'epitaxy[prediction]'"
-_CXX_COMPILERS = ("c++", "g++", "clang++")
+# Loading kernels from numba's cache takes a fraction of a second, compiling them many.
+_COMPILING_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,12 @@ def check_packages() -> list[Finding]:
 def check_fast_paths() -> list[Finding]:
     """What makes a server on this machine fast, and what it does without."""
     return [
-        _fast_module("numba", "compiled neighbour lists"),
+        _fast_module("numba", "compiled featurizer and edge kernel"),
+        _kernels(),
         _fast_module("gemmi", "fast CIF reader"),
         _fast_module("uvloop", "fast event loop"),
-        _program("C++ compiler", _CXX_COMPILERS, "compiled network; without it the network runs uncompiled", "g++"),
-        _program("redis-server", ("redis-server",), "shared cache; without it nothing is remembered", "redis-server"),
-        _torch_threads(),
+        _program("redis-server", ("redis-server",), "shared cache; each replica remembers on its own", "redis-server"),
+        _compute(),
         _shipped_models(),
     ]
 
@@ -101,18 +102,29 @@ def _program(subject: str, names: tuple[str, ...], purpose: str, system_package:
     return Finding(subject, "ok", f"{found}: {purpose.partition(';')[0]}")
 
 
-def _torch_threads() -> Finding:
-    """Loads torch, where it is: it takes a second and nothing else tells its threads."""
+def _kernels() -> Finding:
+    """Whether the compiled kernels are at hand, or every new process compiles them."""
+    if importlib.util.find_spec("epitaxy_models") is None or importlib.util.find_spec("numba") is None:
+        return Finding("kernels", "note", "no featurizer here", _SERVER_REMEDY)
+    from epitaxy_models.graphs.rock_salt import featurize_rock_salt  # noqa: PLC0415 - a client's machine has none
+
+    began = time.monotonic()
+    featurize_rock_salt()
+    seconds = time.monotonic() - began
+    if seconds > _COMPILING_SECONDS:
+        remedy = "once: python -m epitaxy_models.warmup (NUMBA_CACHE_DIR where the package cannot be written)"
+        return Finding("kernels", "note", f"compiled just now, {seconds:.0f} s", remedy)
+    return Finding("kernels", "ok", f"loaded from the cache in {seconds:.1f} s")
+
+
+def _compute() -> Finding:
+    """Loads torch, where it is: it takes a second and nothing else tells whether it sees a GPU."""
     if importlib.util.find_spec("torch") is None:
-        return Finding("torch threads", "note", "no torch here", _SERVER_REMEDY)
+        return Finding("compute", "note", f"{_n_cores()} cores, no torch here", _SERVER_REMEDY)
     import torch  # noqa: PLC0415 - a client's machine has none
 
-    n_threads, n_cores = torch.get_num_threads(), _n_cores()
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    detail = f"{n_threads} on {n_cores} cores, {device}"
-    if n_threads > n_cores:
-        return Finding("torch threads", "problem", detail, f"set OMP_NUM_THREADS to at most {n_cores}")
-    return Finding("torch threads", "ok", detail)
+    return Finding("compute", "ok", f"{_n_cores()} cores, {device}")
 
 
 def _n_cores() -> int:

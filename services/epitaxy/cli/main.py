@@ -1,90 +1,15 @@
-"""The ``epitaxy`` command."""
+"""Entry of the ``epitaxy`` command. Nothing is imported before `main` runs, so that Ctrl-C meets it at any time."""
 
-import importlib
 import sys
-from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from epitaxy.cli import exit_codes
-from epitaxy.cli.connecting import GlobalOptions, TargetOption
-from epitaxy.cli.demo import demo
-from epitaxy.cli.doctor import doctor
-from epitaxy.cli.models import models_app
-from epitaxy.cli.predict import predict
-from epitaxy.cli.pretrain import pretrain
-from epitaxy.cli.screen import screen
-from epitaxy.cli.terminal import stderr_console
-from epitaxy.cli.validate import validate
-from epitaxy.client import EpitaxyClientError, InvalidRequestError
-
-app = typer.Typer(
-    name="epitaxy",
-    help="Screen crystals over gRPC with calibrated uncertainty. The API key, where one is needed: EPITAXY_API_KEY.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode=None,
-)
-app.command()(screen)
-app.command()(predict)
-app.command()(validate)
-app.add_typer(models_app)
-app.command()(doctor)
-app.command()(demo)
-app.command()(pretrain)
+_INTERRUPTED = 130
 
 
 def main() -> None:
-    """Runs the command line; what fails as a whole is one line on stderr and an exit code."""
+    """Runs the command line; exit code 130, without a traceback, when interrupted."""
     try:
-        app()
-    except EpitaxyClientError as error:
-        _fail(str(error), exit_codes.USAGE if _is_usage(error) else exit_codes.RUN_FAILED)
-    except OSError as error:
-        _fail(str(error), exit_codes.RUN_FAILED)
+        from epitaxy.cli.app import run  # noqa: PLC0415 - takes most of a second
 
-
-@app.callback()
-def global_options(
-    context: typer.Context,
-    target: TargetOption = None,
-    use_tls: Annotated[bool, typer.Option("--tls", envvar="EPITAXY_TLS", help="Use TLS, system roots.")] = False,
-    ca_file: Annotated[
-        Path | None,
-        typer.Option("--ca-file", envvar="EPITAXY_TLS_CA", exists=True, dir_okay=False, help="Use TLS, this CA (PEM)."),
-    ] = None,
-) -> None:
-    """Options for every command."""
-    context.obj = GlobalOptions(target, use_tls, ca_file)
-
-
-@app.command()
-def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 is any free one.")] = 50051,
-    home: Annotated[
-        Path | None, typer.Option(envvar="EPITAXY_HOME", file_okay=False, help="Folder for all state and logs.")
-    ] = None,
-) -> None:
-    """Run the local stack (Redis, Ray Serve, gateway) in the foreground; SIGINT or SIGTERM stops all of it.
-
-    Prints ``ready HOST:PORT`` on a line of stdout when it answers.
-    """
-    try:
-        # Ray and torch take seconds to load, and a client's machine has neither.
-        command = importlib.import_module("epitaxy.stack.command")
-    except ModuleNotFoundError as error:
-        _fail(f"serving needs {error.name}: pip install 'epitaxy[prediction]'", exit_codes.RUN_FAILED)
-    raise typer.Exit(command.serve_command(host=host, port=port, home=home) or 0)
-
-
-def _is_usage(error: EpitaxyClientError) -> bool:
-    """True for what the client itself found wrong: no call was made."""
-    return isinstance(error, InvalidRequestError) and not error.request_id
-
-
-def _fail(message: str, code: int) -> None:
-    stderr_console().print(f"epitaxy: {message}", soft_wrap=True)
-    sys.exit(code)
+        run()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)

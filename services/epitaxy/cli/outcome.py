@@ -34,13 +34,21 @@ class OutcomeTally:
         has_all = not self._refused and not self._failed
         return exit_codes.ALL_ANSWERED if has_all else exit_codes.SOME_REFUSED
 
-    def print(self, console: Console, n_screened: int, elapsed_seconds: float) -> None:
-        """Prints outcomes, then time; ``n_screened`` counts this session's, without those of an earlier one."""
+    def print(self, console: Console, n_screened: int, screening_seconds: float, elapsed_seconds: float) -> None:
+        """Prints outcomes, then time.
+
+        Args:
+            console: Where to.
+            n_screened: Structures of this session, without those of an interrupted one.
+            screening_seconds: From the first structure read to the last answer kept.
+            elapsed_seconds: The same with all before and after, such as writing the table.
+        """
         console.print(f"answered  {self.n_answered} ({self.n_cache_hits} cache hits)")
         self._print_reasons(console, "refused", self._refused)
         self._print_reasons(console, "failed", self._failed)
-        rate = n_screened / elapsed_seconds if elapsed_seconds > 0 else 0.0
-        console.print(f"elapsed   {duration_text(elapsed_seconds)} ({rate:.0f} structures/s)")
+        rate = n_screened / screening_seconds if screening_seconds > 0 else 0.0
+        screening = f"screening {duration_text(screening_seconds)}, {rate:,.0f} structures/s"
+        console.print(f"elapsed   {duration_text(elapsed_seconds)} ({screening})")
 
     def _print_reasons(self, console: Console, title: str, reasons: Counter[str]) -> None:
         console.print(f"{title:<9} {reasons.total()}")

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import JsonOption, ModelOption, TargetOption, connect
+from epitaxy.cli.inputs import inventory_of
 from epitaxy.cli.terminal import print_json_line, stdout_console
 from epitaxy.cli.wording import interval_text, split_names, value_text
 from epitaxy.client import ScreenResult
@@ -28,8 +29,9 @@ def predict(
 
     Exit code 0 when all were answered, 3 when some were refused.
     """
+    inventory = inventory_of([path])
     with connect(context, target) as client:
-        results = client.predict(path, split_names(properties), model, coverage=coverage)
+        results = client.predict(inventory, split_names(properties), model, coverage=coverage)
     if as_json:
         for result in results:
             print_json_line(result)

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from epitaxy.cli.connecting import ModelOption, TargetOption, connect
+from epitaxy.cli.inputs import inventory_of
 from epitaxy.cli.screen_job import JournalPolicy, ScreenJob, ScreenPlan, journal_path
 from epitaxy.cli.table_file import can_write, endings
 from epitaxy.cli.terminal import stderr_console, usage_error
 from epitaxy.cli.wording import split_names
-from epitaxy.client.inputs.inventory import Inventory
 
 _DEFAULT_TOP = 20
 
@@ -65,9 +65,7 @@ def screen(
         measured=measured,
     )
     _check_journal(plan)
-    inventory = Inventory.of(paths, exclude=(out, journal_path(out)))
-    if not inventory.files:
-        raise usage_error(f"no structures in {', '.join(map(str, paths))}")
+    inventory = inventory_of(paths, exclude=(out, journal_path(out)))
     with connect(context, target) as client:
         raise typer.Exit(ScreenJob(client, inventory, plan, stderr_console()).run())
 

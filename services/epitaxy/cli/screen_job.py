@@ -69,7 +69,7 @@ class ScreenJob:
         self._plan = plan
         self._console = console
         self._began = time.monotonic()
-        self._n_screened = 0
+        self._n_screened, self._screening_seconds = 0, 0.0
 
     def run(self) -> int:
         """Returns the exit code. Raises EpitaxyClientError where the model is not there."""
@@ -93,7 +93,7 @@ class ScreenJob:
 
     def _screen(self, journal: Journal, model: str | None) -> None:
         """Brings the answer of every input into the journal."""
-        plan = self._plan
+        plan, began = self._plan, time.monotonic()
         # The journal is synced once a block: that is when progress is told.
         run = self._client.screen(
             self._missing_items(journal),
@@ -109,6 +109,7 @@ class ScreenJob:
                 journal.append(result)
                 self._n_screened += 1
                 progress.advance(1)
+        self._screening_seconds = time.monotonic() - began
 
     def _missing_items(self, journal: Journal) -> Iterator[InputItem]:
         for index, (item_id, source) in enumerate(self._inventory.read()):
@@ -116,7 +117,8 @@ class ScreenJob:
                 yield InputItem(item_id, index, source)
 
     def _print_summary(self, tally: OutcomeTally, n_rows: int) -> None:
-        tally.print(self._console, self._n_screened, time.monotonic() - self._began)
+        elapsed = time.monotonic() - self._began
+        tally.print(self._console, self._n_screened, self._screening_seconds, elapsed)
         if self._inventory.n_ignored:
             self._console.print(f"ignored   {self._inventory.n_ignored} other files")
         self._console.print(f"wrote     {self._plan.out} ({n_rows} rows)", soft_wrap=True)

@@ -8,9 +8,9 @@ from rich.table import Table
 
 from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import JsonOption, TargetOption, connect
+from epitaxy.cli.inputs import inventory_of
 from epitaxy.cli.terminal import print_json_line, stderr_console, stdout_console
 from epitaxy.client import IntakeReport
-from epitaxy.client.inputs.inventory import Inventory
 
 _ROWS_A_TABLE = 512
 
@@ -25,7 +25,7 @@ def validate(
 
     Exit code 0 when all can be used, 3 when some are refused.
     """
-    inventory = Inventory.of(paths)
+    inventory = inventory_of(paths)
     n_refused = n_usable = 0
     with connect(context, target) as client:
         table = _table()

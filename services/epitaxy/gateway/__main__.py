@@ -7,10 +7,11 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from epitaxy.chassis.api_keys import KeyHash, new_api_key
 from epitaxy.chassis.settings import ConfigurationError
+from epitaxy.chassis.tenants import TenantName
 from epitaxy.gateway.server import serve
 from epitaxy.gateway.settings import GatewaySettings
 
@@ -38,8 +39,17 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("serve", help="serve until SIGTERM (the default)")
     keys = commands.add_parser("keys", help="API keys").add_subparsers(dest="action", required=True)
-    keys.add_parser("new", help="make a key for a tenant").add_argument("tenant")
+    keys.add_parser("new", help="make a key for a tenant").add_argument("tenant", type=_tenant_name)
     return parser
+
+
+def _tenant_name(text: str) -> str:
+    try:
+        return TypeAdapter(TenantName).validate_python(text)
+    except ValidationError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no tenant name: 1 to 63 of a-z, 0-9 and -, not a - first"
+        ) from error
 
 
 def _run(settings: GatewaySettings) -> None:

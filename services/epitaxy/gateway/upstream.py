@@ -121,6 +121,8 @@ class GrpcUpstream:
         return (
             ("application", self._application),
             ("x-request-id", call.request_id),
+            # By this name Serve takes it over into the log lines of its own.
+            ("request_id", call.request_id),
             ("x-tenant", call.tenant),
         )
 

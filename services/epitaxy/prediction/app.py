@@ -4,6 +4,7 @@ from typing import Any
 
 from ray import serve
 from ray.serve import Application
+from ray.serve.schema import LoggingConfig
 
 from epitaxy.prediction.deployment import EnsembleReplica, IntakeReplica
 from epitaxy.prediction.settings import PredictionSettings
@@ -12,6 +13,8 @@ APPLICATION = "prediction"
 SERVICER_FUNCTION = "epitaxy.api.prediction.v1.backend_pb2_grpc.add_PredictionBackendServicer_to_server"
 # Calls are idempotent and the gateway sends a lost one again: nothing is gained by a long drain.
 _DRAIN_SECONDS = 2
+# The wrapper of every handler writes a line a call itself.
+_LOGGING = LoggingConfig(encoding="JSON", enable_access_log=False)
 
 
 def build_application(arguments: dict[str, Any] | None = None) -> Application:
@@ -24,6 +27,7 @@ def build_application(arguments: dict[str, Any] | None = None) -> Application:
         num_replicas=settings.ensemble_replicas,
         max_ongoing_requests=64,
         graceful_shutdown_timeout_s=_DRAIN_SECONDS,
+        logging_config=_LOGGING,
         ray_actor_options={"num_cpus": settings.replica_cpus, "num_gpus": settings.ensemble_gpus},
     )
     intake = serve.deployment(
@@ -32,6 +36,7 @@ def build_application(arguments: dict[str, Any] | None = None) -> Application:
         num_replicas=settings.intake_replicas,
         max_ongoing_requests=32,
         graceful_shutdown_timeout_s=_DRAIN_SECONDS,
+        logging_config=_LOGGING,
         ray_actor_options={"num_cpus": settings.replica_cpus},
     )
     application: Application = intake.bind(plain, ensemble.bind(plain))

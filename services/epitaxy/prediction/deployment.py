@@ -1,27 +1,24 @@
 """What runs inside Ray Serve: intake replicas in front of ensemble replicas."""
 
-import functools
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
-from google.protobuf.message import Message
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
-from ray.serve.grpc_util import RayServegRPCContext
 from ray.serve.handle import DeploymentHandle
 
 from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2, structures_pb2
-from epitaxy.chassis.errors import EpitaxyError, InternalError, OverloadedError, UnavailableError
-from epitaxy.chassis.json_logs import configure_logging
-from epitaxy.chassis.status import to_rpc_status
+from epitaxy.chassis.errors import EpitaxyError, OverloadedError, UnavailableError
 from epitaxy.prediction import servicer
+from epitaxy.prediction.handler import answers_with_status
 from epitaxy.prediction.metrics import RayBatchMetrics, RayPredictionMetrics
 from epitaxy.prediction.ports import Embedding
 from epitaxy.prediction.redis_store import RedisStore
+from epitaxy.prediction.replica_logs import configure_replica_logging
 from epitaxy.prediction.service import PredictionService
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy.prediction.tiered_store import TieredStore
@@ -32,7 +29,6 @@ from epitaxy_models.graphs.rock_salt import featurize_rock_salt
 from epitaxy_models.structures import IntakeLimits
 
 _LOG = logging.getLogger(__name__)
-_ReplyT = TypeVar("_ReplyT", bound=Message)
 # A block of 512 large crystals through five members on one core stays below this.
 _EMBED_TIMEOUT_SECONDS = 120.0
 
@@ -52,7 +48,7 @@ class EnsembleReplica:
         from epitaxy.prediction.batcher import EdgeBudgetBatcher  # noqa: PLC0415
         from epitaxy_models.ensembles.embedder import Embedder  # noqa: PLC0415
 
-        configure_logging()
+        configure_replica_logging()
         chosen = PredictionSettings(**settings)
         torch.set_num_threads(chosen.threads)
         embedder = Embedder(model_of(chosen), chosen.device)
@@ -100,51 +96,14 @@ class RayEmbeddingBackend:
         return list(results)
 
 
-class _Handler(Protocol):
-    def __call__(
-        self, deployment: Any, request: Any, grpc_context: RayServegRPCContext
-    ) -> Awaitable[Any]:  # the handlers differ in their message types
-        ...
-
-
-def answers_with_status(reply: type[_ReplyT]) -> Callable[[Callable[..., Awaitable[_ReplyT]]], _Handler]:
-    """Turns our errors into google.rpc.Status on the reply instead of a traceback in the proxy.
-
-    Serve answers what a handler raises with INTERNAL and a text that names actor, pid and address; a code set on the
-    context together with an empty reply is passed on as it is.
-    """
-
-    def decorate(handler: Callable[..., Awaitable[_ReplyT]]) -> _Handler:
-        @functools.wraps(handler)
-        async def wrapped(deployment: Any, request: Any, grpc_context: RayServegRPCContext) -> _ReplyT:
-            metadata = dict(grpc_context.invocation_metadata())
-            try:
-                return await handler(deployment, request)
-            except EpitaxyError as error:
-                failure = error
-            except Exception as error:
-                _LOG.exception("request failed", extra={"request_id": metadata.get("x-request-id", "")})
-                failure = InternalError(str(error))
-            status = to_rpc_status(failure, metadata.get("x-request-id", ""))
-            grpc_context.set_code(status.code)
-            grpc_context.set_details(status.details)
-            grpc_context.set_trailing_metadata(list(status.trailing_metadata))
-            return reply()
-
-        # Serve reads the signature to see whether a handler takes the context; it must see the wrapper's own.
-        del wrapped.__wrapped__
-        return wrapped
-
-    return decorate
-
-
 class IntakeReplica:
     """The gRPC ingress: PredictionBackend of protos/epitaxy/prediction/v1/backend.proto, one method a call."""
 
     def __init__(self, settings: dict[str, Any], ensemble: DeploymentHandle) -> None:
-        configure_logging()
+        configure_replica_logging()
         chosen = PredictionSettings(**settings)
         artifact = model_of(chosen)
+        self.model_version = artifact.card.version
         shape = (artifact.card.backbone.n_members, artifact.card.backbone.embedding_width)
         model = artifact.digest.removeprefix("sha256:")[:16]
         shared = RedisStore(chosen, model, artifact.card.rule.version, shape) if chosen.redis_url else None

@@ -43,9 +43,10 @@ class PredictionService:
     async def evaluate(self, items: Sequence[Item], query: Query) -> BlockAnswer:
         """Predictions for all items; arrays hold a row an answered item."""
         answers, embeddings = await self._answers(items, bypass_cache=query.bypass_cache)
-        atoms = [a.outcome.structure.atomic_numbers for a in answers if isinstance(a.outcome, Accepted)]
+        structures = [answer.outcome.structure for answer in answers if isinstance(answer.outcome, Accepted)]
+        atoms = [structure.atomic_numbers for structure in structures]
         with self._timed(Stage.READOUT):
-            prediction = self._readout(embeddings, atoms, query.coverage)
+            prediction = self._readout(embeddings, atoms, query.coverage, structures)
         for answer in answers:
             self._count(answer)
         return BlockAnswer(tuple(answers), prediction)

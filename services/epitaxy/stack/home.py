@@ -3,9 +3,11 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,6 +15,8 @@ from epitaxy.stack.errors import StackError
 
 # AF_UNIX paths end at 107 bytes; Ray's longest below its folder is /session_<pid>/sockets/plasma_store.
 _LONGEST_RUN_FOLDER = 107 - len("/ray/session_4194304/sockets/plasma_store.1")
+# Ray encodes its paths as ASCII, passes them on command lines and in URLs.
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 
 
 def default_home() -> Path:
@@ -27,7 +31,7 @@ class StackHome:
     Attributes:
         folder: Everything below it belongs to the stack.
         run: Short-lived files and sockets, emptied at every start. Below ``folder``, or a short temporary folder
-            where that path would be too long for a socket.
+            where that path would be too long for a socket or holds more than plain ASCII.
     """
 
     folder: Path
@@ -95,9 +99,20 @@ class StackHome:
     def _fresh_run_folder(self) -> Path:
         run = self.folder / "run"
         shutil.rmtree(run, ignore_errors=True)
-        if len(os.fsencode(run)) > _LONGEST_RUN_FOLDER:
-            return Path(tempfile.mkdtemp(prefix="epitaxy-"))
+        if len(os.fsencode(run)) > _LONGEST_RUN_FOLDER or not _PLAIN_PATH.fullmatch(str(run)):
+            return self._fresh_temporary_folder()
         self._make(run)
+        return run
+
+    def _fresh_temporary_folder(self) -> Path:
+        """Named after the home, whose lock is held: what a killed run left there is nobody's and goes first."""
+        name = blake2b(os.fsencode(self.folder), digest_size=6).hexdigest()
+        run = Path(tempfile.gettempdir(), f"epitaxy-{os.getuid()}-{name}")
+        shutil.rmtree(run, ignore_errors=True)
+        try:
+            run.mkdir(mode=0o700)
+        except FileExistsError:  # another user's, made to be in the way
+            return Path(tempfile.mkdtemp(prefix="epitaxy-"))
         return run
 
     @staticmethod

@@ -99,6 +99,7 @@ async def test_upstream_hears_the_application_the_request_id_and_the_tenant(star
     await edge.prediction.Predict(PredictRequest(structures=structures(1)), metadata=metadata)
     heard = backend.metadata[0]
     assert (heard["application"], heard["x-request-id"], heard["x-tenant"]) == ("screening", "run-42", "local")
+    assert heard["request_id"] == "run-42"
 
 
 async def test_embed_validate_and_models_are_forwarded(edge):

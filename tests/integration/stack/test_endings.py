@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from stack_process import StackProcess, eventually
 
+from epitaxy.stack.home import StackHome
+
 StartStack = Callable[..., StackProcess]
 STOP_SECONDS = 8.0
 
@@ -39,13 +41,17 @@ def test_ctrl_c_ends_a_ready_stack_with_success(start_stack: StartStack) -> None
 
 
 def test_children_follow_a_killed_supervisor(start_stack: StartStack, tmp_path: Path) -> None:
-    # A path of which no socket name fits, and no redis-server to be found.
-    home = tmp_path / ("deep" * 25)
+    # A path of which no socket name fits and that Ray cannot write as ASCII, and no redis-server to be found.
+    home = tmp_path / ("deep ü" * 15)
     stack = start_stack(home, environment={"PATH": str(Path(sys.executable).parent)})
     stack.await_ready()
     assert "redis-server is not installed" in stack.stderr
     stack.process.kill()
     assert eventually(lambda: not stack.alive(), seconds=5)
+    # What it left behind goes with the next stack of the same home.
+    with StackHome(home) as taken_over:
+        assert list(taken_over.run.iterdir()) == []
+    assert not taken_over.run.exists()
 
 
 def test_losing_ray_ends_the_stack_with_its_reason(start_stack: StartStack) -> None:

@@ -1,5 +1,6 @@
 """Structure files of text: CIF, POSCAR, extended XYZ, pymatgen's JSON. The server reads them; here they are split."""
 
+import codecs
 import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -34,7 +35,7 @@ def read_json(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
     try:
         document = json.loads(content)
     except UnicodeDecodeError:
-        yield file_id, _not_utf8()
+        yield file_id, _no_text()
         return
     except (ValueError, RecursionError) as error:
         yield file_id, refuse("UNREADABLE", f"the file is no JSON: {error}")
@@ -66,15 +67,30 @@ def count_xyz(path: Path) -> int:
 def decode(content: bytes, kind: TextKind) -> Source:
     """Text to send, or why it cannot be sent."""
     if len(content) > MAX_TEXT_BYTES:
-        return refuse("TOO_LARGE", "over 3 MiB for one structure; send a smaller cell")
+        return _too_large()
+    text = _text_of(content)
+    if text is None:
+        return _no_text()
+    # Latin-1 grows on its way.
+    return Text(kind, text) if len(text.encode()) <= MAX_TEXT_BYTES else _too_large()
+
+
+def _text_of(content: bytes) -> str | None:
+    """UTF-8, UTF-16 with its mark, or Latin-1, as old programs write names of authors; None where it is no text."""
     try:
-        return Text(kind, content.decode("utf-8-sig"))
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return content.decode("utf-16")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return _not_utf8()
+        return None if b"\0" in content else content.decode("latin-1")
 
 
-def _not_utf8() -> Source:
-    return refuse("NOT_UTF8", "the file is not UTF-8; convert it: iconv -f latin1 -t utf-8")
+def _too_large() -> Source:
+    return refuse("TOO_LARGE", "over 3 MiB for one structure; send a smaller cell")
+
+
+def _no_text() -> Source:
+    return refuse("NOT_UTF8", "the file is no text in UTF-8, UTF-16 or Latin-1; convert it to UTF-8 with iconv")
 
 
 def _read_document(document: object, file_id: str) -> Iterator[tuple[str, Source]]:

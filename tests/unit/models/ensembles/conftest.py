@@ -10,6 +10,8 @@ from epitaxy_models.backbones.config import BackboneConfig
 from epitaxy_models.backbones.stacked import StackedBackbone
 from epitaxy_models.calibration.conformal import METHOD, Calibrator
 from epitaxy_models.calibration.domain import DomainModel
+from epitaxy_models.calibration.geometry import GeometryModel
+from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.ensembles.artifact import save_artifact
 from epitaxy_models.ensembles.card import ModelCard, PropertyCard, TrainingData
 from epitaxy_models.graphs.graph import DEFAULT_RULE
@@ -66,7 +68,9 @@ def saved(
     tmp_path: Path,
 ) -> Path:
     """Folder of a small model."""
-    save_artifact(tmp_path / "small", card, weights, domain)
+    structures = [crystal.structure for crystal in bundled_crystals()]
+    geometry = GeometryModel.fit(structures[:300], structures[300:])
+    save_artifact(tmp_path / "small", card, weights, domain, geometry)
     return tmp_path / "small"
 
 

@@ -45,7 +45,7 @@ def test_saving_what_was_loaded_changes_no_byte(saved: Path, tmp_path: Path) -> 
     weights = {f"backbone.{k}": v for k, v in first.backbone.items()} | {
         f"heads.{k}": v for k, v in first.heads.items()
     }
-    save_artifact(tmp_path / "again", first.card, weights, first.domain)
+    save_artifact(tmp_path / "again", first.card, weights, first.domain, first.geometry)
     assert load_artifact(tmp_path / "again").digest == first.digest
 
 

@@ -48,6 +48,7 @@ BROKEN_CIFS = {
     "text field broken off": ("Na1 Na 0", "_publ_text\n;Na1 Na 0", "TRUNCATED_FILE", r"unterminated text field"),
     "atom missing": ("Cl1 Cl 0.5 0.5 0.5 1\n", "", "FORMULA_MISMATCH", r"says ClNa and the sites add up to Na"),
     "wrong Z": ("_Z 4", "_Z 3", "FORMULA_MISMATCH", r"Z = 3 .*8 atoms"),
+    "larger formula": ("'Na Cl'", "'Na2 Cl6'", "FORMULA_MISMATCH", r"says Cl3Na and the sites add up to ClNa:"),
     "hydrogen missing": ("'Na Cl'", "'Na Cl H2'", "FORMULA_MISMATCH", r"says ClH2Na"),
     "no coordinates": ("_atom_site_fract_", "_atom_site_Cartn_", "EMPTY_STRUCTURE", r"_atom_site_fract_x"),
     "no cell": ("_cell_length_c 5.640\n", "", "UNREADABLE", r"no _cell_length_c"),
@@ -67,7 +68,7 @@ BROKEN_CIFS = {
         r"'x,y,q' is no symmetry operation",
     ),
     "not a CIF": (GOOD_CIF, "dear reader", "UNREADABLE", r"no readable CIF \(line 1: expected block header"),
-    "empty text": (GOOD_CIF, "", "UNREADABLE", r"no data_ block"),
+    "a comment": (GOOD_CIF, "# nothing\n", "UNREADABLE", r"no data_ block"),
 }
 
 
@@ -141,7 +142,7 @@ BROKEN_EXTXYZ = {
     "unknown element": ("Cl 2.5", "X 2.5", "UNKNOWN_ELEMENT", r"line 4 has the species 'X'"),
     "infinite": ("Cl 2.5", "Cl inf", "NON_FINITE", r"coordinate x of site 2 is inf"),
     "too many": ("2\n", "5000\n", "TOO_MANY_ATOMS", r"5000 atoms"),
-    "empty": (GOOD_EXTXYZ, "", "UNREADABLE", r"number of atoms"),
+    "other text": (GOOD_EXTXYZ, "hello", "UNREADABLE", r"number of atoms"),
 }
 
 
@@ -189,6 +190,12 @@ BROKEN_JSONS = {
 def test_broken_json_is_refused_with_its_reason(name):
     text, reason, message = BROKEN_JSONS[name]
     _assert_refused(text, TextFormat.PYMATGEN_JSON, reason, message)
+
+
+@pytest.mark.parametrize("text", ["", " \n\t\n", "\ufeff\n"], ids=["empty", "blank", "mark"])
+@pytest.mark.parametrize("text_format", TextFormat)
+def test_a_text_without_content_is_refused_as_empty(text_format, text):
+    _assert_refused(text, text_format, "EMPTY_STRUCTURE", r"^the text is empty: send a ")
 
 
 @pytest.mark.parametrize("text_format", TextFormat)

@@ -8,18 +8,24 @@ import numpy as np
 import pytest
 import torch
 
+from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.ensembles.artifact import load_artifact
 from epitaxy_models.ensembles.card import ModelCard
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.ensembles.readout import CalibratedReadout, EnsemblePrediction
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.graphs.batch import select, separate
+from epitaxy_models.structures import Structure
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import LabelledGraphs
 from epitaxy_models.training.evaluation import held_out_metrics
 from epitaxy_models.training.loop import Trainer, predict_rows
 from epitaxy_models.training.network import EnsembleNetwork
 from epitaxy_models.training.publish import Publisher, _uncalibrated_card, stack_members
+
+
+def _structure_of(row: int) -> Structure:
+    return bundled_crystals()[row].structure
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +52,7 @@ def published(
     folder = tmp_path_factory.mktemp("model")
     weights = stack_members([torch.load(path, weights_only=True) for path in runs])
     card = _uncalibrated_card(data, whole, "tiny", "1", {"epochs": [2, 2]})
-    return folder, Publisher(data, whole, folder).publish(weights, card)
+    return folder, Publisher(data, _structure_of, whole, folder).publish(weights, card)
 
 
 def test_members_are_stacked_by_their_number(runs: Sequence[Path]) -> None:
@@ -108,7 +114,7 @@ def test_too_few_calibration_rows_are_refused(
     few = replace(data, parts=parts)
     weights = stack_members([torch.load(path, weights_only=True) for path in runs])
     with pytest.raises(ConfigurationError, match="calibration needs 200 structures, got 195"):
-        Publisher(few, whole, tmp_path).publish(weights, _uncalibrated_card(few, whole, "tiny", "1", {}))
+        Publisher(few, _structure_of, whole, tmp_path).publish(weights, _uncalibrated_card(few, whole, "tiny", "1", {}))
 
 
 def test_held_out_metrics_of_known_errors() -> None:

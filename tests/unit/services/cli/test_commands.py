@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -81,7 +84,7 @@ def test_doctor_finds_a_healthy_server_and_what_is_installed(run: Any, target: s
         "numba",
         "gemmi",
         "redis-server",
-        "torch threads",
+        " cores, ",
         "healthy",
         "substrate:1",
         "nothing to do",
@@ -109,6 +112,34 @@ def test_help_is_on_stdout(run: Any, arguments: tuple[str, ...]) -> None:
     assert done.returncode == 0
     assert "Usage: " in done.stdout
     assert done.stderr == ""
+
+
+def test_the_version_is_told_without_a_command(run: Any) -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"epitaxy {metadata.version('epitaxy')}\n", "")
+
+
+@pytest.mark.parametrize("command", ["predict", "validate"])
+def test_a_folder_without_structures_is_a_mistake_of_the_command_line(run: Any, tmp_path: Path, command: str) -> None:
+    (tmp_path / "none").mkdir()
+    done = run(command, "none")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "epitaxy: no structures in none\n")
+
+
+def test_ctrl_c_while_the_command_loads_is_exit_code_130_without_a_traceback() -> None:
+    # rich is loaded by the command; a finder of its own interrupts there.
+    program = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "rich":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+from epitaxy.cli.main import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_an_unknown_command_is_exit_code_2(run: Any) -> None:

@@ -32,7 +32,7 @@ def test_some_refused_is_exit_code_3_with_a_row_and_a_reason_each(
 ) -> None:
     (tmp_path / "in").mkdir()
     crystals_file(20, "bad1", "bad2").rename(tmp_path / "in" / "a.jsonl")
-    (tmp_path / "in" / "latin.cif").write_bytes(b"data_\xff")
+    (tmp_path / "in" / "latin.cif").write_bytes(b"data_\xff\0")
     (tmp_path / "in" / "notes.txt").write_text("no structure")
     done = run("screen", "in", "--out", "r.csv", "--property", "band_gap", EPITAXY_TARGET=target)
     assert done.returncode == 3

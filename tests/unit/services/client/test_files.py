@@ -77,8 +77,17 @@ def test_a_path_that_does_not_exist_is_a_mistake_of_the_request(tmp_path: Path) 
         open_inputs(tmp_path / "missing.cif")
 
 
-def test_a_file_that_is_not_utf8_is_refused_and_its_neighbours_are_read(tmp_path: Path) -> None:
-    (tmp_path / "a.cif").write_bytes(b"data_\n_author 'M\xfcller'\n")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
+def test_a_text_file_is_read_in_the_encodings_that_programs_write(tmp_path: Path, encoding: str) -> None:
+    text = "data_\n_author 'M\xfcller'\n"
+    (tmp_path / "a.cif").write_bytes(text.encode(encoding))
+    (item,) = read(tmp_path)
+    assert item.source == Text("cif", text)
+
+
+@pytest.mark.parametrize("content", [b"data_\xff\0\1", b"\xff\xfed\0\0"], ids=["binary", "cut UTF-16"])
+def test_a_file_that_is_no_text_is_refused_and_its_neighbours_are_read(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.cif").write_bytes(content)
     (tmp_path / "b.cif").write_text("data_")
     bad, good = read(tmp_path)
     assert refusal(bad).reason == "NOT_UTF8"

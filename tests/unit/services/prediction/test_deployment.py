@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import logging
 import warnings
 
 import grpc
@@ -17,7 +18,9 @@ with warnings.catch_warnings():
 from epitaxy.api.prediction.v1.prediction_pb2 import ResultBlock, ScreenRequest
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError, OverloadedError, UnavailableError
 from epitaxy.chassis.status import from_trailing_metadata
-from epitaxy.prediction.deployment import RayEmbeddingBackend, answers_with_status
+from epitaxy.prediction.deployment import RayEmbeddingBackend
+from epitaxy.prediction.handler import answers_with_status
+from epitaxy.prediction.replica_logs import ServeLogHandler
 
 
 class Context:
@@ -40,6 +43,30 @@ class Context:
         self.trailing_metadata = trailing_metadata
 
 
+class Deployment:
+    """The part of a replica that the wrapper touches."""
+
+    model_version = "2026.1"
+
+
+DEPLOYMENT = Deployment()
+
+
+@pytest.fixture
+def serve_records(caplog):
+    """What reaches Serve's logger of what is logged anywhere."""
+    caplog.set_level(logging.INFO)
+    root, serve = logging.getLogger(), logging.getLogger("ray.serve")
+    taken: list[logging.LogRecord] = []
+    forward, end = ServeLogHandler(), logging.Handler()
+    end.emit = taken.append
+    root.addHandler(forward)
+    serve.addHandler(end)
+    yield taken
+    root.removeHandler(forward)
+    serve.removeHandler(end)
+
+
 def handler_of(outcome):
     @answers_with_status(ResultBlock)
     async def handle(deployment, request):
@@ -52,7 +79,7 @@ def handler_of(outcome):
 
 async def test_an_answer_passes_through_untouched():
     context, answer = Context(), ResultBlock(sequence=3)
-    assert await handler_of(answer)(None, ScreenRequest(), context) is answer
+    assert await handler_of(answer)(DEPLOYMENT, ScreenRequest(), context) is answer
     assert context.code is None
 
 
@@ -67,7 +94,7 @@ async def test_an_answer_passes_through_untouched():
 )
 async def test_our_errors_become_statuses_that_the_gateway_reads_back(error, code):
     context = Context()
-    assert await handler_of(error)(None, ScreenRequest(), context) == ResultBlock()
+    assert await handler_of(error)(DEPLOYMENT, ScreenRequest(), context) == ResultBlock()
     assert (context.code, context.details) == (code, error.message)
     read = from_trailing_metadata(context.trailing_metadata)
     assert type(read) is type(error)
@@ -78,17 +105,35 @@ async def test_our_errors_become_statuses_that_the_gateway_reads_back(error, cod
 
 async def test_the_text_of_a_foreign_exception_stays_in_the_log(caplog):
     context = Context(**{"x-request-id": "r-17"})
-    await handler_of(KeyError("actor 5 at 10.0.0.7"))(None, ScreenRequest(), context)
+    await handler_of(KeyError("actor 5 at 10.0.0.7"))(DEPLOYMENT, ScreenRequest(), context)
     assert context.code is grpc.StatusCode.INTERNAL
     assert context.details == "internal error; report it with request id r-17"
     assert b"10.0.0.7" not in context.trailing_metadata[0][1]
     assert "actor 5 at 10.0.0.7" in caplog.text
-    assert caplog.records[0].request_id == "r-17"
+
+
+async def test_every_record_of_a_call_tells_the_call_and_one_tells_how_it_ended(serve_records):
+    context = Context(**{"x-request-id": "r-17", "x-tenant": "acme"})
+    request = ScreenRequest(structures=[{"cif": "data_"}, {"packed": {"n_sites": bytes(8)}}])
+    await handler_of(NotFoundError("no such model", reason="UNKNOWN_MODEL"))(DEPLOYMENT, request, context)
+    await handler_of(KeyError("x"))(DEPLOYMENT, ScreenRequest(), context)
+    ended, failed, ended_too = serve_records
+    assert [record.getMessage() for record in serve_records] == ["call", "request failed", "call"]
+    assert {(r.request_id, r.tenant, r.model_version) for r in serve_records} == {("r-17", "acme", "2026.1")}
+    assert (ended.method, ended.code, ended.structures) == ("handle", "NOT_FOUND", 3)
+    assert 0 <= ended.seconds < 10
+    assert failed.exc_info is not None
+    assert (ended_too.code, ended_too.structures) == ("INTERNAL", 0)
+
+
+async def test_a_probe_of_the_gateway_leaves_no_line(serve_records):
+    await handler_of(ResultBlock())(DEPLOYMENT, ScreenRequest(), Context())
+    assert serve_records == []
 
 
 async def test_a_cancelled_call_stays_cancelled():
     context = Context()
-    task = asyncio.ensure_future(handler_of(asyncio.CancelledError())(None, ScreenRequest(), context))
+    task = asyncio.ensure_future(handler_of(asyncio.CancelledError())(DEPLOYMENT, ScreenRequest(), context))
     await asyncio.wait([task])
     assert task.cancelled()
     assert context.code is None

@@ -1,0 +1,206 @@
+"""Whether a structure is as dense, and its contacts as long, as relaxed crystals of the training data are.
+
+An embedding sees strain only as far as training made it: a cell halved in length can land in the middle of the
+training cloud. Density and contacts are blunt, and catch what the embedding does not.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.calibration.domain import DomainVerdict
+from epitaxy_models.compiled import compiled
+from epitaxy_models.graphs.neighbours import neighbours_within
+from epitaxy_models.structures.radii import COVALENT_RADII
+from epitaxy_models.structures.structure import Structure
+
+# Pairs farther apart than this many sums of their radii are no contact.
+_REACH = 1.35
+# Tails of the held-out structures beyond which a geometry is unusual, and beyond which it is foreign.
+_UNUSUAL, _FOREIGN = 0.005, 0.001
+# Training structures that fix the contacts of two elements; below, their radii do.
+_FAMILIAR_PAIR = 20
+# Level of a pair's shortest distances that counts as short.
+_SHORT = 0.02
+_SMALLEST_VOLUME = 1.0
+_SEVERITY = {DomainVerdict.IN_DOMAIN: 0, DomainVerdict.BORDERLINE: 1, DomainVerdict.OUT_OF_DOMAIN: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Three numbers of one structure.
+
+    Attributes:
+        volume_per_atom: Cubic Angstrom.
+        shortest_contact: Smallest distance of two atoms over what is short for their elements; about 1 and more.
+        mean_contact: Mean over the atoms of their shortest contact over what is usual for its elements; about 1.
+    """
+
+    volume_per_atom: float
+    shortest_contact: float
+    mean_contact: float
+
+
+@compiled()
+def _contacts(
+    lattice: NDArray[np.float64],
+    frac: NDArray[np.float64],
+    numbers: NDArray[np.uint8],
+    radii: NDArray[np.float64],
+    short: NDArray[np.float32],
+    usual: NDArray[np.float32],
+) -> tuple[float, float]:
+    """Smallest distance in units of ``short``, and mean over the atoms of their smallest in units of ``usual``."""
+    largest = 0.0
+    for number in numbers:
+        largest = max(largest, radii[number])
+    centres, others, distances = neighbours_within(lattice, frac, _REACH * 2.0 * largest)
+    shortest = _REACH
+    nearest = np.full(len(numbers), _REACH)
+    for edge in range(len(distances)):
+        first, second = numbers[centres[edge]], numbers[others[edge]]
+        if distances[edge] < _REACH * (radii[first] + radii[second]):
+            shortest = min(shortest, distances[edge] / short[first, second])
+            nearest[centres[edge]] = min(nearest[centres[edge]], distances[edge] / usual[first, second])
+    return shortest, nearest.mean()
+
+
+@compiled()
+def _note_shortest(
+    lattice: NDArray[np.float64],
+    frac: NDArray[np.float64],
+    numbers: NDArray[np.uint8],
+    radii: NDArray[np.float64],
+    found: NDArray[np.float32],
+) -> None:
+    """Writes the shortest contact of each pair of elements into ``found``, ``[119, 119]``."""
+    largest = 0.0
+    for number in numbers:
+        largest = max(largest, radii[number])
+    centres, others, distances = neighbours_within(lattice, frac, _REACH * 2.0 * largest)
+    for edge in range(len(distances)):
+        first, second = numbers[centres[edge]], numbers[others[edge]]
+        if distances[edge] < min(_REACH * (radii[first] + radii[second]), found[first, second]):
+            found[first, second] = distances[edge]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GeometryModel:
+    """What is usual among source structures.
+
+    Attributes:
+        short_contacts: Second percentile over training structures of the shortest distance of two elements in
+            contact, Angstrom, ``[119, 119]``.
+        usual_contacts: Median of the same.
+        atomic_volumes: Volume that an atom of each element takes on average, cubic Angstrom, ``[119]``.
+        limits: Of log(volume over expected volume), shortest contact and mean contact: foreign below the first,
+            unusual below the second, unusual above the third, foreign above the fourth, ``[3, 4]``.
+    """
+
+    short_contacts: NDArray[np.float32]
+    usual_contacts: NDArray[np.float32]
+    atomic_volumes: NDArray[np.float32]
+    limits: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, training: Sequence[Structure], held_out: Sequence[Structure]) -> "GeometryModel":
+        """Fits contacts and volumes on training structures and the limits on held-out ones."""
+        unlimited = np.tile(np.array([-np.inf, -np.inf, np.inf, np.inf], dtype=np.float32), (3, 1))
+        short, usual = _pair_contacts(training)
+        model = cls(short, usual, _atomic_volumes(training), unlimited)
+        features = np.array([model._features(model.measure(s), s.atomic_numbers) for s in held_out])
+        levels = [_FOREIGN, _UNUSUAL, 1 - _UNUSUAL, 1 - _FOREIGN]
+        limits = np.quantile(features, levels, axis=0).T.astype(np.float32)
+        # A shortest contact can only be too short; that contacts are long shows in their mean.
+        limits[1, 2:], limits[2, :2] = np.inf, -np.inf
+        return replace(model, limits=limits)
+
+    def measure(self, structure: Structure) -> Geometry:
+        """Density and contacts of a structure: some 40 microseconds for ten atoms."""
+        shortest, mean = _contacts(
+            np.ascontiguousarray(structure.lattice),
+            np.ascontiguousarray(structure.frac_coords),
+            structure.atomic_numbers,
+            COVALENT_RADII,
+            self.short_contacts,
+            self.usual_contacts,
+        )
+        return Geometry(structure.volume / structure.n_sites, float(shortest), float(mean))
+
+    def judge(self, geometry: Geometry, atomic_numbers: NDArray[np.uint8]) -> tuple[DomainVerdict, str]:
+        """Verdict with its reason, empty when IN_DOMAIN."""
+        verdicts = [
+            _outside(value, limits)
+            for value, limits in zip(self._features(geometry, atomic_numbers), self.limits, strict=True)
+        ]
+        # Contacts say more than the volume; an unduly short one says most.
+        worst = max((1, 2, 0), key=lambda feature: _SEVERITY[verdicts[feature]])
+        if verdicts[worst] is DomainVerdict.IN_DOMAIN:
+            return DomainVerdict.IN_DOMAIN, ""
+        text = self._text(worst, geometry, atomic_numbers)
+        return verdicts[worst], f"not the geometry of a relaxed crystal of the training data: {text}"
+
+    def _text(self, feature: int, geometry: Geometry, atomic_numbers: NDArray[np.uint8]) -> str:
+        if feature == 0:
+            expected = float(self.atomic_volumes[atomic_numbers].mean())
+            return f"{geometry.volume_per_atom:.1f} A^3/atom where about {expected:.1f} are usual for its elements"
+        if feature == 1:
+            return f"its shortest contact is {geometry.shortest_contact:.2f} of what is already short for its elements"
+        return f"its contacts are {geometry.mean_contact:.2f} times as long as usual for its elements"
+
+    def _features(self, geometry: Geometry, atomic_numbers: NDArray[np.uint8]) -> tuple[float, float, float]:
+        expected = float(self.atomic_volumes[atomic_numbers].mean())
+        return float(np.log(geometry.volume_per_atom / expected)), geometry.shortest_contact, geometry.mean_contact
+
+
+def worse(first: DomainVerdict, second: DomainVerdict) -> bool:
+    """True where the second verdict is worse than the first."""
+    return _SEVERITY[second] > _SEVERITY[first]
+
+
+def _outside(value: float, limits: NDArray[np.float32]) -> DomainVerdict:
+    if value < limits[0] or value > limits[3]:
+        return DomainVerdict.OUT_OF_DOMAIN
+    return DomainVerdict.BORDERLINE if value < limits[1] or value > limits[2] else DomainVerdict.IN_DOMAIN
+
+
+def _pair_contacts(structures: Iterable[Structure]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Short and median contacts of each pair of elements; of pairs hardly seen, their radii's sum times its usual."""
+    seen = _seen_contacts(structures)
+    sums = COVALENT_RADII[:, None] + COVALENT_RADII
+    ratios = [value / sums[pair] for pair, values in seen.items() for value in values]
+    tables = []
+    for level in (_SHORT, 0.5):
+        table = (sums * (np.quantile(ratios, level) if ratios else 1.0)).astype(np.float32)
+        for pair, values in seen.items():
+            if len(values) >= _FAMILIAR_PAIR:
+                table[pair] = np.quantile(values, level)
+        tables.append(table)
+    return tables[0], tables[1]
+
+
+def _seen_contacts(structures: Iterable[Structure]) -> dict[tuple[int, int], list[float]]:
+    """The shortest contact of each pair of elements in each structure that has one."""
+    seen: dict[tuple[int, int], list[float]] = {}
+    found = np.empty((len(COVALENT_RADII), len(COVALENT_RADII)), dtype=np.float32)
+    for structure in structures:
+        found.fill(np.inf)
+        lattice, frac = np.ascontiguousarray(structure.lattice), np.ascontiguousarray(structure.frac_coords)
+        _note_shortest(lattice, frac, structure.atomic_numbers, COVALENT_RADII, found)
+        elements = np.unique(structure.atomic_numbers)
+        for first in elements:
+            for second in elements[np.isfinite(found[first, elements])]:
+                seen.setdefault((int(first), int(second)), []).append(float(found[first, second]))
+    return seen
+
+
+def _atomic_volumes(structures: Sequence[Structure]) -> NDArray[np.float32]:
+    """A ridge fit of volume per atom on composition, towards the mean: a rare element takes the average volume."""
+    counts = np.stack([np.bincount(s.atomic_numbers, minlength=len(COVALENT_RADII)) / s.n_sites for s in structures])
+    volumes = np.array([structure.volume / structure.n_sites for structure in structures])
+    mean = float(volumes.mean())
+    normal = counts.T @ counts + np.eye(counts.shape[1])
+    fitted = mean + np.linalg.solve(normal, counts.T @ (volumes - mean))
+    return np.asarray(np.maximum(fitted, _SMALLEST_VOLUME), dtype=np.float32)

@@ -1,0 +1,91 @@
+"""What is around every gRPC handler of a replica: the call's context, its status, its line in the log."""
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import Any, Protocol, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from ray.serve.grpc_util import RayServegRPCContext
+
+from epitaxy.chassis.errors import EpitaxyError, InternalError, InvalidRequestError
+from epitaxy.chassis.request_context import RequestContext, bind_request, current_request
+from epitaxy.chassis.status import to_rpc_status
+from epitaxy.chassis.structure_ids import count_structures
+
+_LOG = logging.getLogger(__name__)
+_ReplyT = TypeVar("_ReplyT", bound=Message)
+
+
+class Deployment(Protocol):
+    """What a deployment with handlers tells of itself."""
+
+    model_version: str
+
+
+class _Handler(Protocol):
+    def __call__(
+        self, deployment: Any, request: Any, grpc_context: RayServegRPCContext
+    ) -> Awaitable[Any]:  # the handlers differ in their message types
+        ...
+
+
+def answers_with_status(reply: type[_ReplyT]) -> Callable[[Callable[..., Awaitable[_ReplyT]]], _Handler]:
+    """Turns our errors into google.rpc.Status on the reply instead of a traceback in the proxy.
+
+    Serve answers what a handler raises with INTERNAL and a text that names actor, pid and address; a code set on the
+    context together with an empty reply is passed on as it is.
+    """
+
+    def decorate(handler: Callable[..., Awaitable[_ReplyT]]) -> _Handler:
+        @functools.wraps(handler)
+        async def wrapped(deployment: Deployment, request: Any, grpc_context: RayServegRPCContext) -> _ReplyT:
+            _bind(grpc_context, deployment.model_version)
+            began, code = perf_counter(), grpc.StatusCode.CANCELLED
+            try:
+                answer = await handler(deployment, request)
+                code = grpc.StatusCode.OK
+            except Exception as error:
+                code, answer = _set_status(grpc_context, error), reply()
+            finally:
+                _log_call(handler.__name__, code, perf_counter() - began, request)
+            return answer
+
+        # Serve reads the signature to see whether a handler takes the context; it must see the wrapper's own.
+        del wrapped.__wrapped__
+        return wrapped
+
+    return decorate
+
+
+def _bind(grpc_context: RayServegRPCContext, model_version: str) -> None:
+    """Serve runs each call in a task of its own."""
+    metadata = dict(grpc_context.invocation_metadata())
+    bind_request(RequestContext(metadata.get("x-request-id", ""), metadata.get("x-tenant", ""), model_version))
+
+
+def _set_status(grpc_context: RayServegRPCContext, error: Exception) -> grpc.StatusCode:
+    if not isinstance(error, EpitaxyError):
+        _LOG.error("request failed", exc_info=error)
+        error = InternalError(str(error))
+    status = to_rpc_status(error, current_request().request_id)
+    grpc_context.set_code(status.code)
+    grpc_context.set_details(status.details)
+    grpc_context.set_trailing_metadata(list(status.trailing_metadata))
+    return status.code
+
+
+def _log_call(method: str, code: grpc.StatusCode, seconds: float, request: Message) -> None:
+    fields = {"method": method, "code": code.name, "seconds": round(seconds, 6), "structures": _n_structures(request)}
+    # The gateway's probes, some a second, are of no request.
+    is_probe = code is grpc.StatusCode.OK and not current_request().request_id
+    _LOG.log(logging.DEBUG if is_probe else logging.INFO, "call", extra=fields)
+
+
+def _n_structures(request: Message) -> int:
+    try:
+        return count_structures(getattr(request, "structures", ()))
+    except InvalidRequestError:  # a block of torn arrays, refused by the handler
+        return 0
