@@ -12,8 +12,8 @@ TORCH := torch==2.13.0
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis demo test test-fast check format generate check-generated serve golden clean pictures bench \
-        pretrain publish
+.PHONY: help install install-dev redis demo test test-fast test-pretraining check format generate check-generated serve golden clean pictures bench \
+        pretrain pretrain-small publish scaling
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,10 +47,13 @@ serve: $(VENV)/.installed ## Run the local stack in the foreground
 	@$(BIN)/epitaxy serve
 
 test: install-dev redis check check-generated ## Everything that CI runs
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not pretraining"
+
+test-pretraining: install-dev ## Training through Ray Train, workers killed (5 to 7 minutes)
+	$(BIN)/python -m pytest -q -m pretraining
 
 test-fast: install-dev ## Tests that start no Ray
-	$(BIN)/python -m pytest -q -m "not stack"
+	$(BIN)/python -m pytest -q -m "not stack and not pretraining"
 
 check: install-dev ## Lint, format, types, import contracts
 	$(BIN)/ruff check .
@@ -84,6 +87,14 @@ bench: install-dev ## What each stage of a prediction costs on this machine (PAR
 EPOCHS ?= 16
 pretrain: install-dev ## Train the members (DATA=mp.parquet WORK=dir MEMBERS=0,1,2,3,4); run again to resume
 	$(BIN)/python -m epitaxy_models.training --data "$(DATA)" --work "$(WORK)" --members "$(or $(MEMBERS),0,1,2,3,4)" --epochs $(EPOCHS)
+
+pretrain-small: install-dev ## Pretrain a tiny network on synthetic labels through Ray Train: a smoke test of two minutes
+	@mkdir -p .epitaxy/pretrain-small
+	$(BIN)/python -m epitaxy_models.data.synthetic_labels .epitaxy/pretrain-small/crystals.parquet
+	$(BIN)/epitaxy pretrain --config models/configs/pretrain-small.yaml
+
+scaling: install-dev ## One worker against two at the same global batch (PARQUET=file for other structures)
+	$(BIN)/python -m loadtest.scaling $(if $(PARQUET),--parquet "$(PARQUET)")
 
 publish: install-dev ## Calibrate, measure and write the shipped model from WORK's checkpoints
 	$(BIN)/python -m epitaxy_models.training.publish --data "$(DATA)" --work "$(WORK)" --hardware "$(HARDWARE)" \

@@ -20,7 +20,7 @@ class CrystalGraphBatch:
     Attributes:
         atomic_numbers: uint8 ``[n_nodes]``.
         multiplicities: int32 ``[n_nodes]``.
-        rows: int32 ``[n_nodes + 1]``.
+        rows: int32 ``[n_nodes + 1]``; int64 in a store, which may hold more edges than an int32 counts.
         sources: Node indices within the batch, int32 ``[n_edges]``.
         distances: Angstrom, float32 ``[n_edges]``.
         weights: float32 ``[n_edges]``.
@@ -29,7 +29,7 @@ class CrystalGraphBatch:
 
     atomic_numbers: NDArray[np.uint8]
     multiplicities: NDArray[np.int32]
-    rows: NDArray[np.int32]
+    rows: NDArray[np.int32] | NDArray[np.int64]
     sources: NDArray[np.int32]
     distances: NDArray[np.float32]
     weights: NDArray[np.float32]
@@ -100,7 +100,7 @@ def select(batch: CrystalGraphBatch, chosen: NDArray[np.int64]) -> CrystalGraphB
     edge_counts = batch.rows[node_stops].astype(np.int64) - edge_starts
     nodes, edges = _ranges(node_starts, node_counts), _ranges(edge_starts, edge_counts)
     cell_offsets = np.concatenate([[0], np.cumsum(node_counts)])
-    degrees = np.diff(batch.rows)[nodes] if len(nodes) else np.zeros(0, dtype=np.int32)
+    degrees = batch.rows[nodes + 1] - batch.rows[nodes]
     moved = np.repeat(cell_offsets[:-1] - node_starts, edge_counts)
     return CrystalGraphBatch(
         atomic_numbers=batch.atomic_numbers[nodes],

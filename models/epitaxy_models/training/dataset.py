@@ -1,17 +1,20 @@
 """Training data: graphs, labels and which member may learn from which row."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pyarrow import ArrowInvalid, DataType, types
+from pyarrow.parquet import read_schema
 
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.graphs.batch import CrystalGraphBatch
+from epitaxy_models.graphs.featurize import column_digest, featurized
 from epitaxy_models.graphs.graph import GraphRule
-from epitaxy_models.graphs.store import read_store, write_store
-from epitaxy_models.structures.dataset_column import structure_from_column
+from epitaxy_models.graphs.store import read_store, write_batches
 from epitaxy_models.training.progress import Progress
 from epitaxy_models.training.split import kept_by_member, parts_of
 from epitaxy_models.training.tasks import Task
@@ -42,23 +45,74 @@ class LabelledGraphs:
         return np.stack([kept_by_member(self.formulas, member) for member in members])
 
 
-def load_dataset(parquet: Path, store: Path, tasks: tuple[Task, ...], rule: GraphRule) -> LabelledGraphs:
+def load_dataset(
+    parquet: Path, store: Path, tasks: tuple[Task, ...], rule: GraphRule, processes: int = 1
+) -> LabelledGraphs:
     """Reads labels and featurizes the structures once, into ``store``.
 
-    Raises ConfigurationError where a label column is missing or infinite, CheckpointError where the store is stale.
+    Raises ConfigurationError where a column is missing or a label infinite, CheckpointError where the store is stale.
     """
-    table = pd.read_parquet(parquet)
-    missing = [task.column for task in tasks if task.column not in table.columns]
+    check_columns(parquet, tasks)
+    prepare_store(parquet, store, rule, processes)
+    return read_labelled(parquet, store, tasks, rule)
+
+
+def check_columns(parquet: Path, tasks: tuple[Task, ...]) -> None:
+    """Raises ConfigurationError where the file or a column is missing or holds no numbers, before any work."""
+    try:
+        schema = read_schema(parquet)
+    except (OSError, ArrowInvalid) as error:
+        raise ConfigurationError("DATA_UNREADABLE", f"{parquet} is no readable Parquet file: {error}") from error
+    found = set(schema.names)
+    needed = [*(task.column for task in tasks), "structure", "formula"]
+    missing = [column for column in needed if column not in found]
     if missing:
         raise ConfigurationError("LABEL_COLUMN_MISSING", f"{parquet} has no column {', '.join(missing)}")
-    labels = table[[task.column for task in tasks]].to_numpy(dtype=np.float32)
+    texts = [task.column for task in tasks if not _is_number(schema.field(task.column).type)]
+    if texts:
+        raise ConfigurationError("LABEL_NOT_NUMERIC", f"{parquet} holds no numbers in {', '.join(texts)}")
+
+
+def _is_number(kind: DataType) -> bool:
+    return bool(types.is_floating(kind) or types.is_integer(kind))
+
+
+def prepare_store(
+    parquet: Path,
+    store: Path,
+    rule: GraphRule,
+    processes: int = 1,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Featurizes the structure column where that has not been done; ``on_progress`` is told done and total.
+
+    Raises CheckpointError where the store is of another rule or of other structures, and the error of a structure
+    that cannot be used, with its row.
+    """
+    texts = pd.read_parquet(parquet, columns=["structure"])["structure"].tolist()
+    digest = column_digest(texts)
+    if (store / "store.json").exists():
+        _check_count(read_store(store, rule).n_graphs, len(texts), store)
+        read_store(store, rule, digest)
+        return
+    progress = Progress("featurize", len(texts))
+    tell = on_progress or (lambda done, _: progress.tick(done))
+    write_batches(store, featurized(texts, rule, processes), rule, lambda done: tell(done, len(texts)), digest)
+
+
+def read_labelled(parquet: Path, store: Path, tasks: tuple[Task, ...], rule: GraphRule) -> LabelledGraphs:
+    """Labels, and graphs from a store that ``prepare_store`` made; the structures are not read again."""
+    columns = [task.column for task in tasks]
+    table = pd.read_parquet(parquet, columns=[*columns, "formula"])
+    labels = table[columns].to_numpy(dtype=np.float32)
     if np.isinf(labels).any():
         raise ConfigurationError("INFINITE_LABEL", f"{parquet} holds infinite labels: clean the column first")
-    if not (store / "store.json").exists():
-        progress = Progress("featurize", len(table))
-        write_store(store, map(structure_from_column, table["structure"]), rule, progress.tick)
     graphs = read_store(store, rule)
-    if graphs.n_graphs != len(table):
-        raise ConfigurationError("STORE_MISMATCH", f"{store} holds {graphs.n_graphs} graphs for {len(table)} rows")
+    _check_count(graphs.n_graphs, len(table), store)
     formulas = tuple(table["formula"])
     return LabelledGraphs(graphs, labels, formulas, parts_of(formulas))
+
+
+def _check_count(n_graphs: int, n_rows: int, store: Path) -> None:
+    if n_graphs != n_rows:
+        raise ConfigurationError("STORE_MISMATCH", f"{store} holds {n_graphs} graphs for {n_rows} rows")

@@ -5,7 +5,7 @@ import logging
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,28 +18,61 @@ from epitaxy_models.graphs.batch import select
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import LabelledGraphs
 from epitaxy_models.training.network import EnsembleNetwork, fit_targets, member_axis, new_network
-from epitaxy_models.training.progress import Progress
+from epitaxy_models.training.report import EpochReport, LogObserver, StepReport, epochs_without_gain
+from epitaxy_models.training.workers import ALONE, Workers
 
 _LOG = logging.getLogger(__name__)
 
 
-class Trainer:
-    """Trains some members on one data set and resumes from its own checkpoints."""
+class Observer(Protocol):
+    """Who is told how the first worker gets on."""
 
-    def __init__(self, config: TrainingConfig, data: LabelledGraphs, checkpoint: Path, device: str = "cpu") -> None:
-        self.config, self.data, self.device = config, data, device
-        self._checkpoint = checkpoint
+    def on_step(self, report: StepReport) -> None:
+        """Called after each step."""
+
+    def on_epoch(self, report: EpochReport) -> None:
+        """Called when the epoch's checkpoint is written."""
+
+
+class Trainer:
+    """Trains some members on one data set and resumes from its own checkpoints.
+
+    Args:
+        config: What decides the trajectory.
+        data: All parts.
+        checkpoint: File that the first worker writes after each epoch and every worker resumes from.
+        device: Of the network.
+        workers: Place among the processes that train this network together; the trajectory does not depend on it.
+        patience: Epochs without a better validation score after which the run ends; None: never.
+        half_precision: Backbone in bfloat16 (accelerators; the fused kernel of the CPU is float32).
+        observer: Told of steps and epochs; every worker calls its own.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        data: LabelledGraphs,
+        checkpoint: Path,
+        device: str = "cpu",
+        *,
+        workers: Workers = ALONE,
+        patience: int | None = None,
+        half_precision: bool = False,
+        observer: Observer | None = None,
+    ) -> None:
+        self.config, self.data, self.device, self._workers = config, data, device, workers
+        self._checkpoint, self._patience, self._observer = checkpoint, patience, observer or LogObserver()
         self._rows, self._validation_rows = data.rows_of("train"), data.rows_of("validation")
-        if len(self._rows) < config.batch_size or not len(self._validation_rows):
+        check_enough(data, config)
+        if config.batch_size < workers.count:
             raise ConfigurationError(
-                "DATA_TOO_SMALL",
-                f"{len(self._rows)} training and {len(self._validation_rows)} validation rows: needed are one batch "
-                f"of {config.batch_size} and one row",
+                "BATCH_TOO_SMALL", f"{workers.count} workers cannot share a batch of {config.batch_size}"
             )
         self._kept = data.kept(config.members)
         self.network = new_network(config)
         fit_targets(self.network, data, config)
         self.network.to(device)
+        self.network.half_precision = half_precision
         self.average = copy.deepcopy(self.network).requires_grad_(requires_grad=False)
         self._optimizer = torch.optim.AdamW(
             self.network.parameters(),
@@ -48,7 +81,9 @@ class Trainer:
             betas=(0.9, 0.98),
             fused=True,
         )
+        self._replica = workers.replicated(self.network)
         self.epoch, self._step, self.seconds = 0, 0, 0.0
+        self.history: list[dict[str, Any]] = []
         self._task_weights = torch.tensor([task.weight for task in config.tasks], device=device)
 
     @property
@@ -56,35 +91,56 @@ class Trainer:
         """Steps of the whole run."""
         return self.config.epochs * (len(self._rows) // self.config.batch_size)
 
-    def run(self) -> None:
-        """Trains to the last epoch, saving after each."""
-        self._resume()
-        while self.epoch < self.config.epochs:
-            started = time.monotonic()
-            loss = self._train_epoch()
-            self.epoch += 1
-            self.seconds += time.monotonic() - started
-            self._save()
-            _LOG.info("epoch %d  loss %.4f  %s", self.epoch, loss, self._validation_line())
+    @property
+    def is_finished(self) -> bool:
+        """True at the last epoch, or where the validation score has stopped falling."""
+        stalled = epochs_without_gain([record["score"] for record in self.history])
+        return self.epoch >= self.config.epochs or (self._patience is not None and stalled >= self._patience)
 
-    def _train_epoch(self) -> float:
+    def run(self) -> None:
+        """Trains to the end, saving after each epoch."""
+        self.resume()
+        while not self.is_finished:
+            report = self._run_epoch()
+            self.history.append(report.as_record())
+            if self._workers.is_first:
+                self._save()
+            self._observer.on_epoch(report)
+
+    def _run_epoch(self) -> EpochReport:
+        started = time.monotonic()
+        loss, count = self._train_epoch()
+        self.epoch += 1
+        seconds = time.monotonic() - started
+        self.seconds += seconds
+        score, errors, member_errors = self._validate()
+        return EpochReport(self.epoch, loss, score, errors, member_errors, seconds, count)
+
+    def _train_epoch(self) -> tuple[float, int]:
+        """Mean loss a member and the number of rows consumed; the rest of the order is less than a batch."""
         order = np.random.default_rng([17, self.epoch]).permutation(self._rows)
         size = self.config.batch_size
         batches = [np.sort(order[start : start + size]) for start in range(0, len(order) - size + 1, size)]
-        progress, total = Progress(f"epoch {self.epoch + 1}", len(order), interval_seconds=30), 0.0
+        started, total = time.monotonic(), 0.0
         for count, rows in enumerate(batches, start=1):
             total += self._train_step(rows)
-            progress.tick(count * size, f"loss {total / count:.4f}")
-        return total / len(batches)
+            seconds, done, planned = time.monotonic() - started, count * size, len(batches) * size
+            loss_so_far = total * self._workers.count / count
+            self._observer.on_step(StepReport(self.epoch + 1, done, planned, loss_so_far, seconds))
+        loss = float(self._workers.summed(np.array([total / len(batches)]), self.device)[0])
+        return loss, len(batches) * size
 
     def _train_step(self, rows: NDArray[np.int64]) -> float:
-        graph = to_tensors(select(self.data.graphs, rows), self.config.backbone, self.device)
-        labels = torch.from_numpy(self.data.labels[rows]).to(self.device)
-        kept = torch.from_numpy(self._kept[:, rows]).to(self.device)
-        values, scales = self.network(graph)
-        loss = self._loss(values, scales, labels, kept)
+        """This worker's part of the loss of one global batch, a member."""
+        own = self._workers.share(rows)
+        graph = to_tensors(select(self.data.graphs, own), self.config.backbone, self.device)
+        labels = torch.from_numpy(self.data.labels[own]).to(self.device)
+        kept = torch.from_numpy(self._kept[:, own]).to(self.device)
+        values, scales = self._replica(graph)
+        loss = self._loss(values, scales, labels, kept, self._label_counts(rows))
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        # Replicas average their gradients; the batch's is their sum.
+        (loss * self._workers.count).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self._clip()
         for group in self._optimizer.param_groups:
             group["lr"] = self.config.rate_at(self._step, self.n_steps)
@@ -93,14 +149,19 @@ class Trainer:
         self._update_average()
         return float(loss.detach()) / len(self.config.members)
 
-    def _loss(self, values: Tensor, scales: Tensor, labels: Tensor, kept: Tensor) -> Tensor:
+    def _label_counts(self, rows: NDArray[np.int64]) -> Tensor:
+        """Labels of the global batch that each member learns from, at least 1, ``[n_members, n_tasks]``."""
+        known = np.isfinite(self.data.labels[rows]) & self._kept[:, rows, None]
+        return torch.from_numpy(known.sum(axis=1).clip(min=1).astype(np.float32)).to(self.device)
+
+    def _loss(self, values: Tensor, scales: Tensor, labels: Tensor, kept: Tensor, counts: Tensor) -> Tensor:
         """Absolute error in units of the target's spread, plus the Laplace likelihood of the detached residual."""
         known = torch.isfinite(labels) & kept.unsqueeze(-1)
         spreads = self.network.heads.spreads
         errors = (values - labels.nan_to_num()).abs() / spreads
         noise = scales / spreads
         likelihood = errors.detach() / noise + noise.log()
-        per_task = ((errors + 0.2 * likelihood) * known).sum(dim=1) / known.sum(dim=1).clamp(min=1)
+        per_task = ((errors + 0.2 * likelihood) * known).sum(dim=1) / counts
         return (per_task * self._task_weights).sum()
 
     def _clip(self) -> None:
@@ -119,24 +180,34 @@ class Trainer:
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
 
-    def _validation_line(self) -> str:
-        values, _ = predict_rows(self.average, self.config, self.data, self._validation_rows, self.device)
-        labels = self.data.labels[self._validation_rows]
-        member_errors = np.nanmean(np.abs(values - labels), axis=1)
-        mean_errors = np.nanmean(np.abs(values.mean(axis=0) - labels), axis=0)
-        lines = []
-        for i, task in enumerate(self.config.tasks[:4]):
-            members = ", ".join(f"{error:.4f}" for error in member_errors[:, i])
-            lines.append(f"{task.definition.name} {mean_errors[i]:.4f} (members {members})")
-        return "  ".join(lines)
+    def _validate(self) -> tuple[float, dict[str, float], dict[str, list[float]]]:
+        """Score and mean absolute errors over the validation part, which the workers share."""
+        rows = self._workers.share(self._validation_rows)
+        labels = self.data.labels[rows].astype(np.float64)
+        shape = (len(self.config.members), 0, len(self.config.tasks))
+        values = self._predicted(rows) if len(rows) else np.zeros(shape)
+        members, mean = np.abs(values - labels), np.abs(values.mean(axis=0) - labels)
+        sums = np.concatenate([np.nansum(members, axis=1), [np.nansum(mean, axis=0), np.isfinite(labels).sum(axis=0)]])
+        *member_sums, mean_sums, counts = self._workers.summed(sums, self.device)
+        # A task without a validation label has no error and no say.
+        known = [(i, task) for i, task in enumerate(self.config.tasks) if counts[i]]
+        errors = {task.definition.name: float(mean_sums[i] / counts[i]) for i, task in known}
+        member_errors = {task.definition.name: [float(s[i] / counts[i]) for s in member_sums] for i, task in known}
+        spreads = self.network.heads.spreads.tolist()
+        weighted = sum(task.weight * errors[task.definition.name] / spreads[i] for i, task in known)
+        return weighted / sum(task.weight for _, task in known), errors, member_errors
+
+    def _predicted(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return predict_rows(self.average, self.config, self.data, rows, self.device)[0]
 
     def _save(self) -> None:
         state = {
             "members": self.config.members,
-            "config": _plain(self.config),
+            "config": settings_of(self.config),
             "epoch": self.epoch,
             "step": self._step,
             "seconds": self.seconds,
+            "history": self.history,
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -146,9 +217,10 @@ class Trainer:
         torch.save(state, partial)
         partial.replace(self._checkpoint)
 
-    def _resume(self) -> None:
+    def resume(self) -> int:
+        """Takes up the checkpoint where there is one; the epochs that have been finished."""
         if not self._checkpoint.exists():
-            return
+            return self.epoch
         # Tensors and plain containers only: loading executes no code.
         state = torch.load(self._checkpoint, weights_only=True, map_location=self.device)
         self._check_same_run(state)
@@ -156,22 +228,46 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.epoch, self._step, self.seconds = state["epoch"], state["step"], state["seconds"]
+        self.history = list(state.get("history", []))
         _LOG.info("resumed %s after epoch %d", self._checkpoint, self.epoch)
+        return self.epoch
 
     def _check_same_run(self, state: dict[str, Any]) -> None:
         """Only the number of epochs may change: a run may be cut short or prolonged."""
-        found, wanted = state["config"], _plain(self.config)
-        changed = [name for name in wanted if name != "epochs" and found.get(name) != wanted[name]]
+        changed = changed_settings(state["config"], settings_of(self.config))
         if changed:
             raise CheckpointError(
                 "OTHER_RUN", f"{self._checkpoint} is of another run: it differs in {', '.join(changed)}"
             )
 
 
-def _plain(config: TrainingConfig) -> dict[str, Any]:
+def check_enough(data: LabelledGraphs, config: TrainingConfig) -> None:
+    """Raises ConfigurationError where there are too few rows, or where a label has nothing to teach."""
+    train, validation = data.rows_of("train"), data.rows_of("validation")
+    if len(train) < config.batch_size or not len(validation):
+        raise ConfigurationError(
+            "DATA_TOO_SMALL",
+            f"{len(train)} training and {len(validation)} validation rows: needed are one batch "
+            f"of {config.batch_size} and one row",
+        )
+    for task, column in zip(config.tasks, data.labels[train].T, strict=True):
+        known = column[np.isfinite(column)]
+        if not len(known) or np.ptp(known) == 0:
+            raise ConfigurationError(
+                "LABEL_TEACHES_NOTHING",
+                f"{task.column} has {len(known)} training labels and no two differ: leave the column out",
+            )
+
+
+def settings_of(config: TrainingConfig) -> dict[str, Any]:
     """The settings that decide a trajectory; the tasks are named by their columns."""
     columns = [task.column for task in config.tasks]
     return {key: value for key, value in asdict(config).items() if key != "tasks"} | {"columns": columns}
+
+
+def changed_settings(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """Names of the settings in which a record differs from a run, but for the number of epochs."""
+    return [name for name in wanted if name != "epochs" and found.get(name) != wanted[name]]
 
 
 def predict_rows(

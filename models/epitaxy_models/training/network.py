@@ -12,9 +12,17 @@ from epitaxy_models.heads.property_heads import PropertyHeads
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import LabelledGraphs
 
+_ROWS_A_PIECE = 4096
+
 
 class EnsembleNetwork(nn.Module):
-    """What is trained, averaged and shipped."""
+    """What is trained, averaged and shipped.
+
+    With ``half_precision`` the backbone runs in bfloat16; the heads stay in float32, since an element reference of some
+    eV would be rounded to hundredths.
+    """
+
+    half_precision: bool = False
 
     def __init__(self, backbone: StackedBackbone, heads: PropertyHeads) -> None:
         super().__init__()
@@ -22,7 +30,9 @@ class EnsembleNetwork(nn.Module):
 
     def forward(self, graph: GraphTensors) -> tuple[Tensor, Tensor]:
         """Values and Laplace scales, each ``[n_members, n_graphs, n_properties]``."""
-        result: tuple[Tensor, Tensor] = self.heads(self.backbone(graph), graph.composition)
+        with torch.autocast(graph.composition.device.type, torch.bfloat16, enabled=self.half_precision):
+            embeddings = self.backbone(graph).float()
+        result: tuple[Tensor, Tensor] = self.heads(embeddings, graph.composition)
         return result
 
 
@@ -64,10 +74,16 @@ def fit_targets(network: EnsembleNetwork, data: LabelledGraphs, config: Training
     for index, task in enumerate(config.tasks):
         chosen = rows[np.isfinite(data.labels[rows, index])]
         labels = data.labels[chosen, index].astype(np.float64)
-        composition = to_tensors(select(data.graphs, chosen), config.backbone).composition.numpy()
+        composition = _composition(data, chosen, config)
         weights = _ridge(composition, labels) if task.has_references else _constant(labels)
         network.heads.references[:, index] = torch.from_numpy(weights.astype(np.float32))
         network.heads.spreads[index] = float(np.std(labels - composition @ weights))
+
+
+def _composition(data: LabelledGraphs, rows: NDArray[np.int64], config: TrainingConfig) -> NDArray[np.float32]:
+    """Element shares of the rows, a piece at a time: the store may be larger than memory."""
+    pieces = np.array_split(rows, max(1, len(rows) // _ROWS_A_PIECE))
+    return np.concatenate([to_tensors(select(data.graphs, p), config.backbone).composition.numpy() for p in pieces])
 
 
 def _constant(labels: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from epitaxy.cli.demo import demo
 from epitaxy.cli.doctor import doctor
 from epitaxy.cli.models import models_app
 from epitaxy.cli.predict import predict
+from epitaxy.cli.pretrain import pretrain
 from epitaxy.cli.screen import screen
 from epitaxy.cli.terminal import stderr_console
 from epitaxy.cli.validate import validate
@@ -35,6 +36,7 @@ app.add_typer(models_app)
 app.add_typer(data_app)
 app.command()(doctor)
 app.command()(demo)
+app.command()(pretrain)
 
 
 def run() -> None:

@@ -39,7 +39,7 @@ def test_loss_falls_and_the_fit_beats_a_constant(
     data: LabelledGraphs, longer: TrainingConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     trainer = Trainer(longer, data, tmp_path / "run.pt")
-    with caplog.at_level("INFO", logger="epitaxy_models.training.loop"):
+    with caplog.at_level("INFO", logger="epitaxy_models.training.report"):
         trainer.run()
     losses = _epoch_losses(caplog)
     assert len(losses) == longer.epochs

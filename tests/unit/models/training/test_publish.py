@@ -86,7 +86,7 @@ def test_published_model_answers_as_the_members_that_were_trained(
     members = []
     for path, numbers in zip(reversed(runs), ((0, 1), (2,)), strict=True):
         trainer = Trainer(replace(config, members=numbers), data, path)
-        trainer._resume()
+        trainer.resume()
         assert isinstance(trainer.average, EnsembleNetwork)
         members.append(predict_rows(trainer.average, trainer.config, data, rows)[0])
     artifact = load_artifact(published[0])

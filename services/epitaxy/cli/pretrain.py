@@ -1,0 +1,90 @@
+"""``epitaxy pretrain``: train a substrate on labelled crystals."""
+
+import importlib
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from epitaxy.cli import exit_codes
+from epitaxy.cli.terminal import stderr_console, stdout_console
+from epitaxy.cli.wording import duration_text
+
+_SECONDS_A_LINE = 2.0
+
+
+def pretrain(
+    config: Annotated[
+        Path, typer.Option("--config", exists=True, dir_okay=False, help="YAML; see models/configs/pretrain-mp.yaml.")
+    ],
+) -> None:
+    """Pretrain an ensemble on Ray workers; run again to resume.
+
+    Exit code 2 where configuration or data are wrong, 1 where the workers were lost too often.
+    """
+    try:
+        # Ray and torch take seconds to load, and a client's machine has neither.
+        command = importlib.import_module("epitaxy.finetune.command")
+        errors = importlib.import_module("epitaxy_models.errors")
+        failures = importlib.import_module("epitaxy.finetune.errors")
+    except ModuleNotFoundError as error:
+        raise _ended(
+            f"pretraining needs {error.name}: pip install 'epitaxy[training]'", exit_codes.RUN_FAILED
+        ) from None
+    try:
+        run, outcome = command.pretrain_command(config, PretrainDisplay())
+    except errors.EpitaxyModelsError as error:
+        raise _ended(error.message, exit_codes.USAGE) from None
+    except failures.PretrainingFailedError as error:
+        raise _ended(str(error), exit_codes.RUN_FAILED) from None
+    units = {task.definition.name: task.definition.unit for task in run.training.tasks}
+    for name, value in outcome.errors.items():
+        stdout_console().print(f"{name}: validation MAE {value:.4f} {units[name]}")
+    stdout_console().print(f"best epoch {outcome.best_epoch} of {outcome.epochs}: {outcome.checkpoint}", soft_wrap=True)
+
+
+class PretrainDisplay:
+    """Lines on stderr: how far, how good, how fast, how long to go."""
+
+    def __init__(self) -> None:
+        self._console = stderr_console()
+        self._epochs, self._told, self._began = 0, 0.0, time.monotonic()
+
+    def say(self, text: str) -> None:
+        """One line."""
+        self._console.print(text, soft_wrap=True)
+
+    def featurized(self, done: int, total: int) -> None:
+        """A line now and then."""
+        now = time.monotonic()
+        if now - self._told < _SECONDS_A_LINE and done < total:
+            return
+        self._told = now
+        rate = done / max(now - self._began, 1e-9)
+        self.say(f"featurized {done:,} of {total:,}, {rate:.0f}/s, {duration_text((total - done) / rate)} left")
+
+    def show(self, event: Mapping[str, Any]) -> None:
+        """A line of the journal."""
+        if event["event"] == "started":
+            self._epochs = event["epochs"]
+            pids = ", ".join(map(str, event["pids"]))
+            self.say(f"workers started (pids {pids}) after epoch {event['epoch']} of {self._epochs}")
+        elif event["event"] == "step":
+            progress = f"{event['done']:,} of {event['total']:,}, {event['structures_per_second']:.0f} structures/s"
+            left = duration_text(event["seconds_left"])
+            self.say(f"epoch {event['epoch']}: {progress}, loss {event['loss']:.4f}, {left} left in the epoch")
+        else:
+            self._show_epoch(event)
+
+    def _show_epoch(self, event: Mapping[str, Any]) -> None:
+        errors = ", ".join(f"{name} {error:.4f}" for name, error in event["errors"].items())
+        pace = f"{event['n_structures'] / max(event['seconds'], 1e-9):.0f} structures/s"
+        left = duration_text((self._epochs - event["epoch"]) * event["seconds"])
+        self.say(f"epoch {event['epoch']}/{self._epochs}: loss {event['loss']:.4f}, MAE {errors}, {pace}, {left} left")
+
+
+def _ended(message: str, code: int) -> typer.Exit:
+    stderr_console().print(f"epitaxy: {message}", soft_wrap=True)
+    return typer.Exit(code)
