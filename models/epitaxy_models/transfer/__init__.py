@@ -1,0 +1,1 @@
+"""Transfer: from a pretrained substrate and a few dozen labels to a judged model."""
