@@ -6,9 +6,12 @@ from pathlib import Path
 
 import torch
 
+from epitaxy_models.data.auxiliary.labels import GROUPS
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import load_dataset
 from epitaxy_models.training.loop import Trainer
+from epitaxy_models.training.split import Resampling
+from epitaxy_models.training.tasks import MATERIALS_PROJECT_TASKS, auxiliary_tasks
 
 
 def main() -> None:
@@ -19,13 +22,28 @@ def main() -> None:
     parser.add_argument("--members", default="0,1,2,3,4", help="numbers of the members to train here")
     parser.add_argument("--epochs", type=int, default=TrainingConfig().epochs)
     parser.add_argument("--width", type=int, default=TrainingConfig().width)
+    parser.add_argument("--peak-rate", type=float, default=TrainingConfig().peak_rate)
+    parser.add_argument("--decay-share", type=float, default=TrainingConfig().decay_share)
+    parser.add_argument("--auxiliary", default="", help=f"groups of auxiliary labels, of {', '.join(GROUPS)}")
+    parser.add_argument("--resampling", choices=list(Resampling), default=Resampling.TENTH, type=Resampling)
+    parser.add_argument("--start-from", default="", help="checkpoint of an earlier run to start from")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(options.threads)
     members = tuple(int(member) for member in options.members.split(","))
-    config = TrainingConfig(members=members, epochs=options.epochs, width=options.width)
+    groups = [group for group in options.auxiliary.split(",") if group]
+    config = TrainingConfig(
+        members=members,
+        epochs=options.epochs,
+        width=options.width,
+        peak_rate=options.peak_rate,
+        decay_share=options.decay_share,
+        resampling=options.resampling,
+        start_from=options.start_from,
+        tasks=MATERIALS_PROJECT_TASKS + auxiliary_tasks(groups),
+    )
     data = load_dataset(options.data, options.work / "graphs", config.tasks, config.rule)
     name = "members-" + "-".join(map(str, members))
     Trainer(config, data, options.work / f"{name}.pt", options.device).run()

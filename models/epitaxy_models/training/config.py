@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from epitaxy_models.backbones.config import BackboneConfig
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.graphs.graph import DEFAULT_RULE, GraphRule
+from epitaxy_models.training.split import Resampling
 from epitaxy_models.training.tasks import MATERIALS_PROJECT_TASKS, Task
 
 
@@ -22,6 +23,9 @@ class TrainingConfig:
         weight_decay: Decoupled (AdamW).
         ema_decay: Of the averaged weights that are evaluated and shipped.
         clip_norm: Largest gradient norm of one member.
+        resampling: How the members' training sets differ.
+        start_from: Checkpoint whose averaged weights the run starts from, empty for fresh ones. Heads are taken over
+            by the name of their column.
     """
 
     members: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -33,6 +37,8 @@ class TrainingConfig:
     weight_decay: float = 1e-2
     ema_decay: float = 0.999
     clip_norm: float = 5.0
+    resampling: Resampling = Resampling.TENTH
+    start_from: str = ""
     width: int = 96
     n_layers: int = 4
     rule: GraphRule = DEFAULT_RULE

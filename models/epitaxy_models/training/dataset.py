@@ -16,7 +16,7 @@ from epitaxy_models.graphs.featurize import column_digest, featurized
 from epitaxy_models.graphs.graph import GraphRule
 from epitaxy_models.graphs.store import read_store, write_batches
 from epitaxy_models.training.progress import Progress
-from epitaxy_models.training.split import kept_by_member, parts_of
+from epitaxy_models.training.split import Resampling, member_weights, parts_of
 from epitaxy_models.training.tasks import Task
 
 
@@ -40,9 +40,9 @@ class LabelledGraphs:
         """Row numbers of a part that carry at least one label."""
         return np.flatnonzero((self.parts == part) & np.isfinite(self.labels).any(axis=1))
 
-    def kept(self, members: tuple[int, ...]) -> NDArray[np.bool_]:
-        """Which rows each member may learn from, ``[n_members, n_rows]``."""
-        return np.stack([kept_by_member(self.formulas, member) for member in members])
+    def weights(self, members: tuple[int, ...], resampling: Resampling = Resampling.TENTH) -> NDArray[np.float32]:
+        """How often each member counts each row, 0 where it never sees it, ``[n_members, n_rows]``."""
+        return np.stack([member_weights(self.formulas, member, resampling) for member in members])
 
 
 def load_dataset(

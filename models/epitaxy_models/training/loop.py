@@ -19,6 +19,7 @@ from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import LabelledGraphs
 from epitaxy_models.training.network import EnsembleNetwork, fit_targets, member_axis, new_network
 from epitaxy_models.training.report import EpochReport, LogObserver, StepReport, epochs_without_gain
+from epitaxy_models.training.warm_start import start_from
 from epitaxy_models.training.workers import ALONE, Workers
 
 _LOG = logging.getLogger(__name__)
@@ -68,8 +69,10 @@ class Trainer:
             raise ConfigurationError(
                 "BATCH_TOO_SMALL", f"{workers.count} workers cannot share a batch of {config.batch_size}"
             )
-        self._kept = data.kept(config.members)
+        self._weights = data.weights(config.members, config.resampling)
         self.network = new_network(config)
+        if config.start_from:
+            start_from(self.network, config)
         fit_targets(self.network, data, config)
         self.network.to(device)
         self.network.half_precision = half_precision
@@ -135,9 +138,9 @@ class Trainer:
         own = self._workers.share(rows)
         graph = to_tensors(select(self.data.graphs, own), self.config.backbone, self.device)
         labels = torch.from_numpy(self.data.labels[own]).to(self.device)
-        kept = torch.from_numpy(self._kept[:, own]).to(self.device)
+        weights = torch.from_numpy(self._weights[:, own]).to(self.device)
         values, scales = self._replica(graph)
-        loss = self._loss(values, scales, labels, kept, self._label_counts(rows))
+        loss = self._loss(values, scales, labels, weights, self._label_counts(rows))
         self._optimizer.zero_grad(set_to_none=True)
         # Replicas average their gradients; the batch's is their sum.
         (loss * self._workers.count).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -150,13 +153,13 @@ class Trainer:
         return float(loss.detach()) / len(self.config.members)
 
     def _label_counts(self, rows: NDArray[np.int64]) -> Tensor:
-        """Labels of the global batch that each member learns from, at least 1, ``[n_members, n_tasks]``."""
-        known = np.isfinite(self.data.labels[rows]) & self._kept[:, rows, None]
+        """Labels of the global batch as often as each member counts them, at least 1, ``[n_members, n_tasks]``."""
+        known = np.isfinite(self.data.labels[rows]) * self._weights[:, rows, None]
         return torch.from_numpy(known.sum(axis=1).clip(min=1).astype(np.float32)).to(self.device)
 
-    def _loss(self, values: Tensor, scales: Tensor, labels: Tensor, kept: Tensor, counts: Tensor) -> Tensor:
+    def _loss(self, values: Tensor, scales: Tensor, labels: Tensor, weights: Tensor, counts: Tensor) -> Tensor:
         """Absolute error in units of the target's spread, plus the Laplace likelihood of the detached residual."""
-        known = torch.isfinite(labels) & kept.unsqueeze(-1)
+        known = torch.isfinite(labels) * weights.unsqueeze(-1)
         spreads = self.network.heads.spreads
         errors = (values - labels.nan_to_num()).abs() / spreads
         noise = scales / spreads
@@ -262,7 +265,8 @@ def check_enough(data: LabelledGraphs, config: TrainingConfig) -> None:
 def settings_of(config: TrainingConfig) -> dict[str, Any]:
     """The settings that decide a trajectory; the tasks are named by their columns."""
     columns = [task.column for task in config.tasks]
-    return {key: value for key, value in asdict(config).items() if key != "tasks"} | {"columns": columns}
+    plain = {key: value for key, value in asdict(config).items() if key != "tasks"}
+    return plain | {"columns": columns, "resampling": config.resampling.value}
 
 
 def changed_settings(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:

@@ -1,6 +1,8 @@
 """Parts of a data set by reduced formula, decided by a hash: the same on every machine and in every order."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from enum import StrEnum
 from hashlib import blake2b
 
 import numpy as np
@@ -9,6 +11,16 @@ from numpy.typing import NDArray
 PARTS = ("test", "calibration", "validation", "train")
 # Upper ends of the parts on a scale of 1000: 5 % test, 5 % calibration, 3 % validation, the rest train.
 _ENDS = (50, 100, 130, 1000)
+
+# Poisson distribution of mean one, summed: how often a bootstrap of many formulas draws one of them.
+_DRAWN_AT_MOST = (0.36788, 0.73576, 0.91970, 0.98101, 0.99634, 0.99941, 1.0)
+
+
+class Resampling(StrEnum):
+    """How the training sets of the members differ; either way a formula is in or out as a whole."""
+
+    TENTH = "tenth"
+    BOOTSTRAP = "bootstrap"
 
 
 def part_of(formula: str) -> str:
@@ -22,11 +34,25 @@ def parts_of(formulas: Sequence[str]) -> NDArray[np.str_]:
     return np.array([known[formula] for formula in formulas])
 
 
-def kept_by_member(formulas: Sequence[str], member: int, left_out: float = 0.1) -> NDArray[np.bool_]:
-    """False where a member never sees the row: its own tenth of the formulas, out-of-bag, ``[n_rows]``."""
-    cut = 1000 * left_out
-    known = {formula: _bucket(formula, f"member-{member}") >= cut for formula in set(formulas)}
-    return np.array([known[formula] for formula in formulas])
+def member_weights(
+    formulas: Sequence[str], member: int, resampling: Resampling = Resampling.TENTH
+) -> NDArray[np.float32]:
+    """How often a member counts each row, ``[n_rows]``; 0 where it never sees it: out of its bag.
+
+    ``TENTH`` leaves out the member's own tenth of the formulas, ``BOOTSTRAP`` draws formulas with replacement, which
+    leaves out 37 %.
+    """
+    weight = _tenth_weight if resampling is Resampling.TENTH else _bootstrap_weight
+    known = {formula: weight(_bucket(formula, f"member-{member}")) for formula in set(formulas)}
+    return np.array([known[formula] for formula in formulas], dtype=np.float32)
+
+
+def _tenth_weight(bucket: int) -> int:
+    return int(bucket >= 100)
+
+
+def _bootstrap_weight(bucket: int) -> int:
+    return bisect_right(_DRAWN_AT_MOST, (bucket + 0.5) / 1000)
 
 
 def _bucket(formula: str, purpose: str) -> int:

@@ -1,9 +1,14 @@
 """Label columns of the pretraining data as tasks of the network."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from epitaxy_models.data.auxiliary.labels import GROUPS
+from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 
+# Share in the loss of one group of auxiliary labels; the formation energy has 1.
+_AUXILIARY_WEIGHT = 0.3
 _GAP = "Kohn-Sham band gap; 0 for metals. PBE gaps lie below measured ones by about 40 %"
 
 
@@ -61,3 +66,28 @@ MATERIALS_PROJECT_TASKS = (
     _gap("2020", 0.5, "band_gap_mp2020_nonmetals"),
     _gap("2022", 0.3, "band_gap_mp2022"),
 )
+
+
+def auxiliary_tasks(groups: Iterable[str]) -> tuple[Task, ...]:
+    """Tasks of some groups of auxiliary labels; a group has one weight, whatever its number of columns.
+
+    Raises ConfigurationError for a group that does not exist.
+    """
+    wanted = tuple(groups)
+    unknown = [group for group in wanted if group not in GROUPS]
+    if unknown:
+        raise ConfigurationError(
+            "UNKNOWN_AUXILIARY_GROUP", f"no auxiliary group {', '.join(unknown)}: give any of {', '.join(GROUPS)}"
+        )
+    return tuple(_auxiliary(column, group) for group in wanted for column in GROUPS[group])
+
+
+def _auxiliary(column: str, group: str) -> Task:
+    name, unit = (column.removesuffix("_eV_atom"), "eV/atom") if column.endswith("_eV_atom") else _plain(column)
+    text = f"Auxiliary label of the group {group}, computed from the structure"
+    definition = PropertyDefinition(name, unit, Fidelity.FORCE_FIELD, "computed from the structure", text)
+    return Task(column, definition, _AUXILIARY_WEIGHT / len(GROUPS[group]))
+
+
+def _plain(column: str) -> tuple[str, str]:
+    return (column.removesuffix("_A"), "Angstrom") if column.endswith("_A") else (column.removesuffix("_1"), "1")

@@ -43,7 +43,7 @@ def test_rows_keep_their_order_labels_and_formulas(table: pd.DataFrame, tmp_path
     np.testing.assert_array_equal(data.labels, table[[ENERGY, GAP]].to_numpy(np.float32))
     labelled = [row for part in ("train", "validation", "calibration", "test") for row in data.rows_of(part)]
     assert sorted(labelled) == [0, 2, 3, 4]
-    assert data.kept((0, 1, 2)).shape == (3, len(table))
+    assert data.weights((0, 1, 2)).shape == (3, len(table))
 
 
 def test_structures_are_featurized_once(table: pd.DataFrame, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_row_left_out_by_a_member_does_not_move_it(
     data: LabelledGraphs, config: TrainingConfig, tmp_path: Path
 ) -> None:
     trainer = Trainer(config, data, tmp_path / "run.pt")
-    kept = data.kept(config.members)
+    kept = data.weights(config.members) > 0
     rows = data.rows_of("train")
     rows = rows[~kept[0, rows] & kept[1, rows]][:4]
     assert len(rows) > 0

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epitaxy_models.training.split import PARTS, kept_by_member, part_of, parts_of
+from epitaxy_models.training.split import PARTS, Resampling, member_weights, part_of, parts_of
 
 FORMULAS = [f"A{i}B{j}" for i in range(1, 101) for j in range(1, 101)]
 
@@ -46,23 +46,32 @@ def test_part_depends_on_the_formula_alone(formulas: list[str]) -> None:
 
 
 def test_each_member_leaves_out_its_own_tenth() -> None:
-    kept = np.stack([kept_by_member(FORMULAS, member) for member in range(5)])
+    kept = np.stack([(member_weights(FORMULAS, member) > 0) for member in range(5)])
     assert kept.mean(axis=1) == pytest.approx([0.9] * 5, abs=0.015)
     left_out = ~kept
     for one in range(5):
         for other in range(one):
             # Independent tenths share a hundredth.
             assert np.mean(left_out[one] & left_out[other]) == pytest.approx(0.01, abs=0.005)
-    np.testing.assert_array_equal(kept[3], kept_by_member(FORMULAS, 3))
+    np.testing.assert_array_equal(kept[3], (member_weights(FORMULAS, 3) > 0))
 
 
 def test_left_out_tenth_is_spread_over_all_parts() -> None:
-    parts, left_out = parts_of(FORMULAS), ~kept_by_member(FORMULAS, 0)
+    parts, left_out = parts_of(FORMULAS), ~(member_weights(FORMULAS, 0) > 0)
     for part in PARTS:
         assert left_out[parts == part].mean() == pytest.approx(0.1, abs=0.04)
 
 
 def test_structures_of_one_formula_share_their_fate() -> None:
     twice = [*FORMULAS[:500], *FORMULAS[:500]]
-    for column in (parts_of(twice), kept_by_member(twice, 2)):
+    for column in (parts_of(twice), (member_weights(twice, 2) > 0)):
         np.testing.assert_array_equal(column[:500], column[500:])
+
+
+def test_bootstrap_draws_each_formula_as_often_as_with_replacement() -> None:
+    drawn = np.stack([member_weights(FORMULAS, member, Resampling.BOOTSTRAP) for member in range(5)])
+    assert drawn.mean(axis=1) == pytest.approx([1.0] * 5, abs=0.03)
+    assert (drawn == 0).mean(axis=1) == pytest.approx([np.exp(-1)] * 5, abs=0.02)
+    assert (drawn == 2).mean(axis=1) == pytest.approx([np.exp(-1) / 2] * 5, abs=0.02)
+    # The bags of two members are independent of each other.
+    assert abs(np.corrcoef(drawn)[0, 1]) < 0.03
