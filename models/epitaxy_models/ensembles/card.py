@@ -1,6 +1,6 @@
 """Model card: everything that is known about a set of weights, as JSON beside them."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from epitaxy_models.backbones.config import BackboneConfig
@@ -23,6 +23,7 @@ class PropertyCard:
         measured_at: Nominal coverage of that measurement.
         n_measured: Test structures in it.
         metrics: Held-out errors by name; units in the names.
+        errors_by_group: ``n``, ``mae``, ``coverage`` and ``mean_interval_width`` by kind of crystal.
     """
 
     definition: PropertyDefinition
@@ -33,6 +34,7 @@ class PropertyCard:
     measured_at: float
     n_measured: int
     metrics: dict[str, float]
+    errors_by_group: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,11 @@ class TrainingData:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """All that a user needs to trust, cite or reproduce a model."""
+    """All that a user needs to trust, cite or reproduce a model.
+
+    ``heads`` names every head in the weights, in their order, by its label column: those of served properties and those
+    that transfer draws on.
+    """
 
     name: str
     version: str
@@ -62,6 +68,7 @@ class ModelCard:
     properties: tuple[PropertyCard, ...]
     training_data: TrainingData
     training: dict[str, Any]
+    heads: tuple[str, ...] = ()
 
     def property_named(self, name: str) -> PropertyCard | None:
         """The property of that name, None where the model has none."""
@@ -87,6 +94,7 @@ class ModelCard:
                 rule=rule,
                 properties=tuple(_property_from_json(entry) for entry in record["properties"]),
                 training_data=TrainingData(**record["training_data"]),
+                heads=tuple(record.get("heads", ())),
             )
         except (KeyError, TypeError, ValueError, ConfigurationError) as error:
             raise CheckpointError("INVALID_CARD", f"the model card does not fit this code: {error}") from error

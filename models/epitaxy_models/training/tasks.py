@@ -68,6 +68,19 @@ MATERIALS_PROJECT_TASKS = (
 )
 
 
+def tasks_of_columns(columns: Iterable[str]) -> tuple[Task, ...]:
+    """The tasks of a run that a checkpoint names by their columns, in its order.
+
+    Raises ConfigurationError for a column that is neither of Materials Project nor auxiliary.
+    """
+    known = {task.column: task for task in MATERIALS_PROJECT_TASKS + auxiliary_tasks(GROUPS)}
+    wanted = tuple(columns)
+    unknown = [column for column in wanted if column not in known]
+    if unknown:
+        raise ConfigurationError("UNKNOWN_LABEL_COLUMN", f"no task is known for column {', '.join(unknown)}")
+    return tuple(known[column] for column in wanted)
+
+
 def auxiliary_tasks(groups: Iterable[str]) -> tuple[Task, ...]:
     """Tasks of some groups of auxiliary labels; a group has one weight, whatever its number of columns.
 

@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--moduli", type=Path, help=f"Parquet with composition and {_MODULUS}")
     parser.add_argument("--stretched", type=float, default=0.0, help="copies of another volume, as a share of the rows")
     parser.add_argument("--rattled", type=float, default=0.0, help="copies with displaced atoms, as a share")
+    parser.add_argument("--no-symmetry", action="store_true", help="leave the space groups out, which take longest")
     parser.add_argument("--rows", type=int, help="a sample of the rows")
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()
@@ -39,6 +40,7 @@ def main() -> None:
         moduli,
         stretched_share=options.stretched,
         rattled_share=options.rattled,
+        symmetry=not options.no_symmetry,
         processes=options.processes,
         on_progress=progress.tick,
     ).to_parquet(options.out, index=False)

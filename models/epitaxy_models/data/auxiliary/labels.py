@@ -1,8 +1,10 @@
 """Auxiliary labels: numbers that follow from the structure, or from its formula and one table."""
 
+import warnings
 from collections.abc import Mapping
 from math import log, log2, log10
 
+import gemmi
 import numpy as np
 import spglib
 from numpy.typing import NDArray
@@ -31,9 +33,13 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def structure_labels(structure: Structure) -> dict[str, float]:
-    """Labels of the groups density, mass, coordination and symmetry; natural logarithms of A^3/atom, u and g/cm^3."""
-    return _density(structure) | _coordination(structure) | _symmetry(structure)
+def structure_labels(structure: Structure, *, symmetry: bool = True) -> dict[str, float]:
+    """Labels of the groups density, mass, coordination and symmetry; natural logarithms of A^3/atom, u and g/cm^3.
+
+    Finding the space group takes most of the time; without ``symmetry`` its columns are NaN.
+    """
+    found = _symmetry(structure) if symmetry else dict.fromkeys(GROUPS["symmetry"], float("nan"))
+    return _density(structure) | _coordination(structure) | found
 
 
 def _density(structure: Structure) -> dict[str, float]:
@@ -69,15 +75,19 @@ def _coordination(structure: Structure) -> dict[str, float]:
 def _symmetry(structure: Structure) -> dict[str, float]:
     """NaN where no space group is found."""
     cell = (structure.lattice.tolist(), structure.frac_coords.tolist(), structure.atomic_numbers.tolist())
-    found = spglib.get_symmetry_dataset(cell, symprec=_SYMMETRY_TOLERANCE)
+    with warnings.catch_warnings():
+        # spglib announces exceptions in place of None; its switch for them would change pymatgen's calls too.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found = spglib.get_symmetry_dataset(cell, symprec=_SYMMETRY_TOLERANCE)
     if found is None:
         return dict.fromkeys(GROUPS["symmetry"], float("nan"))
-    rotations = np.unique(found.rotations.reshape(-1, 9), axis=0)
-    inversion = bool((rotations == -np.eye(3, dtype=rotations.dtype).ravel()).all(axis=1).any())
+    # Of the space group, not of the cell as given: a repeated cell shows fewer operations.
+    group = gemmi.find_spacegroup_by_number(found.number)
+    n_primitive = len(np.unique(found.mapping_to_primitive))
     return {
-        "log2_point_group_order_1": log2(len(rotations)),
-        "is_centrosymmetric_1": float(inversion),
-        "orbits_per_atom_1": len(np.unique(found.equivalent_atoms)) / structure.n_sites,
+        "log2_point_group_order_1": log2(len(group.operations().sym_ops)),
+        "is_centrosymmetric_1": float(group.is_centrosymmetric()),
+        "orbits_per_atom_1": len(np.unique(found.crystallographic_orbits)) / n_primitive,
     }
 
 

@@ -35,6 +35,7 @@ def with_auxiliary(
     *,
     stretched_share: float = 0.0,
     rattled_share: float = 0.0,
+    symmetry: bool = True,
     processes: int = 1,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> pd.DataFrame:
@@ -45,6 +46,7 @@ def with_auxiliary(
         log10_bulk_moduli: GPa, by reduced formula; given to the most stable structure of the formula.
         stretched_share: Copies of another volume, as a share of the rows.
         rattled_share: Copies with displaced atoms, as a share of the rows of at most 12 sites.
+        symmetry: Find the space groups, which takes most of the time.
         processes: That work side by side.
         on_progress: Told the rows done.
     """
@@ -52,7 +54,8 @@ def with_auxiliary(
     texts = table["structure"].tolist()
     starts = range(0, len(table), _ROWS_A_PIECE)
     pieces = [
-        (texts[s : s + _ROWS_A_PIECE], moduli[s : s + _ROWS_A_PIECE], s, stretched_share, rattled_share) for s in starts
+        (texts[s : s + _ROWS_A_PIECE], moduli[s : s + _ROWS_A_PIECE], s, stretched_share, rattled_share, symmetry)
+        for s in starts
     ]
     labels: list[Row] = []
     copies: list[Row] = []
@@ -84,12 +87,12 @@ def _mapped(pieces: Iterable[tuple[Any, ...]], processes: int) -> Iterator[tuple
 
 
 def _piece(
-    texts: list[str], moduli: list[float], start: int, stretched_share: float, rattled_share: float
+    texts: list[str], moduli: list[float], start: int, stretched_share: float, rattled_share: float, symmetry: bool
 ) -> tuple[list[Row], list[Row]]:
     labels, copies = [], []
     for row, (text, modulus) in enumerate(zip(texts, moduli, strict=True), start):
         structure = structure_from_column(text)
-        own = structure_labels(structure) | {"strain_log_volume_1": np.nan}
+        own = structure_labels(structure, symmetry=symmetry) | {"strain_log_volume_1": np.nan}
         if np.isfinite(modulus):
             own |= stiffness_labels(structure, modulus)
         labels.append(own)

@@ -15,13 +15,16 @@ from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.ensembles.readout import CalibratedReadout, EnsemblePrediction
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.graphs.batch import select, separate
+from epitaxy_models.heads.readout import PropertyReadout
 from epitaxy_models.structures import Structure
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import LabelledGraphs
 from epitaxy_models.training.evaluation import held_out_metrics
 from epitaxy_models.training.loop import Trainer, predict_rows
+from epitaxy_models.training.member_stack import keep_heads, stack_members
 from epitaxy_models.training.network import EnsembleNetwork
-from epitaxy_models.training.publish import Publisher, _uncalibrated_card, stack_members
+from epitaxy_models.training.publish import _uncalibrated_card
+from epitaxy_models.training.publisher import Publisher
 
 
 def _structure_of(row: int) -> Structure:
@@ -137,3 +140,33 @@ def test_held_out_metrics_of_known_errors() -> None:
             "rank_correlation": 1.0,
         }
     )
+
+
+def test_heads_that_only_taught_are_left_out_and_the_others_answer_the_same(
+    runs: Sequence[Path], data: LabelledGraphs, config: TrainingConfig
+) -> None:
+    weights = stack_members([torch.load(path, weights_only=True) for path in runs])
+    fewer = keep_heads(weights, [2, 0])
+    readouts = [
+        PropertyReadout.from_tensors(_heads_of(given), order) for given, order in ((weights, [2, 0]), (fewer, [0, 1]))
+    ]
+    embeddings = np.random.default_rng(0).normal(size=(4, 3, config.backbone.embedding_width)).astype(np.float32)
+    composition = np.full((4, 119), 1 / 119, dtype=np.float32)
+    (expected, expected_scales), (found, scales) = (readout(embeddings, composition) for readout in readouts)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(scales, expected_scales, rtol=1e-6)
+
+
+def _heads_of(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix("heads."): value for name, value in weights.items() if name.startswith("heads.")}
+
+
+def test_errors_are_given_by_kind_of_crystal(published: tuple[Path, ModelCard]) -> None:
+    for entry in published[1].properties:
+        groups = entry.errors_by_group
+        assert {"2 elements", "chemical system unseen in training"} <= set(groups) or groups["2 elements"]["n"] >= 20
+        seen = [groups[name]["n"] for name in groups if name.startswith("chemical system")]
+        assert sum(seen) <= entry.n_measured
+        counted = sum(group["n"] for name, group in groups.items() if "element" in name)
+        assert counted <= entry.n_measured
+        assert all(group["mae"] > 0 and 0 <= group["coverage"] <= 1 for group in groups.values())

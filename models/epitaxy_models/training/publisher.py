@@ -1,0 +1,138 @@
+"""Calibrates a stack of members, measures it, and writes weights and card."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.calibration.conformal import Calibrator
+from epitaxy_models.calibration.domain import DomainModel
+from epitaxy_models.calibration.geometry import GeometryModel
+from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, save_artifact
+from epitaxy_models.ensembles.card import ModelCard
+from epitaxy_models.ensembles.embedder import Embedder
+from epitaxy_models.ensembles.readout import CalibratedReadout
+from epitaxy_models.graphs.batch import select, separate
+from epitaxy_models.heads.property import Fidelity
+from epitaxy_models.structures import Structure
+from epitaxy_models.training.breakdown import Groups, chemical_system, crystal_groups, errors_by_group
+from epitaxy_models.training.config import TrainingConfig
+from epitaxy_models.training.dataset import LabelledGraphs
+from epitaxy_models.training.evaluation import held_out_metrics
+
+_LOG = logging.getLogger(__name__)
+MEASURED_AT = 0.9
+_N_DOMAIN = 12_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """One part of the data, embedded once."""
+
+    rows: NDArray[np.int64]
+    embeddings: NDArray[np.float32]
+    atoms: list[NDArray[np.uint8]]
+
+
+class Publisher:
+    """Calibrates and measures one stack of members on one data set."""
+
+    def __init__(
+        self, data: LabelledGraphs, structure_of: Callable[[int], Structure], config: TrainingConfig, folder: Path
+    ) -> None:
+        """``structure_of`` gives the structure of a row of ``data``."""
+        self._data, self._structure_of, self._config, self._folder = data, structure_of, config, folder
+
+    def publish(self, weights: dict[str, NDArray[np.float32]], card: ModelCard) -> ModelCard:
+        """Writes weights and card; everything is measured on the rounded weights that are shipped."""
+        geometry = self._fit_geometry()
+        save_artifact(self._folder, card, weights, _empty_domain(card), geometry)
+        rounded = load_artifact(self._folder)
+        embedder = Embedder(rounded)
+        calibration, test = (self._embedded(embedder, self._rows_of(part)) for part in ("calibration", "test"))
+        domain = self._fit_domain(self._embedded(embedder, self._training_sample()), calibration)
+        artifact = replace(rounded, domain=domain)
+        artifact = replace(artifact, card=self._calibrated(artifact, calibration))
+        measured = self._measured(artifact, test)
+        save_artifact(self._folder, measured, weights, domain, geometry)
+        return measured
+
+    def _embedded(self, embedder: Embedder, rows: NDArray[np.int64]) -> _Part:
+        _LOG.info("embedding %d structures", len(rows))
+        chunks = [rows[start : start + 128] for start in range(0, len(rows), 128)]
+        embeddings = [embedder(separate(select(self._data.graphs, chunk))) for chunk in chunks]
+        return _Part(rows, np.concatenate(embeddings), self._atoms(rows))
+
+    def _fit_domain(self, training: _Part, held_out: _Part) -> DomainModel:
+        counts = np.zeros(119, dtype=np.int64)
+        for atoms in self._atoms(self._rows_of("train")):
+            counts[np.unique(atoms)] += 1
+        return DomainModel.fit(training.embeddings[:, 0], held_out.embeddings[:, 0], counts)
+
+    def _fit_geometry(self) -> GeometryModel:
+        parts = (self._rows_of("train"), self._rows_of("calibration"))
+        training, held_out = ([self._structure_of(int(row)) for row in rows] for rows in parts)
+        return GeometryModel.fit(training, held_out)
+
+    def _training_sample(self) -> NDArray[np.int64]:
+        rows = self._rows_of("train")
+        return np.sort(np.random.default_rng(0).choice(rows, min(_N_DOMAIN, len(rows)), replace=False))
+
+    def _rows_of(self, part: str) -> NDArray[np.int64]:
+        return original_rows(self._data, self._config, part)
+
+    def _atoms(self, rows: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
+        return [np.repeat(g.atomic_numbers, g.multiplicities) for g in separate(select(self._data.graphs, rows))]
+
+    def _calibrated(self, artifact: ModelArtifact, part: _Part) -> ModelCard:
+        means, epistemic, aleatoric = CalibratedReadout(artifact).spread(part.embeddings, part.atoms)
+        entries = []
+        for column, entry in enumerate(artifact.card.properties):
+            labels = self._data.labels[part.rows, entry.head]
+            known = np.isfinite(labels)
+            expected = np.hypot(epistemic[known, column], aleatoric[known, column])
+            calibrator = Calibrator.fit(means[known, column], expected, labels[known].astype(np.float64))
+            entries.append(replace(entry, calibrator=calibrator))
+        return replace(artifact.card, properties=tuple(entries))
+
+    def _measured(self, artifact: ModelArtifact, part: _Part) -> ModelCard:
+        prediction = CalibratedReadout(artifact)(part.embeddings, part.atoms, MEASURED_AT)
+        groups = self._groups(artifact.card, part)
+        entries = []
+        for column, entry in enumerate(artifact.card.properties):
+            labels = self._data.labels[part.rows, entry.head].astype(np.float64)
+            metrics = held_out_metrics(prediction, column, labels)
+            coverage = metrics.pop("coverage")
+            entries.append(
+                replace(
+                    entry,
+                    measured_coverage=coverage,
+                    n_measured=int(np.isfinite(labels).sum()),
+                    metrics=metrics,
+                    errors_by_group=errors_by_group(prediction, column, labels, groups),
+                )
+            )
+        return replace(artifact.card, properties=tuple(entries))
+
+    def _groups(self, card: ModelCard, part: _Part) -> Groups:
+        gap = card.property_named("band_gap")
+        labels = self._data.labels[part.rows, gap.head] if gap else np.full(len(part.rows), np.nan)
+        systems = frozenset(chemical_system(atoms) for atoms in self._atoms(self._rows_of("train")))
+        return crystal_groups(part.atoms, labels.astype(np.float64), systems)
+
+
+def original_rows(data: LabelledGraphs, config: TrainingConfig, part: str) -> NDArray[np.int64]:
+    """Rows of a part with a label that was calculated for them: perturbed copies, which only teach, have none."""
+    rows = data.rows_of(part)
+    heads = [index for index, task in enumerate(config.tasks) if task.definition.fidelity is not Fidelity.FORCE_FIELD]
+    return rows[np.isfinite(data.labels[rows][:, heads]).any(axis=1)]
+
+
+def _empty_domain(card: ModelCard) -> DomainModel:
+    width = card.backbone.embedding_width
+    return DomainModel(
+        np.zeros(width, np.float32), np.zeros((width, 1), np.float32), np.ones(1, np.float32), np.zeros(119, np.int64)
+    )
