@@ -13,7 +13,7 @@ export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev redis demo test test-fast test-pretraining check format generate check-generated serve golden clean pictures bench \
-        pretrain pretrain-small publish scaling
+        pretrain pretrain-small auxiliary-labels publish source-index scaling
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,8 +85,13 @@ bench: install-dev ## What each stage of a prediction costs on this machine (PAR
 
 # The shipped ensemble: DATA is a Parquet with structures and labels, WORK a folder for graphs and checkpoints.
 EPOCHS ?= 16
+# Second stage: AUX=density,mass,coordination,stiffness,strain RATE=0.0013 DECAY=0.75 START=checkpoint of the first.
 pretrain: install-dev ## Train the members (DATA=mp.parquet WORK=dir MEMBERS=0,1,2,3,4); run again to resume
-	$(BIN)/python -m epitaxy_models.training --data "$(DATA)" --work "$(WORK)" --members "$(or $(MEMBERS),0,1,2,3,4)" --epochs $(EPOCHS)
+	$(BIN)/python -m epitaxy_models.training --data "$(DATA)" --work "$(WORK)" --members "$(or $(MEMBERS),0,1,2,3,4)" \
+	  --epochs $(EPOCHS) --peak-rate $(or $(RATE),0.002) --decay-share $(or $(DECAY),0.5) --auxiliary "$(AUX)" --start-from "$(START)"
+
+auxiliary-labels: install-dev ## Add auxiliary labels and stretched copies (DATA=mp.parquet MODULI=kvrh.parquet OUT=file)
+	$(BIN)/python -m epitaxy_models.data.auxiliary "$(DATA)" "$(OUT)" --moduli "$(MODULI)" --stretched 0.125 --no-symmetry
 
 pretrain-small: install-dev ## Pretrain a tiny network on synthetic labels through Ray Train: a smoke test of two minutes
 	@mkdir -p .epitaxy/pretrain-small

@@ -17,11 +17,13 @@ from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.ensembles.readout import CalibratedReadout
 from epitaxy_models.graphs.batch import select, separate
 from epitaxy_models.heads.property import Fidelity
+from epitaxy_models.heads.readout import composition_of
 from epitaxy_models.structures import Structure
 from epitaxy_models.training.breakdown import Groups, chemical_system, crystal_groups, errors_by_group
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import LabelledGraphs
 from epitaxy_models.training.evaluation import held_out_metrics
+from epitaxy_models.training.out_of_bag import out_of_bag_errors
 
 _LOG = logging.getLogger(__name__)
 MEASURED_AT = 0.9
@@ -53,10 +55,11 @@ class Publisher:
         rounded = load_artifact(self._folder)
         embedder = Embedder(rounded)
         calibration, test = (self._embedded(embedder, self._rows_of(part)) for part in ("calibration", "test"))
-        domain = self._fit_domain(self._embedded(embedder, self._training_sample()), calibration)
+        training = self._embedded(embedder, self._training_sample())
+        domain = self._fit_domain(training, calibration)
         artifact = replace(rounded, domain=domain)
         artifact = replace(artifact, card=self._calibrated(artifact, calibration))
-        measured = self._measured(artifact, test)
+        measured = self._with_out_of_bag(self._measured(artifact, test), artifact, training)
         save_artifact(self._folder, measured, weights, domain, geometry)
         return measured
 
@@ -116,6 +119,17 @@ class Publisher:
                 )
             )
         return replace(artifact.card, properties=tuple(entries))
+
+    def _with_out_of_bag(self, card: ModelCard, artifact: ModelArtifact, part: _Part) -> ModelCard:
+        """Errors of single members on training rows out of their bag, besides the held-out ones of the ensemble."""
+        by_member, _ = artifact.readout()(part.embeddings, composition_of(part.atoms))
+        weights = self._data.weights(self._config.members, self._config.resampling)[:, part.rows]
+        entries = []
+        for column, entry in enumerate(card.properties):
+            labels = self._data.labels[part.rows, entry.head].astype(np.float64)
+            errors = out_of_bag_errors(by_member[:, :, column], labels, weights)
+            entries.append(replace(entry, metrics=entry.metrics | errors))
+        return replace(card, properties=tuple(entries))
 
     def _groups(self, card: ModelCard, part: _Part) -> Groups:
         gap = card.property_named("band_gap")
