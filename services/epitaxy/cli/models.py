@@ -1,5 +1,6 @@
 """``epitaxy models``: which models are served, and what is known about each."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -43,6 +44,9 @@ def show_model(
         return
     stdout_console().print(_facts(card))
     stdout_console().print(_properties(card))
+    for part in card.properties:
+        if groups := card.errors_by_group(part.name):
+            stdout_console().print(_groups(part, groups))
 
 
 def _facts(card: ModelCard) -> Table:
@@ -74,6 +78,16 @@ def _properties(card: ModelCard) -> Table:
     table = Table("property", "unit", "level of theory", "coverage", "held-out metrics", box=None)
     for part in card.properties:
         table.add_row(part.name, part.unit, part.level_of_theory, _coverage(part), _metrics(part))
+    return table
+
+
+def _groups(part: PropertyCard, groups: Mapping[str, Mapping[str, float]]) -> Table:
+    title = f"{part.name}: held-out errors by kind of crystal"
+    at = f"coverage of {part.calibration.measured_at:g}"
+    table = Table("kind", "structures", f"MAE, {part.unit}", at, "mean interval width", title=title, box=None)
+    for kind, errors in groups.items():
+        numbers = f"{errors['mae']:.4f}", f"{errors['coverage']:.3f}", f"{errors['mean_interval_width']:.3f}"
+        table.add_row(kind, f"{errors['n']:.0f}", *numbers)
     return table
 
 

@@ -1,5 +1,6 @@
 """What is known about a served model."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -66,6 +67,13 @@ class ModelCard:
     license: str
     card_json: str
 
+    def errors_by_group(self, name: str) -> Mapping[str, Mapping[str, float]]:
+        """Held-out errors of a property by kind of crystal: ``n``, ``mae``, ``coverage``, ``mean_interval_width``.
+
+        Empty where the card has none.
+        """
+        return _errors_by_group(self.card_json, name)
+
     @classmethod
     def from_proto(cls, card: models_pb2.ModelCard) -> "ModelCard":
         """The card as the server gave it."""
@@ -84,6 +92,13 @@ class ModelCard:
             license=card.license,
             card_json=card.card_json,
         )
+
+
+def _errors_by_group(card_json: str, name: str) -> Mapping[str, Mapping[str, float]]:
+    for entry in json.loads(card_json or "{}").get("properties", []):
+        if entry["definition"]["name"] == name:
+            return dict(entry.get("errors_by_group", {}))
+    return {}
 
 
 def _property(card: models_pb2.PropertyCard) -> PropertyCard:

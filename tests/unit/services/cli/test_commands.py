@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -56,6 +57,7 @@ def test_models_are_listed_and_shown(run: Any, target: str) -> None:
     assert "substrate" in listed.stdout
     assert "Materials Project (CC-BY 4.0)" in shown.stdout
     assert "test_mae 0.1" in shown.stdout
+    assert re.search(r"metals +21 +0\.2500 +0\.900 +1\.500", shown.stdout)
     assert missing.stdout == ""
     assert "no model 'nacre'" in missing.stderr
 

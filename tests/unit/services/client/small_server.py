@@ -4,6 +4,7 @@ Ids steer it: ``bad*`` is refused, ``lost*`` always fails with a retryable error
 """
 
 import asyncio
+import json
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +21,7 @@ from epitaxy.api.common.v1 import model_pb2, property_pb2, structure_pb2
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
 from epitaxy.api.prediction.v1 import prediction_pb2, prediction_pb2_grpc, structures_pb2, structures_pb2_grpc
 
+GROUPS = {"metals": {"n": 21, "mae": 0.25, "coverage": 0.9, "mean_interval_width": 1.5}}
 UNITS = {"formation_energy": "eV/atom", "band_gap": "eV"}
 
 
@@ -185,7 +187,14 @@ class SmallServicer(
         ]
         data = models_pb2.TrainingData(name="Materials Project", license="CC-BY 4.0", n_train=10, split="by formula")
         return models_pb2.ModelCard(
-            stamp=self._stamp(name), aliases=["champion"], properties=properties, training_data=data, n_members=5
+            stamp=self._stamp(name),
+            aliases=["champion"],
+            properties=properties,
+            training_data=data,
+            n_members=5,
+            card_json=json.dumps(
+                {"properties": [{"definition": {"name": n}, "errors_by_group": GROUPS} for n in UNITS]}
+            ),
         )
 
 
