@@ -1,10 +1,11 @@
-"""A structure as a cell of a table holds it: our column, pymatgen's dictionary, CIF, POSCAR or extended XYZ text."""
+"""A structure as a cell of a table holds it: ours, pymatgen's or JARVIS's dictionary, CIF, POSCAR or extended XYZ text."""
 
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from epitaxy_models.data.sources.jarvis_atoms import is_jarvis_atoms, read_jarvis_atoms
 from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.structures.checks import check_structure
 from epitaxy_models.structures.dataset_column import structure_from_column
@@ -43,6 +44,8 @@ def _read_json(text: str) -> Intake:
 def _read_mapping(value: Mapping[str, Any]) -> Intake:
     if "sites" in value:
         return read_text(json.dumps(value, default=str), TextFormat.PYMATGEN_JSON)
+    if is_jarvis_atoms(value):
+        return read_jarvis_atoms(value)
     return check_structure(structure_from_column(value))
 
 
