@@ -1,4 +1,4 @@
-"""A structure as a cell of a table holds it: ours, pymatgen's or JARVIS's dictionary, CIF, POSCAR or extended XYZ text."""
+"""A structure as a cell of a table: a dictionary (ours, of pymatgen, of JARVIS), CIF, POSCAR or extended XYZ text."""
 
 import json
 from collections.abc import Callable, Mapping
