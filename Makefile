@@ -24,7 +24,7 @@ $(BIN)/python:
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@echo "install: torch (CPU wheel where one is offered), then the serving stack; some minutes the first time"
 	$(PIP) "$(TORCH)"
-	$(PIP) -e '.[client,data,prediction]'
+	$(PIP) -e '.[client,data,finetune]'
 	$(BIN)/python -m epitaxy_models.warmup
 	@touch $@
 
