@@ -13,7 +13,7 @@ export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev redis demo test test-fast test-pretraining check format generate check-generated serve golden clean pictures bench \
-        pretrain pretrain-small auxiliary-labels publish source-index scaling
+        pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -100,6 +100,12 @@ pretrain-small: install-dev ## Pretrain a tiny network on synthetic labels throu
 
 scaling: install-dev ## One worker against two at the same global batch (PARQUET=file for other structures)
 	$(BIN)/python -m loadtest.scaling $(if $(PARQUET),--parquet "$(PARQUET)")
+
+source-index: install-dev ## Index the training corpus of the shipped model (DATA=mp.parquet WORK=dir)
+	$(BIN)/python -m epitaxy_models.transfer.index --data "$(DATA)" --work "$(WORK)"
+
+bench-transfer: install-dev ## Learning curves on real targets (DATA=folder; QUICK=1; NETWORKS=1: hours); run again to resume
+	$(BIN)/python -m loadtest.transfer --data "$(or $(DATA),../shared/data)" $(if $(QUICK),--quick) $(if $(NETWORKS),--networks)
 
 publish: install-dev ## Calibrate, measure and write the shipped model from WORK's checkpoints
 	$(BIN)/python -m epitaxy_models.training.publish --data "$(DATA)" --work "$(WORK)" --hardware "$(HARDWARE)" \

@@ -2,13 +2,17 @@
 
 import time
 
+import numpy as np
 import torch
 
 from epitaxy_models.backbones.config import BackboneConfig
 from epitaxy_models.backbones.stacked import StackedBackbone
 from epitaxy_models.backbones.tensors import to_tensors
 from epitaxy_models.graphs.batch import collate
-from epitaxy_models.graphs.rock_salt import featurize_rock_salt
+from epitaxy_models.graphs.rock_salt import featurize_rock_salt, rock_salt
+from epitaxy_models.transfer.descriptors import describe
+from epitaxy_models.transfer.inputs import DESCRIPTORS, TransferInputs
+from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest
 
 
 def main() -> None:
@@ -17,6 +21,10 @@ def main() -> None:
     config = BackboneConfig(n_members=1, width=8, n_layers=1)
     network = StackedBackbone(config)
     torch.sum(network(to_tensors(collate([featurize_rock_salt()]), config))).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    described = describe([rock_salt()] * 2)
+    forest = DescriptorForest(n_trees=1)
+    inputs = TransferInputs((rock_salt(),) * 2, (featurize_rock_salt(),) * 2, {DESCRIPTORS: described})
+    forest.fit(inputs, np.array([0.0, 1.0]), seed=0).predict(inputs)
     print(f"kernels compiled in {time.monotonic() - start:.0f} s")  # noqa: T201  # a command's output
 
 

@@ -10,7 +10,7 @@ from epitaxy_models.errors import ConfigurationError
 METHOD = "split-conformal, normalized by ensemble spread and learned noise"
 COVERAGE_MIN, COVERAGE_MAX = 0.5, 0.99
 # Multipliers are kept at these coverages and interpolated between them.
-_COVERAGES = np.round(np.arange(0.50, 0.9951, 0.005), 3)
+COVERAGES = np.round(np.arange(0.50, 0.9951, 0.005), 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Calibrator:
     n_calibration: int
 
     def __post_init__(self) -> None:
-        are_ascending = len(self.multipliers) == len(_COVERAGES) and bool(np.all(np.diff(self.multipliers) >= 0))
+        are_ascending = len(self.multipliers) == len(COVERAGES) and bool(np.all(np.diff(self.multipliers) >= 0))
         if not are_ascending or not self.floor > 0:
             raise ConfigurationError("INVALID_CALIBRATION", "multipliers must ascend, one a coverage, floor positive")
 
@@ -48,13 +48,13 @@ class Calibrator:
             raise ConfigurationError("CALIBRATION_TOO_SMALL", f"calibration needs 200 structures, got {n}")
         floor = float(np.quantile(expected_errors, 0.01)) + 1e-9
         scores = np.sort(np.abs(labels - values) / np.maximum(expected_errors, floor))
-        ranks = np.minimum(np.ceil((n + 1) * _COVERAGES).astype(int), n) - 1
+        ranks = np.minimum(np.ceil((n + 1) * COVERAGES).astype(int), n) - 1
         return cls(tuple(scores[ranks].tolist()), floor, n)
 
     def half_widths(self, expected_errors: NDArray[np.float64], coverage: float) -> NDArray[np.float64]:
         """Half-width of each interval, in the property's unit, ``[n_structures]``."""
         check_coverage(coverage)
-        multiplier = np.interp(coverage, _COVERAGES, self.multipliers)
+        multiplier = np.interp(coverage, COVERAGES, self.multipliers)
         return np.maximum(expected_errors, self.floor) * multiplier
 
 

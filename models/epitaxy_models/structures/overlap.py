@@ -84,7 +84,7 @@ def _candidate_pairs(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Pairs that differ by less than ``cutoff`` across the planes of every axis: a superset of the close ones."""
     # For large cells only: the import costs 0.1 s. scipy ships no type information.
-    from scipy.spatial import cKDTree  # type: ignore[import-untyped]  # noqa: PLC0415
+    from scipy.spatial import cKDTree  # noqa: PLC0415
 
     box = np.array(spacings)
     scaled = np.minimum((frac_coords - np.floor(frac_coords)) * box, np.nextafter(box, 0.0))

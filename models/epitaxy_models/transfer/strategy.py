@@ -49,13 +49,11 @@ class FittedStrategy(Protocol):
 
 
 class TransferStrategy(Protocol):
-    """One way to learn a property from few labels.
+    """One way to learn a property from few labels."""
 
-    Attributes:
-        name: Stable, snake case: ``block_gp``, ``descriptor_forest``, ``scratch_network``.
-    """
-
-    name: str
+    @property
+    def name(self) -> str:
+        """Stable, snake case: ``block_gp``, ``descriptor_forest``, ``scratch_network``."""
 
     def fit(self, inputs: TransferInputs, targets: NDArray[np.float64], seed: int) -> FittedStrategy:
         """Learns from ``targets`` ``[n_rows]``, already on the scale to fit; the same seed gives the same fit."""

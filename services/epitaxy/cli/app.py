@@ -13,6 +13,7 @@ from epitaxy.cli.connecting import GlobalOptions, TargetOption
 from epitaxy.cli.data import data_app
 from epitaxy.cli.demo import demo
 from epitaxy.cli.doctor import doctor
+from epitaxy.cli.finetune import finetune_app
 from epitaxy.cli.models import models_app
 from epitaxy.cli.predict import predict
 from epitaxy.cli.pretrain import pretrain
@@ -34,6 +35,7 @@ app.command()(predict)
 app.command()(validate)
 app.add_typer(models_app)
 app.add_typer(data_app)
+app.add_typer(finetune_app)
 app.command()(doctor)
 app.command()(demo)
 app.command()(pretrain)

@@ -17,6 +17,12 @@ ModelOption = Annotated[
     str | None,
     typer.Option("--model", metavar="NAME[@ALIAS|:VERSION]", help="Model; the server's default where left out."),
 ]
+KnownColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--known-column", metavar="NAME,...", help="Columns of the tables with known values that the model reads."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON Lines.")]
 
 

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from epitaxy.cli import exit_codes
-from epitaxy.cli.connecting import JsonOption, ModelOption, TargetOption, connect
+from epitaxy.cli.connecting import JsonOption, KnownColumnOption, ModelOption, TargetOption, connect
 from epitaxy.cli.inputs import inventory_of
 from epitaxy.cli.terminal import print_json_line, stdout_console
 from epitaxy.cli.wording import interval_text, split_names, value_text
@@ -21,6 +21,7 @@ def predict(
         list[str] | None, typer.Option("--property", metavar="NAME,...", help="Properties; all where left out.")
     ] = None,
     model: ModelOption = None,
+    known_columns: KnownColumnOption = None,
     coverage: Annotated[float, typer.Option(min=0.5, max=0.99, help="Of the intervals.")] = 0.9,
     as_json: JsonOption = False,
     target: TargetOption = None,
@@ -31,7 +32,8 @@ def predict(
     """
     inventory = inventory_of([path])
     with connect(context, target) as client:
-        results = client.predict(inventory, split_names(properties), model, coverage=coverage)
+        known = split_names(known_columns)
+        results = client.predict(inventory, split_names(properties), model, coverage=coverage, known=known)
     if as_json:
         for result in results:
             print_json_line(result)

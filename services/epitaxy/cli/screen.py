@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from epitaxy.cli.connecting import ModelOption, TargetOption, connect
+from epitaxy.cli.connecting import KnownColumnOption, ModelOption, TargetOption, connect
 from epitaxy.cli.inputs import inventory_of
 from epitaxy.cli.screen_job import JournalPolicy, ScreenJob, ScreenPlan, journal_path
 from epitaxy.cli.table_file import can_write, endings
@@ -23,6 +23,7 @@ def screen(
         list[str] | None, typer.Option("--property", metavar="NAME,...", help="Properties; all where left out.")
     ] = None,
     model: ModelOption = None,
+    known_columns: KnownColumnOption = None,
     coverage: Annotated[float, typer.Option(min=0.5, max=0.99, help="Of the intervals.")] = 0.9,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Drop what an interrupted run left.")] = False,
@@ -55,6 +56,7 @@ def screen(
         out=out,
         model=model,
         properties=tuple(split_names(properties)),
+        known_columns=tuple(split_names(known_columns)),
         coverage=coverage,
         chunk_size=chunk_size,
         bypass_cache=bypass_cache,

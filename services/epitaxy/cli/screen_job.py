@@ -38,6 +38,7 @@ class ScreenPlan:
 
     Attributes:
         properties: Empty for all that the model has.
+        known_columns: Of the tables, with values that the model reads beside the structures.
         top: Rows of the ranking, None for no ranking.
         sort: Property of the ranking, None for the model's first.
     """
@@ -45,6 +46,7 @@ class ScreenPlan:
     out: Path
     model: str | None
     properties: tuple[str, ...]
+    known_columns: tuple[str, ...]
     coverage: float
     chunk_size: int
     bypass_cache: bool
@@ -112,7 +114,7 @@ class ScreenJob:
         self._screening_seconds = time.monotonic() - began
 
     def _missing_items(self, journal: Journal) -> Iterator[InputItem]:
-        for index, (item_id, source) in enumerate(self._inventory.read()):
+        for index, (item_id, source) in enumerate(self._inventory.read(self._plan.known_columns)):
             if index not in journal:
                 yield InputItem(item_id, index, source)
 
@@ -147,6 +149,8 @@ class ScreenJob:
             "weights": card.digest,
             "properties": list(self._plan.properties),
             "coverage": self._plan.coverage,
+            # Left out where there are none: a journal of an earlier release goes on.
+            **({"known_columns": list(self._plan.known_columns)} if self._plan.known_columns else {}),
         }
 
     def _ranking(self, card: ModelCard) -> Ranking | None:

@@ -21,6 +21,9 @@ from epitaxy.client.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from epitaxy.client.finetune import FineTuneFailedError, FineTuneJob
+from epitaxy.client.finetune_columns import LabelColumn
+from epitaxy.client.finetune_results import FineTuneResult, JobEvent, JobStatus, ModelChange
 from epitaxy.client.results import CalibrationStamp, IntakeReport, ItemError, PropertyPrediction, Repair, ScreenResult
 from epitaxy.client.rows import COLUMNS
 from epitaxy.client.screening import ScreenRun
@@ -35,10 +38,17 @@ __all__ = [
     "Client",
     "EmbeddingResult",
     "EpitaxyClientError",
+    "FineTuneFailedError",
+    "FineTuneJob",
+    "FineTuneResult",
     "IntakeReport",
     "InvalidRequestError",
     "ItemError",
+    "JobEvent",
+    "JobStatus",
+    "LabelColumn",
     "ModelCard",
+    "ModelChange",
     "NotFoundError",
     "PropertyCard",
     "PropertyPrediction",

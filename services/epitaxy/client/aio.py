@@ -16,7 +16,7 @@ from epitaxy.client.cards import ModelCard
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
 from epitaxy.client.exchange import Exchange
-from epitaxy.client.inputs.source import open_inputs
+from epitaxy.client.inputs.source import Known, open_inputs
 from epitaxy.client.results import IntakeReport, ScreenResult
 from epitaxy.client.screening import ProgressCallback
 from epitaxy.client.selector import parse_model
@@ -83,10 +83,11 @@ class AsyncClient:
         chunk_size: int = 256,
         on_progress: ProgressCallback | None = None,
         bypass_cache: bool = False,
+        known: Known = (),
     ) -> AsyncScreenRun:
         """See ``Client.screen``; iterate the run with ``async for``, or await its ``to_pandas()``."""
         options = prediction_options(model, properties, coverage, bypass_cache)
-        stream = open_inputs(paths_or_structures)
+        stream = open_inputs(paths_or_structures, known)
         exchange = Exchange(stream.items, options, checked_chunk_size(chunk_size))
         tally = RunTally(stream.count() if on_progress is not None else None)
         return AsyncScreenRun(self._predictions.Screen, self._connection, exchange, tally, on_progress)
@@ -99,11 +100,12 @@ class AsyncClient:
         *,
         coverage: float = 0.9,
         bypass_cache: bool = False,
+        known: Known = (),
     ) -> list[ScreenResult]:
         """See ``Client.predict``."""
         options = prediction_options(model, properties, coverage, bypass_cache)
         results: list[ScreenResult] = []
-        for chunk, parcel in parcels(open_inputs(paths_or_structures).items, MAX_PREDICT_STRUCTURES):
+        for chunk, parcel in parcels(open_inputs(paths_or_structures, known).items, MAX_PREDICT_STRUCTURES):
             block = prediction_pb2.ResultBlock()
             if parcel.structures:
                 request = prediction_pb2.PredictRequest(options=options, structures=parcel.structures)

@@ -14,7 +14,9 @@ from epitaxy.client.cards import ModelCard
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
 from epitaxy.client.exchange import Exchange
-from epitaxy.client.inputs.source import open_inputs
+from epitaxy.client.finetune_calls import FineTuneCalls
+from epitaxy.client.finetune_methods import FineTuneMethods
+from epitaxy.client.inputs.source import Known, open_inputs
 from epitaxy.client.results import IntakeReport, ScreenResult
 from epitaxy.client.screening import ProgressCallback, ScreenRun
 from epitaxy.client.selector import parse_model
@@ -34,7 +36,7 @@ from epitaxy.client.unary import (
 Response = TypeVar("Response")
 
 
-class Client:
+class Client(FineTuneMethods):
     """Talks to an Epitaxy server.
 
     Inputs are paths of files and folders, pymatgen or ase objects, ``(lattice, species, frac)`` tuples, dicts of
@@ -65,6 +67,7 @@ class Client:
         self._predictions = prediction_pb2_grpc.PredictionServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         self._structures = structures_pb2_grpc.StructureServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         self._models = models_pb2_grpc.ModelServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+        super().__init__(FineTuneCalls(self._channel, self._connection))
 
     def __enter__(self) -> "Client":
         return self
@@ -93,6 +96,7 @@ class Client:
         chunk_size: int = 256,
         on_progress: ProgressCallback | None = None,
         bypass_cache: bool = False,
+        known: Known = (),
     ) -> ScreenRun:
         """Screens any number of structures; iterate the run, or call its ``to_pandas()``.
 
@@ -102,17 +106,20 @@ class Client:
         Args:
             paths_or_structures: See the class.
             properties: Names; None for all that the model has.
-            model: ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``; None for the server's default.
+            model: ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``, a model of your own as ``TENANT/NAME``; None for the
+                server's default.
             coverage: Nominal coverage of the intervals, 0.5 to 0.99.
             chunk_size: Structures a message, 1 to 512.
             on_progress: Called with the running summary after every block of answers.
             bypass_cache: Do not read the server's cached answers.
+            known: Values of a lower fidelity that a model of your own reads beside the structures: names of columns
+                of the tables, or ``{column: values}`` in the order of the structures, NaN where not known.
 
         Raises:
             InvalidRequestError: a path does not exist, or an option is out of range.
         """
         options = prediction_options(model, properties, coverage, bypass_cache)
-        stream = open_inputs(paths_or_structures)
+        stream = open_inputs(paths_or_structures, known)
         exchange = Exchange(stream.items, options, checked_chunk_size(chunk_size))
         tally = RunTally(stream.count() if on_progress is not None else None)
         return ScreenRun(self._predictions.Screen, self._connection, exchange, tally, on_progress)
@@ -125,11 +132,12 @@ class Client:
         *,
         coverage: float = 0.9,
         bypass_cache: bool = False,
+        known: Known = (),
     ) -> list[ScreenResult]:
         """Answers a few structures, in input order; ``screen`` is for many. Arguments as there."""
         options = prediction_options(model, properties, coverage, bypass_cache)
         results: list[ScreenResult] = []
-        for chunk, parcel in parcels(open_inputs(paths_or_structures).items, MAX_PREDICT_STRUCTURES):
+        for chunk, parcel in parcels(open_inputs(paths_or_structures, known).items, MAX_PREDICT_STRUCTURES):
             block = prediction_pb2.ResultBlock()
             if parcel.structures:
                 request = prediction_pb2.PredictRequest(options=options, structures=parcel.structures)

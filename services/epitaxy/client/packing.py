@@ -40,13 +40,23 @@ def _packed(entries: Sequence[tuple[str, InputItem]]) -> structure_pb2.Structure
         lattices_angstrom=np.stack([cell.lattice for cell in cells]).astype("<f8", copy=False).tobytes(),
         atomic_numbers=np.concatenate([cell.atomic_numbers for cell in cells]).tobytes(),
         frac_coords=np.concatenate([cell.frac_coords for cell in cells]).astype("<f8", copy=False).tobytes(),
+        known_values=_known_columns(cells),
     )
     return structure_pb2.StructureInput(packed=block)
+
+
+def _known_columns(cells: Sequence[Cell]) -> list[structure_pb2.KnownColumn]:
+    known = [dict(cell.known_values) for cell in cells]
+    columns = []
+    for name in dict.fromkeys(name for values in known for name in values):
+        column = np.array([values.get(name, np.nan) for values in known], dtype="<f8")
+        columns.append(structure_pb2.KnownColumn(name=name, values=column.tobytes()))
+    return columns
 
 
 def _texts(entries: Sequence[tuple[str, InputItem]]) -> Iterator[structure_pb2.StructureInput]:
     for wire_id, item in entries:
         if isinstance(item.source, Text):
-            message = structure_pb2.StructureInput(id=wire_id)
+            message = structure_pb2.StructureInput(id=wire_id, known_values=dict(item.source.known_values))
             setattr(message, item.source.kind, item.source.content)
             yield message

@@ -1,1 +1,1 @@
-"""Pretraining on Ray Train: configuration, run, progress, tracking."""
+"""The fine-tune service: jobs of tenants, judged and promotable models. Pretraining is the package inside."""

@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
+from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
 from epitaxy.api.prediction.v1 import prediction_pb2, prediction_pb2_grpc, structures_pb2, structures_pb2_grpc
 from epitaxy.chassis.health import ReadinessReporter
@@ -20,6 +21,7 @@ from epitaxy.chassis.json_logs import configure_logging
 from epitaxy.chassis.metrics import MetricsEndpoint
 from epitaxy.chassis.settings import ConfigurationError, host_port
 from epitaxy.chassis.tenants import TenantDirectory
+from epitaxy.gateway.finetune_forwarder import FineTuneForwarder
 from epitaxy.gateway.metrics import GatewayMetrics
 from epitaxy.gateway.quotas import TenantQuotas
 from epitaxy.gateway.retry import RetryPolicy
@@ -35,6 +37,8 @@ PUBLIC_SERVICES = (
     structures_pb2.DESCRIPTOR.services_by_name["StructureService"].full_name,
     models_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
 )
+# Forwarded, and not part of the readiness: predictions are answered without it.
+FORWARDED_SERVICE = finetune_pb2.DESCRIPTOR.services_by_name["FineTuneService"].full_name
 
 
 class Gateway:
@@ -89,6 +93,8 @@ class Gateway:
         stack.push_async_callback(asyncio.to_thread, self._endpoint.close)
         upstream = GrpcUpstream(settings, self._metrics)
         stack.push_async_callback(upstream.close)
+        forwarder = FineTuneForwarder(settings, self._metrics)
+        stack.push_async_callback(forwarder.close)
         server = _grpc_server(settings, self._metrics, self._tenants)
         stack.push_async_callback(server.stop, settings.shutdown_grace_seconds)
         service = self._service(upstream)
@@ -98,6 +104,7 @@ class Gateway:
         )
         stack.push_async_callback(readiness.stop)
         _register(server, service, readiness)
+        server.add_generic_rpc_handlers((forwarder.handler(),))
         self._port = _listen(server, settings)
         await readiness.start()
         await server.start()
@@ -154,7 +161,8 @@ def _register(server: grpc.aio.Server, service: GatewayService, readiness: Readi
     add_structures(StructureServicer(service), server)  # type: ignore[no-untyped-call]  # generated
     add_models(ModelServicer(service), server)  # type: ignore[no-untyped-call]  # generated
     health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
-    reflection.enable_server_reflection((*PUBLIC_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    listed = (*PUBLIC_SERVICES, FORWARDED_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(listed, server)
 
 
 def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> int:

@@ -9,6 +9,7 @@ from epitaxy.api.prediction.v1 import prediction_pb2, prediction_pb2_grpc, struc
 from epitaxy.chassis.structure_ids import count_structures
 from epitaxy.gateway.blocks import lost_block, summary_message
 from epitaxy.gateway.domain import Answer, Chunk, Loss, ScreenEvent, check_coverage, check_page_size
+from epitaxy.gateway.model_access import check_model_access
 from epitaxy.gateway.service import GatewayService
 
 
@@ -38,6 +39,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         self, request: prediction_pb2.EmbedRequest, context: Any
     ) -> prediction_pb2.EmbedResponse:
         """Embeds structures."""
+        check_model_access(request.model)
         chunk = Chunk(count_structures(request.structures), request)
         response: prediction_pb2.EmbedResponse = await self._service.embed(chunk)
         return response
@@ -76,6 +78,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
         self, request: models_pb2.GetModelRequest, context: Any
     ) -> models_pb2.GetModelResponse:
         """Finds a model."""
+        check_model_access(request.model)
         response: models_pb2.GetModelResponse = await self._service.get_model(request)
         return response
 
@@ -87,6 +90,7 @@ async def _screen_chunks(requests: AsyncIterator[prediction_pb2.ScreenRequest]) 
 
 
 def _screen_chunk(request: prediction_pb2.ScreenRequest) -> Chunk:
+    check_model_access(request.options.model)
     check_coverage(request.options.coverage)
     return Chunk(count_structures(request.structures), request)
 

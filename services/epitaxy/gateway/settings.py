@@ -30,6 +30,11 @@ class GatewaySettings(ServiceSettings):
     upstream_connect_patience_seconds: PositiveFloat = 2.0
     """Longest time between two attempts to connect to a lost upstream."""
 
+    finetune_upstream: str = ""
+    """HOST:PORT of the fine-tune service; empty: there is none, and its calls are answered UNAVAILABLE."""
+    finetune_secret_file: Path | None = None
+    """Holds what the gateway proves itself with to the fine-tune service."""
+
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 9464
     log_level: str = "INFO"

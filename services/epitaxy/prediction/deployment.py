@@ -13,16 +13,26 @@ from ray.serve.handle import DeploymentHandle
 from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2, structures_pb2
 from epitaxy.chassis.errors import EpitaxyError, OverloadedError, UnavailableError
-from epitaxy.prediction import servicer
+from epitaxy.prediction.backend import Backend
 from epitaxy.prediction.handler import answers_with_status
 from epitaxy.prediction.metrics import RayBatchMetrics, RayPredictionMetrics
+from epitaxy.prediction.networks import NetworkRunner
 from epitaxy.prediction.ports import Embedding
+from epitaxy.prediction.ray_networks import RayNetworkBackend
 from epitaxy.prediction.redis_store import RedisStore
 from epitaxy.prediction.replica_logs import configure_replica_logging
 from epitaxy.prediction.service import PredictionService
 from epitaxy.prediction.settings import PredictionSettings
+from epitaxy.prediction.tenant_features import TenantFeatures
+from epitaxy.prediction.tenant_models import TenantModels
+from epitaxy.prediction.tenant_pool import PoolLimits, TenantPool
+from epitaxy.prediction.tenant_service import TenantQuestion, TenantService
 from epitaxy.prediction.tiered_store import TieredStore
+from epitaxy.registry.mlflow_registry import MlflowRegistry
+from epitaxy.registry.ports import ModelVersion
+from epitaxy.registry.settings import RegistrySettings
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
+from epitaxy_models.ensembles.readout import EnsemblePrediction
 from epitaxy_models.graphs.batch import CrystalGraphBatch, collate, separate
 from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.graphs.rock_salt import featurize_rock_salt
@@ -38,6 +48,28 @@ def model_of(settings: PredictionSettings) -> ModelArtifact:
     return load_artifact(Path(settings.model_folder) if settings.model_folder else shipped_model())
 
 
+def tenant_models(settings: PredictionSettings, artifact: ModelArtifact) -> TenantModels:
+    """Tenants' models as one replica holds them, on the registry that the environment names."""
+    return TenantModels(
+        MlflowRegistry(RegistrySettings()),
+        tenant_pool("registry", settings),
+        artifact.digest,
+        settings.registry_poll_seconds,
+        settings.tenant_models_bytes,
+    )
+
+
+def tenant_pool(name: str, settings: PredictionSettings) -> TenantPool:
+    """Threads for tenants' work in one replica."""
+    limits = PoolLimits(
+        settings.tenant_threads,
+        settings.tenant_threads_each,
+        settings.tenant_queue_each,
+        settings.tenant_timeout_seconds,
+    )
+    return TenantPool(name, limits)
+
+
 class EnsembleReplica:
     """Owns one copy of the network and one queue in front of it."""
 
@@ -51,7 +83,9 @@ class EnsembleReplica:
         configure_replica_logging()
         chosen = PredictionSettings(**settings)
         torch.set_num_threads(chosen.threads)
-        embedder = Embedder(model_of(chosen), chosen.device)
+        artifact = model_of(chosen)
+        embedder = Embedder(artifact, chosen.device)
+        self._networks = NetworkRunner(tenant_models(chosen, artifact), tenant_pool("networks", chosen))
         self._metrics = RayBatchMetrics(chosen.max_batch_edges)
         self._batcher = EdgeBudgetBatcher(
             embedder,
@@ -73,6 +107,12 @@ class EnsembleReplica:
             return error
         finally:
             self._metrics.set_queue(self._batcher.queued_edges)
+
+    async def predict_network(
+        self, version: ModelVersion, question: TenantQuestion
+    ) -> "EnsemblePrediction | EpitaxyError":
+        """Predictions of a tenant's model that brings a backbone of its own, or the error."""
+        return await self._networks.predict(version, question)
 
 
 class RayEmbeddingBackend:
@@ -109,48 +149,46 @@ class IntakeReplica:
         shared = RedisStore(chosen, model, artifact.card.rule.version, shape) if chosen.redis_url else None
         if shared is None:
             _LOG.warning("no Redis is set: going on without the shared cache")
-        self._service = PredictionService(
+        service = PredictionService(
             artifact,
             TieredStore(chosen.local_cache_bytes, shared),
             RayEmbeddingBackend(ensemble),
             RayPredictionMetrics(),
             IntakeLimits(max_sites=chosen.max_sites),
         )
-        self._encoder = servicer.BlockEncoder(artifact)
+        models = tenant_models(chosen, artifact)
+        tenants = TenantService(
+            service, models, TenantFeatures(artifact), tenant_pool("heads", chosen), RayNetworkBackend(ensemble)
+        )
+        self._backend = Backend(service, tenants, models)
         # Kernels are loaded, or compiled, before the replica says that it is ready.
         featurize_rock_salt()
 
     @answers_with_status(prediction_pb2.ResultBlock)
     async def Evaluate(self, request: prediction_pb2.ScreenRequest) -> prediction_pb2.ResultBlock:  # noqa: N802
         """Predictions for one block."""
-        query = servicer.query_of(request.options, self._service.artifact)
-        block = await self._service.evaluate(servicer.items_of(request.structures), query)
-        return self._encoder.results(block, query, request.sequence)
+        return await self._backend.evaluate(request)
 
     @answers_with_status(prediction_pb2.EmbedResponse)
     async def EmbedBlock(self, request: prediction_pb2.EmbedRequest) -> prediction_pb2.EmbedResponse:  # noqa: N802
         """Structure embeddings of one block."""
-        servicer.check_model(request.model, self._service.artifact)
-        answers, embeddings = await self._service.embed(servicer.items_of(request.structures))
-        return self._encoder.embeddings(answers, embeddings)
+        return await self._backend.embed(request)
 
     @answers_with_status(structures_pb2.ValidateResponse)
     async def ValidateBlock(  # noqa: N802
         self, request: structures_pb2.ValidateRequest
     ) -> structures_pb2.ValidateResponse:
         """Intake reports of one block."""
-        return servicer.reports(await self._service.validate(servicer.items_of(request.structures)))
+        return await self._backend.validate(request)
 
     @answers_with_status(models_pb2.ListModelsResponse)
     async def ListServedModels(  # noqa: N802
         self, request: models_pb2.ListModelsRequest
     ) -> models_pb2.ListModelsResponse:
-        """The served model's card."""
-        servicer.check_page(request)
-        return models_pb2.ListModelsResponse(models=[self._encoder.model_card()])
+        """Cards of the shared model and of the caller's own."""
+        return await self._backend.list_models(request)
 
     @answers_with_status(models_pb2.GetModelResponse)
     async def GetServedModel(self, request: models_pb2.GetModelRequest) -> models_pb2.GetModelResponse:  # noqa: N802
-        """The served model's card, by name."""
-        servicer.check_model(request.model, self._service.artifact)
-        return models_pb2.GetModelResponse(model=self._encoder.model_card())
+        """One model's card, by name."""
+        return await self._backend.get_model(request)

@@ -1,9 +1,13 @@
 """What the prediction service talks about: items in, answers out. No protobuf, no infrastructure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from epitaxy_models.ensembles.readout import EnsemblePrediction
 from epitaxy_models.structures import Repair, Structure, TextFormat
+
+# Values of a lower fidelity that the caller knows, by column; NaN where it does not.
+KnownValues = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class Item:
 
     id: str
     source: "TextSource | Structure | Refusal"
+    known_values: KnownValues = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

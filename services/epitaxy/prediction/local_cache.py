@@ -25,10 +25,12 @@ class LocalCache(Generic[_ValueT]):
         return found
 
     def put(self, key: bytes, value: _ValueT) -> None:
-        """Holds a value and drops the least recently used beyond the capacity."""
+        """Holds a value and drops the least recently used beyond the capacity; one over it alone is not held."""
         previous = self._entries.pop(key, None)
         if previous is not None:
             self._size -= self._size_of(previous)
+        if self._size_of(value) > self._capacity:
+            return
         self._entries[key] = value
         self._size += self._size_of(value)
         while self._size > self._capacity:

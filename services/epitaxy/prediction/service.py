@@ -13,6 +13,7 @@ import numpy as np
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query, Refusal
 from epitaxy.prediction.item_reader import ItemReader, failure
 from epitaxy.prediction.ports import CacheTier, Embedding, EmbeddingBackend, EmbeddingStore, PredictionMetrics, Stage
+from epitaxy_models.calibration.domain import DomainScore
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.readout import CalibratedReadout
 from epitaxy_models.graphs.graph import CrystalGraph, build_graph
@@ -20,6 +21,8 @@ from epitaxy_models.structures import IntakeLimits, Structure
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
+# Of intervals that nobody reads.
+_ANY_COVERAGE = 0.9
 
 
 class PredictionService:
@@ -45,15 +48,19 @@ class PredictionService:
         answers, embeddings = await self._answers(items, bypass_cache=query.bypass_cache)
         structures = [answer.outcome.structure for answer in answers if isinstance(answer.outcome, Accepted)]
         atoms = [structure.atomic_numbers for structure in structures]
-        with self._timed(Stage.READOUT):
+        with self.timed(Stage.READOUT):
             prediction = self._readout(embeddings, atoms, query.coverage, structures)
-        for answer in answers:
-            self._count(answer)
+        self.count(answers)
         return BlockAnswer(tuple(answers), prediction)
 
-    async def embed(self, items: Sequence[Item]) -> tuple[list[Answer], Embedding]:
+    async def embed(self, items: Sequence[Item], *, bypass_cache: bool = False) -> tuple[list[Answer], Embedding]:
         """Answers and embeddings ``[n_answered, n_members, embedding_width]``."""
-        return await self._answers(items, bypass_cache=False)
+        return await self._answers(items, bypass_cache=bypass_cache)
+
+    def domains(self, embeddings: Embedding, structures: Sequence[Structure]) -> tuple[DomainScore, ...]:
+        """How far structures with these embeddings lie from what the substrate was trained on."""
+        atoms = [structure.atomic_numbers for structure in structures]
+        return self._readout(embeddings, atoms, _ANY_COVERAGE, structures).domains
 
     async def validate(self, items: Sequence[Item]) -> list[Answer]:
         """What intake makes of each item, without predicting."""
@@ -103,7 +110,7 @@ class PredictionService:
         }
 
     def _accepted(self, items: Sequence[Item]) -> list[Accepted | Refusal]:
-        with self._timed(Stage.PARSE):
+        with self.timed(Stage.PARSE):
             return [self._reader.read(item) for item in items]
 
     def _graphs(self, structures: Mapping[bytes, Structure]) -> tuple[dict[bytes, CrystalGraph], dict[bytes, Refusal]]:
@@ -112,7 +119,7 @@ class PredictionService:
         refusals: dict[bytes, Refusal] = {}
         if not structures:
             return graphs, refusals
-        with self._timed(Stage.GRAPH):
+        with self.timed(Stage.GRAPH):
             for digest, structure in structures.items():
                 try:
                     graphs[digest] = build_graph(structure, self.artifact.card.rule)
@@ -121,13 +128,13 @@ class PredictionService:
         return graphs, refusals
 
     async def _known_keys(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
-        with self._timed(Stage.CACHE_READ):
+        with self.timed(Stage.CACHE_READ):
             return await self._store.graph_keys(digests)
 
     async def _cached(self, keys: Sequence[bytes]) -> dict[bytes, Embedding]:
         if not keys:
             return {}
-        with self._timed(Stage.CACHE_READ):
+        with self.timed(Stage.CACHE_READ):
             found = await self._store.embeddings(keys)
         for tier in (CacheTier.LOCAL, CacheTier.SHARED):
             self._metrics.count_cache(tier, sum(origin is tier for _, origin in found.values()))
@@ -139,7 +146,7 @@ class PredictionService:
         distinct = list({graph.key: graph for graph in graphs}.values())
         if not distinct:
             return {}
-        with self._timed(Stage.EMBED):
+        with self.timed(Stage.EMBED):
             results = await self._backend.embed(distinct)
         return {
             graph.key: failure(result) if isinstance(result, Exception) else _checked(result)
@@ -150,24 +157,28 @@ class PredictionService:
         embeddings = {key: value for key, value in computed.items() if not isinstance(value, Refusal)}
         if not embeddings and not graph_keys:
             return
-        with self._timed(Stage.CACHE_WRITE):
+        with self.timed(Stage.CACHE_WRITE):
             await self._store.put(embeddings, graph_keys)
 
     def _no_embeddings(self) -> Embedding:
         shape = self.artifact.card.backbone
         return np.zeros((0, shape.n_members, shape.embedding_width), dtype=np.float32)
 
-    def _count(self, answer: Answer) -> None:
-        if isinstance(answer.outcome, Accepted):
-            self._metrics.count_outcome("answered", "")
-        else:
-            self._metrics.count_outcome("failed" if answer.outcome.is_retryable else "refused", answer.outcome.reason)
+    def count(self, answers: Sequence[Answer]) -> None:
+        """Tells the metrics how these structures ended."""
+        for answer in answers:
+            if isinstance(answer.outcome, Accepted):
+                self._metrics.count_outcome("answered", "")
+            else:
+                outcome = "failed" if answer.outcome.is_retryable else "refused"
+                self._metrics.count_outcome(outcome, answer.outcome.reason)
 
     async def _in_worker(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
     @contextmanager
-    def _timed(self, stage: Stage) -> Iterator[None]:
+    def timed(self, stage: Stage) -> Iterator[None]:
+        """Observes what a stage of one block takes."""
         start = time.perf_counter()
         try:
             yield

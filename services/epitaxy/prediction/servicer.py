@@ -6,56 +6,25 @@ from epitaxy.api.common.v1 import model_pb2, property_pb2, structure_pb2
 from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2, structures_pb2
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError
-from epitaxy.chassis.structure_ids import structure_ids
-from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query, Refusal, TextSource
+from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Query, Refusal
+from epitaxy.prediction.items import items_of
 from epitaxy.prediction.ports import Embedding
 from epitaxy_models.calibration.conformal import COVERAGE_MAX, COVERAGE_MIN
 from epitaxy_models.calibration.domain import DomainVerdict
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.card import PropertyCard
-from epitaxy_models.errors import InvalidStructureError
-from epitaxy_models.structures import Structure, TextFormat, unpack_structures
+from epitaxy_models.heads.property import PropertyDefinition
 from epitaxy_models.structures.display import display_formula
+
+__all__ = ["BlockEncoder", "ResultEncoder", "check_model", "items_of", "query_for", "query_of", "reports"]
 
 DEFAULT_COVERAGE = 0.9
 CHAMPION = "champion"
-_TEXT_FIELDS = {
-    "cif": TextFormat.CIF,
-    "poscar": TextFormat.POSCAR,
-    "extxyz": TextFormat.EXTXYZ,
-    "pymatgen_json": TextFormat.PYMATGEN_JSON,
-}
 _VERDICTS = {
     DomainVerdict.IN_DOMAIN: prediction_pb2.DOMAIN_VERDICT_IN_DOMAIN,
     DomainVerdict.BORDERLINE: prediction_pb2.DOMAIN_VERDICT_BORDERLINE,
     DomainVerdict.OUT_OF_DOMAIN: prediction_pb2.DOMAIN_VERDICT_OUT_OF_DOMAIN,
 }
-
-
-def items_of(structures: Sequence[structure_pb2.StructureInput]) -> list[Item]:
-    """One item a structure, packed blocks taken apart; what cannot be taken apart is refused item by item."""
-    ids = iter(structure_ids(structures))
-    return [Item(next(ids), source) for structure in structures for source in _sources(structure)]
-
-
-def _sources(structure: structure_pb2.StructureInput) -> Iterator[TextSource | Structure | Refusal]:
-    kind = structure.WhichOneof("source")
-    if kind is None:
-        yield Refusal("EMPTY_STRUCTURE", "the item has no structure: fill packed, cif, poscar, extxyz or pymatgen_json")
-    elif kind == "packed":
-        yield from _unpacked(structure.packed)
-    else:
-        yield TextSource(_TEXT_FIELDS[kind], getattr(structure, kind))
-
-
-def _unpacked(packed: structure_pb2.PackedStructures) -> Iterator[TextSource | Structure | Refusal]:
-    try:
-        yield from unpack_structures(
-            packed.n_sites, packed.lattices_angstrom, packed.atomic_numbers, packed.frac_coords
-        )
-    except InvalidStructureError as error:
-        for _ in range(len(packed.n_sites) // 4):
-            yield Refusal(error.reason, error.message)
 
 
 def check_model(selector: model_pb2.ModelSelector, artifact: ModelArtifact) -> None:
@@ -72,16 +41,14 @@ def check_model(selector: model_pb2.ModelSelector, artifact: ModelArtifact) -> N
         raise NotFoundError(f"model {card.name} has no alias {selector.alias!r}", reason="UNKNOWN_ALIAS")
 
 
-def check_page(request: models_pb2.ListModelsRequest) -> None:
-    """Raises InvalidRequestError for a page token that no answer of ours carried: one model makes one page."""
-    if request.page_token:
-        raise InvalidRequestError.of_field("page_token", "is not a token of this server")
-
-
 def query_of(options: prediction_pb2.PredictionOptions, artifact: ModelArtifact) -> Query:
     """The query; raises NotFoundError for another model, InvalidRequestError for unknown properties or coverage."""
     check_model(options.model, artifact)
-    names = [entry.definition.name for entry in artifact.card.properties]
+    return query_for(options, [entry.definition.name for entry in artifact.card.properties])
+
+
+def query_for(options: prediction_pb2.PredictionOptions, names: Sequence[str]) -> Query:
+    """The query to a model with properties of these names; raises InvalidRequestError for others, or the coverage."""
     unknown = sorted(set(options.properties) - set(names))
     if unknown:
         raise InvalidRequestError.of_field(
@@ -96,14 +63,11 @@ def query_of(options: prediction_pb2.PredictionOptions, artifact: ModelArtifact)
     return Query(tuple(names.index(name) for name in chosen), coverage, options.bypass_cache)
 
 
-class BlockEncoder:
-    """Writes answers of one model; what never changes is built once."""
+class ResultEncoder:
+    """Writes predictions of one model; what never changes is built once."""
 
-    def __init__(self, artifact: ModelArtifact) -> None:
-        self._artifact = artifact
-        card = artifact.card
-        self._stamp = model_pb2.ModelStamp(name=card.name, version=card.version, digest=artifact.digest)
-        self._properties = [_property_stamp(entry) for entry in card.properties]
+    def __init__(self, stamp: model_pb2.ModelStamp, properties: Sequence[prediction_pb2.PropertyStamp]) -> None:
+        self._stamp, self._properties = stamp, properties
 
     def results(self, block: BlockAnswer, query: Query, sequence: int) -> prediction_pb2.ResultBlock:
         """The answer to one message."""
@@ -125,6 +89,16 @@ class BlockEncoder:
         counts.answered += 1
         counts.cache_hits += answer.is_cache_hit
         _fill(result.prediction, answer, answer.outcome, block, query)
+
+
+class BlockEncoder(ResultEncoder):
+    """Writes answers of the shared model."""
+
+    def __init__(self, artifact: ModelArtifact) -> None:
+        self._artifact = artifact
+        card = artifact.card
+        stamp = model_pb2.ModelStamp(name=card.name, version=card.version, digest=artifact.digest)
+        super().__init__(stamp, [_property_stamp(entry) for entry in card.properties])
 
     def embeddings(self, answers: Sequence[Answer], embeddings: Embedding) -> prediction_pb2.EmbedResponse:
         """Embeddings of all members side by side, float32."""
@@ -212,8 +186,8 @@ def _repairs(accepted: Accepted) -> Iterator[structure_pb2.Repair]:
     return (structure_pb2.Repair(code=repair.code, message=repair.message) for repair in accepted.repairs)
 
 
-def _definition(entry: PropertyCard) -> property_pb2.PropertyDefinition:
-    definition = entry.definition
+def definition_message(definition: PropertyDefinition) -> property_pb2.PropertyDefinition:
+    """Definition of a property on the wire."""
     return property_pb2.PropertyDefinition(
         name=definition.name,
         unit=definition.unit,
@@ -236,10 +210,11 @@ def _calibration(entry: PropertyCard) -> property_pb2.CalibrationStamp:
 
 
 def _property_stamp(entry: PropertyCard) -> prediction_pb2.PropertyStamp:
-    return prediction_pb2.PropertyStamp(definition=_definition(entry), calibration=_calibration(entry))
+    definition = definition_message(entry.definition)
+    return prediction_pb2.PropertyStamp(definition=definition, calibration=_calibration(entry))
 
 
 def _property_card(entry: PropertyCard) -> models_pb2.PropertyCard:
     return models_pb2.PropertyCard(
-        definition=_definition(entry), calibration=_calibration(entry), metrics=entry.metrics
+        definition=definition_message(entry.definition), calibration=_calibration(entry), metrics=entry.metrics
     )

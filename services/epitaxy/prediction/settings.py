@@ -1,6 +1,6 @@
 """Settings of the prediction application, read once where it is composed."""
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -24,3 +24,15 @@ class PredictionSettings(BaseSettings):
     replica_cpus: float = Field(1.0, ge=0, description="Cores that Ray reserves a replica")
     ensemble_gpus: float = Field(0.0, ge=0, description="GPUs that Ray reserves an ensemble replica")
     threads: int = Field(1, gt=0, description="Threads of a forward pass; two processes of one beat one of two")
+    registry_poll_seconds: float = Field(2.0, gt=0, description="Time in which a promotion takes effect")
+    tenant_models_bytes: int = Field(512 * 2**20, ge=0, description="Bound of the tenants' models held by a replica")
+    tenant_threads: int = Field(4, gt=1, description="Threads a replica has for tenants' models")
+    tenant_threads_each: int = Field(1, gt=0, description="Of these, what one tenant may hold at once")
+    tenant_queue_each: int = Field(16, ge=0, description="Calls of one tenant that wait for its threads")
+    tenant_timeout_seconds: float = Field(60.0, gt=0, description="Longest work of a tenant's model on one message")
+
+    @model_validator(mode="after")
+    def _no_tenant_holds_all_threads(self) -> "PredictionSettings":
+        if self.tenant_threads_each >= self.tenant_threads:
+            raise ValueError("tenant_threads_each must be below tenant_threads: else one tenant can stop all others")
+        return self

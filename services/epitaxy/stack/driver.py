@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from epitaxy.registry.environment import registry_environment
 from epitaxy.stack.child import Command
 from epitaxy.stack.errors import StackError
 from epitaxy.stack.events import Event, EventWriter
@@ -31,7 +32,9 @@ _WATCH_SECONDS = 0.5
 def driver_command(home: StackHome, events: int) -> Command:
     """The driver, which writes its events into this file descriptor."""
     arguments = [sys.executable, "-m", "epitaxy.stack.driver", str(events)]
-    return Command("ray", arguments, home.logs / "ray.log", ray_environment(home.run), (events,), stdin=True)
+    # Replicas, far below, serve the models that this stack's own jobs register.
+    environment = {**registry_environment(home.folder / "registry"), **ray_environment(home.run)}
+    return Command("ray", arguments, home.logs / "ray.log", environment, (events,), stdin=True)
 
 
 def driver_input(plan: StackPlan, run: Path, redis_url: str) -> bytes:

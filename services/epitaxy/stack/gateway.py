@@ -1,6 +1,7 @@
 """The public edge as a child, and when it counts as ready."""
 
 import sys
+from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -10,8 +11,8 @@ from epitaxy.stack.home import StackHome
 from epitaxy.stack.plan import StackPlan
 
 
-def gateway_command(plan: StackPlan, home: StackHome) -> Command:
-    """The gateway in front of the Serve application of this plan."""
+def gateway_command(plan: StackPlan, home: StackHome, finetune_secret: Path | None = None) -> Command:
+    """The gateway in front of this plan's Serve application and, with its secret, its fine-tune service."""
     environment = {
         "EPITAXY_GATEWAY_HOST": plan.host,
         "EPITAXY_GATEWAY_PORT": str(plan.port),
@@ -23,11 +24,14 @@ def gateway_command(plan: StackPlan, home: StackHome) -> Command:
         "EPITAXY_GATEWAY_READINESS_INTERVAL_SECONDS": "0.5",
         "EPITAXY_GATEWAY_SHUTDOWN_GRACE_SECONDS": "1",
     }
+    if finetune_secret is not None:
+        environment["EPITAXY_GATEWAY_FINETUNE_UPSTREAM"] = plan.finetune_address
+        environment["EPITAXY_GATEWAY_FINETUNE_SECRET_FILE"] = str(finetune_secret)
     return Command("gateway", [sys.executable, "-m", "epitaxy.gateway"], home.logs / "gateway.log", environment)
 
 
 class HealthProbe:
-    """Asks grpc.health.v1 of the gateway; a context manager."""
+    """Asks grpc.health.v1 of a service."""
 
     def __init__(self, address: str) -> None:
         # A refused connection is tried again at once, not after gRPC's growing pauses.

@@ -8,6 +8,7 @@ from epitaxy.stack.errors import StackError
 from epitaxy.stack.ports import LOOPBACK, free_ports, preferred_port, require_free
 
 _GATEWAY_METRICS_PORT = 9464
+_FINETUNE_METRICS_PORT = 9465
 _TLS_SETTINGS = ("EPITAXY_GATEWAY_TLS_CERT_PATH", "EPITAXY_GATEWAY_TLS_KEY_PATH")
 
 
@@ -31,6 +32,8 @@ class StackPlan:
     serve_port: int
     http_port: int
     gateway_metrics_port: int
+    finetune_port: int
+    finetune_metrics_port: int
     ray_ports: tuple[int, ...]
     redis_url: str = ""
     application: str = "epitaxy.prediction.app:build_application"
@@ -45,9 +48,20 @@ class StackPlan:
         _refuse_tls()
         if port:
             require_free(host, port)
-        public, serve_port, http_port, *ray_ports = free_ports(9)
-        metrics_port = preferred_port(_GATEWAY_METRICS_PORT)
-        return cls(host, port or public, serve_port, http_port, metrics_port, tuple(ray_ports), redis_url, **changes)
+        public, serve_port, http_port, finetune_port, *ray_ports = free_ports(10)
+        metrics_port, finetune_metrics_port = map(preferred_port, (_GATEWAY_METRICS_PORT, _FINETUNE_METRICS_PORT))
+        return cls(
+            host,
+            port or public,
+            serve_port,
+            http_port,
+            metrics_port,
+            finetune_port,
+            finetune_metrics_port,
+            tuple(ray_ports),
+            redis_url,
+            **changes,
+        )
 
     @property
     def address(self) -> str:
@@ -63,6 +77,11 @@ class StackPlan:
     def serve_address(self) -> str:
         """HOST:PORT of Serve's gRPC ingress."""
         return f"{LOOPBACK}:{self.serve_port}"
+
+    @property
+    def finetune_address(self) -> str:
+        """HOST:PORT of the fine-tune service."""
+        return f"{LOOPBACK}:{self.finetune_port}"
 
 
 def _refuse_tls() -> None:

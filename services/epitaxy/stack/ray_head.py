@@ -22,10 +22,15 @@ _AGENT_NICENESS = 10
 
 
 def ray_environment(run: Path) -> dict[str, str]:
-    """Environment that the driver needs before it imports Ray; workers inherit it."""
+    """Environment that the driver needs before it imports Ray, with a new token; workers inherit it."""
     token = run / _TOKEN_FILE
     token.touch(mode=0o600)
     token.write_text(secrets.token_hex(32))
+    return ray_client_environment(run)
+
+
+def ray_client_environment(run: Path) -> dict[str, str]:
+    """The same for another process that connects to that Ray."""
     return {
         # Off Linux Ray takes loopback for its node address; this makes it do so here. Without it, 127.0.0.1 is
         # replaced by the machine's outward address and every port of Ray faces the network.
@@ -33,7 +38,7 @@ def ray_environment(run: Path) -> dict[str, str]:
         # Other users of this machine can reach loopback, and Ray runs any code that it is sent. By default Ray would
         # write the token into ~/.ray.
         "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_AUTH_TOKEN_PATH": str(run / _TOKEN_FILE),
         "RAY_USAGE_STATS_ENABLED": "0",
         # Ray runs workers at 15, the wrong way round where anything else computes: they answer the caller.
         "RAY_worker_niceness": "0",

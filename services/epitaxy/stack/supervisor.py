@@ -4,7 +4,8 @@ import os
 import signal
 import sys
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -12,6 +13,7 @@ from epitaxy.stack.child import Child
 from epitaxy.stack.driver import driver_command, driver_input
 from epitaxy.stack.errors import StackError
 from epitaxy.stack.events import EventReader
+from epitaxy.stack.finetune import finetune_command, missing_library, new_secret
 from epitaxy.stack.gateway import HealthProbe, gateway_command
 from epitaxy.stack.home import StackHome
 from epitaxy.stack.keeper import Keeper, obituary
@@ -21,11 +23,12 @@ from epitaxy.stack.progress import Progress
 from epitaxy.stack.reaper import Reaper
 from epitaxy.stack.redis import redis_binary, redis_command, redis_url
 
-PARTS = ("redis", "ray", "prediction", "gateway")
+PARTS = ("redis", "ray", "prediction", "finetune", "gateway")
 _TICK_SECONDS = 0.1
 _WATCH_SECONDS = 0.25
 _PATIENCE_SECONDS = 300.0
 _GATEWAY_GRACE_SECONDS = 3.0
+_FINETUNE_GRACE_SECONDS = 2.0
 _REDIS_GRACE_SECONDS = 1.0
 
 
@@ -44,7 +47,10 @@ class Supervisor:
         self._redis: Keeper | None = None
         self._gateway: Keeper | None = None
         self._driver: Child | None = None
+        self._finetune: Keeper | None = None
+        self._finetune_secret: Path | None = None
         self._redis_was_reported = False
+        self._application_is_up = False
 
     def run(self) -> int:
         """Returns the exit code: 0 when asked to stop, 1 when it failed, 128 + signal when stopped before it was up."""
@@ -75,8 +81,23 @@ class Supervisor:
         self._events.close_write_end()
         self._hand_over(driver_input(self._plan, self._home.run, url))
         self._progress.detail("ray", "starting")
-        self._gateway = Keeper(gateway_command(self._plan, self._home), self._reaper)
+        self._finetune_secret = self._prepare_finetune()
+        self._gateway = Keeper(gateway_command(self._plan, self._home, self._finetune_secret), self._reaper)
         self._progress.detail("gateway", "starting")
+
+    def _prepare_finetune(self) -> Path | None:
+        """The service itself starts once there is a Ray to connect to."""
+        missing = missing_library()
+        if missing is None:
+            return new_secret(self._home)
+        self._progress.done("finetune", f"{missing} is not installed: pip install 'epitaxy[training]'", "!")
+        return None
+
+    def _start_finetune(self, ray_address: str) -> None:
+        if self._finetune_secret is not None:
+            command = finetune_command(self._plan, self._home, self._finetune_secret, ray_address)
+            self._finetune = Keeper(command, self._reaper)
+            self._progress.detail("finetune", "starting")
 
     def _start_redis(self) -> str:
         binary = redis_binary()
@@ -96,37 +117,41 @@ class Supervisor:
                 pipe.close()
 
     def _await_ready(self) -> bool:
-        """True when the gateway answers SERVING; False when asked to stop."""
-        probe = HealthProbe(self._plan.probe_address)
-        is_up = False
-        try:
+        """True when gateway and fine-tune service answer SERVING; False when asked to stop."""
+        addresses = {"gateway": self._plan.probe_address}
+        if self._finetune_secret is not None:
+            addresses["finetune"] = self._plan.finetune_address
+        with ExitStack() as stack:
+            stack.callback(self._progress.close)
+            waiting = {name: stack.enter_context(closing(HealthProbe(each))) for name, each in addresses.items()}
             while not self._stopping.wait(_TICK_SECONDS):
-                is_up = self._take_events() or is_up
+                self._take_events()
                 self._fail_if_dead()
-                if is_up and probe.is_serving():
-                    self._progress.done("gateway")
+                for name in [name for name, probe in waiting.items() if self._can_be_up(name) and probe.is_serving()]:
+                    self._progress.done(name)
+                    del waiting[name]
+                if not waiting:
                     return True
                 self._progress.tick()
-        finally:
-            probe.close()
-            self._progress.close()
         return False
 
-    def _take_events(self) -> bool:
-        """True when the application came up."""
-        is_up = False
+    def _can_be_up(self, name: str) -> bool:
+        return self._application_is_up if name == "gateway" else self._finetune is not None
+
+    def _take_events(self) -> None:
         for event in self._events.read():
             self._endpoints |= {event.part: event.endpoints} if event.endpoints else {}
-            if event.is_up:
-                self._progress.done(event.part)
-                is_up = is_up or event.part == "prediction"
-            else:
+            if not event.is_up:
                 self._progress.detail(event.part, event.detail)
-        return is_up
+                continue
+            self._progress.done(event.part)
+            if event.part == "ray":
+                self._start_finetune(event.endpoints["gcs"])
+            self._application_is_up = self._application_is_up or event.part == "prediction"
 
     def _fail_if_dead(self) -> None:
-        gateway = self._gateway.child if self._gateway is not None else None
-        for child in (self._driver, gateway):
+        kept = (keeper.child for keeper in (self._gateway, self._finetune) if keeper is not None)
+        for child in (self._driver, *kept):
             if child is not None and child.exit_code is not None:
                 raise StackError(obituary(child))
         if self._progress.elapsed_seconds > _PATIENCE_SECONDS:
@@ -150,7 +175,7 @@ class Supervisor:
 
     def _write_endpoints(self) -> None:
         redis_pid = self._redis.child.pid if self._redis is not None else None
-        own = {
+        own: dict[str, Any] = {
             "pid": os.getpid(),
             "gateway": {
                 "address": self._plan.address,
@@ -159,6 +184,12 @@ class Supervisor:
             },
             "redis": {"url": self._plan.redis_url or (redis_url(self._home) if redis_pid else ""), "pid": redis_pid},
         }
+        if self._finetune is not None:
+            own["finetune"] = {
+                "address": self._plan.finetune_address,
+                "metrics": f"http://{LOOPBACK}:{self._plan.finetune_metrics_port}/metrics",
+                "pid": self._finetune.child.pid,
+            }
         self._home.write_endpoints(own | self._endpoints)
 
     def _watch(self) -> None:
@@ -169,6 +200,8 @@ class Supervisor:
             self._keep_redis()
             if self._gateway is not None:
                 self._keep(self._gateway, "starting it again")
+            if self._finetune is not None:
+                self._keep(self._finetune, "jobs go on, starting it again")
 
     def _keep_redis(self) -> None:
         if self._redis is not None:
@@ -187,10 +220,12 @@ class Supervisor:
         return death is not None
 
     def _stop(self) -> None:
-        """The gateway first, which lets calls end; Ray at once, which holds nothing of worth; the cache last."""
+        """The gateway first, which lets calls end; Ray at once, whose jobs begin again later; the cache last."""
         self._progress.close()
         if self._gateway is not None:
             self._gateway.child.stop(_GATEWAY_GRACE_SECONDS)
+        if self._finetune is not None:
+            self._finetune.child.stop(_FINETUNE_GRACE_SECONDS)
         if self._driver is not None:
             self._driver.stop(0)
         if self._redis is not None:

@@ -1,1 +1,39 @@
 """Ways to learn from few labels."""
+
+from importlib import import_module
+
+from epitaxy_models.errors import CheckpointError
+from epitaxy_models.transfer.strategies.block_gp import BlockGP
+from epitaxy_models.transfer.strategies.median import PoolMedian
+from epitaxy_models.transfer.strategies.ridge import EmbeddingRidge
+from epitaxy_models.transfer.strategy import FittedStrategy, StrategyState, TransferStrategy
+
+__all__ = ["BlockGP", "EmbeddingRidge", "PoolMedian", "frozen_strategies", "restore"]
+
+_PACKAGE = "epitaxy_models.transfer.strategies"
+# Module and class that rebuild each kind of state. Loaded when asked for: networks bring torch.
+_RESTORERS = {
+    "block_gp": ("block_gp", "FittedBlockGP"),
+    "embedding_ridge": ("ridge", "FittedRidge"),
+    "pool_median": ("median", "FittedMedian"),
+    "descriptor_forest": ("descriptor_forest", "FittedForest"),
+    "network": ("network", "FittedNetwork"),
+}
+
+
+def frozen_strategies() -> tuple[TransferStrategy, ...]:
+    """Those that train no network, the default first: seconds for a hundred labels on one core."""
+    forest = import_module(f"{_PACKAGE}.descriptor_forest").DescriptorForest()
+    return (BlockGP(), EmbeddingRidge(), forest, PoolMedian())
+
+
+def restore(state: StrategyState) -> FittedStrategy:
+    """Rebuilds a fitted strategy. Raises CheckpointError where its kind is unknown or its state incomplete."""
+    if state.kind not in _RESTORERS:
+        raise CheckpointError("UNKNOWN_STRATEGY", f"no strategy of kind {state.kind!r:.40}: is the code older?")
+    module, name = _RESTORERS[state.kind]
+    try:
+        fitted: FittedStrategy = getattr(import_module(f"{_PACKAGE}.{module}"), name).restore(state)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError("INVALID_STRATEGY", f"state of {state.kind} is damaged: {error!r:.120}") from error
+    return fitted

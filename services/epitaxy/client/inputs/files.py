@@ -1,6 +1,6 @@
 """Which files hold structures, and the reader of each kind."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,8 @@ from epitaxy.client.inputs.tables import count_jsonl, count_parquet, read_jsonl,
 from epitaxy.client.inputs.texts import count_xyz, read_json, read_text, read_xyz
 
 Reader = Callable[[Path, str], Iterator[tuple[str, Source]]]
+# Reads a table with columns of known values.
+ColumnReader = Callable[[Path, str, Sequence[str]], Iterator[tuple[str, Source]]]
 Counter = Callable[[Path], int]
 
 _POSCAR_NAMES = ("POSCAR", "CONTCAR")
@@ -22,11 +24,12 @@ class FileKind:
 
     read: Reader
     count: Counter = lambda _: 1
+    read_columns: ColumnReader | None = None
 
 
 _POSCAR = FileKind(partial(read_text, kind="poscar"))
 _XYZ = FileKind(read_xyz, count_xyz)
-_JSONL = FileKind(read_jsonl, count_jsonl)
+_JSONL = FileKind(read_jsonl, count_jsonl, read_jsonl)
 _BY_SUFFIX = {
     ".cif": FileKind(partial(read_text, kind="cif")),
     ".vasp": _POSCAR,
@@ -37,7 +40,7 @@ _BY_SUFFIX = {
     ".json": FileKind(read_json),
     ".jsonl": _JSONL,
     ".ndjson": _JSONL,
-    ".parquet": FileKind(read_parquet, count_parquet),
+    ".parquet": FileKind(read_parquet, count_parquet, read_parquet),
 }
 
 
@@ -54,14 +57,20 @@ def stem_of(path: Path) -> str:
     return path.stem if path.suffix.lower() in _BY_SUFFIX else path.name
 
 
-def read_file(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
-    """The structures of one file. What cannot be read becomes a refusal, never an exception."""
+def read_file(path: Path, file_id: str, known_columns: Sequence[str] = ()) -> Iterator[tuple[str, Source]]:
+    """The structures of one file, those of tables with the known values in these columns.
+
+    What cannot be read becomes a refusal, never an exception.
+    """
     kind = kind_of(path)
     if kind is None:
         yield file_id, refuse("UNKNOWN_FORMAT", f"{path.name} has no known ending; known are {KNOWN_ENDINGS}")
         return
     try:
-        yield from kind.read(path, file_id)
+        if kind.read_columns is not None and known_columns:
+            yield from kind.read_columns(path, file_id, known_columns)
+        else:
+            yield from kind.read(path, file_id)
     except (OSError, ValueError) as error:  # pyarrow's errors are both
         yield file_id, refuse("UNREADABLE_FILE", f"cannot read {path.name}: {_why(error)}")
 

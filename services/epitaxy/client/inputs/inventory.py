@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,10 +55,10 @@ class Inventory:
                 files.append(InputFile(str(found), long_name))
         return cls(tuple(files), n_ignored)
 
-    def read(self) -> Iterator[tuple[str, Source]]:
-        """Id and source of every structure, file after file."""
+    def read(self, known_columns: Sequence[str] = ()) -> Iterator[tuple[str, Source]]:
+        """Id and source of every structure, file after file; of tables with the known values in these columns."""
         for file, file_id in zip(self.files, self._ids(), strict=True):
-            yield from read_file(Path(file.path), file_id)
+            yield from read_file(Path(file.path), file_id, known_columns)
 
     def count(self) -> int:
         """Structures in all files, from footers and line counts."""

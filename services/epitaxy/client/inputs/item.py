@@ -1,14 +1,19 @@
 """One structure on its way to the server."""
 
-from dataclasses import dataclass
-from typing import Literal
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy.client.inputs.numbers import read_number
 from epitaxy.client.results import ItemError
 
 TextKind = Literal["cif", "poscar", "extxyz", "pymatgen_json"]
+# Values of a lower fidelity that the caller knows already, by column; those that are not known are left out.
+KnownValues = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +29,7 @@ class Cell:
     lattice: NDArray[np.float64]
     atomic_numbers: NDArray[np.uint8]
     frac_coords: NDArray[np.float64]
+    known_values: KnownValues = ()
 
     @property
     def n_bytes(self) -> int:
@@ -37,6 +43,7 @@ class Text:
 
     kind: TextKind
     content: str
+    known_values: KnownValues = ()
 
     @property
     def n_bytes(self) -> int:
@@ -60,6 +67,21 @@ class InputItem:
     id: str
     index: int
     source: Source
+
+
+def with_known_values(source: Source, cells: Mapping[str, Any]) -> Source:
+    """The structure with known values, or a refusal where a cell holds no number."""
+    if isinstance(source, ItemError) or not cells:
+        return source
+    values = []
+    for name, cell in cells.items():
+        try:
+            value = read_number(cell)
+        except ValueError as error:
+            return refuse("INVALID_KNOWN_VALUE", f"{name} holds {error}")
+        if not math.isnan(value):
+            values.append((name, value))
+    return replace(source, known_values=tuple(values))
 
 
 def clean_id(value: object) -> str:

@@ -11,11 +11,10 @@ from prediction_rig import poscar, rock_salt
 
 from epitaxy.api.common.v1.model_pb2 import ModelSelector
 from epitaxy.api.common.v1.structure_pb2 import ItemError, PackedStructures, StructureInput
-from epitaxy.api.models.v1.models_pb2 import ListModelsRequest
 from epitaxy.api.prediction.v1.prediction_pb2 import PredictionOptions
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError
 from epitaxy.prediction.domain import Accepted, Query, Refusal, TextSource
-from epitaxy.prediction.servicer import check_model, check_page, items_of, query_of
+from epitaxy.prediction.servicer import check_model, items_of, query_of
 from epitaxy_models.structures import Structure, TextFormat, pack_structures
 
 ANY_SPEED = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
@@ -160,9 +159,3 @@ def test_another_model_is_not_found(artifact, selector, reason, message):
     with pytest.raises(NotFoundError, match=message) as error:
         query_of(PredictionOptions(model=ModelSelector(**selector)), artifact)
     assert error.value.reason == reason
-
-
-def test_one_model_makes_one_page():
-    check_page(ListModelsRequest(page_size=3))
-    with pytest.raises(InvalidRequestError, match="page_token: is not a token of this server"):
-        check_page(ListModelsRequest(page_token="next"))

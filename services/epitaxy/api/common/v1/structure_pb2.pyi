@@ -7,34 +7,53 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PackedStructures(_message.Message):
-    __slots__ = ("ids", "n_sites", "lattices_angstrom", "atomic_numbers", "frac_coords")
+    __slots__ = ("ids", "n_sites", "lattices_angstrom", "atomic_numbers", "frac_coords", "known_values")
     IDS_FIELD_NUMBER: _ClassVar[int]
     N_SITES_FIELD_NUMBER: _ClassVar[int]
     LATTICES_ANGSTROM_FIELD_NUMBER: _ClassVar[int]
     ATOMIC_NUMBERS_FIELD_NUMBER: _ClassVar[int]
     FRAC_COORDS_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_VALUES_FIELD_NUMBER: _ClassVar[int]
     ids: _containers.RepeatedScalarFieldContainer[str]
     n_sites: bytes
     lattices_angstrom: bytes
     atomic_numbers: bytes
     frac_coords: bytes
-    def __init__(self, ids: _Optional[_Iterable[str]] = ..., n_sites: _Optional[bytes] = ..., lattices_angstrom: _Optional[bytes] = ..., atomic_numbers: _Optional[bytes] = ..., frac_coords: _Optional[bytes] = ...) -> None: ...
+    known_values: _containers.RepeatedCompositeFieldContainer[KnownColumn]
+    def __init__(self, ids: _Optional[_Iterable[str]] = ..., n_sites: _Optional[bytes] = ..., lattices_angstrom: _Optional[bytes] = ..., atomic_numbers: _Optional[bytes] = ..., frac_coords: _Optional[bytes] = ..., known_values: _Optional[_Iterable[_Union[KnownColumn, _Mapping]]] = ...) -> None: ...
+
+class KnownColumn(_message.Message):
+    __slots__ = ("name", "values")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    values: bytes
+    def __init__(self, name: _Optional[str] = ..., values: _Optional[bytes] = ...) -> None: ...
 
 class StructureInput(_message.Message):
-    __slots__ = ("id", "packed", "cif", "poscar", "extxyz", "pymatgen_json")
+    __slots__ = ("id", "packed", "cif", "poscar", "extxyz", "pymatgen_json", "known_values")
+    class KnownValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
     ID_FIELD_NUMBER: _ClassVar[int]
     PACKED_FIELD_NUMBER: _ClassVar[int]
     CIF_FIELD_NUMBER: _ClassVar[int]
     POSCAR_FIELD_NUMBER: _ClassVar[int]
     EXTXYZ_FIELD_NUMBER: _ClassVar[int]
     PYMATGEN_JSON_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_VALUES_FIELD_NUMBER: _ClassVar[int]
     id: str
     packed: PackedStructures
     cif: str
     poscar: str
     extxyz: str
     pymatgen_json: str
-    def __init__(self, id: _Optional[str] = ..., packed: _Optional[_Union[PackedStructures, _Mapping]] = ..., cif: _Optional[str] = ..., poscar: _Optional[str] = ..., extxyz: _Optional[str] = ..., pymatgen_json: _Optional[str] = ...) -> None: ...
+    known_values: _containers.ScalarMap[str, float]
+    def __init__(self, id: _Optional[str] = ..., packed: _Optional[_Union[PackedStructures, _Mapping]] = ..., cif: _Optional[str] = ..., poscar: _Optional[str] = ..., extxyz: _Optional[str] = ..., pymatgen_json: _Optional[str] = ..., known_values: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class Repair(_message.Message):
     __slots__ = ("code", "message")

@@ -1,0 +1,280 @@
+"""What transfer is worth: ``python -m loadtest.transfer --data ../shared/data [--quick]``.
+
+Learning curves of every strategy, and of what a job chooses, on real targets: labels drawn by formula, errors measured
+on other formulas, so no choice has seen what it is measured on. Cells are appended to a JSON-lines file as they finish;
+a second run goes on where the first stopped. Writes a summary as JSON, a table and plots.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
+from epitaxy_models.errors import EpitaxyModelsError
+from epitaxy_models.transfer.comparison import Contest, Task
+from epitaxy_models.transfer.field import Field, default_field
+from epitaxy_models.transfer.judge import judge
+from epitaxy_models.transfer.refit import COVERAGES, N_MEMBERS, calibrated, refit
+from epitaxy_models.transfer.splits import few_label_draws, grouped_folds, n_folds_for
+from epitaxy_models.transfer.stacking import STACK, stack_weights
+from epitaxy_models.transfer.strategies import restore
+from epitaxy_models.transfer.target import TargetTransform
+from loadtest.transfer_targets import TARGETS, Pool, read_pool
+
+SIZES, N_SEEDS, N_TEST = (25, 50, 100, 250, 1000), 5, 500
+MEDIAN, DEFAULT, CHOSEN = "pool_median", "block_gp", "chosen"
+_N_RESAMPLED = 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the target Parquet files")
+    parser.add_argument("--work", type=Path, default=Path("scratch/transfer"), help="features, cells, results")
+    parser.add_argument("--targets", nargs="*", default=[target.name for target in TARGETS])
+    parser.add_argument("--sizes", nargs="*", type=int, default=list(SIZES))
+    parser.add_argument("--seeds", type=int, default=N_SEEDS)
+    parser.add_argument("--pool", type=int, default=2500, help="rows of a target at most")
+    parser.add_argument("--networks", action="store_true", help="networks too: from scratch and fine-tuned; hours")
+    parser.add_argument("--reference", default="scratch_network", help="what the multiplier compares with")
+    parser.add_argument("--quick", action="store_true", help="25 and 100 labels, two seeds, small pools, no networks")
+    options = parser.parse_args()
+    if options.quick:
+        options.sizes, options.seeds, options.pool = [25, 100], min(options.seeds, 2), min(options.pool, 400)
+    torch.set_num_threads(1)
+    cells = options.work / "cells.jsonl"
+    measure(options, cells)
+    wanted = [c for c in read_cells(cells) if c["target"] in options.targets and c["pool"] == options.pool]
+    summary = summarize(wanted, options.reference)
+    (options.work / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+    (options.work / "table.md").write_text(as_table(summary))
+    plot(summary, options.work)
+    print(as_table(summary))
+
+
+def measure(options: argparse.Namespace, path: Path) -> None:
+    """Every cell that the file does not hold yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done = {_key(cell) for cell in read_cells(path)}
+    field = default_field(load_artifact(shipped_model()))
+    field = field if options.networks else Field(field.frozen)
+    for target in (target for target in TARGETS if target.name in options.targets):
+        left = [(n, seed) for n in options.sizes for seed in range(options.seeds)]
+        left = [pair for pair in left if (target.name, *pair, options.pool, options.networks) not in done]
+        if not left:
+            continue
+        pool = read_pool(target, options.data, options.work, options.pool)
+        for number, (n, seed) in enumerate(left):
+            start = time.perf_counter()
+            cell = measure_cell(pool, n, seed, field) | {"pool": options.pool, "networks": options.networks}
+            with path.open("a") as file:
+                file.write(json.dumps(cell) + "\n")
+            seconds = time.perf_counter() - start
+            print(
+                f"{target.name} n={n} seed={seed} {number + 1}/{len(left)}  chosen {cell['chosen']}  {seconds:.1f} s",
+                flush=True,
+            )
+
+
+def measure_cell(pool: Pool, n: int, seed: int, field: Field) -> dict[str, Any]:
+    """One draw: errors of every strategy and of a job's choice, on rows that none of them has seen."""
+    head = {"target": pool.target.name, "unit": pool.target.unit, "n": n, "seed": seed, "overlap": pool.overlap}
+    try:
+        draw = few_label_draws(pool.inputs.formulas, n, seed + 1, n_test_max=N_TEST)[seed]
+    except EpitaxyModelsError as error:
+        return head | {"maes": {}, "chosen": None, "reason": error.message}
+    train, test = pool.inputs.take(draw.train), pool.inputs.take(draw.test)
+    truth = pool.labels[draw.test]
+    transform = TargetTransform.fit(pool.target.transform, pool.labels[draw.train])
+    targets = transform.forward(pool.labels[draw.train])
+    maes = {}
+    for name, strategy in field.named().items():
+        values = strategy.fit(train, targets, seed).predict(test).values
+        maes[name] = float(np.abs(transform.inverse(values) - truth).mean())
+    n_folds = n_folds_for(n, len(set(train.formulas)))
+    splits = grouped_folds(train.formulas, seed, 3)
+    task = Task(train, pool.labels[draw.train], targets, transform.inverse, splits, n_folds, seed)
+    contest = Contest(task, np.inf, lambda: False)
+    for strategy in field.frozen:
+        contest.add(strategy)
+    stackable = [entry.name for entry in field.frozen if entry.name != MEDIAN]
+    contest.stack(stackable)
+    comparison = contest.finish()
+    judged = judge(comparison.candidates(lambda name: True), task.test_ratio, median=MEDIAN, default=DEFAULT)
+    full = [comparison.validations[name] for name in stackable]
+    weights = stack_weights(full, targets, splits).shares
+    served = {}
+    for name in {judged.chosen, STACK}:
+        shares = dict(weights) if name == STACK else {name: 1.0}
+        members = refit(shares, field.named(), task, N_MEMBERS, lambda: False).members
+        predictions = [[(part.share, restore(part.state).predict(test)) for part in m.parts] for m in members]
+        values = np.array([sum(share * p.values for share, p in parts) for parts in predictions])
+        noise = np.sqrt(np.mean([sum(share * p.stds for share, p in parts) ** 2 for parts in predictions], axis=0))
+        served[name] = (values.mean(axis=0), np.hypot(values.std(axis=0, ddof=1), noise))
+        maes[f"{name}_served"] = float(np.abs(transform.inverse(served[name][0]) - truth).mean())
+    maes[CHOSEN] = maes[f"{judged.chosen}_served"]
+    values, expected = served[judged.chosen]
+    calibrator = calibrated(comparison.validations[judged.chosen], task).record.calibrator
+    residuals = np.abs(transform.forward(truth) - values)
+    shares_covered = {str(c): float(np.mean(residuals <= calibrator.half_widths(expected, c))) for c in COVERAGES}
+    return head | {
+        "maes": maes,
+        "cross_validated": comparison.maes(),
+        "chosen": judged.chosen,
+        "verdict": str(judged.verdict),
+        "transfer_verdict": str(judged.transfer_verdict),
+        "stack": weights,
+        "coverage": shares_covered,
+        "n_test": len(truth),
+    }
+
+
+def read_cells(path: Path) -> list[dict[str, Any]]:
+    """Finished cells; a line that a killed run left half written is skipped."""
+    cells = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            cells.append(json.loads(line))
+        except json.JSONDecodeError:
+            print("skipped a line that was not finished")
+    return cells
+
+
+def _key(cell: dict[str, Any]) -> tuple[Any, ...]:
+    return cell["target"], cell["n"], cell["seed"], cell["pool"], cell["networks"]
+
+
+def summarize(cells: list[dict[str, Any]], reference: str) -> dict[str, Any]:
+    """Medians over seeds by target, size and strategy; multipliers of labels with intervals."""
+    targets = {}
+    for name in dict.fromkeys(cell["target"] for cell in cells):
+        mine = [cell for cell in cells if cell["target"] == name and cell["maes"]]
+        strategies = dict.fromkeys(key for cell in mine for key in cell["maes"] if not key.endswith("_served"))
+        targets[name] = {
+            "unit": mine[0]["unit"],
+            "share_of_formulas_in_source_training": mine[0]["overlap"],
+            "curves": {strategy: _curve(mine, strategy) for strategy in strategies},
+            "coverage_at_0.9": {str(n): _mean_coverage(mine, n) for n in _sizes(mine)},
+            "chosen": {str(n): [cell["chosen"] for cell in mine if cell["n"] == n] for n in _sizes(mine)},
+            "multiplier": {str(n): multiplier(mine, n, reference) for n in _sizes(mine)},
+        }
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, one thread"
+    return {"reference": reference, "machine": machine, "n_cells": len(cells), "targets": targets}
+
+
+def multiplier(cells: list[dict[str, Any]], n: int, reference: str) -> dict[str, Any] | None:
+    """Labels that the reference needs over ``n``, for the error that the chosen model has with ``n``.
+
+    The 80 % interval resamples the seeds. Where the reference never gets there the number is a lower bound.
+    """
+    curve, chosen = _by_seed(cells, reference), _by_seed(cells, CHOSEN).get(n)
+    if not curve or chosen is None:
+        return None
+    generator = np.random.default_rng(0)
+    found = [_labels_needed(curve, float(np.median(chosen))) / n]
+    for _ in range(_N_RESAMPLED):
+        drawn = {size: generator.choice(values, len(values)) for size, values in curve.items()}
+        error = float(np.median(generator.choice(chosen, len(chosen))))
+        found.append(_labels_needed(drawn, error) / n)
+    low, high = np.quantile(found[1:], [0.1, 0.9])
+    return {
+        "value": round(found[0], 2),
+        "low": round(float(low), 2),
+        "high": round(float(high), 2),
+        "is_lower_bound": found[0] >= max(curve) / n,
+    }
+
+
+def _labels_needed(curve: dict[int, NDArray[np.float64]], error: float) -> float:
+    """Where the reference's curve, made monotonous and straight between sizes on log scales, falls to that error."""
+    sizes = sorted(curve)
+    errors = np.minimum.accumulate([float(np.median(curve[size])) for size in sizes])
+    if error >= errors[0]:
+        return float(sizes[0])
+    if error <= errors[-1]:
+        return float(sizes[-1])
+    return float(np.exp(np.interp(-np.log(error), -np.log(errors), np.log(sizes))))
+
+
+def _by_seed(cells: list[dict[str, Any]], strategy: str) -> dict[int, NDArray[np.float64]]:
+    sizes = {n: [c["maes"][strategy] for c in cells if c["n"] == n and strategy in c["maes"]] for n in _sizes(cells)}
+    return {n: np.array(values) for n, values in sizes.items() if values}
+
+
+def _curve(cells: list[dict[str, Any]], strategy: str) -> dict[str, dict[str, float]]:
+    return {
+        str(n): {"median": float(np.median(v)), "low": float(v.min()), "high": float(v.max())}
+        for n, v in _by_seed(cells, strategy).items()
+    }
+
+
+def _mean_coverage(cells: list[dict[str, Any]], n: int) -> float:
+    return float(np.mean([cell["coverage"]["0.9"] for cell in cells if cell["n"] == n]))
+
+
+def _sizes(cells: list[dict[str, Any]]) -> list[int]:
+    return sorted({cell["n"] for cell in cells})
+
+
+def as_table(summary: dict[str, Any]) -> str:
+    """Median errors, one line a target and strategy; then multipliers and coverage."""
+    rows = list(_rows(summary))
+    frame = pd.DataFrame(rows).fillna("")
+    widths = [max(len(str(v)) for v in [column, *frame[column]]) for column in frame.columns]
+    lines = [list(frame.columns), ["-" * width for width in widths], *frame.to_numpy().tolist()]
+    text = "\n".join(
+        "| " + " | ".join(str(v).ljust(w) for v, w in zip(line, widths, strict=True)) + " |" for line in lines
+    )
+    return f"{text}\n"
+
+
+def _rows(summary: dict[str, Any]) -> Iterator[dict[str, str]]:
+    for name, target in summary["targets"].items():
+        overlap = target["share_of_formulas_in_source_training"]
+        title = f"{name}, {target['unit']} ({overlap:.0%} of formulas in the source)"
+        for strategy, curve in target["curves"].items():
+            yield {"target": title, "what": strategy} | {n: f"{p['median']:.4g}" for n, p in curve.items()}
+        found = {n: entry for n, entry in target["multiplier"].items() if entry}
+        labels = {
+            n: f"{'>= ' if e['is_lower_bound'] else ''}{e['value']} ({e['low']}-{e['high']})" for n, e in found.items()
+        }
+        yield {"target": title, "what": f"labels saved against {summary['reference']}"} | labels
+        covered = {n: f"{share:.1%}" for n, share in target["coverage_at_0.9"].items()}
+        yield {"target": title, "what": "coverage of 90 % intervals"} | covered
+
+
+def plot(summary: dict[str, Any], folder: Path) -> None:
+    """One picture a target."""
+    for name, target in summary["targets"].items():
+        figure, axes = plt.subplots(figsize=(6, 4.2), constrained_layout=True)
+        for strategy, curve in target["curves"].items():
+            sizes = [int(n) for n in curve]
+            line = axes.plot(sizes, [p["median"] for p in curve.values()], marker="o", ms=4, label=strategy)[0]
+            low, high = [p["low"] for p in curve.values()], [p["high"] for p in curve.values()]
+            axes.fill_between(sizes, low, high, alpha=0.12, color=line.get_color())
+            line.set_linewidth(2.5 if strategy == CHOSEN else 1.2)
+        axes.set(
+            xscale="log", yscale="log", xlabel="labels", ylabel=f"mean absolute error ({target['unit']})", title=name
+        )
+        axes.legend(fontsize=8)
+        figure.savefig(folder / f"{name}.png", dpi=120)
+        plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

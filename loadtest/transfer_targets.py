@@ -1,0 +1,93 @@
+"""The targets of the transfer benchmark: labels, features kept in a work folder, overlap with the source."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
+from epitaxy_models.ensembles.embedder import Embedder
+from epitaxy_models.graphs.graph import build_graph
+from epitaxy_models.structures import structure_from_column
+from epitaxy_models.training.split import part_of
+from epitaxy_models.transfer.descriptors import DESCRIPTOR_VERSION
+from epitaxy_models.transfer.features import SubstrateFeatures
+from epitaxy_models.transfer.inputs import TransferInputs
+
+_SOURCE = "mp_general.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One column of one file."""
+
+    name: str
+    file: str
+    column: str
+    unit: str
+    transform: str = "none"
+    is_log10: bool = False
+
+
+TARGETS = (
+    Target("expt_formation_enthalpy", "expt_formation_enthalpy.parquet", "formation_enthalpy_exp_eV_atom", "eV/atom"),
+    Target("expt_gap", "mp_multifidelity_gap.parquet", "band_gap_exp_eV", "eV"),
+    Target("hse_gap", "mp_multifidelity_gap.parquet", "band_gap_hse_eV", "eV"),
+    Target("phonon_peak", "matbench_phonons.parquet", "last_phdos_peak_cm1", "1/cm", "log10"),
+    Target("log10_dielectric", "dielectric_petousis2017.parquet", "eps_electronic_poly", "log10", is_log10=True),
+    Target("exfoliation_energy", "jarvis_2d.parquet", "exfoliation_energy_meV_atom", "meV/atom", "auto"),
+    Target("perovskite_heat", "perov5_castelli.parquet", "heat_all_eV_cell", "eV/cell"),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """All rows of a target that draws are taken from."""
+
+    target: Target
+    inputs: TransferInputs
+    labels: NDArray[np.float64]
+    overlap: float
+
+
+def read_pool(target: Target, data: Path, work: Path, n_max: int) -> Pool:
+    """At most ``n_max`` rows, whole formulas chosen by a hash; features are computed once and kept."""
+    table = pd.read_parquet(data / target.file, columns=["formula", "structure", target.column])
+    table = table.dropna(subset=[target.column])
+    order = {name: blake2b(name.encode(), digest_size=8).digest() for name in table["formula"].unique()}
+    table = table.assign(key=table["formula"].map(order)).sort_values("key", kind="stable").head(n_max)
+    labels = table[target.column].to_numpy(dtype=np.float64)
+    texts = table["structure"].tolist()
+    overlap = source_overlap(table["formula"].tolist(), data / _SOURCE)
+    return Pool(target, _inputs(target, texts, work), np.log10(labels) if target.is_log10 else labels, overlap)
+
+
+def source_overlap(formulas: Sequence[str], source: Path) -> float:
+    """Share of a target's formulas that the substrate was trained on, with labels of another kind."""
+    if not source.exists():
+        return float("nan")
+    known = set(pd.read_parquet(source, columns=["formula"])["formula"])
+    names = set(formulas)
+    return sum(name in known and part_of(name) == "train" for name in names) / len(names)
+
+
+def _inputs(target: Target, texts: Sequence[str], work: Path) -> TransferInputs:
+    artifact = load_artifact(shipped_model())
+    structures = tuple(structure_from_column(text) for text in texts)
+    content = blake2b("\n".join([artifact.digest, DESCRIPTOR_VERSION, *texts]).encode(), digest_size=12).hexdigest()
+    kept = work / "features" / f"{target.name}-{content}.npz"
+    if kept.exists():
+        with np.load(kept, allow_pickle=False) as blocks:
+            graphs = tuple(build_graph(structure, artifact.card.rule) for structure in structures)
+            return TransferInputs(structures, graphs, dict(blocks))
+    print(f"{target.name}: features of {len(texts)} structures", flush=True)
+    inputs = SubstrateFeatures(artifact).inputs_of(structures, Embedder(artifact))
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(".part.npz")
+    np.savez(part, **dict(inputs.blocks))  # type: ignore[arg-type]  # blocks by name, none of them allow_pickle
+    part.replace(kept)
+    return inputs

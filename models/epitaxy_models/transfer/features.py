@@ -1,0 +1,89 @@
+"""From structures to the blocks that strategies learn from."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.ensembles.artifact import ModelArtifact
+from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.graphs.graph import CrystalGraph, build_graph
+from epitaxy_models.heads.readout import PropertyReadout, composition_of
+from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.descriptors import describe
+from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, LOW_FIDELITY_PREFIX, SUBSTRATE, TransferInputs
+
+_GRAPHS_A_BATCH = 32
+
+Embed = Callable[[Sequence[CrystalGraph]], NDArray[np.float32]]
+Columns = Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, eq=False)
+class SubstrateFeatures:
+    """Builds inputs under one substrate.
+
+    Attributes:
+        artifact: The substrate.
+    """
+
+    artifact: ModelArtifact
+
+    @cached_property
+    def _heads(self) -> PropertyReadout:
+        """All heads, those that are not served too: they are vintages and conventions of their own."""
+        return PropertyReadout.from_tensors(dict(self.artifact.heads), list(range(self.n_predictions)))
+
+    @property
+    def n_predictions(self) -> int:
+        """Width of the block of substrate predictions: one a head."""
+        return len(self.artifact.heads["spreads"])
+
+    def inputs_of(
+        self, structures: Sequence[Structure], embed: Embed, low_fidelity: Columns | None = None
+    ) -> TransferInputs:
+        """Inputs from scratch; ``embed`` is an ``Embedder`` of the same artifact."""
+        graphs = [build_graph(structure, self.artifact.card.rule) for structure in structures]
+        starts = range(0, len(graphs), _GRAPHS_A_BATCH)
+        parts = [embed(graphs[start : start + _GRAPHS_A_BATCH]) for start in starts] or [embed([])]
+        return self.inputs_from(structures, graphs, np.concatenate(parts), low_fidelity)
+
+    def inputs_from(
+        self,
+        structures: Sequence[Structure],
+        graphs: Sequence[CrystalGraph],
+        embeddings: NDArray[np.float32],
+        low_fidelity: Columns | None = None,
+    ) -> TransferInputs:
+        """Inputs from embeddings already computed, ``[n_rows, n_members, embedding_width]``.
+
+        ``low_fidelity`` holds values the caller knows, ``[n_rows]`` by name of the column, NaN where unknown. Raises
+        ConfigurationError (INVALID_LOW_FIDELITY) where a column has another length or an infinite value.
+        """
+        blocks = {
+            DESCRIPTORS: describe(structures),
+            EMBEDDING: embeddings.reshape(len(structures), -1).astype(np.float64),
+            SUBSTRATE: self._predictions(structures, embeddings),
+        }
+        for name, values in (low_fidelity or {}).items():
+            blocks[f"{LOW_FIDELITY_PREFIX}{name}"] = low_fidelity_block(name, values, len(structures))
+        return TransferInputs(tuple(structures), tuple(graphs), blocks)
+
+    def _predictions(self, structures: Sequence[Structure], embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Ensemble mean of every head, ``[n_rows, n_heads]``."""
+        by_member, _ = self._heads(embeddings, composition_of([s.atomic_numbers for s in structures]))
+        return np.asarray(by_member.astype(np.float64).mean(axis=0))
+
+
+def low_fidelity_block(name: str, values: NDArray[np.float64], n_rows: int) -> NDArray[np.float64]:
+    """Value (0 where unknown) and whether it is known (1 or 0), ``[n_rows, 2]``; unknown values are NaN."""
+    if values.shape != (n_rows,) or np.isinf(values).any():
+        raise ConfigurationError(
+            "INVALID_LOW_FIDELITY",
+            f"low-fidelity column {name!r} of shape {list(values.shape)}: give {n_rows} finite numbers, NaN where "
+            "unknown",
+        )
+    is_known = ~np.isnan(values)
+    return np.stack([np.where(is_known, values, 0.0), is_known], axis=1).astype(np.float64)

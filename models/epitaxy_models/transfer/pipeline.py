@@ -1,0 +1,239 @@
+"""A tenant's job from rows to a judged model and its report."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact
+from epitaxy_models.ensembles.embedder import Embedder
+from epitaxy_models.transfer.card import BaseModel, KnownColumn, TransferCard
+from epitaxy_models.transfer.comparison import SCRATCH, Comparison, Contest, Task
+from epitaxy_models.transfer.cross_validation import StoppedError
+from epitaxy_models.transfer.examination import Examination, examine
+from epitaxy_models.transfer.features import SubstrateFeatures
+from epitaxy_models.transfer.field import Field, default_field
+from epitaxy_models.transfer.inputs import EMBEDDING
+from epitaxy_models.transfer.judge import Judgement, judge
+from epitaxy_models.transfer.learning_curve import learning_curves
+from epitaxy_models.transfer.model import TransferModel
+from epitaxy_models.transfer.refit import N_MEMBERS, Calibration, Refit, calibrated, refit
+from epitaxy_models.transfer.report.assembly import Findings, assemble
+from epitaxy_models.transfer.report.document import TransferReport
+from epitaxy_models.transfer.report.page import render_page
+from epitaxy_models.transfer.report.sentence import verdict_sentence
+from epitaxy_models.transfer.request import (
+    OnEvent,
+    ShouldStop,
+    TransferEvent,
+    TransferOutcome,
+    TransferRequest,
+    TransferStage,
+)
+from epitaxy_models.transfer.splits import grouped_folds, n_folds_for
+from epitaxy_models.transfer.stacking import STACK, stack_weights
+from epitaxy_models.transfer.strategies.block_gp import KIND as DEFAULT
+from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
+from epitaxy_models.transfer.training_domain import TrainingDomain
+
+MODEL, REPORT_JSON, REPORT_HTML = "model", "report.json", "report.html"
+_N_REPEATS = 3
+# Refits, curves and the report need time after the comparison.
+_SHARE_FOR_COMPARISON = 0.7
+
+
+def run_transfer(
+    request: TransferRequest,
+    on_event: OnEvent = lambda event: None,
+    should_stop: ShouldStop = lambda: False,
+    field: Field | None = None,
+) -> TransferOutcome:
+    """Checks, audits, compares, judges, fits, calibrates and reports.
+
+    Everything is written beside ``request.out`` and moved there as a whole: a job that is killed leaves no model.
+    ``field`` names other competitors than this version's. Raises StoppedError soon after ``should_stop`` says so,
+    ConfigurationError where the rows make no model, CheckpointError where the substrate cannot be read.
+    """
+    artifact = load_artifact(request.base)
+    return _Job(request, artifact, on_event, should_stop, field or default_field(artifact)).run()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Winner:
+    """What serves, fitted and calibrated."""
+
+    shares: Mapping[str, float]
+    fit: Refit
+    calibration: Calibration
+
+
+class _Job:
+    """One run; holds what all of its steps read."""
+
+    def __init__(
+        self,
+        request: TransferRequest,
+        artifact: ModelArtifact,
+        on_event: OnEvent,
+        should_stop: ShouldStop,
+        field: Field,
+    ) -> None:
+        self._request, self._artifact, self._field = request, artifact, field
+        self._on_event, self._should_stop = on_event, should_stop
+        self._end = time.monotonic() + request.budget.max_seconds
+
+    def run(self) -> TransferOutcome:
+        self._tell(TransferStage.AUDITING, 0.0, "checking rows")
+        artifact = self._artifact
+        examination = examine(self._request, artifact, SubstrateFeatures(artifact), Embedder(artifact))
+        self._go_on()
+        task = self._task(examination)
+        comparison = self._compare(task)
+        judgement = judge(
+            comparison.candidates(self._request.budget.allows), task.test_ratio, median=MEDIAN, default=DEFAULT
+        )
+        self._tell(TransferStage.TRAINING, 0.75, f"fitting {judgement.chosen} on all labels", comparison.maes())
+        winner = self._fit(judgement, comparison, task)
+        self._tell(TransferStage.EVALUATING, 0.85, "measuring learning curves", comparison.maes())
+        curves = learning_curves(task, comparison, self._field.frozen, self._should_stop)
+        model = self._model(examination, judgement, comparison, winner)
+        found = Findings(self._request, artifact.card.name, task, examination, comparison, judgement)
+        report = assemble(found, winner.calibration, winner.fit.blocks, curves, model.card.verdict_reason)
+        self._go_on()
+        return self._publish(model, report, judgement)
+
+    def _task(self, examination: Examination) -> Task:
+        inputs, transform = examination.inputs, examination.transform
+        limits = self._request.definition
+        low = -np.inf if limits.lower_bound is None else limits.lower_bound
+        high = np.inf if limits.upper_bound is None else limits.upper_bound
+
+        def to_unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.clip(transform.inverse(values), low, high)
+
+        seed = self._request.seed
+        splits = grouped_folds(inputs.formulas, seed, _N_REPEATS)
+        n_folds = n_folds_for(inputs.n_rows, len(set(inputs.formulas)))
+        return Task(inputs, examination.labels, examination.targets, to_unit, splits, n_folds, seed)
+
+    def _compare(self, task: Task) -> Comparison:
+        """Frozen strategies always, as they are the references; networks where the budget lets them."""
+        left = self._end - time.monotonic()
+        contest = Contest(task, self._end - (1 - _SHARE_FOR_COMPARISON) * left, self._should_stop)
+        allows, frozen = self._request.budget.allows, self._field.frozen
+        wanted = [entry for entry in self._field.costly if allows(entry.name)]
+        # A network is judged against one from scratch, whether that one may serve or not.
+        costly = [entry for entry in self._field.costly if entry in wanted or (wanted and entry.name == SCRATCH)]
+        for number, strategy in enumerate((*frozen, *costly)):
+            done = 0.1 + 0.65 * number / (len(frozen) + len(costly))
+            self._tell(TransferStage.TRAINING, done, f"comparing {strategy.name}")
+            if number < len(frozen):
+                contest.add(strategy)
+            else:
+                contest.add_if_time_allows(strategy)
+        if allows(STACK):
+            contest.stack(self._stackable())
+        return contest.finish()
+
+    def _stackable(self) -> list[str]:
+        """Names of what a stack may hold: a constant is of no use in it, and networks have fewer splits."""
+        names = (entry.name for entry in self._field.frozen)
+        return [name for name in names if name != MEDIAN and self._request.budget.allows(name)]
+
+    def _fit(self, judgement: Judgement, comparison: Comparison, task: Task) -> _Winner:
+        shares = {judgement.chosen: 1.0}
+        if judgement.chosen == STACK:
+            names = [name for name in self._stackable() if name in comparison.validations]
+            parts = [comparison.validations[name] for name in names]
+            shares = dict(stack_weights(parts, task.targets, task.splits).shares)
+        validation = comparison.validations[judgement.chosen]
+        n_members = self._n_members(validation.seconds / len(validation.parts))
+        fits = refit(shares, self._field.named(), task, n_members, self._should_stop)
+        return _Winner(shares, fits, calibrated(validation, task))
+
+    def _n_members(self, seconds_a_fit: float) -> int:
+        """As many as the budget lets, one at least."""
+        left = max(self._end - time.monotonic(), 0.0)
+        return int(np.clip(left / max(seconds_a_fit, 1e-9), 1, N_MEMBERS))
+
+    def _model(
+        self,
+        examination: Examination,
+        judgement: Judgement,
+        comparison: Comparison,
+        winner: _Winner,
+    ) -> TransferModel:
+        request, artifact, inputs = self._request, self._artifact, examination.inputs
+        card = TransferCard(
+            name=request.name,
+            base=BaseModel(artifact.card.name, artifact.card.version, artifact.digest),
+            definition=request.definition,
+            transform=examination.transform,
+            strategy=judgement.chosen,
+            calibration=winner.calibration.record,
+            verdict=judgement.verdict,
+            verdict_reason=verdict_sentence(judgement, request.definition.name, request.definition.unit, inputs.n_rows),
+            maes=comparison.maes(),
+            n_labels=inputs.n_rows,
+            known_columns=tuple(self._known_column(name, examination) for name in request.low_fidelity),
+            training={"seed": request.seed, "shares": dict(winner.shares), "is_calibrated": winner.calibration.is_kept},
+        )
+        domain = TrainingDomain.fit(artifact.domain, inputs.blocks[EMBEDDING], inputs.structures)
+        return TransferModel.of(card, winner.fit.members, domain)
+
+    def _known_column(self, name: str, examination: Examination) -> KnownColumn:
+        column = self._request.low_fidelity[name]
+        is_required = bool(np.isfinite(column.values[examination.rows]).all())
+        return KnownColumn(name, is_required, column.unit, column.fidelity)
+
+    def _publish(self, model: TransferModel, report: TransferReport, judgement: Judgement) -> TransferOutcome:
+        out = self._request.out
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        try:
+            model.save(staging / MODEL)
+            (staging / REPORT_JSON).write_text(report.as_json(), encoding="utf-8")
+            (staging / REPORT_HTML).write_text(render_page(report), encoding="utf-8")
+            _replace(staging, out)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        self._tell(TransferStage.EVALUATING, 1.0, report.verdict.sentence, model.card.maes)
+        return TransferOutcome(
+            verdict=judgement.verdict,
+            transfer_verdict=judgement.transfer_verdict,
+            chosen=judgement.chosen,
+            maes=model.card.maes,
+            sentence=report.verdict.sentence,
+            is_calibrated=report.verdict.is_calibrated,
+            report=report.as_record(),
+            report_json=out / REPORT_JSON,
+            report_html=out / REPORT_HTML,
+            model=out / MODEL,
+            digest=model.digest,
+        )
+
+    def _tell(
+        self, stage: TransferStage, fraction: float, message: str, metrics: Mapping[str, float] | None = None
+    ) -> None:
+        self._on_event(TransferEvent(stage, fraction, message, metrics or {}))
+
+    def _go_on(self) -> None:
+        if self._should_stop():
+            raise StoppedError("STOPPED", "the job was stopped before its model was written")
+
+
+def _replace(staging: Path, out: Path) -> None:
+    """Moves a finished folder into place; what an earlier run left there goes first out of the way."""
+    staging.chmod(0o755)
+    if out.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent)) / "old"
+        out.rename(old)
+        staging.replace(out)
+        shutil.rmtree(old.parent, ignore_errors=True)
+        return
+    staging.replace(out)

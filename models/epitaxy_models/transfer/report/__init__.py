@@ -1,0 +1,1 @@
+"""The transfer report: one HTML file that needs no network, and the same as JSON."""

@@ -1,0 +1,100 @@
+"""From what a job found to its report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from epitaxy_models.structures.display import display_formula
+from epitaxy_models.transfer.comparison import Comparison, Task
+from epitaxy_models.transfer.examination import Examination
+from epitaxy_models.transfer.judge import Judgement, StrategyVerdict
+from epitaxy_models.transfer.refit import COVERAGES, REPORTED_COVERAGE, Calibration, interval_ends
+from epitaxy_models.transfer.report.document import (
+    CalibrationSection,
+    LearningCurve,
+    ParityRow,
+    PropertySection,
+    StrategyRow,
+    TransferReport,
+    VerdictSection,
+)
+from epitaxy_models.transfer.request import TransferRequest
+
+_N_WORST = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Findings:
+    """What is known after the comparison."""
+
+    request: TransferRequest
+    base_model: str
+    task: Task
+    examination: Examination
+    comparison: Comparison
+    judgement: Judgement
+
+
+def assemble(
+    found: Findings,
+    calibration: Calibration,
+    blocks: Mapping[str, float],
+    curves: tuple[LearningCurve, ...],
+    sentence: str,
+) -> TransferReport:
+    """All sections."""
+    definition = found.request.definition
+    scale = str(found.examination.transform.kind)
+    parity = _parity(found, calibration)
+    return TransferReport(
+        subject=PropertySection(definition.name, definition.unit, scale, found.base_model),
+        verdict=_verdict(found.judgement, sentence, calibration.is_kept),
+        data=found.examination.data,
+        audit=found.examination.audit,
+        strategies=tuple(_strategy(entry, found.comparison) for entry in found.judgement.strategies),
+        skipped=found.comparison.skipped,
+        learning_curves=curves,
+        coverage=REPORTED_COVERAGE,
+        parity=parity,
+        worst=tuple(sorted(parity, key=lambda row: -row.error)[:_N_WORST]),
+        calibration=CalibrationSection(COVERAGES, calibration.measured, len(parity)),
+        blocks=blocks,
+    )
+
+
+def _verdict(judgement: Judgement, sentence: str, is_calibrated: bool) -> VerdictSection:
+    return VerdictSection(
+        sentence=sentence,
+        transfer=str(judgement.transfer_verdict),
+        chosen=judgement.chosen,
+        chosen_verdict=str(judgement.verdict),
+        reference=judgement.reference,
+        reason=judgement.reason,
+        is_calibrated=is_calibrated,
+    )
+
+
+def _strategy(entry: StrategyVerdict, comparison: Comparison) -> StrategyRow:
+    return StrategyRow(
+        name=entry.name,
+        is_transfer=entry.is_transfer,
+        may_serve=entry.may_serve,
+        mae=entry.error.mean,
+        mae_low=entry.error.low,
+        mae_high=entry.error.high,
+        gain=entry.gain.mean,
+        gain_low=entry.gain.low,
+        gain_high=entry.gain.high,
+        verdict=str(entry.verdict),
+        seconds=comparison.validations[entry.name].seconds,
+    )
+
+
+def _parity(found: Findings, calibration: Calibration) -> tuple[ParityRow, ...]:
+    values, lower, upper = interval_ends(calibration, found.task)
+    examination = found.examination
+    names = (display_formula(structure.atomic_numbers) for structure in examination.inputs.structures)
+    columns = zip(examination.row_ids, names, examination.labels, values, lower, upper, strict=True)
+    return tuple(
+        ParityRow(row_id, formula, float(label), float(value), float(low), float(high))
+        for row_id, formula, label, value, low, high in columns
+    )

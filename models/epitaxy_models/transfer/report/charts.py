@@ -1,0 +1,115 @@
+"""The pictures of a report."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup, escape
+
+from epitaxy_models.transfer.report.document import (
+    CalibrationSection,
+    LatentMap,
+    LearningCurve,
+    ParityRow,
+    StrategyRow,
+)
+from epitaxy_models.transfer.report.svg import Axis, Drawing, padded
+
+# One CSS class a strategy; the page defines as many.
+N_COLOURS = 10
+
+
+def colour_of(names: Sequence[str]) -> dict[str, str]:
+    """CSS class of each strategy, the same in every picture of a page."""
+    return {name: f"series-{number % N_COLOURS}" for number, name in enumerate(names)}
+
+
+def learning_curves(curves: Sequence[LearningCurve], unit: str, colours: Mapping[str, str]) -> Markup:
+    """Error against number of labels, one line with a band a strategy; empty where there is no point."""
+    points = [point for curve in curves for point in curve.points]
+    if not points:
+        return Markup("")
+    sizes = sorted({point.n_labels for point in points})
+    x = Axis(sizes[0] * 0.92, sizes[-1] * 1.08, "labels trained on", is_log=True, ticks=tuple(map(float, sizes)))
+    low, high = padded([value for point in points for value in (point.mae, point.low, point.high)])
+    drawing = Drawing(x, Axis(max(low, 0.0), high, f"mean absolute error ({unit})"), "learning curves")
+    for curve in curves:
+        colour = colours[curve.strategy]
+        lower = [(float(point.n_labels), point.low) for point in curve.points]
+        drawing.band(lower, [(float(point.n_labels), point.high) for point in curve.points], colour)
+    for curve in curves:
+        drawing.line([(float(point.n_labels), point.mae) for point in curve.points], colours[curve.strategy])
+        for point in curve.points:
+            hint = f"{curve.strategy}: {point.mae:.4g} {unit} with {point.n_labels} labels"
+            drawing.dot((float(point.n_labels), point.mae), colours[curve.strategy], hint)
+    return drawing.render()
+
+
+def gains(strategies: Sequence[StrategyRow], unit: str, colours: Mapping[str, str]) -> Markup:
+    """Gain of each strategy over the reference with its interval; right of the line at zero is better."""
+    ends = [value for row in strategies for value in (row.gain_low, row.gain, row.gain_high)]
+    low, high = padded([*ends, 0.0])
+    rows = len(strategies)
+    x = Axis(low, high, f"error saved against the reference ({unit})")
+    drawing = Drawing(x, Axis(-0.6, rows - 0.4, "", ticks=()), "gains", height=80 + 26 * rows)
+    drawing.line([(0.0, -0.6), (0.0, rows - 0.4)], "zero")
+    for number, row in enumerate(strategies):
+        level, colour = rows - 1.0 - number, colours[row.name]
+        drawing.line([(max(row.gain_low, low), level), (min(row.gain_high, high), level)], f"whisker {colour}")
+        drawing.dot((row.gain, level), colour, f"{row.name}: {row.gain:+.4g} {unit}, {row.verdict}", 4.5)
+        drawing.text((low, level + 0.36), row.name)
+    return drawing.render()
+
+
+def parity(rows: Sequence[ParityRow], unit: str) -> Markup:
+    """Predicted against true with intervals; the diagonal is a perfect model."""
+    low, high = padded([value for row in rows for value in (row.label, row.predicted)])
+    drawing = Drawing(Axis(low, high, f"label ({unit})"), Axis(low, high, f"predicted ({unit})"), "parity", 460, 440)
+    drawing.line([(low, low), (high, high)], "zero")
+    for row in rows:
+        drawing.line([(row.label, row.lower), (row.label, row.upper)], "whisker soft")
+    for row in rows:
+        hint = f"{row.row_id} {row.formula}: label {row.label:.4g}, predicted {row.predicted:.4g} {unit}"
+        is_covered = row.lower <= row.label <= row.upper
+        drawing.dot((row.label, row.predicted), "series-0" if is_covered else "missed", hint)
+    return drawing.render()
+
+
+def calibration(section: CalibrationSection) -> Markup:
+    """Measured against nominal coverage; the band is what chance allows with so many labels."""
+    drawing = Drawing(
+        Axis(0.48, 1.0, "promised coverage"), Axis(0.3, 1.0, "measured out of fold"), "calibration", 460, 440
+    )
+    # Two binomial standard errors.
+    reach = [2 * math.sqrt(nominal * (1 - nominal) / max(section.n_rows, 1)) for nominal in section.nominal]
+    pairs = list(zip(section.nominal, reach, strict=True))
+    drawing.band([(c, c - r) for c, r in pairs], [(c, min(c + r, 1.0)) for c, r in pairs], "soft")
+    drawing.line([(0.5, 0.5), (1.0, 1.0)], "zero")
+    measured = list(zip(section.nominal, section.measured, strict=True))
+    drawing.line(measured, "series-0")
+    for nominal, share in measured:
+        drawing.dot((nominal, share), "series-0", f"promised {nominal:.0%}, measured {share:.1%}")
+    return drawing.render()
+
+
+def latent_map(section: LatentMap) -> Markup:
+    """Source in grey, the tenant's structures in colour."""
+    everything = [*section.source, *section.target]
+    x = Axis(*padded([point[0] for point in everything]), "first direction of the source")
+    drawing = Drawing(x, Axis(*padded([point[1] for point in everything]), "second direction"), "latent map", 560, 440)
+    for point in section.source:
+        drawing.dot(point, "source", radius=1.6)
+    for point, name in zip(section.target, section.target_names, strict=True):
+        drawing.dot(point, "series-0", name)
+    return drawing.render()
+
+
+def block_bars(blocks: Mapping[str, float]) -> Markup:
+    """One bar a block of features, by descending weight; plain HTML."""
+    bars = []
+    for name, weight in sorted(blocks.items(), key=lambda item: -item[1]):
+        share = min(max(weight, 0.0), 1.0)
+        bars.append(
+            f'<div class="bar-row"><span class="bar-name">{escape(name)}</span><span class="bar-track">'
+            f'<span class="bar" style="width:{100 * share:.1f}%"></span></span><span>{share:.0%}</span></div>'
+        )
+    return Markup("".join(bars))

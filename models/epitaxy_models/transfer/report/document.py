@@ -1,0 +1,218 @@
+"""What a transfer report says, as plain values: the JSON file, and all that the page shows."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PropertySection:
+    """What was learned; every error and value of the report is in ``unit``."""
+
+    name: str
+    unit: str
+    transform: str
+    base_model: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictSection:
+    """The outcome.
+
+    Attributes:
+        sentence: For a chemist, with numbers.
+        transfer: HELPS, NEUTRAL or HURTS of the best strategy with transfer.
+        chosen: Strategy that serves.
+        chosen_verdict: Of that one.
+        reference: The best strategy without transfer.
+        reason: Why that one was chosen.
+        is_calibrated: Whether intervals of the chosen one keep their promise out of fold.
+    """
+
+    sentence: str
+    transfer: str
+    chosen: str
+    chosen_verdict: str
+    reference: str
+    reason: str
+    is_calibrated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row that was not used, and what to do about it."""
+
+    row_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataSection:
+    """The data check before training; ``details`` is all of it, plain containers."""
+
+    n_rows: int
+    n_usable: int
+    n_merged: int
+    refused: tuple[RefusedRow, ...]
+    warnings: tuple[str, ...]
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourRow:
+    """A structure and the nearest materials that the substrate was trained on, with distances in the latent space."""
+
+    row_id: str
+    formula: str
+    nearest: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LatentMap:
+    """Source and target in the two leading directions of the source: points ``(x, y)``.
+
+    Attributes:
+        source: A sample of the source materials.
+        target: The tenant's structures.
+        target_names: Row and formula of each.
+        explained: Share of the source's variance in both directions.
+    """
+
+    source: tuple[tuple[float, float], ...]
+    target: tuple[tuple[float, float], ...]
+    target_names: tuple[str, ...]
+    explained: float
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSection:
+    """What was expected before any training.
+
+    Attributes:
+        forecast: HELPS, NEUTRAL or HURTS, or empty where no audit ran.
+        statements: What was found, one sentence each.
+        neighbours: Farthest structures first.
+        latent_map: None where the base model has no source index.
+        details: All of the audit, plain containers.
+    """
+
+    forecast: str
+    statements: tuple[str, ...]
+    neighbours: tuple[NeighbourRow, ...]
+    latent_map: LatentMap | None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyRow:
+    """One strategy out of fold; ``gain`` is the error of the reference less its own."""
+
+    name: str
+    is_transfer: bool
+    may_serve: bool
+    mae: float
+    mae_low: float
+    mae_high: float
+    gain: float
+    gain_low: float
+    gain_high: float
+    verdict: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedStrategy:
+    """A strategy that was not compared, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """Mean absolute error with so many training labels, with a band of 80 % over splits."""
+
+    n_labels: int
+    mae: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurve:
+    """Errors of one strategy, by ascending number of labels."""
+
+    strategy: str
+    points: tuple[CurvePoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParityRow:
+    """A label and what was predicted for it out of fold; interval at the report's coverage."""
+
+    row_id: str
+    formula: str
+    label: float
+    predicted: float
+    lower: float
+    upper: float
+
+    @property
+    def error(self) -> float:
+        """Absolute error."""
+        return abs(self.predicted - self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSection:
+    """Measured coverage of the intervals at each nominal one, out of fold; ``n_rows`` labels."""
+
+    nominal: tuple[float, ...]
+    measured: tuple[float, ...]
+    n_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransferReport:
+    """All sections.
+
+    Attributes:
+        coverage: Of the intervals in ``parity``.
+        parity: One row a usable label.
+        worst: The largest errors of them, largest first.
+        blocks: Share of each block of features in the chosen model, by name; empty where it has none.
+    """
+
+    subject: PropertySection
+    verdict: VerdictSection
+    data: DataSection
+    audit: AuditSection
+    strategies: tuple[StrategyRow, ...]
+    skipped: tuple[SkippedStrategy, ...]
+    learning_curves: tuple[LearningCurve, ...]
+    coverage: float
+    parity: tuple[ParityRow, ...]
+    worst: tuple[ParityRow, ...]
+    calibration: CalibrationSection
+    blocks: Mapping[str, float]
+
+    def as_record(self) -> dict[str, Any]:
+        """Plain containers that JSON holds; an endless interval end is None."""
+        record: dict[str, Any] = _finite({"format": FORMAT} | asdict(self))
+        return record
+
+    def as_json(self) -> str:
+        """The JSON file."""
+        return json.dumps(self.as_record(), indent=1, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

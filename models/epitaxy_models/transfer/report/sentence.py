@@ -1,0 +1,48 @@
+"""The verdict in one sentence."""
+
+from epitaxy_models.transfer.judge import Judgement, StrategyVerdict, Verdict
+
+_WORDS = {
+    "pool_median": "the plain median of your labels",
+    "descriptor_forest": "a descriptor model without pretraining",
+    "scratch_network": "a network trained from scratch",
+}
+
+
+def verdict_sentence(judgement: Judgement, property_name: str, unit: str, n_labels: int) -> str:
+    """What a chemist should know: does pretraining help, by how much, and what serves."""
+    reference, opening = judgement.named(judgement.reference), f"With your {n_labels} labels of {property_name},"
+    if judgement.best_transfer is None:
+        return (
+            f"{opening} {_plain(reference.name)} errs by {_error(reference, unit)}; no pretrained model was compared."
+        )
+    best = judgement.named(judgement.best_transfer)
+    facts = f"{_error(best, unit)} against {_error(reference, unit)} of {_plain(reference.name)}"
+    if judgement.transfer_verdict is Verdict.HELPS:
+        text = f"{opening} pretraining helps: it errs by {facts}, {_share(best, reference)} less."
+    elif judgement.transfer_verdict is Verdict.HURTS:
+        text = f"{opening} pretraining makes it worse: it errs by {facts}."
+    else:
+        text = f"{opening} pretraining makes no difference beyond noise: it errs by {facts}."
+    return text + _served(judgement, unit)
+
+
+def _served(judgement: Judgement, unit: str) -> str:
+    chosen = judgement.named(judgement.chosen)
+    if judgement.verdict is Verdict.HURTS:
+        return f" What you asked for, {chosen.name}, errs by {_error(chosen, unit)}: do not serve it without a reason."
+    if chosen.name == judgement.best_transfer:
+        return ""
+    return f" What serves is {_plain(chosen.name)}, which errs by {_error(chosen, unit)}."
+
+
+def _plain(name: str) -> str:
+    return _WORDS.get(name, name)
+
+
+def _error(entry: StrategyVerdict, unit: str) -> str:
+    return f"{entry.error.mean:.3g} {unit}"
+
+
+def _share(best: StrategyVerdict, reference: StrategyVerdict) -> str:
+    return f"{100 * (1 - best.error.mean / reference.error.mean):.0f} %"

@@ -1,0 +1,151 @@
+"""A tenant's job: what goes in, what is told on the way, what comes out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.ensembles.artifact import shipped_model
+from epitaxy_models.errors import ConfigurationError, EpitaxyModelsError
+from epitaxy_models.heads.property import Fidelity, PropertyDefinition
+from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.judge import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class TransferBudget:
+    """What a job may cost.
+
+    Attributes:
+        max_seconds: Wall time; frozen strategies always run, networks only where they fit into it.
+        strategies: Names of what may serve, besides the pool median; None allows all.
+    """
+
+    max_seconds: float = 600.0
+    strategies: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.max_seconds > 0:
+            raise ConfigurationError("INVALID_BUDGET", f"the budget must be positive, got {self.max_seconds:g} s")
+
+    def allows(self, name: str) -> bool:
+        """Whether that strategy may serve."""
+        return self.strategies is None or name in self.strategies
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LowFidelityColumn:
+    """Values that the tenant knows for his structures beside the labels.
+
+    Attributes:
+        values: NaN where unknown, ``[n_rows]``.
+        unit: Of the values, empty where unknown.
+        fidelity: Their level of theory, None where unknown.
+    """
+
+    values: NDArray[np.float64]
+    unit: str = ""
+    fidelity: Fidelity | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TransferRequest:
+    """One job.
+
+    Attributes:
+        name: Of the model to be.
+        rows: Name and structure of each row, or why it could not be read.
+        labels: In the property's unit, NaN where missing, ``[n_rows]``.
+        definition: Property, unit, level of theory, bounds.
+        out: Folder that will hold ``model/``, ``report.json`` and ``report.html``; replaced as a whole, at the end.
+        low_fidelity: Columns by name.
+        transform: ``auto``, ``none``, ``log10`` or ``log1p``.
+        base: Folder of the substrate.
+        budget: Time and strategies.
+        seed: Of all splits and fits; equal requests give equal models.
+        target_errors: Mean absolute errors, on the scale that is learned, for which to estimate the labels needed.
+    """
+
+    name: str
+    rows: Sequence[tuple[str, Structure | EpitaxyModelsError]]
+    labels: NDArray[np.float64]
+    definition: PropertyDefinition
+    out: Path
+    low_fidelity: Mapping[str, LowFidelityColumn] = field(default_factory=dict)
+    transform: str = "auto"
+    base: Path = field(default_factory=shipped_model)
+    budget: TransferBudget = field(default_factory=TransferBudget)
+    seed: int = 0
+    target_errors: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        lengths = {"labels": self.labels.shape} | {name: c.values.shape for name, c in self.low_fidelity.items()}
+        for name, shape in lengths.items():
+            if shape != (len(self.rows),):
+                raise ConfigurationError(
+                    "WRONG_LENGTH", f"{name} of shape {list(shape)} for {len(self.rows)} rows: give one value a row"
+                )
+
+
+class TransferStage(StrEnum):
+    """Where a job stands."""
+
+    AUDITING = "AUDITING"
+    TRAINING = "TRAINING"
+    EVALUATING = "EVALUATING"
+
+
+@dataclass(frozen=True, slots=True)
+class TransferEvent:
+    """Progress.
+
+    Attributes:
+        stage: What is going on.
+        fraction: Of the whole job, 0 to 1, never falling.
+        message: One line.
+        metrics: Errors so far by strategy, in the property's unit.
+    """
+
+    stage: TransferStage
+    fraction: float
+    message: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOutcome:
+    """A finished job.
+
+    Attributes:
+        verdict: Of the chosen strategy against the best without transfer; HURTS asks for an override.
+        transfer_verdict: Of the best strategy with transfer.
+        chosen: Name of the strategy that serves.
+        maes: Cross-validated mean absolute error by strategy, in the property's unit.
+        sentence: The verdict for a chemist.
+        is_calibrated: Whether intervals keep their promise out of fold.
+        report: As in ``report_json``.
+        report_json: File.
+        report_html: File.
+        model: Folder.
+        digest: Of the model.
+    """
+
+    verdict: Verdict
+    transfer_verdict: Verdict
+    chosen: str
+    maes: Mapping[str, float]
+    sentence: str
+    is_calibrated: bool
+    report: Mapping[str, Any]
+    report_json: Path
+    report_html: Path
+    model: Path
+    digest: str
+
+
+OnEvent = Callable[[TransferEvent], None]
+ShouldStop = Callable[[], bool]

@@ -1,0 +1,185 @@
+"""The few-label default: a Gaussian process whose covariance is a sum of one kernel a block, weighed by the data."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, LOW_FIDELITY_PREFIX, SUBSTRATE, TransferInputs
+from epitaxy_models.transfer.strategies.block_kernel import (
+    KernelParameters,
+    KernelTerm,
+    Rows,
+    Shape,
+    covariance_between,
+    covariance_within,
+    prior_variances,
+)
+from epitaxy_models.transfer.strategies.block_scaling import BlockScale
+from epitaxy_models.transfer.strategies.marginal_likelihood import KernelPrior, PosteriorObjective, maximize
+from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
+
+Array = NDArray[np.float64]
+KIND = "block_gp"
+# Starts are compared on at most so many rows, and the best is refined on at most so many: an iteration costs n^3.
+_N_SEARCH, _N_REFINE = 128, 600
+_STEPS_SEARCH, _STEPS_REFINE = 40, 25
+
+
+@dataclass(frozen=True)
+class BlockGP:
+    """Gaussian process on all blocks of the inputs.
+
+    Attributes:
+        shape: Covariance of the term that every block has.
+        linear: Blocks that have a linear term besides; values of a lower fidelity always have one.
+        prior: Beliefs about weights, lengths and noise.
+        name: Of the strategy.
+    """
+
+    shape: Shape = Shape.RBF
+    linear: tuple[str, ...] = (SUBSTRATE,)
+    prior: KernelPrior = field(default_factory=KernelPrior)
+    name: str = KIND
+
+    def fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedBlockGP":
+        """Learns from ``targets`` ``[n_rows]``; ``seed`` picks the rows that starts are compared on."""
+        scales = {name: _scale_of(name, block) for name, block in inputs.blocks.items()}
+        rows = {name: scales[name](block) for name, block in inputs.blocks.items()}
+        terms = tuple(self._terms(inputs.blocks))
+        centre = float(np.median(targets))
+        spread = float(np.sqrt(np.mean((targets - centre) ** 2))) or 1.0
+        labels = (targets - centre) / spread
+        parameters = self._search(terms, rows, labels, seed)
+        return FittedBlockGP(terms, parameters, scales, rows, labels, centre, spread)
+
+    def _terms(self, blocks: Mapping[str, Array]) -> Iterator[KernelTerm]:
+        for name in sorted(blocks):
+            yield KernelTerm(name, self.shape)
+            if name.startswith(LOW_FIDELITY_PREFIX):
+                yield KernelTerm(name, Shape.GAPPED)
+            elif name in self.linear:
+                yield KernelTerm(name, Shape.LINEAR)
+
+    def _search(self, terms: Sequence[KernelTerm], rows: Rows, labels: Array, seed: int) -> KernelParameters:
+        order = np.random.default_rng(seed).permutation(len(labels))
+        few = np.sort(order[:_N_SEARCH])
+        objective = PosteriorObjective(terms, _taken(rows, few), labels[few], self.prior)
+        best = maximize(objective, self._starts(terms), _STEPS_SEARCH)[0][1]
+        if len(labels) <= _N_SEARCH:
+            return best
+        more = np.sort(order[:_N_REFINE])
+        objective = PosteriorObjective(terms, _taken(rows, more), labels[more], self.prior)
+        return maximize(objective, [best], _STEPS_REFINE)[0][1]
+
+    def _starts(self, terms: Sequence[KernelTerm]) -> Iterator[KernelParameters]:
+        length = self.prior.log_length[0]
+        lengths = (length,) * len(terms)
+        even = KernelParameters((float(np.log(0.7 / len(terms))),) * len(terms), lengths, np.log(0.1))
+        yield even
+        yield replace(even, log_noise=float(np.log(0.6)))
+        for block in (DESCRIPTORS, EMBEDDING):
+            weights = tuple(-0.5 if term.block == block else -4.0 for term in terms)
+            yield replace(even, log_weights=weights)
+
+
+def _taken(rows: Rows, chosen: NDArray[np.int64]) -> Rows:
+    return {name: block[chosen] for name, block in rows.items()}
+
+
+def _scale_of(name: str, block: Array) -> BlockScale:
+    return BlockScale.fit_with_gaps(block) if name.startswith(LOW_FIDELITY_PREFIX) else BlockScale.fit(block)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedBlockGP:
+    """A Gaussian process after its fit.
+
+    Attributes:
+        terms: Of the covariance.
+        parameters: Their weights, lengths and the noise.
+        scales: Standardisation by block.
+        rows: Scaled training rows by block.
+        labels: Centred and scaled targets, ``[n_rows]``.
+        centre: What is predicted where no block says anything: the median of the targets.
+        spread: Scale of the labels.
+    """
+
+    terms: tuple[KernelTerm, ...]
+    parameters: KernelParameters
+    scales: Mapping[str, BlockScale]
+    rows: Rows
+    labels: Array
+    centre: float
+    spread: float
+
+    @cached_property
+    def _solved(self) -> tuple[tuple[Array, bool], Array]:
+        total = covariance_within(self.terms, self.parameters, self.rows)
+        total[np.diag_indices_from(total)] += np.exp(self.parameters.log_noise)
+        factor = cho_factor(total, lower=True)
+        return factor, cho_solve(factor, self.labels)
+
+    def predict(self, inputs: TransferInputs) -> TransferPrediction:
+        """Posterior means and standard deviations of a new label, noise included."""
+        rows = {name: scale(inputs.blocks[name]) for name, scale in self.scales.items()}
+        factor, alpha = self._solved
+        cross = covariance_between(self.terms, self.parameters, rows, self.rows)
+        known = np.einsum("ij,ji->i", cross, cho_solve(factor, cross.T))
+        prior = prior_variances(self.terms, self.parameters, rows).sum(axis=0)
+        variances = np.maximum(prior - known, 0.0) + np.exp(self.parameters.log_noise)
+        return TransferPrediction(self.centre + self.spread * (cross @ alpha), self.spread * np.sqrt(variances))
+
+    @property
+    def noise_std(self) -> float:
+        """Standard deviation of the noise that the labels have, on the scale of the fit."""
+        return self.spread * float(np.exp(0.5 * self.parameters.log_noise))
+
+    def block_weights(self) -> dict[str, float]:
+        """Share of each block in the prior variance of a label; what is missing to one is noise."""
+        by_term = prior_variances(self.terms, self.parameters, self.rows).mean(axis=1)
+        total = by_term.sum() + np.exp(self.parameters.log_noise)
+        shares = dict.fromkeys(self.scales, 0.0)
+        for term, variance in zip(self.terms, by_term, strict=True):
+            shares[term.block] += float(variance / total)
+        return shares
+
+    def state(self) -> StrategyState:
+        """Terms and parameters as settings, rows and scales as tensors."""
+        settings: dict[str, Any] = {
+            "terms": [[term.block, str(term.shape)] for term in self.terms],
+            "log_weights": list(self.parameters.log_weights),
+            "log_lengths": list(self.parameters.log_lengths),
+            "log_noise": self.parameters.log_noise,
+            "has_gaps": {name: scale.has_gaps for name, scale in self.scales.items()},
+            "centre": self.centre,
+            "spread": self.spread,
+        }
+        tensors: dict[str, NDArray[Any]] = {"labels": self.labels}
+        for name, scale in self.scales.items():
+            tensors |= {f"rows.{name}": self.rows[name], f"centre.{name}": scale.centre, f"factor.{name}": scale.factor}
+        return StrategyState(KIND, settings, tensors)
+
+    @classmethod
+    def restore(cls, state: StrategyState) -> "FittedBlockGP":
+        """Rebuilds an equal predictor."""
+        settings, tensors = state.settings, state.tensors
+        scales = {
+            name: BlockScale(tensors[f"centre.{name}"], tensors[f"factor.{name}"], has_gaps)
+            for name, has_gaps in settings["has_gaps"].items()
+        }
+        return cls(
+            terms=tuple(KernelTerm(block, Shape(shape)) for block, shape in settings["terms"]),
+            parameters=KernelParameters(
+                tuple(settings["log_weights"]), tuple(settings["log_lengths"]), settings["log_noise"]
+            ),
+            scales=scales,
+            rows={name: tensors[f"rows.{name}"] for name in scales},
+            labels=tensors["labels"],
+            centre=settings["centre"],
+            spread=settings["spread"],
+        )

@@ -1,0 +1,62 @@
+"""Blocks of features brought to one scale, as the training rows have it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A descriptor far outside the training rows must not decide a distance alone.
+_CLIP = 6.0
+# Spread, over the size of the values, below which a column is constant: rounding of a mean is not information.
+_CONSTANT = 1e-7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockScale:
+    """Standardisation of one block.
+
+    Attributes:
+        centre: Means over the training rows, ``[width]``.
+        factor: What makes the columns' variances add up to one, 0 for constant columns, ``[width]``.
+        has_gaps: Whether the block is a value and whether it is known.
+    """
+
+    centre: NDArray[np.float64]
+    factor: NDArray[np.float64]
+    has_gaps: bool = False
+
+    @classmethod
+    def fit(cls, block: NDArray[np.float64]) -> "BlockScale":
+        """Learns from training rows ``[n_rows, width]``."""
+        centre, spread = block.mean(axis=0), block.std(axis=0)
+        varies = spread > _CONSTANT * (1 + np.abs(centre))
+        root = np.sqrt(max(int(np.count_nonzero(varies)), 1))
+        factor = np.where(varies, 1 / (np.where(varies, spread, 1.0) * root), 0.0)
+        return cls(centre, factor)
+
+    @classmethod
+    def fit_with_gaps(cls, block: NDArray[np.float64]) -> "BlockScale":
+        """Learns from values and whether they are known (1 or 0), ``[n_rows, 2]``.
+
+        Scaled rows are a value of unit spread, 0 where unknown, and 1 where it is unknown.
+        """
+        known = cls.fit(block[block[:, 1] > 0, :1]) if block[:, 1].any() else cls(np.zeros(1), np.zeros(1))
+        return cls(np.append(known.centre, 1.0), np.append(known.factor, -1.0), has_gaps=True)
+
+    def __call__(self, block: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Scaled rows, ``[n_rows, width]``; two of them lie about the square root of 2 apart.
+
+        float32 halves what a served model keeps; distances are formed in float64.
+        """
+        limit = _CLIP / np.sqrt(max(int(np.count_nonzero(self.factor)), 1))
+        scaled = np.clip((block - self.centre) * self.factor, -limit, limit)
+        if self.has_gaps:
+            scaled[:, 0] *= block[:, 1]
+        return scaled.astype(np.float32)
+
+
+def squared_distances(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Between all rows, ``[n_left, n_right]``."""
+    one, two = left.astype(np.float64), right.astype(np.float64)
+    norms = np.einsum("ij,ij->i", one, one)[:, None] + np.einsum("ij,ij->i", two, two)
+    return np.asarray(np.maximum(norms - 2 * (one @ two.T), 0.0))

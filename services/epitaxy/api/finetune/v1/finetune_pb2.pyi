@@ -1,0 +1,372 @@
+import datetime
+
+from epitaxy.api.common.v1 import property_pb2 as _property_pb2
+from epitaxy.api.common.v1 import structure_pb2 as _structure_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class JobState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    JOB_STATE_UNSPECIFIED: _ClassVar[JobState]
+    JOB_STATE_PENDING: _ClassVar[JobState]
+    JOB_STATE_AUDITING: _ClassVar[JobState]
+    JOB_STATE_TRAINING: _ClassVar[JobState]
+    JOB_STATE_EVALUATING: _ClassVar[JobState]
+    JOB_STATE_SUCCEEDED: _ClassVar[JobState]
+    JOB_STATE_FAILED: _ClassVar[JobState]
+    JOB_STATE_CANCELLED: _ClassVar[JobState]
+
+class LabelTransform(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LABEL_TRANSFORM_UNSPECIFIED: _ClassVar[LabelTransform]
+    LABEL_TRANSFORM_NONE: _ClassVar[LabelTransform]
+    LABEL_TRANSFORM_LOG10: _ClassVar[LabelTransform]
+    LABEL_TRANSFORM_LOG1P: _ClassVar[LabelTransform]
+    LABEL_TRANSFORM_AUTO: _ClassVar[LabelTransform]
+
+class TransferVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRANSFER_VERDICT_UNSPECIFIED: _ClassVar[TransferVerdict]
+    TRANSFER_VERDICT_HELPS: _ClassVar[TransferVerdict]
+    TRANSFER_VERDICT_NEUTRAL: _ClassVar[TransferVerdict]
+    TRANSFER_VERDICT_HURTS: _ClassVar[TransferVerdict]
+
+class ReportFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REPORT_FORMAT_UNSPECIFIED: _ClassVar[ReportFormat]
+    REPORT_FORMAT_JSON: _ClassVar[ReportFormat]
+    REPORT_FORMAT_HTML: _ClassVar[ReportFormat]
+JOB_STATE_UNSPECIFIED: JobState
+JOB_STATE_PENDING: JobState
+JOB_STATE_AUDITING: JobState
+JOB_STATE_TRAINING: JobState
+JOB_STATE_EVALUATING: JobState
+JOB_STATE_SUCCEEDED: JobState
+JOB_STATE_FAILED: JobState
+JOB_STATE_CANCELLED: JobState
+LABEL_TRANSFORM_UNSPECIFIED: LabelTransform
+LABEL_TRANSFORM_NONE: LabelTransform
+LABEL_TRANSFORM_LOG10: LabelTransform
+LABEL_TRANSFORM_LOG1P: LabelTransform
+LABEL_TRANSFORM_AUTO: LabelTransform
+TRANSFER_VERDICT_UNSPECIFIED: TransferVerdict
+TRANSFER_VERDICT_HELPS: TransferVerdict
+TRANSFER_VERDICT_NEUTRAL: TransferVerdict
+TRANSFER_VERDICT_HURTS: TransferVerdict
+REPORT_FORMAT_UNSPECIFIED: ReportFormat
+REPORT_FORMAT_JSON: ReportFormat
+REPORT_FORMAT_HTML: ReportFormat
+
+class LabelColumn(_message.Message):
+    __slots__ = ("name", "fidelity", "level_of_theory", "cost")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FIDELITY_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_OF_THEORY_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    fidelity: _property_pb2.Fidelity
+    level_of_theory: str
+    cost: float
+    def __init__(self, name: _Optional[str] = ..., fidelity: _Optional[_Union[_property_pb2.Fidelity, str]] = ..., level_of_theory: _Optional[str] = ..., cost: _Optional[float] = ...) -> None: ...
+
+class FineTuneBudget(_message.Message):
+    __slots__ = ("max_wall_time", "strategies", "use_gpu")
+    MAX_WALL_TIME_FIELD_NUMBER: _ClassVar[int]
+    STRATEGIES_FIELD_NUMBER: _ClassVar[int]
+    USE_GPU_FIELD_NUMBER: _ClassVar[int]
+    max_wall_time: _duration_pb2.Duration
+    strategies: _containers.RepeatedScalarFieldContainer[str]
+    use_gpu: bool
+    def __init__(self, max_wall_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., strategies: _Optional[_Iterable[str]] = ..., use_gpu: _Optional[bool] = ...) -> None: ...
+
+class FineTuneSpec(_message.Message):
+    __slots__ = ("model_name", "property_name", "unit", "base_model", "target", "low_fidelity", "transform", "budget", "seed")
+    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
+    PROPERTY_NAME_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    BASE_MODEL_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIDELITY_FIELD_NUMBER: _ClassVar[int]
+    TRANSFORM_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    model_name: str
+    property_name: str
+    unit: str
+    base_model: str
+    target: LabelColumn
+    low_fidelity: _containers.RepeatedCompositeFieldContainer[LabelColumn]
+    transform: LabelTransform
+    budget: FineTuneBudget
+    seed: int
+    def __init__(self, model_name: _Optional[str] = ..., property_name: _Optional[str] = ..., unit: _Optional[str] = ..., base_model: _Optional[str] = ..., target: _Optional[_Union[LabelColumn, _Mapping]] = ..., low_fidelity: _Optional[_Iterable[_Union[LabelColumn, _Mapping]]] = ..., transform: _Optional[_Union[LabelTransform, str]] = ..., budget: _Optional[_Union[FineTuneBudget, _Mapping]] = ..., seed: _Optional[int] = ...) -> None: ...
+
+class LabelValues(_message.Message):
+    __slots__ = ("column", "values")
+    COLUMN_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    column: str
+    values: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, column: _Optional[str] = ..., values: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class InlineLabels(_message.Message):
+    __slots__ = ("structures", "columns")
+    STRUCTURES_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    structures: _containers.RepeatedCompositeFieldContainer[_structure_pb2.StructureInput]
+    columns: _containers.RepeatedCompositeFieldContainer[LabelValues]
+    def __init__(self, structures: _Optional[_Iterable[_Union[_structure_pb2.StructureInput, _Mapping]]] = ..., columns: _Optional[_Iterable[_Union[LabelValues, _Mapping]]] = ...) -> None: ...
+
+class LabelFile(_message.Message):
+    __slots__ = ("uri", "structure_column", "id_column")
+    URI_FIELD_NUMBER: _ClassVar[int]
+    STRUCTURE_COLUMN_FIELD_NUMBER: _ClassVar[int]
+    ID_COLUMN_FIELD_NUMBER: _ClassVar[int]
+    uri: str
+    structure_column: str
+    id_column: str
+    def __init__(self, uri: _Optional[str] = ..., structure_column: _Optional[str] = ..., id_column: _Optional[str] = ...) -> None: ...
+
+class CreateFineTuneJobRequest(_message.Message):
+    __slots__ = ("request_id", "spec", "inline", "file")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    INLINE_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    spec: FineTuneSpec
+    inline: InlineLabels
+    file: LabelFile
+    def __init__(self, request_id: _Optional[str] = ..., spec: _Optional[_Union[FineTuneSpec, _Mapping]] = ..., inline: _Optional[_Union[InlineLabels, _Mapping]] = ..., file: _Optional[_Union[LabelFile, _Mapping]] = ...) -> None: ...
+
+class CreateFineTuneJobResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: FineTuneJob
+    def __init__(self, job: _Optional[_Union[FineTuneJob, _Mapping]] = ...) -> None: ...
+
+class GetFineTuneJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class GetFineTuneJobResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: FineTuneJob
+    def __init__(self, job: _Optional[_Union[FineTuneJob, _Mapping]] = ...) -> None: ...
+
+class ListFineTuneJobsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token", "model_name")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    model_name: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., model_name: _Optional[str] = ...) -> None: ...
+
+class ListFineTuneJobsResponse(_message.Message):
+    __slots__ = ("jobs", "next_page_token")
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    jobs: _containers.RepeatedCompositeFieldContainer[FineTuneJob]
+    next_page_token: str
+    def __init__(self, jobs: _Optional[_Iterable[_Union[FineTuneJob, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class CancelFineTuneJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class CancelFineTuneJobResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: FineTuneJob
+    def __init__(self, job: _Optional[_Union[FineTuneJob, _Mapping]] = ...) -> None: ...
+
+class WatchFineTuneJobRequest(_message.Message):
+    __slots__ = ("job_id", "after_sequence")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    after_sequence: int
+    def __init__(self, job_id: _Optional[str] = ..., after_sequence: _Optional[int] = ...) -> None: ...
+
+class WatchFineTuneJobResponse(_message.Message):
+    __slots__ = ("event", "job")
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    event: JobEvent
+    job: FineTuneJob
+    def __init__(self, event: _Optional[_Union[JobEvent, _Mapping]] = ..., job: _Optional[_Union[FineTuneJob, _Mapping]] = ...) -> None: ...
+
+class JobEvent(_message.Message):
+    __slots__ = ("sequence", "time", "state", "progress")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    time: _timestamp_pb2.Timestamp
+    state: JobState
+    progress: JobProgress
+    def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[JobState, str]] = ..., progress: _Optional[_Union[JobProgress, _Mapping]] = ...) -> None: ...
+
+class JobProgress(_message.Message):
+    __slots__ = ("fraction", "message", "metrics", "time_left")
+    class MetricsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    FRACTION_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    TIME_LEFT_FIELD_NUMBER: _ClassVar[int]
+    fraction: float
+    message: str
+    metrics: _containers.ScalarMap[str, float]
+    time_left: _duration_pb2.Duration
+    def __init__(self, fraction: _Optional[float] = ..., message: _Optional[str] = ..., metrics: _Optional[_Mapping[str, float]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class FineTuneJob(_message.Message):
+    __slots__ = ("id", "spec", "state", "progress", "create_time", "start_time", "end_time", "n_rows", "n_labels", "attempts", "failure", "result")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    N_ROWS_FIELD_NUMBER: _ClassVar[int]
+    N_LABELS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    spec: FineTuneSpec
+    state: JobState
+    progress: JobProgress
+    create_time: _timestamp_pb2.Timestamp
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    n_rows: int
+    n_labels: int
+    attempts: int
+    failure: JobFailure
+    result: FineTuneResult
+    def __init__(self, id: _Optional[str] = ..., spec: _Optional[_Union[FineTuneSpec, _Mapping]] = ..., state: _Optional[_Union[JobState, str]] = ..., progress: _Optional[_Union[JobProgress, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., n_rows: _Optional[int] = ..., n_labels: _Optional[int] = ..., attempts: _Optional[int] = ..., failure: _Optional[_Union[JobFailure, _Mapping]] = ..., result: _Optional[_Union[FineTuneResult, _Mapping]] = ...) -> None: ...
+
+class JobFailure(_message.Message):
+    __slots__ = ("reason", "message")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    message: str
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class FineTuneResult(_message.Message):
+    __slots__ = ("model_name", "model_version", "model_digest", "verdict", "strategy", "cross_validated_mae", "is_calibrated")
+    class CrossValidatedMaeEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MODEL_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    CROSS_VALIDATED_MAE_FIELD_NUMBER: _ClassVar[int]
+    IS_CALIBRATED_FIELD_NUMBER: _ClassVar[int]
+    model_name: str
+    model_version: str
+    model_digest: str
+    verdict: TransferVerdict
+    strategy: str
+    cross_validated_mae: _containers.ScalarMap[str, float]
+    is_calibrated: bool
+    def __init__(self, model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., model_digest: _Optional[str] = ..., verdict: _Optional[_Union[TransferVerdict, str]] = ..., strategy: _Optional[str] = ..., cross_validated_mae: _Optional[_Mapping[str, float]] = ..., is_calibrated: _Optional[bool] = ...) -> None: ...
+
+class GetTransferReportRequest(_message.Message):
+    __slots__ = ("job_id", "format")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    format: ReportFormat
+    def __init__(self, job_id: _Optional[str] = ..., format: _Optional[_Union[ReportFormat, str]] = ...) -> None: ...
+
+class GetTransferReportResponse(_message.Message):
+    __slots__ = ("chunk", "total_bytes")
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    chunk: bytes
+    total_bytes: int
+    def __init__(self, chunk: _Optional[bytes] = ..., total_bytes: _Optional[int] = ...) -> None: ...
+
+class PromoteModelRequest(_message.Message):
+    __slots__ = ("model_name", "version", "override_reason")
+    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDE_REASON_FIELD_NUMBER: _ClassVar[int]
+    model_name: str
+    version: str
+    override_reason: str
+    def __init__(self, model_name: _Optional[str] = ..., version: _Optional[str] = ..., override_reason: _Optional[str] = ...) -> None: ...
+
+class PromoteModelResponse(_message.Message):
+    __slots__ = ("model_name", "version", "previous_version")
+    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_VERSION_FIELD_NUMBER: _ClassVar[int]
+    model_name: str
+    version: str
+    previous_version: str
+    def __init__(self, model_name: _Optional[str] = ..., version: _Optional[str] = ..., previous_version: _Optional[str] = ...) -> None: ...
+
+class RollbackModelRequest(_message.Message):
+    __slots__ = ("model_name", "reason")
+    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    model_name: str
+    reason: str
+    def __init__(self, model_name: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class RollbackModelResponse(_message.Message):
+    __slots__ = ("model_name", "version", "previous_version")
+    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_VERSION_FIELD_NUMBER: _ClassVar[int]
+    model_name: str
+    version: str
+    previous_version: str
+    def __init__(self, model_name: _Optional[str] = ..., version: _Optional[str] = ..., previous_version: _Optional[str] = ...) -> None: ...
+
+class DeleteTenantDataRequest(_message.Message):
+    __slots__ = ("confirm",)
+    CONFIRM_FIELD_NUMBER: _ClassVar[int]
+    confirm: bool
+    def __init__(self, confirm: _Optional[bool] = ...) -> None: ...
+
+class DeleteTenantDataResponse(_message.Message):
+    __slots__ = ("n_jobs", "n_models")
+    N_JOBS_FIELD_NUMBER: _ClassVar[int]
+    N_MODELS_FIELD_NUMBER: _ClassVar[int]
+    n_jobs: int
+    n_models: int
+    def __init__(self, n_jobs: _Optional[int] = ..., n_models: _Optional[int] = ...) -> None: ...

@@ -1,0 +1,111 @@
+"""How jobs and their results are printed."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from rich.table import Table
+
+from epitaxy.cli import exit_codes
+from epitaxy.cli.terminal import stderr_console, stdout_console
+from epitaxy.client import FineTuneResult, JobEvent, JobStatus
+
+
+def job_document(status: JobStatus) -> dict[str, Any]:
+    """A job as one JSON object; what is not known yet is null."""
+    result, failure = status.result, status.failure
+    return {
+        "job_id": status.id,
+        "state": status.state,
+        "model": status.model,
+        "version": result.model_version if result else None,
+        "digest": result.model_digest if result else None,
+        "verdict": result.verdict if result else None,
+        "strategy": result.strategy if result else None,
+        "cross_validated_mae": dict(result.cross_validated_mae) if result else {},
+        "is_calibrated": result.is_calibrated if result else None,
+        "property": status.property_name,
+        "unit": status.unit,
+        "n_rows": status.n_rows,
+        "n_labels": status.n_labels,
+        "attempts": status.attempts,
+        "created_at": _iso(status.created_at),
+        "ended_at": _iso(status.ended_at),
+        "failure": dataclasses.asdict(failure) if failure else None,
+    }
+
+
+def print_object(document: dict[str, Any]) -> None:
+    """One line of JSON on stdout."""
+    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.flush()
+
+
+def print_event(event: JobEvent) -> None:
+    """One event as a line of JSON on stdout."""
+    document = {"sequence": event.sequence, "time": _iso(event.time), "state": event.state}
+    print_object({**document, **dataclasses.asdict(event.progress)})
+
+
+def print_end(status: JobStatus, *, as_json: bool) -> int:
+    """Prints how a job ended, and what to do next; returns the exit code: 0 where it made a model."""
+    if as_json:
+        print_object(job_document(status))
+    result, failure = status.result, status.failure
+    if result is None:
+        why = f"{failure.reason}: {failure.message}" if failure else f"job {status.id} was {status.state.lower()}"
+        stderr_console().print(f"epitaxy: {why}", soft_wrap=True)
+        return exit_codes.RUN_FAILED
+    if not as_json:
+        _print_result(status, result)
+    return exit_codes.ALL_ANSWERED
+
+
+def jobs_table(jobs: Iterable[JobStatus]) -> Table:
+    """One row a job."""
+    table = Table("job", "model", "state", "verdict", "strategy", box=None)
+    table.add_column("MAE", justify="right")
+    for name in ("unit", "labels", "created"):
+        table.add_column(name)
+    for job in jobs:
+        result = job.result
+        made = (result.verdict, result.strategy, mae_text(result)) if result else ("", "", "")
+        name = f"{job.model}:{result.model_version}" if result else job.model
+        created = job.created_at.astimezone().strftime("%Y-%m-%d %H:%M") if job.created_at else ""
+        table.add_row(job.id, name, job.state, *made, job.unit, str(job.n_labels), created)
+    return table
+
+
+def mae_text(result: FineTuneResult) -> str:
+    """The winner's error."""
+    mae = result.cross_validated_mae.get(result.strategy)
+    return "" if mae is None else error_text(mae)
+
+
+def error_text(value: float | None, sign: str = "") -> str:
+    """Three digits that count, for units differ by orders of magnitude; empty where there is no value."""
+    return "" if value is None else f"{value:{sign}.3g}"
+
+
+def _print_result(status: JobStatus, result: FineTuneResult) -> None:
+    calibrated = "calibrated" if result.is_calibrated else "NOT calibrated"
+    head = f"{status.model}:{result.model_version}  {status.property_name}, {status.n_labels} labels"
+    stdout_console().print(f"{head}: transfer {result.verdict}, serves {result.strategy}, {calibrated}")
+    table = Table("strategy", box=None)
+    table.add_column(f"cross-validated MAE, {status.unit}", justify="right")
+    table.add_column("")
+    for name, mae in result.cross_validated_mae.items():
+        table.add_row(name, error_text(mae), "chosen" if name == result.strategy else "")
+    stdout_console().print(table)
+    is_doubtful = result.verdict == "HURTS" or not result.is_calibrated
+    override = " --override REASON" if is_doubtful else ""
+    console = stderr_console()
+    console.print(f"report    epitaxy finetune report {status.id} --open", soft_wrap=True)
+    console.print(f"promote   epitaxy finetune promote {status.model}:{result.model_version}{override}", soft_wrap=True)
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None

@@ -1,0 +1,152 @@
+"""What a fine-tune is asked for: columns with their fidelity, transform, budget."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from epitaxy.api.common.v1 import property_pb2
+from epitaxy.api.finetune.v1 import finetune_pb2
+from epitaxy.client.errors import InvalidRequestError
+
+TRANSFORMS = {
+    "none": finetune_pb2.LABEL_TRANSFORM_NONE,
+    "log10": finetune_pb2.LABEL_TRANSFORM_LOG10,
+    "log1p": finetune_pb2.LABEL_TRANSFORM_LOG1P,
+    "auto": finetune_pb2.LABEL_TRANSFORM_AUTO,
+}
+_FIDELITIES = [name.removeprefix("FIDELITY_") for name in property_pb2.Fidelity.keys()[1:]]
+_SPOKEN = {"HSE": "HSE06", "EXP": "EXPERIMENT", "EXPT": "EXPERIMENT", "PBEU": "PBE_U"}
+_NO_WORD = re.compile(r"[^a-z0-9]+")
+_MAX_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class LabelColumn:
+    """One column of labels.
+
+    Attributes:
+        name: In the label table.
+        fidelity: Level of theory or kind of measurement, ``"PBE"``, ``"HSE06"``, ``"EXPERIMENT"``; empty: not told.
+        cost: Of one label, in a unit that all columns share; 0: not known.
+    """
+
+    name: str
+    fidelity: str = ""
+    cost: float = 0.0
+
+    def __post_init__(self) -> None:
+        wire_fidelity(self.fidelity)
+        if not (math.isfinite(self.cost) and self.cost >= 0):
+            raise InvalidRequestError(
+                f"the cost of {self.name} is {self.cost:g}; give 0 or more", reason="INVALID_COST"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> "LabelColumn":
+        """From ``NAME``, ``NAME:FIDELITY`` or ``NAME:FIDELITY:COST``. Raises InvalidRequestError."""
+        name, *rest = text.split(":")
+        if not name or len(rest) > 2:
+            raise _no_column(text)
+        try:
+            return cls(name, rest[0] if rest else "", float(rest[1]) if len(rest) == 2 else 0.0)
+        except ValueError:
+            raise _no_column(text) from None
+
+    def to_proto(self) -> finetune_pb2.LabelColumn:
+        """The column on the wire."""
+        return finetune_pb2.LabelColumn(name=self.name, fidelity=wire_fidelity(self.fidelity), cost=self.cost)
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuneRequest:
+    """Everything but the labels.
+
+    Attributes:
+        name: Of the model to grow.
+        target: The column to learn.
+        unit: Of all label columns.
+        property_name: Snake case; empty: from the target's name, without its unit.
+        low_fidelity: Columns of known values that serve as inputs.
+        transform: One of ``TRANSFORMS``.
+        base_model: The substrate; empty: the one that the server ships.
+        strategies: To compare; empty: all that the server finds worthwhile.
+        max_seconds: Of work; None: the server's default.
+    """
+
+    name: str
+    target: LabelColumn
+    unit: str
+    property_name: str = ""
+    low_fidelity: tuple[LabelColumn, ...] = ()
+    transform: str = "auto"
+    base_model: str = ""
+    strategies: tuple[str, ...] = ()
+    max_seconds: float | None = None
+    use_gpu: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.transform not in TRANSFORMS:
+            message = f"{self.transform!r} is no transform: give one of {', '.join(TRANSFORMS)}"
+            raise InvalidRequestError(message, reason="INVALID_TRANSFORM")
+        if not 0 <= self.seed <= _MAX_SEED:
+            raise InvalidRequestError(f"the seed is {self.seed}: give 0 to {_MAX_SEED}", reason="INVALID_SEED")
+        if self.max_seconds is not None and not 0 < self.max_seconds < math.inf:
+            message = f"the longest time is {self.max_seconds:g} s: give more than 0"
+            raise InvalidRequestError(message, reason="INVALID_BUDGET")
+        if len(set(self.columns)) < len(self.columns):
+            message = f"a column is named twice in {', '.join(self.columns)}: name each once"
+            raise InvalidRequestError(message, reason="REPEATED_COLUMN")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all label columns, the target first."""
+        return (self.target.name, *(column.name for column in self.low_fidelity))
+
+    def to_proto(self) -> finetune_pb2.FineTuneSpec:
+        """The specification on the wire."""
+        budget = finetune_pb2.FineTuneBudget(strategies=self.strategies, use_gpu=self.use_gpu)
+        if self.max_seconds is not None:
+            budget.max_wall_time.FromMilliseconds(max(1, round(self.max_seconds * 1000)))
+        return finetune_pb2.FineTuneSpec(
+            model_name=self.name,
+            property_name=self.property_name or property_name_of(self.target.name, self.unit),
+            unit=self.unit,
+            base_model=self.base_model,
+            target=self.target.to_proto(),
+            low_fidelity=[column.to_proto() for column in self.low_fidelity],
+            transform=TRANSFORMS[self.transform],
+            budget=budget,
+            seed=self.seed,
+        )
+
+
+def columns_of(columns: Sequence[LabelColumn | str]) -> tuple[LabelColumn, ...]:
+    """Columns that are given as such or as text. Raises InvalidRequestError."""
+    return tuple(LabelColumn.parse(column) if isinstance(column, str) else column for column in columns)
+
+
+def wire_fidelity(text: str) -> str:
+    """``"FIDELITY_PBE_U"`` for ``"PBE+U"``; empty text is unspecified. Raises InvalidRequestError."""
+    word = _NO_WORD.sub("_", text.lower()).strip("_").upper()
+    name = _SPOKEN.get(word, word)
+    if name and name not in _FIDELITIES:
+        message = f"{text!r} is no fidelity: give one of {', '.join(_FIDELITIES)}"
+        raise InvalidRequestError(message, reason="INVALID_FIDELITY")
+    return f"FIDELITY_{name or 'UNSPECIFIED'}"
+
+
+def property_name_of(column: str, unit: str) -> str:
+    """``"tc"`` for a column ``tc_k`` in K: snake case, without the unit at its end."""
+    name, suffix = _snake(column), f"_{_snake(unit)}"
+    return name.removesuffix(suffix) if suffix != "_" else name
+
+
+def _snake(text: str) -> str:
+    return _NO_WORD.sub("_", text.lower()).strip("_")
+
+
+def _no_column(text: str) -> InvalidRequestError:
+    message = f"{text!r} is no column: write NAME, NAME:FIDELITY or NAME:FIDELITY:COST, as gap_pbe:PBE:0.1"
+    return InvalidRequestError(message, reason="INVALID_COLUMN")

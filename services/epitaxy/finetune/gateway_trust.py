@@ -1,0 +1,74 @@
+"""Who calls: the gateway, which has authenticated the tenant and names it in the call's metadata."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from hmac import compare_digest
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from epitaxy.chassis.call_scope import CallScope, RpcCall
+from epitaxy.chassis.errors import UnauthenticatedError
+from epitaxy.chassis.interceptors import (
+    OPEN_SERVICES,
+    DeadlineScope,
+    ErrorScope,
+    ObservationScope,
+    RequestContextScope,
+)
+from epitaxy.chassis.metrics import RpcMetrics
+from epitaxy.chassis.request_context import bind_tenant
+from epitaxy.chassis.settings import ConfigurationError
+from epitaxy.chassis.tenants import TenantName
+
+TENANT_HEADER = "x-tenant"
+SECRET_HEADER = "x-gateway-secret"
+
+_TENANT: TypeAdapter[str] = TypeAdapter(TenantName)
+
+
+class GatewayScope(CallScope):
+    """Binds the tenant that the gateway names; with a secret, only for who knows it. Health checks need neither."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    @asynccontextmanager
+    async def scope(self, call: RpcCall) -> AsyncIterator[None]:
+        """Binds the tenant. Raises UnauthenticatedError."""
+        if not call.method.startswith(OPEN_SERVICES):
+            if self._secret and not compare_digest(call.header(SECRET_HEADER).encode(), self._secret.encode()):
+                raise UnauthenticatedError("only the gateway may call")
+            bind_tenant(_tenant(call))
+        yield
+
+
+def gateway_interceptors(metrics: RpcMetrics, secret: str, default_deadline_seconds: float) -> list[CallScope]:
+    """All interceptors of a service behind the gateway, outermost first."""
+    return [
+        RequestContextScope(),
+        ObservationScope(metrics),
+        ErrorScope(),
+        GatewayScope(secret),
+        DeadlineScope(default_deadline_seconds),
+    ]
+
+
+def read_secret(path: Path | None) -> str:
+    """The secret in a file, empty without one. Raises ConfigurationError."""
+    if path is None:
+        return ""
+    try:
+        secret = path.read_text().strip()
+    except OSError as error:
+        raise ConfigurationError(f"the gateway secret {path} cannot be read: {error.strerror}") from error
+    if not secret:
+        raise ConfigurationError(f"the gateway secret {path} is empty")
+    return secret
+
+
+def _tenant(call: RpcCall) -> str:
+    try:
+        return _TENANT.validate_python(call.header(TENANT_HEADER))
+    except ValidationError as error:
+        raise UnauthenticatedError("the call names no tenant") from error

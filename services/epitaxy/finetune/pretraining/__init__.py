@@ -1,0 +1,1 @@
+"""Pretraining on Ray Train: configuration, run, progress, tracking."""

@@ -1,0 +1,194 @@
+"""The composition root: builds the service from its settings, runs it, stops it."""
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from prometheus_client import CollectorRegistry
+
+from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
+from epitaxy.chassis.errors import RetryLaterError
+from epitaxy.chassis.health import ReadinessReporter
+from epitaxy.chassis.json_logs import configure_logging
+from epitaxy.chassis.metrics import MetricsEndpoint
+from epitaxy.chassis.settings import ConfigurationError, host_port
+from epitaxy.finetune.composition import job_files
+from epitaxy.finetune.gateway_trust import gateway_interceptors, read_secret
+from epitaxy.finetune.label_source import RootedLabelSource
+from epitaxy.finetune.metrics import FineTuneMetrics
+from epitaxy.finetune.model_desk import ModelDesk
+from epitaxy.finetune.ports import JobRunner, JobStore, ModelRegistry
+from epitaxy.finetune.ray_runner import RayJobRunner
+from epitaxy.finetune.reconciler import Reconciler
+from epitaxy.finetune.service import FineTuneService, ServiceLimits
+from epitaxy.finetune.servicer import FineTuneServicer
+from epitaxy.finetune.settings import FineTuneSettings
+from epitaxy.finetune.sql_job_store import SqlJobStore
+from epitaxy.finetune.sql_ledger import SqlLedger
+from epitaxy.finetune.sql_tables import Database
+from epitaxy.registry.mlflow_registry import MlflowRegistry
+from epitaxy.registry.settings import RegistrySettings
+
+logger = logging.getLogger(__name__)
+
+SERVICE = finetune_pb2.DESCRIPTOR.services_by_name["FineTuneService"].full_name
+
+
+class FineTuneServer:
+    """A service that runs from `start` to `stop`; as an async context manager, inside the block.
+
+    Args:
+        settings: Of the service.
+        registry: Where models go.
+        runner: Of jobs; by default Ray.
+    """
+
+    def __init__(self, settings: FineTuneSettings, registry: RegistrySettings, runner: JobRunner | None = None) -> None:
+        self._settings, self._registry_settings = settings, registry
+        self._secret = read_secret(settings.gateway_secret_file)
+        self._metrics_registry = CollectorRegistry()
+        self._metrics = FineTuneMetrics(self._metrics_registry)
+        self._database = Database(settings.store_url)
+        self._runner = runner or RayJobRunner(settings, registry)
+        self._port = 0
+        self._stack = AsyncExitStack()
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT that it serves, once started."""
+        return host_port(self._settings.host, self._port)
+
+    @property
+    def metrics_port(self) -> int:
+        """Port of the metrics endpoint, once started."""
+        return self._endpoint.port
+
+    async def start(self) -> None:
+        """Listens. Raises ConfigurationError where a port or a file cannot be used."""
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        logger.info("listening", extra={"address": self.address, "metrics_port": self.metrics_port})
+
+    async def stop(self) -> None:
+        """Reports NOT_SERVING, lets calls end within the grace, closes everything; jobs go on."""
+        await self._stack.aclose()
+        logger.info("stopped")
+
+    async def __aenter__(self) -> Self:
+        """Starts."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops."""
+        await self.stop()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        """Starts the parts; the stack stops them in the opposite order."""
+        settings = self._settings
+        self._endpoint = _metrics_endpoint(self._metrics_registry, settings)
+        stack.push_async_callback(asyncio.to_thread, self._endpoint.close)
+        stack.callback(self._database.close)
+        stack.push_async_callback(asyncio.to_thread, self._runner.close)
+        store = SqlJobStore(self._database)
+        reconciler = self._reconciler(store)
+        self._reconciling = asyncio.create_task(_keep_reconciling(reconciler, settings.reconcile_seconds))
+        stack.push_async_callback(_cancel, self._reconciling)
+        server = self._grpc_server()
+        stack.push_async_callback(server.stop, settings.shutdown_grace_seconds)
+        servicer = self._servicer(store)
+        stack.callback(servicer.drain)
+        readiness = ReadinessReporter(
+            [SERVICE],
+            lambda: asyncio.to_thread(reconciler.is_able),
+            interval_seconds=settings.readiness_interval_seconds,
+        )
+        stack.push_async_callback(readiness.stop)
+        _register(server, servicer, readiness)
+        self._port = _listen(server, settings)
+        await readiness.start()
+        await server.start()
+
+    def _reconciler(self, store: JobStore) -> Reconciler:
+        settings = self._settings
+        return Reconciler(store, self._runner, self._metrics, settings.max_attempts, settings.overdue_grace_seconds)
+
+    def _servicer(self, store: JobStore) -> FineTuneServicer:
+        settings = self._settings
+        registry: ModelRegistry = MlflowRegistry(self._registry_settings)
+        labels = RootedLabelSource(settings.label_roots, settings.max_label_bytes)
+        limits = ServiceLimits(
+            settings.quota_of, settings.max_job_seconds, frozenset(settings.base_models), settings.gpus_per_job > 0
+        )
+        service = FineTuneService(store, job_files(settings), labels, self._runner, limits)
+        desk = ModelDesk(store, SqlLedger(self._database), registry)
+        return FineTuneServicer(service, desk, settings.default_job_seconds, settings.watch_seconds)
+
+    def _grpc_server(self) -> grpc.aio.Server:
+        settings = self._settings
+        return grpc.aio.server(
+            interceptors=gateway_interceptors(self._metrics.rpc, self._secret, settings.default_deadline_seconds),
+            options=[
+                ("grpc.max_receive_message_length", settings.max_message_bytes),
+                ("grpc.max_send_message_length", settings.max_message_bytes),
+                ("grpc.so_reuseport", 0),  # else two servers share a port and split its callers
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ],
+        )
+
+
+async def serve(settings: FineTuneSettings, registry: RegistrySettings) -> None:
+    """Runs the service until SIGTERM or SIGINT, then stops it gracefully."""
+    configure_logging(settings.log_level)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with FineTuneServer(settings, registry):
+        await stopping.wait()
+
+
+async def _keep_reconciling(reconciler: Reconciler, seconds: float) -> None:
+    while True:
+        try:
+            await asyncio.to_thread(reconciler)
+        except RetryLaterError as error:
+            logger.warning("cannot look after the jobs", extra={"reason": error.message})
+        except Exception:
+            logger.exception("looking after the jobs failed")
+        await asyncio.sleep(seconds)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _register(server: grpc.aio.Server, servicer: FineTuneServicer, readiness: ReadinessReporter) -> None:
+    finetune_pb2_grpc.add_FineTuneServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]  # generated
+    health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
+    reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+
+
+def _listen(server: grpc.aio.Server, settings: FineTuneSettings) -> int:
+    try:
+        return int(server.add_insecure_port(settings.address))
+    except RuntimeError as error:
+        raise ConfigurationError(f"cannot listen on {settings.address}: is the port taken?") from error
+
+
+def _metrics_endpoint(registry: CollectorRegistry, settings: FineTuneSettings) -> MetricsEndpoint:
+    try:
+        return MetricsEndpoint(registry, settings.metrics_host, settings.metrics_port)
+    except OSError as error:
+        address = host_port(settings.metrics_host, settings.metrics_port)
+        raise ConfigurationError(f"cannot serve metrics on {address}: {error.strerror}") from error

@@ -1,0 +1,102 @@
+"""Settings of the fine-tune service."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from epitaxy.chassis.settings import ServiceSettings, host_port, is_loopback
+from epitaxy.finetune.label_source import TENANT_MARK
+from epitaxy.finetune.quotas import TenantQuota
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class FineTuneSettings(ServiceSettings):
+    """Read from ``EPITAXY_FINETUNE_<NAME>``; a port of 0 is any free one."""
+
+    model_config = SettingsConfigDict(env_prefix="EPITAXY_FINETUNE_")
+
+    host: str = "127.0.0.1"
+    port: Port = 50061
+    gateway_secret_file: Path | None = None
+    """Holds what the gateway proves itself with. Without it whoever connects is taken for the gateway."""
+    trusts_network: bool = False
+    """Listen beyond loopback without a secret: only where the network lets nobody but the gateway in."""
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Port = 9465
+    log_level: str = "INFO"
+
+    folder: Path = Path("~/.epitaxy/finetune")
+    """Labels, models in the making and reports; on several machines one that service and workers share."""
+    database_url: str = ""
+    """SQLAlchemy URL of the job store, such as postgresql+psycopg://...; empty: sqlite in the folder."""
+    label_roots: tuple[str, ...] = ()
+    """Prefixes of URIs that label files may have, each with {tenant}: file:///srv/labels/{tenant}/, s3://b/{tenant}/"""
+    max_label_bytes: PositiveInt = 64 * 2**20
+    base_models: dict[str, Path] = Field(default_factory=dict)
+    """Folders of substrates beside the shipped one, by name."""
+
+    ray_address: str = ""
+    """HOST:PORT of a cluster, or ray://HOST:10001; empty: a private Ray, whose jobs end with the service."""
+    transfer: str = "epitaxy.finetune.pipeline_transfer:build_transfer"
+    """Import path ``module:function`` of what builds the work itself from these settings."""
+    cpus_per_job: PositiveFloat = 1.0
+    gpus_per_job: NonNegativeFloat = 0.0
+    """GPUs of a job that asks for one; 0: this server offers none."""
+    threads: PositiveInt = 1
+    """Torch threads of a job."""
+    max_attempts: PositiveInt = 3
+    """Times that a job is begun; more than once where workers are lost."""
+    default_job_seconds: PositiveFloat = 1800.0
+    max_job_seconds: PositiveFloat = 24 * 3600.0
+    overdue_grace_seconds: PositiveFloat = 120.0
+    reconcile_seconds: PositiveFloat = 2.0
+    watch_seconds: PositiveFloat = 0.5
+
+    quota: TenantQuota = TenantQuota()
+    tenant_quotas: dict[str, TenantQuota] = Field(default_factory=dict)
+    """By tenant, instead of ``quota``; as JSON in the environment."""
+
+    max_message_bytes: PositiveInt = 16 * 1024 * 1024
+    default_deadline_seconds: PositiveFloat = 60.0
+    readiness_interval_seconds: PositiveFloat = 2.0
+    shutdown_grace_seconds: NonNegativeFloat = 10.0
+
+    @field_validator("label_roots")
+    @classmethod
+    def _roots_are_of_tenants(cls, roots: tuple[str, ...]) -> tuple[str, ...]:
+        for root in roots:
+            if "://" not in root or f"/{TENANT_MARK}/" not in root or not root.endswith("/"):
+                raise ValueError(f"label root {root!r} must be SCHEME://.../{TENANT_MARK}/..., with a / at its end")
+        return roots
+
+    @model_validator(mode="after")
+    def _open_only_to_the_gateway(self) -> "FineTuneSettings":
+        if not (is_loopback(self.host) or self.gateway_secret_file or self.trusts_network):
+            raise ValueError(
+                f"host {self.host} is reachable from other machines and anyone could name himself a tenant: set "
+                "EPITAXY_FINETUNE_GATEWAY_SECRET_FILE, or EPITAXY_FINETUNE_TRUSTS_NETWORK=true where a NetworkPolicy "
+                "admits the gateway alone"
+            )
+        return self
+
+    @property
+    def address(self) -> str:
+        """Where to listen, as gRPC writes it."""
+        return host_port(self.host, self.port)
+
+    @property
+    def home(self) -> Path:
+        """The folder in full."""
+        return self.folder.expanduser().resolve()
+
+    @property
+    def store_url(self) -> str:
+        """URL of the job store."""
+        return self.database_url or f"sqlite:///{self.home / 'jobs.db'}"
+
+    def quota_of(self, tenant: str) -> TenantQuota:
+        """What a tenant may hold."""
+        return self.tenant_quotas.get(tenant, self.quota)

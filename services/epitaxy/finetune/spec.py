@@ -1,0 +1,127 @@
+"""What a tenant asks for: model, property, label columns, budget. Validated when built."""
+
+import math
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from epitaxy.chassis.errors import InvalidRequestError
+from epitaxy_models.heads.property import Fidelity
+
+MIN_LABELS = 10
+MAX_STRATEGIES = 16
+MAX_COLUMNS = 9
+
+# As epitaxy.chassis.model_names has it.
+_MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_PROPERTY_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_COLUMN_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
+_UNIT = re.compile(r"[^\x00-\x1f\x7f]{1,32}")
+
+
+class Transform(StrEnum):
+    """The scale on which the labels are learned."""
+
+    NONE = "none"
+    LOG10 = "log10"
+    LOG1P = "log1p"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelColumn:
+    """One column of labels.
+
+    Attributes:
+        name: In the label table.
+        fidelity: Level of theory or kind of measurement; None: not told.
+        level_of_theory: The same in full.
+        cost: Of one label, in a unit that all columns share; 0: not known.
+    """
+
+    name: str
+    fidelity: Fidelity | None = None
+    level_of_theory: str = ""
+    cost: float = 0.0
+
+    def __post_init__(self) -> None:
+        _match(_COLUMN_NAME, "name", self.name, "a column name has 1 to 128 printable characters")
+        if not (math.isfinite(self.cost) and self.cost >= 0):
+            raise InvalidRequestError.of_field("cost", f"is {self.cost:g}; give 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a job may use.
+
+    Attributes:
+        max_seconds: Longest run time.
+        strategies: Names of those to compare; empty: all that are worthwhile.
+        use_gpu: Whether it waits for a GPU.
+    """
+
+    max_seconds: float
+    strategies: tuple[str, ...] = ()
+    use_gpu: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.max_seconds > 0:
+            raise InvalidRequestError.of_field("spec.budget.max_wall_time", "must be positive")
+        if len(self.strategies) > MAX_STRATEGIES:
+            raise InvalidRequestError.of_field("spec.budget.strategies", f"has more than {MAX_STRATEGIES} names")
+        for name in self.strategies:
+            _match(_PROPERTY_NAME, "spec.budget.strategies", name, "names are snake case, such as block_gp")
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuneSpec:
+    """What to learn, everything but the labels.
+
+    Attributes:
+        model_name: A job adds a version to the tenant's model of this name.
+        property_name: Snake case.
+        unit: Of all label columns.
+        target: The column to learn.
+        budget: What it may cost.
+        low_fidelity: Known values that serve as inputs.
+        base_model: The substrate; empty: the one that is shipped.
+        transform: Scale of the labels.
+        seed: Of every draw.
+    """
+
+    model_name: str
+    property_name: str
+    unit: str
+    target: LabelColumn
+    budget: Budget
+    low_fidelity: tuple[LabelColumn, ...] = ()
+    base_model: str = ""
+    transform: Transform = Transform.AUTO
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_model_name(self.model_name, "spec.model_name")
+        _match(
+            _PROPERTY_NAME, "spec.property_name", self.property_name, "give snake case, such as critical_temperature"
+        )
+        _match(_UNIT, "spec.unit", self.unit, "name the unit of the labels, 1 for none")
+        names = self.columns
+        if len(names) > MAX_COLUMNS:
+            raise InvalidRequestError.of_field("spec.low_fidelity", f"has more than {MAX_COLUMNS - 1} columns")
+        if len(set(names)) < len(names):
+            raise InvalidRequestError.of_field("spec.low_fidelity", "names a column twice, or the target")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all label columns, the target first."""
+        return (self.target.name, *(column.name for column in self.low_fidelity))
+
+
+def check_model_name(name: str, field: str) -> None:
+    """Raises InvalidRequestError."""
+    _match(_MODEL_NAME, field, name, "a model name is 1 to 63 of a-z, 0-9, ., _ and -, a letter or digit first")
+
+
+def _match(pattern: re.Pattern[str], field: str, text: str, remedy: str) -> None:
+    if not pattern.fullmatch(text):
+        raise InvalidRequestError.of_field(field, f"is {text[:80]!r}: {remedy}")

@@ -1,0 +1,76 @@
+"""PredictionBackend of protos/epitaxy/prediction/v1/backend.proto: which model is meant, and who may mean it."""
+
+from epitaxy.api.common.v1 import model_pb2
+from epitaxy.api.models.v1 import models_pb2
+from epitaxy.api.prediction.v1 import prediction_pb2, structures_pb2
+from epitaxy.chassis.errors import FailedPreconditionError
+from epitaxy.chassis.model_names import own_model
+from epitaxy.chassis.request_context import bind_model_version, current_request
+from epitaxy.prediction import servicer
+from epitaxy.prediction.service import PredictionService
+from epitaxy.prediction.tenant_cards import page_of, tenant_card, tenant_encoder
+from epitaxy.prediction.tenant_models import ServedVersion, TenantModels
+from epitaxy.prediction.tenant_service import TenantService
+
+
+class Backend:
+    """Answers with the shared model, or with one of the caller's own; each method one call."""
+
+    def __init__(self, shared: PredictionService, tenants: TenantService, models: TenantModels) -> None:
+        self._shared, self._tenants, self._models = shared, tenants, models
+        self._encoder = servicer.BlockEncoder(shared.artifact)
+
+    async def evaluate(self, request: prediction_pb2.ScreenRequest) -> prediction_pb2.ResultBlock:
+        """Predictions for one block."""
+        served = await self._own(request.options.model)
+        if served is None:
+            query = servicer.query_of(request.options, self._shared.artifact)
+            block = await self._shared.evaluate(servicer.items_of(request.structures), query)
+            return self._encoder.results(block, query, request.sequence)
+        bind_model_version(served.version.version)
+        query = servicer.query_for(request.options, [served.card.definition.name])
+        block = await self._tenants.evaluate(servicer.items_of(request.structures), served, query)
+        return tenant_encoder(served).results(block, query, request.sequence)
+
+    async def embed(self, request: prediction_pb2.EmbedRequest) -> prediction_pb2.EmbedResponse:
+        """Structure embeddings of one block; only the shared model has any."""
+        served = await self._own(request.model)
+        if served is not None:
+            raise FailedPreconditionError(
+                f"{served.version.model} has no embeddings of its own: embed with {served.card.base.name}",
+                reason="NO_EMBEDDINGS",
+            )
+        servicer.check_model(request.model, self._shared.artifact)
+        answers, embeddings = await self._shared.embed(servicer.items_of(request.structures))
+        return self._encoder.embeddings(answers, embeddings)
+
+    async def validate(self, request: structures_pb2.ValidateRequest) -> structures_pb2.ValidateResponse:
+        """Intake reports of one block."""
+        return servicer.reports(await self._shared.validate(servicer.items_of(request.structures)))
+
+    async def list_models(self, request: models_pb2.ListModelsRequest) -> models_pb2.ListModelsResponse:
+        """Cards of the shared model and of the caller's own."""
+        tenant = current_request().tenant
+        # The gateway's probes have no tenant, and are to be answered whatever the registry does.
+        own = await self._models.listed(tenant) if tenant else []
+        cards = [self._encoder.model_card(), *(tenant_card(served, aliases) for served, aliases in own)]
+        return page_of(cards, request)
+
+    async def get_model(self, request: models_pb2.GetModelRequest) -> models_pb2.GetModelResponse:
+        """One model's card, by name."""
+        served = await self._own(request.model)
+        if served is not None:
+            aliases = await self._models.aliases(served.version)
+            return models_pb2.GetModelResponse(model=tenant_card(served, aliases))
+        servicer.check_model(request.model, self._shared.artifact)
+        return models_pb2.GetModelResponse(model=self._encoder.model_card())
+
+    async def _own(self, selector: model_pb2.ModelSelector) -> ServedVersion | None:
+        """The caller's own model that is meant, None for a shared one. Raises NotFoundError.
+
+        The tenant is the one that the gateway authenticated; nothing in the message can say otherwise.
+        """
+        name = own_model(selector.name, current_request().tenant)
+        if name is None:
+            return None
+        return await self._models.served(name, alias=selector.alias, version=selector.version)

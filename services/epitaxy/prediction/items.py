@@ -1,0 +1,68 @@
+"""Structures on the wire, as items: packed blocks taken apart, known values beside their structures."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from epitaxy.api.common.v1 import structure_pb2
+from epitaxy.chassis.errors import InvalidRequestError
+from epitaxy.chassis.structure_ids import structure_ids
+from epitaxy.prediction.domain import Item, KnownValues, Refusal, TextSource
+from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.structures import Structure, TextFormat, unpack_structures
+
+_TEXT_FIELDS = {
+    "cif": TextFormat.CIF,
+    "poscar": TextFormat.POSCAR,
+    "extxyz": TextFormat.EXTXYZ,
+    "pymatgen_json": TextFormat.PYMATGEN_JSON,
+}
+
+
+def items_of(structures: Sequence[structure_pb2.StructureInput]) -> list[Item]:
+    """One item a structure, packed blocks taken apart; what cannot be taken apart is refused item by item.
+
+    Raises InvalidRequestError where a packed block's ids or known values are not one a structure.
+    """
+    ids = iter(structure_ids(structures))
+    return [
+        Item(next(ids), source, values)
+        for position, structure in enumerate(structures)
+        for source, values in zip(_sources(structure), _known_values(structure, position), strict=True)
+    ]
+
+
+def _sources(structure: structure_pb2.StructureInput) -> Iterator[TextSource | Structure | Refusal]:
+    kind = structure.WhichOneof("source")
+    if kind is None:
+        yield Refusal("EMPTY_STRUCTURE", "the item has no structure: fill packed, cif, poscar, extxyz or pymatgen_json")
+    elif kind == "packed":
+        yield from _unpacked(structure.packed)
+    else:
+        yield TextSource(_TEXT_FIELDS[kind], getattr(structure, kind))
+
+
+def _unpacked(packed: structure_pb2.PackedStructures) -> Iterator[TextSource | Structure | Refusal]:
+    try:
+        yield from unpack_structures(
+            packed.n_sites, packed.lattices_angstrom, packed.atomic_numbers, packed.frac_coords
+        )
+    except InvalidStructureError as error:
+        for _ in range(len(packed.n_sites) // 4):
+            yield Refusal(error.reason, error.message)
+
+
+def _known_values(structure: structure_pb2.StructureInput, position: int) -> Sequence[KnownValues]:
+    if structure.WhichOneof("source") != "packed":
+        return [dict(structure.known_values)]
+    n_structures = len(structure.packed.n_sites) // 4
+    columns = {}
+    for column in structure.packed.known_values:
+        if len(column.values) != 8 * n_structures or column.name in columns:
+            raise InvalidRequestError.of_field(
+                f"structures[{position}].packed.known_values",
+                f"column {column.name[:80]!r} comes twice or has {len(column.values)} bytes, "
+                f"which is not a float64 for each of {n_structures} structures",
+            )
+        columns[column.name] = np.frombuffer(column.values, dtype="<f8").tolist()
+    return [{name: values[row] for name, values in columns.items()} for row in range(n_structures)]

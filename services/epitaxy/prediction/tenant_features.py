@@ -1,0 +1,86 @@
+"""Inputs of tenants' models: from the substrate's cached embeddings, and descriptors that are kept too."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy.prediction.domain import Accepted, Refusal
+from epitaxy.prediction.item_reader import failure
+from epitaxy.prediction.local_cache import LocalCache
+from epitaxy.prediction.ports import Embedding
+from epitaxy_models.ensembles.artifact import ModelArtifact
+from epitaxy_models.graphs.graph import CrystalGraph, build_graph
+from epitaxy_models.transfer.features import SubstrateFeatures, low_fidelity_block
+from epitaxy_models.transfer.inputs import EMBEDDING, LOW_FIDELITY_PREFIX, TransferInputs
+
+_CACHE_BYTES = 64 * 2**20
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DescribedRow:
+    """What is computed of one structure: its graph, and its row of every block but the embedding, which has a cache."""
+
+    graph: CrystalGraph
+    blocks: Mapping[str, Array]
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of its arrays, and of what Python keeps around them."""
+        of_edges = self.graph.distances.nbytes + self.graph.sources.nbytes + self.graph.weights.nbytes
+        return sum(block.nbytes for block in self.blocks.values()) + of_edges + 1000
+
+
+class TenantFeatures:
+    """Describes structures one by one; a structure that was seen a moment ago, by whichever tenant, costs nothing.
+
+    Safe for threads.
+    """
+
+    def __init__(self, artifact: ModelArtifact, capacity_bytes: int = _CACHE_BYTES) -> None:
+        self._rule, self._features = artifact.card.rule, SubstrateFeatures(artifact)
+        self._rows: LocalCache[DescribedRow] = LocalCache(capacity_bytes, lambda row: row.n_bytes)
+        self._lock = threading.Lock()
+
+    def described(self, accepted: Sequence[Accepted], embeddings: Embedding) -> "list[DescribedRow | Refusal]":
+        """The row of each structure with embeddings ``[n_rows, n_members, embedding_width]``, or why there is none."""
+        with self._lock:
+            found: dict[bytes, DescribedRow | Refusal | None] = {
+                entry.digest: self._rows.get(entry.digest) for entry in accepted
+            }
+        missing = {entry.digest: row for row, entry in enumerate(accepted) if found[entry.digest] is None}
+        for digest, row in missing.items():
+            found[digest] = self._computed(accepted[row], embeddings[row])
+        self._keep({digest: found[digest] for digest in missing})
+        return [result for entry in accepted if (result := found[entry.digest]) is not None]
+
+    def _keep(self, computed: "Mapping[bytes, DescribedRow | Refusal | None]") -> None:
+        with self._lock:
+            for digest, row in computed.items():
+                if isinstance(row, DescribedRow):
+                    self._rows.put(digest, row)
+
+    def _computed(self, accepted: Accepted, embedding: Embedding) -> "DescribedRow | Refusal":
+        try:
+            graph = build_graph(accepted.structure, self._rule)
+            inputs = self._features.inputs_from([accepted.structure], [graph], embedding[None])
+        except Exception as error:
+            return failure(error)
+        return DescribedRow(graph, {name: block[0] for name, block in inputs.blocks.items() if name != EMBEDDING})
+
+
+def joined(
+    accepted: Sequence[Accepted],
+    rows: Sequence[DescribedRow],
+    embeddings: Embedding,
+    known: Mapping[str, Array],
+) -> TransferInputs:
+    """Inputs of these rows; ``known`` holds values of lower fidelity, ``[n_rows]`` by column, NaN where unknown."""
+    blocks = {name: np.stack([row.blocks[name] for row in rows]) for name in rows[0].blocks}
+    blocks[EMBEDDING] = embeddings.reshape(len(rows), -1).astype(np.float64)
+    for name, values in known.items():
+        blocks[f"{LOW_FIDELITY_PREFIX}{name}"] = low_fidelity_block(name, values, len(rows))
+    return TransferInputs(tuple(entry.structure for entry in accepted), tuple(row.graph for row in rows), blocks)

@@ -1,0 +1,12 @@
+"""How a process tells those that it starts where the registry is; light, for whoever starts them."""
+
+import os
+from pathlib import Path
+
+PREFIX = "EPITAXY_REGISTRY_"
+
+
+def registry_environment(folder: Path) -> dict[str, str]:
+    """Makes processes started with it use the registry in this folder, unless the operator has named another."""
+    name = f"{PREFIX}FOLDER"
+    return {} if os.environ.get(name) else {name: str(folder)}

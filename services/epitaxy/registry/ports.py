@@ -1,0 +1,109 @@
+"""What services ask of a registry of models."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from epitaxy.chassis.model_names import ModelName
+
+
+class Alias(StrEnum):
+    """What a version of a model is to its tenant."""
+
+    CHAMPION = "champion"
+    CANDIDATE = "candidate"
+    PREVIOUS = "previous"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One registered version; its files never change.
+
+    Attributes:
+        model: Tenant and name.
+        version: "1", "2", ...
+        digest: ``sha256:`` over its files.
+        run_id: MLflow's run that holds the files.
+        tags: As registered.
+        created_at: When it was registered, UTC.
+    """
+
+    model: ModelName
+    version: str
+    digest: str
+    run_id: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredModel:
+    """All that a tenant has under one name.
+
+    Attributes:
+        model: Tenant and name.
+        aliases: Version by alias.
+        latest: The version registered last.
+    """
+
+    model: ModelName
+    aliases: Mapping[str, str]
+    latest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """A version whose files lie in a local folder, checked against their digest."""
+
+    version: ModelVersion
+    folder: Path
+
+
+class ModelRegistry(Protocol):
+    """Models by tenant and name, in versions; blocking, safe for threads and processes.
+
+    Every method raises UnavailableError where the registry does not answer, and NotFoundError for a model, version or
+    alias that is not there.
+    """
+
+    def register(self, model: ModelName, folder: Path, tags: Mapping[str, str] | None = None) -> ModelVersion:
+        """Stores the files of a folder as a new version; the same files again are the version that they are."""
+
+    def find(self, model: ModelName, *, alias: str = "", version: str = "") -> ModelVersion:
+        """The version of that number, else of that alias, else the champion."""
+
+    def fetch(self, version: ModelVersion) -> Path:
+        """Local folder of the files, checked. Raises CheckpointError where they are damaged at their source."""
+
+    def resolve(self, model: ModelName, *, alias: str = "", version: str = "") -> ResolvedModel:
+        """`find`, then `fetch`."""
+
+    def card(self, version: ModelVersion) -> str:
+        """The card alone, as JSON text."""
+
+    def list(self, tenant: str) -> Sequence[RegisteredModel]:
+        """All models of a tenant, by name."""
+
+    def versions(self, model: ModelName) -> Sequence[ModelVersion]:
+        """All versions, the newest first."""
+
+    def aliases(self, model: ModelName) -> Mapping[str, str]:
+        """Version by alias."""
+
+    def set_alias(self, model: ModelName, alias: Alias, version: str) -> None:
+        """Makes an alias point to a version."""
+
+    def promote(self, model: ModelName, version: str) -> None:
+        """Makes a version the champion; the champion so far becomes ``previous``."""
+
+    def roll_back(self, model: ModelName) -> ModelVersion:
+        """Makes ``previous`` the champion, and the champion so far ``previous``; the new champion.
+
+        Raises FailedPreconditionError where there is no previous one.
+        """
+
+    def delete_tenant(self, tenant: str) -> int:
+        """Deletes all models of a tenant with their files; how many models there were."""

@@ -1,0 +1,48 @@
+"""The fine-tune service as a child: on loopback, behind the gateway, with its state below the home."""
+
+import json
+import secrets
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from epitaxy.registry.environment import registry_environment
+from epitaxy.stack.child import Command
+from epitaxy.stack.home import StackHome
+from epitaxy.stack.plan import StackPlan
+from epitaxy.stack.ports import LOOPBACK
+from epitaxy.stack.ray_head import ray_client_environment
+
+_NEEDED = ("sqlalchemy", "mlflow", "pyarrow", "fsspec")
+_SECRET_FILE = "finetune-secret"
+
+
+def missing_library() -> str | None:
+    """A library that fine-tuning needs and that is not installed; None where all are."""
+    return next((name for name in _NEEDED if find_spec(name) is None), None)
+
+
+def new_secret(home: StackHome) -> Path:
+    """A file with what the gateway proves itself with: other users of this machine can reach loopback."""
+    path = home.run / _SECRET_FILE
+    path.touch(mode=0o600)
+    path.write_text(secrets.token_hex(32))
+    return path
+
+
+def finetune_command(plan: StackPlan, home: StackHome, secret: Path, ray_address: str) -> Command:
+    """The service on this stack's Ray; a job that an earlier run of the stack left goes on."""
+    environment = {
+        **registry_environment(home.folder / "registry"),
+        **ray_client_environment(home.run),
+        "EPITAXY_FINETUNE_HOST": LOOPBACK,
+        "EPITAXY_FINETUNE_PORT": str(plan.finetune_port),
+        "EPITAXY_FINETUNE_METRICS_PORT": str(plan.finetune_metrics_port),
+        "EPITAXY_FINETUNE_GATEWAY_SECRET_FILE": str(secret),
+        "EPITAXY_FINETUNE_FOLDER": str(home.folder / "finetune"),
+        "EPITAXY_FINETUNE_LABEL_ROOTS": json.dumps([f"{(home.folder / 'labels').as_uri()}/{{tenant}}/"]),
+        "EPITAXY_FINETUNE_RAY_ADDRESS": ray_address,
+        "EPITAXY_FINETUNE_READINESS_INTERVAL_SECONDS": "0.5",
+        "EPITAXY_FINETUNE_SHUTDOWN_GRACE_SECONDS": "1",
+    }
+    return Command("finetune", [sys.executable, "-m", "epitaxy.finetune"], home.logs / "finetune.log", environment)

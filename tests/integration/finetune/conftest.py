@@ -1,0 +1,198 @@
+"""The service on loopback, with a real sqlite store and a real MLflow registry; jobs in threads unless Ray is asked."""
+
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from epitaxy.api.common.v1.structure_pb2 import PackedStructures, StructureInput
+from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
+from epitaxy.finetune.composition import build_work
+from epitaxy.finetune.server import FineTuneServer
+from epitaxy.finetune.settings import FineTuneSettings
+from epitaxy.registry.mlflow_registry import MlflowRegistry
+from epitaxy.registry.settings import RegistrySettings
+from epitaxy_models.data.crystals import bundled_crystals
+from epitaxy_models.structures import pack_structures
+
+N_ROWS = 12
+SECRET = "open sesame"
+
+
+class ThreadRunner:
+    """Runs jobs in threads of this process; a stopped one finds out by itself."""
+
+    def __init__(self, settings: FineTuneSettings, registry: RegistrySettings) -> None:
+        self._work = build_work(settings, registry)
+        self._threads: dict[str, threading.Thread] = {}
+        self.is_paused = False
+
+    def start(self, job: Any) -> None:
+        if not self.is_paused and job.id not in self.running():
+            self._threads[job.id] = threading.Thread(target=self._work, args=(job.id,))
+            self._threads[job.id].start()
+
+    def stop(self, job_id: str) -> None:
+        return None
+
+    def running(self) -> frozenset[str]:
+        return frozenset(name for name, thread in self._threads.items() if thread.is_alive())
+
+    def close(self) -> None:
+        for thread in self._threads.values():
+            thread.join()
+
+
+@dataclass
+class Caller:
+    """A tenant as the gateway presents him."""
+
+    stub: finetune_pb2_grpc.FineTuneServiceStub
+    tenant: str = field(default_factory=lambda: f"t-{uuid4().hex[:12]}")
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("x-tenant", self.tenant), ("x-gateway-secret", SECRET))
+
+    def other(self) -> "Caller":
+        return Caller(self.stub)
+
+    async def call(self, method: str, request: Any) -> Any:
+        return await getattr(self.stub, method)(request, metadata=self.metadata, timeout=60)
+
+    async def create(self, request: Any) -> Any:
+        return (await self.call("CreateFineTuneJob", request)).job
+
+    async def watch(self, job_id: str, after: int = 0) -> list[Any]:
+        request = finetune_pb2.WatchFineTuneJobRequest(job_id=job_id, after_sequence=after)
+        return [message async for message in self.stub.WatchFineTuneJob(request, metadata=self.metadata, timeout=120)]
+
+    async def finish(self, request: Any) -> Any:
+        """Creates a job and watches it to its end."""
+        job = await self.create(request)
+        return (await self.watch(job.id))[-1].job
+
+
+@dataclass
+class Service:
+    server: FineTuneServer
+    runner: ThreadRunner
+    caller: Caller
+    channel: grpc.aio.Channel
+
+
+@pytest.fixture(scope="session")
+def registry_settings(tmp_path_factory: pytest.TempPathFactory) -> RegistrySettings:
+    settings = RegistrySettings(folder=tmp_path_factory.mktemp("registry"), tracking_uri="")
+    MlflowRegistry(settings).list("nobody")  # makes the tables, which takes longer than any test
+    return settings
+
+
+@pytest.fixture
+def secret_file(tmp_path: Path) -> Path:
+    path = tmp_path / "secret"
+    path.write_text(f"{SECRET}\n")
+    return path
+
+
+@pytest.fixture
+async def start_service(
+    tmp_path: Path, registry_settings: RegistrySettings, secret_file: Path
+) -> AsyncIterator[Callable[..., Any]]:
+    async with AsyncExitStack() as stack:
+
+        async def start(**changes: Any) -> Service:
+            options: dict[str, Any] = {
+                "port": 0,
+                "metrics_port": 0,
+                "folder": tmp_path / "state",
+                "transfer": "small_transfer:build",
+                "gateway_secret_file": secret_file,
+                "label_roots": (f"{tmp_path.as_uri()}/labels/{{tenant}}/",),
+                "reconcile_seconds": 0.1,
+                "watch_seconds": 0.02,
+                "readiness_interval_seconds": 0.05,
+                "shutdown_grace_seconds": 0.5,
+            }
+            settings = FineTuneSettings(**(options | changes))
+            runner = ThreadRunner(settings, registry_settings)
+            server = await stack.enter_async_context(FineTuneServer(settings, registry_settings, runner))
+            channel = await stack.enter_async_context(grpc.aio.insecure_channel(server.address))
+            return Service(server, runner, Caller(finetune_pb2_grpc.FineTuneServiceStub(channel)), channel)
+
+        yield start
+
+
+@pytest.fixture
+async def service(start_service: Callable[..., Any]) -> Service:
+    return await start_service()
+
+
+@pytest.fixture
+def caller(service: Service) -> Caller:
+    return service.caller
+
+
+@pytest.fixture(scope="session")
+def packed() -> PackedStructures:
+    small = [crystal.structure for crystal in bundled_crystals() if crystal.structure.n_sites <= 8]
+    block = pack_structures(small[:N_ROWS])
+    return PackedStructures(
+        n_sites=block.n_sites,
+        lattices_angstrom=block.lattices_angstrom,
+        atomic_numbers=block.atomic_numbers,
+        frac_coords=block.frac_coords,
+    )
+
+
+@pytest.fixture
+def new_request(packed: PackedStructures) -> Callable[..., finetune_pb2.CreateFineTuneJobRequest]:
+    def make(
+        kind: str = "plain", request_id: str = "", model: str = "my-tc", seed: int = 0, n_labels: int = N_ROWS
+    ) -> finetune_pb2.CreateFineTuneJobRequest:
+        values = np.where(np.arange(N_ROWS) < n_labels, np.arange(float(N_ROWS)), np.nan)
+        labels = finetune_pb2.InlineLabels(
+            structures=[StructureInput(id="block", packed=packed)],
+            columns=[finetune_pb2.LabelValues(column="tc_k", values=values)],
+        )
+        spec = finetune_pb2.FineTuneSpec(
+            model_name=model,
+            property_name=kind,
+            unit="K",
+            target=finetune_pb2.LabelColumn(name="tc_k", fidelity="FIDELITY_EXPERIMENT", cost=100.0),
+            seed=seed,
+        )
+        return finetune_pb2.CreateFineTuneJobRequest(request_id=request_id, spec=spec, inline=labels)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def ray_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """HOST:PORT of a private Ray; `small_transfer` can be imported on it."""
+    import os
+
+    import ray
+
+    before = dict(os.environ)
+    os.environ |= {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "disabled",
+        "PYTHONPATH": str(Path(__file__).parent),
+        "SMALL_TRANSFER_GATE": str(tmp_path_factory.mktemp("gate") / "open"),
+    }
+    context = ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False)
+    yield context.address_info["gcs_address"]
+    ray.shutdown()
+    os.environ.clear()
+    os.environ |= before

@@ -1,0 +1,118 @@
+"""Tenants' models in one process: a real registry on sqlite, the shipped network, and the backend of a replica."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prediction_rig import Rig
+
+from epitaxy.api.common.v1.model_pb2 import ModelSelector
+from epitaxy.api.common.v1.structure_pb2 import StructureInput
+from epitaxy.api.models.v1.models_pb2 import GetModelRequest, ListModelsRequest
+from epitaxy.api.prediction.v1.prediction_pb2 import EmbedRequest, PredictionOptions, ResultBlock, ScreenRequest
+from epitaxy.chassis.model_names import ModelName
+from epitaxy.chassis.request_context import RequestContext, bind_request
+from epitaxy.prediction.backend import Backend
+from epitaxy.prediction.networks import NetworkRunner
+from epitaxy.prediction.tenant_features import TenantFeatures
+from epitaxy.prediction.tenant_models import TenantModels
+from epitaxy.prediction.tenant_pool import PoolLimits, TenantPool
+from epitaxy.prediction.tenant_service import TenantService
+from epitaxy.registry.mlflow_registry import MlflowRegistry
+from epitaxy.registry.ports import Alias
+from epitaxy_models.structures import Structure
+from epitaxy_models.transfer.model import TransferModel
+
+POLL_SECONDS = 0.2
+
+
+class LocalNetworks:
+    """A NetworkBackend on the runner of this process."""
+
+    def __init__(self, runner: NetworkRunner) -> None:
+        self._runner, self.n_calls = runner, 0
+
+    async def predict(self, version, question):
+        self.n_calls += 1
+        result = await self._runner.predict(version, question)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
+@dataclass
+class CountedRegistry:
+    """A registry that remembers what it was asked."""
+
+    registry: MlflowRegistry
+    calls: list[tuple[str, str]] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        method = getattr(self.registry, name)
+
+        def called(subject, *arguments, **options):
+            self.calls.append((name, str(getattr(subject, "model", subject))))
+            return method(subject, *arguments, **options)
+
+        return called
+
+
+class TenantRig:
+    """A replica's backend with everything that a test looks at."""
+
+    def __init__(self, rig: Rig, registry: MlflowRegistry, scratch: Path, limits: PoolLimits) -> None:
+        self.rig, self.registry, self._scratch = rig, CountedRegistry(registry), scratch
+        self.models = TenantModels(
+            self.registry, TenantPool("registry", limits), rig.service.artifact.digest, POLL_SECONDS, 2**26
+        )
+        self.networks = LocalNetworks(NetworkRunner(self.models, TenantPool("networks", limits)))
+        features = TenantFeatures(rig.service.artifact)
+        self.service = TenantService(rig.service, self.models, features, TenantPool("heads", limits), self.networks)
+        self.backend = Backend(rig.service, self.service, self.models)
+
+    def publish(self, name: str, model: TransferModel, alias: Alias | None = Alias.CHAMPION) -> str:
+        """Registers a model as tenant/name; its version."""
+        folder = self._scratch / os.urandom(8).hex()
+        model.save(folder)
+        full = ModelName(*name.split("/"))
+        version = self.registry.registry.register(full, folder).version
+        if alias is Alias.CHAMPION:
+            self.registry.registry.promote(full, version)
+        elif alias is not None:
+            self.registry.registry.set_alias(full, alias, version)
+        return version
+
+    async def ask(self, tenant: str, name: str, structures: list[Structure], known=None, **selector) -> ResultBlock:
+        """What a tenant gets for a block of structures."""
+        bind_request(RequestContext("r-1", tenant))
+        options = PredictionOptions(model=ModelSelector(name=name, **selector))
+        return await self.backend.evaluate(ScreenRequest(options=options, structures=inputs_of(structures, known)))
+
+    async def embed(self, tenant: str, name: str):
+        bind_request(RequestContext("r-1", tenant))
+        return await self.backend.embed(EmbedRequest(model=ModelSelector(name=name)))
+
+    async def card(self, tenant: str, name: str, **selector):
+        bind_request(RequestContext("r-1", tenant))
+        reply = await self.backend.get_model(GetModelRequest(model=ModelSelector(name=name, **selector)))
+        return reply.model
+
+    async def listed(self, tenant: str, **request):
+        bind_request(RequestContext("r-1", tenant))
+        return await self.backend.list_models(ListModelsRequest(**request))
+
+
+def inputs_of(structures: list[Structure], known: list[dict[str, float]] | None = None) -> list[StructureInput]:
+    """One POSCAR a structure, with the values known of it."""
+    from epitaxy_models.structures.elements import symbol_of
+
+    inputs = []
+    for number, structure in enumerate(structures):
+        rows = [" ".join(map(repr, row)) for row in structure.lattice.tolist()]
+        sites = [" ".join(map(repr, row)) for row in structure.frac_coords.tolist()]
+        names = " ".join(symbol_of(z) for z in structure.atomic_numbers.tolist())
+        text = "\n".join(["made here", "1.0", *rows, names, " ".join(["1"] * structure.n_sites), "Direct", *sites])
+        values = known[number] if known else {}
+        inputs.append(StructureInput(id=str(number), poscar=text + "\n", known_values=values))
+    return inputs
