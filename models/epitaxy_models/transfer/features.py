@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,7 @@ class SubstrateFeatures:
         """
         blocks = {
             DESCRIPTORS: describe(structures),
-            EMBEDDING: embeddings.reshape(len(structures), -1).astype(np.float64),
+            EMBEDDING: embeddings.reshape(len(structures), prod(embeddings.shape[1:])).astype(np.float64),
             SUBSTRATE: self._predictions(structures, embeddings),
         }
         for name, values in (low_fidelity or {}).items():

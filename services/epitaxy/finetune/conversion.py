@@ -185,6 +185,7 @@ def _result_message(result: Result, model_name: str) -> finetune_pb2.FineTuneRes
         strategy=result.strategy,
         cross_validated_mae=result.cross_validated_mae,
         is_calibrated=result.is_calibrated,
+        sentence=result.sentence,
     )
 
 

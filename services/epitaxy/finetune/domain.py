@@ -91,6 +91,7 @@ class Result:
         strategy: The winner.
         cross_validated_mae: By strategy, in the property's unit.
         is_calibrated: Whether the intervals hold what they promise.
+        sentence: The verdict for a chemist.
     """
 
     version: str
@@ -99,6 +100,7 @@ class Result:
     strategy: str
     cross_validated_mae: Mapping[str, float]
     is_calibrated: bool
+    sentence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ class FineTuneJob:
     def succeeded(self, attempt: int, result: Result, at: datetime) -> "FineTuneJob":
         """The worker of an attempt has registered a model."""
         self._check_attempt(attempt)
-        done = Progress(1.0, "done", self.progress.metrics, 0.0)
+        done = Progress(1.0, result.sentence or "done", self.progress.metrics, 0.0)
         return replace(self._moved(JobState.SUCCEEDED), result=result, ended_at=at, progress=done)
 
     def failed(self, failure: Failure, at: datetime, attempt: int | None = None) -> "FineTuneJob":

@@ -56,6 +56,7 @@ class PipelineTransfer:
             is_calibrated=outcome.is_calibrated,
             report_json=outcome.report_json.read_bytes(),
             report_html=outcome.report_html.read_bytes(),
+            sentence=outcome.sentence,
         )
 
     def _request(self, spec: FineTuneSpec, labels: LabelTable, out: Path) -> TransferRequest:

@@ -153,6 +153,7 @@ class TransferResult:
         is_calibrated: Whether the intervals hold what they promise.
         report_json: The report as JSON.
         report_html: The report as one HTML file.
+        sentence: The verdict for a chemist.
     """
 
     folder: Path
@@ -162,6 +163,7 @@ class TransferResult:
     is_calibrated: bool
     report_json: bytes
     report_html: bytes
+    sentence: str = ""
 
 
 class Transfer(Protocol):

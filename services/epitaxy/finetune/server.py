@@ -18,6 +18,7 @@ from epitaxy.chassis.health import ReadinessReporter
 from epitaxy.chassis.json_logs import configure_logging
 from epitaxy.chassis.metrics import MetricsEndpoint
 from epitaxy.chassis.settings import ConfigurationError, host_port
+from epitaxy.chassis.tenants import LOCAL_TENANT
 from epitaxy.finetune.composition import job_files
 from epitaxy.finetune.gateway_trust import gateway_interceptors, read_secret
 from epitaxy.finetune.label_source import RootedLabelSource
@@ -105,7 +106,10 @@ class FineTuneServer:
         stack.push_async_callback(_cancel, self._reconciling)
         server = self._grpc_server()
         stack.push_async_callback(server.stop, settings.shutdown_grace_seconds)
-        servicer = self._servicer(store)
+        registry = MlflowRegistry(self._registry_settings)
+        warming = asyncio.create_task(asyncio.to_thread(_warm, registry))
+        stack.push_async_callback(_cancel, warming)
+        servicer = self._servicer(store, registry)
         stack.callback(servicer.drain)
         readiness = ReadinessReporter(
             [SERVICE],
@@ -122,9 +126,8 @@ class FineTuneServer:
         settings = self._settings
         return Reconciler(store, self._runner, self._metrics, settings.max_attempts, settings.overdue_grace_seconds)
 
-    def _servicer(self, store: JobStore) -> FineTuneServicer:
+    def _servicer(self, store: JobStore, registry: ModelRegistry) -> FineTuneServicer:
         settings = self._settings
-        registry: ModelRegistry = MlflowRegistry(self._registry_settings)
         labels = RootedLabelSource(settings.label_roots, settings.max_label_bytes)
         limits = ServiceLimits(
             settings.quota_of, settings.max_job_seconds, frozenset(settings.base_models), settings.gpus_per_job > 0
@@ -166,6 +169,14 @@ async def _keep_reconciling(reconciler: Reconciler, seconds: float) -> None:
         except Exception:
             logger.exception("looking after the jobs failed")
         await asyncio.sleep(seconds)
+
+
+def _warm(registry: ModelRegistry) -> None:
+    """Its first use takes seconds, longer where it makes its tables: not in a caller's or a job's time."""
+    try:
+        registry.list(LOCAL_TENANT)
+    except RetryLaterError as error:
+        logger.warning("the model registry does not answer yet", extra={"reason": error.message})
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -83,6 +83,7 @@ class FineTuneWork:
             outcome.strategy,
             dict(outcome.cross_validated_mae),
             outcome.is_calibrated,
+            outcome.sentence,
         )
 
     def _fail(self, job: FineTuneJob, failure: Failure) -> None:

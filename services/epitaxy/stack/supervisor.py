@@ -90,7 +90,7 @@ class Supervisor:
         missing = missing_library()
         if missing is None:
             return new_secret(self._home)
-        self._progress.done("finetune", f"{missing} is not installed: pip install 'epitaxy[training]'", "!")
+        self._progress.done("finetune", f"{missing} is not installed: pip install 'epitaxy[finetune]'", "!")
         return None
 
     def _start_finetune(self, ray_address: str) -> None:

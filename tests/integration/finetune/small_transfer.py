@@ -39,6 +39,7 @@ def transfer(job, labels, folder, on_event, should_stop):
         is_calibrated=kind != "hurts",
         report_json=json.dumps({"mean": mean}).encode(),
         report_html=b"x" * REPORT_BYTES,
+        sentence="The mean will do.",
     )
 
 

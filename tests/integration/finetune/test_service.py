@@ -46,6 +46,7 @@ async def test_a_job_goes_from_labels_to_a_candidate_with_its_report(caller, new
     job = messages[-1].job
     assert job.result.verdict == pb.TRANSFER_VERDICT_HELPS
     assert (job.result.strategy, dict(job.result.cross_validated_mae)) == ("pool_median", {"pool_median": 1.5})
+    assert job.result.sentence == job.progress.message == "The mean will do."
     found = MlflowRegistry(registry_settings).resolve(ModelName(caller.tenant, "my-tc"), alias="candidate")
     assert found.version.version == job.result.model_version
     assert found.version.digest == job.result.model_digest

@@ -12,6 +12,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from stack_process import StackProcess, addresses_listened_on, eventually
 
+from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
 
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
@@ -53,7 +54,7 @@ def test_gateway_reaches_the_application_once_ready(running_stack: StackProcess)
 
 
 def test_every_part_told_how_it_comes_along(running_stack: StackProcess) -> None:
-    for part in ("redis", "ray", "prediction", "gateway"):
+    for part in ("redis", "ray", "prediction", "finetune", "gateway"):
         assert f"{part:<11} " in running_stack.stderr
 
 
@@ -62,6 +63,20 @@ def test_metrics_of_gateway_and_ray_can_be_scraped(running_stack: StackProcess) 
     assert answers(found["gateway"]["metrics"])
     # Nobody waits for Ray's agent, so it may still be loading.
     assert eventually(lambda: answers(found["ray"]["metrics"]), seconds=60)
+
+
+def test_fine_tuning_is_reached_through_the_gateway_only(running_stack: StackProcess) -> None:
+    found = endpoints(running_stack)
+    request = finetune_pb2.ListFineTuneJobsRequest()
+    with grpc.insecure_channel(found["gateway"]["address"]) as channel:
+        stub = finetune_pb2_grpc.FineTuneServiceStub(channel)
+        assert stub.ListFineTuneJobs(request, timeout=10) == finetune_pb2.ListFineTuneJobsResponse()
+    with grpc.insecure_channel(found["finetune"]["address"]) as channel:
+        stub = finetune_pb2_grpc.FineTuneServiceStub(channel)
+        with pytest.raises(grpc.RpcError, match="only the gateway may call"):
+            stub.ListFineTuneJobs(request, metadata=(("x-tenant", "local"),), timeout=10)
+    assert answers(found["finetune"]["metrics"])
+    assert (running_stack.home / "finetune" / "jobs.db").exists()
 
 
 def test_nothing_listens_beyond_loopback(running_stack: StackProcess) -> None:
@@ -93,3 +108,11 @@ def test_gateway_comes_back_on_the_same_port_after_its_death(running_stack: Stac
     assert eventually(lambda: endpoints(running_stack)["gateway"]["pid"] != before["pid"], seconds=10)
     assert eventually(lambda: is_serving(before["address"]), seconds=20)
     assert "gateway was killed by signal 9" in running_stack.stderr
+
+
+def test_fine_tune_service_comes_back_after_its_death(running_stack: StackProcess) -> None:
+    before = endpoints(running_stack)["finetune"]
+    os.kill(before["pid"], signal.SIGKILL)
+    assert eventually(lambda: endpoints(running_stack)["finetune"]["pid"] != before["pid"], seconds=10)
+    assert eventually(lambda: is_serving(before["address"]), seconds=60)
+    assert "finetune was killed by signal 9" in running_stack.stderr

@@ -35,8 +35,8 @@ def chgnet_features(structures: Sequence[Structure]) -> NDArray[np.float64]:
     """
     model = _model()
     graphs = [_graph(model, row, structure) for row, structure in enumerate(structures)]
-    features = [np.zeros((0, WIDTH)), *(_features(model, batch) for batch in _batches(graphs))]
-    return np.concatenate(features).astype(np.float64)
+    features = [_features(model, batch) for batch in _batches(graphs)]
+    return np.concatenate([np.zeros((0, WIDTH), dtype=np.float32), *features]).astype(np.float64)
 
 
 @cache

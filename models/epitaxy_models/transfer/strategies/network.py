@@ -62,7 +62,7 @@ class PartialFineTune:
     artifact: ModelArtifact
     n_members: int = 5
     plan: TrainingPlan = field(
-        default_factory=lambda: TrainingPlan(max_epochs=60, batch_size=16, rate=5e-4, depth_decay=0.5, pull=2.0)
+        default_factory=lambda: TrainingPlan(max_epochs=40, batch_size=16, rate=2e-3, depth_decay=0.6, pull=2.0)
     )
     name: str = "partial_fine_tune"
 
@@ -90,7 +90,7 @@ class FullFineTune:
     artifact: ModelArtifact
     n_members: int = 5
     plan: TrainingPlan = field(
-        default_factory=lambda: TrainingPlan(max_epochs=40, batch_size=16, rate=5e-4, depth_decay=0.6, pull=2.0)
+        default_factory=lambda: TrainingPlan(max_epochs=30, batch_size=16, rate=2e-3, depth_decay=0.6, pull=2.0)
     )
     name: str = "full_fine_tune"
 
@@ -176,5 +176,12 @@ class FittedNetwork:
         except RuntimeError as error:
             raise CheckpointError("INVALID_STRATEGY", f"weights do not fit the settings: {error}") from error
         network.eval().requires_grad_(requires_grad=False)
-        numbers = (float(settings[name]) for name in ("centre", "spread", "noise"))
-        return cls(settings["strategy"], network, tuple(settings["known"]), *numbers, epochs=int(settings["epochs"]))
+        return cls(
+            name=settings["strategy"],
+            network=network,
+            known=tuple(settings["known"]),
+            centre=float(settings["centre"]),
+            spread=float(settings["spread"]),
+            noise=float(settings["noise"]),
+            epochs=int(settings["epochs"]),
+        )

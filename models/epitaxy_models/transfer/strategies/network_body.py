@@ -1,5 +1,6 @@
 """The network that transfer trains: a stacked backbone, and a readout of what the source heads look at."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -61,7 +62,9 @@ class TransferHead(nn.Module):
         self.register_buffer("factor", torch.ones(n_members, 1, n_features))
 
     def features(self, embeddings: Tensor, composition: Tensor, known: Tensor) -> Tensor:
-        """Standardised features, ``[n_members, n_graphs, n_features]``.
+        """Standardised features over the root of their number, ``[n_members, n_graphs, n_features]``.
+
+        Without the root, one step of a thousand weights at once would move a value by more than its spread.
 
         Args:
             embeddings: ``[n_members, n_graphs, n_in]``.
@@ -69,7 +72,7 @@ class TransferHead(nn.Module):
             known: Values that the caller knows, ``[n_graphs, n_known]``.
         """
         raw = self._raw(embeddings, composition, known)
-        return ((raw - self.centre) * self.factor).clamp(-_CLIP, _CLIP)
+        return ((raw - self.centre) * self.factor).clamp(-_CLIP, _CLIP) / math.sqrt(sum(self.sizes))
 
     def forward(self, embeddings: Tensor, composition: Tensor, known: Tensor) -> Tensor:
         """Values in units of the labels' spread, ``[n_members, n_graphs]``."""
@@ -103,7 +106,7 @@ class TransferNetwork(nn.Module):
         super().__init__()
         self.backbone, self.head, self.n_frozen = backbone, head, n_frozen
         if n_frozen:
-            backbone.species.requires_grad_(requires_grad=False)
+            backbone.species.requires_grad = False
         for layer in backbone.layers[:n_frozen]:
             layer.requires_grad_(requires_grad=False)
 

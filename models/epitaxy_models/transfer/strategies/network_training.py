@@ -1,12 +1,13 @@
 """Training on few labels: rates by depth, a pull towards the start, averaged weights."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.training.network import member_axis
@@ -54,6 +55,15 @@ class TrainingPlan:
             raise ConfigurationError("INVALID_PLAN", f"decays must lie between 0 and 1: {self}")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Floor:
+    """Weights of one depth, where they started, and how fast they learn."""
+
+    weights: list[Tensor]
+    start: list[Tensor]
+    rate: float
+
+
 class Training:
     """One run; the averaged weights are the result.
 
@@ -81,16 +91,13 @@ class Training:
         self._generator = np.random.default_rng(seed)
         self.average = copy.deepcopy(network)
         named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
-        self._weights = [parameter for _, parameter in named]
+        self._weights: list[Tensor] = [parameter for _, parameter in named]
         self._axes = [member_axis(name) for name, _ in named]
-        self._rates = [
-            plan.rate * plan.depth_decay ** _layers_above(name, network.config.n_layers) for name, _ in named
-        ]
-        self._start = [parameter.detach().clone() for parameter in self._weights]
         own = dict(self.average.named_parameters())
-        self._averaged = [own[name] for name, _ in named]
-        groups = [{"params": [p], "lr": rate} for p, rate in zip(self._weights, self._rates, strict=True)]
-        self._optimizer = torch.optim.Adam(groups, betas=(0.9, 0.98), foreach=False)
+        self._averaged: list[Tensor] = [own[name] for name, _ in named]
+        self._floors = list(_floors(named, network.config.n_layers, plan))
+        groups = [{"params": floor.weights, "lr": floor.rate} for floor in self._floors]
+        self._optimizer = torch.optim.Adam(groups, betas=(0.9, 0.98), fused=True)
         self._step = 0
 
     def run_epoch(self) -> None:
@@ -109,8 +116,8 @@ class Training:
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self._clip()
         warm = min(1.0, (self._step + 1) / self.plan.warmup_steps)
-        for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = rate * warm
+        for group, floor in zip(self._optimizer.param_groups, self._floors, strict=True):
+            group["lr"] = floor.rate * warm
         self._optimizer.step()
         self._step += 1
         self._pull_back(warm)
@@ -118,12 +125,10 @@ class Training:
         with torch.no_grad():
             torch._foreach_lerp_(self._averaged, self._weights, 1 - decay)
 
+    @torch.no_grad()
     def _pull_back(self, warm: float) -> None:
-        if not self.plan.pull:
-            return
-        with torch.no_grad():
-            for weight, start, rate in zip(self._weights, self._start, self._rates, strict=True):
-                weight.lerp_(start, min(1.0, rate * warm * self.plan.pull))
+        for floor in self._floors if self.plan.pull else ():
+            torch._foreach_lerp_(floor.weights, floor.start, min(1.0, floor.rate * warm * self.plan.pull))
 
     def _clip(self) -> None:
         """Clips each member's gradient by its own norm, so that members stay independent."""
@@ -136,6 +141,14 @@ class Training:
             shape = [1] * gradient.dim()
             shape[axis] = -1
             gradient.mul_(factors.view(shape))
+
+
+def _floors(named: Sequence[tuple[str, nn.Parameter]], n_layers: int, plan: TrainingPlan) -> Iterator[_Floor]:
+    depths = [_layers_above(name, n_layers) for name, _ in named]
+    for depth in sorted(set(depths)):
+        weights: list[Tensor] = [parameter for (_, parameter), own in zip(named, depths, strict=True) if own == depth]
+        start = [weight.detach().clone() for weight in weights]
+        yield _Floor(weights, start, plan.rate * plan.depth_decay**depth)
 
 
 def _layers_above(name: str, n_layers: int) -> int:

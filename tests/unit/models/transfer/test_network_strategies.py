@@ -25,7 +25,7 @@ from epitaxy_models.transfer.strategy import StrategyState, TransferStrategy
 
 N_TRAIN, N_TEST = 40, 16
 PLAN = TrainingPlan(max_epochs=4, batch_size=16, rate=2e-3, depth_decay=0.5, check_every=2, patience=2)
-SCRATCH_PLAN = TrainingPlan(max_epochs=24, batch_size=8, rate=1e-2, check_every=6)
+SCRATCH_PLAN = TrainingPlan(max_epochs=20, batch_size=10, rate=1e-2, check_every=5)
 SHAPE = BackboneConfig(n_members=2, width=16, n_layers=2)
 NAMES = ("scratch_network", "partial_fine_tune", "full_fine_tune")
 
@@ -76,7 +76,7 @@ def test_beats_the_median_on_rows_it_has_not_seen(name, fitted, test_part, targe
     prediction = fitted[name].predict(test_part)
     errors = np.abs(prediction.values - targets[N_TRAIN:])
     of_median = np.abs(np.median(targets[:N_TRAIN]) - targets[N_TRAIN:])
-    assert errors.mean() < (0.75 if name == "scratch_network" else 0.4) * of_median.mean()
+    assert errors.mean() < (0.8 if name == "scratch_network" else 0.4) * of_median.mean()
     assert (prediction.stds >= fitted[name].noise).all()
     assert prediction.values.dtype == prediction.stds.dtype == np.float64
 
@@ -89,9 +89,10 @@ def test_same_seed_gives_the_same_fit_whatever_torch_did_before(name, artifact, 
     np.testing.assert_array_equal(again.predict(train).values, fitted[name].predict(train).values)
 
 
-def test_another_seed_gives_another_scratch_network(artifact, fitted, train, targets) -> None:
-    other = strategy_named("scratch_network", artifact).fit(train, targets[:N_TRAIN], 1)
-    assert not np.allclose(other.predict(train).values, fitted["scratch_network"].predict(train).values, rtol=1e-4)
+def test_another_seed_gives_other_fresh_weights(train, targets) -> None:
+    tiny = ScratchNetwork(replace(SHAPE, width=4), replace(SCRATCH_PLAN, max_epochs=1, check_every=1))
+    one, two = (tiny.fit(train, targets[:N_TRAIN], seed).state().tensors["backbone.species"] for seed in (0, 1))
+    assert not np.isclose(one, two, atol=0.05).all(axis=-1).any()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -143,7 +144,7 @@ def changes(artifact: ModelArtifact, train: TransferInputs, targets: np.ndarray)
         for _ in range(2):
             training.run_epoch()
         trained, start = training.average.backbone.state_dict(), pretrained_network(artifact, 1, 0, 0).backbone
-        return {name: float((trained[name] - value).abs().mean()) for name, value in start.named_parameters()}
+        return {name: float((trained[name] - value.detach()).abs().mean()) for name, value in start.named_parameters()}
 
     return measure
 

@@ -1,12 +1,20 @@
-"""Jobs, tables and a real sqlite store."""
+"""Jobs, tables and stores on a real sqlite and, where it is installed, a real Postgres."""
 
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from postgres_process import PostgresProcess
 
 from epitaxy.finetune.domain import FineTuneJob
 from epitaxy.finetune.labels import COLUMN_JSON, LabelTable, StructureCell
@@ -38,9 +46,28 @@ def new_job(spec: FineTuneSpec) -> Callable[..., FineTuneJob]:
     return make
 
 
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresProcess]:
+    if not PostgresProcess.is_installed() or find_spec("psycopg") is None:
+        pytest.skip("Postgres or psycopg is not installed")
+    # A socket's path is short.
+    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
+        running = PostgresProcess(Path(folder))
+        yield running
+        running.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'state' / 'jobs.db'}"
+    running: PostgresProcess = request.getfixturevalue("postgres")
+    return running.new_database(f"d{uuid4().hex}")
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'state' / 'jobs.db'}")
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
     yield opened
     opened.close()
 

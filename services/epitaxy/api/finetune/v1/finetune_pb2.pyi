@@ -279,7 +279,7 @@ class JobFailure(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class FineTuneResult(_message.Message):
-    __slots__ = ("model_name", "model_version", "model_digest", "verdict", "strategy", "cross_validated_mae", "is_calibrated")
+    __slots__ = ("model_name", "model_version", "model_digest", "verdict", "strategy", "cross_validated_mae", "is_calibrated", "sentence")
     class CrossValidatedMaeEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -294,6 +294,7 @@ class FineTuneResult(_message.Message):
     STRATEGY_FIELD_NUMBER: _ClassVar[int]
     CROSS_VALIDATED_MAE_FIELD_NUMBER: _ClassVar[int]
     IS_CALIBRATED_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
     model_name: str
     model_version: str
     model_digest: str
@@ -301,7 +302,8 @@ class FineTuneResult(_message.Message):
     strategy: str
     cross_validated_mae: _containers.ScalarMap[str, float]
     is_calibrated: bool
-    def __init__(self, model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., model_digest: _Optional[str] = ..., verdict: _Optional[_Union[TransferVerdict, str]] = ..., strategy: _Optional[str] = ..., cross_validated_mae: _Optional[_Mapping[str, float]] = ..., is_calibrated: _Optional[bool] = ...) -> None: ...
+    sentence: str
+    def __init__(self, model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., model_digest: _Optional[str] = ..., verdict: _Optional[_Union[TransferVerdict, str]] = ..., strategy: _Optional[str] = ..., cross_validated_mae: _Optional[_Mapping[str, float]] = ..., is_calibrated: _Optional[bool] = ..., sentence: _Optional[str] = ...) -> None: ...
 
 class GetTransferReportRequest(_message.Message):
     __slots__ = ("job_id", "format")
