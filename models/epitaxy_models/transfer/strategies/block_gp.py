@@ -8,8 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+from threadpoolctl import threadpool_limits
 
-from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, LOW_FIDELITY_PREFIX, SUBSTRATE, TransferInputs
+from epitaxy_models.transfer.inputs import (
+    DESCRIPTORS,
+    EMBEDDING,
+    LOW_FIDELITY_PREFIX,
+    PEER_PREFIX,
+    SUBSTRATE,
+    TransferInputs,
+)
 from epitaxy_models.transfer.strategies.block_kernel import (
     KernelParameters,
     KernelTerm,
@@ -36,18 +44,24 @@ class BlockGP:
 
     Attributes:
         shape: Covariance of the term that every block has.
-        linear: Blocks that have a linear term besides; values of a lower fidelity always have one.
+        linear: Prefixes of blocks that have a linear term besides; values of a lower fidelity always have one. At 25
+            labels these terms lowered the errors by 6 % in the geometric mean over targets, at 100 by nothing.
         prior: Beliefs about weights, lengths and noise.
         name: Of the strategy.
     """
 
     shape: Shape = Shape.RBF
-    linear: tuple[str, ...] = (SUBSTRATE,)
+    linear: tuple[str, ...] = (DESCRIPTORS, EMBEDDING, SUBSTRATE, PEER_PREFIX)
     prior: KernelPrior = field(default_factory=KernelPrior)
     name: str = KIND
 
     def fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedBlockGP":
         """Learns from ``targets`` ``[n_rows]``; ``seed`` picks the rows that starts are compared on."""
+        # Two BLAS threads take eight times as long as one for matrices of this size.
+        with threadpool_limits(limits=1, user_api="blas"):
+            return self._fit(inputs, targets, seed)
+
+    def _fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedBlockGP":
         scales = {name: _scale_of(name, block) for name, block in inputs.blocks.items()}
         rows = {name: scales[name](block) for name, block in inputs.blocks.items()}
         terms = tuple(self._terms(inputs.blocks))
@@ -62,7 +76,7 @@ class BlockGP:
             yield KernelTerm(name, self.shape)
             if name.startswith(LOW_FIDELITY_PREFIX):
                 yield KernelTerm(name, Shape.GAPPED)
-            elif name in self.linear:
+            elif name.startswith(self.linear):
                 yield KernelTerm(name, Shape.LINEAR)
 
     def _search(self, terms: Sequence[KernelTerm], rows: Rows, labels: Array, seed: int) -> KernelParameters:

@@ -192,8 +192,11 @@ def test_the_report_comes_whole_though_the_stream_breaks(client: Client, rig: An
 
 
 def test_promotion_override_and_rollback(client: Client, rows: Any) -> None:
-    first, second = grow(client, rows), grow(client, rows[:25])
-    first.wait(200), second.wait(200)
+    # One after the other: versions count in the order in which jobs end.
+    first = grow(client, rows)
+    first.wait(200)
+    second = grow(client, rows[:25])
+    second.wait(200)
     assert (first.promote().version, first.promote().previous_version) == ("1", "1")
     change = client.promote_model("my-tc")
     assert (change.model, change.version, change.previous_version) == ("my-tc", "2", "1")
