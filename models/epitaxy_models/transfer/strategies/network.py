@@ -36,7 +36,7 @@ class ScratchNetwork:
     """
 
     shape: BackboneConfig = field(default_factory=lambda: BackboneConfig(n_members=3, width=64))
-    plan: TrainingPlan = field(default_factory=lambda: TrainingPlan(max_epochs=60, batch_size=16, rate=2e-3))
+    plan: TrainingPlan = field(default_factory=lambda: TrainingPlan(max_epochs=60, batch_size=16, rate=4e-3))
     name: str = "scratch_network"
 
     def fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedNetwork":
@@ -62,7 +62,7 @@ class PartialFineTune:
     artifact: ModelArtifact
     n_members: int = 5
     plan: TrainingPlan = field(
-        default_factory=lambda: TrainingPlan(max_epochs=40, batch_size=16, rate=2e-3, depth_decay=0.6, pull=2.0)
+        default_factory=lambda: TrainingPlan(max_epochs=40, batch_size=16, rate=3e-3, depth_decay=0.6, pull=2.0)
     )
     name: str = "partial_fine_tune"
 
@@ -90,7 +90,7 @@ class FullFineTune:
     artifact: ModelArtifact
     n_members: int = 5
     plan: TrainingPlan = field(
-        default_factory=lambda: TrainingPlan(max_epochs=30, batch_size=16, rate=2e-3, depth_decay=0.6, pull=2.0)
+        default_factory=lambda: TrainingPlan(max_epochs=30, batch_size=16, rate=3e-3, depth_decay=0.6, pull=2.0)
     )
     name: str = "full_fine_tune"
 
