@@ -8,9 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, LOW_FIDELITY_PREFIX, SUBSTRATE, TransferInputs
+from epitaxy_models.transfer.inputs import (
+    DESCRIPTORS,
+    EMBEDDING,
+    LOW_FIDELITY_PREFIX,
+    PEER_PREFIX,
+    SUBSTRATE,
+    TransferInputs,
+)
 from epitaxy_models.transfer.strategies.block_kernel import (
     KernelParameters,
     KernelTerm,
@@ -29,6 +37,9 @@ KIND = "block_gp"
 # Starts are compared on at most so many rows, and the best is refined on at most so many: an iteration costs n^3.
 _N_SEARCH, _N_REFINE = 128, 600
 _STEPS_SEARCH, _STEPS_REFINE = 40, 25
+# Log-evidence over pure noise at which process and median weigh the same. A dozen free parameters buy up to 3 on
+# shuffled labels; at 25 labels real ones gave 8 to 48.
+_EVIDENCE_ASKED = 4.0
 
 
 @dataclass(frozen=True)
@@ -37,14 +48,14 @@ class BlockGP:
 
     Attributes:
         shape: Covariance of the term that every block has.
-        linear: Prefixes of blocks that have a linear term besides. On every block these terms gain some per cent at 25
-            labels where there is something to learn, and lose 10 % to the median where there is nothing.
+        linear: Prefixes of blocks that have a linear term besides; values of a lower fidelity always have one. On all
+            blocks: 5 % lower errors at 25 labels in the geometric mean over targets, as many per cent as noise at 100.
         prior: Beliefs about weights, lengths and noise.
         name: Of the strategy.
     """
 
     shape: Shape = Shape.RBF
-    linear: tuple[str, ...] = (SUBSTRATE,)
+    linear: tuple[str, ...] = (DESCRIPTORS, EMBEDDING, SUBSTRATE, PEER_PREFIX)
     prior: KernelPrior = field(default_factory=KernelPrior)
     name: str = KIND
 
@@ -61,8 +72,9 @@ class BlockGP:
         centre = float(np.median(targets))
         spread = float(np.sqrt(np.mean((targets - centre) ** 2))) or 1.0
         labels = (targets - centre) / spread
-        parameters = self._search(terms, rows, labels, seed)
-        return FittedBlockGP(terms, parameters, scales, rows, labels, centre, spread)
+        parameters, evidence = self._search(terms, rows, labels, seed)
+        trust = float(expit(evidence - _EVIDENCE_ASKED))
+        return FittedBlockGP(terms, parameters, trust, scales, rows, labels, centre, spread)
 
     def _terms(self, blocks: Mapping[str, Array]) -> Iterator[KernelTerm]:
         for name in sorted(blocks):
@@ -72,16 +84,19 @@ class BlockGP:
             elif name.startswith(self.linear):
                 yield KernelTerm(name, Shape.LINEAR)
 
-    def _search(self, terms: Sequence[KernelTerm], rows: Rows, labels: Array, seed: int) -> KernelParameters:
+    def _search(
+        self, terms: Sequence[KernelTerm], rows: Rows, labels: Array, seed: int
+    ) -> tuple[KernelParameters, float]:
+        """Parameters, and by how much their log-evidence exceeds that of pure noise."""
         order = np.random.default_rng(seed).permutation(len(labels))
         few = np.sort(order[:_N_SEARCH])
         objective = PosteriorObjective(terms, _taken(rows, few), labels[few], self.prior)
-        best = maximize(objective, self._starts(terms), _STEPS_SEARCH)[0][1]
-        if len(labels) <= _N_SEARCH:
-            return best
-        more = np.sort(order[:_N_REFINE])
-        objective = PosteriorObjective(terms, _taken(rows, more), labels[more], self.prior)
-        return maximize(objective, [best], _STEPS_REFINE)[0][1]
+        value, best = maximize(objective, self._starts(terms), _STEPS_SEARCH)[0]
+        if len(labels) > _N_SEARCH:
+            more = np.sort(order[:_N_REFINE])
+            objective = PosteriorObjective(terms, _taken(rows, more), labels[more], self.prior)
+            value, best = maximize(objective, [best], _STEPS_REFINE)[0]
+        return best, objective.of_pure_noise - value
 
     def _starts(self, terms: Sequence[KernelTerm]) -> Iterator[KernelParameters]:
         length = self.prior.log_length[0]
@@ -109,6 +124,7 @@ class FittedBlockGP:
     Attributes:
         terms: Of the covariance.
         parameters: Their weights, lengths and the noise.
+        trust: Probability that the blocks say anything, against labels that are noise about their median.
         scales: Standardisation by block.
         rows: Scaled training rows by block.
         labels: Centred and scaled targets, ``[n_rows]``.
@@ -118,6 +134,7 @@ class FittedBlockGP:
 
     terms: tuple[KernelTerm, ...]
     parameters: KernelParameters
+    trust: float
     scales: Mapping[str, BlockScale]
     rows: Rows
     labels: Array
@@ -132,19 +149,23 @@ class FittedBlockGP:
         return factor, cho_solve(factor, self.labels)
 
     def predict(self, inputs: TransferInputs) -> TransferPrediction:
-        """Posterior means and standard deviations of a new label, noise included."""
+        """Means and standard deviations of a new label, noise included; of the process and the median, by trust."""
         rows = {name: scale(inputs.blocks[name]) for name, scale in self.scales.items()}
         factor, alpha = self._solved
         cross = covariance_between(self.terms, self.parameters, rows, self.rows)
         known = np.einsum("ij,ji->i", cross, cho_solve(factor, cross.T))
         prior = prior_variances(self.terms, self.parameters, rows).sum(axis=0)
-        variances = np.maximum(prior - known, 0.0) + np.exp(self.parameters.log_noise)
-        return TransferPrediction(self.centre + self.spread * (cross @ alpha), self.spread * np.sqrt(variances))
+        means = cross @ alpha
+        own = np.maximum(prior - known, 0.0) + np.exp(self.parameters.log_noise)
+        # Moments of a mixture with a label of mean 0 and variance 1.
+        variances = self.trust * own + (1 - self.trust) * (1 + self.trust * means**2)
+        return TransferPrediction(self.centre + self.spread * self.trust * means, self.spread * np.sqrt(variances))
 
     @property
     def noise_std(self) -> float:
         """Standard deviation of the noise that the labels have, on the scale of the fit."""
-        return self.spread * float(np.exp(0.5 * self.parameters.log_noise))
+        variance = self.trust * np.exp(self.parameters.log_noise) + 1 - self.trust
+        return self.spread * float(np.sqrt(variance))
 
     def block_weights(self) -> dict[str, float]:
         """Share of each block in the prior variance of a label; what is missing to one is noise."""
@@ -152,7 +173,7 @@ class FittedBlockGP:
         total = by_term.sum() + np.exp(self.parameters.log_noise)
         shares = dict.fromkeys(self.scales, 0.0)
         for term, variance in zip(self.terms, by_term, strict=True):
-            shares[term.block] += float(variance / total)
+            shares[term.block] += self.trust * float(variance / total)
         return shares
 
     def state(self) -> StrategyState:
@@ -162,6 +183,7 @@ class FittedBlockGP:
             "log_weights": list(self.parameters.log_weights),
             "log_lengths": list(self.parameters.log_lengths),
             "log_noise": self.parameters.log_noise,
+            "trust": self.trust,
             "has_gaps": {name: scale.has_gaps for name, scale in self.scales.items()},
             "centre": self.centre,
             "spread": self.spread,
@@ -184,6 +206,7 @@ class FittedBlockGP:
             parameters=KernelParameters(
                 tuple(settings["log_weights"]), tuple(settings["log_lengths"]), settings["log_noise"]
             ),
+            trust=settings["trust"],
             scales=scales,
             rows={name: tensors[f"rows.{name}"] for name in scales},
             labels=tensors["labels"],

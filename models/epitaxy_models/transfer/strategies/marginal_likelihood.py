@@ -46,6 +46,11 @@ class PosteriorObjective:
         n_lengths = int(self._has_length.sum())
         return [_WEIGHT_BOUNDS] * len(self._terms) + [_LENGTH_BOUNDS] * n_lengths + [_NOISE_BOUNDS]
 
+    @property
+    def of_pure_noise(self) -> float:
+        """Value for labels that are noise of unit variance and nothing else."""
+        return 0.5 * float(self._labels @ self._labels)
+
     def unpack(self, vector: Array) -> KernelParameters:
         """The parameters that a vector stands for."""
         n_terms = len(self._terms)
