@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="*", type=int, default=list(SIZES))
     parser.add_argument("--seeds", type=int, default=N_SEEDS)
     parser.add_argument("--pool", type=int, default=2500, help="rows of a target at most")
-    parser.add_argument("--networks", action="store_true", help="networks too: from scratch and fine-tuned; hours")
+    parser.add_argument("--networks", nargs="*", default=[], help="these too, e.g. scratch_network: minutes to an hour a cell")
     parser.add_argument("--reference", default="scratch_network", help="what the multiplier compares with")
     parser.add_argument("--quick", action="store_true", help="25 and 100 labels, two seeds, small pools, no networks")
     options = parser.parse_args()

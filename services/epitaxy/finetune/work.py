@@ -36,11 +36,10 @@ class FineTuneWork:
 
     def __call__(self, job_id: str) -> None:
         """Begins the job, from its start, and brings it to an end."""
-        job = _patiently(lambda: self.store.change(job_id, lambda job: job.begun(_now(), self.max_attempts)))
-        if job.state.is_terminal:
-            return
         try:
-            self._run(job)
+            job = _patiently(lambda: self.store.change(job_id, lambda job: job.begun(_now(), self.max_attempts)))
+            if not job.state.is_terminal:
+                self._run(job)
         except JobEndedError as error:
             logger.info("the job was taken away", extra={"job": job_id, "reason": error.message})
 

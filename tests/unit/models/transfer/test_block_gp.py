@@ -50,20 +50,35 @@ def test_pure_noise_is_answered_with_the_median(make_inputs: MakeInputs, n: int)
     random = np.random.default_rng(4)
     blocks = {DESCRIPTORS: (n + 200, 40), EMBEDDING: (n + 200, 60), SUBSTRATE: (n + 200, 3)}
     inputs = make_inputs(**{name: random.normal(size=shape) for name, shape in blocks.items()})
-    ratios = []
+    ratios, shares = [], []
     for seed in range(6):
         labels = np.random.default_rng(seed).normal(5, 2, size=n + 200)
         fitted = BlockGP().fit(inputs.take(np.arange(n)), labels[:n], seed=seed)
         errors = np.abs(fitted.predict(inputs.take(np.arange(n, n + 200))).values - labels[n:])
         ratios.append(errors.mean() / np.abs(labels[n:] - np.median(labels[:n])).mean())
-    assert np.mean(ratios) < 1.03
+        shares.append(sum(fitted.block_weights().values()))
+    assert np.mean(ratios) < 1.02
+    assert np.mean(shares) < 0.2
+
+
+def test_linear_terms_on_every_block_are_for_few_labels(smooth_problem: Problem) -> None:
+    inputs, labels = smooth_problem
+    for n, blocks in ((80, {DESCRIPTORS, EMBEDDING, SUBSTRATE}), (81, {SUBSTRATE})):
+        fitted = BlockGP().fit(inputs.take(np.arange(n)), labels[:n], seed=0)
+        assert {term.block for term in fitted.terms if term.shape is Shape.LINEAR} == blocks
+
+
+def test_25_labels_of_a_clear_function_are_trusted(smooth_problem: Problem) -> None:
+    inputs, labels = smooth_problem
+    fitted = BlockGP().fit(inputs.take(np.arange(25)), labels[:25], seed=0)
+    assert fitted.trust > 0.99
 
 
 def test_far_from_every_label_the_median_is_predicted_with_the_whole_spread(make_inputs: MakeInputs) -> None:
     random = np.random.default_rng(6)
     block = random.normal(size=(80, 2))
     labels = 3 + np.sin(2 * block[:, 0]) + np.cos(2 * block[:, 1])
-    fitted = BlockGP(linear=()).fit(make_inputs(descriptors=block), labels, seed=0)
+    fitted = BlockGP(linear=(), n_linear_max=0).fit(make_inputs(descriptors=block), labels, seed=0)
     prediction = fitted.predict(make_inputs(descriptors=np.full((1, 2), 50.0)))
     assert prediction.values[0] == pytest.approx(np.median(labels), abs=0.4)
     assert prediction.stds[0] > 0.5 * labels.std()
