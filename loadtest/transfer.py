@@ -6,11 +6,12 @@ a second run goes on where the first stopped. Writes a summary as JSON, a table 
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from epitaxy_models.transfer.refit import COVERAGES, N_MEMBERS, calibrated, refi
 from epitaxy_models.transfer.splits import few_label_draws, grouped_folds, n_folds_for
 from epitaxy_models.transfer.stacking import STACK, stack_weights
 from epitaxy_models.transfer.strategies import restore
+from epitaxy_models.transfer.strategy import TransferStrategy
 from epitaxy_models.transfer.target import TargetTransform
 from loadtest.transfer_targets import TARGETS, Pool, read_pool
 
@@ -50,7 +52,10 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="*", type=int, default=list(SIZES))
     parser.add_argument("--seeds", type=int, default=N_SEEDS)
     parser.add_argument("--pool", type=int, default=2500, help="rows of a target at most")
-    parser.add_argument("--networks", nargs="*", default=[], help="these too, e.g. scratch_network: minutes to an hour a cell")
+    parser.add_argument(
+        "--networks", nargs="*", default=[], help="these too, e.g. scratch_network: minutes to an hour a cell"
+    )
+    parser.add_argument("--networks-only", action="store_true", help="as a second process beside one for the rest")
     parser.add_argument("--reference", default="scratch_network", help="what the multiplier compares with")
     parser.add_argument("--quick", action="store_true", help="25 and 100 labels, two seeds, small pools, no networks")
     options = parser.parse_args()
@@ -68,51 +73,56 @@ def main() -> None:
 
 
 def measure(options: argparse.Namespace, path: Path) -> None:
-    """Every cell that the file does not hold yet."""
+    """Every cell that the file does not hold yet: what a job does first, then each network by itself."""
     path.parent.mkdir(parents=True, exist_ok=True)
     done = {_key(cell) for cell in read_cells(path)}
     field = default_field(load_artifact(shipped_model()))
-    field = field if options.networks else Field(field.frozen)
-    for target in (target for target in TARGETS if target.name in options.targets):
+    networks = {strategy.name: strategy for strategy in field.costly if strategy.name in options.networks}
+    if unknown := set(options.networks) - set(networks):
+        raise SystemExit(f"no such network: {', '.join(sorted(unknown))}")
+    wanted = [*networks] if options.networks_only else [None, *networks]
+    for network, target in itertools.product(wanted, TARGETS):
         left = [(n, seed) for n in options.sizes for seed in range(options.seeds)]
-        left = [pair for pair in left if (target.name, *pair, options.pool, options.networks) not in done]
-        if not left:
+        left = [pair for pair in left if (target.name, *pair, options.pool, network) not in done]
+        if not left or target.name not in options.targets:
             continue
         pool = read_pool(target, options.data, options.work, options.pool)
         for number, (n, seed) in enumerate(left):
             start = time.perf_counter()
-            cell = measure_cell(pool, n, seed, field) | {"pool": options.pool, "networks": options.networks}
+            cell = measure_cell(pool, n, seed, field.frozen, networks[network] if network else None)
             with path.open("a") as file:
-                file.write(json.dumps(cell) + "\n")
+                file.write(json.dumps(cell | {"pool": options.pool, "network": network}) + "\n")
             seconds = time.perf_counter() - start
-            print(
-                f"{target.name} n={n} seed={seed} {number + 1}/{len(left)}  chosen {cell['chosen']}  {seconds:.1f} s",
-                flush=True,
-            )
+            done_of = f"{target.name} n={n} seed={seed} {number + 1}/{len(left)}"
+            print(f"{done_of}  {network or cell['chosen']}  {seconds:.1f} s", flush=True)
 
 
-def measure_cell(pool: Pool, n: int, seed: int, field: Field) -> dict[str, Any]:
-    """One draw: errors of every strategy and of a job's choice, on rows that none of them has seen."""
+def measure_cell(
+    pool: Pool, n: int, seed: int, frozen: Sequence[TransferStrategy], network: TransferStrategy | None = None
+) -> dict[str, Any]:
+    """One draw: errors of a network, or of the frozen strategies and a job's choice, on rows that none has seen."""
     head = {"target": pool.target.name, "unit": pool.target.unit, "n": n, "seed": seed, "overlap": pool.overlap}
     try:
         draw = few_label_draws(pool.inputs.formulas, n, seed + 1, n_test_max=N_TEST)[seed]
     except EpitaxyModelsError as error:
-        return head | {"maes": {}, "chosen": None, "reason": error.message}
+        return head | {"maes": {}, "chosen": "nothing: " + error.message}
     train, test = pool.inputs.take(draw.train), pool.inputs.take(draw.test)
     truth = pool.labels[draw.test]
     transform = TargetTransform.fit(pool.target.transform, pool.labels[draw.train])
     targets = transform.forward(pool.labels[draw.train])
     maes = {}
-    for name, strategy in field.named().items():
+    for strategy in (network,) if network else frozen:
         values = strategy.fit(train, targets, seed).predict(test).values
-        maes[name] = float(np.abs(transform.inverse(values) - truth).mean())
+        maes[strategy.name] = float(np.abs(transform.inverse(values) - truth).mean())
+    if network:
+        return head | {"maes": maes}
     n_folds = n_folds_for(n, len(set(train.formulas)))
     splits = grouped_folds(train.formulas, seed, 3)
     task = Task(train, pool.labels[draw.train], targets, transform.inverse, splits, n_folds, seed)
     contest = Contest(task, np.inf, lambda: False)
-    for strategy in field.frozen:
+    for strategy in frozen:
         contest.add(strategy)
-    stackable = [entry.name for entry in field.frozen if entry.name != MEDIAN]
+    stackable = [entry.name for entry in frozen if entry.name != MEDIAN]
     contest.stack(stackable)
     comparison = contest.finish()
     judged = judge(comparison.candidates(lambda name: True), task.test_ratio, median=MEDIAN, default=DEFAULT)
@@ -121,10 +131,11 @@ def measure_cell(pool: Pool, n: int, seed: int, field: Field) -> dict[str, Any]:
     served = {}
     for name in {judged.chosen, STACK}:
         shares = dict(weights) if name == STACK else {name: 1.0}
-        members = refit(shares, field.named(), task, N_MEMBERS, lambda: False).members
+        members = refit(shares, Field(frozen).named(), task, N_MEMBERS, lambda: False).members
         predictions = [[(part.share, restore(part.state).predict(test)) for part in m.parts] for m in members]
         values = np.array([sum(share * p.values for share, p in parts) for parts in predictions])
-        noise = np.sqrt(np.mean([sum(share * p.stds for share, p in parts) ** 2 for parts in predictions], axis=0))
+        stds = np.array([sum(share * p.stds for share, p in parts) for parts in predictions])
+        noise = np.sqrt(np.mean(stds**2, axis=0))
         served[name] = (values.mean(axis=0), np.hypot(values.std(axis=0, ddof=1), noise))
         maes[f"{name}_served"] = float(np.abs(transform.inverse(served[name][0]) - truth).mean())
     maes[CHOSEN] = maes[f"{judged.chosen}_served"]
@@ -156,7 +167,7 @@ def read_cells(path: Path) -> list[dict[str, Any]]:
 
 
 def _key(cell: dict[str, Any]) -> tuple[Any, ...]:
-    return cell["target"], cell["n"], cell["seed"], cell["pool"], cell["networks"]
+    return cell["target"], cell["n"], cell["seed"], cell["pool"], cell["network"]
 
 
 def summarize(cells: list[dict[str, Any]], reference: str) -> dict[str, Any]:
@@ -170,7 +181,7 @@ def summarize(cells: list[dict[str, Any]], reference: str) -> dict[str, Any]:
             "share_of_formulas_in_source_training": mine[0]["overlap"],
             "curves": {strategy: _curve(mine, strategy) for strategy in strategies},
             "coverage_at_0.9": {str(n): _mean_coverage(mine, n) for n in _sizes(mine)},
-            "chosen": {str(n): [cell["chosen"] for cell in mine if cell["n"] == n] for n in _sizes(mine)},
+            "chosen": {str(n): [c["chosen"] for c in mine if c["n"] == n and c.get("chosen")] for n in _sizes(mine)},
             "multiplier": {str(n): multiplier(mine, n, reference) for n in _sizes(mine)},
         }
     machine = f"{platform.machine()}, {os.cpu_count()} cores, one thread"
@@ -224,7 +235,7 @@ def _curve(cells: list[dict[str, Any]], strategy: str) -> dict[str, dict[str, fl
 
 
 def _mean_coverage(cells: list[dict[str, Any]], n: int) -> float:
-    return float(np.mean([cell["coverage"]["0.9"] for cell in cells if cell["n"] == n]))
+    return float(np.mean([cell["coverage"]["0.9"] for cell in cells if cell["n"] == n and "coverage" in cell]))
 
 
 def _sizes(cells: list[dict[str, Any]]) -> list[int]:

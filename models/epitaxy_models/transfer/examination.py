@@ -1,13 +1,19 @@
 """What is known of a job's rows before any training: usable rows, their inputs, how they lie to the source."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.embedder import Embedder
-from epitaxy_models.errors import CheckpointError
+from epitaxy_models.errors import (
+    CheckpointError,
+    ConfigurationError,
+    InvalidStructureError,
+    UnsupportedElementError,
+)
 from epitaxy_models.transfer.audit import AuditedStructure, TransferAudit, audit_transfer
 from epitaxy_models.transfer.check import DataCheck, check_labels
 from epitaxy_models.transfer.features import SubstrateFeatures
@@ -16,6 +22,7 @@ from epitaxy_models.transfer.index.source_index import SourceIndex
 from epitaxy_models.transfer.index.storage import FILE_NAME, load_source_index
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.label_units import SubstrateReferences
+from epitaxy_models.transfer.peers import peer_blocks
 from epitaxy_models.transfer.report.document import AuditSection, DataSection, LatentMap, NeighbourRow, RefusedRow
 from epitaxy_models.transfer.request import TransferRequest
 from epitaxy_models.transfer.target import TargetTransform
@@ -73,11 +80,23 @@ def examine(
     embeddings = np.concatenate([embedder(checked.graphs[start : start + _ROWS_AT_ONCE]) for start in starts])
     inputs = features.inputs_from(checked.structures, checked.graphs, embeddings, columns)
     names = tuple(request.rows[row][0] for row in checked.rows)
+    inputs = replace(inputs, blocks={**inputs.blocks, **_peer_blocks(request.peers, names, inputs)})
     transform = TargetTransform.fit(request.transform, checked.labels)
     targets = transform.forward(checked.labels)
     audit = _audit(source, names, inputs, targets, request) if source else NO_AUDIT
     data = _data_section(checked.check)
     return Examination(checked.rows, names, inputs, checked.labels, transform, targets, data, audit)
+
+
+def _peer_blocks(peers: Sequence[str], names: Sequence[str], inputs: TransferInputs) -> dict[str, NDArray[np.float64]]:
+    """Row by row, so that the row that a peer cannot read is named."""
+    rows = []
+    for name, structure in zip(names, inputs.structures, strict=True) if peers else ():
+        try:
+            rows.append(peer_blocks(peers, [structure]))
+        except (UnsupportedElementError, InvalidStructureError) as error:
+            raise ConfigurationError(error.reason, f"{name}: {error.message}") from error
+    return {block: np.concatenate([row[block] for row in rows]) for block in (rows[0] if rows else ())}
 
 
 def _audit(

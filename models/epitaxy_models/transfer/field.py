@@ -26,6 +26,8 @@ class Field:
         return {strategy.name: strategy for strategy in (*self.frozen, *self.costly)}
 
 
-def default_field(artifact: ModelArtifact) -> Field:
+def default_field(artifact: ModelArtifact, *, with_peers: bool = False) -> Field:
     """All that this version knows, over that substrate; the network from scratch first, as it is a reference."""
-    return Field(frozen_strategies(), (ScratchNetwork(), PartialFineTune(artifact), FullFineTune(artifact)))
+    return Field(
+        frozen_strategies(with_peers=with_peers), (ScratchNetwork(), PartialFineTune(artifact), FullFineTune(artifact))
+    )

@@ -18,7 +18,7 @@ from epitaxy_models.transfer.cross_validation import StoppedError
 from epitaxy_models.transfer.examination import Examination, examine
 from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.field import Field, default_field
-from epitaxy_models.transfer.inputs import EMBEDDING
+from epitaxy_models.transfer.inputs import EMBEDDING, PEER_PREFIX
 from epitaxy_models.transfer.judge import Judgement, judge
 from epitaxy_models.transfer.learning_curve import learning_curves
 from epitaxy_models.transfer.model import TransferModel
@@ -60,7 +60,9 @@ def run_transfer(
     ConfigurationError where the rows make no model, CheckpointError where the substrate cannot be read.
     """
     artifact = load_artifact(request.base)
-    return _Job(request, artifact, on_event, should_stop, field or default_field(artifact)).run()
+    return _Job(
+        request, artifact, on_event, should_stop, field or default_field(artifact, with_peers=bool(request.peers))
+    ).run()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,6 +183,7 @@ class _Job:
             maes=comparison.maes(),
             n_labels=inputs.n_rows,
             known_columns=tuple(self._known_column(name, examination) for name in request.low_fidelity),
+            peers=tuple(peer for peer in request.peers if f"{PEER_PREFIX}{peer}" in winner.fit.blocks),
             training={"seed": request.seed, "shares": dict(winner.shares), "is_calibrated": winner.calibration.is_kept},
         )
         domain = TrainingDomain.fit(artifact.domain, inputs.blocks[EMBEDDING], inputs.structures)

@@ -101,6 +101,6 @@ def interval_ends(calibration: Calibration, task: Task) -> tuple[NDArray[np.floa
 
 
 def _blocks(fitted: Mapping[str, FittedStrategy]) -> dict[str, float]:
-    """Of the Gaussian process among the parts: the only one that weighs blocks."""
-    process = next((strategy for strategy in fitted.values() if isinstance(strategy, FittedBlockGP)), None)
-    return process.block_weights() if process else {}
+    """Of the Gaussian process among the parts that reads most of them: no other strategy weighs blocks."""
+    weights = [strategy.block_weights() for strategy in fitted.values() if isinstance(strategy, FittedBlockGP)]
+    return max(weights, key=len, default={})

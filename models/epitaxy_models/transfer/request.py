@@ -68,6 +68,7 @@ class TransferRequest:
         budget: Time and strategies.
         seed: Of all splits and fits; equal requests give equal models.
         target_errors: Mean absolute errors, on the scale that is learned, for which to estimate the labels needed.
+        peers: Other substrates whose features are read besides, of ``names.PEERS``.
     """
 
     name: str
@@ -81,6 +82,7 @@ class TransferRequest:
     budget: TransferBudget = field(default_factory=TransferBudget)
     seed: int = 0
     target_errors: tuple[float, ...] = ()
+    peers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         lengths = {"labels": self.labels.shape} | {name: c.values.shape for name, c in self.low_fidelity.items()}

@@ -48,6 +48,10 @@ def create(
     ] = None,
     use_gpu: Annotated[bool, typer.Option("--gpu", help="Wait for a GPU.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="The same labels and seed give the same model.")] = 0,
+    peers: Annotated[
+        list[str] | None,
+        typer.Option("--peer", metavar="NAME,...", help="Read features of another pretrained network too: chgnet."),
+    ] = None,
     skip_refused: Annotated[
         bool, typer.Option("--skip-refused", help="Leave out rows whose structure cannot be read.")
     ] = False,
@@ -81,6 +85,7 @@ def create(
             max_seconds=max_seconds,
             use_gpu=use_gpu,
             seed=seed,
+            peers=split_names(peers),
             skip_refused=skip_refused,
             request_id=request_id,
         )

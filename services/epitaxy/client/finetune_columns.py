@@ -72,6 +72,7 @@ class FineTuneRequest:
         base_model: The substrate; empty: the one that the server ships.
         strategies: To compare; empty: all that the server finds worthwhile.
         max_seconds: Of work; None: the server's default.
+        peers: Other pretrained networks whose features are read besides: ``"chgnet"``.
     """
 
     name: str
@@ -85,6 +86,7 @@ class FineTuneRequest:
     max_seconds: float | None = None
     use_gpu: bool = False
     seed: int = 0
+    peers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.transform not in TRANSFORMS:
@@ -119,6 +121,7 @@ class FineTuneRequest:
             transform=TRANSFORMS[self.transform],
             budget=budget,
             seed=self.seed,
+            peers=self.peers,
         )
 
 

@@ -35,6 +35,7 @@ class FineTuneMethods:
         max_seconds: float | None = None,
         use_gpu: bool = False,
         seed: int = 0,
+        peers: Sequence[str] = (),
         skip_refused: bool = False,
         request_id: str = "",
     ) -> FineTuneJob:
@@ -58,6 +59,7 @@ class FineTuneMethods:
             max_seconds: Of work; the server's default where left out.
             use_gpu: Wait for a GPU.
             seed: The same labels and seed give the same model.
+            peers: Other pretrained networks whose features are read besides, ``"chgnet"``, where the server has them.
             skip_refused: Leave out rows whose structure cannot be read, instead of failing.
             request_id: Makes the call safe to repeat in another process: an equal one gets the same job.
 
@@ -68,7 +70,7 @@ class FineTuneMethods:
         target = LabelColumn(column, fidelity, cost)
         asked = FineTuneRequest(
             name, target, unit, property_name, columns_of(low_fidelity), transform, base_model, tuple(strategies),
-            max_seconds, use_gpu, seed,
+            max_seconds, use_gpu, seed, tuple(peers),
         )  # fmt: skip
         labels = labels_of(data, asked.columns, structure_column, id_column, skip_refused=skip_refused)
         return self._jobs.create(asked, labels, request_id)

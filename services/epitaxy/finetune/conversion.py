@@ -62,6 +62,7 @@ def spec_of(message: finetune_pb2.FineTuneSpec, default_seconds: float) -> FineT
         base_model=message.base_model,
         transform=_TRANSFORMS[message.transform],
         seed=message.seed,
+        peers=tuple(message.peers),
     )
 
 
@@ -156,6 +157,7 @@ def _spec_message(spec: FineTuneSpec) -> finetune_pb2.FineTuneSpec:
             use_gpu=spec.budget.use_gpu,
         ),
         seed=spec.seed,
+        peers=spec.peers,
     )
 
 

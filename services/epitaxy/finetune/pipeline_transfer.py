@@ -1,6 +1,6 @@
 """The work itself: the transfer pipeline, called with what a job asks for."""
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +9,10 @@ from epitaxy.finetune.labels import LabelTable
 from epitaxy.finetune.ports import TransferResult
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.finetune.spec import FineTuneSpec
-from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
-from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.ensembles.artifact import shipped_model
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
-from epitaxy_models.transfer.field import default_field
 from epitaxy_models.transfer.pipeline import run_transfer
 from epitaxy_models.transfer.request import LowFidelityColumn, TransferBudget, TransferEvent, TransferRequest
-from epitaxy_models.transfer.stacking import STACK
 
 _NOT_STATED = "not stated"
 
@@ -45,9 +42,7 @@ class PipelineTransfer:
             on_event(JobState(event.stage.value), Progress(event.fraction, event.message, dict(event.metrics)))
 
         request = self._request(job.spec, labels, folder / "out")
-        field = default_field(load_artifact(request.base))
-        check_strategies(job.spec, {*field.named(), STACK})
-        outcome = run_transfer(request, tell, should_stop, field)
+        outcome = run_transfer(request, tell, should_stop)
         return TransferResult(
             folder=outcome.model,
             verdict=Verdict(outcome.verdict.value),
@@ -74,6 +69,7 @@ class PipelineTransfer:
             base=self.base_models[spec.base_model] if spec.base_model else shipped_model(),
             budget=TransferBudget(spec.budget.max_seconds, frozenset(spec.budget.strategies) or None),
             seed=spec.seed,
+            peers=spec.peers,
         )
 
 
@@ -83,12 +79,3 @@ def _definition(spec: FineTuneSpec) -> PropertyDefinition:
     level = target.level_of_theory or (_NOT_STATED if target.fidelity is None else target.fidelity.value)
     description = f"{spec.property_name}, learned from the tenant's labels"
     return PropertyDefinition(spec.property_name, spec.unit, target.fidelity or Fidelity.EXPERIMENT, level, description)
-
-
-def check_strategies(spec: FineTuneSpec, known: Set[str]) -> None:
-    """Raises ConfigurationError for a name that is none of them."""
-    unknown = sorted(set(spec.budget.strategies) - known)
-    if unknown:
-        raise ConfigurationError(
-            "UNKNOWN_STRATEGY", f"there is no strategy {', '.join(unknown)}: choose from {', '.join(sorted(known))}"
-        )

@@ -2,11 +2,13 @@
 
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
 from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy_models.heads.property import Fidelity
+from epitaxy_models.transfer.names import PEERS, STRATEGIES
 
 MIN_LABELS = 10
 MAX_STRATEGIES = 16
@@ -70,7 +72,7 @@ class Budget:
         if len(self.strategies) > MAX_STRATEGIES:
             raise InvalidRequestError.of_field("spec.budget.strategies", f"has more than {MAX_STRATEGIES} names")
         for name in self.strategies:
-            _match(_PROPERTY_NAME, "spec.budget.strategies", name, "names are snake case, such as block_gp")
+            _check_known("spec.budget.strategies", name, STRATEGIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class FineTuneSpec:
         base_model: The substrate; empty: the one that is shipped.
         transform: Scale of the labels.
         seed: Of every draw.
+        peers: Other substrates whose features are read besides.
     """
 
     model_name: str
@@ -98,6 +101,7 @@ class FineTuneSpec:
     base_model: str = ""
     transform: Transform = Transform.AUTO
     seed: int = 0
+    peers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_model_name(self.model_name, "spec.model_name")
@@ -105,6 +109,8 @@ class FineTuneSpec:
             _PROPERTY_NAME, "spec.property_name", self.property_name, "give snake case, such as critical_temperature"
         )
         _match(_UNIT, "spec.unit", self.unit, "name the unit of the labels, 1 for none")
+        for peer in self.peers:
+            _check_known("spec.peers", peer, PEERS)
         names = self.columns
         if len(names) > MAX_COLUMNS:
             raise InvalidRequestError.of_field("spec.low_fidelity", f"has more than {MAX_COLUMNS - 1} columns")
@@ -120,6 +126,11 @@ class FineTuneSpec:
 def check_model_name(name: str, field: str) -> None:
     """Raises InvalidRequestError."""
     _match(_MODEL_NAME, field, name, "a model name is 1 to 63 of a-z, 0-9, ., _ and -, a letter or digit first")
+
+
+def _check_known(field: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise InvalidRequestError.of_field(field, f"holds {name[:80]!r}: choose from {', '.join(known)}")
 
 
 def _match(pattern: re.Pattern[str], field: str, text: str, remedy: str) -> None:

@@ -2,19 +2,22 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy.chassis.errors import FailedPreconditionError
 from epitaxy.prediction.domain import Accepted, Refusal
 from epitaxy.prediction.item_reader import failure
 from epitaxy.prediction.local_cache import LocalCache
 from epitaxy.prediction.ports import Embedding
 from epitaxy_models.ensembles.artifact import ModelArtifact
+from epitaxy_models.errors import ConfigurationError, EpitaxyModelsError
 from epitaxy_models.graphs.graph import CrystalGraph, build_graph
 from epitaxy_models.transfer.features import SubstrateFeatures, low_fidelity_block
-from epitaxy_models.transfer.inputs import EMBEDDING, LOW_FIDELITY_PREFIX, TransferInputs
+from epitaxy_models.transfer.inputs import EMBEDDING, LOW_FIDELITY_PREFIX, PEER_PREFIX, TransferInputs
+from epitaxy_models.transfer.peers import peer_blocks
 
 _CACHE_BYTES = 64 * 2**20
 Array = NDArray[np.float64]
@@ -45,8 +48,36 @@ class TenantFeatures:
         self._rows: LocalCache[DescribedRow] = LocalCache(capacity_bytes, lambda row: row.n_bytes)
         self._lock = threading.Lock()
 
-    def described(self, accepted: Sequence[Accepted], embeddings: Embedding) -> "list[DescribedRow | Refusal]":
-        """The row of each structure with embeddings ``[n_rows, n_members, embedding_width]``, or why there is none."""
+    def described(
+        self, accepted: Sequence[Accepted], embeddings: Embedding, peers: Sequence[str] = ()
+    ) -> "list[DescribedRow | Refusal]":
+        """The row of each structure with embeddings ``[n_rows, n_members, embedding_width]``, or why there is none.
+
+        Raises FailedPreconditionError where this server lacks a peer.
+        """
+        rows = self._own(accepted, embeddings)
+        return [
+            self._with_peers(row, entry, peers) if isinstance(row, DescribedRow) else row
+            for row, entry in zip(rows, accepted, strict=True)
+        ]
+
+    def _with_peers(self, row: DescribedRow, accepted: Accepted, peers: Sequence[str]) -> "DescribedRow | Refusal":
+        """A row with the features of other substrates: tens of milliseconds each, and kept with the row."""
+        missing = [peer for peer in peers if f"{PEER_PREFIX}{peer}" not in row.blocks]
+        if not missing:
+            return row
+        try:
+            found = peer_blocks(missing, [accepted.structure])
+        except ConfigurationError as error:
+            message = f"the model reads features of {', '.join(peers)}, which this server lacks: {error.message}"
+            raise FailedPreconditionError(message, reason="PEER_NOT_SERVED") from error
+        except EpitaxyModelsError as error:
+            return failure(error)
+        complete = replace(row, blocks={**row.blocks, **{name: block[0] for name, block in found.items()}})
+        self._keep({accepted.digest: complete})
+        return complete
+
+    def _own(self, accepted: Sequence[Accepted], embeddings: Embedding) -> "list[DescribedRow | Refusal]":
         with self._lock:
             found: dict[bytes, DescribedRow | Refusal | None] = {
                 entry.digest: self._rows.get(entry.digest) for entry in accepted
@@ -79,7 +110,9 @@ def joined(
     known: Mapping[str, Array],
 ) -> TransferInputs:
     """Inputs of these rows; ``known`` holds values of lower fidelity, ``[n_rows]`` by column, NaN where unknown."""
-    blocks = {name: np.stack([row.blocks[name] for row in rows]) for name in rows[0].blocks}
+    # One row may hold a peer's features from another model's question.
+    names = set.intersection(*(set(row.blocks) for row in rows))
+    blocks = {name: np.stack([row.blocks[name] for row in rows]) for name in sorted(names)}
     blocks[EMBEDDING] = embeddings.reshape(len(rows), -1).astype(np.float64)
     for name, values in known.items():
         blocks[f"{LOW_FIDELITY_PREFIX}{name}"] = low_fidelity_block(name, values, len(rows))

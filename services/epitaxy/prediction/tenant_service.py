@@ -20,7 +20,6 @@ from epitaxy.prediction.tenant_pool import TenantPool
 from epitaxy.registry.ports import ModelVersion
 from epitaxy_models.calibration.domain import DomainScore
 from epitaxy_models.ensembles.readout import EnsemblePrediction
-from epitaxy_models.transfer.card import TransferCard
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.model import TransferModel
 
@@ -84,10 +83,9 @@ class TenantService:
 
     async def evaluate(self, items: Sequence[Item], served: ServedVersion, query: Query) -> BlockAnswer:
         """Predictions for all items. Raises FailedPreconditionError for a model that cannot answer at all."""
-        _check_peers(served.card)
         answers, embeddings = await self._shared.embed(items, bypass_cache=query.bypass_cache)
         complete = [with_values(answer, item, served.card) for answer, item in zip(answers, items, strict=True)]
-        described = await self._described(served.version.model.tenant, complete, embeddings)
+        described = await self._described(served, complete, embeddings)
         if not described.positions:
             return self._ended(described.answers, _nothing())
         known = columns_of(served.card, [items[position].known_values for position in described.positions])
@@ -95,12 +93,15 @@ class TenantService:
             prediction = await self._predicted(served, described, known, query.coverage)
         return self._ended(_numbered(described, prediction), prediction)
 
-    async def _described(self, tenant: str, answers: Sequence[Answer], embeddings: Embedding) -> _Described:
+    async def _described(self, served: ServedVersion, answers: Sequence[Answer], embeddings: Embedding) -> _Described:
         """A structure that has no descriptors is refused alone, before any model sees it."""
         found = [(at, answer.outcome) for at, answer in enumerate(answers) if isinstance(answer.outcome, Accepted)]
         own = embeddings[[answers[at].row for at, _ in found]]
         accepted = [outcome for _, outcome in found]
-        rows = await self._heads.run(tenant, lambda: self._features.described(accepted, own)) if found else []
+        rows: Sequence[DescribedRow | Refusal] = ()
+        if found:
+            tenant, peers = served.version.model.tenant, served.card.peers
+            rows = await self._heads.run(tenant, lambda: self._features.described(accepted, own, peers))
         outcomes, kept = list(answers), []
         for number, ((at, _), row) in enumerate(zip(found, rows, strict=True)):
             if isinstance(row, Refusal):
@@ -155,14 +156,6 @@ def answer_of(
             f"{version.model} version {version.version} fails on these structures: roll back, and report it",
             reason="MODEL_FAILED",
         ) from error
-
-
-def _check_peers(card: TransferCard) -> None:
-    if card.peers:
-        raise FailedPreconditionError(
-            f"the model reads features of {', '.join(card.peers)}, which this server does not compute: fit it without",
-            reason="PEER_NOT_SERVED",
-        )
 
 
 def _numbered(described: _Described, prediction: EnsemblePrediction) -> list[Answer]:

@@ -21,10 +21,14 @@ _RESTORERS = {
 }
 
 
-def frozen_strategies() -> tuple[TransferStrategy, ...]:
-    """Those that train no network, the default first: seconds for a hundred labels on one core."""
+def frozen_strategies(*, with_peers: bool = False) -> tuple[TransferStrategy, ...]:
+    """Those that train no network, the default first: seconds for a hundred labels on one core.
+
+    Where the inputs hold features of other substrates, the default without them competes too.
+    """
     forest = import_module(f"{_PACKAGE}.descriptor_forest").DescriptorForest()
-    return (BlockGP(), EmbeddingRidge(), forest, PoolMedian())
+    alone = (BlockGP(without_peers=True, name="block_gp_without_peers"),) if with_peers else ()
+    return (BlockGP(), *alone, EmbeddingRidge(), forest, PoolMedian())
 
 
 def restore(state: StrategyState) -> FittedStrategy:

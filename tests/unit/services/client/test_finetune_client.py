@@ -103,7 +103,7 @@ def test_the_specification_arrives_as_asked(client: Client, rows: Any) -> None:
     low = LabelColumn("tc_dft", "PBE", 0.5)
     job = grow(
         client, rows, name="held-spec", property_name="critical_temperature", low_fidelity=[low], fidelity="experiment",
-        cost=100.0, transform="log10", seed=7, strategies=["median"], max_seconds=90.5,
+        cost=100.0, transform="log10", seed=7, strategies=["pool_median"], max_seconds=90.5,
     )  # fmt: skip
     request = finetune_pb2.GetFineTuneJobRequest(job_id=job.id)
     spec = client._jobs._calls.repeat(client._jobs._calls.stub.GetFineTuneJob, request).job.spec
@@ -114,7 +114,7 @@ def test_the_specification_arrives_as_asked(client: Client, rows: Any) -> None:
         7,
         "critical_temperature",
     )
-    assert (list(spec.budget.strategies), spec.budget.max_wall_time.ToMilliseconds()) == (["median"], 90_500)
+    assert (list(spec.budget.strategies), spec.budget.max_wall_time.ToMilliseconds()) == (["pool_median"], 90_500)
     job.cancel()
 
 

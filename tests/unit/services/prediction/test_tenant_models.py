@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from epitaxy_models.testing.tenant_model import TenantModelRecipe, unlabelled_st
 from epitaxy_models.transfer import strategies
 from epitaxy_models.transfer.card import KnownColumn
 from epitaxy_models.transfer.model import Member, Part, TransferModel
+from epitaxy_models.transfer.peers import chgnet
 from epitaxy_models.transfer.strategy import StrategyState
 
 LIMITS = PoolLimits(threads=3, threads_each=1, max_waiting_each=16, timeout_seconds=60.0)
@@ -272,15 +274,39 @@ class TestFaults:
         tenants.publish("globex/size", built())
         assert len(values(await tenants.ask("globex", "globex/size", structures))) == len(structures)
 
-    async def test_features_that_are_not_computed_here_are_named(self, tenants, built, structures):
+    async def test_features_that_are_not_computed_here_are_named(self, tenants, built, structures, monkeypatch):
+        chgnet._model.cache_clear()
+        monkeypatch.setitem(sys.modules, "chgnet.model.model", None)
         tenants.publish("acme/volume", built(peers=("chgnet",)))
-        with pytest.raises(FailedPreconditionError, match="reads features of chgnet"):
+        with pytest.raises(FailedPreconditionError, match="reads features of chgnet, which this server lacks") as error:
             await tenants.ask("acme", "acme/volume", structures)
+        assert error.value.reason == "PEER_NOT_SERVED"
+        chgnet._model.cache_clear()
 
     async def test_only_the_shared_model_embeds(self, tenants, built):
         tenants.publish("acme/volume", built())
         with pytest.raises(FailedPreconditionError, match="embed with substrate-mp"):
             await tenants.embed("acme", "acme/volume")
+
+
+async def test_features_of_a_peer_are_computed_once_a_structure(tenants, built, structures, monkeypatch):
+    asked = []
+
+    def chgnet_features(rows):
+        asked.extend(rows)
+        return np.ones((len(rows), 4))
+
+    monkeypatch.setattr(chgnet, "chgnet_features", chgnet_features)
+    tenants.publish("acme/volume", built(peers=("chgnet",)))
+    tenants.publish("acme/alone", built())
+    alone = values(await tenants.ask("acme", "acme/alone", structures))
+    assert not asked
+    assert values(await tenants.ask("acme", "acme/volume", structures)) == alone
+    assert len(asked) == len(structures)
+    # What another model made them carry does not disturb one that does not read it.
+    assert values(await tenants.ask("acme", "acme/volume", structures)) == alone
+    assert values(await tenants.ask("acme", "acme/alone", structures)) == alone
+    assert len(asked) == len(structures)
 
 
 async def test_a_network_runs_beside_the_ensemble_and_not_in_intake(tenants, built, structures, monkeypatch):

@@ -1,0 +1,14 @@
+"""Names that a job may ask for; this module is light, so that a request can be refused before any work is begun."""
+
+STRATEGIES = (
+    "block_gp",
+    "block_gp_without_peers",
+    "embedding_ridge",
+    "descriptor_forest",
+    "pool_median",
+    "stack",
+    "scratch_network",
+    "partial_fine_tune",
+    "full_fine_tune",
+)
+PEERS = ("chgnet",)
