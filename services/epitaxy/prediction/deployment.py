@@ -27,6 +27,7 @@ from epitaxy.prediction.tenant_features import TenantFeatures
 from epitaxy.prediction.tenant_models import TenantModels
 from epitaxy.prediction.tenant_pool import PoolLimits, TenantPool
 from epitaxy.prediction.tenant_service import TenantQuestion, TenantService
+from epitaxy.prediction.tenant_warmup import warm_up_beside
 from epitaxy.prediction.tiered_store import TieredStore
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.ports import ModelVersion
@@ -163,6 +164,7 @@ class IntakeReplica:
         self._backend = Backend(service, tenants, models)
         # Kernels are loaded, or compiled, before the replica says that it is ready.
         featurize_rock_salt()
+        warm_up_beside(models.registry)
 
     @answers_with_status(prediction_pb2.ResultBlock)
     async def Evaluate(self, request: prediction_pb2.ScreenRequest) -> prediction_pb2.ResultBlock:  # noqa: N802

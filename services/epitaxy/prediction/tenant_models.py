@@ -62,6 +62,11 @@ class TenantModels:
         self._loading: dict[bytes, asyncio.Task[TransferModel]] = {}
         self._models: LocalCache[TransferModel] = LocalCache(capacity_bytes, lambda model: model.n_bytes)
 
+    @property
+    def registry(self) -> ModelRegistry:
+        """Where the models lie."""
+        return self._registry
+
     async def served(self, model: ModelName, *, alias: str = "", version: str = "") -> ServedVersion:
         """What a name means now. Raises NotFoundError, FailedPreconditionError for a card that cannot be read."""
         find = partial(self._registry.find, model, alias=alias, version=version)

@@ -31,6 +31,12 @@ def frozen_strategies(*, with_peers: bool = False) -> tuple[TransferStrategy, ..
     return (BlockGP(), *alone, EmbeddingRidge(), forest, PoolMedian())
 
 
+def import_frozen() -> None:
+    """Loads what rebuilds every strategy that trains no network, so that the first model need not wait for it."""
+    for module in {module for kind, (module, _) in _RESTORERS.items() if kind != "network"}:
+        import_module(f"{_PACKAGE}.{module}")
+
+
 def restore(state: StrategyState) -> FittedStrategy:
     """Rebuilds a fitted strategy. Raises CheckpointError where its kind is unknown or its state incomplete."""
     if state.kind not in _RESTORERS:

@@ -1,0 +1,38 @@
+"""Warming up: what was cold is loaded, and nothing that fails meanwhile reaches anybody."""
+
+import subprocess
+import sys
+
+from epitaxy.prediction.tenant_warmup import warm_up_beside
+
+_PROGRAM = """
+import sys
+from epitaxy.prediction.tenant_warmup import warm_up_beside
+
+class Registry:
+    asked = []
+    def list(self, tenant):
+        self.asked.append(tenant)
+        return iter(())
+
+assert "epitaxy_models.transfer.strategies.descriptor_forest" not in sys.modules
+warm_up_beside(Registry()).join()
+assert Registry.asked == ["nobody"]
+assert "epitaxy_models.transfer.strategies.descriptor_forest" in sys.modules
+assert "torch" not in sys.modules, "intake replicas do without torch"
+"""
+
+
+def test_strategies_and_registry_are_loaded_and_torch_is_not() -> None:
+    subprocess.run([sys.executable, "-c", _PROGRAM], check=True, timeout=120)
+
+
+def test_a_registry_that_is_away_is_no_fault_of_the_replica(caplog) -> None:
+    class Away:
+        def list(self, tenant):
+            raise ConnectionError("refused")
+
+    thread = warm_up_beside(Away())
+    thread.join(60)
+    assert not thread.is_alive()
+    assert "warming up for tenants' models failed" in caplog.text
