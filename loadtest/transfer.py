@@ -234,8 +234,9 @@ def _curve(cells: list[dict[str, Any]], strategy: str) -> dict[str, dict[str, fl
     }
 
 
-def _mean_coverage(cells: list[dict[str, Any]], n: int) -> float:
-    return float(np.mean([cell["coverage"]["0.9"] for cell in cells if cell["n"] == n and "coverage" in cell]))
+def _mean_coverage(cells: list[dict[str, Any]], n: int) -> float | None:
+    covered = [cell["coverage"]["0.9"] for cell in cells if cell["n"] == n and "coverage" in cell]
+    return float(np.mean(covered)) if covered else None
 
 
 def _sizes(cells: list[dict[str, Any]]) -> list[int]:
@@ -265,7 +266,7 @@ def _rows(summary: dict[str, Any]) -> Iterator[dict[str, str]]:
             n: f"{'>= ' if e['is_lower_bound'] else ''}{e['value']} ({e['low']}-{e['high']})" for n, e in found.items()
         }
         yield {"target": title, "what": f"labels saved against {summary['reference']}"} | labels
-        covered = {n: f"{share:.1%}" for n, share in target["coverage_at_0.9"].items()}
+        covered = {n: f"{share:.1%}" for n, share in target["coverage_at_0.9"].items() if share is not None}
         yield {"target": title, "what": "coverage of 90 % intervals"} | covered
 
 

@@ -16,7 +16,8 @@ from epitaxy_models.structures import structure_from_column
 from epitaxy_models.training.split import part_of
 from epitaxy_models.transfer.descriptors import DESCRIPTOR_VERSION
 from epitaxy_models.transfer.features import SubstrateFeatures
-from epitaxy_models.transfer.inputs import TransferInputs
+from epitaxy_models.transfer.inputs import PEER_PREFIX, TransferInputs
+from epitaxy_models.transfer.peers import peer_blocks
 
 _SOURCE = "mp_general.parquet"
 
@@ -54,8 +55,11 @@ class Pool:
     overlap: float
 
 
-def read_pool(target: Target, data: Path, work: Path, n_max: int) -> Pool:
-    """At most ``n_max`` rows, whole formulas chosen by a hash; features are computed once and kept."""
+def read_pool(target: Target, data: Path, work: Path, n_max: int, peers: Sequence[str] = ()) -> Pool:
+    """At most ``n_max`` rows, whole formulas chosen by a hash; features are computed once and kept.
+
+    A row that a peer cannot read raises what the peer raises.
+    """
     table = pd.read_parquet(data / target.file, columns=["formula", "structure", target.column])
     table = table.dropna(subset=[target.column])
     order = {name: blake2b(name.encode(), digest_size=8).digest() for name in table["formula"].unique()}
@@ -63,7 +67,8 @@ def read_pool(target: Target, data: Path, work: Path, n_max: int) -> Pool:
     labels = table[target.column].to_numpy(dtype=np.float64)
     texts = table["structure"].tolist()
     overlap = source_overlap(table["formula"].tolist(), data / _SOURCE)
-    return Pool(target, _inputs(target, texts, work), np.log10(labels) if target.is_log10 else labels, overlap)
+    inputs = _with_peers(_inputs(target, texts, work), target, peers, work)
+    return Pool(target, inputs, np.log10(labels) if target.is_log10 else labels, overlap)
 
 
 def source_overlap(formulas: Sequence[str], source: Path) -> float:
@@ -73,6 +78,19 @@ def source_overlap(formulas: Sequence[str], source: Path) -> float:
     known = set(pd.read_parquet(source, columns=["formula"])["formula"])
     names = set(formulas)
     return sum(name in known and part_of(name) == "train" for name in names) / len(names)
+
+
+def _with_peers(inputs: TransferInputs, target: Target, peers: Sequence[str], work: Path) -> TransferInputs:
+    blocks = dict(inputs.blocks)
+    for peer in peers:
+        rows = np.concatenate([s.lattice.ravel() for s in inputs.structures])
+        kept = work / "features" / f"{target.name}-{peer}-{blake2b(rows.tobytes(), digest_size=12).hexdigest()}.npy"
+        if not kept.exists():
+            print(f"{target.name}: {peer}'s features of {inputs.n_rows} structures", flush=True)
+            [found] = peer_blocks([peer], inputs.structures).values()
+            np.save(kept, found)
+        blocks[f"{PEER_PREFIX}{peer}"] = np.load(kept)
+    return TransferInputs(inputs.structures, inputs.graphs, blocks)
 
 
 def _inputs(target: Target, texts: Sequence[str], work: Path) -> TransferInputs:

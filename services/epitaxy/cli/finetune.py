@@ -12,7 +12,7 @@ from epitaxy.cli.finetune_options import JobArgument, OneObjectOption
 from epitaxy.cli.finetune_report import report
 from epitaxy.cli.finetune_text import job_document, jobs_table, print_object
 from epitaxy.cli.terminal import print_json_line, stderr_console, stdout_console, usage_error
-from epitaxy.client import Client, ModelChange
+from epitaxy.client import ModelChange
 
 finetune_app = typer.Typer(
     name="finetune", help="Grow a model of your own from a few dozen labels.", no_args_is_help=True
@@ -86,7 +86,7 @@ def promote(
     name, _, version = model.partition(":")
     with connect(context, target) as client:
         change = client.promote_model(name, version, override)
-        _print_change(client, change, as_json=as_json)
+        _print_change(change, as_json=as_json)
 
 
 @finetune_app.command()
@@ -100,7 +100,7 @@ def rollback(
     """Make the champion before the present one the champion again."""
     with connect(context, target) as client:
         change = client.rollback_model(model, reason)
-        _print_change(client, change, as_json=as_json)
+        _print_change(change, as_json=as_json)
 
 
 @finetune_app.command("delete-data")
@@ -130,17 +130,10 @@ def _confirm(target: str) -> None:
         raise usage_error("nothing was deleted")
 
 
-def _print_change(client: Client, change: ModelChange, *, as_json: bool) -> None:
+def _print_change(change: ModelChange, *, as_json: bool) -> None:
     if as_json:
         print_json_line(change)
         return
     instead = f", version {change.previous_version} until now" if change.previous_version else ""
     stdout_console().print(f"{change.model} serves version {change.version}{instead}", soft_wrap=True)
-    served = _served_name(client, change.model)
-    stderr_console().print(f"screen with: epitaxy screen FILES --out TABLE --model {served}", soft_wrap=True)
-
-
-def _served_name(client: Client, model: str) -> str:
-    """The name under which the tenant's model is served; the server knows who the tenant is."""
-    names = (card.name for card in client.list_models())
-    return next((name for name in names if name.partition("/")[2] == model), f"TENANT/{model}")
+    stderr_console().print(f"screen with: epitaxy screen FILES --out TABLE --model {change.served_as}", soft_wrap=True)

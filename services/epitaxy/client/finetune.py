@@ -178,14 +178,14 @@ class FineTuneModels:
         """Makes a version (empty: the candidate) the champion. Raises NotFoundError, InvalidRequestError."""
         request = finetune_pb2.PromoteModelRequest(model_name=name, version=version, override_reason=override_reason)
         done = self._calls.repeat(self._calls.stub.PromoteModel, request)
-        return ModelChange(done.model_name, done.version, done.previous_version)
+        return ModelChange(done.model_name, done.version, done.previous_version, done.served_as)
 
     def roll_back(self, name: str, reason: str = "") -> ModelChange:
         """Makes the champion before the present one the champion again. Raises NotFoundError, InvalidRequestError."""
         request = finetune_pb2.RollbackModelRequest(model_name=name, reason=reason)
         # Sent once: a repeated one would go back by two.
         done = self._calls.once(self._calls.stub.RollbackModel, request)
-        return ModelChange(done.model_name, done.version, done.previous_version)
+        return ModelChange(done.model_name, done.version, done.previous_version, done.served_as)
 
     def delete_everything(self, *, confirm: bool) -> DeletedData:
         """Removes all jobs, labels, reports and models of the tenant; nothing brings them back."""

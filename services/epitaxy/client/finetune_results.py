@@ -70,6 +70,7 @@ class FineTuneResult:
         strategy: The winner, which the model was refitted with.
         cross_validated_mae: Mean absolute error of each strategy, in the property's unit.
         is_calibrated: Whether the intervals hold what they promise.
+        served_as: ``"TENANT/NAME"``: under which predictions ask for it, once it is promoted.
     """
 
     model: str
@@ -79,6 +80,7 @@ class FineTuneResult:
     strategy: str
     cross_validated_mae: Mapping[str, float]
     is_calibrated: bool
+    served_as: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +143,12 @@ class JobStatus:
 
 @dataclass(frozen=True, slots=True)
 class ModelChange:
-    """Which version of a model serves now, and which one did until now (empty: none)."""
+    """Which version of a model serves now, which one did until now (empty: none), and under which name."""
 
     model: str
     version: str
     previous_version: str
+    served_as: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,7 @@ def _result(result: finetune_pb2.FineTuneResult) -> FineTuneResult:
         strategy=result.strategy,
         cross_validated_mae=dict(sorted(result.cross_validated_mae.items(), key=lambda entry: entry[1])),
         is_calibrated=result.is_calibrated,
+        served_as=result.served_as,
     )
 
 

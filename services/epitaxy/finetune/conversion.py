@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from epitaxy.api.common.v1 import property_pb2, structure_pb2
 from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.chassis.errors import InvalidRequestError
+from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.structure_ids import structure_ids
 from epitaxy.finetune.domain import FineTuneJob, JobEvent, Progress, Result
 from epitaxy.finetune.labels import COLUMN_JSON, LabelFile, LabelTable, StructureCell
@@ -95,7 +96,7 @@ def job_message(job: FineTuneJob) -> finetune_pb2.FineTuneJob:
     if job.failure is not None:
         message.failure.reason, message.failure.message = job.failure.reason, job.failure.message
     if job.result is not None:
-        message.result.CopyFrom(_result_message(job.result, job.spec.model_name))
+        message.result.CopyFrom(_result_message(job.result, ModelName(job.tenant, job.spec.model_name)))
     return message
 
 
@@ -178,9 +179,9 @@ def _progress_message(progress: Progress) -> finetune_pb2.JobProgress:
     )
 
 
-def _result_message(result: Result, model_name: str) -> finetune_pb2.FineTuneResult:
+def _result_message(result: Result, model: ModelName) -> finetune_pb2.FineTuneResult:
     return finetune_pb2.FineTuneResult(
-        model_name=model_name,
+        model_name=model.name,
         model_version=result.version,
         model_digest=result.digest,
         verdict=f"TRANSFER_VERDICT_{result.verdict.value}",
@@ -188,6 +189,7 @@ def _result_message(result: Result, model_name: str) -> finetune_pb2.FineTuneRes
         cross_validated_mae=result.cross_validated_mae,
         is_calibrated=result.is_calibrated,
         sentence=result.sentence,
+        served_as=str(model),
     )
 
 

@@ -39,6 +39,10 @@ class FineTuneMetrics:
             registry=registry,
         )
         self._failures = Counter(f"{PREFIX}_failures", "Jobs that failed, by reason.", ["reason"], registry=registry)
+        # A series that begins with its first failure hides that failure from every rate.
+        for state in JobState:
+            if state.is_terminal:
+                self._seconds.labels(state.value)
         self._lost = Counter(f"{PREFIX}_lost_workers", "Attempts that ended without a word.", registry=registry)
 
     def active_jobs(self, by_state: Mapping[JobState, int]) -> None:

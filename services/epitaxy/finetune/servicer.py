@@ -9,6 +9,7 @@ from typing import Any
 
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.chassis.errors import InvalidRequestError, UnavailableError
+from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.request_context import current_request
 from epitaxy.finetune.conversion import chunks_of, event_message, job_message, request_key, source_of, spec_of
 from epitaxy.finetune.model_desk import Caller, ModelDesk, check_confirmation
@@ -113,7 +114,10 @@ class FineTuneServicer(finetune_pb2_grpc.FineTuneServiceServicer):
         arguments = (request.model_name, request.version, request.override_reason)
         change = await asyncio.to_thread(self._desk.promote, _caller(), *arguments)
         return finetune_pb2.PromoteModelResponse(
-            model_name=request.model_name, version=change.version, previous_version=change.previous_version
+            model_name=request.model_name,
+            version=change.version,
+            previous_version=change.previous_version,
+            served_as=str(ModelName(_tenant(), request.model_name)),
         )
 
     async def RollbackModel(  # noqa: N802
@@ -122,7 +126,10 @@ class FineTuneServicer(finetune_pb2_grpc.FineTuneServiceServicer):
         """Brings the champion before back."""
         change = await asyncio.to_thread(self._desk.roll_back, _caller(), request.model_name, request.reason)
         return finetune_pb2.RollbackModelResponse(
-            model_name=request.model_name, version=change.version, previous_version=change.previous_version
+            model_name=request.model_name,
+            version=change.version,
+            previous_version=change.previous_version,
+            served_as=str(ModelName(_tenant(), request.model_name)),
         )
 
     async def DeleteTenantData(  # noqa: N802

@@ -190,6 +190,7 @@ async def test_promotion_rollback_and_their_record(caller, new_request, registry
         "PromoteModel", pb.PromoteModelRequest(model_name="my-tc", override_reason="for the comparison")
     )
     assert (overridden.version, overridden.previous_version) == ("3", "2")
+    assert overridden.served_as == f"{caller.tenant}/my-tc"
     registry, model = MlflowRegistry(registry_settings), ModelName(caller.tenant, "my-tc")
     assert registry.aliases(model)["champion"] == "3"
     for version in ("2", "1"):

@@ -2,6 +2,7 @@ import importlib.util
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -200,9 +201,11 @@ def test_promote_and_rollback_say_what_serves(finetune: Any, labels: Path) -> No
     assert "transfer HURTS it" in refused.stderr
     promoted = finetune("promote", "hurts-me:1", "--override", "a comparison")
     assert promoted.stdout == "hurts-me serves version 1\n"
-    assert "--model TENANT/hurts-me" in promoted.stderr
+    served_as = re.search(r"--model (\S+)", promoted.stderr).group(1)
+    assert re.fullmatch(r"[a-z0-9-]+/hurts-me", served_as)
     second = finetune("promote", "hurts-me", "--override", "another", "--json")
-    assert json.loads(second.stdout) == {"model": "hurts-me", "version": "2", "previous_version": "1"}
+    told = {"model": "hurts-me", "version": "2", "previous_version": "1", "served_as": served_as}
+    assert json.loads(second.stdout) == told
     back = finetune("rollback", "hurts-me", "--reason", "worse")
     assert back.stdout == "hurts-me serves version 1, version 2 until now\n"
     assert finetune("rollback", "hurts-me").returncode == 1

@@ -200,6 +200,10 @@ def test_promotion_override_and_rollback(client: Client, rows: Any) -> None:
     assert (first.promote().version, first.promote().previous_version) == ("1", "1")
     change = client.promote_model("my-tc")
     assert (change.model, change.version, change.previous_version) == ("my-tc", "2", "1")
+    tenant, _, name = change.served_as.partition("/")
+    assert tenant
+    assert name == "my-tc"
+    assert second.result.served_as == change.served_as
     back = client.rollback_model("my-tc", "worse on oxides")
     assert (back.version, back.previous_version) == ("1", "2")
     with pytest.raises(InvalidRequestError, match="promote another version"):

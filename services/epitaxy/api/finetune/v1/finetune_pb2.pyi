@@ -281,7 +281,7 @@ class JobFailure(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class FineTuneResult(_message.Message):
-    __slots__ = ("model_name", "model_version", "model_digest", "verdict", "strategy", "cross_validated_mae", "is_calibrated", "sentence")
+    __slots__ = ("model_name", "model_version", "model_digest", "verdict", "strategy", "cross_validated_mae", "is_calibrated", "sentence", "served_as")
     class CrossValidatedMaeEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -297,6 +297,7 @@ class FineTuneResult(_message.Message):
     CROSS_VALIDATED_MAE_FIELD_NUMBER: _ClassVar[int]
     IS_CALIBRATED_FIELD_NUMBER: _ClassVar[int]
     SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    SERVED_AS_FIELD_NUMBER: _ClassVar[int]
     model_name: str
     model_version: str
     model_digest: str
@@ -305,7 +306,8 @@ class FineTuneResult(_message.Message):
     cross_validated_mae: _containers.ScalarMap[str, float]
     is_calibrated: bool
     sentence: str
-    def __init__(self, model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., model_digest: _Optional[str] = ..., verdict: _Optional[_Union[TransferVerdict, str]] = ..., strategy: _Optional[str] = ..., cross_validated_mae: _Optional[_Mapping[str, float]] = ..., is_calibrated: _Optional[bool] = ..., sentence: _Optional[str] = ...) -> None: ...
+    served_as: str
+    def __init__(self, model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., model_digest: _Optional[str] = ..., verdict: _Optional[_Union[TransferVerdict, str]] = ..., strategy: _Optional[str] = ..., cross_validated_mae: _Optional[_Mapping[str, float]] = ..., is_calibrated: _Optional[bool] = ..., sentence: _Optional[str] = ..., served_as: _Optional[str] = ...) -> None: ...
 
 class GetTransferReportRequest(_message.Message):
     __slots__ = ("job_id", "format")
@@ -334,14 +336,16 @@ class PromoteModelRequest(_message.Message):
     def __init__(self, model_name: _Optional[str] = ..., version: _Optional[str] = ..., override_reason: _Optional[str] = ...) -> None: ...
 
 class PromoteModelResponse(_message.Message):
-    __slots__ = ("model_name", "version", "previous_version")
+    __slots__ = ("model_name", "version", "previous_version", "served_as")
     MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SERVED_AS_FIELD_NUMBER: _ClassVar[int]
     model_name: str
     version: str
     previous_version: str
-    def __init__(self, model_name: _Optional[str] = ..., version: _Optional[str] = ..., previous_version: _Optional[str] = ...) -> None: ...
+    served_as: str
+    def __init__(self, model_name: _Optional[str] = ..., version: _Optional[str] = ..., previous_version: _Optional[str] = ..., served_as: _Optional[str] = ...) -> None: ...
 
 class RollbackModelRequest(_message.Message):
     __slots__ = ("model_name", "reason")
@@ -352,14 +356,16 @@ class RollbackModelRequest(_message.Message):
     def __init__(self, model_name: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class RollbackModelResponse(_message.Message):
-    __slots__ = ("model_name", "version", "previous_version")
+    __slots__ = ("model_name", "version", "previous_version", "served_as")
     MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SERVED_AS_FIELD_NUMBER: _ClassVar[int]
     model_name: str
     version: str
     previous_version: str
-    def __init__(self, model_name: _Optional[str] = ..., version: _Optional[str] = ..., previous_version: _Optional[str] = ...) -> None: ...
+    served_as: str
+    def __init__(self, model_name: _Optional[str] = ..., version: _Optional[str] = ..., previous_version: _Optional[str] = ..., served_as: _Optional[str] = ...) -> None: ...
 
 class DeleteTenantDataRequest(_message.Message):
     __slots__ = ("confirm",)
