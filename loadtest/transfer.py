@@ -55,6 +55,7 @@ def main() -> None:
     parser.add_argument(
         "--networks", nargs="*", default=[], help="these too, e.g. scratch_network: minutes to an hour a cell"
     )
+    parser.add_argument("--peers", nargs="*", default=[], help="other substrates beside ours, such as chgnet")
     parser.add_argument("--networks-only", action="store_true", help="as a second process beside one for the rest")
     parser.add_argument("--reference", default="scratch_network", help="what the multiplier compares with")
     parser.add_argument("--quick", action="store_true", help="25 and 100 labels, two seeds, small pools, no networks")
@@ -65,10 +66,13 @@ def main() -> None:
     cells = options.work / "cells.jsonl"
     measure(options, cells)
     wanted = [c for c in read_cells(cells) if c["target"] in options.targets and c["pool"] == options.pool]
+    wanted = [c for c in wanted if c["network"] or c.get("peers", []) == options.peers]
     summary = summarize(wanted, options.reference)
-    (options.work / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
-    (options.work / "table.md").write_text(as_table(summary))
-    plot(summary, options.work)
+    out = options.work / "-".join(["with", *options.peers]) if options.peers else options.work
+    out.mkdir(exist_ok=True)
+    (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+    (out / "table.md").write_text(as_table(summary))
+    plot(summary, out)
     print(as_table(summary))
 
 
@@ -76,22 +80,23 @@ def measure(options: argparse.Namespace, path: Path) -> None:
     """Every cell that the file does not hold yet: what a job does first, then each network by itself."""
     path.parent.mkdir(parents=True, exist_ok=True)
     done = {_key(cell) for cell in read_cells(path)}
-    field = default_field(load_artifact(shipped_model()))
+    field = default_field(load_artifact(shipped_model()), with_peers=bool(options.peers))
     networks = {strategy.name: strategy for strategy in field.costly if strategy.name in options.networks}
     if unknown := set(options.networks) - set(networks):
         raise SystemExit(f"no such network: {', '.join(sorted(unknown))}")
     wanted = [*networks] if options.networks_only else [None, *networks]
     for network, target in itertools.product(wanted, TARGETS):
         left = [(n, seed) for n in options.sizes for seed in range(options.seeds)]
-        left = [pair for pair in left if (target.name, *pair, options.pool, network) not in done]
+        peers = () if network else tuple(options.peers)
+        left = [pair for pair in left if (target.name, *pair, options.pool, network, peers) not in done]
         if not left or target.name not in options.targets:
             continue
-        pool = read_pool(target, options.data, options.work, options.pool)
+        pool = read_pool(target, options.data, options.work, options.pool, peers)
         for number, (n, seed) in enumerate(left):
             start = time.perf_counter()
             cell = measure_cell(pool, n, seed, field.frozen, networks[network] if network else None)
             with path.open("a") as file:
-                file.write(json.dumps(cell | {"pool": options.pool, "network": network}) + "\n")
+                file.write(json.dumps(cell | {"pool": options.pool, "network": network, "peers": peers}) + "\n")
             seconds = time.perf_counter() - start
             done_of = f"{target.name} n={n} seed={seed} {number + 1}/{len(left)}"
             print(f"{done_of}  {network or cell['chosen']}  {seconds:.1f} s", flush=True)
@@ -167,7 +172,7 @@ def read_cells(path: Path) -> list[dict[str, Any]]:
 
 
 def _key(cell: dict[str, Any]) -> tuple[Any, ...]:
-    return cell["target"], cell["n"], cell["seed"], cell["pool"], cell["network"]
+    return cell["target"], cell["n"], cell["seed"], cell["pool"], cell["network"], tuple(cell.get("peers", ()))
 
 
 def summarize(cells: list[dict[str, Any]], reference: str) -> dict[str, Any]:
