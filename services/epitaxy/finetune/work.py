@@ -71,8 +71,9 @@ class FineTuneWork:
         self.files.save_report(job.tenant, job.id, "json", outcome.report_json)
         self.files.save_report(job.tenant, job.id, "html", outcome.report_html)
         model = ModelName(job.tenant, job.spec.model_name)
+        reports = {"report.json": outcome.report_json, "report.html": outcome.report_html}
         tags = {"job": job.id, "verdict": outcome.verdict.value, "strategy": outcome.strategy}
-        version = _patiently(lambda: self.registry.register(model, outcome.folder, tags))
+        version = _patiently(lambda: self.registry.register(model, outcome.folder, tags, reports))
         _patiently(lambda: self.registry.set_alias(model, Alias.CANDIDATE, version.version))
         self.files.discard_model(job.tenant, job.id)
         return Result(

@@ -22,6 +22,7 @@ from epitaxy_models.transfer.digest import folder_digest
 # Between tenant and name; no tenant's name holds one, so that the first one parts them.
 _SEPARATOR = "."
 _FILES = "model"
+_BESIDE = "report"
 _CARD = "card.json"
 _DIGEST = "epitaxy.digest"
 _PAGE = 100
@@ -44,8 +45,17 @@ class MlflowRegistry:
         self._lock = threading.Lock()
         self._connected: Any = None
 
-    def register(self, model: ModelName, folder: Path, tags: Mapping[str, str] | None = None) -> ModelVersion:
-        """Stores the files of a folder as a new version; the same files again are the version that they are."""
+    def register(
+        self,
+        model: ModelName,
+        folder: Path,
+        tags: Mapping[str, str] | None = None,
+        beside: Mapping[str, bytes] | None = None,
+    ) -> ModelVersion:
+        """Stores the files of a folder as a new version; the same files again are the version that they are.
+
+        ``beside`` are files for people who look at the run, such as reports; the digest does not cover them.
+        """
         digest = folder_digest(folder)
         with self._exchange(model) as client:
             self._ensure_model(client, model)
@@ -54,6 +64,11 @@ class MlflowRegistry:
                 return same[0]
             run_id = client.create_run(self._experiment(client, model.tenant)).info.run_id
             client.log_artifacts(run_id, str(folder), _FILES)
+            with TemporaryDirectory() as scratch:
+                for name, content in (beside or {}).items():
+                    path = Path(scratch) / name
+                    path.write_bytes(content)
+                    client.log_artifact(run_id, str(path), _BESIDE)
             client.set_terminated(run_id)
             source = f"{client.get_run(run_id).info.artifact_uri}/{_FILES}"
             labels = {**(tags or {}), _DIGEST: digest}

@@ -69,8 +69,17 @@ class ModelRegistry(Protocol):
     alias that is not there.
     """
 
-    def register(self, model: ModelName, folder: Path, tags: Mapping[str, str] | None = None) -> ModelVersion:
-        """Stores the files of a folder as a new version; the same files again are the version that they are."""
+    def register(
+        self,
+        model: ModelName,
+        folder: Path,
+        tags: Mapping[str, str] | None = None,
+        beside: Mapping[str, bytes] | None = None,
+    ) -> ModelVersion:
+        """Stores the files of a folder as a new version; the same files again are the version that they are.
+
+        ``beside`` are files for people who look at the run, such as reports; the digest does not cover them.
+        """
 
     def find(self, model: ModelName, *, alias: str = "", version: str = "") -> ModelVersion:
         """The version of that number, else of that alias, else the champion."""

@@ -31,6 +31,16 @@ def test_a_version_comes_back_with_its_digest_tags_and_files(registry, model, fi
     assert registry.card(registered) == '{"name": "one"}'
 
 
+def test_reports_lie_beside_the_files_and_out_of_the_model(registry, model, files, tmp_path):
+    registered = registry.register(model, files("one"), beside={"report.html": b"<p>helps</p>"})
+    assert registered.digest == folder_digest(files("one"))
+    assert [path.name for path in registry.fetch(registered).iterdir() if "report" in path.name] == []
+    [kept] = tmp_path.rglob("report/report.html")
+    assert kept.read_bytes() == b"<p>helps</p>"
+    registry.delete_tenant(model.tenant)
+    assert not list(tmp_path.rglob("report.html"))
+
+
 def test_the_same_files_are_the_version_that_they_are(registry, model, files):
     first, second = registry.register(model, files("one")), registry.register(model, files("two"))
     assert registry.register(model, files("one")) == first
