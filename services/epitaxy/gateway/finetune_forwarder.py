@@ -12,6 +12,7 @@ from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.chassis.errors import (
     DeadlineExceededError,
     EpitaxyError,
+    FailedPreconditionError,
     InternalError,
     OverloadedError,
     UnauthenticatedError,
@@ -95,7 +96,9 @@ class FineTuneForwarder:
 
     def _connected(self) -> grpc.aio.Channel:
         if self._channel is None:
-            raise UnavailableError("fine-tuning is not set up on this server", reason="FINETUNE_NOT_CONFIGURED")
+            raise FailedPreconditionError(
+                "fine-tuning is not set up on this server: ask its operator", reason="FINETUNE_NOT_CONFIGURED"
+            )
         return self._channel
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
