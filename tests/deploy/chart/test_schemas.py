@@ -1,0 +1,97 @@
+"""Whatever the values, the cluster would take it; and values that make no sense are refused by their key."""
+
+import json
+from pathlib import Path
+
+import helm_python
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+from rendering import CHART, PROFILES, ROOT, profile, render
+
+SCHEMAS = ROOT.parent / "shared" / "schemas"
+CLUSTERS = ("1.31", "1.32", "1.33")
+# Kinds of others whose schemas are nowhere at hand; their fields were checked by reading.
+UNCHECKED = {"GRPCRoute", "Certificate"}
+
+
+def own(manifest) -> bool:
+    """Whether Kubernetes itself knows the kind."""
+    group = manifest["apiVersion"].partition("/")[0]
+    return "." not in group or group == "networking.k8s.io"
+
+
+def test_every_manifest_is_valid(manifests) -> None:
+    for manifest in filter(own, manifests):
+        kubernetes_validate.validate(manifest, CLUSTERS[-1], strict=True)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_profile_is_valid_on_older_clusters(name) -> None:
+    for manifest in filter(own, render(profile(name))):
+        for version in CLUSTERS[:-1]:
+            kubernetes_validate.validate(manifest, version, strict=True)
+
+
+@pytest.mark.skipif(not SCHEMAS.exists(), reason="the schemas of KubeRay, Prometheus operator and KEDA are not here")
+def test_every_object_of_an_operator_is_valid(manifests) -> None:
+    for manifest in manifests:
+        path = SCHEMAS / f"{manifest['apiVersion'].replace('/', '_')}_{manifest['kind']}.json"
+        if path.exists():
+            jsonschema.Draft202012Validator(json.loads(path.read_text())).validate(manifest)
+        else:
+            assert own(manifest) or manifest["kind"] in UNCHECKED, manifest["kind"]
+
+
+def test_names_are_unique(manifests) -> None:
+    names = [(manifest["kind"], manifest["metadata"]["name"]) for manifest in manifests]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"gatway": {}}, "'gatway' not allowed"),
+        ({"gateway": {"replica": 2}}, "'replica' not allowed"),
+        ({"gateway": {"replicas": 0}}, "/gateway/replicas"),
+        ({"images": {"api": {"tag": "latest"}}}, "/images/api/tag"),
+        ({"images": {"api": {"digest": "abc"}}}, "/images/api/digest"),
+        ({"prediction": {"upgradeStrategy": "Blue"}}, "/prediction/upgradeStrategy"),
+        ({"prediction": {"cpuWorkers": {"resources": {"requests": {"cpu": "many"}}}}}, "/prediction/cpuWorkers"),
+        ({"finetune": {"labelRoots": ["s3://labels/"]}}, "/finetune/labelRoots"),
+        ({"redis": {"enabled": False}}, "redis.externalAddress is needed"),
+        ({"mlflow": {"enabled": False}}, "mlflow.externalUri is needed"),
+        ({"prediction": {"ensembleGpus": 1}}, "set prediction.gpuWorkers.enabled"),
+    ],
+)
+def test_wrong_values_are_refused_by_their_key(values, told) -> None:
+    with pytest.raises((helm_python.HelmValuesError, helm_python.HelmRenderError), match=told):
+        render(values)
+
+
+def test_every_value_is_in_the_schema_and_has_prose_over_it() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+
+    def check(part: dict, known: dict, place: str) -> None:
+        assert set(part) <= set(known["properties"]), place
+        for key, value in part.items():
+            inner = known["properties"][key]
+            if isinstance(value, dict) and "properties" in inner:
+                assert inner.get("additionalProperties") is False, f"{place}.{key}"
+                check(value, inner, f"{place}.{key}")
+
+    check(values, schema, "")
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    for number, line in enumerate(lines):
+        if line and line[0].isalpha() and line.split(":")[0] not in {"ingress"}:
+            assert lines[number - 1].startswith("#"), line
+
+
+def test_profiles_are_in_the_package() -> None:
+    assert {path.name for path in Path(CHART).glob("values-*.yaml")} == {
+        "values-minimal.yaml",
+        "values-gpu.yaml",
+        "values-production.yaml",
+    }

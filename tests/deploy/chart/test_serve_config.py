@@ -1,0 +1,81 @@
+"""The Serve configuration of the chart: read by Ray's own schema, nothing in it that Ray would ignore."""
+
+import importlib
+import warnings
+
+import pytest
+import yaml
+from pydantic import BaseModel
+from rendering import PROFILES, SWITCHES, profile, render
+
+with warnings.catch_warnings():
+    # Ray declares fields in a way that this pydantic deprecates.
+    warnings.simplefilter("ignore")
+    from ray.serve.schema import ServeDeploySchema
+
+    from epitaxy.prediction.app import APPLICATION, SERVICER_FUNCTION
+
+from epitaxy.prediction.settings import PredictionSettings
+
+CASES = [*(profile(name) for name in PROFILES), SWITCHES["serve autoscaling"], SWITCHES["prediction on gpu"]]
+
+
+def config_of(values):
+    [service] = [manifest for manifest in render(values) if manifest["kind"] == "RayService"]
+    return yaml.safe_load(service["spec"]["serveConfigV2"])
+
+
+def unknown_keys(given, model, place=""):
+    """Keys that the schema does not have, at any depth: Ray ignores them without a word."""
+    for key, value in given.items():
+        if key not in model.model_fields:
+            yield f"{place}{key}"
+            continue
+        inner = list(_models_in(model.model_fields[key].annotation))
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict) and inner:
+                yield from unknown_keys(item, inner[0], f"{place}{key}.")
+
+
+def _models_in(annotation):
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models_in(argument)
+
+
+@pytest.mark.parametrize("values", CASES)
+def test_ray_takes_every_key(values) -> None:
+    config = config_of(values)
+    ServeDeploySchema.model_validate(config)
+    assert not list(unknown_keys(config, ServeDeploySchema))
+    assert list(unknown_keys({"aplications": [], "http_options": {"prt": 1}}, ServeDeploySchema)) == [
+        "aplications",
+        "http_options.prt",
+    ]
+
+
+@pytest.mark.parametrize("values", CASES)
+def test_the_application_is_built_from_its_arguments(values) -> None:
+    [application] = config_of(values)["applications"]
+    module, _, function = application["import_path"].partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
+    settings = PredictionSettings(**application["args"])
+    assert (settings.device == "cuda") == (settings.ensemble_gpus > 0)
+    built = getattr(importlib.import_module(module), function)(application["args"])
+    names = {"intake", "ensemble"}
+    assert {deployment["name"] for deployment in application.get("deployments", ())} <= names
+    assert built is not None
+
+
+def test_the_gateway_asks_for_what_the_configuration_names() -> None:
+    config = config_of({})
+    [application] = config["applications"]
+    assert application["name"] == APPLICATION
+    assert config["grpc_options"]["grpc_servicer_functions"] == [SERVICER_FUNCTION]
+
+
+def test_a_wrong_argument_is_refused_where_it_is_read() -> None:
+    [application] = config_of({"prediction": {"arguments": {"max_site": 3}}})["applications"]
+    with pytest.raises(ValueError, match="max_site"):
+        PredictionSettings(**application["args"])
