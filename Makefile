@@ -12,7 +12,7 @@ TORCH := torch==2.13.0
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis demo test test-fast test-pretraining check format generate check-generated serve golden clean pictures bench \
+.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check format generate check-generated serve golden clean pictures bench \
         pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer
 
 help: ## Show this list
@@ -40,14 +40,21 @@ install-dev: $(VENV)/.installed-dev ## Make .venv and install what development n
 redis:
 	@tools/ensure_redis.sh
 
+prometheus:
+	@tools/ensure_prometheus.sh
+
 demo: $(VENV)/.installed ## Start the local stack, screen the bundled crystals, print a ranked table, stop
 	@$(BIN)/epitaxy demo
 
 serve: $(VENV)/.installed ## Run the local stack in the foreground
 	@$(BIN)/epitaxy serve
 
-test: install-dev redis check check-generated ## Everything that CI runs
-	$(BIN)/python -m pytest -q -m "not pretraining"
+test: install-dev redis prometheus check check-generated ## Everything that CI runs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not stack and not pretraining"
+	$(BIN)/python -m pytest -q -m "stack and not pretraining"
+
+test-deploy: install-dev prometheus ## The chart, its rules and dashboards (without the running stack)
+	$(BIN)/python -m pytest -q -m "not stack" tests/deploy
 
 test-pretraining: install-dev ## Training through Ray Train, workers killed (5 to 7 minutes)
 	$(BIN)/python -m pytest -q -m pretraining

@@ -35,6 +35,7 @@ from epitaxy_models.transfer.refit import COVERAGES, N_MEMBERS, calibrated, refi
 from epitaxy_models.transfer.splits import few_label_draws, grouped_folds, n_folds_for
 from epitaxy_models.transfer.stacking import STACK, stack_weights
 from epitaxy_models.transfer.strategies import restore
+from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
 from epitaxy_models.transfer.strategy import TransferStrategy
 from epitaxy_models.transfer.target import TargetTransform
 from loadtest.transfer_targets import TARGETS, Pool, read_pool
@@ -130,7 +131,8 @@ def measure_cell(
     stackable = [entry.name for entry in frozen if entry.name != MEDIAN]
     contest.stack(stackable)
     comparison = contest.finish()
-    judged = judge(comparison.candidates(lambda name: True), task.test_ratio, median=MEDIAN, default=DEFAULT)
+    default = WITHOUT_PEERS if any(entry.name == WITHOUT_PEERS for entry in frozen) else DEFAULT
+    judged = judge(comparison.candidates(lambda name: True), task.test_ratio, median=MEDIAN, default=default)
     full = [comparison.validations[name] for name in stackable]
     weights = stack_weights(full, targets, splits).shares
     served = {}

@@ -1,6 +1,6 @@
 """What is known of a job's rows before any training: usable rows, their inputs, how they lie to the source."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.index.faiss_index import FaissIndex
 from epitaxy_models.transfer.index.source_index import SourceIndex
 from epitaxy_models.transfer.index.storage import FILE_NAME, load_source_index
+from epitaxy_models.transfer.index.vector_index import VectorIndex
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.label_units import SubstrateReferences
 from epitaxy_models.transfer.peers import peer_blocks
@@ -30,6 +31,7 @@ from epitaxy_models.transfer.target import TargetTransform
 _ROWS_AT_ONCE = 32
 # Farthest structures in the report, nearest materials of each, source materials in the map.
 _N_FARTHEST, _N_NEAREST, _N_MAP_POINTS = 12, 3, 1500
+OpenVectors = Callable[[SourceIndex], VectorIndex]
 NO_AUDIT = AuditSection("", (), (), None)
 
 
@@ -58,12 +60,24 @@ class Examination:
     audit: AuditSection
 
 
+def in_process(source: SourceIndex) -> VectorIndex:
+    """The source's vectors in memory, searched by FAISS."""
+    vectors = FaissIndex(source.n_directions)
+    source.fill(vectors)
+    return vectors
+
+
 def examine(
-    request: TransferRequest, artifact: ModelArtifact, features: SubstrateFeatures, embedder: Embedder
+    request: TransferRequest,
+    artifact: ModelArtifact,
+    features: SubstrateFeatures,
+    embedder: Embedder,
+    open_vectors: OpenVectors = in_process,
 ) -> Examination:
     """Checks rows and labels, embeds what is usable, and looks where it lies in the source.
 
-    Raises ConfigurationError (TOO_FEW_LABELS) below 10 usable rows.
+    ``open_vectors`` gives an index that holds the source's vectors. Raises ConfigurationError (TOO_FEW_LABELS) below 10
+    usable rows.
     """
     source = _source_index(request, artifact)
     checked = check_labels(
@@ -83,7 +97,7 @@ def examine(
     inputs = replace(inputs, blocks={**inputs.blocks, **_peer_blocks(request.peers, names, inputs)})
     transform = TargetTransform.fit(request.transform, checked.labels)
     targets = transform.forward(checked.labels)
-    audit = _audit(source, names, inputs, targets, request) if source else NO_AUDIT
+    audit = _audit(source, open_vectors(source), names, inputs, targets, request) if source else NO_AUDIT
     data = _data_section(checked.check)
     return Examination(checked.rows, names, inputs, checked.labels, transform, targets, data, audit)
 
@@ -101,13 +115,12 @@ def _peer_blocks(peers: Sequence[str], names: Sequence[str], inputs: TransferInp
 
 def _audit(
     source: SourceIndex,
+    vectors: VectorIndex,
     names: tuple[str, ...],
     inputs: TransferInputs,
     targets: NDArray[np.float64],
     request: TransferRequest,
 ) -> AuditSection:
-    vectors = FaissIndex(source.n_directions)
-    source.fill(vectors)
     found = audit_transfer(source, vectors, names, inputs, targets, request.target_errors, request.seed)
     farthest = sorted(found.structures, key=lambda structure: -structure.distance)[:_N_FARTHEST]
     return AuditSection(

@@ -15,7 +15,7 @@ from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.transfer.card import BaseModel, KnownColumn, TransferCard
 from epitaxy_models.transfer.comparison import SCRATCH, Comparison, Contest, Task
 from epitaxy_models.transfer.cross_validation import StoppedError
-from epitaxy_models.transfer.examination import Examination, examine
+from epitaxy_models.transfer.examination import Examination, OpenVectors, examine, in_process
 from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.field import Field, default_field
 from epitaxy_models.transfer.inputs import EMBEDDING, PEER_PREFIX
@@ -38,6 +38,7 @@ from epitaxy_models.transfer.request import (
 from epitaxy_models.transfer.splits import grouped_folds, n_folds_for
 from epitaxy_models.transfer.stacking import STACK, stack_weights
 from epitaxy_models.transfer.strategies.block_gp import KIND as DEFAULT
+from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
 from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
 from epitaxy_models.transfer.training_domain import TrainingDomain
 
@@ -52,17 +53,18 @@ def run_transfer(
     on_event: OnEvent = lambda event: None,
     should_stop: ShouldStop = lambda: False,
     field: Field | None = None,
+    open_vectors: OpenVectors = in_process,
 ) -> TransferOutcome:
     """Checks, audits, compares, judges, fits, calibrates and reports.
 
     Everything is written beside ``request.out`` and moved there as a whole: a job that is killed leaves no model.
-    ``field`` names other competitors than this version's. Raises StoppedError soon after ``should_stop`` says so,
-    ConfigurationError where the rows make no model, CheckpointError where the substrate cannot be read.
+    ``field`` names other competitors than this version's, ``open_vectors`` another place to search the source.
+    Raises StoppedError soon after ``should_stop`` says so, ConfigurationError where the rows make no model,
+    CheckpointError where the substrate cannot be read.
     """
     artifact = load_artifact(request.base)
-    return _Job(
-        request, artifact, on_event, should_stop, field or default_field(artifact, with_peers=bool(request.peers))
-    ).run()
+    field = field or default_field(artifact, with_peers=bool(request.peers))
+    return _Job(request, artifact, on_event, should_stop, field, open_vectors).run()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +86,9 @@ class _Job:
         on_event: OnEvent,
         should_stop: ShouldStop,
         field: Field,
+        open_vectors: OpenVectors,
     ) -> None:
+        self._open_vectors = open_vectors
         self._request, self._artifact, self._field = request, artifact, field
         self._on_event, self._should_stop = on_event, should_stop
         self._end = time.monotonic() + request.budget.max_seconds
@@ -92,12 +96,16 @@ class _Job:
     def run(self) -> TransferOutcome:
         self._tell(TransferStage.AUDITING, 0.0, "checking rows")
         artifact = self._artifact
-        examination = examine(self._request, artifact, SubstrateFeatures(artifact), Embedder(artifact))
+        examination = examine(
+            self._request, artifact, SubstrateFeatures(artifact), Embedder(artifact), self._open_vectors
+        )
         self._go_on()
         task = self._task(examination)
         comparison = self._compare(task)
+        # What another network says has to earn its place.
+        default = WITHOUT_PEERS if self._request.peers else DEFAULT
         judgement = judge(
-            comparison.candidates(self._request.budget.allows), task.test_ratio, median=MEDIAN, default=DEFAULT
+            comparison.candidates(self._request.budget.allows), task.test_ratio, median=MEDIAN, default=default
         )
         self._tell(TransferStage.TRAINING, 0.75, f"fitting {judgement.chosen} on all labels", comparison.maes())
         winner = self._fit(judgement, comparison, task)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from epitaxy.finetune.domain import FineTuneJob, JobState, Progress, Verdict
@@ -9,6 +10,7 @@ from epitaxy.finetune.labels import LabelTable
 from epitaxy.finetune.ports import TransferResult
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.finetune.spec import FineTuneSpec
+from epitaxy.vectors import VectorSettings, open_vectors
 from epitaxy_models.ensembles.artifact import shipped_model
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.transfer.pipeline import run_transfer
@@ -42,7 +44,7 @@ class PipelineTransfer:
             on_event(JobState(event.stage.value), Progress(event.fraction, event.message, dict(event.metrics)))
 
         request = self._request(job.spec, labels, folder / "out")
-        outcome = run_transfer(request, tell, should_stop)
+        outcome = run_transfer(request, tell, should_stop, open_vectors=partial(open_vectors, VectorSettings()))
         return TransferResult(
             folder=outcome.model,
             verdict=Verdict(outcome.verdict.value),

@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from epitaxy_models.errors import CheckpointError
-from epitaxy_models.transfer.strategies.block_gp import BlockGP
+from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS, BlockGP
 from epitaxy_models.transfer.strategies.median import PoolMedian
 from epitaxy_models.transfer.strategies.ridge import EmbeddingRidge
 from epitaxy_models.transfer.strategy import FittedStrategy, StrategyState, TransferStrategy
@@ -27,7 +27,7 @@ def frozen_strategies(*, with_peers: bool = False) -> tuple[TransferStrategy, ..
     Where the inputs hold features of other substrates, the default without them competes too.
     """
     forest = import_module(f"{_PACKAGE}.descriptor_forest").DescriptorForest()
-    alone = (BlockGP(without_peers=True, name="block_gp_without_peers"),) if with_peers else ()
+    alone = (BlockGP(without_peers=True, name=WITHOUT_PEERS),) if with_peers else ()
     return (BlockGP(), *alone, EmbeddingRidge(), forest, PoolMedian())
 
 

@@ -34,6 +34,7 @@ from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
 
 Array = NDArray[np.float64]
 KIND = "block_gp"
+WITHOUT_PEERS = "block_gp_without_peers"
 # Starts are compared on at most so many rows, and the best is refined on at most so many: an iteration costs n^3.
 _N_SEARCH, _N_REFINE = 128, 600
 _STEPS_SEARCH, _STEPS_REFINE = 40, 25

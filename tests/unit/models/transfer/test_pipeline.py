@@ -23,7 +23,13 @@ from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.cross_validation import StoppedError
 from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.field import Field, default_field
-from epitaxy_models.transfer.index import build_source_index, described_materials, save_source_index
+from epitaxy_models.transfer.index import (
+    FaissIndex,
+    SourceIndex,
+    build_source_index,
+    described_materials,
+    save_source_index,
+)
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.judge import Verdict
 from epitaxy_models.transfer.model import TransferModel
@@ -153,6 +159,19 @@ def test_audit_names_the_source_materials_next_to_each_structure(outcome: Transf
     assert by_row["row-3"]["nearest"][0]["id"] == "source-3"
     assert by_row["row-3"]["nearest"][0]["distance"] < audit["neighbours"][0]["nearest"][0][1]
     assert "substrate was trained on" in " ".join(outcome.report["data"]["warnings"])
+
+
+def test_the_source_is_searched_where_the_caller_says(request_: TransferRequest, tmp_path: Path) -> None:
+    opened = []
+
+    def elsewhere(source: SourceIndex) -> FaissIndex:
+        opened.append(source.n_materials)
+        vectors = FaissIndex(source.n_directions)
+        source.fill(vectors)
+        return vectors
+
+    run_transfer(replace(request_, out=tmp_path / "out"), field=QUICK, open_vectors=elsewhere)
+    assert opened == [55]
 
 
 def test_base_without_an_index_is_not_audited(request_: TransferRequest, tmp_path: Path) -> None:
