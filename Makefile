@@ -13,7 +13,7 @@ export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check format generate check-generated serve golden clean pictures bench \
-        pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer
+        dashboards pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,12 @@ check-generated: install-dev
 	$(BIN)/python tools/generate_stubs.py "$$scratch/api" && \
 	diff -r -x __pycache__ services/epitaxy/api "$$scratch/api" || \
 	{ echo "services/epitaxy/api differs from protos/: run make generate"; exit 1; }
+
+dashboards: install-dev ## Write the chart's dashboards again from tools/dashboards
+	$(BIN)/python -m tools.dashboards
+
+pictures-dashboards: install-dev prometheus ## Draw the dashboards from a running stack under a small load
+	$(BIN)/python -m tools.dashboards.pictures
 
 golden: install-dev ## Record the golden predictions of the shipped model again
 	$(BIN)/python tests/golden/record.py

@@ -5,7 +5,7 @@ from http.server import ThreadingHTTPServer
 from socket import AF_INET6
 from threading import Thread
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, MetricsHandler
+from prometheus_client import CollectorRegistry, Counter, Histogram, MetricsHandler, ProcessCollector
 
 RPC_SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 POLL_SECONDS = 0.1
@@ -53,11 +53,15 @@ class RpcMetrics:
 
 
 class MetricsEndpoint:
-    """Serves a registry over HTTP at ``/metrics`` in a thread of its own. Raises OSError where it cannot listen."""
+    """Serves a registry over HTTP at ``/metrics`` in a thread of its own, with memory, time and start of the process.
+
+    Raises OSError where it cannot listen.
+    """
 
     def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
         kind = _Ipv6Server if ":" in host else ThreadingHTTPServer
         self._server = kind((host, port), MetricsHandler.factory(registry))
+        ProcessCollector(registry=registry)
         self._thread = Thread(target=self._server.serve_forever, args=(POLL_SECONDS,), daemon=True, name="metrics")
         self._thread.start()
 

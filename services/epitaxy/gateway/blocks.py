@@ -12,7 +12,7 @@ from epitaxy.api.prediction.v1.prediction_pb2 import (
     StructureResult,
 )
 from epitaxy.chassis.structure_ids import structure_ids
-from epitaxy.gateway.domain import Answer, Loss, Summary, Tally
+from epitaxy.gateway.domain import Answer, Loss, ModelUse, PropertyUse, Summary, Tally
 
 UNANSWERED = ItemError(
     reason="UNANSWERED", message="the prediction service left this structure out; send it again", retryable=True
@@ -28,7 +28,7 @@ def settle(block: ResultBlock, request: ScreenRequest, n_structures: int) -> Ans
     tally = tally_of(block)
     block.sequence = request.sequence
     block.counts.CopyFrom(_counts(tally))
-    return Answer(block, tally)
+    return Answer(block, tally, use_of(block))
 
 
 def lost_block(loss: Loss) -> ResultBlock:
@@ -52,6 +52,23 @@ def tally_of(block: ResultBlock) -> Tally:
         errors_by_reason=Counter((error.reason, error.retryable) for error in errors),
         domain_verdicts=Counter(_VERDICT_NAMES.get(prediction.domain.verdict, "") for prediction in predictions),
     )
+
+
+def use_of(block: ResultBlock) -> ModelUse:
+    """The model of a block, with values and spreads summed by property."""
+    values, spread = [0] * len(block.properties), [0.0] * len(block.properties)
+    for result in block.results:
+        for value in result.prediction.values:
+            if value.property_index < len(values):
+                values[value.property_index] += 1
+                spread[value.property_index] += value.epistemic_std
+    properties = tuple(
+        PropertyUse(
+            stamp.definition.name, count, total, stamp.calibration.measured_coverage, stamp.calibration.measured_at
+        )
+        for stamp, count, total in zip(block.properties, values, spread, strict=True)
+    )
+    return ModelUse(block.model.name, block.model.version, properties)
 
 
 def summary_message(summary: Summary) -> ScreenSummary:

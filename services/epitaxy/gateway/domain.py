@@ -66,11 +66,40 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class PropertyUse:
+    """One property in an answer.
+
+    Attributes:
+        name: Of the property.
+        n_values: Values answered.
+        epistemic_std: Sum over them, in the property's unit.
+        measured_coverage: Of the calibration that the answer carries.
+        promised_coverage: At which it was measured; 0: it was not.
+    """
+
+    name: str
+    n_values: int
+    epistemic_std: float
+    measured_coverage: float
+    promised_coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """The model version that answered a chunk, and what it said; the name is empty where the answer names none."""
+
+    model: str = ""
+    version: str = ""
+    properties: tuple[PropertyUse, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What upstream said about a chunk; ``payload`` is its message."""
 
     payload: Any
     tally: Tally
+    use: ModelUse = ModelUse()
 
 
 @dataclass(frozen=True, slots=True)

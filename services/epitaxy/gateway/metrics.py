@@ -1,13 +1,15 @@
 """The gateway's Prometheus metrics."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from epitaxy.chassis.metrics import RPC_SECONDS_BUCKETS, BoundedLabel, RpcMetrics
-from epitaxy.gateway.domain import Tally
+from epitaxy.gateway.domain import CHUNK_FAULTS, ModelUse, Tally
+from epitaxy.gateway.model_metrics import ModelMetrics
 
 PREFIX = "epitaxy_gateway"
 MAX_REASONS = 64
@@ -31,6 +33,16 @@ class GatewayMetrics:
         )
         self._tenant_structures = Counter(
             f"{PREFIX}_tenant_structures", "Structures received, by tenant.", ["tenant"], registry=registry
+        )
+        self._begin_at_zero()
+        self._models = ModelMetrics(registry, self._tenant)
+        self._certificate_expiry: Gauge | None = None
+        self._registry = registry
+        self._chunk_seconds = Histogram(
+            f"{PREFIX}_chunk_seconds",
+            "Time from a message of a screen to its answer or its loss, retries included, seconds.",
+            buckets=RPC_SECONDS_BUCKETS,
+            registry=registry,
         )
         self._in_flight = Gauge(
             f"{PREFIX}_chunks_in_flight", "Messages that wait for their answer from upstream.", registry=registry
@@ -60,13 +72,33 @@ class GatewayMetrics:
     @contextmanager
     def chunk_in_flight(self) -> Iterator[None]:
         """Counts one chunk as under way."""
-        with self._in_flight.track_inprogress():
+        with self._in_flight.track_inprogress(), self._chunk_seconds.time():
             yield
 
     def retry(self, cause: str) -> None:
         """Counts one repeated call."""
         self._retries.labels(cause).inc()
 
+    def model_used(self, tenant: str, use: ModelUse, verdicts: Mapping[str, int]) -> None:
+        """Counts what a model version answered."""
+        self._models.used(tenant, use, verdicts)
+
+    def certificate(self, expires_at: datetime) -> None:
+        """Says until when the certificate that is served is valid; without TLS there is no such metric."""
+        if self._certificate_expiry is None:
+            self._certificate_expiry = Gauge(
+                f"{PREFIX}_certificate_expiry_timestamp_seconds",
+                "When the certificate that is served ceases to be valid, seconds since 1970.",
+                registry=self._registry,
+            )
+        self._certificate_expiry.set(expires_at.timestamp())
+
     def upstream_call(self, method: str, code: str, seconds: float) -> None:
         """Observes one upstream attempt."""
         self._upstream_seconds.labels(method, code).observe(seconds)
+
+    def _begin_at_zero(self) -> None:
+        """A series that begins with its first fault hides that fault from every rate."""
+        self._structures.labels("answered", "")
+        for fault in CHUNK_FAULTS:
+            self._structures.labels("failed", self._reason(fault.default_reason))

@@ -1,9 +1,10 @@
 """What the use cases need of the outside."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from epitaxy.gateway.domain import Answer, Chunk, Tally
+from epitaxy.gateway.domain import Answer, Chunk, ModelUse, Tally
 
 
 class PredictionUpstream(Protocol):
@@ -33,6 +34,9 @@ class GatewayObserver(Protocol):
 
     def outcomes(self, tally: Tally) -> None:
         """Structures were answered, refused or lost."""
+
+    def model_used(self, tenant: str, use: ModelUse, verdicts: Mapping[str, int]) -> None:
+        """A model version answered structures of a tenant, so many by domain verdict."""
 
     def chunk_in_flight(self) -> AbstractContextManager[None]:
         """Around each chunk from its arrival to its answer."""

@@ -21,6 +21,7 @@ from epitaxy.chassis.json_logs import configure_logging
 from epitaxy.chassis.metrics import MetricsEndpoint
 from epitaxy.chassis.settings import ConfigurationError, host_port
 from epitaxy.chassis.tenants import TenantDirectory
+from epitaxy.gateway.certificate import expiry_of
 from epitaxy.gateway.finetune_forwarder import FineTuneForwarder
 from epitaxy.gateway.metrics import GatewayMetrics
 from epitaxy.gateway.quotas import TenantQuotas
@@ -105,9 +106,22 @@ class Gateway:
         stack.push_async_callback(readiness.stop)
         _register(server, service, readiness)
         server.add_generic_rpc_handlers((forwarder.handler(),))
+        self._tell_certificate()
         self._port = _listen(server, settings)
         await readiness.start()
         await server.start()
+
+    def _tell_certificate(self) -> None:
+        """What is served is what was read at the start, whatever the file holds later."""
+        path = self._settings.tls_cert_path
+        if path is None:
+            return
+        try:
+            self._metrics.certificate(expiry_of(path.read_bytes()))
+        except ValueError as error:
+            raise ConfigurationError(f"the TLS file {path} {error}") from error
+        except OSError:
+            return  # listening, which comes next, says which of its files is missing
 
     def _service(self, upstream: GrpcUpstream) -> GatewayService:
         settings = self._settings

@@ -56,7 +56,7 @@ class GatewayService:
         """Answers a few structures; overload is passed on, for the caller waits."""
         self._admit(chunk, self._limits.max_structures_per_predict)
         answer = await self._sent(lambda: self._upstream.evaluate(chunk))
-        self._observer.outcomes(answer.tally)
+        self._count(answer)
         return answer
 
     async def screen(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[ScreenEvent, None]:
@@ -71,7 +71,7 @@ class GatewayService:
             window = Window(self._admitted(chunks), self._answered, self._limits.chunk_window)
             async with aclosing(window.results()) as outcomes:
                 async for outcome in outcomes:
-                    self._observer.outcomes(outcome.tally)
+                    self._count(outcome)
                     tally += outcome.tally
                     yield outcome
         yield Summary(tally, perf_counter() - started)
@@ -114,6 +114,11 @@ class GatewayService:
                 return await self._sent(lambda: self._upstream.evaluate(chunk), waits_out_overload=True)
             except CHUNK_FAULTS as error:
                 return Loss(chunk, error)
+
+    def _count(self, outcome: Answer | Loss) -> None:
+        self._observer.outcomes(outcome.tally)
+        if isinstance(outcome, Answer):
+            self._observer.model_used(current_request().tenant, outcome.use, outcome.tally.domain_verdicts)
 
     async def _sent(self, attempt: Callable[[], Awaitable[ResultT]], *, waits_out_overload: bool = False) -> ResultT:
         left = current_request().seconds_left()

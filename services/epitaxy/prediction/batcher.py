@@ -51,11 +51,12 @@ class EdgeBudgetBatcher:
         max_queued_edges: int,
         on_batch: Callable[[int, float], None] = lambda _edges, _seconds: None,
         on_wait: Callable[[float], None] = lambda _seconds: None,
+        on_split: Callable[[], None] = lambda: None,
     ) -> None:
         """``on_batch`` is told edges and seconds of each forward pass, ``on_wait`` how long a request queued."""
         self._forward, self._executor = forward, executor
         self._max_batch, self._max_queued = max_batch_edges, max_queued_edges
-        self._on_batch, self._on_wait = on_batch, on_wait
+        self._on_batch, self._on_wait, self._on_split = on_batch, on_wait, on_split
         self._jobs: deque[_Job] = deque()
         self._queued_edges = 0
         # Edges a second, learned from the batches; the first guess only shapes the first retry hint.
@@ -158,6 +159,7 @@ class EdgeBudgetBatcher:
         """Halves a batch that failed, so that what one graph breaks does not take its neighbours along."""
         if len(batch) > 1:
             _LOG.warning("batch of %d graphs failed (%s): halving it", len(batch), type(error).__name__)
+            self._on_split()
             middle = len(batch) // 2
             await self._compute(batch[:middle])
             await self._compute(batch[middle:])

@@ -87,7 +87,7 @@ class EnsembleReplica:
         artifact = model_of(chosen)
         embedder = Embedder(artifact, chosen.device)
         self._networks = NetworkRunner(tenant_models(chosen, artifact), tenant_pool("networks", chosen))
-        self._metrics = RayBatchMetrics(chosen.max_batch_edges)
+        self._metrics = RayBatchMetrics(chosen.max_batch_edges, chosen.max_queued_edges)
         self._batcher = EdgeBudgetBatcher(
             embedder,
             ThreadPoolExecutor(max_workers=1, thread_name_prefix="forward"),
@@ -95,6 +95,7 @@ class EnsembleReplica:
             chosen.max_queued_edges,
             self._metrics.observe_batch,
             self._metrics.observe_wait,
+            self._metrics.count_split,
         )
 
     async def embed(self, batch: CrystalGraphBatch) -> "list[Embedding | EpitaxyError] | OverloadedError":
@@ -147,14 +148,16 @@ class IntakeReplica:
         self.model_version = artifact.card.version
         shape = (artifact.card.backbone.n_members, artifact.card.backbone.embedding_width)
         model = artifact.digest.removeprefix("sha256:")[:16]
-        shared = RedisStore(chosen, model, artifact.card.rule.version, shape) if chosen.redis_url else None
-        if shared is None:
+        metrics, shared = RayPredictionMetrics(), None
+        if chosen.redis_url:
+            shared = RedisStore(chosen, model, artifact.card.rule.version, shape, metrics.set_shared_cache)
+        else:
             _LOG.warning("no Redis is set: going on without the shared cache")
         service = PredictionService(
             artifact,
             TieredStore(chosen.local_cache_bytes, shared),
             RayEmbeddingBackend(ensemble),
-            RayPredictionMetrics(),
+            metrics,
             IntakeLimits(max_sites=chosen.max_sites),
         )
         models = tenant_models(chosen, artifact)

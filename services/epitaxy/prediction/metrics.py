@@ -31,6 +31,9 @@ class RayPredictionMetrics(StageClock):
             "epitaxy_prediction_structures_total", "Structures by outcome and reason.", ("outcome", "reason")
         )
         self._cache = Counter("epitaxy_prediction_cache_lookups_total", "Cache lookups by tier.", ("tier",))
+        self._cache_up = Gauge(
+            "epitaxy_prediction_shared_cache_up", "1 where Redis answered when last asked, 0 where it did not.", ()
+        )
         self._reason = BoundedLabel(32)
 
     def count_outcome(self, outcome: str, reason: str, number: int = 1) -> None:
@@ -42,11 +45,15 @@ class RayPredictionMetrics(StageClock):
         if number:
             self._cache.inc(number, {"tier": tier.value})
 
+    def set_shared_cache(self, is_up: bool) -> None:
+        """Redis answered, or did not."""
+        self._cache_up.set(float(is_up))
+
 
 class RayBatchMetrics(StageClock):
     """Batches of one ensemble replica against their budget."""
 
-    def __init__(self, max_batch_edges: int) -> None:
+    def __init__(self, max_batch_edges: int, max_queued_edges: int) -> None:
         super().__init__()
         self._budget = max_batch_edges
         self._fill = Histogram(
@@ -54,6 +61,13 @@ class RayBatchMetrics(StageClock):
         )
         self._edges = Counter("epitaxy_prediction_batch_edges_total", "Edges that went through the ensemble.", ())
         self._queued = Gauge("epitaxy_prediction_queued_edges", "Edges that wait for the ensemble.", ())
+        self._splits = Counter(
+            "epitaxy_prediction_batch_splits_total", "Batches that failed as a whole and were halved.", ()
+        )
+        self._capacity = Gauge(
+            "epitaxy_prediction_queue_capacity_edges", "Edges at which the queue sheds what comes.", ()
+        )
+        self._max_queued = max_queued_edges
 
     def observe_batch(self, edges: int, seconds: float) -> None:
         """One forward pass is done."""
@@ -65,6 +79,12 @@ class RayBatchMetrics(StageClock):
         """A request's first graph was taken from the queue."""
         self.observe_stage(Stage.QUEUE, seconds)
 
+    def count_split(self) -> None:
+        """A batch was halved."""
+        self._splits.inc()
+
     def set_queue(self, edges: int) -> None:
         """So many edges wait now."""
         self._queued.set(edges)
+        # Ray's exporter drops a gauge that was not set for 20 s: once in the constructor would soon be gone.
+        self._capacity.set(self._max_queued)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -27,8 +27,18 @@ class _Command(Protocol[_ResultT_co]):
 class RedisStore:
     """Redis with a circuit breaker: one warning when it goes, one line when it is back."""
 
-    def __init__(self, settings: PredictionSettings, model: str, featurizer: str, shape: tuple[int, int]) -> None:
-        """Entries of another model digest or featurizer version have other names and are never met."""
+    def __init__(
+        self,
+        settings: PredictionSettings,
+        model: str,
+        featurizer: str,
+        shape: tuple[int, int],
+        on_state: Callable[[bool], None] = lambda _is_up: None,
+    ) -> None:
+        """Entries of another model digest or featurizer version have other names and are never met.
+
+        ``on_state`` is told after each command whether Redis answered.
+        """
         timeout = settings.redis_timeout_seconds
         self._redis = Redis.from_url(
             settings.redis_url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=None
@@ -39,6 +49,7 @@ class RedisStore:
         self._ttl, self._pause = settings.cache_ttl_seconds, settings.redis_retry_seconds
         self._closed_until: float | None = None
         self._has_refused = False
+        self._on_state = on_state
 
     async def embeddings(self, keys: Sequence[bytes]) -> dict[bytes, Embedding]:
         """Embeddings that Redis holds undamaged; none while it is down."""
@@ -94,11 +105,13 @@ class RedisStore:
             if self._closed_until is None:
                 _LOG.warning("Redis does not answer (%s): going on without the shared cache", type(error).__name__)
             self._closed_until = time.monotonic() + self._pause
+            self._on_state(False)
             return None
         # An answer to a question from before the loss says nothing: only one that was asked since counts.
         if closed_until is not None and closed_until == self._closed_until:
             _LOG.info("Redis answers again")
             self._closed_until = None
+        self._on_state(self._closed_until is None)
         return result
 
     def _warn_of_refusal(self, error: ResponseError) -> None:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import grpc
 import pytest
@@ -68,9 +69,19 @@ async def test_tls_serves_clients_that_trust_the_certificate_and_no_others(start
     edge = await start_edge(credentials=trusted, tls_key_path=key, tls_cert_path=cert)
     response = await edge.prediction.Predict(ONE)
     assert response.results.counts.answered == 1
+    expiry = (await edge.metrics())["epitaxy_gateway_certificate_expiry_timestamp_seconds"]
+    assert expiry - time.time() == pytest.approx(86_400, abs=300), "it was made for a day"
     async with grpc.aio.insecure_channel(edge.gateway.address) as plain:
         with pytest.raises(grpc.aio.AioRpcError, match="UNAVAILABLE"):
             await health_pb2_grpc.HealthStub(plain).Check(health_pb2.HealthCheckRequest(), timeout=5)
+
+
+async def test_a_gateway_without_a_certificate_in_its_file_does_not_start(start_edge, certificate, tmp_path):
+    key, _ = certificate
+    empty = tmp_path / "empty.crt"
+    empty.write_text("nothing")
+    with pytest.raises(ConfigurationError, match="holds no PEM certificate"):
+        await start_edge(tls_key_path=key, tls_cert_path=empty)
 
 
 async def test_a_gateway_that_cannot_start_says_why_and_leaves_nothing_open(edge, upstream, tmp_path):

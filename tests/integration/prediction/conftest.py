@@ -74,7 +74,13 @@ def redis(_shared_redis: RedisProcess) -> RedisProcess:
 
 
 @pytest.fixture
-async def replica(artifact: ModelArtifact, embedder: Embedder) -> AsyncIterator[Callable[..., Rig]]:
+def states() -> list[bool]:
+    """What the stores of a test told of Redis, in order: it answered, or it did not."""
+    return []
+
+
+@pytest.fixture
+async def replica(artifact: ModelArtifact, embedder: Embedder, states: list[bool]) -> AsyncIterator[Callable[..., Rig]]:
     """Builds services as intake replicas do: a local cache of their own in front of one Redis."""
     stores: list[RedisStore] = []
     shape = (artifact.card.backbone.n_members, artifact.card.backbone.embedding_width)
@@ -84,7 +90,7 @@ async def replica(artifact: ModelArtifact, embedder: Embedder) -> AsyncIterator[
     ) -> Rig:
         options = {"redis_timeout_seconds": TIMEOUT_SECONDS, "redis_retry_seconds": RETRY_SECONDS} | settings
         chosen = PredictionSettings(redis_url=url, cache_ttl_seconds=TTL_SECONDS, **options)
-        stores.append(RedisStore(chosen, model, rule, shape))
+        stores.append(RedisStore(chosen, model, rule, shape, states.append))
         return Rig(artifact, embedder, executor, TieredStore(local_bytes, stores[-1]))
 
     with ThreadPoolExecutor(max_workers=1) as executor:

@@ -45,13 +45,16 @@ async def test_redis_killed_in_the_middle_of_a_run_loses_nothing(redis_process, 
     assert lines() == [GONE]
 
 
-async def test_redis_that_is_back_is_used_again(redis_process, replica, crystals, lines):
+async def test_redis_that_is_back_is_used_again(redis_process, replica, crystals, lines, states):
     subject = replica(redis_process.url, local_bytes=0)
     await subject.evaluate(crystals)
+    assert all(states)
     redis_process.kill()
     assert hits(await subject.evaluate(crystals)) == [False] * 24
+    assert states[-1] is False
     redis_process.start()
     assert await eventually_hits(subject, crystals)
+    assert states[-1] is True
     assert lines() == [GONE, BACK]
     redis_process.kill()
     await asyncio.sleep(0.3)

@@ -49,7 +49,7 @@ async def test_only_the_graph_that_breaks_the_network_has_an_error(executor, err
 
 
 async def test_a_batch_that_does_not_fit_into_memory_is_halved_until_it_does(executor, caplog):
-    computed = []
+    computed, splits = [], []
 
     def forward(graphs):
         if len(graphs) > 3:
@@ -57,9 +57,11 @@ async def test_a_batch_that_does_not_fit_into_memory_is_halved_until_it_does(exe
         computed.append(len(graphs))
         return marks_of(graphs)
 
-    results = await answered(batcher_of(forward, executor), [graph_of(10, mark=number) for number in range(20)])
+    batcher = batcher_of(forward, executor, on_split=lambda: splits.append(1))
+    results = await answered(batcher, [graph_of(10, mark=number) for number in range(20)])
     assert [int(result[0, 0]) for result in results] == list(range(20))
     assert sum(computed) == 20
+    assert len(splits) == len(computed) - 1, "each split makes one batch more"
     assert min(computed) >= 2, "halving goes no further than it must"
     assert all(record.levelno == logging.WARNING for record in caplog.records)
 

@@ -1,0 +1,48 @@
+"""A small load on a running stack: every outcome that can be had without breaking anything."""
+
+import json
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from epitaxy.client import Client
+from epitaxy.client.errors import NotFoundError
+from epitaxy_models.data.crystals import bundled_crystals, write_cifs
+from epitaxy_models.structures import Structure, structure_to_column
+
+ROUND_SECONDS = 2.0
+_CRYSTALS_A_ROUND = 40
+
+
+def put_load_on(target: str, folder: Path, seconds: float) -> int:
+    """Screens known cells, new cells and a broken file again and again for a time; how many structures were sent."""
+    folder.mkdir(parents=True, exist_ok=True)
+    known = [Path(file) for file in write_cifs(folder / "crystals")][:_CRYSTALS_A_ROUND]
+    broken = folder / "broken.cif"
+    broken.write_text("data_nothing\n")
+    n_sent, n_rounds, until = 0, 0, time.monotonic() + seconds
+    with Client(target) as client:
+        while time.monotonic() < until:
+            began, n_rounds = time.monotonic(), n_rounds + 1
+            new = _strained(folder / "new.jsonl", 1 + 0.001 * n_rounds)
+            n_sent += sum(1 for _ in client.screen([*known, broken])) + sum(1 for _ in client.screen(new))
+            _ask_the_rest(client, known[:2])
+            time.sleep(max(0.0, ROUND_SECONDS - (time.monotonic() - began)))
+    return n_sent
+
+
+def _ask_the_rest(client: Client, files: list[Path]) -> None:
+    client.predict(files)
+    list(client.validate(files))
+    list(client.finetune_jobs())
+    with suppress(NotFoundError):
+        client.get_model("no-such-model")
+
+
+def _strained(path: Path, factor: float) -> Path:
+    with path.open("w") as file:
+        for crystal in bundled_crystals()[:_CRYSTALS_A_ROUND]:
+            given = crystal.structure
+            cell = Structure(given.lattice * factor, given.atomic_numbers, given.frac_coords)
+            file.write(json.dumps({"id": crystal.identifier, "structure": structure_to_column(cell)}) + "\n")
+    return path
