@@ -50,8 +50,11 @@ serve: $(VENV)/.installed ## Run the local stack in the foreground
 	@$(BIN)/epitaxy serve
 
 test: install-dev redis prometheus check check-generated ## Everything that CI runs
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not stack and not pretraining"
-	$(BIN)/python -m pytest -q -m "stack and not pretraining"
+	@# What starts processes and watches clocks runs alone; the rest on two processes.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not stack and not pretraining" \
+	  tests/unit/models tests/golden tests/deploy
+	$(BIN)/python -m pytest -q -m "not pretraining" tests/unit/services tests/contract tests/integration \
+	  tests/deploy/observability/test_expressions.py
 
 test-deploy: install-dev prometheus ## The chart, its rules and dashboards (without the running stack)
 	$(BIN)/python -m pytest -q -m "not stack" tests/deploy

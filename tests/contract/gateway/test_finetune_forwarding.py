@@ -147,7 +147,9 @@ async def test_a_gateway_that_the_service_refuses_is_no_fault_of_the_caller(star
     assert error.code() is grpc.StatusCode.INTERNAL
 
 
-async def test_without_a_service_its_calls_are_refused_and_not_sent_again_and_the_gateway_is_healthy(start_edge, eventually):
+async def test_without_a_service_its_calls_are_refused_and_not_sent_again_and_the_gateway_is_healthy(
+    start_edge, eventually
+):
     edge = await start_edge()
     stub = finetune_pb2_grpc.FineTuneServiceStub(edge.channel)
     for call in (stub.GetFineTuneJob(pb.GetFineTuneJobRequest()), watched(stub)):

@@ -154,6 +154,8 @@ def test_two_screenings_cannot_write_one_table(
     arguments = ("screen", crystals_file(2000), "--target", target, "--chunk-size", "8", "--out", "r.csv")
     with start(*arguments) as process:
         wait_for_answers(process, tmp_path / "r.csv.journal", 50)
+        # Held in the middle of its work, however long the second one takes to start.
+        process.send_signal(signal.SIGSTOP)
         second = run(*arguments, "--restart")
         process.kill()
     assert second.returncode == 2
