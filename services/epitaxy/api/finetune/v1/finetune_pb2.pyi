@@ -1,6 +1,7 @@
 import datetime
 
 from epitaxy.api.common.v1 import property_pb2 as _property_pb2
+from epitaxy.api.common.v1 import review_pb2 as _review_pb2
 from epitaxy.api.common.v1 import structure_pb2 as _structure_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -380,3 +381,57 @@ class DeleteTenantDataResponse(_message.Message):
     n_jobs: int
     n_models: int
     def __init__(self, n_jobs: _Optional[int] = ..., n_models: _Optional[int] = ...) -> None: ...
+
+class SetReviewPolicyRequest(_message.Message):
+    __slots__ = ("model_name", "policy", "reason")
+    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    model_name: str
+    policy: _review_pb2.ReviewPolicy
+    reason: str
+    def __init__(self, model_name: _Optional[str] = ..., policy: _Optional[_Union[_review_pb2.ReviewPolicy, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class SetReviewPolicyResponse(_message.Message):
+    __slots__ = ("model_name", "policy")
+    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    model_name: str
+    policy: _review_pb2.ReviewPolicy
+    def __init__(self, model_name: _Optional[str] = ..., policy: _Optional[_Union[_review_pb2.ReviewPolicy, _Mapping]] = ...) -> None: ...
+
+class ListAuditEntriesRequest(_message.Message):
+    __slots__ = ("model_name", "page_size", "page_token")
+    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    model_name: str
+    page_size: int
+    page_token: str
+    def __init__(self, model_name: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListAuditEntriesResponse(_message.Message):
+    __slots__ = ("entries", "next_page_token")
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[AuditEntry]
+    next_page_token: str
+    def __init__(self, entries: _Optional[_Iterable[_Union[AuditEntry, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class AuditEntry(_message.Message):
+    __slots__ = ("at", "request_id", "action", "model_name", "version", "digest", "reason")
+    AT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    at: _timestamp_pb2.Timestamp
+    request_id: str
+    action: str
+    model_name: str
+    version: str
+    digest: str
+    reason: str
+    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request_id: _Optional[str] = ..., action: _Optional[str] = ..., model_name: _Optional[str] = ..., version: _Optional[str] = ..., digest: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...

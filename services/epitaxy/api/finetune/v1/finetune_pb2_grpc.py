@@ -76,6 +76,16 @@ class FineTuneServiceStub:
                 request_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.RollbackModelRequest.SerializeToString,
                 response_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.RollbackModelResponse.FromString,
                 _registered_method=True)
+        self.SetReviewPolicy = channel.unary_unary(
+                '/epitaxy.finetune.v1.FineTuneService/SetReviewPolicy',
+                request_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.SetReviewPolicyRequest.SerializeToString,
+                response_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.SetReviewPolicyResponse.FromString,
+                _registered_method=True)
+        self.ListAuditEntries = channel.unary_unary(
+                '/epitaxy.finetune.v1.FineTuneService/ListAuditEntries',
+                request_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.ListAuditEntriesRequest.SerializeToString,
+                response_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.ListAuditEntriesResponse.FromString,
+                _registered_method=True)
         self.DeleteTenantData = channel.unary_unary(
                 '/epitaxy.finetune.v1.FineTuneService/DeleteTenantData',
                 request_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.DeleteTenantDataRequest.SerializeToString,
@@ -143,6 +153,20 @@ class FineTuneServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetReviewPolicy(self, request, context):
+        """Sets what the answers of a model must meet to pass unseen, for all of its versions; on record in the audit log.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAuditEntries(self, request, context):
+        """Promotions, overrides, rollbacks, policy changes and deletions of the caller's tenant, the latest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteTenantData(self, request, context):
         """Removes all jobs, labels, reports and models of the caller's tenant. What stays is the record that it was done.
         """
@@ -192,6 +216,16 @@ def add_FineTuneServiceServicer_to_server(servicer, server):
                     servicer.RollbackModel,
                     request_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.RollbackModelRequest.FromString,
                     response_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.RollbackModelResponse.SerializeToString,
+            ),
+            'SetReviewPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetReviewPolicy,
+                    request_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.SetReviewPolicyRequest.FromString,
+                    response_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.SetReviewPolicyResponse.SerializeToString,
+            ),
+            'ListAuditEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditEntries,
+                    request_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.ListAuditEntriesRequest.FromString,
+                    response_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.ListAuditEntriesResponse.SerializeToString,
             ),
             'DeleteTenantData': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteTenantData,
@@ -417,6 +451,60 @@ class FineTuneService:
             '/epitaxy.finetune.v1.FineTuneService/RollbackModel',
             epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.RollbackModelRequest.SerializeToString,
             epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.RollbackModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetReviewPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/epitaxy.finetune.v1.FineTuneService/SetReviewPolicy',
+            epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.SetReviewPolicyRequest.SerializeToString,
+            epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.SetReviewPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/epitaxy.finetune.v1.FineTuneService/ListAuditEntries',
+            epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.ListAuditEntriesRequest.SerializeToString,
+            epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.ListAuditEntriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

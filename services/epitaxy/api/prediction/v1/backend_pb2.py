@@ -23,17 +23,18 @@ _sym_db = _symbol_database.Default()
 
 
 from epitaxy.api.models.v1 import models_pb2 as epitaxy_dot_models_dot_v1_dot_models__pb2
+from epitaxy.api.prediction.v1 import explanation_pb2 as epitaxy_dot_prediction_dot_v1_dot_explanation__pb2
 from epitaxy.api.prediction.v1 import prediction_pb2 as epitaxy_dot_prediction_dot_v1_dot_prediction__pb2
 from epitaxy.api.prediction.v1 import structures_pb2 as epitaxy_dot_prediction_dot_v1_dot_structures__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#epitaxy/prediction/v1/backend.proto\x12\x15\x65pitaxy.prediction.v1\x1a\x1e\x65pitaxy/models/v1/models.proto\x1a&epitaxy/prediction/v1/prediction.proto\x1a&epitaxy/prediction/v1/structures.proto2\xe0\x03\n\x11PredictionBackend\x12T\n\x08\x45valuate\x12$.epitaxy.prediction.v1.ScreenRequest\x1a\".epitaxy.prediction.v1.ResultBlock\x12W\n\nEmbedBlock\x12#.epitaxy.prediction.v1.EmbedRequest\x1a$.epitaxy.prediction.v1.EmbedResponse\x12`\n\rValidateBlock\x12&.epitaxy.prediction.v1.ValidateRequest\x1a\'.epitaxy.prediction.v1.ValidateResponse\x12_\n\x10ListServedModels\x12$.epitaxy.models.v1.ListModelsRequest\x1a%.epitaxy.models.v1.ListModelsResponse\x12Y\n\x0eGetServedModel\x12\".epitaxy.models.v1.GetModelRequest\x1a#.epitaxy.models.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#epitaxy/prediction/v1/backend.proto\x12\x15\x65pitaxy.prediction.v1\x1a\x1e\x65pitaxy/models/v1/models.proto\x1a\'epitaxy/prediction/v1/explanation.proto\x1a&epitaxy/prediction/v1/prediction.proto\x1a&epitaxy/prediction/v1/structures.proto2\xbf\x04\n\x11PredictionBackend\x12T\n\x08\x45valuate\x12$.epitaxy.prediction.v1.ScreenRequest\x1a\".epitaxy.prediction.v1.ResultBlock\x12W\n\nEmbedBlock\x12#.epitaxy.prediction.v1.EmbedRequest\x1a$.epitaxy.prediction.v1.EmbedResponse\x12]\n\x0c\x45xplainBlock\x12%.epitaxy.prediction.v1.ExplainRequest\x1a&.epitaxy.prediction.v1.ExplainResponse\x12`\n\rValidateBlock\x12&.epitaxy.prediction.v1.ValidateRequest\x1a\'.epitaxy.prediction.v1.ValidateResponse\x12_\n\x10ListServedModels\x12$.epitaxy.models.v1.ListModelsRequest\x1a%.epitaxy.models.v1.ListModelsResponse\x12Y\n\x0eGetServedModel\x12\".epitaxy.models.v1.GetModelRequest\x1a#.epitaxy.models.v1.GetModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'epitaxy.api.prediction.v1.backend_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PREDICTIONBACKEND']._serialized_start=175
-  _globals['_PREDICTIONBACKEND']._serialized_end=655
+  _globals['_PREDICTIONBACKEND']._serialized_start=216
+  _globals['_PREDICTIONBACKEND']._serialized_end=791
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from epitaxy.api.models.v1 import models_pb2 as epitaxy_dot_models_dot_v1_dot_models__pb2
+from epitaxy.api.prediction.v1 import explanation_pb2 as epitaxy_dot_prediction_dot_v1_dot_explanation__pb2
 from epitaxy.api.prediction.v1 import prediction_pb2 as epitaxy_dot_prediction_dot_v1_dot_prediction__pb2
 from epitaxy.api.prediction.v1 import structures_pb2 as epitaxy_dot_prediction_dot_v1_dot_structures__pb2
 
@@ -48,6 +49,11 @@ class PredictionBackendStub:
                 request_serializer=epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedRequest.SerializeToString,
                 response_deserializer=epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedResponse.FromString,
                 _registered_method=True)
+        self.ExplainBlock = channel.unary_unary(
+                '/epitaxy.prediction.v1.PredictionBackend/ExplainBlock',
+                request_serializer=epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainResponse.FromString,
+                _registered_method=True)
         self.ValidateBlock = channel.unary_unary(
                 '/epitaxy.prediction.v1.PredictionBackend/ValidateBlock',
                 request_serializer=epitaxy_dot_prediction_dot_v1_dot_structures__pb2.ValidateRequest.SerializeToString,
@@ -83,6 +89,12 @@ class PredictionBackendServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainBlock(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ValidateBlock(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -113,6 +125,11 @@ def add_PredictionBackendServicer_to_server(servicer, server):
                     servicer.EmbedBlock,
                     request_deserializer=epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedRequest.FromString,
                     response_serializer=epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedResponse.SerializeToString,
+            ),
+            'ExplainBlock': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainBlock,
+                    request_deserializer=epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainRequest.FromString,
+                    response_serializer=epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainResponse.SerializeToString,
             ),
             'ValidateBlock': grpc.unary_unary_rpc_method_handler(
                     servicer.ValidateBlock,
@@ -186,6 +203,33 @@ class PredictionBackend:
             '/epitaxy.prediction.v1.PredictionBackend/EmbedBlock',
             epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedRequest.SerializeToString,
             epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainBlock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/epitaxy.prediction.v1.PredictionBackend/ExplainBlock',
+            epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainRequest.SerializeToString,
+            epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainResponse.FromString,
             options,
             channel_credentials,
             insecure,

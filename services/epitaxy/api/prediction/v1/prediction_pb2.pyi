@@ -1,6 +1,8 @@
 from epitaxy.api.common.v1 import model_pb2 as _model_pb2
 from epitaxy.api.common.v1 import property_pb2 as _property_pb2
+from epitaxy.api.common.v1 import review_pb2 as _review_pb2
 from epitaxy.api.common.v1 import structure_pb2 as _structure_pb2
+from epitaxy.api.prediction.v1 import explanation_pb2 as _explanation_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -98,34 +100,38 @@ class StructureResult(_message.Message):
     def __init__(self, id: _Optional[str] = ..., prediction: _Optional[_Union[StructurePrediction, _Mapping]] = ..., error: _Optional[_Union[_structure_pb2.ItemError, _Mapping]] = ...) -> None: ...
 
 class StructurePrediction(_message.Message):
-    __slots__ = ("reduced_formula", "n_sites", "values", "domain", "cache_hit", "repairs")
+    __slots__ = ("reduced_formula", "n_sites", "values", "domain", "cache_hit", "repairs", "review")
     REDUCED_FORMULA_FIELD_NUMBER: _ClassVar[int]
     N_SITES_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
     CACHE_HIT_FIELD_NUMBER: _ClassVar[int]
     REPAIRS_FIELD_NUMBER: _ClassVar[int]
+    REVIEW_FIELD_NUMBER: _ClassVar[int]
     reduced_formula: str
     n_sites: int
     values: _containers.RepeatedCompositeFieldContainer[PropertyValue]
     domain: DomainAssessment
     cache_hit: bool
     repairs: _containers.RepeatedCompositeFieldContainer[_structure_pb2.Repair]
-    def __init__(self, reduced_formula: _Optional[str] = ..., n_sites: _Optional[int] = ..., values: _Optional[_Iterable[_Union[PropertyValue, _Mapping]]] = ..., domain: _Optional[_Union[DomainAssessment, _Mapping]] = ..., cache_hit: _Optional[bool] = ..., repairs: _Optional[_Iterable[_Union[_structure_pb2.Repair, _Mapping]]] = ...) -> None: ...
+    review: _review_pb2.ReviewDecision
+    def __init__(self, reduced_formula: _Optional[str] = ..., n_sites: _Optional[int] = ..., values: _Optional[_Iterable[_Union[PropertyValue, _Mapping]]] = ..., domain: _Optional[_Union[DomainAssessment, _Mapping]] = ..., cache_hit: _Optional[bool] = ..., repairs: _Optional[_Iterable[_Union[_structure_pb2.Repair, _Mapping]]] = ..., review: _Optional[_Union[_review_pb2.ReviewDecision, _Mapping]] = ...) -> None: ...
 
 class PropertyValue(_message.Message):
-    __slots__ = ("property_index", "value", "epistemic_std", "aleatoric_std", "interval")
+    __slots__ = ("property_index", "value", "epistemic_std", "aleatoric_std", "interval", "std")
     PROPERTY_INDEX_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     EPISTEMIC_STD_FIELD_NUMBER: _ClassVar[int]
     ALEATORIC_STD_FIELD_NUMBER: _ClassVar[int]
     INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    STD_FIELD_NUMBER: _ClassVar[int]
     property_index: int
     value: float
     epistemic_std: float
     aleatoric_std: float
     interval: _property_pb2.PredictionInterval
-    def __init__(self, property_index: _Optional[int] = ..., value: _Optional[float] = ..., epistemic_std: _Optional[float] = ..., aleatoric_std: _Optional[float] = ..., interval: _Optional[_Union[_property_pb2.PredictionInterval, _Mapping]] = ...) -> None: ...
+    std: float
+    def __init__(self, property_index: _Optional[int] = ..., value: _Optional[float] = ..., epistemic_std: _Optional[float] = ..., aleatoric_std: _Optional[float] = ..., interval: _Optional[_Union[_property_pb2.PredictionInterval, _Mapping]] = ..., std: _Optional[float] = ...) -> None: ...
 
 class DomainAssessment(_message.Message):
     __slots__ = ("score", "verdict", "reason")
@@ -150,7 +156,7 @@ class OutcomeCounts(_message.Message):
     def __init__(self, answered: _Optional[int] = ..., refused: _Optional[int] = ..., failed: _Optional[int] = ..., cache_hits: _Optional[int] = ...) -> None: ...
 
 class ScreenSummary(_message.Message):
-    __slots__ = ("counts", "errors_by_reason", "domain_verdicts", "elapsed_seconds")
+    __slots__ = ("counts", "errors_by_reason", "domain_verdicts", "elapsed_seconds", "review_verdicts")
     class ErrorsByReasonEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -165,15 +171,24 @@ class ScreenSummary(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class ReviewVerdictsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     ERRORS_BY_REASON_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_VERDICTS_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    REVIEW_VERDICTS_FIELD_NUMBER: _ClassVar[int]
     counts: OutcomeCounts
     errors_by_reason: _containers.ScalarMap[str, int]
     domain_verdicts: _containers.ScalarMap[str, int]
     elapsed_seconds: float
-    def __init__(self, counts: _Optional[_Union[OutcomeCounts, _Mapping]] = ..., errors_by_reason: _Optional[_Mapping[str, int]] = ..., domain_verdicts: _Optional[_Mapping[str, int]] = ..., elapsed_seconds: _Optional[float] = ...) -> None: ...
+    review_verdicts: _containers.ScalarMap[str, int]
+    def __init__(self, counts: _Optional[_Union[OutcomeCounts, _Mapping]] = ..., errors_by_reason: _Optional[_Mapping[str, int]] = ..., domain_verdicts: _Optional[_Mapping[str, int]] = ..., elapsed_seconds: _Optional[float] = ..., review_verdicts: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class EmbedRequest(_message.Message):
     __slots__ = ("model", "structures")

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from epitaxy.api.prediction.v1 import explanation_pb2 as epitaxy_dot_prediction_dot_v1_dot_explanation__pb2
 from epitaxy.api.prediction.v1 import prediction_pb2 as epitaxy_dot_prediction_dot_v1_dot_prediction__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -50,6 +51,11 @@ class PredictionServiceStub:
                 request_serializer=epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedRequest.SerializeToString,
                 response_deserializer=epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedResponse.FromString,
                 _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/epitaxy.prediction.v1.PredictionService/Explain',
+                request_serializer=epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainResponse.FromString,
+                _registered_method=True)
 
 
 class PredictionServiceServicer:
@@ -78,6 +84,14 @@ class PredictionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Explain(self, request, context):
+        """Tells which atoms, elements and neighbours a prediction rests on, which known materials the structure resembles, and
+        whether the explanation passes its own test (at most 8 structures; a second or so each).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PredictionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +109,11 @@ def add_PredictionServiceServicer_to_server(servicer, server):
                     servicer.Embed,
                     request_deserializer=epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedRequest.FromString,
                     response_serializer=epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainRequest.FromString,
+                    response_serializer=epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -179,6 +198,33 @@ class PredictionService:
             '/epitaxy.prediction.v1.PredictionService/Embed',
             epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedRequest.SerializeToString,
             epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/epitaxy.prediction.v1.PredictionService/Explain',
+            epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainRequest.SerializeToString,
+            epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainResponse.FromString,
             options,
             channel_credentials,
             insecure,
