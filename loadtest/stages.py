@@ -62,8 +62,7 @@ def stage_costs(structures: list[Structure], folder: Path) -> dict[str, float]:
     graphs = [build_graph(structure) for structure in structures]
     blocks = [graphs[start : start + _BATCH] for start in range(0, len(graphs), _BATCH)]
     embeddings = np.concatenate([embedder(block) for block in blocks])
-    atoms = [structure.atomic_numbers for structure in structures]
-    prediction = readout(embeddings, atoms, 0.9)
+    prediction = readout(embeddings, structures, 0.9)
     accepted = [Accepted(structure, (), structure.content_digest()) for structure in structures]
     answers = tuple(Answer(str(row), entry, row) for row, entry in enumerate(accepted))
     query = Query(tuple(range(len(artifact.card.properties))))
@@ -76,10 +75,10 @@ def stage_costs(structures: list[Structure], folder: Path) -> dict[str, float]:
         "read_cif (bundled)": microseconds(lambda: [read_text(t, TextFormat.CIF) for t in texts], len(texts)),
         "check_structure": microseconds(lambda: [check_structure(s) for s in structures], count),
         "content_digest": microseconds(lambda: [s.content_digest() for s in structures], count),
-        "measure_geometry": microseconds(lambda: [artifact.geometry.measure(s) for s in structures], count),
+        "measure_geometry": microseconds(lambda: artifact.geometry.features(structures), count),
         "build_graph": microseconds(lambda: [build_graph(s) for s in structures], count),
         "embed (all members)": microseconds(lambda: [embedder(block) for block in blocks], count),
-        "readout": microseconds(lambda: readout(embeddings, atoms, 0.9), count),
+        "readout": microseconds(lambda: readout(embeddings, structures, 0.9), count),
         "encode_reply": microseconds(lambda: encoder.results(BlockAnswer(answers, prediction), query, 0), count),
         "encode_cache_entry": microseconds(lambda: [encode_embedding(key, e) for e in embeddings], count),
         "decode_cache_entry": microseconds(lambda: [decode_embedding(key, e, shape) for e in entries], count),

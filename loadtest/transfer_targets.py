@@ -96,7 +96,9 @@ def _with_peers(inputs: TransferInputs, target: Target, peers: Sequence[str], wo
 def _inputs(target: Target, texts: Sequence[str], work: Path) -> TransferInputs:
     artifact = load_artifact(shipped_model())
     structures = tuple(structure_from_column(text) for text in texts)
-    content = blake2b("\n".join([artifact.digest, DESCRIPTOR_VERSION, *texts]).encode(), digest_size=12).hexdigest()
+    content = blake2b(
+        "\n".join([artifact.weights_digest, DESCRIPTOR_VERSION, *texts]).encode(), digest_size=12
+    ).hexdigest()
     kept = work / "features" / f"{target.name}-{content}.npz"
     if kept.exists():
         with np.load(kept, allow_pickle=False) as blocks:

@@ -1,61 +1,99 @@
 """Split-conformal intervals whose width follows the expected error of each structure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.calibration.difficulty import DEFAULT_SHAPE, DifficultyShape
 from epitaxy_models.errors import ConfigurationError
 
-METHOD = "split-conformal, normalized by ensemble spread and learned noise"
+METHOD = "split-conformal, normalized by ensemble spread, learned noise and distance to the training data"
 COVERAGE_MIN, COVERAGE_MAX = 0.5, 0.99
 # Multipliers are kept at these coverages and interpolated between them.
 COVERAGES = np.round(np.arange(0.50, 0.9951, 0.005), 3)
+_N_MIN = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrator:
-    """Multiplier of the expected error at any coverage from 0.5 to 0.99.
+    """Multiplier of a structure's difficulty at any coverage from 0.5 to 0.99.
 
     Attributes:
         multipliers: One for each coverage 0.500, 0.505, ... 0.995, ascending.
         floor: Smallest expected error used, in the property's unit; keeps a lucky agreement of the members from
             claiming certainty.
         n_calibration: Structures the multipliers were fitted on; no member was trained on any of them.
+        shape: How difficulty follows from expected error and domain score.
+        rms: Root mean square of the calibration residuals over their difficulty.
     """
 
     multipliers: tuple[float, ...]
     floor: float
     n_calibration: int
+    shape: DifficultyShape = DEFAULT_SHAPE
+    rms: float = 1.0
 
     def __post_init__(self) -> None:
         are_ascending = len(self.multipliers) == len(COVERAGES) and bool(np.all(np.diff(self.multipliers) >= 0))
-        if not are_ascending or not self.floor > 0:
-            raise ConfigurationError("INVALID_CALIBRATION", "multipliers must ascend, one a coverage, floor positive")
+        if not are_ascending or not self.floor > 0 or not self.rms > 0:
+            raise ConfigurationError(
+                "INVALID_CALIBRATION", "multipliers must ascend, one a coverage, floor and rms positive"
+            )
 
     @classmethod
     def fit(
-        cls, values: NDArray[np.float64], expected_errors: NDArray[np.float64], labels: NDArray[np.float64]
+        cls,
+        values: NDArray[np.float64],
+        expected_errors: NDArray[np.float64],
+        labels: NDArray[np.float64],
+        domain_scores: NDArray[np.float64] | None = None,
+        shape: DifficultyShape = DEFAULT_SHAPE,
     ) -> "Calibrator":
         """Fits on structures that no member was trained on; arrays of shape ``[n_calibration]``.
 
         The k-th smallest normalized residual with k = ceil((n + 1) coverage) covers a new exchangeable structure with
         at least that probability (Papadopoulos et al. 2002; Lei et al. 2018). Raises ConfigurationError below 200
-        structures, where the 99.5 % quantile does not exist.
+        structures, where the 99.5 % quantile does not exist, and where the shape needs scores that are not given.
         """
         n = len(labels)
-        if n < 200:
-            raise ConfigurationError("CALIBRATION_TOO_SMALL", f"calibration needs 200 structures, got {n}")
+        if n < _N_MIN:
+            raise ConfigurationError("CALIBRATION_TOO_SMALL", f"calibration needs {_N_MIN} structures, got {n}")
         floor = float(np.quantile(expected_errors, 0.01)) + 1e-9
-        scores = np.sort(np.abs(labels - values) / np.maximum(expected_errors, floor))
+        residuals = np.abs(labels - values) / shape.difficulties(np.maximum(expected_errors, floor), domain_scores)
         ranks = np.minimum(np.ceil((n + 1) * COVERAGES).astype(int), n) - 1
-        return cls(tuple(scores[ranks].tolist()), floor, n)
+        rms = float(np.sqrt(np.mean(residuals**2))) or 1.0
+        return cls(tuple(np.sort(residuals)[ranks].tolist()), floor, n, shape, rms)
 
-    def half_widths(self, expected_errors: NDArray[np.float64], coverage: float) -> NDArray[np.float64]:
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Calibrator":
+        """From the plain containers of ``asdict``; one that was written without a shape has the plain one."""
+        shape = DifficultyShape(**record["shape"]) if "shape" in record else DEFAULT_SHAPE
+        return cls(**{**record, "multipliers": tuple(record["multipliers"]), "shape": shape})
+
+    def half_widths(
+        self,
+        expected_errors: NDArray[np.float64],
+        coverage: float,
+        domain_scores: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float64]:
         """Half-width of each interval, in the property's unit, ``[n_structures]``."""
         check_coverage(coverage)
         multiplier = np.interp(coverage, COVERAGES, self.multipliers)
-        return np.maximum(expected_errors, self.floor) * multiplier
+        return self._difficulties(expected_errors, domain_scores) * multiplier
+
+    def stds(
+        self, expected_errors: NDArray[np.float64], domain_scores: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Standard deviations whose squared standardized errors average one on the calibration structures."""
+        return self._difficulties(expected_errors, domain_scores) * self.rms
+
+    def _difficulties(
+        self, expected_errors: NDArray[np.float64], domain_scores: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        return self.shape.difficulties(np.maximum(expected_errors, self.floor), domain_scores)
 
 
 def check_coverage(coverage: float) -> None:
@@ -69,8 +107,11 @@ def check_coverage(coverage: float) -> None:
 def bounded(
     values: NDArray[np.float64], half_widths: NDArray[np.float64], lower: float | None, upper: float | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Values and interval ends cut at the physical bounds; coverage can only grow by it."""
+    """Values cut at the physical bounds, and interval ends around them cut likewise.
+
+    No true value lies beyond a bound, so that coverage is that of the uncut interval around the cut value.
+    """
     low = -np.inf if lower is None else lower
     high = np.inf if upper is None else upper
-    ends = (values, values - half_widths, values + half_widths)
-    return tuple(np.clip(end, low, high) for end in ends)  # type: ignore[return-value]  # three arrays in, three out
+    centres = np.clip(values, low, high)
+    return centres, np.clip(centres - half_widths, low, high), np.clip(centres + half_widths, low, high)

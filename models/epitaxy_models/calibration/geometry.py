@@ -110,7 +110,7 @@ class GeometryModel:
         unlimited = np.tile(np.array([-np.inf, -np.inf, np.inf, np.inf], dtype=np.float32), (3, 1))
         short, usual = _pair_contacts(training)
         model = cls(short, usual, _atomic_volumes(training), unlimited)
-        features = np.array([model._features(model.measure(s), s.atomic_numbers) for s in held_out])
+        features = model.features(held_out)
         levels = [_FOREIGN, _UNUSUAL, 1 - _UNUSUAL, 1 - _FOREIGN]
         limits = np.quantile(features, levels, axis=0).T.astype(np.float32)
         # A shortest contact can only be too short; that contacts are long shows in their mean.
@@ -129,26 +129,29 @@ class GeometryModel:
         )
         return Geometry(structure.volume / structure.n_sites, float(shortest), float(mean))
 
-    def judge(self, geometry: Geometry, atomic_numbers: NDArray[np.uint8]) -> tuple[DomainVerdict, str]:
-        """Verdict with its reason, empty when IN_DOMAIN."""
-        verdicts = [
-            _outside(value, limits)
-            for value, limits in zip(self._features(geometry, atomic_numbers), self.limits, strict=True)
-        ]
+    def features(self, structures: Sequence[Structure]) -> NDArray[np.float64]:
+        """Logarithm of the volume over the expected one, shortest and mean contact of each structure, ``[n, 3]``."""
+        found = [self._features(self.measure(s), s.atomic_numbers) for s in structures]
+        return np.array(found, dtype=np.float64).reshape(len(structures), 3)
+
+    def judge(self, features: NDArray[np.float64], structure: Structure) -> tuple[DomainVerdict, str]:
+        """Verdict on one structure with its `features` ``[3]``, and the reason, empty when IN_DOMAIN."""
+        verdicts = [_outside(float(value), limits) for value, limits in zip(features, self.limits, strict=True)]
         # Contacts say more than the volume; an unduly short one says most.
         worst = max((1, 2, 0), key=lambda feature: _SEVERITY[verdicts[feature]])
         if verdicts[worst] is DomainVerdict.IN_DOMAIN:
             return DomainVerdict.IN_DOMAIN, ""
-        text = self._text(worst, geometry, atomic_numbers)
+        text = self._text(worst, features, structure)
         return verdicts[worst], f"not the geometry of a relaxed crystal of the training data: {text}"
 
-    def _text(self, feature: int, geometry: Geometry, atomic_numbers: NDArray[np.uint8]) -> str:
+    def _text(self, feature: int, features: NDArray[np.float64], structure: Structure) -> str:
         if feature == 0:
-            expected = float(self.atomic_volumes[atomic_numbers].mean())
-            return f"{geometry.volume_per_atom:.1f} A^3/atom where about {expected:.1f} are usual for its elements"
+            volume = structure.volume / structure.n_sites
+            expected = float(self.atomic_volumes[structure.atomic_numbers].mean())
+            return f"{volume:.1f} A^3/atom where about {expected:.1f} are usual for its elements"
         if feature == 1:
-            return f"its shortest contact is {geometry.shortest_contact:.2f} of what is already short for its elements"
-        return f"its contacts are {geometry.mean_contact:.2f} times as long as usual for its elements"
+            return f"its shortest contact is {features[1]:.2f} of what is already short for its elements"
+        return f"its contacts are {features[2]:.2f} times as long as usual for its elements"
 
     def _features(self, geometry: Geometry, atomic_numbers: NDArray[np.uint8]) -> tuple[float, float, float]:
         expected = float(self.atomic_volumes[atomic_numbers].mean())

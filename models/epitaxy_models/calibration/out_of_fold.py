@@ -83,7 +83,8 @@ def calibrate(predictions: OutOfFoldRows) -> Calibrator:
     multipliers = scores[ranks[:n_reachable] - 1]
     quantiles = student.ppf(0.5 + COVERAGES[n_reachable - 1 :] / 2, _TAIL_FREEDOM)
     tail = multipliers[-1] * quantiles[1:] / quantiles[0]
-    return Calibrator(tuple(np.concatenate([multipliers, tail]).tolist()), floor, n)
+    rms = float(np.sqrt(np.mean(scores**2))) or 1.0
+    return Calibrator(tuple(np.concatenate([multipliers, tail]).tolist()), floor, n, rms=rms)
 
 
 def measured_coverage(

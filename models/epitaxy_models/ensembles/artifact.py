@@ -12,17 +12,16 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from epitaxy_models.calibration.domain import DomainModel
+from epitaxy_models.calibration.domain import TENSOR_NAMES, DomainModel
 from epitaxy_models.calibration.geometry import GeometryModel
 from epitaxy_models.ensembles.card import ModelCard
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.heads.readout import PropertyReadout
 
 _WEIGHTS, _CARD = "weights.safetensors", "card.json"
-_DOMAIN_FIELDS = tuple(field.name for field in fields(DomainModel))
 _GEOMETRY_FIELDS = tuple(field.name for field in fields(GeometryModel))
 _REQUIRED = (
-    *(f"domain.{name}" for name in _DOMAIN_FIELDS),
+    *(f"domain.{name}" for name in TENSOR_NAMES),
     *(f"geometry.{name}" for name in _GEOMETRY_FIELDS),
     *(f"heads.{field.name}" for field in fields(PropertyReadout)),
 )
@@ -35,6 +34,8 @@ class ModelArtifact:
     Attributes:
         card: What is known about it.
         digest: ``sha256:`` of weights and card; two models of one digest give equal answers.
+        weights_digest: ``sha256:`` of backbone, heads and rule alone; two models of one weights digest give equal
+            embeddings and members' predictions, however they are calibrated.
         backbone: Weights of the stacked backbone by name, float32.
         heads: Weights of all heads by name, float32.
         domain: Distance of a structure to the training data.
@@ -44,6 +45,7 @@ class ModelArtifact:
 
     card: ModelCard
     digest: str
+    weights_digest: str
     backbone: Mapping[str, NDArray[np.float32]]
     heads: Mapping[str, NDArray[np.float32]]
     domain: DomainModel
@@ -85,12 +87,14 @@ def load_artifact(folder: Path) -> ModelArtifact:
     if not all(0 <= entry.head < n_heads for entry in card.properties):
         raise CheckpointError("INVALID_CARD", f"{folder} has {n_heads} heads, fewer than its card names")
     digest = hashlib.sha256(hashlib.sha256(weights).digest() + hashlib.sha256(card_text).digest())
+    backbone, heads = _under("backbone.", tensors), _under("heads.", tensors)
     return ModelArtifact(
         card=card,
         digest=f"sha256:{digest.hexdigest()}",
-        backbone=_under("backbone.", tensors),
-        heads=_under("heads.", tensors),
-        domain=DomainModel(**{name: tensors[f"domain.{name}"] for name in _DOMAIN_FIELDS}),
+        weights_digest=_digest_of_weights(card.rule.version, backbone, heads),
+        backbone=backbone,
+        heads=heads,
+        domain=DomainModel.from_tensors({name: tensors[f"domain.{name}"] for name in TENSOR_NAMES}),
         geometry=GeometryModel(**{name: tensors[f"geometry.{name}"] for name in _GEOMETRY_FIELDS}),
         card_json=card_text.decode(),
     )
@@ -109,13 +113,25 @@ def save_artifact(
     """
     exact = {"heads.references", "heads.spreads"}
     tensors = {name: value if name in exact else value.astype(np.float16) for name, value in weights.items()}
-    tensors |= {f"domain.{name}": getattr(domain, name) for name in _DOMAIN_FIELDS}
+    tensors |= {f"domain.{name}": value for name, value in domain.tensors().items()}
     tensors |= {f"geometry.{name}": getattr(geometry, name) for name in _GEOMETRY_FIELDS}
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, folder / _WEIGHTS)
     # safetensors writes for the owner alone; a server runs as somebody else.
     (folder / _WEIGHTS).chmod(0o644)
     (folder / _CARD).write_text(json.dumps(card.as_json(), indent=1) + "\n")
+
+
+def _digest_of_weights(rule: str, *parts: Mapping[str, NDArray[np.float32]]) -> str:
+    """One digest a part, over names, shapes and values in the order of the names."""
+    whole = hashlib.sha256(rule.encode())
+    for part in parts:
+        content = hashlib.sha256()
+        for name, value in sorted(part.items()):
+            content.update(f"{name}{value.shape}".encode())
+            content.update(value.tobytes())
+        whole.update(content.digest())
+    return f"sha256:{whole.hexdigest()}"
 
 
 def _under(prefix: str, tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:

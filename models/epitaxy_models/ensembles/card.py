@@ -102,6 +102,8 @@ class ModelCard:
 
 def _property_from_json(record: dict[str, Any]) -> PropertyCard:
     definition = record["definition"] | {"fidelity": Fidelity(record["definition"]["fidelity"])}
-    calibrator = record["calibrator"] | {"multipliers": tuple(record["calibrator"]["multipliers"])}
-    rebuilt = {"definition": PropertyDefinition(**definition), "calibrator": Calibrator(**calibrator)}
+    rebuilt = {
+        "definition": PropertyDefinition(**definition),
+        "calibrator": Calibrator.from_json(record["calibrator"]),
+    }
     return PropertyCard(**(record | rebuilt))

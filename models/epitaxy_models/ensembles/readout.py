@@ -1,13 +1,13 @@
 """Embeddings in, calibrated predictions out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.calibration.conformal import bounded, check_coverage
-from epitaxy_models.calibration.domain import DomainScore
+from epitaxy_models.calibration.domain import DomainEvidence, DomainScore, DomainScores
 from epitaxy_models.calibration.geometry import worse
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.heads.readout import composition_of
@@ -25,6 +25,7 @@ class EnsemblePrediction:
         values: Ensemble means, cut at physical bounds.
         epistemic_std: Standard deviation of the members.
         aleatoric_std: Noise that the members expect, root mean square over them.
+        stds: Both together, scaled so that squared standardized errors averaged one on the calibration structures.
         lower: Lower ends of the intervals.
         upper: Upper ends of the intervals.
         domains: One verdict a structure.
@@ -33,6 +34,7 @@ class EnsemblePrediction:
     values: NDArray[np.float64]
     epistemic_std: NDArray[np.float64]
     aleatoric_std: NDArray[np.float64]
+    stds: NDArray[np.float64]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
     domains: tuple[DomainScore, ...]
@@ -46,39 +48,29 @@ class CalibratedReadout:
         self._heads = artifact.readout()
 
     def __call__(
-        self,
-        embeddings: NDArray[np.float32],
-        atomic_numbers: Sequence[NDArray[np.uint8]],
-        coverage: float,
-        structures: Sequence[Structure] | None = None,
+        self, embeddings: NDArray[np.float32], structures: Sequence[Structure], coverage: float
     ) -> EnsemblePrediction:
-        """Predicts from embeddings ``[n_structures, n_members, embedding_width]`` and the atoms of each structure.
+        """Predicts from embeddings ``[n_structures, n_members, embedding_width]`` of structures.
 
-        Verdicts take density and contacts into account where ``structures`` are given. Raises ConfigurationError
-        unless 0.5 <= coverage <= 0.99.
+        Raises ConfigurationError unless 0.5 <= coverage <= 0.99.
         """
         check_coverage(coverage)
-        means, epistemic, aleatoric = self.spread(embeddings, atomic_numbers)
-        values, lower, upper = self._intervals(means, np.hypot(epistemic, aleatoric), coverage)
-        domains = self._verdicts(embeddings, atomic_numbers, structures)
-        return EnsemblePrediction(values, epistemic, aleatoric, lower, upper, domains)
+        means, epistemic, aleatoric = self.spread(embeddings, [s.atomic_numbers for s in structures])
+        evidence = self._evidence(embeddings, structures, epistemic, aleatoric)
+        scores = self._domain.scores(evidence)
+        values, stds, lower, upper = self._intervals(means, np.hypot(epistemic, aleatoric), scores.scores, coverage)
+        domains = self._verdicts(scores, evidence, structures)
+        return EnsemblePrediction(values, epistemic, aleatoric, stds, lower, upper, domains)
 
-    def _verdicts(
-        self,
-        embeddings: NDArray[np.float32],
-        atomic_numbers: Sequence[NDArray[np.uint8]],
-        structures: Sequence[Structure] | None,
-    ) -> tuple[DomainScore, ...]:
-        scores = self._domain.scores(embeddings[:, 0])
-        judged = [self._domain.judge(float(s), atoms) for s, atoms in zip(scores, atomic_numbers, strict=True)]
-        if structures is None:
-            return tuple(judged)
-        return tuple(self._with_geometry(score, given) for score, given in zip(judged, structures, strict=True))
+    def domains(self, embeddings: NDArray[np.float32], structures: Sequence[Structure]) -> tuple[DomainScore, ...]:
+        """The verdicts alone."""
+        evidence = self.evidence(embeddings, structures)
+        return self._verdicts(self._domain.scores(evidence), evidence, structures)
 
-    def _with_geometry(self, score: DomainScore, structure: Structure) -> DomainScore:
-        """The worse of the two verdicts, with its reason."""
-        verdict, reason = self._geometry.judge(self._geometry.measure(structure), structure.atomic_numbers)
-        return DomainScore(score.score, verdict, reason) if worse(score.verdict, verdict) else score
+    def evidence(self, embeddings: NDArray[np.float32], structures: Sequence[Structure]) -> DomainEvidence:
+        """What verdicts are made of."""
+        _, epistemic, aleatoric = self.spread(embeddings, [s.atomic_numbers for s in structures])
+        return self._evidence(embeddings, structures, epistemic, aleatoric)
 
     def spread(
         self, embeddings: NDArray[np.float32], atomic_numbers: Sequence[NDArray[np.uint8]]
@@ -91,12 +83,41 @@ class CalibratedReadout:
         epistemic = exact.std(axis=0, ddof=1) if len(exact) > 1 else np.zeros_like(noise)
         return exact.mean(axis=0), epistemic, noise
 
+    def _evidence(
+        self,
+        embeddings: NDArray[np.float32],
+        structures: Sequence[Structure],
+        epistemic: NDArray[np.float64],
+        aleatoric: NDArray[np.float64],
+    ) -> DomainEvidence:
+        spreads = np.concatenate([epistemic, aleatoric], axis=1)
+        return DomainEvidence(embeddings[:, 0], spreads, self._geometry.features(structures))
+
+    def _verdicts(
+        self, scores: DomainScores, evidence: DomainEvidence, structures: Sequence[Structure]
+    ) -> tuple[DomainScore, ...]:
+        """The worse of what the scores and what the geometry alone say, with its reason."""
+        verdicts = []
+        for row, structure in enumerate(structures):
+            judged = self._domain.judge(float(scores.scores[row]), scores.views[row], structure.atomic_numbers)
+            verdict, reason = self._geometry.judge(evidence.geometry[row], structure)
+            verdicts.append(
+                replace(judged, verdict=verdict, reason=reason) if worse(judged.verdict, verdict) else judged
+            )
+        return tuple(verdicts)
+
     def _intervals(
-        self, means: NDArray[np.float64], expected_errors: NDArray[np.float64], coverage: float
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        ends = np.empty((3, *means.shape))
+        self,
+        means: NDArray[np.float64],
+        expected_errors: NDArray[np.float64],
+        scores: NDArray[np.float64],
+        coverage: float,
+    ) -> tuple[NDArray[np.float64], ...]:
+        found = np.empty((4, *means.shape))
         for column, entry in enumerate(self.card.properties):
-            half = entry.calibrator.half_widths(expected_errors[:, column], coverage)
-            limits = entry.definition
-            ends[:, :, column] = bounded(means[:, column], half, limits.lower_bound, limits.upper_bound)
-        return ends[0], ends[1], ends[2]
+            expected, limits = expected_errors[:, column], entry.definition
+            half = entry.calibrator.half_widths(expected, coverage, scores)
+            ends = bounded(means[:, column], half, limits.lower_bound, limits.upper_bound)
+            found[0, :, column], found[2, :, column], found[3, :, column] = ends
+            found[1, :, column] = entry.calibrator.stds(expected, scores)
+        return tuple(found)

@@ -47,8 +47,7 @@ class GoldenRecord:
         """Asks a model about named crystals."""
         structures = list(crystals.values())
         graphs = [build_graph(structure, artifact.card.rule) for structure in structures]
-        atoms = [structure.atomic_numbers for structure in structures]
-        prediction = CalibratedReadout(artifact)(Embedder(artifact)(graphs), atoms, GOLDEN_COVERAGE)
+        prediction = CalibratedReadout(artifact)(Embedder(artifact)(graphs), structures, GOLDEN_COVERAGE)
         answers: dict[str, dict[str, object]] = {}
         for row, (name, domain) in enumerate(zip(crystals, prediction.domains, strict=True)):
             numbers = {key: [round(float(x), 7) for x in getattr(prediction, key)[row]] for key in _ARRAYS}

@@ -93,7 +93,7 @@ class TenantModelRecipe:
         base = artifact.card
         return TransferCard(
             name="volume",
-            base=BaseModel(base.name, base.version, artifact.digest),
+            base=BaseModel(base.name, base.version, artifact.weights_digest),
             definition=DEFINITION,
             transform=transform,
             strategy="block_gp",

@@ -1,24 +1,30 @@
 """Calibrates a stack of members, measures it, and writes weights and card."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.calibration.conformal import Calibrator
-from epitaxy_models.calibration.domain import DomainModel
+from epitaxy_models.calibration.conformal import METHOD, Calibrator, bounded
+from epitaxy_models.calibration.difficulty import most_even_shape
+from epitaxy_models.calibration.domain import DomainEvidence, DomainModel
 from epitaxy_models.calibration.geometry import GeometryModel
+from epitaxy_models.calibration.latent import LatentSpace
+from epitaxy_models.calibration.perturbation import perturbed
+from epitaxy_models.calibration.probe import PerturbationProbe
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, save_artifact
 from epitaxy_models.ensembles.card import ModelCard
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.ensembles.readout import CalibratedReadout
 from epitaxy_models.graphs.batch import select, separate
+from epitaxy_models.graphs.graph import build_graph
 from epitaxy_models.heads.property import Fidelity
 from epitaxy_models.heads.readout import composition_of
 from epitaxy_models.structures import Structure
+from epitaxy_models.structures.overlap import closest_pair_within
 from epitaxy_models.training.breakdown import Groups, chemical_system, crystal_groups, errors_by_group
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import LabelledGraphs
@@ -27,7 +33,15 @@ from epitaxy_models.training.out_of_bag import out_of_bag_errors
 
 _LOG = logging.getLogger(__name__)
 MEASURED_AT = 0.9
-_N_DOMAIN = 12_000
+_N_OUT_OF_BAG = 12_000
+# Structures that distances are measured from, and as many perturbed ones.
+_N_ANCHORS = 6_000
+# Training structures of an element that others are replaced by.
+_N_COMMON = 200
+# Angstrom.
+_OVERLAP = 0.5
+# No member was trained on either; the validation part chose nothing but the epoch to stop at.
+CALIBRATION_PARTS = ("calibration", "validation")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +50,12 @@ class _Part:
 
     rows: NDArray[np.int64]
     embeddings: NDArray[np.float32]
-    atoms: list[NDArray[np.uint8]]
+    structures: list[Structure]
+
+    @property
+    def atoms(self) -> list[NDArray[np.uint8]]:
+        """Atomic numbers of each structure."""
+        return [structure.atomic_numbers for structure in self.structures]
 
 
 class Publisher:
@@ -54,9 +73,10 @@ class Publisher:
         save_artifact(self._folder, card, weights, _empty_domain(card), geometry)
         rounded = load_artifact(self._folder)
         embedder = Embedder(rounded)
-        calibration, test = (self._embedded(embedder, self._rows_of(part)) for part in ("calibration", "test"))
+        held_out = np.concatenate([self._rows_of(part) for part in CALIBRATION_PARTS])
+        calibration, test = (self._embedded(embedder, rows) for rows in (held_out, self._rows_of("test")))
         training = self._embedded(embedder, self._training_sample())
-        domain = self._fit_domain(training, calibration)
+        domain = self._fit_domain(rounded, embedder, training, calibration)
         artifact = replace(rounded, domain=domain)
         artifact = replace(artifact, card=self._calibrated(artifact, calibration))
         measured = self._with_out_of_bag(self._measured(artifact, test), artifact, training)
@@ -67,13 +87,25 @@ class Publisher:
         _LOG.info("embedding %d structures", len(rows))
         chunks = [rows[start : start + 128] for start in range(0, len(rows), 128)]
         embeddings = [embedder(separate(select(self._data.graphs, chunk))) for chunk in chunks]
-        return _Part(rows, np.concatenate(embeddings), self._atoms(rows))
+        return _Part(rows, np.concatenate(embeddings), [self._structure_of(int(row)) for row in rows])
 
-    def _fit_domain(self, training: _Part, held_out: _Part) -> DomainModel:
+    def _fit_domain(self, artifact: ModelArtifact, embedder: Embedder, training: _Part, held_out: _Part) -> DomainModel:
         counts = np.zeros(119, dtype=np.int64)
         for atoms in self._atoms(self._rows_of("train")):
             counts[np.unique(atoms)] += 1
-        return DomainModel.fit(training.embeddings[:, 0], held_out.embeddings[:, 0], counts)
+        readout = CalibratedReadout(artifact)
+        anchors = slice(0, _N_ANCHORS)
+        near, far = (readout.evidence(part.embeddings, part.structures) for part in (training, held_out))
+        near = DomainEvidence(near.embeddings[anchors], near.spreads[anchors], near.geometry[anchors])
+        strange = self._perturbed(training.structures[anchors], np.flatnonzero(counts >= min(_N_COMMON, counts.max())).astype(np.uint8))
+        graphs = [build_graph(structure, self._config.rule) for structure in strange]
+        _LOG.info("embedding %d perturbed structures", len(graphs))
+        embeddings = [embedder(graphs[start : start + 128]) for start in range(0, len(graphs), 128)]
+        return DomainModel.fit(near, readout.evidence(np.concatenate(embeddings), strange), far, counts)
+
+    def _perturbed(self, structures: Sequence[Structure], elements: NDArray[np.uint8]) -> list[Structure]:
+        """Perturbed structures whose atoms do not overlap: those are refused before any model sees them."""
+        return [found for found in perturbed(structures, elements, seed=0) if not _overlaps(found)]
 
     def _fit_geometry(self) -> GeometryModel:
         parts = (self._rows_of("train"), self._rows_of("calibration"))
@@ -82,7 +114,7 @@ class Publisher:
 
     def _training_sample(self) -> NDArray[np.int64]:
         rows = self._rows_of("train")
-        return np.sort(np.random.default_rng(0).choice(rows, min(_N_DOMAIN, len(rows)), replace=False))
+        return np.asarray(np.random.default_rng(0).choice(rows, min(_N_OUT_OF_BAG, len(rows)), replace=False))
 
     def _rows_of(self, part: str) -> NDArray[np.int64]:
         return original_rows(self._data, self._config, part)
@@ -91,18 +123,23 @@ class Publisher:
         return [np.repeat(g.atomic_numbers, g.multiplicities) for g in separate(select(self._data.graphs, rows))]
 
     def _calibrated(self, artifact: ModelArtifact, part: _Part) -> ModelCard:
-        means, epistemic, aleatoric = CalibratedReadout(artifact).spread(part.embeddings, part.atoms)
+        readout = CalibratedReadout(artifact)
+        means, epistemic, aleatoric = readout.spread(part.embeddings, part.atoms)
+        scores = artifact.domain.scores(readout.evidence(part.embeddings, part.structures)).scores
         entries = []
         for column, entry in enumerate(artifact.card.properties):
-            labels = self._data.labels[part.rows, entry.head]
+            labels = self._data.labels[part.rows, entry.head].astype(np.float64)
             known = np.isfinite(labels)
-            expected = np.hypot(epistemic[known, column], aleatoric[known, column])
-            calibrator = Calibrator.fit(means[known, column], expected, labels[known].astype(np.float64))
-            entries.append(replace(entry, calibrator=calibrator))
+            limits = entry.definition
+            values, _, _ = bounded(means[:, column], epistemic[:, column], limits.lower_bound, limits.upper_bound)
+            expected = np.hypot(epistemic[:, column], aleatoric[:, column])
+            shape = most_even_shape(np.abs(labels - values)[known], expected[known], scores[known])
+            calibrator = Calibrator.fit(values[known], expected[known], labels[known], scores[known], shape)
+            entries.append(replace(entry, calibrator=calibrator, calibration_method=METHOD))
         return replace(artifact.card, properties=tuple(entries))
 
     def _measured(self, artifact: ModelArtifact, part: _Part) -> ModelCard:
-        prediction = CalibratedReadout(artifact)(part.embeddings, part.atoms, MEASURED_AT)
+        prediction = CalibratedReadout(artifact)(part.embeddings, part.structures, MEASURED_AT)
         groups = self._groups(artifact.card, part)
         entries = []
         for column, entry in enumerate(artifact.card.properties):
@@ -146,7 +183,15 @@ def original_rows(data: LabelledGraphs, config: TrainingConfig, part: str) -> ND
 
 
 def _empty_domain(card: ModelCard) -> DomainModel:
+    """Stands in the folder until the true one is fitted."""
+    blank = np.zeros((1, 1), np.float32)
     width = card.backbone.embedding_width
+    latent = LatentSpace(np.zeros(width, np.float32), np.zeros((width, 1), np.float32), blank.astype(np.float16))
+    probe = PerturbationProbe(blank[0], blank[0], blank, blank[0], blank[0], blank[0])
     return DomainModel(
-        np.zeros(width, np.float32), np.zeros((width, 1), np.float32), np.ones(1, np.float32), np.zeros(119, np.int64)
+        latent, probe, np.ones((2, 3), np.float32), np.zeros((4, 1), np.float32), np.zeros(119, np.int64)
     )
+
+
+def _overlaps(structure: Structure) -> bool:
+    return closest_pair_within(structure.lattice, structure.frac_coords, _OVERLAP) is not None

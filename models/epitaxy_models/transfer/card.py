@@ -129,13 +129,12 @@ class TransferCard:
 
 def _rebuilt(record: Mapping[str, Any]) -> dict[str, Any]:
     calibration, definition = record["calibration"], record["definition"]
-    calibrator = calibration["calibrator"]
-    multipliers = {"multipliers": tuple(calibrator["multipliers"])}
+    calibrator = Calibrator.from_json(calibration["calibrator"])
     return {
         "base": BaseModel(**record["base"]),
         "definition": PropertyDefinition(**(definition | {"fidelity": Fidelity(definition["fidelity"])})),
         "transform": TargetTransform.from_json(record["transform"]),
-        "calibration": CalibrationRecord(**(calibration | {"calibrator": Calibrator(**(calibrator | multipliers))})),
+        "calibration": CalibrationRecord(**(calibration | {"calibrator": calibrator})),
         "verdict": Verdict(record["verdict"]),
         "known_columns": tuple(_column(entry) for entry in record["known_columns"]),
         "peers": tuple(record["peers"]),

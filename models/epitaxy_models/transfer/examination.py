@@ -154,7 +154,7 @@ def _latent_map(source: SourceIndex, audit: TransferAudit) -> LatentMap:
 def _source_index(request: TransferRequest, artifact: ModelArtifact) -> SourceIndex | None:
     """None where the base has no index: a model of the user's own may lack one."""
     try:
-        return load_source_index(request.base / FILE_NAME, artifact.digest)
+        return load_source_index(request.base / FILE_NAME, artifact.weights_digest)
     except CheckpointError as error:
         if error.reason == "SOURCE_INDEX_MISSING":
             return None

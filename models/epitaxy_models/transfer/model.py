@@ -100,12 +100,14 @@ class TransferModel:
         check_coverage(coverage)
         self._check_inputs(inputs)
         means, epistemic, noise = self.spread(inputs)
-        half = self.card.calibration.calibrator.half_widths(np.hypot(epistemic, noise), coverage)
+        calibrator, expected = self.card.calibration.calibrator, np.hypot(epistemic, noise)
+        half = calibrator.half_widths(expected, coverage)
         ends = (means, means - half, means + half)
         values, lower, upper = (self._bounded(self.card.transform.inverse(end))[:, None] for end in ends)
-        epistemic_std, aleatoric_std = (self._in_unit(means, spread)[:, None] for spread in (epistemic, noise))
+        spreads = (epistemic, noise, calibrator.stds(expected))
+        epistemic_std, aleatoric_std, stds = (self._in_unit(means, spread)[:, None] for spread in spreads)
         domains = self._domains(inputs, substrate_domains)
-        return EnsemblePrediction(values, epistemic_std, aleatoric_std, lower, upper, domains)
+        return EnsemblePrediction(values, epistemic_std, aleatoric_std, stds, lower, upper, domains)
 
     def spread(self, inputs: TransferInputs) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Mean, spread of the members and their expected error, on the scale of the fit, each ``[n_rows]``."""

@@ -181,7 +181,7 @@ class _Job:
         request, artifact, inputs = self._request, self._artifact, examination.inputs
         card = TransferCard(
             name=request.name,
-            base=BaseModel(artifact.card.name, artifact.card.version, artifact.digest),
+            base=BaseModel(artifact.card.name, artifact.card.version, artifact.weights_digest),
             definition=request.definition,
             transform=examination.transform,
             strategy=judgement.chosen,

@@ -42,12 +42,13 @@ class TrainingDomain:
         cls, substrate: DomainModel, embeddings: NDArray[np.float64], structures: Sequence[Structure]
     ) -> "TrainingDomain":
         """From the embedding block ``[n_labels, n_members * embedding_width]`` of the labelled structures."""
-        points = _projected(substrate.centre, substrate.directions, embeddings)
+        latent = substrate.latent
+        points = _projected(latent.centre, latent.directions, embeddings)
         formulas = np.array([structure.reduced_formula for structure in structures])
         counts = np.zeros(_N_ELEMENTS, dtype=np.int64)
         for structure in structures:
             counts[np.unique(structure.atomic_numbers)] += 1
-        return cls(substrate.centre, substrate.directions, points, _own_distances(points, formulas), counts)
+        return cls(latent.centre, latent.directions, points, _own_distances(points, formulas), counts)
 
     def judge(self, embeddings: NDArray[np.float64], structures: Sequence[Structure]) -> tuple[DomainScore, ...]:
         """Verdict on each row of an embedding block."""

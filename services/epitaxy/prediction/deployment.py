@@ -54,7 +54,7 @@ def tenant_models(settings: PredictionSettings, artifact: ModelArtifact) -> Tena
     return TenantModels(
         MlflowRegistry(RegistrySettings()),
         tenant_pool("registry", settings),
-        artifact.digest,
+        artifact.weights_digest,
         settings.registry_poll_seconds,
         settings.tenant_models_bytes,
     )
@@ -147,7 +147,7 @@ class IntakeReplica:
         artifact = model_of(chosen)
         self.model_version = artifact.card.version
         shape = (artifact.card.backbone.n_members, artifact.card.backbone.embedding_width)
-        model = artifact.digest.removeprefix("sha256:")[:16]
+        model = artifact.weights_digest.removeprefix("sha256:")[:16]
         metrics, shared = RayPredictionMetrics(), None
         if chosen.redis_url:
             shared = RedisStore(chosen, model, artifact.card.rule.version, shape, metrics.set_shared_cache)

@@ -21,8 +21,6 @@ from epitaxy_models.structures import IntakeLimits, Structure
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
-# Of intervals that nobody reads.
-_ANY_COVERAGE = 0.9
 
 
 class PredictionService:
@@ -47,9 +45,8 @@ class PredictionService:
         """Predictions for all items; arrays hold a row an answered item."""
         answers, embeddings = await self._answers(items, bypass_cache=query.bypass_cache)
         structures = [answer.outcome.structure for answer in answers if isinstance(answer.outcome, Accepted)]
-        atoms = [structure.atomic_numbers for structure in structures]
         with self.timed(Stage.READOUT):
-            prediction = self._readout(embeddings, atoms, query.coverage, structures)
+            prediction = self._readout(embeddings, structures, query.coverage)
         self.count(answers)
         return BlockAnswer(tuple(answers), prediction)
 
@@ -59,8 +56,7 @@ class PredictionService:
 
     def domains(self, embeddings: Embedding, structures: Sequence[Structure]) -> tuple[DomainScore, ...]:
         """How far structures with these embeddings lie from what the substrate was trained on."""
-        atoms = [structure.atomic_numbers for structure in structures]
-        return self._readout(embeddings, atoms, _ANY_COVERAGE, structures).domains
+        return self._readout.domains(embeddings, structures)
 
     async def validate(self, items: Sequence[Item]) -> list[Answer]:
         """What intake makes of each item, without predicting."""

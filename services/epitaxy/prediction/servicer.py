@@ -170,6 +170,7 @@ def _fill(
             value=prediction.values[row, column],
             epistemic_std=prediction.epistemic_std[row, column],
             aleatoric_std=prediction.aleatoric_std[row, column],
+            std=prediction.stds[row, column],
         )
         entry.interval.lower = prediction.lower[row, column]
         entry.interval.upper = prediction.upper[row, column]

@@ -173,4 +173,4 @@ def _numbered(described: _Described, prediction: EnsemblePrediction) -> list[Ans
 
 def _nothing() -> EnsemblePrediction:
     empty = np.zeros((0, 1))
-    return EnsemblePrediction(empty, empty, empty, empty, empty, ())
+    return EnsemblePrediction(empty, empty, empty, empty, empty, empty, ())

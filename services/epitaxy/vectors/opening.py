@@ -32,5 +32,5 @@ def _index(settings: VectorSettings, source: SourceIndex) -> VectorIndex:
 
 def _collection(settings: VectorSettings, source: SourceIndex) -> str:
     """Names model and content: an index built anew never meets the vectors of an older one."""
-    digest = source.model_digest.removeprefix("sha256:")[:_DIGEST_DIGITS]
+    digest = source.weights_digest.removeprefix("sha256:")[:_DIGEST_DIGITS]
     return f"{settings.collection_prefix}-source-{digest}-{zlib.crc32(source.quantised.codes.tobytes()):08x}"

@@ -63,7 +63,7 @@ def build_source_index(
     names = tuple(definition.name for definition in definitions)
     units = tuple(definition.unit for definition in definitions)
     return SourceIndex(
-        artifact.digest,
+        artifact.weights_digest,
         projection,
         quantised,
         materials,

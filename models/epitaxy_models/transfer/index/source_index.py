@@ -79,7 +79,7 @@ class SourceIndex:
     """The training corpus of one model.
 
     Attributes:
-        model_digest: Of the model whose embeddings these are.
+        weights_digest: `ModelArtifact.weights_digest` of the model whose embeddings these are.
         projection: From embeddings to coordinates.
         quantised: Coordinates of each material.
         materials: What each is.
@@ -88,7 +88,7 @@ class SourceIndex:
             ``[n_quantiles]``.
     """
 
-    model_digest: str
+    weights_digest: str
     projection: LatentProjection
     quantised: QuantisedVectors
     materials: SourceMaterials
@@ -116,10 +116,10 @@ class SourceIndex:
 
     def check_model(self, digest: str) -> None:
         """Raises CheckpointError (FOREIGN_SOURCE_INDEX) where embeddings of that model mean nothing here."""
-        if digest != self.model_digest:
+        if digest != self.weights_digest:
             raise CheckpointError(
                 "FOREIGN_SOURCE_INDEX",
-                f"the source index is of model {self.model_digest[:19]}, not of {digest[:19]}: build it again with "
+                f"the source index is of model {self.weights_digest[:19]}, not of {digest[:19]}: build it again with "
                 "python -m epitaxy_models.transfer.index",
             )
 

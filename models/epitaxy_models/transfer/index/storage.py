@@ -38,7 +38,7 @@ def save_source_index(index: SourceIndex, path: Path) -> None:
         "held_out_distances": index.held_out_distances,
     }
     properties = dict(zip(index.labels.names, index.labels.units, strict=True))
-    metadata = {"format": _FORMAT, "model": index.model_digest, "properties": json.dumps(properties)}
+    metadata = {"format": _FORMAT, "model": index.weights_digest, "properties": json.dumps(properties)}
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, part, metadata)
@@ -47,7 +47,7 @@ def save_source_index(index: SourceIndex, path: Path) -> None:
     part.replace(path)
 
 
-def load_source_index(path: Path, model_digest: str) -> SourceIndex:
+def load_source_index(path: Path, weights_digest: str) -> SourceIndex:
     """Reads the index of the model with that digest.
 
     Raises CheckpointError where the file is missing (SOURCE_INDEX_MISSING), damaged or of another version, or where it
@@ -66,13 +66,13 @@ def load_source_index(path: Path, model_digest: str) -> SourceIndex:
         index = _index_of(tensors, metadata)
     except (OSError, SafetensorError, KeyError, ValueError, zlib.error) as error:
         raise CheckpointError("UNREADABLE_SOURCE_INDEX", f"{path} holds no readable source index: {error}") from error
-    index.check_model(model_digest)
+    index.check_model(weights_digest)
     return index
 
 
-def shipped_source_index(model_digest: str) -> SourceIndex:
-    """The index that lies beside the weights of the package; ``model_digest`` is theirs. Raises CheckpointError."""
-    return load_source_index(shipped_model() / FILE_NAME, model_digest)
+def shipped_source_index(weights_digest: str) -> SourceIndex:
+    """The index that lies beside the weights of the package; ``weights_digest`` is theirs. Raises CheckpointError."""
+    return load_source_index(shipped_model() / FILE_NAME, weights_digest)
 
 
 def _index_of(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> SourceIndex:

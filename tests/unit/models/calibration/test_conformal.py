@@ -96,14 +96,19 @@ def test_ends_are_cut_at_physical_bounds() -> None:
     cut, lower, upper = bounded(values, half, 0.0, 5.5)
     assert cut.tolist() == [0.0, 0.3, 5.0]
     assert lower.tolist() == [0.0, 0.0, 4.0]
-    np.testing.assert_allclose(upper, [0.0, 1.3, 5.5])
+    np.testing.assert_allclose(upper, [0.1, 1.3, 5.5])
     free = bounded(values, half, None, None)
     np.testing.assert_array_equal(free, [values, values - half, values + half])
+
+
+def test_interval_lies_around_the_value_that_is_stated() -> None:
+    cut, lower, upper = bounded(np.array([-5.0]), np.array([0.5]), 0.0, None)
+    assert (cut[0], lower[0], upper[0]) == (0.0, 0.0, 0.5)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.floats(0, 8), st.floats(-1, 9), st.floats(0, 5))
 def test_cutting_at_bounds_loses_no_physical_label(label: float, value: float, half: float) -> None:
     _, lower, upper = bounded(np.array([value]), np.array([half]), 0.0, 8.0)
-    if value - half <= label <= value + half:
+    if value - half <= label <= value + half:  # around the cut value it holds all the more
         assert lower[0] <= label <= upper[0]

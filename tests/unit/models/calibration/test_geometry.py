@@ -7,6 +7,7 @@ import pytest
 
 from epitaxy_models.calibration.domain import DomainVerdict
 from epitaxy_models.calibration.geometry import GeometryModel
+from epitaxy_models.calibration.perturbation import rattled, stretched
 from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.structures import Structure
@@ -24,18 +25,9 @@ def crystals() -> list[Structure]:
     return [crystal.structure for crystal in bundled_crystals()]
 
 
-def stretched(structure: Structure, factor: float) -> Structure:
-    return Structure(structure.lattice * factor, structure.atomic_numbers, structure.frac_coords)
-
-
-def rattled(structure: Structure, sigma: float) -> Structure:
-    moved = structure.cart_coords + np.random.default_rng(structure.n_sites).normal(0, sigma, (structure.n_sites, 3))
-    frac = moved @ np.linalg.inv(structure.lattice)
-    return Structure(structure.lattice, structure.atomic_numbers, frac - np.floor(frac))
-
-
 def share_flagged(geometry: GeometryModel, structures: list[Structure]) -> float:
-    verdicts = [geometry.judge(geometry.measure(s), s.atomic_numbers)[0] for s in structures]
+    pairs = zip(geometry.features(structures), structures, strict=True)
+    verdicts = [geometry.judge(features, structure)[0] for features, structure in pairs]
     return float(np.mean([verdict is not DomainVerdict.IN_DOMAIN for verdict in verdicts]))
 
 
@@ -45,7 +37,7 @@ def test_real_crystals_are_rarely_flagged(geometry: GeometryModel, crystals: lis
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda s: stretched(s, 0.8), lambda s: stretched(s, 1.3), lambda s: rattled(s, 0.4)],
+    [lambda s: stretched(s, 0.8), lambda s: stretched(s, 1.3), lambda s: rattled(s, 0.4, np.random.default_rng(0))],
     ids=["compressed", "expanded", "rattled"],
 )
 def test_strained_crystals_are_flagged(
@@ -58,7 +50,7 @@ def test_strained_crystals_are_flagged(
 @pytest.mark.parametrize("box", [8.0, 20.0])
 def test_a_molecule_in_a_box_is_out_of_domain_and_says_why(geometry: GeometryModel, box: float) -> None:
     water = Structure(np.eye(3) * box, np.array([8, 1, 1], dtype=np.uint8), (WATER / box) % 1)
-    verdict, reason = geometry.judge(geometry.measure(water), water.atomic_numbers)
+    verdict, reason = geometry.judge(geometry.features([water])[0], water)
     assert verdict is DomainVerdict.OUT_OF_DOMAIN
     assert "not the geometry of a relaxed crystal" in reason
 
@@ -77,6 +69,6 @@ def test_a_geometry_does_not_depend_on_the_cell_chosen(geometry: GeometryModel, 
 
 def test_a_crushed_crystal_names_its_short_contact(geometry: GeometryModel, crystals: list[Structure]) -> None:
     crushed = stretched(crystals[0], 0.6)
-    verdict, reason = geometry.judge(geometry.measure(crushed), crushed.atomic_numbers)
+    verdict, reason = geometry.judge(geometry.features([crushed])[0], crushed)
     assert verdict is DomainVerdict.OUT_OF_DOMAIN
     assert "its shortest contact is 0." in reason

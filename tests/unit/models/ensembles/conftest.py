@@ -17,6 +17,7 @@ from epitaxy_models.ensembles.card import ModelCard, PropertyCard, TrainingData
 from epitaxy_models.graphs.graph import DEFAULT_RULE
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.heads.property_heads import PropertyHeads
+from epitaxy_models.testing.domains import random_domain
 
 CONFIG = BackboneConfig(n_members=3, width=8, n_layers=2)
 
@@ -56,8 +57,7 @@ def weights() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def domain() -> DomainModel:
-    embeddings = np.random.default_rng(0).normal(size=(300, CONFIG.embedding_width)).astype(np.float32)
-    return DomainModel.fit(embeddings[:200], embeddings[200:], np.arange(119) * 10)
+    return random_domain(CONFIG.embedding_width, 2, np.arange(119) * 10)
 
 
 @pytest.fixture

@@ -34,8 +34,10 @@ def test_model_reads_back_as_it_was_saved(
             assert value.dtype == np.float32
             np.testing.assert_allclose(value, weights[f"{part}.{name}"], rtol=1e-3, atol=1e-6)
     np.testing.assert_array_equal(artifact.heads["references"], weights["heads.references"])
-    for name in ("centre", "directions", "held_out_distances", "element_counts"):
-        np.testing.assert_array_equal(getattr(artifact.domain, name), getattr(domain, name))
+    found, expected = artifact.domain.tensors(), domain.tensors()
+    assert set(found) == set(expected)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)
     assert artifact.supported_elements() == list(range(1, 119))
     assert artifact.n_parameters == sum(value.size for value in weights.values())
 
@@ -129,7 +131,7 @@ def test_weights_for_another_featurizer_code_are_stale(saved: Path, edit_card: E
     _assert_refused(saved, "STALE_CHECKPOINT", "weights expect featurizer quotient-0")
 
 
-@pytest.mark.parametrize("name", ["domain.centre", "domain.element_counts", "heads.value", "heads.spreads"])
+@pytest.mark.parametrize("name", ["domain.latent.centre", "domain.element_counts", "heads.value", "heads.spreads"])
 def test_missing_tensor_is_named(saved: Path, name: str) -> None:
     tensors = load_file(saved / WEIGHTS)
     del tensors[name]

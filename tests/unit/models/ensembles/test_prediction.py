@@ -10,6 +10,7 @@ import torch
 from epitaxy_models.backbones.config import BackboneConfig
 from epitaxy_models.backbones.stacked import StackedBackbone
 from epitaxy_models.backbones.tensors import to_tensors
+from epitaxy_models.calibration.difficulty import DifficultyShape
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.ensembles.readout import CalibratedReadout
@@ -45,15 +46,35 @@ def test_serving_answers_as_the_trained_network(artifact: ModelArtifact) -> None
 
 
 def test_interval_is_the_calibrated_multiple_of_the_expected_error(artifact: ModelArtifact) -> None:
-    prediction = CalibratedReadout(artifact)(Embedder(artifact)(GRAPHS), ATOMS, 0.9)
+    prediction = CalibratedReadout(artifact)(Embedder(artifact)(GRAPHS), STRUCTURES, 0.9)
     expected = np.hypot(prediction.epistemic_std, prediction.aleatoric_std)
     half = artifact.card.properties[0].calibrator.half_widths(expected[:, 0], 0.9)
     np.testing.assert_allclose(prediction.upper[:, 0] - prediction.values[:, 0], half)
     np.testing.assert_allclose(prediction.values[:, 0] - prediction.lower[:, 0], half)
+    np.testing.assert_allclose(prediction.stds, expected.clip(min=0.05), rtol=1e-6)
+
+
+def test_intervals_widen_outside_of_the_domain_where_the_calibration_says_so(artifact: ModelArtifact) -> None:
+    embeddings = Embedder(artifact)(GRAPHS)
+    plain = CalibratedReadout(artifact)(embeddings, STRUCTURES, 0.9)
+    widening = [
+        replace(entry, calibrator=replace(entry.calibrator, shape=DifficultyShape(1.0, 0.3)))
+        for entry in artifact.card.properties
+    ]
+    other = replace(artifact, card=replace(artifact.card, properties=tuple(widening)))
+    wide = CalibratedReadout(other)(embeddings, STRUCTURES, 0.9)
+    scores = np.array([domain.score for domain in wide.domains])
+    ratio = (wide.upper - wide.values)[:, 0] / (plain.upper - plain.values)[:, 0]
+    np.testing.assert_allclose(ratio, (1.003 - scores) ** -0.3)
+
+
+def test_domains_alone_are_those_of_the_prediction(artifact: ModelArtifact) -> None:
+    readout, embeddings = CalibratedReadout(artifact), Embedder(artifact)(GRAPHS)
+    assert readout.domains(embeddings, STRUCTURES) == readout(embeddings, STRUCTURES, 0.5).domains
 
 
 def test_values_and_intervals_respect_physical_bounds(artifact: ModelArtifact) -> None:
-    prediction = CalibratedReadout(artifact)(Embedder(artifact)(GRAPHS), ATOMS, 0.95)
+    prediction = CalibratedReadout(artifact)(Embedder(artifact)(GRAPHS), STRUCTURES, 0.95)
     assert prediction.values.shape == (len(STRUCTURES), 2)
     assert prediction.lower[:, 1].min() >= 0
     assert (prediction.lower <= prediction.values).all()
@@ -63,9 +84,9 @@ def test_values_and_intervals_respect_physical_bounds(artifact: ModelArtifact) -
 
 def test_prediction_does_not_depend_on_its_batch(artifact: ModelArtifact) -> None:
     embedder, readout = Embedder(artifact), CalibratedReadout(artifact)
-    together = readout(embedder(GRAPHS), ATOMS, 0.9)
-    for row, (graph, atoms) in enumerate(zip(GRAPHS, ATOMS, strict=True)):
-        alone = readout(embedder([graph]), [atoms], 0.9)
+    together = readout(embedder(GRAPHS), STRUCTURES, 0.9)
+    for row, (graph, structure) in enumerate(zip(GRAPHS, STRUCTURES, strict=True)):
+        alone = readout(embedder([graph]), [structure], 0.9)
         np.testing.assert_allclose(alone.values[0], together.values[row], atol=1e-5)
         np.testing.assert_allclose(alone.upper[0], together.upper[row], atol=1e-5)
 
@@ -81,7 +102,7 @@ def test_no_graphs_give_no_rows(artifact: ModelArtifact) -> None:
 @pytest.mark.parametrize("coverage", [0.1, 1.0])
 def test_impossible_coverage_is_refused(artifact: ModelArtifact, coverage: float) -> None:
     with pytest.raises(ConfigurationError, match="coverage must lie between"):
-        CalibratedReadout(artifact)(Embedder(artifact)(GRAPHS), ATOMS, coverage)
+        CalibratedReadout(artifact)(Embedder(artifact)(GRAPHS), STRUCTURES, coverage)
 
 
 def test_embedder_follows_the_card(artifact: ModelArtifact) -> None:

@@ -33,7 +33,7 @@ def test_errors_count_labelled_members_of_a_group_and_small_groups_are_left_out(
     n = 50
     values = np.arange(n, dtype=float)[:, None]
     spread = np.ones_like(values)
-    prediction = EnsemblePrediction(values, spread, spread, values - 1, values + 3, ())
+    prediction = EnsemblePrediction(values, spread, spread, spread, values - 1, values + 3, ())
     labels = values[:, 0] + np.where(np.arange(n) % 2, 2.0, -2.0)
     labels[:5] = np.nan
     groups = {"even": np.arange(n) % 2 == 0, "odd": np.arange(n) % 2 == 1, "few": np.arange(n) < 20}

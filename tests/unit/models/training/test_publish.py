@@ -74,8 +74,9 @@ def test_published_model_loads_with_the_card_that_was_returned(published: tuple[
     assert artifact.card == card
     assert [entry.definition.name for entry in card.properties] == ["energy", "gap"]
     assert [entry.head for entry in card.properties] == [0, 1]
+    n_held_out = card.training_data.n_calibration + card.training_data.n_validation
     for entry in card.properties:
-        assert entry.calibrator.n_calibration == 205
+        assert entry.calibrator.n_calibration == n_held_out
         assert entry.n_measured == 100
         assert 0.78 < entry.measured_coverage <= 1
         assert entry.metrics["mae"] < entry.metrics["mean_absolute_deviation"]
@@ -113,6 +114,7 @@ def test_too_few_calibration_rows_are_refused(
     runs: Sequence[Path], data: LabelledGraphs, whole: TrainingConfig, tmp_path: Path
 ) -> None:
     parts = data.parts.copy()
+    parts[parts == "validation"] = "train"
     parts[np.flatnonzero(parts == "calibration")[:10]] = "train"
     few = replace(data, parts=parts)
     weights = stack_members([torch.load(path, weights_only=True) for path in runs])
@@ -125,7 +127,7 @@ def test_held_out_metrics_of_known_errors() -> None:
     values = labels + np.array([0.1, -0.2, 0.3, -0.4, 0.0])
     spread = np.array([[0.1], [0.2], [0.3], [0.4], [0.0]])
     prediction = EnsemblePrediction(
-        values[:, None], spread, 0 * spread, values[:, None] - 0.25, values[:, None] + 0.25, ()
+        values[:, None], spread, 0 * spread, spread, values[:, None] - 0.25, values[:, None] + 0.25, ()
     )
     metrics = held_out_metrics(prediction, 0, labels)
     assert metrics == pytest.approx(

@@ -68,7 +68,7 @@ def assert_same(first, second):
 
 
 def test_a_loaded_model_gives_the_same_answers_to_the_last_bit(model, inputs, saved, artifact):
-    loaded = TransferModel.load(saved, artifact.digest)
+    loaded = TransferModel.load(saved, artifact.weights_digest)
     assert_same(loaded.predict(inputs, 0.9), model.predict(inputs, 0.9))
     assert loaded.card == model.card
     assert loaded.digest == model.digest == folder_digest(saved)

@@ -64,7 +64,7 @@ class TenantRig:
     def __init__(self, rig: Rig, registry: MlflowRegistry, scratch: Path, limits: PoolLimits) -> None:
         self.rig, self.registry, self._scratch = rig, CountedRegistry(registry), scratch
         self.models = TenantModels(
-            self.registry, TenantPool("registry", limits), rig.service.artifact.digest, POLL_SECONDS, 2**26
+            self.registry, TenantPool("registry", limits), rig.service.artifact.weights_digest, POLL_SECONDS, 2**26
         )
         self.networks = LocalNetworks(NetworkRunner(self.models, TenantPool("networks", limits)))
         features = TenantFeatures(rig.service.artifact)

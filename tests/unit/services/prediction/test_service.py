@@ -80,7 +80,7 @@ async def test_predictions_are_those_of_the_network_and_its_readout(rig, crystal
     from epitaxy_models.ensembles.readout import CalibratedReadout
 
     graphs = [build_graph(check_structure(crystal).structure, artifact.card.rule) for crystal in crystals]
-    expected = CalibratedReadout(artifact)(embedder(graphs), [crystal.atomic_numbers for crystal in crystals], 0.8)
+    expected = CalibratedReadout(artifact)(embedder(graphs), crystals, 0.8)
     block = await rig().evaluate(crystals, coverage=0.8)
     np.testing.assert_allclose(block.prediction.values, expected.values, atol=2e-4)
     np.testing.assert_allclose(block.prediction.upper, expected.upper, atol=5e-4)

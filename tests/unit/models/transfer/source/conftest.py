@@ -7,7 +7,6 @@ import torch
 from epitaxy_models.backbones.config import BackboneConfig
 from epitaxy_models.backbones.stacked import StackedBackbone
 from epitaxy_models.calibration.conformal import METHOD, Calibrator
-from epitaxy_models.calibration.domain import DomainModel
 from epitaxy_models.calibration.geometry import GeometryModel
 from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, save_artifact
@@ -17,6 +16,7 @@ from epitaxy_models.graphs.graph import DEFAULT_RULE, CrystalGraph, build_graph
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.heads.property_heads import PropertyHeads
 from epitaxy_models.structures import Structure
+from epitaxy_models.testing.domains import random_domain
 from epitaxy_models.transfer.index import FaissIndex, SourceIndex, build_source_index, described_materials
 
 CONFIG = BackboneConfig(n_members=2, width=16, n_layers=2)
@@ -51,8 +51,7 @@ def model_folder(crystals: list[Structure], tmp_path_factory: pytest.TempPathFac
     )
     data = TrainingData("none", "nobody", "CC0", "by formula", 4, 3, 2, 1)
     card = ModelCard("small", "1", "two networks", "CC0", CONFIG, DEFAULT_RULE, tuple(properties), data, {})
-    embeddings = np.random.default_rng(0).normal(size=(300, CONFIG.embedding_width)).astype(np.float32)
-    domain = DomainModel.fit(embeddings[:200], embeddings[200:], np.full(119, 50))
+    domain = random_domain(CONFIG.embedding_width, 2, np.full(119, 50))
     folder = tmp_path_factory.mktemp("model")
     save_artifact(folder, card, weights, domain, GeometryModel.fit(crystals[:200], crystals[200:]))
     return folder

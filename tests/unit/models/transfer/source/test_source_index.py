@@ -59,7 +59,7 @@ def edit(path: Path) -> Callable[[Edit], None]:
 
 
 def test_a_saved_index_loads_to_the_same(index: SourceIndex, path: Path) -> None:
-    loaded = load_source_index(path, index.model_digest)
+    loaded = load_source_index(path, index.weights_digest)
     assert loaded.materials.ids == index.materials.ids
     assert loaded.materials.formulas == index.materials.formulas
     assert (loaded.labels.names, loaded.labels.units) == (("formation_energy", "band_gap"), ("eV/atom", "eV"))
@@ -156,14 +156,14 @@ def test_a_damaged_file_is_refused(
 ) -> None:
     edit(how)
     with pytest.raises(CheckpointError, match=r"index|column|rows|labels|codes") as caught:
-        load_source_index(path, index.model_digest)
+        load_source_index(path, index.weights_digest)
     assert caught.value.reason == reason
 
 
 def test_loading_runs_no_code(tmp_path: Path, index: SourceIndex) -> None:
     (tmp_path / "x").write_bytes(pickle.dumps({"codes": 1}))
     with pytest.raises(CheckpointError, match="no readable source index"):
-        load_source_index(tmp_path / "x", index.model_digest)
+        load_source_index(tmp_path / "x", index.weights_digest)
 
 
 def test_a_missing_index_says_how_to_build_it(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_the_command_indexes_the_training_part(
             *("--model", str(model_folder), "--out", str(out)),
         ]
     )
-    index = load_source_index(out, artifact.digest)
+    index = load_source_index(out, artifact.weights_digest)
     trained = [row for row, formula in enumerate(formulas) if part_of(formula) == "train"]
     assert index.materials.ids == tuple(f"mp-{row}" for row in trained)
     assert index.labels.of_row(1)["band_gap"] == pytest.approx(trained[1] / (len(crystals) - 1), abs=1e-3)
