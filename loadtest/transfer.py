@@ -12,6 +12,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,14 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from epitaxy_models.calibration.out_of_fold import OutOfFold, calibrate
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.errors import EpitaxyModelsError
-from epitaxy_models.transfer.comparison import Contest, Task
+from epitaxy_models.transfer.comparison import Comparison, Contest, Task
 from epitaxy_models.transfer.field import Field, default_field
-from epitaxy_models.transfer.judge import judge
+from epitaxy_models.transfer.judge import Judgement, judge
 from epitaxy_models.transfer.refit import COVERAGES, N_MEMBERS, calibrated, refit
-from epitaxy_models.transfer.splits import few_label_draws, grouped_folds, n_folds_for
+from epitaxy_models.transfer.splits import Split, few_label_draws, grouped_folds, n_folds_for
 from epitaxy_models.transfer.stacking import STACK, stack_weights
 from epitaxy_models.transfer.strategies import restore
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
@@ -103,13 +105,40 @@ def measure(options: argparse.Namespace, path: Path) -> None:
             print(f"{done_of}  {network or cell['chosen']}  {seconds:.1f} s", flush=True)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Served:
+    """What a job makes of one draw, and what it says of rows that it never saw; all on the scale of the fit.
+
+    Attributes:
+        transform: Of the labels.
+        truth: Labels of the test rows, ``[n_test]``.
+        values: Served values.
+        expected_errors: As the fits expect.
+        predictions: Of the chosen strategy, out of fold.
+        comparison: Of all strategies.
+        judgement: What was chosen, and why.
+        maes: Of the refitted choice and of a stack, on the test rows, in the property's unit.
+        shares: Of the stack.
+    """
+
+    transform: TargetTransform
+    truth: NDArray[np.float64]
+    values: NDArray[np.float64]
+    expected_errors: NDArray[np.float64]
+    predictions: OutOfFold
+    comparison: Comparison
+    judgement: Judgement
+    maes: dict[str, float]
+    shares: dict[str, float]
+
+
 def measure_cell(
     pool: Pool, n: int, seed: int, frozen: Sequence[TransferStrategy], network: TransferStrategy | None = None
 ) -> dict[str, Any]:
     """One draw: errors of a network, or of the frozen strategies and a job's choice, on rows that none has seen."""
     head = {"target": pool.target.name, "unit": pool.target.unit, "n": n, "seed": seed, "overlap": pool.overlap}
     try:
-        draw = few_label_draws(pool.inputs.formulas, n, seed + 1, n_test_max=N_TEST)[seed]
+        draw = draw_of(pool, n, seed)
     except EpitaxyModelsError as error:
         return head | {"maes": {}, "chosen": "nothing: " + error.message}
     train, test = pool.inputs.take(draw.train), pool.inputs.take(draw.test)
@@ -122,6 +151,33 @@ def measure_cell(
         maes[strategy.name] = float(np.abs(transform.inverse(values) - truth).mean())
     if network:
         return head | {"maes": maes}
+    served = serve(pool, n, seed, frozen)
+    calibrator = calibrate(served.predictions)
+    residuals = np.abs(served.truth - served.values)
+    widths = {str(c): calibrator.half_widths(served.expected_errors, c) for c in COVERAGES}
+    return head | {
+        "maes": maes | served.maes,
+        "cross_validated": served.comparison.maes(),
+        "chosen": served.judgement.chosen,
+        "verdict": str(served.judgement.verdict),
+        "transfer_verdict": str(served.judgement.transfer_verdict),
+        "stack": served.shares,
+        "coverage": {c: float(np.mean(residuals <= width)) for c, width in widths.items()},
+        "n_test": len(truth),
+    }
+
+
+def draw_of(pool: Pool, n: int, seed: int) -> Split:
+    """Rows to learn from and rows to be tested on. Raises EpitaxyModelsError where the pool is too small."""
+    return few_label_draws(pool.inputs.formulas, n, seed + 1, n_test_max=N_TEST)[seed]
+
+
+def serve(pool: Pool, n: int, seed: int, frozen: Sequence[TransferStrategy]) -> Served:
+    """What a job does with one draw: compares, judges, refits, predicts."""
+    draw = draw_of(pool, n, seed)
+    train, test = pool.inputs.take(draw.train), pool.inputs.take(draw.test)
+    transform = TargetTransform.fit(pool.target.transform, pool.labels[draw.train])
+    targets = transform.forward(pool.labels[draw.train])
     n_folds = n_folds_for(n, len(set(train.formulas)))
     splits = grouped_folds(train.formulas, seed, 3)
     task = Task(train, pool.labels[draw.train], targets, transform.inverse, splits, n_folds, seed)
@@ -134,32 +190,29 @@ def measure_cell(
     default = WITHOUT_PEERS if any(entry.name == WITHOUT_PEERS for entry in frozen) else DEFAULT
     judged = judge(comparison.candidates(lambda name: True), task.test_ratio, median=MEDIAN, default=default)
     full = [comparison.validations[name] for name in stackable]
-    weights = stack_weights(full, targets, splits).shares
-    served = {}
+    weights = dict(stack_weights(full, targets, splits).shares)
+    served, maes = {}, {}
     for name in {judged.chosen, STACK}:
-        shares = dict(weights) if name == STACK else {name: 1.0}
+        shares = weights if name == STACK else {name: 1.0}
         members = refit(shares, Field(frozen).named(), task, N_MEMBERS, lambda: False).members
         predictions = [[(part.share, restore(part.state).predict(test)) for part in m.parts] for m in members]
         values = np.array([sum(share * p.values for share, p in parts) for parts in predictions])
         stds = np.array([sum(share * p.stds for share, p in parts) for parts in predictions])
-        noise = np.sqrt(np.mean(stds**2, axis=0))
-        served[name] = (values.mean(axis=0), np.hypot(values.std(axis=0, ddof=1), noise))
-        maes[f"{name}_served"] = float(np.abs(transform.inverse(served[name][0]) - truth).mean())
+        served[name] = (values.mean(axis=0), np.sqrt(np.mean(stds**2, axis=0)))
+        errors = np.abs(transform.inverse(served[name][0]) - pool.labels[draw.test])
+        maes[f"{name}_served"] = float(errors.mean())
     maes[CHOSEN] = maes[f"{judged.chosen}_served"]
-    values, expected = served[judged.chosen]
-    calibrator = calibrated(comparison.validations[judged.chosen], task).record.calibrator
-    residuals = np.abs(transform.forward(truth) - values)
-    shares_covered = {str(c): float(np.mean(residuals <= calibrator.half_widths(expected, c))) for c in COVERAGES}
-    return head | {
-        "maes": maes,
-        "cross_validated": comparison.maes(),
-        "chosen": judged.chosen,
-        "verdict": str(judged.verdict),
-        "transfer_verdict": str(judged.transfer_verdict),
-        "stack": weights,
-        "coverage": shares_covered,
-        "n_test": len(truth),
-    }
+    return Served(
+        transform=transform,
+        truth=transform.forward(pool.labels[draw.test]),
+        values=served[judged.chosen][0],
+        expected_errors=served[judged.chosen][1],
+        predictions=calibrated(comparison.validations[judged.chosen], task).predictions,
+        comparison=comparison,
+        judgement=judged,
+        maes=maes,
+        shares=weights,
+    )
 
 
 def read_cells(path: Path) -> list[dict[str, Any]]:

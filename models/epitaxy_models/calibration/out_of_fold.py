@@ -10,98 +10,105 @@ from scipy.stats import t as student
 from epitaxy_models.calibration.conformal import COVERAGES, Calibrator
 from epitaxy_models.errors import ConfigurationError
 
-METHOD = "cross-conformal: residuals out of fold, normalized by the expected error"
+METHOD = "cross-conformal: residuals of every fit out of fold, normalized by its expected error"
 MIN_ROWS = 8
-# Residuals normalized by an expected error have tails like this; used only beyond the largest rank that n rows allow.
+# Residuals normalized by an expected error have tails like this; used only beyond the largest rank that n labels allow.
 _TAIL_FREEDOM = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OutOfFoldRows:
-    """Predictions for rows that the predictors were not fitted on, all on one scale, each ``[n_rows]``.
+class OutOfFold:
+    """What repeated splits predict for rows that the fit has not seen, all on one scale.
+
+    The residuals of single fits calibrate, not those of the mean over repeats: that mean errs less than a model fitted
+    once, and intervals from it covered two points too little on the shared targets.
 
     Attributes:
-        values: Mean over the predictors.
-        epistemic_std: Standard deviation of the predictors; zero where there was one.
-        noise_std: What they expect to err by, root mean square over them.
-        labels: True values.
+        rows: Row that each prediction is of, ``[n_predictions]``.
+        values: Predicted values.
+        expected_errors: As the fit itself expects.
+        labels: True values, ``[n_rows]``.
     """
 
+    rows: NDArray[np.int64]
     values: NDArray[np.float64]
-    epistemic_std: NDArray[np.float64]
-    noise_std: NDArray[np.float64]
+    expected_errors: NDArray[np.float64]
     labels: NDArray[np.float64]
 
+    def __post_init__(self) -> None:
+        counts = np.bincount(self.rows, minlength=len(self.labels))
+        if not counts.all():
+            row = int(np.argmin(counts))
+            raise ConfigurationError("ROW_NOT_TESTED", f"row {row} lies in the test part of no split")
+
+    @classmethod
+    def gather(
+        cls,
+        tested: Sequence[NDArray[np.int64]],
+        values: Sequence[NDArray[np.float64]],
+        stds: Sequence[NDArray[np.float64]],
+        labels: NDArray[np.float64],
+    ) -> "OutOfFold":
+        """From rows, predictions and expected errors by split. Raises ConfigurationError for a row never tested."""
+        return cls(np.concatenate(tested), np.concatenate(values), np.concatenate(stds), labels)
+
     @property
-    def expected_errors(self) -> NDArray[np.float64]:
-        """Both parts together."""
-        return np.hypot(self.epistemic_std, self.noise_std)
+    def residuals(self) -> NDArray[np.float64]:
+        """Absolute error of each prediction."""
+        return np.abs(self.values - self.labels[self.rows])
 
-    def take(self, chosen: NDArray[np.bool_]) -> "OutOfFoldRows":
-        """The chosen rows."""
-        parts = (self.values, self.epistemic_std, self.noise_std, self.labels)
-        return OutOfFoldRows(*(part[chosen] for part in parts))
-
-
-def gather(
-    tested: Sequence[NDArray[np.int64]],
-    values: Sequence[NDArray[np.float64]],
-    stds: Sequence[NDArray[np.float64]],
-    labels: NDArray[np.float64],
-) -> OutOfFoldRows:
-    """One entry a row from predictions of repeated splits.
-
-    The arguments but ``labels`` hold one array a split: rows, predictions and expected errors. The repeats of a row
-    stand for the members of an ensemble that never saw it. Raises ConfigurationError where a row was never tested.
-    """
-    rows, value, std = (np.concatenate(parts) for parts in (tested, values, stds))
-    counts = np.bincount(rows, minlength=len(labels))
-    if not counts.all():
-        raise ConfigurationError("ROW_NOT_TESTED", f"row {int(np.argmin(counts))} lies in the test part of no split")
-    mean = np.bincount(rows, value, len(labels)) / counts
-    square = np.bincount(rows, (value - mean[rows]) ** 2, len(labels))
-    noise = np.sqrt(np.bincount(rows, std**2, len(labels)) / counts)
-    return OutOfFoldRows(mean, np.sqrt(square / np.maximum(counts - 1, 1)), noise, labels)
+    def means(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean value and root mean square expected error of each row's predictions, ``[n_rows]`` each."""
+        n = len(self.labels)
+        counts = np.bincount(self.rows, minlength=n)
+        values = np.bincount(self.rows, self.values, n) / counts
+        return values, np.sqrt(np.bincount(self.rows, self.expected_errors**2, n) / counts)
 
 
-def calibrate(predictions: OutOfFoldRows) -> Calibrator:
+def calibrate(predictions: OutOfFold) -> Calibrator:
     """Multipliers of the expected error from residuals out of fold.
 
-    As split conformal with rank ``ceil((n + 1) coverage)`` (cross-conformal: Vovk, Annals of Mathematics and AI 74, 9
-    (2015); CV+: Barber et al., Annals of Statistics 49, 486 (2021)): a model that sees all rows errs a little less than
-    those that did not, so coverage is met from above. Beyond coverage ``n / (n + 1)`` the largest residual is extended
-    by Student's t. Raises ConfigurationError below 8 rows.
+    As split conformal with rank ``ceil((n + 1) coverage)`` over all predictions (cross-conformal: Vovk, Annals of
+    Mathematics and AI 74, 9 (2015); CV+: Barber et al., Annals of Statistics 49, 486 (2021)): a model that sees all
+    rows errs a little less than those that did not, so coverage is met from above. Beyond coverage ``n / (n + 1)``, n
+    the number of labels, the largest residual is extended by Student's t. Raises ConfigurationError below 8 rows.
     """
-    n = len(predictions.labels)
-    if n < MIN_ROWS:
-        raise ConfigurationError("CALIBRATION_TOO_SMALL", f"calibration out of fold needs {MIN_ROWS} rows, got {n}")
-    expected = predictions.expected_errors
-    floor = _floor(expected)
-    scores = np.sort(np.abs(predictions.labels - predictions.values) / np.maximum(expected, floor))
-    ranks = np.ceil((n + 1) * COVERAGES - 1e-9).astype(int)
-    n_reachable = int(np.count_nonzero(ranks <= n))
-    multipliers = scores[ranks[:n_reachable] - 1]
-    quantiles = student.ppf(0.5 + COVERAGES[n_reachable - 1 :] / 2, _TAIL_FREEDOM)
-    tail = multipliers[-1] * quantiles[1:] / quantiles[0]
-    rms = float(np.sqrt(np.mean(scores**2))) or 1.0
-    return Calibrator(tuple(np.concatenate([multipliers, tail]).tolist()), floor, n, rms=rms)
+    return _calibrator(predictions.residuals, predictions.expected_errors, len(predictions.labels))
 
 
 def measured_coverage(
-    predictions: OutOfFoldRows, folds: Sequence[NDArray[np.int64]], coverages: Sequence[float]
+    predictions: OutOfFold, folds: Sequence[NDArray[np.int64]], coverages: Sequence[float]
 ) -> NDArray[np.float64]:
-    """Share of rows within their interval at each nominal coverage, ``[n_coverages]``.
+    """Share of predictions within their interval at each nominal coverage, ``[n_coverages]``.
 
     The rows of each fold are measured with a calibration on the rows outside it.
     """
     hits, n_measured = np.zeros(len(coverages)), 0
+    residuals, expected, n_labels = predictions.residuals, predictions.expected_errors, len(predictions.labels)
     for fold in folds:
-        is_inside = np.isin(np.arange(len(predictions.labels)), fold)
-        calibrator, held_out = calibrate(predictions.take(~is_inside)), predictions.take(is_inside)
-        residuals, expected = np.abs(held_out.labels - held_out.values), held_out.expected_errors
-        hits += [np.count_nonzero(residuals <= calibrator.half_widths(expected, coverage)) for coverage in coverages]
-        n_measured += len(residuals)
+        inside = np.isin(predictions.rows, fold)
+        calibrator = _calibrator(residuals[~inside], expected[~inside], n_labels - len(fold))
+        widths = [calibrator.half_widths(expected[inside], coverage) for coverage in coverages]
+        hits += [np.count_nonzero(residuals[inside] <= width) for width in widths]
+        n_measured += int(inside.sum())
     return hits / max(n_measured, 1)
+
+
+def _calibrator(residuals: NDArray[np.float64], expected: NDArray[np.float64], n_labels: int) -> Calibrator:
+    if n_labels < MIN_ROWS:
+        raise ConfigurationError(
+            "CALIBRATION_TOO_SMALL", f"calibration out of fold needs {MIN_ROWS} rows, got {n_labels}"
+        )
+    floor = _floor(expected)
+    scores = np.sort(residuals / np.maximum(expected, floor))
+    n = len(scores)
+    ranks = np.minimum(np.ceil((n + 1) * COVERAGES - 1e-9).astype(int), n)
+    n_reachable = int(np.count_nonzero(np.ceil((n_labels + 1) * COVERAGES - 1e-9) <= n_labels))
+    multipliers = scores[ranks[:n_reachable] - 1]
+    quantiles = student.ppf(0.5 + COVERAGES[n_reachable - 1 :] / 2, _TAIL_FREEDOM)
+    tail = multipliers[-1] * quantiles[1:] / quantiles[0]
+    rms = float(np.sqrt(np.mean(scores**2))) or 1.0
+    return Calibrator(tuple(np.concatenate([multipliers, tail]).tolist()), floor, n_labels, rms=rms)
 
 
 def _floor(expected_errors: NDArray[np.float64]) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.calibration.out_of_fold import METHOD, OutOfFoldRows, calibrate
+from epitaxy_models.calibration.out_of_fold import METHOD, OutOfFold, calibrate
 from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.embedder import Embedder
@@ -84,7 +84,7 @@ class TenantModelRecipe:
         order = np.concatenate([odd, even])
         values = np.concatenate([part.values for part in parts])
         stds = np.concatenate([part.stds for part in parts])
-        calibrator = calibrate(OutOfFoldRows(order, values, stds, targets[order]))
+        calibrator = calibrate(OutOfFold(order, values, stds, targets))
         return CalibrationRecord(calibrator, METHOD, 0.9, 0.9, len(targets))
 
     def _card(

@@ -97,7 +97,9 @@ class Publisher:
         anchors = slice(0, _N_ANCHORS)
         near, far = (readout.evidence(part.embeddings, part.structures) for part in (training, held_out))
         near = DomainEvidence(near.embeddings[anchors], near.spreads[anchors], near.geometry[anchors])
-        strange = self._perturbed(training.structures[anchors], np.flatnonzero(counts >= min(_N_COMMON, counts.max())).astype(np.uint8))
+        strange = self._perturbed(
+            training.structures[anchors], np.flatnonzero(counts >= min(_N_COMMON, counts.max())).astype(np.uint8)
+        )
         graphs = [build_graph(structure, self._config.rule) for structure in strange]
         _LOG.info("embedding %d perturbed structures", len(graphs))
         embeddings = [embedder(graphs[start : start + 128]) for start in range(0, len(graphs), 128)]

@@ -100,11 +100,12 @@ class TransferModel:
         check_coverage(coverage)
         self._check_inputs(inputs)
         means, epistemic, noise = self.spread(inputs)
-        calibrator, expected = self.card.calibration.calibrator, np.hypot(epistemic, noise)
-        half = calibrator.half_widths(expected, coverage)
+        # Calibrated by single fits, whose residuals hold what their spread would add.
+        calibrator = self.card.calibration.calibrator
+        half = calibrator.half_widths(noise, coverage)
         ends = (means, means - half, means + half)
         values, lower, upper = (self._bounded(self.card.transform.inverse(end))[:, None] for end in ends)
-        spreads = (epistemic, noise, calibrator.stds(expected))
+        spreads = (epistemic, noise, calibrator.stds(noise))
         epistemic_std, aleatoric_std, stds = (self._in_unit(means, spread)[:, None] for spread in spreads)
         domains = self._domains(inputs, substrate_domains)
         return EnsemblePrediction(values, epistemic_std, aleatoric_std, stds, lower, upper, domains)

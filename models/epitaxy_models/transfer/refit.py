@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.calibration.out_of_fold import METHOD, OutOfFoldRows, calibrate, gather, measured_coverage
+from epitaxy_models.calibration.out_of_fold import METHOD, OutOfFold, calibrate, measured_coverage
 from epitaxy_models.transfer.card import CalibrationRecord
 from epitaxy_models.transfer.comparison import Task
 from epitaxy_models.transfer.cross_validation import CrossValidation, StoppedError
@@ -44,17 +44,17 @@ class Calibration:
     Attributes:
         record: For the card.
         measured: Coverage out of fold at each of ``COVERAGES``.
-        rows: Predictions out of fold.
+        predictions: Out of fold.
     """
 
     record: CalibrationRecord
     measured: tuple[float, ...]
-    rows: OutOfFoldRows
+    predictions: OutOfFold
 
     @property
     def is_kept(self) -> bool:
         """Whether coverage is within five points of nominal, beyond the noise of so many labels, up to 95 %."""
-        n = len(self.rows.labels)
+        n = len(self.predictions.labels)
         pairs = [pair for pair in zip(COVERAGES, self.measured, strict=True) if pair[0] <= 0.95]
         return all(abs(share - c) <= _TOLERANCE + 2 * np.sqrt(c * (1 - c) / n) for c, share in pairs)
 
@@ -86,18 +86,20 @@ def refit(
 def calibrated(validation: CrossValidation, task: Task) -> Calibration:
     """Intervals of a strategy, or a stack of some, from what it predicts out of fold."""
     tested = [split.test for split in task.splits[: len(validation.parts)]]
-    rows = gather(tested, validation.values, [part.stds for part in validation.parts], task.targets)
-    measured = measured_coverage(rows, tested[: task.n_folds], COVERAGES)
+    predictions = OutOfFold.gather(tested, validation.values, [part.stds for part in validation.parts], task.targets)
+    measured = measured_coverage(predictions, tested[: task.n_folds], COVERAGES)
     at = COVERAGES.index(REPORTED_COVERAGE)
-    record = CalibrationRecord(calibrate(rows), METHOD, float(measured[at]), REPORTED_COVERAGE, len(task.targets))
-    return Calibration(record, tuple(float(share) for share in measured), rows)
+    record = CalibrationRecord(
+        calibrate(predictions), METHOD, float(measured[at]), REPORTED_COVERAGE, len(task.targets)
+    )
+    return Calibration(record, tuple(float(share) for share in measured), predictions)
 
 
 def interval_ends(calibration: Calibration, task: Task) -> tuple[NDArray[np.float64], ...]:
     """Values, lower and upper ends out of fold in the property's unit, each ``[n_rows]``."""
-    rows, calibrator = calibration.rows, calibration.record.calibrator
-    half = calibrator.half_widths(rows.expected_errors, REPORTED_COVERAGE)
-    return tuple(task.to_unit(end) for end in (rows.values, rows.values - half, rows.values + half))
+    values, expected = calibration.predictions.means()
+    half = calibration.record.calibrator.half_widths(expected, REPORTED_COVERAGE)
+    return tuple(task.to_unit(end) for end in (values, values - half, values + half))
 
 
 def _blocks(fitted: Mapping[str, FittedStrategy]) -> dict[str, float]:

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from epitaxy_models.calibration.conformal import Calibrator
-from epitaxy_models.calibration.out_of_fold import OutOfFoldRows, calibrate, gather, measured_coverage
+from epitaxy_models.calibration.out_of_fold import OutOfFold, calibrate, measured_coverage
 from epitaxy_models.errors import ConfigurationError
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95, 0.99)
@@ -28,9 +28,7 @@ def _ridge(inputs: Array, labels: Array) -> Array:
     return np.asarray(np.linalg.solve(inputs.T @ inputs + np.eye(inputs.shape[1]), inputs.T @ labels))
 
 
-def _out_of_fold(
-    world: LinearWorld, n: int, n_repeats: int = 3
-) -> tuple[OutOfFoldRows, list[NDArray[np.int64]], Array]:
+def _out_of_fold(world: LinearWorld, n: int, n_repeats: int = 3) -> tuple[OutOfFold, list[NDArray[np.int64]], Array]:
     inputs, labels, scale = world.draw(n)
     tested = [fold for _ in range(3) for fold in np.array_split(world.generator.permutation(n), 5)]
     values, stds = [], []
@@ -38,7 +36,7 @@ def _out_of_fold(
         is_train = ~np.isin(np.arange(n), fold)
         values.append(inputs[fold] @ _ridge(inputs[is_train], labels[is_train]))
         stds.append(3.0 * scale[fold])
-    return gather(tested, values, stds, labels), tested[:5], _ridge(inputs, labels)
+    return OutOfFold.gather(tested, values, stds, labels), tested[:5], _ridge(inputs, labels)
 
 
 def _shares(n: int, seeds: range) -> Array:
@@ -74,22 +72,22 @@ def test_measured_coverage_sees_a_fold_that_errs_more_than_the_others() -> None:
     generator = np.random.default_rng(0)
     labels = generator.normal(size=100)
     labels[:20] *= 50
-    rows = OutOfFoldRows(np.zeros(100), np.zeros(100), np.ones(100), labels)
+    rows = OutOfFold(np.arange(100), np.zeros(100), np.ones(100), labels)
     assert measured_coverage(rows, [np.arange(20)], [0.9])[0] < 0.5
 
 
-def test_repeats_of_a_row_give_its_mean_spread_and_noise() -> None:
+def test_repeats_of_a_row_give_its_mean_and_expected_error() -> None:
     tested = [np.array([0, 1]), np.array([1, 0])]
     values, stds = [np.array([1.0, 5.0]), np.array([5.0, 3.0])], [np.array([3.0, 1.0]), np.array([1.0, 4.0])]
-    rows = gather(tested, values, stds, np.zeros(2))
-    np.testing.assert_allclose(rows.values, [2.0, 5.0])
-    np.testing.assert_allclose(rows.epistemic_std, [np.sqrt(2), 0.0])
-    np.testing.assert_allclose(rows.noise_std, [np.sqrt(12.5), 1.0])
-    np.testing.assert_allclose(rows.expected_errors, [np.sqrt(14.5), 1.0])
+    found = OutOfFold.gather(tested, values, stds, np.array([1.0, 5.5]))
+    np.testing.assert_allclose(found.residuals, [0.0, 0.5, 0.5, 2.0])
+    means, expected = found.means()
+    np.testing.assert_allclose(means, [2.0, 5.0])
+    np.testing.assert_allclose(expected, [np.sqrt(12.5), 1.0])
 
 
 def test_plain_residuals_give_the_ranks_of_conformal_prediction() -> None:
-    rows = OutOfFoldRows(np.zeros(99), np.zeros(99), np.ones(99), np.arange(1.0, 100.0))
+    rows = OutOfFold(np.arange(99), np.zeros(99), np.ones(99), np.arange(1.0, 100.0))
     calibrator = calibrate(rows)
     # ceil(100 * 0.9) = 90: the 90th smallest residual of 99.
     assert calibrator.half_widths(np.ones(1), 0.9)[0] == pytest.approx(90)
@@ -97,17 +95,25 @@ def test_plain_residuals_give_the_ranks_of_conformal_prediction() -> None:
 
 
 def test_coverage_beyond_the_largest_rank_widens_the_interval_further() -> None:
-    rows = OutOfFoldRows(np.zeros(10), np.zeros(10), np.ones(10), np.arange(1.0, 11.0))
+    rows = OutOfFold(np.arange(10), np.zeros(10), np.ones(10), np.arange(1.0, 11.0))
     calibrator: Calibrator = calibrate(rows)
     widths = [calibrator.half_widths(np.ones(1), coverage)[0] for coverage in (0.9, 0.95, 0.99)]
     assert widths[0] <= 10 < widths[1] < widths[2]
 
 
+def test_repeats_do_not_pretend_to_more_labels() -> None:
+    """Ten labels reach coverage 10 / 11, however often each was predicted."""
+    rows = OutOfFold(np.tile(np.arange(10), 5), np.zeros(50), np.ones(50), np.arange(1.0, 11.0))
+    calibrator = calibrate(rows)
+    assert calibrator.n_calibration == 10
+    assert calibrator.half_widths(np.ones(1), 0.95)[0] > 10
+
+
 def test_too_few_rows_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="needs 8 rows, got 7"):
-        calibrate(OutOfFoldRows(*np.ones((4, 7))))
+        calibrate(OutOfFold(np.arange(7), *np.ones((3, 7))))
 
 
 def test_row_that_no_split_tests_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="row 2 lies in the test part of no split"):
-        gather([np.array([0, 1])], [np.zeros(2)], [np.ones(2)], np.zeros(3))
+        OutOfFold.gather([np.array([0, 1])], [np.zeros(2)], [np.ones(2)], np.zeros(3))

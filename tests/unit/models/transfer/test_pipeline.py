@@ -126,7 +126,7 @@ def test_job_finds_that_transfer_helps_where_the_substrate_knows_the_answer(outc
 def test_saved_model_predicts_new_crystals_with_intervals_that_hold(
     outcome: TransferOutcome, structures: list[Structure], labels: NDArray[np.float64]
 ) -> None:
-    model = TransferModel.load(outcome.model, load_artifact(shipped_model()).digest)
+    model = TransferModel.load(outcome.model, load_artifact(shipped_model()).weights_digest)
     assert model.digest == outcome.digest
     predicted = model.predict(_inputs(structures[N:]), 0.9)
     errors = np.abs(predicted.values[:, 0] - labels[N:])

@@ -1,0 +1,117 @@
+"""What intervals are worth, measured on structures that neither training nor calibration saw."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+REPORTED = (0.5, 0.8, 0.9, 0.95)
+# A group of fewer structures has no coverage worth stating.
+_N_GROUP_MIN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class LevelReport:
+    """Intervals of one nominal coverage.
+
+    Attributes:
+        nominal: Coverage asked for.
+        coverage: Share of labels inside.
+        mean_width: In the property's unit.
+        median_width: Likewise.
+        constant_width: Of an interval of the same width for all, with the same nominal coverage; its mean after it was
+            cut at physical bounds.
+        coverage_by_group: Coverage in each group of at least 20 structures.
+    """
+
+    nominal: float
+    coverage: float
+    mean_width: float
+    median_width: float
+    constant_width: float
+    coverage_by_group: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationReport:
+    """One property of one model.
+
+    Attributes:
+        n: Structures measured.
+        levels: By nominal coverage.
+        mean_squared_z: Of errors over calibrated standard deviations; 1 is right, and one outlier can decide it.
+        mean_squared_z_but_largest: The same without the largest one.
+        miscalibration_area: Mean difference of coverage from nominal, over nominal coverages from 0.5 to 0.99.
+        sharpness: Root mean square of the standard deviations, in the property's unit (Tran et al. 2020).
+        rank_correlation: Spearman's, of absolute error and standard deviation; NaN where this is the same for all.
+    """
+
+    n: int
+    levels: tuple[LevelReport, ...]
+    mean_squared_z: float
+    mean_squared_z_but_largest: float
+    miscalibration_area: float
+    sharpness: float
+    rank_correlation: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Intervals:
+    """Interval ends at one nominal coverage, ``[n]`` each."""
+
+    nominal: float
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+
+    def hold(self, labels: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which labels lie inside, ``[n]``."""
+        return (self.lower <= labels) & (labels <= self.upper)
+
+
+def calibration_report(
+    labels: NDArray[np.float64],
+    values: NDArray[np.float64],
+    stds: NDArray[np.float64],
+    intervals: Sequence[Intervals],
+    constant: Mapping[float, Intervals],
+    groups: Mapping[str, NDArray[np.bool_]] | None = None,
+) -> CalibrationReport:
+    """Measures intervals against finite labels ``[n]``.
+
+    Args:
+        labels: True values.
+        values: Predicted ones.
+        stds: Calibrated standard deviations.
+        intervals: At nominal coverages of any number; those of ``constant`` are reported one by one.
+        constant: Intervals of one width for all, by nominal coverage.
+        groups: Masks by name.
+    """
+    errors = np.abs(labels - values)
+    squares = np.sort((errors / stds) ** 2)
+    named = {mask: rows for mask, rows in (groups or {}).items() if rows.sum() >= _N_GROUP_MIN}
+    chosen = [entry for entry in intervals if entry.nominal in constant]
+    return CalibrationReport(
+        n=len(labels),
+        levels=tuple(_level(labels, entry, constant[entry.nominal], named) for entry in chosen),
+        mean_squared_z=float(squares.mean()),
+        mean_squared_z_but_largest=float(squares[:-1].mean()),
+        miscalibration_area=float(np.mean([abs(entry.hold(labels).mean() - entry.nominal) for entry in intervals])),
+        sharpness=float(np.sqrt(np.mean(stds**2))),
+        rank_correlation=float(spearmanr(errors, stds).statistic) if np.ptp(stds) > 0 else float("nan"),
+    )
+
+
+def _level(
+    labels: NDArray[np.float64], intervals: Intervals, constant: Intervals, groups: Mapping[str, NDArray[np.bool_]]
+) -> LevelReport:
+    inside, widths = intervals.hold(labels), intervals.upper - intervals.lower
+    return LevelReport(
+        intervals.nominal,
+        float(inside.mean()),
+        float(widths.mean()),
+        float(np.median(widths)),
+        float((constant.upper - constant.lower).mean()),
+        {name: float(inside[rows].mean()) for name, rows in groups.items()},
+    )
