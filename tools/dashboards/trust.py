@@ -5,6 +5,7 @@ from tools.dashboards.metrics import BY_TENANT_AND_MODEL, increase, rate, ratio,
 from tools.dashboards.variables import MODELS, NAMESPACES, TENANTS
 
 _STRUCTURES = "epitaxy_gateway_model_structures_total"
+_REVIEWS = "epitaxy_gateway_model_reviews_total"
 _MODEL = 'model=~"$model"'
 _MEASURED = select("epitaxy_gateway_model_measured_coverage_ratio", _MODEL)
 _PROMISED = select("epitaxy_gateway_model_promised_coverage_ratio", _MODEL)
@@ -12,6 +13,7 @@ _VERSION = ("model", "version")
 _PROPERTY = ("model", "version", "property")
 _VERDICT_LEGEND = "{{model}} {{version}}"
 _PROPERTY_LEGEND = "{{model}} {{version}} {{property}}"
+_REPORTED_LEGEND = f"{{{{tenant}}}} {_PROPERTY_LEGEND}"
 
 
 def _share(verdicts: str) -> str:
@@ -19,9 +21,18 @@ def _share(verdicts: str) -> str:
     return ratio(total(matching, *_VERSION), total(rate(_STRUCTURES, BY_TENANT_AND_MODEL, window="30m"), *_VERSION))
 
 
+def _reviewed(verdict: str) -> str:
+    matching = rate(_REVIEWS, BY_TENANT_AND_MODEL, f'verdict="{verdict}"', window="30m")
+    return ratio(total(matching, *_VERSION), total(rate(_REVIEWS, BY_TENANT_AND_MODEL, window="30m"), *_VERSION))
+
+
 def _mean_spread(window: str) -> str:
     spread = total(rate("epitaxy_gateway_model_epistemic_std_total", _MODEL, window=window), *_PROPERTY)
     return f"{spread} / {total(rate('epitaxy_gateway_model_values_total', _MODEL, window=window), *_PROPERTY)}"
+
+
+def _reported(name: str) -> str:
+    return select(f"epitaxy_measurements_{name}", BY_TENANT_AND_MODEL)
 
 
 _VERSIONS = Row(
@@ -60,14 +71,24 @@ _DOMAIN = Row(
             highest=1,
         ),
         Panel(
-            "For a person to review",
-            "Share of the structures of half an hour that are borderline or outside: look at them before they are "
-            "believed.",
+            "Review share",
+            "Share of the structures of half an hour that the models' review policies hold back: REVIEW for a person "
+            "to look at first, REJECT not to be used.",
             "percentunit",
-            [Query(_share("BORDERLINE|OUT_OF_DOMAIN"), _VERDICT_LEGEND)],
+            [
+                Query(_reviewed("REVIEW"), f"review {_VERDICT_LEGEND}"),
+                Query(_reviewed("REJECT"), f"reject {_VERDICT_LEGEND}"),
+            ],
             warn=0.4,
             alarm=0.7,
             highest=1,
+        ),
+        Panel(
+            "Rules of review policies that fired",
+            "By rule: what to look at first where the review share rises.",
+            "suffix: /s",
+            [Query(total(rate("epitaxy_gateway_model_review_rules_total", _MODEL), "rule"), "{{rule}}")],
+            is_stacked=True,
         ),
         Panel(
             "Structures by domain verdict",
@@ -123,6 +144,66 @@ _CALIBRATION = Row(
     ],
 )
 
+_MEASUREMENTS = Row(
+    "Measured after it was predicted",
+    [
+        Panel(
+            "Coverage of what was measured",
+            "Share of a tenant's latest measurements (at most 200) inside their intervals, and the band in which "
+            "chance alone leaves it in 99 of 100 cases. Below it the intervals are too narrow for what is measured.",
+            "percentunit",
+            [
+                Query(_reported("coverage_ratio"), f"coverage {_REPORTED_LEGEND}"),
+                Query(_reported("band_lower_ratio"), f"least {_REPORTED_LEGEND}"),
+                Query(_reported("band_upper_ratio"), f"most {_REPORTED_LEGEND}"),
+            ],
+            width=12,
+            lowest=0.5,
+            highest=1,
+        ),
+        Panel(
+            "Coverage above the least",
+            "Coverage less the least that chance explains. Below 0 an alert is due, from 20 measurements on.",
+            "percentunit",
+            [
+                Query(
+                    f"{_reported('coverage_ratio')} - {_reported('band_lower_ratio')}",
+                    _REPORTED_LEGEND,
+                    is_instant=True,
+                )
+            ],
+            kind="bargauge",
+            width=12,
+            warn=0.01,
+            alarm=0,
+            lowest=-0.2,
+            highest=0.2,
+        ),
+        Panel(
+            "Error of what was measured",
+            "Mean absolute error over the window, in each property's own unit, and the mean of measured minus "
+            "predicted. A bias about as large as the error is an offset that a fine-tune learns.",
+            "short",
+            [
+                Query(_reported("mean_absolute_error"), f"error {_REPORTED_LEGEND}"),
+                Query(_reported("bias"), f"bias {_REPORTED_LEGEND}"),
+            ],
+            width=12,
+            lowest=None,
+        ),
+        Panel(
+            "Measurements kept",
+            "Those that count now, and in all.",
+            "short",
+            [
+                Query(_reported("window_size"), f"window {_REPORTED_LEGEND}"),
+                Query(_reported("total"), f"all {_REPORTED_LEGEND}"),
+            ],
+            width=12,
+        ),
+    ],
+)
+
 _USAGE = Row(
     "Usage",
     [
@@ -158,7 +239,7 @@ _USAGE = Row(
 TRUST = Dashboard(
     "epitaxy-models-and-trust",
     "Epitaxy / Models and trust",
-    "Versions in service, domain verdicts, calibration and usage.",
-    [_VERSIONS, _DOMAIN, _CALIBRATION, _USAGE],
+    "Versions in service, domain verdicts, calibration, measurements and usage.",
+    [_VERSIONS, _DOMAIN, _CALIBRATION, _MEASUREMENTS, _USAGE],
     [NAMESPACES, TENANTS, MODELS],
 )

@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from epitaxy_models.backbones.weighted_backward import weighted_backward
 from epitaxy_models.compiled import compiled
 
 Float = NDArray[np.float32]
@@ -39,12 +40,16 @@ def edge_messages(
         rows: Edges of node i are ``rows[i]`` to ``rows[i + 1]``, int32 ``[n_nodes + 1]``.
         sources: Sending node of each edge, int32 ``[n_edges]``.
         positions: Distance of each edge in grid steps, within ``[0, n_grid - 1)``, ``[n_edges]``.
-        weights: Multiplicity times smooth cutoff of each edge, ``[n_edges]``.
+        weights: Multiplicity times smooth cutoff of each edge, ``[n_edges]``; or, where its gradient is asked for,
+            one a member, ``[n_members, n_edges]``.
 
     Returns:
         Shape ``[n_members, n_nodes, width]``.
     """
     if centre.device.type == "cpu" and centre.dtype == torch.float32:
+        if weights.dim() == 2:
+            weighted: Tensor = _WeightedMessages.apply(centre, neighbour, table, rows, sources, positions, weights)  # type: ignore[no-untyped-call]  # torch types apply as untyped
+            return weighted
         result: Tensor = _FusedMessages.apply(centre, neighbour, table, rows, sources, positions, weights)  # type: ignore[no-untyped-call]  # torch types apply as untyped
         return result
     return reference_messages(centre, neighbour, table, rows, sources, positions, weights)
@@ -88,6 +93,30 @@ class _FusedMessages(torch.autograd.Function):
         slopes = [np.zeros_like(array) for array in arrays[:3]]
         _backward(*arrays, *_as_arrays(gradients), *slopes)
         return (*(torch.from_numpy(slope) for slope in slopes), None, None, None, None)
+
+
+class _WeightedMessages(torch.autograd.Function):
+    """The fused messages with a weight a member and the gradient of it; the distance filter gets none."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Tensor) -> Tensor:
+        centre, neighbour, table, rows, sources, positions, weights = _as_arrays(inputs)
+        ctx.save_for_backward(*inputs)
+        summed = np.empty((*centre.shape[:2], centre.shape[2] // 2), dtype=np.float32)
+        for member in range(len(centre)):
+            one = slice(member, member + 1)
+            _forward(
+                centre[one], neighbour[one], table[one], rows, sources, positions, weights[member], summed[one]
+            )
+        return torch.from_numpy(summed)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        arrays = _as_arrays(ctx.saved_tensors)
+        slopes = [np.zeros_like(arrays[index]) for index in (0, 1, 6)]
+        weighted_backward(*arrays, *_as_arrays(gradients), *slopes)
+        centre, neighbour, weights = (torch.from_numpy(slope) for slope in slopes)
+        return centre, neighbour, None, None, None, None, weights
 
 
 def _as_arrays(tensors: Sequence[Tensor]) -> list[Any]:

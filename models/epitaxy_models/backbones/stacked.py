@@ -77,7 +77,10 @@ class StackedBackbone(nn.Module):
 
     def forward(self, graph: GraphTensors) -> Tensor:
         """Structure embeddings, ``[n_members, n_graphs, embedding_width]``."""
-        states = self.species[:, graph.atomic_numbers]
+        return self.from_states(self.species[:, graph.atomic_numbers], graph)
+
+    def from_states(self, states: Tensor, graph: GraphTensors) -> Tensor:
+        """The same from first node states of one's own, ``[n_members, n_nodes, width]``."""
         blocks = []
         for layer, gain in zip(self.layers, self.readout_gain, strict=True):
             states = layer(states, graph, self.radial_grid)

@@ -29,6 +29,7 @@ class EnsemblePrediction:
         lower: Lower ends of the intervals.
         upper: Upper ends of the intervals.
         domains: One verdict a structure.
+        judged_widths: Of the intervals at the coverage that a review policy judges; None where none was asked for.
     """
 
     values: NDArray[np.float64]
@@ -38,6 +39,7 @@ class EnsemblePrediction:
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
     domains: tuple[DomainScore, ...]
+    judged_widths: NDArray[np.float64] | None = None
 
 
 class CalibratedReadout:
@@ -48,19 +50,29 @@ class CalibratedReadout:
         self._heads = artifact.readout()
 
     def __call__(
-        self, embeddings: NDArray[np.float32], structures: Sequence[Structure], coverage: float
+        self,
+        embeddings: NDArray[np.float32],
+        structures: Sequence[Structure],
+        coverage: float,
+        judged_at: float | None = None,
     ) -> EnsemblePrediction:
         """Predicts from embeddings ``[n_structures, n_members, embedding_width]`` of structures.
 
-        Raises ConfigurationError unless 0.5 <= coverage <= 0.99.
+        ``judged_at`` is the coverage at which interval widths are wanted besides. Raises ConfigurationError unless
+        coverages lie from 0.5 to 0.99.
         """
         check_coverage(coverage)
         means, epistemic, aleatoric = self.spread(embeddings, [s.atomic_numbers for s in structures])
         evidence = self._evidence(embeddings, structures, epistemic, aleatoric)
         scores = self._domain.scores(evidence)
-        values, stds, lower, upper = self._intervals(means, np.hypot(epistemic, aleatoric), scores.scores, coverage)
+        expected = np.hypot(epistemic, aleatoric)
+        values, stds, lower, upper = self._intervals(means, expected, scores.scores, coverage)
+        widths = None
+        if judged_at is not None:
+            _, _, low, high = self._intervals(means, expected, scores.scores, judged_at)
+            widths = high - low
         domains = self._verdicts(scores, evidence, structures)
-        return EnsemblePrediction(values, epistemic, aleatoric, stds, lower, upper, domains)
+        return EnsemblePrediction(values, epistemic, aleatoric, stds, lower, upper, domains, widths)
 
     def domains(self, embeddings: NDArray[np.float32], structures: Sequence[Structure]) -> tuple[DomainScore, ...]:
         """The verdicts alone."""

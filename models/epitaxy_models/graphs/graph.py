@@ -75,6 +75,13 @@ class CrystalGraph:
 
 def build_graph(structure: Structure, rule: GraphRule = DEFAULT_RULE) -> CrystalGraph:
     """Quotient graph of a structure, about 0.3 ms for the 29 sites of a typical Materials Project cell."""
+    return build_graph_with_classes(structure, rule)[0]
+
+
+def build_graph_with_classes(
+    structure: Structure, rule: GraphRule = DEFAULT_RULE
+) -> tuple[CrystalGraph, NDArray[np.int32]]:
+    """The quotient graph, and the node that stands for each site, ``[n_sites]``."""
     offsets, neighbours, distances, weights = _neighbours(structure, rule)
     shells, means = distance_shells(distances, rule.shell_tolerance)
     classes, colours, count = refined_colours(
@@ -84,7 +91,7 @@ def build_graph(structure: Structure, rule: GraphRule = DEFAULT_RULE) -> Crystal
         classes, count, offsets, neighbours, shells, distances, weights
     )
     multiplicities = np.bincount(classes, minlength=count).astype(np.int32)
-    return CrystalGraph(
+    graph = CrystalGraph(
         atomic_numbers=structure.atomic_numbers[representatives],
         multiplicities=multiplicities,
         rows=rows,
@@ -93,6 +100,7 @@ def build_graph(structure: Structure, rule: GraphRule = DEFAULT_RULE) -> Crystal
         weights=summed,
         key=_canonical_key(colours, multiplicities, rule),
     )
+    return graph, classes
 
 
 def build_full_graph(structure: Structure, rule: GraphRule = DEFAULT_RULE) -> CrystalGraph:

@@ -90,25 +90,32 @@ class TransferModel:
         return sum(array.nbytes for tensors in (*states, arrays_of(self.domain)) for array in tensors.values())
 
     def predict(
-        self, inputs: TransferInputs, coverage: float, substrate_domains: Sequence[DomainScore] | None = None
+        self,
+        inputs: TransferInputs,
+        coverage: float,
+        substrate_domains: Sequence[DomainScore] | None = None,
+        judged_at: float | None = None,
     ) -> EnsemblePrediction:
         """Calibrated predictions of the one property; arrays ``[n_rows, 1]`` in its unit.
 
-        ``substrate_domains`` are the substrate's own verdicts; the worse of the two counts. Raises ConfigurationError
-        where an input is missing, and unless 0.5 <= coverage <= 0.99.
+        ``substrate_domains`` are the substrate's own verdicts; the worse of the two counts. ``judged_at`` is the
+        coverage at which interval widths are wanted besides. Raises ConfigurationError where an input is missing, and
+        unless coverages lie from 0.5 to 0.99.
         """
         check_coverage(coverage)
         self._check_inputs(inputs)
         means, epistemic, noise = self.spread(inputs)
         # Calibrated by single fits, whose residuals hold what their spread would add.
         calibrator = self.card.calibration.calibrator
-        half = calibrator.half_widths(noise, coverage)
-        ends = (means, means - half, means + half)
-        values, lower, upper = (self._bounded(self.card.transform.inverse(end))[:, None] for end in ends)
+        values, lower, upper = self._ends(means, calibrator.half_widths(noise, coverage))
+        widths = None
+        if judged_at is not None:
+            _, low, high = self._ends(means, calibrator.half_widths(noise, judged_at))
+            widths = high - low
         spreads = (epistemic, noise, calibrator.stds(noise))
         epistemic_std, aleatoric_std, stds = (self._in_unit(means, spread)[:, None] for spread in spreads)
         domains = self._domains(inputs, substrate_domains)
-        return EnsemblePrediction(values, epistemic_std, aleatoric_std, stds, lower, upper, domains)
+        return EnsemblePrediction(values, epistemic_std, aleatoric_std, stds, lower, upper, domains, widths)
 
     def spread(self, inputs: TransferInputs) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Mean, spread of the members and their expected error, on the scale of the fit, each ``[n_rows]``."""
@@ -125,6 +132,13 @@ class TransferModel:
         missing = [name for name in needed if name not in inputs.blocks]
         if missing:
             raise ConfigurationError("MISSING_INPUT", f"the model reads {', '.join(missing)}, which is not given")
+
+    def _ends(
+        self, means: NDArray[np.float64], half: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Values, lower and upper ends in the property's unit, ``[n_rows, 1]`` each."""
+        low, high = (self._bounded(self.card.transform.inverse(end)) for end in (means - half, means + half))
+        return self._bounded(self.card.transform.inverse(means))[:, None], low[:, None], high[:, None]
 
     def _in_unit(self, means: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float64]:
         """Half of what lies between one deviation below and one above, in the property's unit."""

@@ -14,6 +14,7 @@ from epitaxy.cli.data import data_app
 from epitaxy.cli.demo import demo
 from epitaxy.cli.doctor import doctor
 from epitaxy.cli.finetune import finetune_app
+from epitaxy.cli.measurements import measurements_app
 from epitaxy.cli.models import models_app
 from epitaxy.cli.predict import predict
 from epitaxy.cli.pretrain import pretrain
@@ -36,6 +37,7 @@ app.command()(validate)
 app.add_typer(models_app)
 app.add_typer(data_app)
 app.add_typer(finetune_app)
+app.add_typer(measurements_app)
 app.command()(doctor)
 app.command()(demo)
 app.command()(pretrain)

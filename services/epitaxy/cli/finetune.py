@@ -9,6 +9,7 @@ from epitaxy.cli.connecting import JsonOption, TargetOption, connect
 from epitaxy.cli.finetune_audit import audit
 from epitaxy.cli.finetune_create import create, follow
 from epitaxy.cli.finetune_options import JobArgument, OneObjectOption
+from epitaxy.cli.finetune_policy import log, policy
 from epitaxy.cli.finetune_report import report
 from epitaxy.cli.finetune_text import job_document, jobs_table, print_object
 from epitaxy.cli.terminal import print_json_line, stderr_console, stdout_console, usage_error
@@ -20,6 +21,8 @@ finetune_app = typer.Typer(
 finetune_app.command()(create)
 finetune_app.command()(audit)
 finetune_app.command()(report)
+finetune_app.command()(policy)
+finetune_app.command()(log)
 
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, as given to create.")]
 _DELETE_WORD = "delete"
@@ -110,7 +113,7 @@ def delete_data(
     as_json: OneObjectOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Delete all jobs, labels, reports and models of your tenant. Nothing brings them back."""
+    """Delete all jobs, labels, reports, models and measurements of your tenant. Nothing brings them back."""
     with connect(context, target) as client:
         if not is_confirmed:
             _confirm(client.target)
@@ -125,7 +128,9 @@ def _confirm(target: str) -> None:
     """Returns where the user means it."""
     if not sys.stdin.isatty():
         raise usage_error("delete-data asks before it deletes: pass --yes where nobody can answer")
-    question = f"All your jobs, labels, reports and models at {target} are lost for good. Type {_DELETE_WORD!r}"
+    question = (
+        f"All your jobs, labels, reports, models and measurements at {target} are lost for good. Type {_DELETE_WORD!r}"
+    )
     if typer.prompt(question, default="", show_default=False, err=True).strip() != _DELETE_WORD:
         raise usage_error("nothing was deleted")
 

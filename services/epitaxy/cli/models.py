@@ -1,5 +1,6 @@
 """``epitaxy models``: which models are served, and what is known about each."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -7,6 +8,9 @@ import typer
 from rich.table import Table
 
 from epitaxy.cli.connecting import JsonOption, TargetOption, connect
+from epitaxy.cli.finetune_policy import policy_text
+from epitaxy.cli.finetune_text import print_object
+from epitaxy.cli.model_health import health_document, health_table, known_health
 from epitaxy.cli.terminal import print_json_line, stdout_console
 from epitaxy.client import ModelCard, PropertyCard
 
@@ -36,17 +40,20 @@ def show_model(
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Show a model's card: properties, training data, held-out metrics."""
+    """Show a model's card: properties, training data, held-out metrics, and how it does on what you measured."""
     with connect(context, target) as client:
         card = client.get_model(name)
+        healths = known_health(client, f"{card.name}:{card.version}")
     if as_json:
-        print_json_line(card)
+        print_object(dataclasses.asdict(card) | {"health": [health_document(health) for health in healths]})
         return
     stdout_console().print(_facts(card))
     stdout_console().print(_properties(card))
     for part in card.properties:
         if groups := card.errors_by_group(part.name):
             stdout_console().print(_groups(part, groups))
+    if healths:
+        stdout_console().print(health_table(healths))
 
 
 def _facts(card: ModelCard) -> Table:
@@ -67,6 +74,7 @@ def _facts(card: ModelCard) -> Table:
         "elements": str(len(card.supported_elements)),
         "featurizer": card.featurizer_version,
         "license": card.license,
+        "review policy": policy_text(card.review_policy),
     }
     for name, value in facts.items():
         if value:

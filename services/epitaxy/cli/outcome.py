@@ -16,6 +16,7 @@ class OutcomeTally:
     def __init__(self) -> None:
         self.n_answered = 0
         self.n_cache_hits = 0
+        self._reviews: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
 
@@ -27,6 +28,8 @@ class OutcomeTally:
             return
         self.n_answered += 1
         self.n_cache_hits += bool(rows and rows[0][_CACHE_HIT])
+        if rows and rows[0][_REVIEW] in _HELD_BACK:
+            self._reviews[str(rows[0][_REVIEW])] += 1
 
     @property
     def exit_code(self) -> int:
@@ -44,6 +47,9 @@ class OutcomeTally:
             elapsed_seconds: The same with all before and after, such as writing the table.
         """
         console.print(f"answered  {self.n_answered} ({self.n_cache_hits} cache hits)")
+        for verdict, what in _HELD_BACK.items():
+            if self._reviews[verdict]:
+                console.print(f"  {self._reviews[verdict]:>7} {what}")
         self._print_reasons(console, "refused", self._refused)
         self._print_reasons(console, "failed", self._failed)
         rate = n_screened / screening_seconds if screening_seconds > 0 else 0.0
@@ -56,4 +62,6 @@ class OutcomeTally:
             console.print(f"  {number:>7} {reason}")
 
 
+_HELD_BACK = {"REVIEW": "to review first (column review_reason)", "REJECT": "rejected by the model's review policy"}
+_REVIEW = COLUMNS.index("review")
 _REASON, _CACHE_HIT = COLUMNS.index("error_reason"), COLUMNS.index("cache_hit")

@@ -46,7 +46,7 @@ def predict(
 def _table(results: list[ScreenResult]) -> Table:
     table = Table("id", "formula", "property", box=None)
     table.add_column("value", justify="right")
-    for name in ("unit", "interval", "level of theory", "domain", "cache hit"):
+    for name in ("unit", "interval", "level of theory", "domain", "review", "cache hit"):
         table.add_column(name, overflow="fold")
     for result in results:
         _add_rows(table, result)
@@ -59,4 +59,7 @@ def _add_rows(table: Table, result: ScreenResult) -> None:
     for one in result.predictions:
         interval = interval_text(one.lower, one.upper)
         cells = (one.property, value_text(one.value), one.unit, interval, one.level_of_theory)
-        table.add_row(result.id, result.formula, *cells, result.domain_verdict, "yes" if result.cache_hit else "no")
+        judged = (result.domain_verdict, result.review.verdict, "yes" if result.cache_hit else "no")
+        table.add_row(result.id, result.formula, *cells, *judged)
+    for reason in result.review.reasons:
+        table.add_row("", "", "", "", "", reason)

@@ -83,6 +83,7 @@ class Ranking:
         if measured is not None:
             table.add_column("measured", justify="right")
         table.add_column("domain")
+        table.add_column("review")
         table.add_column("cache hit")
         for place, row in enumerate(rows, start=1):
             table.add_row(str(place), *_cells(dict(zip(COLUMNS, row, strict=True)), measured))
@@ -99,6 +100,7 @@ def _cells(row: Mapping[str, Any], measured: Measurements | None) -> list[str]:
         interval_text(row["lower"], row["upper"]),
         *known,
         row["domain_verdict"].lower().replace("_", " "),
+        (row["review"] or "").lower(),
         "yes" if row["cache_hit"] else "no",
     ]
 

@@ -24,6 +24,7 @@ from epitaxy.client.errors import (
 from epitaxy.client.finetune import FineTuneFailedError, FineTuneJob
 from epitaxy.client.finetune_columns import LabelColumn
 from epitaxy.client.finetune_results import FineTuneResult, JobEvent, JobStatus, ModelChange
+from epitaxy.client.measurements import MeasurementReport, MeasurementResult, ModelHealth, PropertyHealth
 from epitaxy.client.results import CalibrationStamp, IntakeReport, ItemError, PropertyPrediction, Repair, ScreenResult
 from epitaxy.client.rows import COLUMNS
 from epitaxy.client.screening import ScreenRun
@@ -47,10 +48,14 @@ __all__ = [
     "JobEvent",
     "JobStatus",
     "LabelColumn",
+    "MeasurementReport",
+    "MeasurementResult",
     "ModelCard",
     "ModelChange",
+    "ModelHealth",
     "NotFoundError",
     "PropertyCard",
+    "PropertyHealth",
     "PropertyPrediction",
     "QuotaExceededError",
     "Repair",

@@ -1,5 +1,6 @@
 """The client for asyncio."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 
+from epitaxy.api.measurements.v1 import measurements_pb2, measurements_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
 from epitaxy.api.prediction.v1 import prediction_pb2, prediction_pb2_grpc, structures_pb2, structures_pb2_grpc
 from epitaxy.client import health
@@ -17,6 +19,8 @@ from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
 from epitaxy.client.exchange import Exchange
 from epitaxy.client.inputs.source import Known, open_inputs
+from epitaxy.client.measurement_batches import MeasurementQuery, ReportProgress, ReportTally
+from epitaxy.client.measurements import MeasurementReport, ModelHealth
 from epitaxy.client.results import IntakeReport, ScreenResult
 from epitaxy.client.screening import ProgressCallback
 from epitaxy.client.selector import parse_model
@@ -55,6 +59,7 @@ class AsyncClient:
         self._predictions = prediction_pb2_grpc.PredictionServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         self._structures = structures_pb2_grpc.StructureServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         self._models = models_pb2_grpc.ModelServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+        self._measurements = measurements_pb2_grpc.MeasurementServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
 
     async def __aenter__(self) -> "AsyncClient":
         return self
@@ -149,6 +154,34 @@ class AsyncClient:
         """The card of one model. Raises NotFoundError."""
         request = models_pb2.GetModelRequest(model=parse_model(model))
         return ModelCard.from_proto((await self._call(self._models.GetModel, request)).model)
+
+    async def report_measurements(
+        self,
+        data: Any,
+        *,
+        unit: str,
+        value: str,
+        model: str | None = None,
+        property: str = "",  # noqa: A002 - as predictions call it
+        id: str = "id",  # noqa: A002 - as predictions call it
+        structure: str = "structure",
+        known: Sequence[str] = (),
+        on_progress: ReportProgress | None = None,
+    ) -> MeasurementReport:
+        """See ``Client.report_measurements``."""
+        query = MeasurementQuery(model, property, unit, value, id, structure, tuple(known))
+        rows = await asyncio.to_thread(query.read, data)
+        tally = ReportTally(rows, on_progress)
+        for batch in rows.batches():
+            request = batch.request
+            answer = None if request is None else await self._call(self._measurements.ReportMeasurements, request)
+            tally.add(batch, answer)
+        return tally.report()
+
+    async def model_health(self, model: str | None = None) -> ModelHealth:
+        """See ``Client.model_health``."""
+        request = measurements_pb2.GetModelHealthRequest(model=parse_model(model))
+        return ModelHealth.from_proto(await self._call(self._measurements.GetModelHealth, request))
 
     async def is_ready(self, timeout: float = 5.0) -> bool:  # noqa: ASYNC109 - the deadline is gRPC's
         """True where the server answers and says that it serves."""

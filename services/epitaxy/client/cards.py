@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from epitaxy.api.models.v1 import models_pb2
 from epitaxy.client.results import CalibrationStamp, fidelity_name
+from epitaxy.client.review import ReviewPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class ModelCard:
         digest: ``"sha256:..."`` of the weights and the card.
         supported_elements: Atomic numbers.
         card_json: The whole card, for what has no field here.
+        review_policy: Judges every answer of the model.
     """
 
     name: str
@@ -66,6 +68,7 @@ class ModelCard:
     featurizer_version: str
     license: str
     card_json: str
+    review_policy: ReviewPolicy = field(default_factory=ReviewPolicy)
 
     def errors_by_group(self, name: str) -> Mapping[str, Mapping[str, float]]:
         """Held-out errors of a property by kind of crystal: ``n``, ``mae``, ``coverage``, ``mean_interval_width``.
@@ -91,6 +94,7 @@ class ModelCard:
             featurizer_version=card.featurizer_version,
             license=card.license,
             card_json=card.card_json,
+            review_policy=ReviewPolicy.from_proto(card.review_policy),
         )
 
 

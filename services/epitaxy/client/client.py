@@ -17,6 +17,7 @@ from epitaxy.client.exchange import Exchange
 from epitaxy.client.finetune_calls import FineTuneCalls
 from epitaxy.client.finetune_methods import FineTuneMethods
 from epitaxy.client.inputs.source import Known, open_inputs
+from epitaxy.client.measurement_methods import MeasurementCalls, MeasurementMethods
 from epitaxy.client.results import IntakeReport, ScreenResult
 from epitaxy.client.screening import ProgressCallback, ScreenRun
 from epitaxy.client.selector import parse_model
@@ -36,7 +37,7 @@ from epitaxy.client.unary import (
 Response = TypeVar("Response")
 
 
-class Client(FineTuneMethods):
+class Client(FineTuneMethods, MeasurementMethods):
     """Talks to an Epitaxy server.
 
     Inputs are paths of files and folders, pymatgen or ase objects, ``(lattice, species, frac)`` tuples, dicts of
@@ -67,7 +68,9 @@ class Client(FineTuneMethods):
         self._predictions = prediction_pb2_grpc.PredictionServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         self._structures = structures_pb2_grpc.StructureServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         self._models = models_pb2_grpc.ModelServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
-        super().__init__(FineTuneCalls(self._channel, self._connection))
+        calls = FineTuneCalls(self._channel, self._connection)
+        self._measurements = MeasurementCalls(self._channel, calls)
+        super().__init__(calls)
 
     def __enter__(self) -> "Client":
         return self

@@ -21,6 +21,7 @@ _RETRIED_METHODS = (
     {"service": "epitaxy.prediction.v1.PredictionService", "method": "Embed"},
     {"service": "epitaxy.prediction.v1.StructureService"},
     {"service": "epitaxy.models.v1.ModelService"},
+    {"service": "epitaxy.measurements.v1.MeasurementService"},
 )
 _RETRY_POLICY = {
     "maxAttempts": 4,

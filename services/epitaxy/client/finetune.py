@@ -13,6 +13,7 @@ from epitaxy.client.finetune_calls import FineTuneCalls
 from epitaxy.client.finetune_columns import FineTuneRequest
 from epitaxy.client.finetune_labels import Labels
 from epitaxy.client.finetune_results import DeletedData, FineTuneResult, JobEvent, JobStatus, ModelChange
+from epitaxy.client.review import AuditEntry, ReviewPolicy
 
 ReportKind = Literal["json", "html"]
 _PAGE_SIZE = 100
@@ -186,6 +187,22 @@ class FineTuneModels:
         # Sent once: a repeated one would go back by two.
         done = self._calls.once(self._calls.stub.RollbackModel, request)
         return ModelChange(done.model_name, done.version, done.previous_version, done.served_as)
+
+    def set_policy(self, name: str, policy: ReviewPolicy, reason: str = "") -> ReviewPolicy:
+        """Makes a policy judge all answers of a model. Raises NotFoundError, InvalidRequestError."""
+        request = finetune_pb2.SetReviewPolicyRequest(model_name=name, policy=policy.to_proto(), reason=reason)
+        return ReviewPolicy.from_proto(self._calls.repeat(self._calls.stub.SetReviewPolicy, request).policy)
+
+    def audit(self, name: str = "", page_size: int = _PAGE_SIZE) -> Iterator[AuditEntry]:
+        """The tenant's audit log, the latest first; pages are fetched as they are needed."""
+        token = ""
+        while True:
+            request = finetune_pb2.ListAuditEntriesRequest(model_name=name, page_size=page_size, page_token=token)
+            response = self._calls.repeat(self._calls.stub.ListAuditEntries, request)
+            yield from map(AuditEntry.from_proto, response.entries)
+            token = response.next_page_token
+            if not token:
+                return
 
     def delete_everything(self, *, confirm: bool) -> DeletedData:
         """Removes all jobs, labels, reports and models of the tenant; nothing brings them back."""

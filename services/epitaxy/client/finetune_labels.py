@@ -65,7 +65,12 @@ class Labels:
 
 
 def read_labels(
-    data: Any, columns: Sequence[str], structure_column: str = "structure", id_column: str | None = None
+    data: Any,
+    columns: Sequence[str],
+    structure_column: str = "structure",
+    id_column: str | None = None,
+    *,
+    needs_ids: bool = False,
 ) -> Labels:
     """The labels in a table, a folder, a data frame or plain rows (see ``read_rows``).
 
@@ -75,14 +80,18 @@ def read_labels(
         structure_column: Its cells hold JSON of ``{"lattice", "species", "frac"}``, pymatgen's JSON, the text of a
             CIF, the name of a file beside the table, or an object of pymatgen or ase.
         id_column: Names the rows; None: ``id``, ``material_id`` and the like, or the row's number.
+        needs_ids: Refuse a row without a name, instead of numbering it.
 
     Raises:
         InvalidRequestError: a column is not there, or a cell holds no number; names the row.
     """
-    table = read_rows(data, structure_column, columns)
-    for name in (structure_column, *columns, *([id_column] if id_column else ())):
+    wanted = (*columns, *([id_column] if id_column else ()))
+    table = read_rows(data, structure_column, wanted)
+    for name in (structure_column, *wanted):
         if name not in table.names:
             raise _no_column(name, table.names)
+    if needs_ids:
+        _check_ids(table, id_column)
     ids = [_id_of(row, number, id_column) for number, row in enumerate(table.rows)]
     values = {name: _numbers(table, ids, name) for name in columns}
     items = [
@@ -110,6 +119,13 @@ def is_address(data: object) -> bool:
 def row_text(row_id: str, index: int) -> str:
     """How an error names a row."""
     return f"row {index}" if row_id == str(index) else f"row {index} ({row_id[:80]})"
+
+
+def _check_ids(table: RowTable, id_column: str | None) -> None:
+    for number, row in enumerate(table.rows):
+        if is_empty(row.get(id_column) if id_column else own_id(row)):
+            message = f"row {number} has no id: name the column of ids, and fill it"
+            raise InvalidRequestError(message, reason="NO_ID")
 
 
 def _id_of(row: Mapping[str, Any], number: int, id_column: str | None) -> str:

@@ -8,6 +8,7 @@ from epitaxy.client.finetune_calls import FineTuneCalls
 from epitaxy.client.finetune_columns import FineTuneRequest, LabelColumn, columns_of
 from epitaxy.client.finetune_labels import labels_of
 from epitaxy.client.finetune_results import DeletedData, JobStatus, ModelChange
+from epitaxy.client.review import AuditEntry, ReviewPolicy
 
 
 class FineTuneMethods:
@@ -91,8 +92,19 @@ class FineTuneMethods:
         """Makes the champion before the present one the champion again. Raises NotFoundError, InvalidRequestError."""
         return self._grown.roll_back(name, reason)
 
+    def set_review_policy(self, name: str, policy: ReviewPolicy, reason: str = "") -> ReviewPolicy:
+        """Makes a policy judge all answers of a model of the tenant's own, within seconds and without a restart.
+
+        Raises NotFoundError, InvalidRequestError.
+        """
+        return self._grown.set_policy(name, policy, reason)
+
+    def audit_log(self, model: str = "") -> Iterator[AuditEntry]:
+        """Promotions, overrides, rollbacks, policy changes and deletions, the latest first."""
+        return self._grown.audit(model)
+
     def delete_tenant_data(self, *, confirm: bool) -> DeletedData:
-        """Removes all jobs, labels, reports and models of the tenant; nothing brings them back.
+        """Removes all jobs, labels, reports, models and measurements of the tenant; nothing brings them back.
 
         Raises InvalidRequestError unless ``confirm`` is true.
         """

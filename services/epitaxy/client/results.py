@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from epitaxy.api.common.v1 import model_pb2, property_pb2, structure_pb2
+from epitaxy.api.common.v1 import model_pb2, property_pb2, review_pb2, structure_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2, structures_pb2
 
 Outcome = Literal["answered", "refused", "failed"]
@@ -59,11 +59,12 @@ class CalibrationStamp:
 
 @dataclass(frozen=True, slots=True)
 class PropertyPrediction:
-    """One predicted value, in ``unit``, as are both standard deviations and both bounds.
+    """One predicted value, in ``unit``, as are all standard deviations and both bounds.
 
     Attributes:
         epistemic_std: Spread of the ensemble's members.
         aleatoric_std: Noise that the members expect.
+        std: Both together, calibrated: squared errors over it average one. 0 from a server that does not tell.
         coverage: Nominal coverage of ``[lower, upper]``.
         fidelity: Level of theory in one word: ``"PBE"``.
         level_of_theory: The same in full, with its vintage.
@@ -80,6 +81,32 @@ class PropertyPrediction:
     fidelity: str
     level_of_theory: str
     calibration: CalibrationStamp
+    std: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What the model's review policy says of an answer.
+
+    Attributes:
+        verdict: ``"ACCEPT"``, ``"REVIEW"`` or ``"REJECT"``; empty where the server judges nothing.
+        reasons: One line a rule that fired, the gravest first.
+        codes: Stable upper-case codes of the same rules.
+    """
+
+    verdict: str = ""
+    reasons: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_proto(cls, decision: review_pb2.ReviewDecision) -> "Review":
+        """The decision as the server gave it."""
+        if not decision.verdict:
+            return cls()
+        rules = decision.rules
+        return cls(
+            review_name(decision.verdict), tuple(rule.message for rule in rules), tuple(rule.code for rule in rules)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +120,7 @@ class ScreenResult:
         domain_score: 0 central to the training data, 1 beyond all of it; None where refused.
         domain_verdict: ``"IN_DOMAIN"``, ``"BORDERLINE"`` or ``"OUT_OF_DOMAIN"``; empty where refused.
         cache_hit: True where the embedding came from a cache.
+        review: What the model's review policy says.
         model_digest: ``"sha256:..."`` of the weights and the card that answered.
         error: None where there is an answer.
     """
@@ -111,6 +139,7 @@ class ScreenResult:
     model_version: str = ""
     model_digest: str = ""
     error: ItemError | None = None
+    review: Review = Review()
 
     @property
     def outcome(self) -> Outcome:
@@ -183,6 +212,7 @@ class ResultBlockReader:
             model=stamp.name,
             model_version=stamp.version,
             model_digest=stamp.digest,
+            review=Review.from_proto(prediction.review),
         )
 
     def _value(self, value: prediction_pb2.PropertyValue) -> PropertyPrediction:
@@ -199,6 +229,7 @@ class ResultBlockReader:
             fidelity=fidelity,
             level_of_theory=definition.level_of_theory,
             calibration=calibration,
+            std=value.std,
         )
 
 
@@ -214,15 +245,21 @@ def repairs_of(repairs: Iterable[structure_pb2.Repair]) -> tuple[Repair, ...]:
 
 def fidelity_name(value: int) -> str:
     """``"PBE"`` for ``FIDELITY_PBE``; the number itself for one that this client does not know."""
-    return _enum_name(property_pb2.Fidelity.Name, "FIDELITY_", value)
+    return enum_name(property_pb2.Fidelity.Name, "FIDELITY_", value)
 
 
 def verdict_name(value: int) -> str:
     """``"IN_DOMAIN"`` for ``DOMAIN_VERDICT_IN_DOMAIN``."""
-    return _enum_name(prediction_pb2.DomainVerdict.Name, "DOMAIN_VERDICT_", value)
+    return enum_name(prediction_pb2.DomainVerdict.Name, "DOMAIN_VERDICT_", value)
 
 
-def _enum_name(name_of: Callable[[Any], str], prefix: str, value: int) -> str:
+def review_name(value: int) -> str:
+    """``"REVIEW"`` for ``REVIEW_VERDICT_REVIEW``."""
+    return enum_name(review_pb2.ReviewVerdict.Name, "REVIEW_VERDICT_", value)
+
+
+def enum_name(name_of: Callable[[Any], str], prefix: str, value: int) -> str:
+    """The name of an enum's value without its prefix; the number itself for one that this client does not know."""
     try:
         return name_of(value).removeprefix(prefix)
     except ValueError:

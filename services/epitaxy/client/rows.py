@@ -14,19 +14,22 @@ COLUMNS = (
     "property",
     "value",
     "unit",
+    "std",
     "epistemic_std",
     "lower",
     "upper",
     "coverage",
     "domain_score",
     "domain_verdict",
+    "review",
+    "review_reason",
     "model",
     "model_version",
     "cache_hit",
     "error_reason",
     "error_message",
 )
-FLOAT_COLUMNS = frozenset({"value", "epistemic_std", "lower", "upper", "coverage", "domain_score"})
+FLOAT_COLUMNS = frozenset({"value", "std", "epistemic_std", "lower", "upper", "coverage", "domain_score"})
 
 Row = tuple[str | float | bool | None, ...]
 
@@ -45,12 +48,15 @@ def _value_row(result: ScreenResult, prediction: PropertyPrediction) -> Row:
         prediction.property,
         prediction.value,
         prediction.unit,
+        prediction.std,
         prediction.epistemic_std,
         prediction.lower,
         prediction.upper,
         prediction.coverage,
         result.domain_score,
         result.domain_verdict,
+        result.review.verdict,
+        "; ".join(result.review.reasons) or None,
         result.model,
         result.model_version,
         result.cache_hit,
@@ -60,10 +66,10 @@ def _value_row(result: ScreenResult, prediction: PropertyPrediction) -> Row:
 
 
 def _error_row(result: ScreenResult, error: ItemError) -> Row:
-    unknown = (None,) * 7
+    unknown = (None,) * 8
     # Never answered by a model where the client itself refused: its name is null then.
     model = (result.model or None, result.model_version or None)
-    head = (result.id, result.formula or None, *unknown, None, None)
+    head = (result.id, result.formula or None, *unknown, None, None, None, None)
     return (*head, *model, None, error.reason, error.message)
 
 

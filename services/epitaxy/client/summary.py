@@ -27,6 +27,7 @@ class RunSummary:
     cache_hits: int = 0
     errors_by_reason: Mapping[str, int] = field(default_factory=dict)
     domain_verdicts: Mapping[str, int] = field(default_factory=dict)
+    review_verdicts: Mapping[str, int] = field(default_factory=dict)
     elapsed_seconds: float = 0.0
     total: int | None = None
 
@@ -49,6 +50,7 @@ class RunTally:
         self._outcomes: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._verdicts: Counter[str] = Counter()
+        self._reviews: Counter[str] = Counter()
         self._cache_hits = 0
         self._began = time.monotonic()
         self._ended: float | None = None
@@ -61,6 +63,7 @@ class RunTally:
             return
         self._cache_hits += result.cache_hit
         self._verdicts[result.domain_verdict] += 1
+        self._reviews[result.review.verdict] += 1
 
     def end(self) -> None:
         """Stops the clock."""
@@ -76,6 +79,7 @@ class RunTally:
             cache_hits=self._cache_hits,
             errors_by_reason=dict(self._reasons.most_common()),
             domain_verdicts=dict(self._verdicts.most_common()),
+            review_verdicts=dict(self._reviews.most_common()),
             elapsed_seconds=(self._ended or time.monotonic()) - self._began,
             total=self._total,
         )

@@ -1,15 +1,18 @@
 """The use cases of models: promotion, rollback, deletion, each of them on record."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from epitaxy.chassis.errors import FailedPreconditionError, InvalidRequestError, NotFoundError
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.finetune.domain import Result
-from epitaxy.finetune.ports import JobStore, Ledger, ModelRegistry
+from epitaxy.finetune.ports import JobStore, Ledger, ModelRegistry, NumberedEntry
 from epitaxy.finetune.promotion import AuditAction, AuditEntry, champions, promotion_of
 from epitaxy.finetune.spec import check_model_name
 from epitaxy.registry.ports import Alias
+from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.review import ReviewPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,25 @@ class ModelDesk:
         self._record(caller, AuditAction.ROLLBACK, name, before.version, before.digest, reason)
         self.registry.promote(ModelName(caller.tenant, name), before.version)
         return Change(before.version, present.version)
+
+    def set_policy(self, caller: Caller, name: str, policy: ReviewPolicy, reason: str) -> None:
+        """Makes a policy judge all answers of a model from now on. Raises NotFoundError, InvalidRequestError."""
+        check_model_name(name, "model_name")
+        model = ModelName(caller.tenant, name)
+        versions = self.registry.versions(model)
+        job = self.store.of_version(caller.tenant, name, versions[0].version) if versions else None
+        if job is None:
+            raise _unknown(name)
+        try:
+            policy.check_properties([job.spec.property_name])
+        except ConfigurationError as error:
+            raise InvalidRequestError.of_field("policy.max_interval_width", error.message) from error
+        self._record(caller, AuditAction.POLICY, name, "", policy.digest, reason)
+        self.registry.set_review_policy(model, policy.as_text())
+
+    def audit(self, tenant: str, name: str, size: int, before: int | None) -> Sequence[NumberedEntry]:
+        """Up to ``size`` entries of a tenant's own log before a sequence number, the latest first."""
+        return self.ledger.page(tenant, name, size, before)
 
     def delete(self, caller: Caller) -> int:
         """Removes all models of a tenant; how many there were."""

@@ -15,6 +15,24 @@ def token_of(cursor: Cursor) -> str:
     return urlsafe_b64encode(text.encode()).decode()
 
 
+def place_token(sequence: int) -> str:
+    """The token that `place_of` reads."""
+    return urlsafe_b64encode(f"{_VERSION}\n{sequence}".encode()).decode()
+
+
+def place_of(token: str) -> int | None:
+    """Place in the audit log where a page ended; None for the first page. Raises InvalidRequestError."""
+    if not token:
+        return None
+    try:
+        version, sequence = urlsafe_b64decode(token.encode()).decode().split("\n")
+        if version == _VERSION:
+            return int(sequence)
+    except ValueError:
+        pass
+    raise InvalidRequestError.of_field("page_token", "is not a token of this server")
+
+
 def cursor_of(token: str) -> Cursor | None:
     """Where a page ended; None for the first page. Raises InvalidRequestError for a token that is not ours."""
     if not token:

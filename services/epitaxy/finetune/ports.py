@@ -20,6 +20,7 @@ __all__ = [
     "LabelSource",
     "Ledger",
     "ModelRegistry",
+    "NumberedEntry",
     "RequestKey",
     "ServiceObserver",
     "Transfer",
@@ -41,6 +42,14 @@ class Cursor:
 
     created_at: datetime
     job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedEntry:
+    """A line of the audit log, with its place in it."""
+
+    sequence: int
+    entry: AuditEntry
 
 
 class JobStore(Protocol):
@@ -88,6 +97,9 @@ class Ledger(Protocol):
 
     def entries(self, tenant: str) -> Sequence[AuditEntry]:
         """All entries of a tenant, oldest first."""
+
+    def page(self, tenant: str, model_name: str, size: int, before: int | None) -> Sequence[NumberedEntry]:
+        """Entries of a tenant before a sequence number, the latest first; of all models where the name is empty."""
 
 
 class JobFiles(Protocol):

@@ -19,6 +19,8 @@ class AuditAction(StrEnum):
     OVERRIDE = "OVERRIDE"
     """A promotion against the verdict, or without calibration."""
     ROLLBACK = "ROLLBACK"
+    POLICY = "POLICY"
+    """A change of the review policy; the digest is the policy's."""
     DELETE_TENANT = "DELETE_TENANT"
 
 
@@ -36,7 +38,7 @@ class AuditEntry:
         action: What.
         model_name: Of which model; empty for a deletion.
         version: The champion from then on.
-        digest: Of that version's files.
+        digest: Of that version's files, or of the policy.
         reason: The caller's words.
     """
 

@@ -20,6 +20,8 @@ class TenantQuota(BaseModel):
     """Rows of one job's label table."""
     max_stored_models: PositiveInt = 100
     """Versions over all models; a running job counts as the one that it may make."""
+    max_measurements: PositiveInt = 100_000
+    """Over all models and properties."""
 
 
 @dataclass(frozen=True, slots=True)

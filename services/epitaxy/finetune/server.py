@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
+from epitaxy.api.measurements.v1 import measurements_pb2, measurements_pb2_grpc
 from epitaxy.chassis.errors import RetryLaterError
 from epitaxy.chassis.health import ReadinessReporter
 from epitaxy.chassis.json_logs import configure_logging
@@ -33,12 +34,17 @@ from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.finetune.sql_job_store import SqlJobStore
 from epitaxy.finetune.sql_ledger import SqlLedger
 from epitaxy.finetune.sql_tables import Database
+from epitaxy.measurements.metrics import MeasurementMetrics
+from epitaxy.measurements.service import MeasurementService
+from epitaxy.measurements.servicer import MeasurementBackendServicer
+from epitaxy.measurements.sql_store import SqlMeasurementStore
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
 
 logger = logging.getLogger(__name__)
 
 SERVICE = finetune_pb2.DESCRIPTOR.services_by_name["FineTuneService"].full_name
+MEASUREMENT_SERVICE = measurements_pb2.DESCRIPTOR.services_by_name["MeasurementBackend"].full_name
 
 
 class FineTuneServer:
@@ -56,6 +62,10 @@ class FineTuneServer:
         self._metrics_registry = CollectorRegistry()
         self._metrics = FineTuneMetrics(self._metrics_registry)
         self._database = Database(settings.store_url)
+        self._measurements = MeasurementService(
+            SqlMeasurementStore(self._database), lambda tenant: settings.quota_of(tenant).max_measurements
+        )
+        MeasurementMetrics(self._metrics_registry, self._measurements.store)
         self._runner = runner or RayJobRunner(settings, registry)
         self._port = 0
         self._stack = AsyncExitStack()
@@ -96,9 +106,9 @@ class FineTuneServer:
     async def _start(self, stack: AsyncExitStack) -> None:
         """Starts the parts; the stack stops them in the opposite order."""
         settings = self._settings
+        stack.callback(self._database.close)  # after the metrics, which read from it
         self._endpoint = _metrics_endpoint(self._metrics_registry, settings)
         stack.push_async_callback(asyncio.to_thread, self._endpoint.close)
-        stack.callback(self._database.close)
         stack.push_async_callback(asyncio.to_thread, self._runner.close)
         store = SqlJobStore(self._database)
         reconciler = self._reconciler(store)
@@ -112,12 +122,13 @@ class FineTuneServer:
         servicer = self._servicer(store, registry)
         stack.callback(servicer.drain)
         readiness = ReadinessReporter(
-            [SERVICE],
+            [SERVICE, MEASUREMENT_SERVICE],
             lambda: asyncio.to_thread(reconciler.is_able),
             interval_seconds=settings.readiness_interval_seconds,
         )
         stack.push_async_callback(readiness.stop)
         _register(server, servicer, readiness)
+        _register_measurements(server, self._measurements)
         self._port = _listen(server, settings)
         await readiness.start()
         await server.start()
@@ -134,7 +145,9 @@ class FineTuneServer:
         )
         service = FineTuneService(store, job_files(settings), labels, self._runner, limits)
         desk = ModelDesk(store, SqlLedger(self._database), registry)
-        return FineTuneServicer(service, desk, settings.default_job_seconds, settings.watch_seconds)
+        return FineTuneServicer(
+            service, desk, settings.default_job_seconds, settings.watch_seconds, self._measurements.delete
+        )
 
     def _grpc_server(self) -> grpc.aio.Server:
         settings = self._settings
@@ -187,7 +200,13 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 def _register(server: grpc.aio.Server, servicer: FineTuneServicer, readiness: ReadinessReporter) -> None:
     finetune_pb2_grpc.add_FineTuneServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]  # generated
     health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
-    reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    listed = (SERVICE, MEASUREMENT_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(listed, server)
+
+
+def _register_measurements(server: grpc.aio.Server, service: MeasurementService) -> None:
+    add = measurements_pb2_grpc.add_MeasurementBackendServicer_to_server
+    add(MeasurementBackendServicer(service), server)  # type: ignore[no-untyped-call]  # generated
 
 
 def _listen(server: grpc.aio.Server, settings: FineTuneSettings) -> int:

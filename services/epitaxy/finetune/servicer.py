@@ -4,7 +4,7 @@ The use cases block, so each runs in a thread; the call's context goes with it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
@@ -13,7 +13,8 @@ from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.request_context import current_request
 from epitaxy.finetune.conversion import chunks_of, event_message, job_message, request_key, source_of, spec_of
 from epitaxy.finetune.model_desk import Caller, ModelDesk, check_confirmation
-from epitaxy.finetune.page_tokens import cursor_of, token_of
+from epitaxy.finetune.page_tokens import cursor_of, place_of, place_token, token_of
+from epitaxy.finetune.policy_messages import entry_message, policy_of
 from epitaxy.finetune.ports import Cursor
 from epitaxy.finetune.service import FineTuneService
 
@@ -31,10 +32,18 @@ class FineTuneServicer(finetune_pb2_grpc.FineTuneServiceServicer):
         desk: Models.
         default_seconds: Budget of a job that names none.
         watch_seconds: Pause between two looks at a watched job.
+        delete_measurements: Removes what a tenant has measured.
     """
 
-    def __init__(self, service: FineTuneService, desk: ModelDesk, default_seconds: float, watch_seconds: float) -> None:
-        self._service, self._desk = service, desk
+    def __init__(
+        self,
+        service: FineTuneService,
+        desk: ModelDesk,
+        default_seconds: float,
+        watch_seconds: float,
+        delete_measurements: Callable[[str], int],
+    ) -> None:
+        self._service, self._desk, self._delete_measurements = service, desk, delete_measurements
         self._default_seconds, self._watch_seconds = default_seconds, watch_seconds
         self._is_draining = False
 
@@ -60,9 +69,7 @@ class FineTuneServicer(finetune_pb2_grpc.FineTuneServiceServicer):
         self, request: finetune_pb2.ListFineTuneJobsRequest, context: Any
     ) -> finetune_pb2.ListFineTuneJobsResponse:
         """A page of jobs."""
-        if request.page_size > MAX_PAGE:
-            raise InvalidRequestError.of_field("page_size", f"is {request.page_size}, at most {MAX_PAGE} go")
-        size, after = request.page_size or DEFAULT_PAGE, cursor_of(request.page_token)
+        size, after = _page_size(request.page_size), cursor_of(request.page_token)
         # One more than asked for tells whether another page follows.
         jobs = await asyncio.to_thread(self._service.page, _tenant(), request.model_name, size + 1, after)
         shown = jobs[:size]
@@ -132,12 +139,32 @@ class FineTuneServicer(finetune_pb2_grpc.FineTuneServiceServicer):
             served_as=str(ModelName(_tenant(), request.model_name)),
         )
 
+    async def SetReviewPolicy(  # noqa: N802
+        self, request: finetune_pb2.SetReviewPolicyRequest, context: Any
+    ) -> finetune_pb2.SetReviewPolicyResponse:
+        """Makes a policy judge a model's answers."""
+        policy = policy_of(request.policy)
+        await asyncio.to_thread(self._desk.set_policy, _caller(), request.model_name, policy, request.reason)
+        return finetune_pb2.SetReviewPolicyResponse(model_name=request.model_name, policy=request.policy)
+
+    async def ListAuditEntries(  # noqa: N802
+        self, request: finetune_pb2.ListAuditEntriesRequest, context: Any
+    ) -> finetune_pb2.ListAuditEntriesResponse:
+        """A page of the audit log."""
+        size, before = _page_size(request.page_size), place_of(request.page_token)
+        found = await asyncio.to_thread(self._desk.audit, _tenant(), request.model_name, size + 1, before)
+        shown = found[:size]
+        token = place_token(shown[-1].sequence) if len(found) > size else ""
+        entries = [entry_message(numbered.entry) for numbered in shown]
+        return finetune_pb2.ListAuditEntriesResponse(entries=entries, next_page_token=token)
+
     async def DeleteTenantData(  # noqa: N802
         self, request: finetune_pb2.DeleteTenantDataRequest, context: Any
     ) -> finetune_pb2.DeleteTenantDataResponse:
         """Removes everything of a tenant; jobs first, so that none makes a model any more."""
         check_confirmation(confirm=request.confirm)
         n_jobs = await asyncio.to_thread(self._service.delete_jobs, _tenant())
+        await asyncio.to_thread(self._delete_measurements, _tenant())
         n_models = await asyncio.to_thread(self._desk.delete, _caller())
         return finetune_pb2.DeleteTenantDataResponse(n_jobs=n_jobs, n_models=n_models)
 
@@ -145,6 +172,12 @@ class FineTuneServicer(finetune_pb2_grpc.FineTuneServiceServicer):
         """Off the event loop as a whole: thousands of structures take a while to convert."""
         spec = spec_of(request.spec, self._default_seconds)
         return job_message(self._service.create(_tenant(), spec, source_of(request), request_key(request)))
+
+
+def _page_size(asked: int) -> int:
+    if asked > MAX_PAGE:
+        raise InvalidRequestError.of_field("page_size", f"is {asked}, at most {MAX_PAGE} go")
+    return asked or DEFAULT_PAGE
 
 
 def _tenant() -> str:

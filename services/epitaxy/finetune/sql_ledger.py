@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import insert, select
 
+from epitaxy.finetune.ports import NumberedEntry
 from epitaxy.finetune.promotion import AuditAction, AuditEntry
 from epitaxy.finetune.sql_tables import Database, audit, tenants
 
@@ -44,6 +45,19 @@ class SqlLedger:
     def entries(self, tenant: str) -> Sequence[AuditEntry]:
         """All entries of a tenant."""
         return [_ENTRY.validate_json(document) for document, _ in self._rows(audit.c.tenant == tenant)]
+
+    def page(self, tenant: str, model_name: str, size: int, before: int | None) -> Sequence[NumberedEntry]:
+        """The latest entries before a place in the log; a deletion is of all models."""
+        conditions = [audit.c.tenant == tenant]
+        if model_name:
+            conditions.append(audit.c.model_name.in_(("", model_name)))
+        if before is not None:
+            conditions.append(audit.c.sequence < before)
+        columns = (audit.c.sequence, audit.c.document)
+        wanted = select(*columns).where(*conditions).order_by(audit.c.sequence.desc()).limit(size)
+        with self._database.reading() as connection:
+            rows = connection.execute(wanted).all()
+        return [NumberedEntry(sequence, _ENTRY.validate_json(document)) for sequence, document in rows]
 
     def is_intact(self) -> bool:
         """Whether every line of the log is as it was written and none is missing between."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from epitaxy.api.common.v1.review_pb2 import ReviewVerdict
 from epitaxy.api.common.v1.structure_pb2 import ItemError
 from epitaxy.api.prediction.v1.prediction_pb2 import (
     DomainVerdict,
@@ -18,6 +19,7 @@ UNANSWERED = ItemError(
     reason="UNANSWERED", message="the prediction service left this structure out; send it again", retryable=True
 )
 
+_REVIEW_NAMES = {number: name.removeprefix("REVIEW_VERDICT_") for name, number in ReviewVerdict.items()}
 _VERDICT_NAMES = {number: name.removeprefix("DOMAIN_VERDICT_") for name, number in DomainVerdict.items()}
 
 
@@ -51,6 +53,8 @@ def tally_of(block: ResultBlock) -> Tally:
         cache_hits=sum(prediction.cache_hit for prediction in predictions),
         errors_by_reason=Counter((error.reason, error.retryable) for error in errors),
         domain_verdicts=Counter(_VERDICT_NAMES.get(prediction.domain.verdict, "") for prediction in predictions),
+        review_verdicts=Counter(_REVIEW_NAMES.get(prediction.review.verdict, "") for prediction in predictions),
+        review_rules=Counter(rule.code for prediction in predictions for rule in prediction.review.rules),
     )
 
 
@@ -81,6 +85,7 @@ def summary_message(summary: Summary) -> ScreenSummary:
         errors_by_reason=by_reason,
         domain_verdicts=summary.tally.domain_verdicts,
         elapsed_seconds=summary.elapsed_seconds,
+        review_verdicts=summary.tally.review_verdicts,
     )
 
 

@@ -47,6 +47,9 @@ class Tally:
     errors_by_reason: Counter[tuple[str, bool]] = field(default_factory=Counter)
     """Structures without a prediction, by (reason, retryable)."""
     domain_verdicts: Counter[str] = field(default_factory=Counter)
+    review_verdicts: Counter[str] = field(default_factory=Counter)
+    review_rules: Counter[str] = field(default_factory=Counter)
+    """Rules of the model's review policy that fired, by code."""
 
     @property
     def n_structures(self) -> int:
@@ -62,6 +65,8 @@ class Tally:
             cache_hits=self.cache_hits + other.cache_hits,
             errors_by_reason=self.errors_by_reason + other.errors_by_reason,
             domain_verdicts=self.domain_verdicts + other.domain_verdicts,
+            review_verdicts=self.review_verdicts + other.review_verdicts,
+            review_rules=self.review_rules + other.review_rules,
         )
 
 

@@ -49,6 +49,11 @@ class FineTuneForwarder:
         if self._channel is not None:
             await self._channel.close()
 
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is a fine-tune service to call."""
+        return self._channel is not None
+
     def handler(self) -> grpc.GenericRpcHandler:
         """Handlers of all methods of the service, for a server."""
         handlers = {method.name: self._method_handler(method) for method in SERVICE.methods}
@@ -59,7 +64,7 @@ class FineTuneForwarder:
         if not method.server_streaming:
 
             async def unary(request: bytes, context: Any) -> bytes:
-                return await self._unary(path, request)
+                return await self.unary(path, request)
 
             return grpc.unary_unary_rpc_method_handler(unary)
 
@@ -69,7 +74,8 @@ class FineTuneForwarder:
 
         return grpc.unary_stream_rpc_method_handler(stream)
 
-    async def _unary(self, path: str, request: bytes) -> bytes:
+    async def unary(self, path: str, request: bytes) -> bytes:
+        """One answer to one call of ``/SERVICE/METHOD``. Raises an EpitaxyError."""
         call = self._connected().unary_unary(path)(request, timeout=_seconds_left(), metadata=self._metadata())
         attempt = _Attempt(self._observer, path)
         try:

@@ -1,7 +1,7 @@
 """The gateway's Prometheus metrics."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -79,9 +79,9 @@ class GatewayMetrics:
         """Counts one repeated call."""
         self._retries.labels(cause).inc()
 
-    def model_used(self, tenant: str, use: ModelUse, verdicts: Mapping[str, int]) -> None:
+    def model_used(self, tenant: str, use: ModelUse, tally: Tally) -> None:
         """Counts what a model version answered."""
-        self._models.used(tenant, use, verdicts)
+        self._models.used(tenant, use, tally)
 
     def certificate(self, expires_at: datetime) -> None:
         """Says until when the certificate that is served is valid; without TLS there is no such metric."""

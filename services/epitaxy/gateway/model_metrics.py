@@ -1,14 +1,13 @@
 """What models answer, by version: the domain they are asked about, their spread, and the coverage they promise."""
 
-from collections.abc import Mapping
-
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from epitaxy.chassis.metrics import BoundedLabel
-from epitaxy.gateway.domain import ModelUse, PropertyUse
+from epitaxy.gateway.domain import ModelUse, PropertyUse, Tally
 
 _PREFIX = "epitaxy_gateway_model"
 MAX_VERSIONS = 256
+MAX_RULES = 16
 _OTHER = ("OTHER", "OTHER")
 _PROPERTY_LABELS = ["model", "version", "property"]
 
@@ -25,6 +24,19 @@ class ModelMetrics:
             ["tenant", "model", "version", "verdict"],
             registry=registry,
         )
+        self._reviews = Counter(
+            f"{_PREFIX}_reviews",
+            "Structures answered, by tenant, model version and verdict of the model's review policy.",
+            ["tenant", "model", "version", "verdict"],
+            registry=registry,
+        )
+        self._rules = Counter(
+            f"{_PREFIX}_review_rules",
+            "Rules of review policies that fired, by model version.",
+            ["model", "version", "rule"],
+            registry=registry,
+        )
+        self._rule = BoundedLabel(MAX_RULES)
         self._values = Counter(
             f"{_PREFIX}_values", "Values predicted, by model version and property.", _PROPERTY_LABELS, registry=registry
         )
@@ -47,14 +59,18 @@ class ModelMetrics:
             registry=registry,
         )
 
-    def used(self, tenant: str, use: ModelUse, verdicts: Mapping[str, int]) -> None:
+    def used(self, tenant: str, use: ModelUse, tally: Tally) -> None:
         """Counts one answer."""
         if not use.model:
             return
         known = self._version(f"{use.model}:{use.version}") != "OTHER"
         model, version = (use.model, use.version) if known else _OTHER
-        for verdict, count in verdicts.items():
-            self._structures.labels(self._tenant(tenant), model, version, verdict or "UNSPECIFIED").inc(count)
+        who = (self._tenant(tenant), model, version)
+        for counter, verdicts in ((self._structures, tally.domain_verdicts), (self._reviews, tally.review_verdicts)):
+            for verdict, count in verdicts.items():
+                counter.labels(*who, verdict or "UNSPECIFIED").inc(count)
+        for rule, count in tally.review_rules.items():
+            self._rules.labels(model, version, self._rule(rule)).inc(count)
         for part in use.properties:
             self._property(model, version, part)
 

@@ -1,6 +1,5 @@
 """What the use cases need of the outside."""
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -35,8 +34,8 @@ class GatewayObserver(Protocol):
     def outcomes(self, tally: Tally) -> None:
         """Structures were answered, refused or lost."""
 
-    def model_used(self, tenant: str, use: ModelUse, verdicts: Mapping[str, int]) -> None:
-        """A model version answered structures of a tenant, so many by domain verdict."""
+    def model_used(self, tenant: str, use: ModelUse, tally: Tally) -> None:
+        """A model version answered structures of a tenant, with these verdicts."""
 
     def chunk_in_flight(self) -> AbstractContextManager[None]:
         """Around each chunk from its arrival to its answer."""

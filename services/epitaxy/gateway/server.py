@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from epitaxy.api.finetune.v1 import finetune_pb2
+from epitaxy.api.measurements.v1 import measurements_pb2, measurements_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
 from epitaxy.api.prediction.v1 import prediction_pb2, prediction_pb2_grpc, structures_pb2, structures_pb2_grpc
 from epitaxy.chassis.health import ReadinessReporter
@@ -23,6 +24,8 @@ from epitaxy.chassis.settings import ConfigurationError, host_port
 from epitaxy.chassis.tenants import TenantDirectory
 from epitaxy.gateway.certificate import expiry_of
 from epitaxy.gateway.finetune_forwarder import FineTuneForwarder
+from epitaxy.gateway.measurement_backend import ForwardedMeasurements
+from epitaxy.gateway.measurements import Measurements, MeasurementServicer
 from epitaxy.gateway.metrics import GatewayMetrics
 from epitaxy.gateway.quotas import TenantQuotas
 from epitaxy.gateway.retry import RetryPolicy
@@ -38,8 +41,9 @@ PUBLIC_SERVICES = (
     structures_pb2.DESCRIPTOR.services_by_name["StructureService"].full_name,
     models_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
 )
-# Forwarded, and not part of the readiness: predictions are answered without it.
+# Answered behind the fine-tune service, and not part of the readiness: predictions are answered without it.
 FORWARDED_SERVICE = finetune_pb2.DESCRIPTOR.services_by_name["FineTuneService"].full_name
+MEASUREMENT_SERVICE = measurements_pb2.DESCRIPTOR.services_by_name["MeasurementService"].full_name
 
 
 class Gateway:
@@ -105,6 +109,7 @@ class Gateway:
         )
         stack.push_async_callback(readiness.stop)
         _register(server, service, readiness)
+        _register_measurements(server, Measurements(service, ForwardedMeasurements(forwarder)))
         server.add_generic_rpc_handlers((forwarder.handler(),))
         self._tell_certificate()
         self._port = _listen(server, settings)
@@ -175,8 +180,13 @@ def _register(server: grpc.aio.Server, service: GatewayService, readiness: Readi
     add_structures(StructureServicer(service), server)  # type: ignore[no-untyped-call]  # generated
     add_models(ModelServicer(service), server)  # type: ignore[no-untyped-call]  # generated
     health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
-    listed = (*PUBLIC_SERVICES, FORWARDED_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    listed = (*PUBLIC_SERVICES, FORWARDED_SERVICE, MEASUREMENT_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(listed, server)
+
+
+def _register_measurements(server: grpc.aio.Server, measurements: Measurements) -> None:
+    add = measurements_pb2_grpc.add_MeasurementServiceServicer_to_server
+    add(MeasurementServicer(measurements), server)  # type: ignore[no-untyped-call]  # generated
 
 
 def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> int:

@@ -118,7 +118,7 @@ class GatewayService:
     def _count(self, outcome: Answer | Loss) -> None:
         self._observer.outcomes(outcome.tally)
         if isinstance(outcome, Answer):
-            self._observer.model_used(current_request().tenant, outcome.use, outcome.tally.domain_verdicts)
+            self._observer.model_used(current_request().tenant, outcome.use, outcome.tally)
 
     async def _sent(self, attempt: Callable[[], Awaitable[ResultT]], *, waits_out_overload: bool = False) -> ResultT:
         left = current_request().seconds_left()

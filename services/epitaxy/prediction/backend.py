@@ -53,7 +53,9 @@ class Backend:
         tenant = current_request().tenant
         # The gateway's probes have no tenant, and are to be answered whatever the registry does.
         own = await self._models.listed(tenant) if tenant else []
-        cards = [self._encoder.model_card(), *(tenant_card(served, aliases) for served, aliases in own)]
+        cards = [self._encoder.model_card(self._shared.policy)]
+        for served, aliases in own:
+            cards.append(tenant_card(served, aliases, await self._models.policy(served)))
         return page_of(cards, request)
 
     async def get_model(self, request: models_pb2.GetModelRequest) -> models_pb2.GetModelResponse:
@@ -61,9 +63,10 @@ class Backend:
         served = await self._own(request.model)
         if served is not None:
             aliases = await self._models.aliases(served.version)
-            return models_pb2.GetModelResponse(model=tenant_card(served, aliases))
+            policy = await self._models.policy(served)
+            return models_pb2.GetModelResponse(model=tenant_card(served, aliases, policy))
         servicer.check_model(request.model, self._shared.artifact)
-        return models_pb2.GetModelResponse(model=self._encoder.model_card())
+        return models_pb2.GetModelResponse(model=self._encoder.model_card(self._shared.policy))
 
     async def _own(self, selector: model_pb2.ModelSelector) -> ServedVersion | None:
         """The caller's own model that is meant, None for a shared one. Raises NotFoundError.

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from epitaxy_models.ensembles.readout import EnsemblePrediction
+from epitaxy_models.review import ReviewDecision
 from epitaxy_models.structures import Repair, Structure, TextFormat
 
 # Values of a lower fidelity that the caller knows, by column; NaN where it does not.
@@ -83,3 +84,5 @@ class BlockAnswer:
 
     answers: tuple[Answer, ...]
     prediction: EnsemblePrediction
+    reviews: tuple[ReviewDecision, ...] = ()
+    """One a row of the prediction."""

@@ -17,6 +17,7 @@ from epitaxy_models.calibration.domain import DomainScore
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.readout import CalibratedReadout
 from epitaxy_models.graphs.graph import CrystalGraph, build_graph
+from epitaxy_models.review import DEFAULT_POLICY, ReviewPolicy
 from epitaxy_models.structures import IntakeLimits, Structure
 
 _LOG = logging.getLogger(__name__)
@@ -33,8 +34,12 @@ class PredictionService:
         backend: EmbeddingBackend,
         metrics: PredictionMetrics,
         limits: IntakeLimits,
+        policy: ReviewPolicy = DEFAULT_POLICY,
     ) -> None:
-        self.artifact = artifact
+        """Raises ConfigurationError where the policy limits what the model does not have."""
+        self.artifact, self.policy = artifact, policy
+        self._names = [entry.definition.name for entry in artifact.card.properties]
+        policy.check_properties(self._names)
         self._readout = CalibratedReadout(artifact)
         self._reader = ItemReader(limits, artifact.supported_elements())
         self._store, self._backend, self._metrics = store, backend, metrics
@@ -46,9 +51,12 @@ class PredictionService:
         answers, embeddings = await self._answers(items, bypass_cache=query.bypass_cache)
         structures = [answer.outcome.structure for answer in answers if isinstance(answer.outcome, Accepted)]
         with self.timed(Stage.READOUT):
-            prediction = self._readout(embeddings, structures, query.coverage)
+            judged_at = self.policy.interval_coverage if self.policy.judges_widths else None
+            prediction = self._readout(embeddings, structures, query.coverage, judged_at)
+            atoms = [structure.atomic_numbers for structure in structures]
+            reviews = self.policy.judge(atoms, prediction.domains, self._names, prediction.judged_widths)
         self.count(answers)
-        return BlockAnswer(tuple(answers), prediction)
+        return BlockAnswer(tuple(answers), prediction, reviews)
 
     async def embed(self, items: Sequence[Item], *, bypass_cache: bool = False) -> tuple[list[Answer], Embedding]:
         """Answers and embeddings ``[n_answered, n_members, embedding_width]``."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from epitaxy.api.common.v1 import model_pb2, property_pb2, structure_pb2
+from epitaxy.api.common.v1 import model_pb2, property_pb2, review_pb2, structure_pb2
 from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2, structures_pb2
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError
@@ -14,6 +14,7 @@ from epitaxy_models.calibration.domain import DomainVerdict
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.card import PropertyCard
 from epitaxy_models.heads.property import PropertyDefinition
+from epitaxy_models.review import ReviewDecision, ReviewPolicy, ReviewVerdict
 from epitaxy_models.structures.display import display_formula
 
 __all__ = ["BlockEncoder", "ResultEncoder", "check_model", "items_of", "query_for", "query_of", "reports"]
@@ -24,6 +25,13 @@ _VERDICTS = {
     DomainVerdict.IN_DOMAIN: prediction_pb2.DOMAIN_VERDICT_IN_DOMAIN,
     DomainVerdict.BORDERLINE: prediction_pb2.DOMAIN_VERDICT_BORDERLINE,
     DomainVerdict.OUT_OF_DOMAIN: prediction_pb2.DOMAIN_VERDICT_OUT_OF_DOMAIN,
+}
+
+
+REVIEW_VERDICTS = {
+    ReviewVerdict.ACCEPT: review_pb2.REVIEW_VERDICT_ACCEPT,
+    ReviewVerdict.REVIEW: review_pb2.REVIEW_VERDICT_REVIEW,
+    ReviewVerdict.REJECT: review_pb2.REVIEW_VERDICT_REJECT,
 }
 
 
@@ -112,8 +120,8 @@ class BlockEncoder(ResultEncoder):
                 entry.embedding = embeddings[answer.row].astype("<f4").tobytes()
         return message
 
-    def model_card(self) -> models_pb2.ModelCard:
-        """The card of the served model."""
+    def model_card(self, policy: ReviewPolicy) -> models_pb2.ModelCard:
+        """The card of the served model, with the policy that judges its answers."""
         card, data = self._artifact.card, self._artifact.card.training_data
         return models_pb2.ModelCard(
             stamp=self._stamp,
@@ -136,6 +144,7 @@ class BlockEncoder(ResultEncoder):
             featurizer_version=card.rule.version,
             license=card.license,
             card_json=self._artifact.card_json,
+            review_policy=policy_message(policy),
         )
 
 
@@ -161,6 +170,7 @@ def _fill(
     message.n_sites = accepted.structure.n_sites
     message.cache_hit = answer.is_cache_hit
     message.repairs.extend(_repairs(accepted))
+    _fill_review(message.review, block.reviews[row])
     domain = prediction.domains[row]
     message.domain.score, message.domain.reason = domain.score, domain.reason
     message.domain.verdict = _VERDICTS[domain.verdict]
@@ -175,6 +185,23 @@ def _fill(
         entry.interval.lower = prediction.lower[row, column]
         entry.interval.upper = prediction.upper[row, column]
         entry.interval.coverage = query.coverage
+
+
+def _fill_review(message: review_pb2.ReviewDecision, decision: ReviewDecision) -> None:
+    message.verdict = REVIEW_VERDICTS[decision.verdict]
+    for rule in decision.rules:
+        message.rules.add(code=rule.code, message=rule.message)
+
+
+def policy_message(policy: ReviewPolicy) -> review_pb2.ReviewPolicy:
+    """A review policy on the wire."""
+    return review_pb2.ReviewPolicy(
+        max_interval_width=policy.max_interval_width,
+        interval_coverage=policy.interval_coverage,
+        max_domain_score=policy.max_domain_score or 0.0,
+        out_of_domain=REVIEW_VERDICTS[policy.out_of_domain],
+        forbidden_elements=policy.forbidden_elements,
+    )
 
 
 def _item_error(refusal: Refusal) -> structure_pb2.ItemError:

@@ -10,6 +10,7 @@ class PredictionSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="EPITAXY_PREDICTION_", frozen=True, extra="forbid")
 
     model_folder: str = Field("", description="Folder of the model that is served; empty: the one that is shipped")
+    review_policy_file: str = Field("", description="JSON file of the served model's review policy; empty: the default")
     redis_url: str = Field("", description="redis:// or unix:// URL of the shared cache; empty: no shared cache")
     redis_timeout_seconds: float = Field(0.25, gt=0, description="A slower Redis counts as down")
     redis_retry_seconds: float = Field(2.0, gt=0, description="Pause before a Redis that was down is tried again")

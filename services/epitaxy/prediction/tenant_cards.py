@@ -8,8 +8,9 @@ from epitaxy.api.common.v1 import model_pb2, property_pb2
 from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.chassis.errors import InvalidRequestError
-from epitaxy.prediction.servicer import ResultEncoder, definition_message
+from epitaxy.prediction.servicer import ResultEncoder, definition_message, policy_message
 from epitaxy.prediction.tenant_models import ServedVersion
+from epitaxy_models.review import ReviewPolicy
 
 _DEFAULT_PAGE = 50
 _TENANT_LICENSE = "the tenant's own"
@@ -23,7 +24,7 @@ def tenant_encoder(served: ServedVersion) -> ResultEncoder:
     return ResultEncoder(_stamp(served), [stamp])
 
 
-def tenant_card(served: ServedVersion, aliases: Sequence[str]) -> models_pb2.ModelCard:
+def tenant_card(served: ServedVersion, aliases: Sequence[str], policy: ReviewPolicy) -> models_pb2.ModelCard:
     """The card of one version."""
     card = served.card
     metrics = {f"cv_mae/{strategy}": error for strategy, error in card.maes.items()}
@@ -41,6 +42,7 @@ def tenant_card(served: ServedVersion, aliases: Sequence[str]) -> models_pb2.Mod
         featurizer_version=card.descriptors,
         license=card.license or _TENANT_LICENSE,
         card_json=served.card_json,
+        review_policy=policy_message(policy),
     )
 
 

@@ -13,7 +13,8 @@ from epitaxy.prediction.local_cache import LocalCache
 from epitaxy.prediction.recent import RecentAnswers, Remembered
 from epitaxy.prediction.tenant_pool import TenantPool
 from epitaxy.registry.ports import Alias, ModelRegistry, ModelVersion, RegisteredModel
-from epitaxy_models.errors import CheckpointError
+from epitaxy_models.errors import CheckpointError, ConfigurationError
+from epitaxy_models.review import DEFAULT_POLICY, ReviewPolicy
 from epitaxy_models.transfer.card import TransferCard
 from epitaxy_models.transfer.model import TransferModel
 from epitaxy_models.transfer.model_files import card_of, is_network, kinds_of
@@ -56,6 +57,7 @@ class TenantModels:
     ) -> None:
         self._registry, self._pool, self._base_digest = registry, pool, base_digest
         self._versions: RecentAnswers[tuple[ModelName, str, str], ModelVersion] = RecentAnswers(poll_seconds)
+        self._policies: RecentAnswers[ModelName, ReviewPolicy] = RecentAnswers(poll_seconds)
         self._lists: RecentAnswers[str, list[RegisteredModel]] = RecentAnswers(poll_seconds)
         self._cards: LocalCache[ServedVersion] = LocalCache(_CARDS_BYTES, lambda served: 2 * len(served.card_json))
         self._damaged: Remembered[bytes, FailedPreconditionError] = Remembered(_DAMAGED_SECONDS)
@@ -72,6 +74,17 @@ class TenantModels:
         find = partial(self._registry.find, model, alias=alias, version=version)
         found = await self._versions.get((model, alias, version), lambda: self._pool.run(model.tenant, find))
         return await self._with_card(found)
+
+    async def policy(self, served: ServedVersion) -> ReviewPolicy:
+        """What judges the answers of a model now; one that cannot be read lets nothing pass unseen."""
+        model = served.version.model
+        ask = partial(_read_policy, self._registry, model)
+        policy = await self._policies.get(model, lambda: self._pool.run(model.tenant, ask))
+        try:
+            policy.check_properties([served.card.definition.name])
+        except ConfigurationError as error:
+            return ReviewPolicy.damaged(error.message)
+        return policy
 
     async def loaded(self, version: ModelVersion) -> TransferModel:
         """The model itself. Raises FailedPreconditionError where its files are damaged or for another substrate."""
@@ -147,6 +160,17 @@ def _read_card(registry: ModelRegistry, version: ModelVersion) -> ServedVersion:
     return ServedVersion(
         version, card_of(text), text, is_network(kind for member in kinds for kind in member), len(kinds)
     )
+
+
+def _read_policy(registry: ModelRegistry, model: ModelName) -> ReviewPolicy:
+    text = registry.review_policy(model)
+    if not text:
+        return DEFAULT_POLICY
+    try:
+        return ReviewPolicy.from_text(text)
+    except ConfigurationError as error:
+        _LOG.warning("the review policy of %s cannot be read: %s", model, error.message)
+        return ReviewPolicy.damaged(error.message)
 
 
 def _key(version: ModelVersion) -> bytes:

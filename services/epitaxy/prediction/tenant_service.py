@@ -20,6 +20,7 @@ from epitaxy.prediction.tenant_pool import TenantPool
 from epitaxy.registry.ports import ModelVersion
 from epitaxy_models.calibration.domain import DomainScore
 from epitaxy_models.ensembles.readout import EnsemblePrediction
+from epitaxy_models.review import ReviewDecision
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.model import TransferModel
 
@@ -34,11 +35,13 @@ class TenantQuestion:
         inputs: Of all structures.
         coverage: Of the intervals.
         substrate_domains: The substrate's verdict on each structure.
+        judged_at: Coverage at which a review policy judges widths; None where it judges none.
     """
 
     inputs: TransferInputs
     coverage: float
     substrate_domains: Sequence[DomainScore]
+    judged_at: float | None = None
 
 
 class NetworkBackend(Protocol):
@@ -89,9 +92,14 @@ class TenantService:
         if not described.positions:
             return self._ended(described.answers, _nothing())
         known = columns_of(served.card, [items[position].known_values for position in described.positions])
+        policy = await self._models.policy(served)
         with self._shared.timed(Stage.READOUT):
-            prediction = await self._predicted(served, described, known, query.coverage)
-        return self._ended(_numbered(described, prediction), prediction)
+            asked = (query.coverage, policy.interval_coverage if policy.judges_widths else None)
+            prediction = await self._predicted(served, described, known, *asked)
+        atoms = [entry.structure.atomic_numbers for entry in described.accepted]
+        names = [served.card.definition.name]
+        reviews = policy.judge(atoms, prediction.domains, names, prediction.judged_widths)
+        return self._ended(_numbered(described, prediction), prediction, reviews)
 
     async def _described(self, served: ServedVersion, answers: Sequence[Answer], embeddings: Embedding) -> _Described:
         """A structure that has no descriptors is refused alone, before any model sees it."""
@@ -123,22 +131,25 @@ class TenantService:
         described: _Described,
         known: Mapping[str, NDArray[np.float64]],
         coverage: float,
+        judged_at: float | None,
     ) -> EnsemblePrediction:
         tenant = served.version.model.tenant
 
         def question() -> TenantQuestion:
             domains = self._shared.domains(described.embeddings, [entry.structure for entry in described.accepted])
             inputs = joined(described.accepted, described.rows, described.embeddings, known)
-            return TenantQuestion(inputs, coverage, domains)
+            return TenantQuestion(inputs, coverage, domains, judged_at)
 
         if served.is_network:
             return await self._networks.predict(served.version, await self._heads.run(tenant, question))
         model = await self._models.loaded(served.version)
         return await self._heads.run(tenant, lambda: answer_of(model, served.version, question))
 
-    def _ended(self, answers: Sequence[Answer], prediction: EnsemblePrediction) -> BlockAnswer:
+    def _ended(
+        self, answers: Sequence[Answer], prediction: EnsemblePrediction, reviews: tuple[ReviewDecision, ...] = ()
+    ) -> BlockAnswer:
         self._shared.count(answers)
-        return BlockAnswer(tuple(answers), prediction)
+        return BlockAnswer(tuple(answers), prediction, reviews)
 
 
 def answer_of(
@@ -147,7 +158,7 @@ def answer_of(
     """What the model says. Raises FailedPreconditionError where it breaks: no other model is any the worse for it."""
     try:
         asked = question()
-        return model.predict(asked.inputs, asked.coverage, asked.substrate_domains)
+        return model.predict(asked.inputs, asked.coverage, asked.substrate_domains, asked.judged_at)
     except EpitaxyError:
         raise
     except Exception as error:

@@ -25,6 +25,7 @@ _FILES = "model"
 _BESIDE = "report"
 _CARD = "card.json"
 _DIGEST = "epitaxy.digest"
+_POLICY = "epitaxy.review_policy"
 _PAGE = 100
 _ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 _SILENT = "the model registry does not answer: send it again"
@@ -118,6 +119,17 @@ class MlflowRegistry:
         """Version by alias."""
         with self._exchange(model) as client:
             return _aliases(client.get_registered_model(_registered_name(model)))
+
+    def review_policy(self, model: ModelName) -> str:
+        """Its tag."""
+        with self._exchange(model) as client:
+            return str(client.get_registered_model(_registered_name(model)).tags.get(_POLICY, ""))
+
+    def set_review_policy(self, model: ModelName, text: str) -> None:
+        """Keeps it as a tag of the registered model."""
+        with self._exchange(model) as client:
+            client.get_registered_model(_registered_name(model))
+            client.set_registered_model_tag(_registered_name(model), _POLICY, text)
 
     def set_alias(self, model: ModelName, alias: Alias, version: str) -> None:
         """Makes an alias point to a version."""

@@ -114,5 +114,11 @@ class ModelRegistry(Protocol):
         Raises FailedPreconditionError where there is no previous one.
         """
 
+    def review_policy(self, model: ModelName) -> str:
+        """What `set_review_policy` was given last; empty where nothing was."""
+
+    def set_review_policy(self, model: ModelName, text: str) -> None:
+        """Keeps the review policy of all versions of a model, as JSON text."""
+
     def delete_tenant(self, tenant: str) -> int:
         """Deletes all models of a tenant with their files; how many models there were."""

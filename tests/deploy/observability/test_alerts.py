@@ -46,7 +46,7 @@ def test_every_alert_has_a_case_that_fires_and_one_that_stays_silent() -> None:
 def test_an_alert_says_how_bad_it_is_what_is_wrong_and_what_to_do(rule: dict[str, Any]) -> None:
     assert re.fullmatch(r"\d+[mh]", rule["for"])
     assert rule["labels"] == {"severity": rule["labels"]["severity"]}
-    assert rule["labels"]["severity"] in {"critical", "warning"}
+    assert rule["labels"]["severity"] in {"critical", "warning", "info"}
     notes = rule["annotations"]
     assert set(notes) == {"summary", "description", "runbook_url"}
     assert 10 < len(notes["summary"]) < 100

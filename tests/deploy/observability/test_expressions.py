@@ -3,13 +3,17 @@
 import math
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from observability_files import Expression, alerts, panel_expressions, rule_expressions
 from prometheus_client import CollectorRegistry
 
 from epitaxy.finetune.metrics import FineTuneMetrics
+from epitaxy.finetune.sql_tables import Database
 from epitaxy.gateway.metrics import GatewayMetrics
+from epitaxy.measurements.metrics import MeasurementMetrics
+from epitaxy.measurements.sql_store import SqlMeasurementStore
 from tools.dashboards.prometheus import JOBS, Prometheus
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
@@ -19,6 +23,7 @@ NO_GPU = "Ray reports GPUs only from nodes that have one"
 NO_TLS = "the local stack serves without TLS"
 NO_SPLIT = "Ray exports a counter from its first count on, and no batch has failed"
 NO_RETRY = "nothing was lost upstream, so no message was sent again"
+NO_MEASUREMENT = "nobody has reported a measurement to a fresh stack"
 NO_DAY = "compares with the day before, of which a fresh stack has nothing"
 # These depend on the machine and on chance: data are no mistake then.
 NOT_SURE_TO_BE_EMPTY = {NO_GPU, NO_RETRY}
@@ -38,6 +43,16 @@ EMPTY_AT_REST = {
     "prediction / EpitaxyBatchesHalved": NO_SPLIT,
     "trust / EpitaxyOutOfDomainSurge": NO_DAY,
     "trust / EpitaxySpreadDrift": NO_DAY,
+    "models-and-trust / Coverage of what was measured / A": NO_MEASUREMENT,
+    "models-and-trust / Coverage of what was measured / B": NO_MEASUREMENT,
+    "models-and-trust / Coverage of what was measured / C": NO_MEASUREMENT,
+    "models-and-trust / Coverage above the least / A": NO_MEASUREMENT,
+    "models-and-trust / Error of what was measured / A": NO_MEASUREMENT,
+    "models-and-trust / Error of what was measured / B": NO_MEASUREMENT,
+    "models-and-trust / Measurements kept / A": NO_MEASUREMENT,
+    "models-and-trust / Measurements kept / B": NO_MEASUREMENT,
+    "drift / EpitaxyCoverageDrift": NO_MEASUREMENT,
+    "drift / EpitaxyIntervalsTooWide": NO_MEASUREMENT,
     "operations / EpitaxyGatewayGone": "asks whether there is no gateway, and there is one",
     "operations / EpitaxyCertificateExpiresSoon": NO_TLS,
     "operations / EpitaxyCertificateExpires": NO_TLS,
@@ -48,6 +63,13 @@ NOT_EXPORTED_AT_REST = {
     "epitaxy_finetune_failures_total": NO_JOB_ENDED,
     "epitaxy_gateway_chunk_retries_total": NO_RETRY,
     "epitaxy_gateway_certificate_expiry_timestamp_seconds": NO_TLS,
+    "epitaxy_measurements_total": NO_MEASUREMENT,
+    "epitaxy_measurements_coverage_ratio": NO_MEASUREMENT,
+    "epitaxy_measurements_band_lower_ratio": NO_MEASUREMENT,
+    "epitaxy_measurements_band_upper_ratio": NO_MEASUREMENT,
+    "epitaxy_measurements_mean_absolute_error": NO_MEASUREMENT,
+    "epitaxy_measurements_bias": NO_MEASUREMENT,
+    "epitaxy_measurements_window_size": NO_MEASUREMENT,
     "ray_epitaxy_prediction_batch_splits_total": NO_SPLIT,
     "ray_node_gpus_utilization": NO_GPU,
 }
@@ -109,9 +131,12 @@ def test_a_healthy_stack_fires_no_alert(scraped: Prometheus) -> None:
     assert not [name for name, (state, _) in states.items() if state == "firing"]
 
 
-def test_what_the_services_have_not_counted_yet_are_metrics_of_theirs() -> None:
+def test_what_the_services_have_not_counted_yet_are_metrics_of_theirs(tmp_path: Path) -> None:
     registry = CollectorRegistry()
     FineTuneMetrics(registry)
+    database = Database(f"sqlite:///{tmp_path / 'jobs.db'}")
+    MeasurementMetrics(registry, SqlMeasurementStore(database))
     GatewayMetrics(registry).certificate(datetime.now(UTC))
     known = {f"{family.name}_total" if family.type == "counter" else family.name for family in registry.collect()}
+    database.close()
     assert {name for name in NOT_EXPORTED_AT_REST if name.startswith("epitaxy_")} <= known

@@ -41,6 +41,7 @@ from epitaxy.finetune.sql_job_store import SqlJobStore
 from epitaxy.finetune.sql_ledger import SqlLedger
 from epitaxy.finetune.sql_tables import Database
 from epitaxy.finetune.work import FineTuneWork
+from epitaxy.measurements.sql_store import SqlMeasurementStore
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
 from epitaxy_models.errors import ConfigurationError
@@ -208,7 +209,8 @@ class FineTuneRig:
         limits = ServiceLimits(quotas.__getitem__, 3600.0)
         service = FineTuneService(store, self.files, source, self.runner, limits)
         desk = ModelDesk(store, SqlLedger(self.database), registry)
-        self.servicer = DroppingServicer(self.gates, service, desk, 600.0, 0.05)
+        delete_measurements = SqlMeasurementStore(self.database).delete_tenant
+        self.servicer = DroppingServicer(self.gates, service, desk, 600.0, 0.05, delete_measurements)
 
     def labels_of(self, tenant: str, job_id: str) -> LabelTable:
         """What the server has kept."""

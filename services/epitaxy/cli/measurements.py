@@ -1,0 +1,120 @@
+"""``epitaxy measurements``: tell the server what was measured after it was predicted."""
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from epitaxy.cli import exit_codes
+from epitaxy.cli.connecting import KnownColumnOption, ModelOption, TargetOption, connect
+from epitaxy.cli.finetune_options import OneObjectOption, StructureColumnOption
+from epitaxy.cli.finetune_text import print_object
+from epitaxy.cli.model_health import health_document
+from epitaxy.cli.terminal import stderr_console, stdout_console
+from epitaxy.cli.wording import split_names
+from epitaxy.client import MeasurementReport
+
+measurements_app = typer.Typer(
+    name="measurements", help="Hold models to what was measured after they predicted it.", no_args_is_help=True
+)
+
+_SECONDS_A_LINE = 2.0
+_SHOWN_REFUSALS = 10
+
+
+@measurements_app.callback()
+def measurements() -> None:
+    """Hold models to what was measured after they predicted it."""
+
+
+@measurements_app.command()
+def report(
+    context: typer.Context,
+    data: Annotated[
+        str,
+        typer.Option("--data", metavar="PATH", help="Parquet, CSV or JSONL; or a folder with a table and CIF files."),
+    ],
+    column: Annotated[str, typer.Option("--column", metavar="NAME", help="The column of measured values.")],
+    unit: Annotated[str, typer.Option("--unit", help="Of the values: the property's own.")],
+    model: ModelOption = None,
+    property_name: Annotated[
+        str, typer.Option("--property", metavar="NAME", help="That was measured; the model's first where left out.")
+    ] = "",
+    id_column: Annotated[
+        str, typer.Option("--id-column", metavar="NAME", help="Column that names the rows, each of them once.")
+    ] = "id",
+    structure_column: StructureColumnOption = "structure",
+    known_columns: KnownColumnOption = None,
+    as_json: OneObjectOption = False,
+    target: TargetOption = None,
+) -> None:
+    """Report measured values; the server says whether the model's intervals still keep their promise.
+
+    Safe to repeat: a row that is known by its id counts once, so an interrupted report is simply made again.
+
+    Exit code 0 when all rows are kept, 3 when some were refused.
+    """
+    with connect(context, target) as client:
+        made = client.report_measurements(
+            data,
+            unit=unit,
+            value=column,
+            model=model,
+            property=property_name,
+            id=id_column,
+            structure=structure_column,
+            known=split_names(known_columns),
+            on_progress=_ProgressLines().tell,
+        )
+    _print_outcomes(made)
+    if as_json:
+        print_object(_document(made))
+    elif made.health is not None:
+        stdout_console().print(made.health.in_words(), soft_wrap=True)
+    raise typer.Exit(exit_codes.SOME_REFUSED if made.refused else exit_codes.ALL_ANSWERED)
+
+
+class _ProgressLines:
+    """A line on stderr now and then."""
+
+    def __init__(self) -> None:
+        self._told = time.monotonic()
+
+    def tell(self, n_done: int, n_rows: int) -> None:
+        """So many of the rows are done."""
+        if (now := time.monotonic()) - self._told >= _SECONDS_A_LINE:
+            self._told = now
+            stderr_console().print(f"reported {n_done} of {n_rows}")
+
+
+def _print_outcomes(made: MeasurementReport) -> None:
+    console = stderr_console()
+    if made.model:
+        console.print(f"model     {made.model}:{made.version}", soft_wrap=True)
+    console.print(f"recorded  {len(made.recorded)} ({_n_repeats(made)} known before)")
+    console.print(f"refused   {len(made.refused)}")
+    for result in made.refused[:_SHOWN_REFUSALS]:
+        if result.error is not None:
+            console.print(f"  {result.id}: {result.error.reason}: {result.error.message}", soft_wrap=True)
+    if len(made.refused) > _SHOWN_REFUSALS:
+        console.print(f"  and {len(made.refused) - _SHOWN_REFUSALS} more; --json has all")
+
+
+def _document(made: MeasurementReport) -> dict[str, Any]:
+    refused = [
+        {"id": result.id, "reason": result.error.reason, "message": result.error.message}
+        for result in made.refused
+        if result.error is not None
+    ]
+    return {
+        "model": made.model or None,
+        "version": made.version or None,
+        "n_recorded": len(made.recorded),
+        "n_repeats": _n_repeats(made),
+        "refused": refused,
+        "health": health_document(made.health) if made.health else None,
+    }
+
+
+def _n_repeats(made: MeasurementReport) -> int:
+    return sum(result.is_repeat for result in made.results)

@@ -1,0 +1,40 @@
+"""How a model does on what the caller's tenant has measured, as text."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+
+from epitaxy.client import Client, EpitaxyClientError, PropertyHealth
+
+
+def known_health(client: Client, model: str) -> Sequence[PropertyHealth]:
+    """What is known; nothing where the server keeps no measurements, or is too old to be asked."""
+    try:
+        return client.model_health(model).properties
+    except EpitaxyClientError:
+        return ()
+
+
+def health_document(health: PropertyHealth) -> dict[str, Any]:
+    """The health as a JSON object, with its sentence."""
+    latest_at = health.latest_at.isoformat() if health.latest_at else None
+    return dataclasses.asdict(health) | {"latest_at": latest_at, "sentence": health.in_words()}
+
+
+def health_table(healths: Sequence[PropertyHealth]) -> Table:
+    """One line a property."""
+    title = "what you measured: coverage and error over the latest measurements"
+    table = Table("property", "measurements", "coverage", "within chance", "MAE", "bias", "", title=title, box=None)
+    for health in healths:
+        table.add_row(
+            health.property,
+            f"{health.n_measurements} of {health.n_total}",
+            f"{health.coverage:.3f} at {health.nominal_coverage:g}",
+            f"{health.band_lower:.3f} to {health.band_upper:.3f}",
+            f"{health.mean_absolute_error:.4g} {health.unit}",
+            f"{health.bias:+.3g} {health.unit}",
+            health.verdict.lower().replace("_", " "),
+        )
+    return table

@@ -1,0 +1,47 @@
+"""Review policies and audit entries on the wire."""
+
+from epitaxy.api.common.v1 import review_pb2
+from epitaxy.api.finetune.v1 import finetune_pb2
+from epitaxy.chassis.errors import InvalidRequestError
+from epitaxy.finetune.promotion import AuditEntry
+from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.review import ReviewPolicy, ReviewVerdict
+
+_DEFAULT_COVERAGE = 0.9
+_VERDICTS = {
+    review_pb2.REVIEW_VERDICT_UNSPECIFIED: ReviewVerdict.REVIEW,
+    review_pb2.REVIEW_VERDICT_ACCEPT: ReviewVerdict.ACCEPT,
+    review_pb2.REVIEW_VERDICT_REVIEW: ReviewVerdict.REVIEW,
+    review_pb2.REVIEW_VERDICT_REJECT: ReviewVerdict.REJECT,
+}
+
+
+def policy_of(message: review_pb2.ReviewPolicy) -> ReviewPolicy:
+    """The policy; raises InvalidRequestError for limits that make no sense."""
+    outcome = _VERDICTS.get(message.out_of_domain)
+    if outcome is None:
+        raise InvalidRequestError.of_field("policy.out_of_domain", "must be ACCEPT, REVIEW or REJECT")
+    try:
+        return ReviewPolicy(
+            max_interval_width=dict(message.max_interval_width),
+            interval_coverage=message.interval_coverage or _DEFAULT_COVERAGE,
+            max_domain_score=message.max_domain_score or None,
+            out_of_domain=outcome,
+            forbidden_elements=tuple(message.forbidden_elements),
+        )
+    except ConfigurationError as error:
+        raise InvalidRequestError.of_field("policy", error.message) from error
+
+
+def entry_message(entry: AuditEntry) -> finetune_pb2.AuditEntry:
+    """One line of the audit log."""
+    message = finetune_pb2.AuditEntry(
+        request_id=entry.request_id,
+        action=entry.action.value,
+        model_name=entry.model_name,
+        version=entry.version,
+        digest=entry.digest,
+        reason=entry.reason,
+    )
+    message.at.FromDatetime(entry.at)
+    return message

@@ -1,0 +1,33 @@
+"""What the use cases need of the outside."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from epitaxy.measurements.domain import Outcome, PredictedMeasurement, PropertyHealth, Subject
+
+
+class MeasurementStore(Protocol):
+    """Measurements of all tenants; every method is one transaction and raises UnavailableError without a store."""
+
+    def record(
+        self,
+        subject: Subject,
+        unit: str,
+        measurements: Sequence[PredictedMeasurement],
+        at: datetime,
+        check: Callable[[int], None],
+    ) -> tuple[Sequence[Outcome], PropertyHealth]:
+        """Keeps what is new, and says what became of each measurement and how the property does after it.
+
+        ``check`` gets the number that the tenant would hold and raises where that is too many; nothing is kept then.
+        """
+
+    def health(self, tenant: str, model: str, version: str) -> Sequence[PropertyHealth]:
+        """The properties of a version that the tenant has measured, by name."""
+
+    def measured_since(self, at: datetime, limit: int) -> Sequence[PropertyHealth]:
+        """Of all tenants, what was measured after a time, the latest first."""
+
+    def delete_tenant(self, tenant: str) -> int:
+        """Removes all measurements of a tenant; how many there were."""
