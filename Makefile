@@ -12,7 +12,7 @@ TORCH := torch==2.13.0
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check format generate check-generated serve golden clean pictures bench \
+.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check format generate check-generated serve golden clean pictures bench loadtest \
         dashboards pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer
 
 help: ## Show this list
@@ -53,7 +53,7 @@ test: install-dev redis prometheus check check-generated ## Everything that CI r
 	@# What starts processes and watches clocks runs alone; the rest on two processes.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not stack and not pretraining" \
 	  tests/unit/models tests/golden tests/deploy
-	$(BIN)/python -m pytest -q -m "not pretraining" tests/unit/services tests/contract tests/integration \
+	$(BIN)/python -m pytest -q -m "not pretraining" tests/unit/services tests/unit/loadtest tests/contract tests/integration \
 	  tests/deploy/observability/test_expressions.py
 
 test-deploy: install-dev prometheus ## The chart, its rules and dashboards (without the running stack)
@@ -96,8 +96,12 @@ golden: install-dev ## Record the golden predictions of the shipped model again
 pictures: install-dev ## Draw the README's pictures from the last demo's result
 	$(BIN)/python tools/render_pictures.py demo-results.parquet .epitaxy/demo/crystals/measurements.csv
 
-bench: install-dev ## What each stage of a prediction costs on this machine (PARQUET=file for other structures)
-	$(BIN)/python -m loadtest.stages $(if $(PARQUET),--parquet "$(PARQUET)")
+bench: install-dev redis ## This product and its peers side by side, stages, served and in process (PARQUET=file; ARGS=--write-docs)
+	$(BIN)/python -m loadtest.bench $(if $(PARQUET),--parquet "$(PARQUET)") $(ARGS)
+
+SCENARIO ?= loadtest/scenarios/steady.yaml
+loadtest: install-dev redis ## Load with thresholds that fail (SCENARIO=file; PARQUET=file; ARGS="--target HOST:PORT --scale 0.1")
+	$(BIN)/python -m loadtest.scenario "$(SCENARIO)" $(if $(PARQUET),--parquet "$(PARQUET)") $(ARGS)
 
 # The shipped ensemble: DATA is a Parquet with structures and labels, WORK a folder for graphs and checkpoints.
 EPOCHS ?= 16

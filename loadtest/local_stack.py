@@ -1,0 +1,71 @@
+"""``epitaxy serve`` while something is measured: on free ports, in a folder of its own, stopped whatever happens."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from epitaxy.chassis.api_keys import KeyHash, new_api_key
+
+_STOP_SECONDS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStack:
+    """A running stack.
+
+    Attributes:
+        target: HOST:PORT of its gateway.
+        pid: Its first process; all others are below it.
+        keys: API keys by tenant; empty where everyone on loopback is served.
+    """
+
+    target: str
+    pid: int
+    keys: Mapping[str, str]
+
+
+@contextmanager
+def local_stack(n_tenants: int = 0, settings: Mapping[str, str] | None = None) -> Iterator[LocalStack]:
+    """A new stack with an empty cache; ``settings`` go into its environment."""
+    with tempfile.TemporaryDirectory(prefix="epitaxy-load-") as folder:
+        home = Path(folder)
+        keys = {f"tenant-{number}": new_api_key() for number in range(n_tenants)}
+        environment = {**os.environ, **(settings or {}), **_tenants(home, keys)}
+        command = [sys.executable, "-m", "epitaxy.cli", "serve", "--port", "0", "--home", str(home / "home")]
+        log = home / "stderr"
+        with (
+            log.open("wb") as stderr,
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment) as process,
+        ):
+            try:
+                line = process.stdout.readline() if process.stdout else ""
+                if not line.startswith("ready "):
+                    raise RuntimeError(f"the stack did not start: {log.read_text()[-2000:]}")
+                yield LocalStack(line.split()[1], process.pid, keys)
+            finally:
+                _stop(process)
+
+
+def _tenants(home: Path, keys: Mapping[str, str]) -> dict[str, str]:
+    if not keys:
+        return {}
+    file = home / "tenants.json"
+    file.write_text(json.dumps({name: {"key_hashes": [str(KeyHash.of(key))]} for name, key in keys.items()}))
+    return {"EPITAXY_GATEWAY_TENANTS_FILE": str(file)}
+
+
+def _stop(process: "subprocess.Popen[str]") -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        # Its children watch for its end and follow.
+        process.kill()

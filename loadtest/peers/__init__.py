@@ -1,0 +1,1 @@
+"""What a user would take instead, as that user would write it."""

@@ -1,0 +1,68 @@
+"""CPU time and memory of a running stack's processes, by what they do. Linux only, from /proc."""
+
+import os
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
+_ROLES = (
+    ("ServeReplica:prediction:intake", "intake"),
+    ("ServeReplica:prediction:ensemble", "ensemble"),
+    ("epitaxy.gateway", "gateway"),
+    ("redis-server", "redis"),
+    ("epitaxy.finetune", "finetune"),
+    ("ProxyActor", "proxy"),
+)
+# Serve's proxy, raylet, GCS, controller and the supervisor.
+_REST = "ray"
+
+
+def descendants(root: int) -> list[int]:
+    """Process ids below this one, and itself."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry.name))
+    found, waiting = [root], [root]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
+
+
+def role_of(command_line: str) -> str:
+    return next((role for mark, role in _ROLES if mark in command_line), _REST)
+
+
+def cpu_seconds(root: int) -> Counter[str]:
+    """Processor time spent so far, by role."""
+    spent: Counter[str] = Counter()
+    for pid, role in _roles(root):
+        with suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            spent[role] += (int(fields[11]) + int(fields[12])) / _TICKS
+    return spent
+
+
+def resident_mib(root: int) -> Counter[str]:
+    """Resident memory, by role."""
+    held: Counter[str] = Counter()
+    for pid, role in _roles(root):
+        with suppress(OSError):
+            held[role] += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_MIB
+    return held
+
+
+def _roles(root: int) -> list[tuple[int, str]]:
+    found = []
+    for pid in descendants(root):
+        with suppress(OSError):
+            line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if line:
+                found.append((pid, role_of(line)))
+    return found
