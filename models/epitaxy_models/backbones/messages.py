@@ -105,9 +105,7 @@ class _WeightedMessages(torch.autograd.Function):
         summed = np.empty((*centre.shape[:2], centre.shape[2] // 2), dtype=np.float32)
         for member in range(len(centre)):
             one = slice(member, member + 1)
-            _forward(
-                centre[one], neighbour[one], table[one], rows, sources, positions, weights[member], summed[one]
-            )
+            _forward(centre[one], neighbour[one], table[one], rows, sources, positions, weights[member], summed[one])
         return torch.from_numpy(summed)
 
     @staticmethod

@@ -51,9 +51,7 @@ def site_contributions(anatomy: CrystalAnatomy, attribution: Attribution) -> tup
     """One a site, in the structure's order; equal atoms contribute equally."""
     shares = node_totals(anatomy, attribution) / anatomy.graph.multiplicities
     numbers = anatomy.graph.atomic_numbers
-    by_node = [
-        SiteContribution(int(number), _spread(shares[:, node])) for node, number in enumerate(numbers)
-    ]
+    by_node = [SiteContribution(int(number), _spread(shares[:, node])) for node, number in enumerate(numbers)]
     return tuple(by_node[node] for node in anatomy.node_of_site)
 
 

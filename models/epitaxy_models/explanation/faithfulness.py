@@ -86,9 +86,13 @@ def _verdict(deletion: NDArray[np.float64], insertion: NDArray[np.float64], n_pa
     """From both scores of each order and of its reverse, ``[1 + n_random, 2]``; the order itself in the first row."""
     totals = deletion + insertion
     beaten = float((totals[0, 0] > totals[1:]).mean())
-    reason = "" if beaten >= _BEATEN else (
-        f"taking parts away in the order of their contributions changes the prediction no faster than "
-        f"{1 - beaten:.0%} of {totals[1:].size} random orders do"
+    reason = (
+        ""
+        if beaten >= _BEATEN
+        else (
+            f"taking parts away in the order of their contributions changes the prediction no faster than "
+            f"{1 - beaten:.0%} of {totals[1:].size} random orders do"
+        )
     )
     return Faithfulness(
         deletion=float(deletion[0, 0]),

@@ -31,9 +31,7 @@ class ExplainedNetwork:
     def __init__(self, artifact: ModelArtifact) -> None:
         self.config = artifact.card.backbone
         self._backbone = _backbone(artifact)
-        self._heads = {
-            entry.definition.name: _heads(artifact, entry.head) for entry in artifact.card.properties
-        }
+        self._heads = {entry.definition.name: _heads(artifact, entry.head) for entry in artifact.card.properties}
 
     def values(self, graphs: Sequence[CrystalGraph], name: str) -> NDArray[np.float64]:
         """What each member says of each graph, ``[n_members, n_graphs]``."""
@@ -88,7 +86,9 @@ def _heads(artifact: ModelArtifact, head: int) -> PropertyHeads:
     readout = PropertyReadout.from_tensors(dict(artifact.heads), [head])
     members, n_in, n_hidden = readout.hidden.shape
     heads = PropertyHeads(members, n_in, 1, n_hidden)
-    heads.load_state_dict({field.name: torch.from_numpy(np.array(getattr(readout, field.name))) for field in fields(readout)})
+    heads.load_state_dict(
+        {field.name: torch.from_numpy(np.array(getattr(readout, field.name))) for field in fields(readout)}
+    )
     heads.eval().requires_grad_(requires_grad=False)
     heads.references[NO_ELEMENT] = torch.from_numpy(_element_shares(artifact)) @ heads.references
     return heads

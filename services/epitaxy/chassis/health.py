@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from grpc_health.v1 import health, health_pb2
@@ -11,6 +12,8 @@ logger = logging.getLogger(__name__)
 LIVENESS_SERVICE = "liveness"
 """Health service name that stays SERVING while the process answers at all: for a probe that restarts it."""
 
+_TURN_SECONDS = 1.0
+_HANGS_SECONDS = 30.0
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -36,29 +39,46 @@ class ReadinessReporter:
         self._interval_seconds = interval_seconds
         self._failures_to_flip = failures_to_flip
         self._failures = failures_to_flip
-        self._task: asyncio.Task[None] | None = None
+        self._turned_at = time.monotonic()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def is_ready(self) -> bool:
+        """What it reports of the whole server."""
+        return self._failures < self._failures_to_flip
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the event loop has turned lately: a loop that hangs answers nobody."""
+        return time.monotonic() - self._turned_at < _HANGS_SECONDS
 
     async def start(self) -> None:
         """Reports NOT_SERVING and begins to check."""
         await self.servicer.set(LIVENESS_SERVICE, _SERVING)
         await self._report(ready=False)
-        self._task = asyncio.create_task(self._watch())
+        self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._turn())]
 
     async def stop(self) -> None:
         """Reports NOT_SERVING for good and stops checking."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._failures = self._failures_to_flip
         await self.servicer.enter_graceful_shutdown()
+
+    async def _turn(self) -> None:
+        while True:
+            self._turned_at = time.monotonic()
+            await asyncio.sleep(_TURN_SECONDS)
 
     async def _watch(self) -> None:
         while True:
-            was_ready = self._failures < self._failures_to_flip
+            was_ready = self.is_ready
             self._failures = 0 if await self._check() else self._failures + 1
-            ready = self._failures < self._failures_to_flip
-            if ready != was_ready:
-                logger.info("readiness changed", extra={"ready": ready})
-                await self._report(ready=ready)
+            if self.is_ready != was_ready:
+                logger.info("readiness changed", extra={"ready": self.is_ready})
+                await self._report(ready=self.is_ready)
             await asyncio.sleep(self._interval_seconds)
 
     async def _check(self) -> bool:

@@ -1,7 +1,7 @@
 """Prometheus metrics that every service has, and their HTTP endpoint."""
 
-from collections.abc import Callable
-from http.server import ThreadingHTTPServer
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET6
 from threading import Thread
 
@@ -55,12 +55,14 @@ class RpcMetrics:
 class MetricsEndpoint:
     """Serves a registry over HTTP at ``/metrics`` in a thread of its own, with memory, time and start of the process.
 
-    Raises OSError where it cannot listen.
+    Beside it ``/livez`` and ``/readyz``, 200 or 503, for kubelets, whose own gRPC probe speaks no TLS. Raises OSError
+    where it cannot listen.
     """
 
     def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
         kind = _Ipv6Server if ":" in host else ThreadingHTTPServer
-        self._server = kind((host, port), MetricsHandler.factory(registry))
+        self._probes: dict[str, Callable[[], bool]] = {"/livez": lambda: True, "/readyz": lambda: False}
+        self._server = kind((host, port), _handler(registry, self._probes))
         ProcessCollector(registry=registry)
         self._thread = Thread(target=self._server.serve_forever, args=(POLL_SECONDS,), daemon=True, name="metrics")
         self._thread.start()
@@ -69,6 +71,10 @@ class MetricsEndpoint:
     def port(self) -> int:
         """The port that it listens on, also where port 0 asked for any free one."""
         return self._server.server_port
+
+    def answer_probes(self, *, is_alive: Callable[[], bool], is_ready: Callable[[], bool]) -> None:
+        """Until then the process counts as alive and not ready."""
+        self._probes.update({"/livez": is_alive, "/readyz": is_ready})
 
     def close(self) -> None:
         """Stops listening."""
@@ -79,3 +85,18 @@ class MetricsEndpoint:
 
 class _Ipv6Server(ThreadingHTTPServer):
     address_family = AF_INET6
+
+
+def _handler(registry: CollectorRegistry, probes: Mapping[str, Callable[[], bool]]) -> type[BaseHTTPRequestHandler]:
+    metrics: type[MetricsHandler] = MetricsHandler.factory(registry)
+
+    class Handler(metrics):  # type: ignore[valid-type, misc]  # made for the registry at run time
+        def do_GET(self) -> None:  # noqa: N802  # the name that the standard library asks for
+            if self.path not in probes:
+                super().do_GET()
+                return
+            self.send_response(200 if probes[self.path]() else 503)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    return Handler

@@ -1,33 +1,57 @@
-"""``python -m epitaxy.finetune``: serves until SIGTERM."""
+"""``python -m epitaxy.finetune``: serves until SIGTERM. ``... migrate`` and ``... prune``: upkeep of its stores."""
 
+import argparse
 import asyncio
 import sys
+from collections.abc import Sequence
 
 from pydantic import ValidationError
 
+from epitaxy.chassis.errors import EpitaxyError
 from epitaxy.chassis.settings import ConfigurationError
+from epitaxy.finetune import maintenance
 from epitaxy.finetune.server import serve
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.registry.settings import RegistrySettings
 
+EXIT_UNAVAILABLE = 1
 EXIT_CONFIGURATION = 2
 
 
-def main() -> int:
-    """Serves; returns the exit code."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns its exit code."""
+    parsed = _parser().parse_args(arguments)
     try:
-        asyncio.run(serve(FineTuneSettings(), RegistrySettings()))
+        _run(parsed)
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, problem['loc']))} {problem['msg']}".strip() for problem in error.errors())
-        return _refuse("; ".join(problems))
+        return _refuse("; ".join(problems), EXIT_CONFIGURATION)
     except ConfigurationError as error:
-        return _refuse(str(error))
+        return _refuse(str(error), EXIT_CONFIGURATION)
+    except EpitaxyError as error:
+        return _refuse(error.message, EXIT_UNAVAILABLE)
     return 0
 
 
-def _refuse(message: str) -> int:
-    sys.stderr.write(f"the fine-tune service cannot start: {message}\n")
-    return EXIT_CONFIGURATION
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m epitaxy.finetune", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("serve", help="serve until SIGTERM (the default)")
+    maintenance.add_commands(commands)
+    return parser
+
+
+def _run(parsed: argparse.Namespace) -> None:
+    settings, registry = FineTuneSettings(), RegistrySettings()
+    if parsed.command in (None, "serve"):
+        asyncio.run(serve(settings, registry))
+    else:
+        maintenance.run(parsed, settings, registry)
+
+
+def _refuse(message: str, code: int) -> int:
+    sys.stderr.write(f"the fine-tune service: {message}\n")
+    return code
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@
 import json
 import os
 import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +14,13 @@ import pyarrow.parquet
 
 from epitaxy.chassis.errors import NotFoundError
 from epitaxy.finetune.labels import LabelTable, StructureCell
+from epitaxy.finetune.ports import FileKind, HeldFiles
 
 _LABELS, _MODEL = "labels.parquet", "model"
 _COLUMNS_KEY = b"epitaxy.columns"
+
+
+_PATTERNS = {FileKind.LABELS: _LABELS, FileKind.REPORTS: "report.*", FileKind.DRAFT: _MODEL}
 
 
 class FolderJobFiles:
@@ -76,6 +83,20 @@ class FolderJobFiles:
         """Removes the job's folder."""
         shutil.rmtree(self._folder(tenant, job_id), ignore_errors=True)
 
+    def held(self) -> Sequence[HeldFiles]:
+        """What each job's folder holds, by kind."""
+        found = (_held(folder, kind) for folder in sorted(self._root.glob("*/*")) for kind in FileKind)
+        return [files for files in found if files is not None]
+
+    def discard(self, files: HeldFiles) -> None:
+        """Removes them, and the folders that nothing is left in."""
+        folder = self._folder(files.tenant, files.job_id)
+        for path in folder.glob(_PATTERNS[files.kind]):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        for empty in (folder, folder.parent):
+            with suppress(OSError):  # not empty
+                empty.rmdir()
+
     def delete_tenant(self, tenant: str) -> None:
         """Removes the tenant's folder."""
         shutil.rmtree(self._root / tenant, ignore_errors=True)
@@ -90,3 +111,17 @@ class FolderJobFiles:
         draft = folder / f".{name}.{os.getpid()}"
         draft.write_bytes(content)
         draft.replace(folder / name)
+
+
+def _held(folder: Path, kind: FileKind) -> HeldFiles | None:
+    paths = list(folder.glob(_PATTERNS[kind]))
+    paths += [path for parent in paths for path in parent.rglob("*")]
+    try:
+        states = [path.stat() for path in paths]
+    except OSError:  # a worker writes there
+        return None
+    if not states:
+        return None
+    modified = datetime.fromtimestamp(max(state.st_mtime for state in states), UTC)
+    n_bytes = sum(state.st_size for path, state in zip(paths, states, strict=True) if path.is_file())
+    return HeldFiles(kind, folder.parent.name, folder.name, n_bytes, modified)

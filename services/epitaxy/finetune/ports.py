@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,8 @@ from epitaxy.registry.ports import ModelRegistry
 
 __all__ = [
     "Cursor",
+    "FileKind",
+    "HeldFiles",
     "JobFiles",
     "JobRunner",
     "JobStore",
@@ -82,6 +85,9 @@ class JobStore(Protocol):
     def of_version(self, tenant: str, model_name: str, version: str) -> FineTuneJob | None:
         """The latest job that made a version of a model."""
 
+    def forget_version(self, tenant: str, model_name: str, version: str) -> None:
+        """Notes that a version is there no more: it no longer counts, and nothing promotes it. Its job stays."""
+
     def delete_tenant(self, tenant: str) -> int:
         """Removes jobs, events and request ids of a tenant; how many jobs there were."""
 
@@ -100,6 +106,26 @@ class Ledger(Protocol):
 
     def page(self, tenant: str, model_name: str, size: int, before: int | None) -> Sequence[NumberedEntry]:
         """Entries of a tenant before a sequence number, the latest first; of all models where the name is empty."""
+
+
+class FileKind(StrEnum):
+    """What files of a job are."""
+
+    LABELS = "labels"
+    REPORTS = "reports"
+    DRAFT = "draft"
+    """A model in the making, or what a lost worker left of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFiles:
+    """Files of one kind of one job."""
+
+    kind: FileKind
+    tenant: str
+    job_id: str
+    n_bytes: int
+    modified_at: datetime
 
 
 class JobFiles(Protocol):
@@ -125,6 +151,12 @@ class JobFiles(Protocol):
 
     def delete_job(self, tenant: str, job_id: str) -> None:
         """Removes all files of a job."""
+
+    def held(self) -> Sequence[HeldFiles]:
+        """All that there is, of all tenants."""
+
+    def discard(self, files: HeldFiles) -> None:
+        """Removes files that `held` named."""
 
     def delete_tenant(self, tenant: str) -> None:
         """Removes all files of a tenant."""

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 
 from epitaxy.chassis.errors import FailedPreconditionError, NotFoundError
-from epitaxy.finetune.domain import ACTIVE_STATES, FineTuneJob, JobEvent, JobState
+from epitaxy.finetune.domain import ACTIVE_STATES, FineTuneJob, JobEvent
 from epitaxy.finetune.ports import Cursor, RequestKey
 from epitaxy.finetune.quotas import TenantUsage
 from epitaxy.finetune.sql_tables import Database, events, jobs, requests, tenants
@@ -99,6 +99,12 @@ class SqlJobStore:
         found = self._all(select(jobs.c.document).where(*made).order_by(jobs.c.created_us.desc()).limit(1))
         return found[0] if found else None
 
+    def forget_version(self, tenant: str, model_name: str, version: str) -> None:
+        """Takes the version from the jobs' rows; their documents stay as they were."""
+        made = (jobs.c.tenant == tenant, jobs.c.model_name == model_name, jobs.c.version == version)
+        with self._database.writing() as connection:
+            connection.execute(update(jobs).where(*made).values(version=None))
+
     def delete_tenant(self, tenant: str) -> int:
         """Removes all that is known of a tenant's jobs."""
         with self._database.writing() as connection:
@@ -136,7 +142,7 @@ def _requested(connection: Connection, tenant: str, key: RequestKey) -> FineTune
 def _usage(connection: Connection, tenant: str) -> TenantUsage:
     own = jobs.c.tenant == tenant
     n_active = connection.execute(select(func.count()).where(own, jobs.c.state.in_(ACTIVE_STATES))).scalar_one()
-    versions = select(jobs.c.model_name, jobs.c.version).where(own, jobs.c.state == JobState.SUCCEEDED).distinct()
+    versions = select(jobs.c.model_name, jobs.c.version).where(own, jobs.c.version.is_not(None)).distinct()
     n_models = connection.execute(select(func.count()).select_from(versions.subquery())).scalar_one()
     return TenantUsage(n_active, n_models)
 

@@ -27,6 +27,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from epitaxy.chassis.errors import UnavailableError
+from epitaxy.finetune.sql_schema import Migration, migrate
 
 _BUSY_MILLISECONDS = 30_000
 
@@ -124,6 +125,13 @@ class Database:
         """Closes all connections."""
         self._engine.dispose()
 
+    def migrate(self) -> Migration:
+        """Makes or changes the tables, as every first transaction does. Raises UnavailableError."""
+        try:
+            return self._make_tables()
+        except SQLAlchemyError as error:
+            raise _silent() from error
+
     def insert_new(self, table: Table) -> Any:
         """An insert that leaves a row alone that is there already."""
         dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
@@ -132,19 +140,24 @@ class Database:
     @contextmanager
     def _transaction(self, mode: str) -> Iterator[Connection]:
         try:
-            self._make_tables()
+            if not self._has_tables:
+                self._make_tables()
             with self._engine.connect().execution_options(epitaxy_begin=mode) as connection, connection.begin():
                 yield connection
         except SQLAlchemyError as error:
-            raise UnavailableError("the job store does not answer: send it again") from error
+            raise _silent() from error
 
-    def _make_tables(self) -> None:
+    def _make_tables(self) -> Migration:
         with self._lock:
-            if not self._has_tables:
-                connected = self._engine.connect().execution_options(epitaxy_begin=" IMMEDIATE")
-                with connected as connection, connection.begin():
-                    metadata.create_all(connection)
-                self._has_tables = True
+            connected = self._engine.connect().execution_options(epitaxy_begin=" IMMEDIATE")
+            with connected as connection, connection.begin():
+                done = migrate(connection, metadata)
+            self._has_tables = True
+            return done
+
+
+def _silent() -> UnavailableError:
+    return UnavailableError("the job store does not answer: send it again")
 
 
 def _engine(url: str) -> Engine:

@@ -1,10 +1,13 @@
-"""``python -m epitaxy.gateway``: serves. ``python -m epitaxy.gateway keys new TENANT``: makes an API key."""
+"""``python -m epitaxy.gateway``: serves. ``... keys new TENANT``: makes an API key.
+
+``... keys bootstrap`` makes the Secrets of a new installation, within its cluster.
+"""
 
 import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,6 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 from epitaxy.chassis.api_keys import KeyHash, new_api_key
 from epitaxy.chassis.settings import ConfigurationError
 from epitaxy.chassis.tenants import TenantName
+from epitaxy.gateway.bootstrap import BootstrapPlan, DatabaseSecret, bootstrap
+from epitaxy.gateway.kubernetes_secrets import KubernetesSecrets
 from epitaxy.gateway.server import serve
 from epitaxy.gateway.settings import GatewaySettings
 
@@ -21,11 +26,8 @@ EXIT_CONFIGURATION = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns its exit code."""
     parsed = _parser().parse_args(arguments)
-    if parsed.command == "keys":
-        _print_new_key(parsed.tenant)
-        return 0
     try:
-        _run(GatewaySettings())
+        _run(parsed)
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, problem['loc']))} {problem['msg']}".strip() for problem in error.errors())
         return _refuse("; ".join(problems))
@@ -34,12 +36,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _run(parsed: argparse.Namespace) -> None:
+    if parsed.command != "keys":
+        _serve(GatewaySettings())
+    elif parsed.action == "new":
+        _print_new_key(parsed.tenant)
+    else:
+        _bootstrap(parsed)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m epitaxy.gateway", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("serve", help="serve until SIGTERM (the default)")
     keys = commands.add_parser("keys", help="API keys").add_subparsers(dest="action", required=True)
     keys.add_parser("new", help="make a key for a tenant").add_argument("tenant", type=_tenant_name)
+    first = keys.add_parser("bootstrap", help="make the Secrets of a new installation that are missing")
+    first.add_argument("--tenant", type=_tenant_name, required=True, help="the first tenant")
+    first.add_argument("--tenants", default="", help="Secret of the tenants file")
+    first.add_argument("--api-key", default="", help="Secret of the first tenant's key")
+    first.add_argument("--random", type=_two("/"), default=[], action="append", metavar="SECRET/KEY")
+    first.add_argument("--database", type=_two("@"), metavar="SECRET@HOST:PORT", help="of an own Postgres")
+    first.add_argument("--label", type=_two("="), default=[], action="append", metavar="KEY=VALUE")
     return parser
 
 
@@ -52,7 +70,24 @@ def _tenant_name(text: str) -> str:
         ) from error
 
 
-def _run(settings: GatewaySettings) -> None:
+def _two(separator: str) -> Callable[[str], tuple[str, str]]:
+    def parse(text: str) -> tuple[str, str]:
+        first, found, second = text.partition(separator)
+        if not (first and found and second):
+            raise argparse.ArgumentTypeError(f"{text!r} has to have a {separator} between two names")
+        return first, second
+
+    return parse
+
+
+def _bootstrap(parsed: argparse.Namespace) -> None:
+    database = DatabaseSecret(*parsed.database) if parsed.database else None
+    plan = BootstrapPlan(parsed.tenant, parsed.tenants, parsed.api_key, parsed.random, database)
+    for name in bootstrap(plan, KubernetesSecrets.of_this_pod(dict(parsed.label))):
+        sys.stdout.write(f"made the Secret {name}\n")
+
+
+def _serve(settings: GatewaySettings) -> None:
     if find_spec("uvloop") is None:
         asyncio.run(serve(settings))
         return

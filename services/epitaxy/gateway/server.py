@@ -108,6 +108,7 @@ class Gateway:
             PUBLIC_SERVICES, upstream.is_ready, interval_seconds=settings.readiness_interval_seconds
         )
         stack.push_async_callback(readiness.stop)
+        self._endpoint.answer_probes(is_alive=lambda: readiness.is_alive, is_ready=lambda: readiness.is_ready)
         _register(server, service, readiness)
         _register_measurements(server, Measurements(service, ForwardedMeasurements(forwarder)))
         server.add_generic_rpc_handlers((forwarder.handler(),))

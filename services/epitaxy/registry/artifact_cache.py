@@ -5,10 +5,11 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from epitaxy.registry.ports import LocalCopy
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.transfer.digest import folder_digest
 
@@ -40,6 +41,16 @@ class ArtifactCache:
     def forget(self, tenant: str) -> None:
         """Removes all copies of a tenant."""
         shutil.rmtree(self._root / tenant, ignore_errors=True)
+
+    def prune(self, age_seconds: float, *, dry_run: bool = False) -> Iterator[LocalCopy]:
+        """Removes folders that were not used for a time; a dry run only names them."""
+        now = time.time()
+        for folder in sorted(self._root.glob("[!.]*/*")):
+            if _age(folder, now) > max(age_seconds, _IN_USE_SECONDS):
+                copy = LocalCopy(f"{folder.parent.name}/{folder.name}", _size(folder))
+                if not dry_run:
+                    self._discard(folder)
+                yield copy
 
     def _is_whole(self, held: Path, digest: str) -> bool:
         if not held.is_dir():

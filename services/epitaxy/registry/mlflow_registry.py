@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from epitaxy.chassis.errors import EpitaxyError, FailedPreconditionError, NotFoundError, UnavailableError
 from epitaxy.chassis.model_names import ModelName, unknown_model
 from epitaxy.registry.artifact_cache import ArtifactCache
-from epitaxy.registry.ports import Alias, ModelVersion, RegisteredModel, ResolvedModel
+from epitaxy.registry.ports import Alias, LocalCopy, ModelVersion, RegisteredModel, ResolvedModel
 from epitaxy.registry.settings import RegistrySettings
 from epitaxy_models.transfer.digest import folder_digest
 
@@ -161,6 +161,28 @@ class MlflowRegistry:
             self.set_alias(model, Alias.CHAMPION, previous)
             self.set_alias(model, Alias.PREVIOUS, aliases.get(Alias.CHAMPION, previous))
         return self.find(model, version=previous)
+
+    def tenants(self) -> builtins.list[str]:
+        """Those of the names of all registered models."""
+        with self._exchange() as client:
+            found = _pages(lambda token: client.search_registered_models(max_results=_PAGE, page_token=token))
+            return sorted({entry.name.partition(_SEPARATOR)[0] for entry in found})
+
+    def delete_version(self, version: ModelVersion) -> None:
+        """Deletes a version, then its run and files."""
+        with self._alone(version.model):
+            named = [alias for alias, number in self.aliases(version.model).items() if number == version.version]
+            if named:
+                raise FailedPreconditionError(
+                    f"{version.model}:{version.version} is {' and '.join(named)}: it stays", reason="VERSION_IN_USE"
+                )
+            with self._exchange(version.model, wanted=version.version) as client:
+                client.delete_model_version(_registered_name(version.model), version.version)
+                self._delete_files(client, version.run_id)
+
+    def prune_copies(self, age: timedelta, *, dry_run: bool = False) -> Iterator[LocalCopy]:
+        """Of the cache's folder."""
+        return self._cache.prune(age.total_seconds(), dry_run=dry_run)
 
     def delete_tenant(self, tenant: str) -> int:
         """Deletes all models of a tenant with their files; how many models there were."""

@@ -1,8 +1,8 @@
 """What services ask of a registry of models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -62,6 +62,14 @@ class ResolvedModel:
     folder: Path
 
 
+@dataclass(frozen=True, slots=True)
+class LocalCopy:
+    """A copy of a version's files on this machine: TENANT/DIGEST, and its size."""
+
+    name: str
+    n_bytes: int
+
+
 class ModelRegistry(Protocol):
     """Models by tenant and name, in versions; blocking, safe for threads and processes.
 
@@ -119,6 +127,15 @@ class ModelRegistry(Protocol):
 
     def set_review_policy(self, model: ModelName, text: str) -> None:
         """Keeps the review policy of all versions of a model, as JSON text."""
+
+    def tenants(self) -> Sequence[str]:
+        """All tenants that have models, by name."""
+
+    def delete_version(self, version: ModelVersion) -> None:
+        """Deletes one version with its files. Raises FailedPreconditionError for one that an alias names."""
+
+    def prune_copies(self, age: timedelta, *, dry_run: bool = False) -> Iterable[LocalCopy]:
+        """Removes this machine's copies that were not used for a time, and names them; a dry run only names them."""
 
     def delete_tenant(self, tenant: str) -> int:
         """Deletes all models of a tenant with their files; how many models there were."""

@@ -2,6 +2,7 @@ import asyncio
 import io
 import json
 import logging
+import urllib.error
 import urllib.request
 
 import pytest
@@ -108,3 +109,46 @@ async def test_one_bad_check_does_not_undo_readiness_and_three_do():
 async def status(reporter):
     answer = await reporter.servicer.Check(health_pb2.HealthCheckRequest(service="a"), None)
     return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+
+
+def probe(endpoint, path):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{endpoint.port}{path}", timeout=5) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+async def test_a_kubelet_that_speaks_no_tls_probes_beside_the_metrics(monkeypatch):
+    endpoint = MetricsEndpoint(CollectorRegistry(), "127.0.0.1", 0)
+    reporter = ReadinessReporter([], lambda: asyncio.sleep(0, True), interval_seconds=0.01)
+
+    async def codes():
+        return [await asyncio.to_thread(probe, endpoint, path) for path in ("/livez", "/readyz", "/metrics")]
+
+    async def until(expected):
+        while await codes() != expected:  # noqa: ASYNC110  # seen from outside, there is nothing to wait for
+            await asyncio.sleep(0.01)
+
+    assert await codes() == [200, 503, 200]
+    endpoint.answer_probes(is_alive=lambda: reporter.is_alive, is_ready=lambda: reporter.is_ready)
+    try:
+        await reporter.start()
+        await asyncio.wait_for(until([200, 200, 200]), 10)
+        monkeypatch.setattr(reporter, "_check", lambda: asyncio.sleep(0, False))
+        await asyncio.wait_for(until([200, 503, 200]), 10)
+        monkeypatch.setattr("epitaxy.chassis.health._HANGS_SECONDS", 0.0)
+        await asyncio.wait_for(until([503, 503, 200]), 10)
+    finally:
+        await reporter.stop()
+        await asyncio.to_thread(endpoint.close)
+
+
+async def test_a_reporter_that_has_stopped_is_not_ready():
+    reporter = ReadinessReporter([], lambda: asyncio.sleep(0, True), interval_seconds=0.001)
+    await reporter.start()
+    while not reporter.is_ready:  # noqa: ASYNC110  # the same
+        await asyncio.sleep(0.001)
+    await reporter.stop()
+    assert not reporter.is_ready

@@ -9,14 +9,6 @@ from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Tables without rows: making them takes longer than most tests."""
-    folder = tmp_path_factory.mktemp("registry")
-    MlflowRegistry(RegistrySettings(folder=folder, tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")).list("nobody")
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
 def new_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where no registry is yet."""

@@ -1,0 +1,70 @@
+"""What operators run beside the service: ``migrate`` and ``prune``."""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from dataclasses import asdict, fields
+
+import epitaxy.measurements.sql_tables  # noqa: F401  # its tables are of the same database
+from epitaxy.finetune.composition import job_files
+from epitaxy.finetune.pruning import Pruner
+from epitaxy.finetune.retention import Retention
+from epitaxy.finetune.settings import FineTuneSettings
+from epitaxy.finetune.sql_job_store import SqlJobStore
+from epitaxy.finetune.sql_ledger import SqlLedger
+from epitaxy.finetune.sql_tables import Database
+from epitaxy.registry.mlflow_registry import MlflowRegistry
+from epitaxy.registry.settings import RegistrySettings
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds both to a parser."""
+    commands.add_parser("migrate", help="make or change the tables of the job store; again does no harm")
+    prune = commands.add_parser("prune", help="remove what is old; one line of JSON each, then the sums")
+    prune.add_argument("--dry-run", action="store_true", help="name it and leave it")
+    for field in fields(Retention):
+        prune.add_argument(
+            f"--{field.name}-days", type=_days, default=field.default, help=f"keep {field.name} (%(default)g days)"
+        )
+
+
+def run(arguments: argparse.Namespace, settings: FineTuneSettings, registry: RegistrySettings) -> None:
+    """Runs the command that was parsed. Raises UnavailableError."""
+    database = Database(settings.store_url)
+    try:
+        _migrate(database) if arguments.command == "migrate" else _prune(arguments, database, settings, registry)
+    finally:
+        database.close()
+
+
+def _migrate(database: Database) -> None:
+    done = database.migrate()
+    _write({"schema_before": done.before, "schema": done.after})
+
+
+def _prune(
+    arguments: argparse.Namespace, database: Database, settings: FineTuneSettings, registry: RegistrySettings
+) -> None:
+    days = {field.name: getattr(arguments, f"{field.name}_days") for field in fields(Retention)}
+    pruner = Pruner(
+        SqlJobStore(database), SqlLedger(database), job_files(settings), MlflowRegistry(registry), Retention(**days)
+    )
+    counts: Counter[str] = Counter()
+    n_bytes = 0
+    for pruned in pruner(dry_run=arguments.dry_run):
+        _write(asdict(pruned))
+        counts[pruned.kind.value] += 1
+        n_bytes += pruned.n_bytes
+    _write({"removed": not arguments.dry_run, "n_bytes": n_bytes, **dict(sorted(counts.items()))})
+
+
+def _days(text: str) -> float:
+    days = float(text)
+    if not days >= 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return days
+
+
+def _write(line: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")

@@ -1,0 +1,80 @@
+"""Tables that are made, found, changed and refused, on real databases."""
+
+from threading import Thread
+
+import pytest
+from sqlalchemy import text
+
+from epitaxy.finetune import sql_schema
+from epitaxy.finetune.sql_job_store import SqlJobStore
+from epitaxy.finetune.sql_schema import Migration, NewerSchemaError
+from epitaxy.finetune.sql_tables import Database
+
+
+def newer(monkeypatch) -> None:
+    def add_column(connection) -> None:
+        connection.execute(text("ALTER TABLE jobs ADD COLUMN note VARCHAR(8)"))
+
+    monkeypatch.setattr(sql_schema.migrate, "__defaults__", ({2: add_column},))
+
+
+def columns(database) -> set[str]:
+    with database.reading() as connection:
+        return set(connection.execute(text("SELECT * FROM jobs")).keys())
+
+
+def test_tables_are_made_once(database) -> None:
+    assert database.migrate() == Migration(0, 1)
+    assert database.migrate() == Migration(1, 1)
+
+
+def test_a_step_changes_the_tables_once_and_keeps_the_rows(database_url, new_job, monkeypatch) -> None:
+    old = Database(database_url)
+    SqlJobStore(old).create(new_job(), None, lambda usage: None)
+    old.close()
+    newer(monkeypatch)
+    database = Database(database_url)
+    assert database.migrate() == Migration(1, 2)
+    assert database.migrate() == Migration(2, 2)
+    assert "note" in columns(database)
+    assert SqlJobStore(database).get("acme", "ft-1").id == "ft-1"
+    database.close()
+
+
+def test_tables_from_before_versions_were_counted_are_the_first_version(database, new_job) -> None:
+    SqlJobStore(database).create(new_job(), None, lambda usage: None)
+    with database.writing() as connection:
+        connection.execute(text("DROP TABLE schema_version"))
+    assert database.migrate() == Migration(1, 1)
+
+
+def test_an_older_release_refuses_newer_tables(database_url, new_job, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        newer(patch)
+        ahead = Database(database_url)
+        ahead.migrate()
+        ahead.close()
+    behind = Database(database_url)
+    with pytest.raises(NewerSchemaError, match="version 2 and this release knows 1"):
+        SqlJobStore(behind).create(new_job(), None, lambda usage: None)
+    behind.close()
+
+
+def test_processes_that_make_the_tables_at_once_all_succeed(database_url) -> None:
+    failures: list[Exception] = []
+
+    def work() -> None:
+        one = Database(database_url)
+        try:
+            one.migrate()
+        except Exception as error:
+            failures.append(error)
+        finally:
+            one.close()
+
+    threads = [Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
