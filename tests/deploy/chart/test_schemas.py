@@ -1,6 +1,8 @@
 """Whatever the values, the cluster would take it; and values that make no sense are refused by their key."""
 
 import json
+import re
+from functools import cache
 from pathlib import Path
 
 import helm_python
@@ -13,25 +15,31 @@ from rendering import CHART, PROFILES, ROOT, profile, render
 SCHEMAS = ROOT.parent / "shared" / "schemas"
 CLUSTERS = ("1.31", "1.32", "1.33")
 # Kinds of others whose schemas are nowhere at hand; their fields were checked by reading.
-UNCHECKED = {"GRPCRoute", "Certificate"}
+UNCHECKED = {"GRPCRoute", "BackendTLSPolicy", "Certificate"}
 
 
 def own(manifest) -> bool:
     """Whether Kubernetes itself knows the kind."""
     group = manifest["apiVersion"].partition("/")[0]
-    return "." not in group or group == "networking.k8s.io"
+    return "." not in group or group in {"networking.k8s.io", "rbac.authorization.k8s.io"}
+
+
+@cache
+def validate(manifest: str, version: str) -> None:
+    """Once a manifest, however many sets of values render it. Raises where the cluster would."""
+    kubernetes_validate.validate(json.loads(manifest), version, strict=True)
 
 
 def test_every_manifest_is_valid(manifests) -> None:
     for manifest in filter(own, manifests):
-        kubernetes_validate.validate(manifest, CLUSTERS[-1], strict=True)
+        validate(json.dumps(manifest), CLUSTERS[-1])
 
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_profile_is_valid_on_older_clusters(name) -> None:
     for manifest in filter(own, render(profile(name))):
         for version in CLUSTERS[:-1]:
-            kubernetes_validate.validate(manifest, version, strict=True)
+            validate(json.dumps(manifest), version)
 
 
 @pytest.mark.skipif(not SCHEMAS.exists(), reason="the schemas of KubeRay, Prometheus operator and KEDA are not here")
@@ -60,6 +68,13 @@ def test_names_are_unique(manifests) -> None:
         ({"prediction": {"upgradeStrategy": "Blue"}}, "/prediction/upgradeStrategy"),
         ({"prediction": {"cpuWorkers": {"resources": {"requests": {"cpu": "many"}}}}}, "/prediction/cpuWorkers"),
         ({"finetune": {"labelRoots": ["s3://labels/"]}}, "/finetune/labelRoots"),
+        ({"bootstrap": {"tenant": "Acme Inc"}}, "/bootstrap/tenant"),
+        ({"migrations": {"timeoutSeconds": 1}}, "/migrations/timeoutSeconds"),
+        ({"upkeep": {"schedule": "daily"}}, "/upkeep/schedule"),
+        ({"upkeep": {"labelsDays": -1}}, "/upkeep/labelsDays"),
+        ({"qdrant": {"externalUrl": "qdrant:6333"}}, "/qdrant/externalUrl"),
+        ({"networkPolicies": {"storesPorts": [0]}}, "/networkPolicies/storesPorts"),
+        ({"test": {"target": "https://epitaxy.example.org"}}, "/test/target"),
         ({"redis": {"enabled": False}}, "redis.externalAddress is needed"),
         ({"mlflow": {"enabled": False}}, "mlflow.externalUri is needed"),
         ({"prediction": {"ensembleGpus": 1}}, "set prediction.gpuWorkers.enabled"),
@@ -70,23 +85,38 @@ def test_wrong_values_are_refused_by_their_key(values, told) -> None:
         render(values)
 
 
-def test_every_value_is_in_the_schema_and_has_prose_over_it() -> None:
+def test_every_value_is_in_the_schema_and_the_schema_is_closed() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
     values = yaml.safe_load((CHART / "values.yaml").read_text())
 
     def check(part: dict, known: dict, place: str) -> None:
+        known = schema["$defs"][known["$ref"].rpartition("/")[2]] if "$ref" in known else known
+        if "properties" not in known:  # free by nature: labels, settings by name, peers
+            assert place.rpartition(".")[2] in FREE, place
+            return
+        assert known["additionalProperties"] is False, place
         assert set(part) <= set(known["properties"]), place
         for key, value in part.items():
-            inner = known["properties"][key]
-            if isinstance(value, dict) and "properties" in inner:
-                assert inner.get("additionalProperties") is False, f"{place}.{key}"
-                check(value, inner, f"{place}.{key}")
+            if isinstance(value, dict):
+                check(value, known["properties"][key], f"{place}.{key}")
 
     check(values, schema, "")
+
+
+# Mappings whose keys are the operator's.
+FREE = {"settings", "labels", "arguments", "nodeSelector", "issuerRef"}
+# Keys that say the same wherever they stand; the first of a kind is told about.
+SAME_EVERYWHERE = {"repository", "tag", "digest", "requests", "limits", "size", "enabled"}
+
+
+def test_every_value_has_prose_over_it() -> None:
     lines = (CHART / "values.yaml").read_text().splitlines()
+    silent = []
     for number, line in enumerate(lines):
-        if line and line[0].isalpha() and line.split(":")[0] not in {"ingress"}:
-            assert lines[number - 1].startswith("#"), line
+        found = re.match(r"^ *([A-Za-z]\w*):", line)
+        if found and found[1] not in SAME_EVERYWHERE and not lines[number - 1].lstrip().startswith("# "):
+            silent.append(line.strip())
+    assert not silent
 
 
 def test_profiles_are_in_the_package() -> None:

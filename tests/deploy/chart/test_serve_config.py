@@ -2,20 +2,22 @@
 
 import importlib
 import warnings
+from importlib.resources import files
 
 import pytest
 import yaml
 from pydantic import BaseModel
-from rendering import PROFILES, SWITCHES, profile, render
+from rendering import CHART, PROFILES, SWITCHES, profile, render
 
 with warnings.catch_warnings():
     # Ray declares fields in a way that this pydantic deprecates.
     warnings.simplefilter("ignore")
     from ray.serve.schema import ServeDeploySchema
 
-    from epitaxy.prediction.app import APPLICATION, SERVICER_FUNCTION
-
+from epitaxy.gateway.settings import GatewaySettings
 from epitaxy.prediction.settings import PredictionSettings
+from epitaxy.stack.plan import StackPlan
+from epitaxy.stack.serve_config import shipped_config
 
 CASES = [*(profile(name) for name in PROFILES), SWITCHES["serve autoscaling"], SWITCHES["prediction on gpu"]]
 
@@ -68,11 +70,26 @@ def test_the_application_is_built_from_its_arguments(values) -> None:
     assert built is not None
 
 
-def test_the_gateway_asks_for_what_the_configuration_names() -> None:
-    config = config_of({})
-    [application] = config["applications"]
-    assert application["name"] == APPLICATION
-    assert config["grpc_options"]["grpc_servicer_functions"] == [SERVICER_FUNCTION]
+def test_the_very_same_file_starts_the_local_stack() -> None:
+    own = files("epitaxy.prediction") / "serve.yaml"
+    assert (CHART / "files" / "serve-config.yaml").read_text() == own.read_text(), "copy serve.yaml into the chart"
+    plan = StackPlan.draw("127.0.0.1", 0)
+    [application] = config_of({})["applications"]
+    assert plan.application == application["import_path"]
+    assert plan.application_name == application["name"] == GatewaySettings.model_fields["upstream_application"].default
+    assert list(plan.servicer_functions) == config_of({})["grpc_options"]["grpc_servicer_functions"]
+    assert shipped_config().route_prefix == application["route_prefix"]
+
+
+def test_what_the_file_names_can_be_imported() -> None:
+    for path in config_of({})["grpc_options"]["grpc_servicer_functions"]:
+        module, _, function = path.rpartition(".")
+        assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_large_numbers_stay_whole_numbers() -> None:
+    [application] = config_of({"prediction": {"arguments": {"max_queued_edges": 12_345_678}}})["applications"]
+    assert PredictionSettings(**application["args"]).max_queued_edges == 12_345_678
 
 
 def test_a_wrong_argument_is_refused_where_it_is_read() -> None:

@@ -1,0 +1,44 @@
+"""What the prediction service's own Serve configuration says, which clusters run as well."""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ServeConfig:
+    """The application of a Serve configuration; ports and hosts in it are a cluster's.
+
+    Attributes:
+        name: Of the application.
+        route_prefix: Its path at the HTTP proxy.
+        import_path: ``module:function`` of its builder.
+        arguments: Of the builder.
+        servicer_functions: Import paths that register the ingress servicers.
+        logging: Of Serve's own processes.
+    """
+
+    name: str
+    route_prefix: str
+    import_path: str
+    arguments: dict[str, Any]
+    servicer_functions: tuple[str, ...]
+    logging: dict[str, Any]
+
+
+@cache
+def shipped_config() -> ServeConfig:
+    """That of the package. Raises KeyError or ValueError where the file is not what this reads."""
+    import yaml  # noqa: PLC0415  # comes with Ray
+
+    read = yaml.safe_load((files("epitaxy.prediction") / "serve.yaml").read_text())
+    [application] = read["applications"]
+    return ServeConfig(
+        application["name"],
+        application["route_prefix"],
+        application["import_path"],
+        dict(application["args"]),
+        tuple(read["grpc_options"]["grpc_servicer_functions"]),
+        dict(read["logging_config"]),
+    )
