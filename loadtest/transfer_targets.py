@@ -16,7 +16,7 @@ from epitaxy_models.structures import structure_from_column
 from epitaxy_models.training.split import part_of
 from epitaxy_models.transfer.descriptors import DESCRIPTOR_VERSION
 from epitaxy_models.transfer.features import SubstrateFeatures
-from epitaxy_models.transfer.inputs import PEER_PREFIX, TransferInputs
+from epitaxy_models.transfer.inputs import ESTIMATES, PEER_PREFIX, TransferInputs
 from epitaxy_models.transfer.peers import peer_blocks
 
 _SOURCE = "mp_general.parquet"
@@ -96,9 +96,8 @@ def _with_peers(inputs: TransferInputs, target: Target, peers: Sequence[str], wo
 def _inputs(target: Target, texts: Sequence[str], work: Path) -> TransferInputs:
     artifact = load_artifact(shipped_model())
     structures = tuple(structure_from_column(text) for text in texts)
-    content = blake2b(
-        "\n".join([artifact.weights_digest, DESCRIPTOR_VERSION, *texts]).encode(), digest_size=12
-    ).hexdigest()
+    parts = [artifact.weights_digest, DESCRIPTOR_VERSION, ESTIMATES, *texts]
+    content = blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
     kept = work / "features" / f"{target.name}-{content}.npz"
     if kept.exists():
         with np.load(kept, allow_pickle=False) as blocks:

@@ -14,7 +14,15 @@ from epitaxy_models.graphs.graph import CrystalGraph, build_graph
 from epitaxy_models.heads.readout import PropertyReadout, composition_of
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.descriptors import describe
-from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, LOW_FIDELITY_PREFIX, SUBSTRATE, TransferInputs
+from epitaxy_models.transfer.estimates import estimates, gap_heads
+from epitaxy_models.transfer.inputs import (
+    DESCRIPTORS,
+    EMBEDDING,
+    ESTIMATES,
+    LOW_FIDELITY_PREFIX,
+    SUBSTRATE,
+    TransferInputs,
+)
 
 _GRAPHS_A_BATCH = 32
 
@@ -63,10 +71,12 @@ class SubstrateFeatures:
         ``low_fidelity`` holds values the caller knows, ``[n_rows]`` by name of the column, NaN where unknown. Raises
         ConfigurationError (INVALID_LOW_FIDELITY) where a column has another length or an infinite value.
         """
+        predictions = self._predictions(structures, embeddings)
         blocks = {
             DESCRIPTORS: describe(structures),
             EMBEDDING: embeddings.reshape(len(structures), prod(embeddings.shape[1:])).astype(np.float64),
-            SUBSTRATE: self._predictions(structures, embeddings),
+            SUBSTRATE: predictions,
+            ESTIMATES: estimates(structures, predictions[:, gap_heads(self.artifact.card.heads)]),
         }
         for name, values in (low_fidelity or {}).items():
             blocks[f"{LOW_FIDELITY_PREFIX}{name}"] = low_fidelity_block(name, values, len(structures))

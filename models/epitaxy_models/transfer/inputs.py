@@ -13,6 +13,7 @@ from epitaxy_models.structures.structure import Structure
 # Names of blocks. Values of a lower fidelity that the caller knows are ``low_fidelity/<column>``, another substrate's
 # features ``substrate/<name>``.
 DESCRIPTORS, EMBEDDING, SUBSTRATE = "descriptors", "embedding", "substrate_predictions"
+ESTIMATES = "textbook_estimates"
 LOW_FIDELITY_PREFIX, PEER_PREFIX = "low_fidelity/", "peer/"
 
 

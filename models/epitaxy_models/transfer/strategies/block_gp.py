@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from epitaxy_models.transfer.inputs import (
     DESCRIPTORS,
     EMBEDDING,
+    ESTIMATES,
     LOW_FIDELITY_PREFIX,
     PEER_PREFIX,
     SUBSTRATE,
@@ -58,7 +59,7 @@ class BlockGP:
     """
 
     shape: Shape = Shape.RBF
-    linear: tuple[str, ...] = (SUBSTRATE,)
+    linear: tuple[str, ...] = (SUBSTRATE, ESTIMATES)
     n_linear_max: int = 80
     prior: KernelPrior = field(default_factory=KernelPrior)
     without_peers: bool = False

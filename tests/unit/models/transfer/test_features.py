@@ -11,7 +11,7 @@ from epitaxy_models.structures.structure import Structure
 from epitaxy_models.testing.specimens import specimens
 from epitaxy_models.transfer.descriptors import DESCRIPTOR_NAMES
 from epitaxy_models.transfer.features import SubstrateFeatures
-from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, SUBSTRATE
+from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, ESTIMATES, SUBSTRATE
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,7 @@ def test_blocks_have_one_row_a_structure(
         DESCRIPTORS: (5, len(DESCRIPTOR_NAMES)),
         EMBEDDING: (5, width),
         SUBSTRATE: (5, features.n_predictions),
+        ESTIMATES: (5, 2),
     }
     assert all(block.dtype == np.float64 and np.isfinite(block).all() for block in inputs.blocks.values())
 
