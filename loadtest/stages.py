@@ -32,6 +32,7 @@ from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.ensembles.readout import CalibratedReadout
 from epitaxy_models.graphs.batch import collate
 from epitaxy_models.graphs.graph import build_full_graph, build_graph
+from epitaxy_models.review import DEFAULT_POLICY
 from epitaxy_models.structures import Structure, TextFormat, check_structure, read_text, structure_from_column
 
 _REPEATS = 5
@@ -65,11 +66,16 @@ def stage_costs(structures: list[Structure], folder: Path) -> dict[str, float]:
     prediction = readout(embeddings, structures, 0.9)
     accepted = [Accepted(structure, (), structure.content_digest()) for structure in structures]
     answers = tuple(Answer(str(row), entry, row) for row, entry in enumerate(accepted))
+    names = [entry.definition.name for entry in artifact.card.properties]
+    elements = [structure.atomic_numbers for structure in structures]
+    reviews = DEFAULT_POLICY.judge(elements, prediction.domains, names, prediction.judged_widths)
+    block = BlockAnswer(answers, prediction, reviews)
     query = Query(tuple(range(len(artifact.card.properties))))
     key = graphs[0].key
     entries = [encode_embedding(key, embedding) for embedding in embeddings]
     shape = embeddings.shape[1:]
-    texts = [path.read_text() for path in write_cifs(folder) if path.suffix == ".cif"]
+    files = [path for path in write_cifs(folder) if path.suffix == ".cif"][: max(50, len(structures))]
+    texts = [path.read_text() for path in files]
     count = len(structures)
     return {
         "read_cif (bundled)": microseconds(lambda: [read_text(t, TextFormat.CIF) for t in texts], len(texts)),
@@ -79,7 +85,10 @@ def stage_costs(structures: list[Structure], folder: Path) -> dict[str, float]:
         "build_graph": microseconds(lambda: [build_graph(s) for s in structures], count),
         "embed (all members)": microseconds(lambda: [embedder(block) for block in blocks], count),
         "readout": microseconds(lambda: readout(embeddings, structures, 0.9), count),
-        "encode_reply": microseconds(lambda: encoder.results(BlockAnswer(answers, prediction), query, 0), count),
+        "review": microseconds(
+            lambda: DEFAULT_POLICY.judge(elements, prediction.domains, names, prediction.judged_widths), count
+        ),
+        "encode_reply": microseconds(lambda: encoder.results(block, query, 0), count),
         "encode_cache_entry": microseconds(lambda: [encode_embedding(key, e) for e in embeddings], count),
         "decode_cache_entry": microseconds(lambda: [decode_embedding(key, e, shape) for e in entries], count),
     }

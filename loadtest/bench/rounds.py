@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -168,8 +169,10 @@ def _best_pyg(hand: Hand, say: Say, measured: Measured) -> Crew:
 
 
 def _chgnet(opened: ExitStack, measured: Measured) -> Crew | None:
-    crew = opened.enter_context(Crew(Chgnet, 1, n_cores()))
     try:
+        if find_spec("chgnet") is None:
+            raise EOFError
+        crew = opened.enter_context(Crew(Chgnet, 1, n_cores()))
         crew.prepare("import", [])
     except (RuntimeError, EOFError, OSError):
         measured.notes.append("CHGNet was not measured: the extra epitaxy[chgnet] is not installed")

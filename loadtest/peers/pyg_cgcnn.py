@@ -64,7 +64,6 @@ class PygCgcnn:
     def __init__(self) -> None:
         self._members = [member.eval() for member in new_ensemble()]
         self._prepared: dict[str, list[Any]] = {}
-        warnings.simplefilter("ignore")
 
     def prepare(self, name: str, share: Sequence[Any]) -> None:
         from loadtest.corpus import pymatgen_structure  # noqa: PLC0415 - in the worker only
@@ -73,6 +72,11 @@ class PygCgcnn:
 
     @torch.inference_mode()
     def run(self, name: str) -> int:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pymatgen's about the files
+            return self._run(name)
+
+    def _run(self, name: str) -> int:
         from pymatgen.core import Structure  # noqa: PLC0415 - in the worker only
 
         items = self._prepared[name]

@@ -44,7 +44,7 @@ class Display:
         is_due = progress >= 1.0 or time.monotonic() - self._told > _SECONDS_A_LINE
         if not self._console.is_terminal and is_due:
             self._told = time.monotonic()
-            self._console.print(f"{outcome.name} {100 * progress:.0f} %  {text}")
+            self._console.print(f"{outcome.name} {100 * progress:.0f} %  {text}", soft_wrap=True)
 
 
 def print_result(console: Console, result: Result) -> None:

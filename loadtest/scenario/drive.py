@@ -55,10 +55,10 @@ class _Run:
 
     @property
     def progress(self) -> float:
-        """0 to 1: by time or by structures, whichever is further."""
+        """By time or by structures, whichever is further; 1 only when the last answer is there."""
         by_time = self.elapsed / self.phase.seconds if self.phase.seconds else 0.0
         by_count = self.outcome.answered / self.phase.structures if self.phase.structures else 0.0
-        return min(1.0, max(by_time, by_count))
+        return min(0.99, max(by_time, by_count))
 
     @property
     def may_send(self) -> bool:
