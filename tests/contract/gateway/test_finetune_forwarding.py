@@ -180,5 +180,5 @@ async def test_a_deadline_is_passed_on(start, finetune):
     stub = await start()
     await stub.GetFineTuneJob(pb.GetFineTuneJobRequest(), timeout=20)
     await watched(stub)
-    assert finetune.seconds_left[0] <= 20
+    assert finetune.seconds_left[0] <= 20.2  # gRPC sends three digits, rounded up: at most 1 % more
     assert finetune.seconds_left[1] is None or finetune.seconds_left[1] > 10**6

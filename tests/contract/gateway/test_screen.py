@@ -217,7 +217,7 @@ async def test_the_deadline_of_a_screen_holds_and_is_passed_upstream(edge, backe
     error = await failure(edge.prediction.Screen(iter([message("a")]), timeout=0.4))
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     await eventually(lambda: backend.cancelled == ["a"])
-    assert backend.seconds_left[0] <= 0.4
+    assert backend.seconds_left[0] <= 0.41  # gRPC rounds up what it sends
 
 
 async def test_a_reader_that_pauses_holds_the_stream_back(start_edge, backend, message, packed):

@@ -82,7 +82,7 @@ async def test_a_call_without_a_deadline_gets_the_default_one(start_edge, backen
 
 async def test_the_callers_deadline_is_passed_upstream(edge, backend):
     await edge.prediction.Predict(PredictRequest(structures=structures(1)), timeout=7)
-    assert 5 < backend.seconds_left[0] <= 7
+    assert 5 < backend.seconds_left[0] <= 7.1  # gRPC rounds up what it sends
 
 
 async def test_a_cancelled_predict_cancels_its_upstream_call(edge, backend, eventually):

@@ -62,7 +62,7 @@ async def test_a_handler_that_hangs_is_cancelled_at_the_default_deadline(validat
 
 async def test_a_caller_may_allow_more_than_the_default(validate, servicer):
     await validate(request_for(seconds=1), timeout=20)
-    assert 10 < servicer.seconds_left[0] <= 20
+    assert 10 < servicer.seconds_left[0] <= 20.2  # gRPC rounds up what it sends
 
 
 async def test_a_handler_is_cancelled_when_its_caller_stops_waiting(validate, servicer):
