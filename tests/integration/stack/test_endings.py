@@ -18,8 +18,9 @@ StartStack = Callable[..., StackProcess]
 STOP_SECONDS = 8.0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("seconds", [0.6, 2.0, 5.0, 8.0])
+@pytest.mark.parametrize(
+    ("number", "seconds"), [(signal.SIGINT, 0.6), (signal.SIGTERM, 2.0), (signal.SIGINT, 5.0), (signal.SIGTERM, 8.0)]
+)
 def test_a_signal_during_start_up_leaves_no_process(start_stack: StartStack, number: int, seconds: float) -> None:
     stack = start_stack()
     assert eventually(lambda: len(stack.alive()) > 1, seconds=30)
