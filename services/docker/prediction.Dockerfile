@@ -3,7 +3,7 @@
 # and for nodes with GPUs, gigabytes larger:
 #   docker build -f services/docker/prediction.Dockerfile -t epitaxy/prediction-gpu:0.1.0 . \
 #     --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu126
-# Other weights come by volume: prediction.arguments.model_folder in the chart.
+# Other weights come by volume: prediction.weightsClaim in the chart.
 ARG PYTHON=python:3.11.14-slim-bookworm
 FROM ${PYTHON} AS build
 # The CPU wheel: the default one brings CUDA.

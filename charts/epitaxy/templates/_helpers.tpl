@@ -108,6 +108,7 @@ topologySpreadConstraints:
   "replica_cpus" $values.replicaCpus
   "ensemble_gpus" $values.ensembleGpus
   "device" (ternary "cuda" "cpu" (gt (float64 $values.ensembleGpus) 0.0)) -}}
+{{- if $values.weightsClaim -}}{{- $_ := set $arguments "model_folder" "/var/lib/epitaxy/weights" -}}{{- end -}}
 {{- $_ := set $application "args" (mergeOverwrite $application.args $arguments (deepCopy $values.arguments)) -}}
 {{- if $values.autoscaling.enabled -}}
 {{- $bounds := dict "max_replicas" $values.autoscaling.maxReplicas "target_ongoing_requests" $values.autoscaling.targetOngoingRequests -}}

@@ -91,6 +91,9 @@ spec:
       volumeMounts:
         - {name: tmp, mountPath: /tmp}
         - {name: shm, mountPath: /dev/shm}
+        {{- if and .serves .root.Values.prediction.weightsClaim }}
+        - {name: weights, mountPath: /var/lib/epitaxy/weights, readOnly: true}
+        {{- end }}
         {{- if .shared }}
         - {name: finetune, mountPath: /var/lib/epitaxy}
         {{- end }}
@@ -98,6 +101,10 @@ spec:
     - {name: tmp, emptyDir: {sizeLimit: 20Gi}}
     # Ray's object store: shared memory counts against the container's memory.
     - {name: shm, emptyDir: {medium: Memory, sizeLimit: 2Gi}}
+    {{- if and .serves .root.Values.prediction.weightsClaim }}
+    - name: weights
+      persistentVolumeClaim: {claimName: {{ .root.Values.prediction.weightsClaim }}, readOnly: true}
+    {{- end }}
     {{- if .shared }}
     - name: finetune
       persistentVolumeClaim: {claimName: {{ include "epitaxy.fullname" .root }}-finetune}

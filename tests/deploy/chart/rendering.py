@@ -34,6 +34,7 @@ SWITCHES: Mapping[str, dict[str, Any]] = {
     "dashboards": {"observability": {"dashboards": {"enabled": True}}},
     "qdrant": {"qdrant": {"enabled": True}},
     "external qdrant": {"qdrant": {"externalUrl": "http://qdrant.stores:6333"}},
+    "weights by volume": {"prediction": {"weightsClaim": "my-model"}},
     "no bootstrap": {"bootstrap": {"enabled": False}},
     "no migrations": {"migrations": {"enabled": False}},
     "no upkeep": {"upkeep": {"enabled": False}},

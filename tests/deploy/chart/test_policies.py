@@ -7,6 +7,7 @@ from itertools import combinations
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from rendering import SWITCHES, containers, lives_on, of_kind, pod_specs, render, rendered_notes
 
 from epitaxy.finetune import __main__ as finetune_command
@@ -126,7 +127,7 @@ def test_no_secret_lies_in_the_chart(manifests) -> None:
 
 def test_what_is_named_exists(manifests) -> None:
     maps = {m["metadata"]["name"] for m in of_kind(manifests, "ConfigMap")}
-    claims = {m["metadata"]["name"] for m in of_kind(manifests, "PersistentVolumeClaim")}
+    claims = {m["metadata"]["name"] for m in of_kind(manifests, "PersistentVolumeClaim")} | {"my-model"}
     accounts = {m["metadata"]["name"] for m in of_kind(manifests, "ServiceAccount")}
     for name, _, spec in pod_specs(manifests):
         assert spec["serviceAccountName"] in accounts, name
@@ -372,6 +373,16 @@ def test_the_test_of_a_gateway_with_tls_uses_a_name_of_its_certificate() -> None
         [test] = [spec for name, _, spec in pod_specs(render(values)) if name.startswith("Pod/")]
         env = {entry["name"]: entry.get("value") for entry in test["containers"][0]["env"]}
         assert env["EPITAXY_TARGET"] == expected
+
+
+def test_weights_by_volume_are_where_the_application_looks() -> None:
+    manifests = render(SWITCHES["weights by volume"])
+    [service] = of_kind(manifests, "RayService")
+    folder = yaml.safe_load(service["spec"]["serveConfigV2"])["applications"][0]["args"]["model_folder"]
+    for name, _, spec in pod_specs(manifests):
+        if name.startswith("RayService/"):
+            mounts = [mount for mount in spec["containers"][0]["volumeMounts"] if mount["name"] == "weights"]
+            assert [(mount["mountPath"], mount["readOnly"]) for mount in mounts] == [(folder, True)]
 
 
 def test_notes_name_the_next_three_commands() -> None:
