@@ -1,6 +1,10 @@
-"""Intervals of tenants' models: what a job chooses on few labels, measured on formulas that it never saw."""
+"""Intervals of tenants' models: what a job chooses on few labels, measured on formulas that it never saw.
 
-from collections.abc import Iterator
+One file a draw in the work folder, so that a run that was stopped goes on where it was.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,27 +16,67 @@ from epitaxy_models.calibration.report import REPORTED, CalibrationReport, Inter
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.transfer.field import default_field
 from loadtest.transfer import Served, serve
-from loadtest.transfer_targets import TARGETS, read_pool
+from loadtest.transfer_targets import TARGETS, Target, read_pool
 
-N_POOL = 2500
+N_POOL = 1200
 NOMINAL = tuple(float(c) for c in np.round(np.arange(0.5, 0.991, 0.01), 2))
 
 
-def tenant_reports(data: Path, work: Path, n_labels: int, n_seeds: int) -> dict[str, CalibrationReport]:
-    """One report a target, over the test rows of all its draws, on the scale of the fit."""
-    frozen = default_field(load_artifact(shipped_model())).frozen
+@dataclass(frozen=True, slots=True, eq=False)
+class Draw:
+    """One model of few labels on the scale of its fit: what it says of test rows, and its predictions out of fold."""
+
+    truth: NDArray[np.float64]
+    values: NDArray[np.float64]
+    expected_errors: NDArray[np.float64]
+    predictions: OutOfFold
+
+    @classmethod
+    def of(cls, served: Served) -> "Draw":
+        return cls(served.truth, served.values, served.expected_errors, served.predictions)
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part.npz")
+        own = {name: getattr(self, name) for name in ("truth", "values", "expected_errors")}
+        folds = {name: getattr(self.predictions, name) for name in ("rows", "values", "expected_errors", "labels")}
+        np.savez(part, **own, **{f"out_of_fold_{name}": value for name, value in folds.items()})
+        part.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Draw":
+        with np.load(path, allow_pickle=False) as kept:
+            names = ("rows", "values", "expected_errors", "labels")
+            folds = OutOfFold(*(kept[f"out_of_fold_{name}"] for name in names))
+            return cls(kept["truth"], kept["values"], kept["expected_errors"], folds)
+
+
+def tenant_reports(
+    data: Path, work: Path, n_labels: int, n_seeds: int, targets: Sequence[str] = ()
+) -> dict[str, CalibrationReport]:
+    """One report a target, over the test rows of all its draws."""
     reports = {}
     for target in TARGETS:
-        if not (data / target.file).exists():
-            continue
-        pool = read_pool(target, data, work, N_POOL)
-        draws = [serve(pool, n_labels, seed, frozen) for seed in range(n_seeds)]
-        reports[target.name] = _report(draws)
-        print(f"{target.name}: {n_seeds} models measured", flush=True)
+        if (data / target.file).exists() and (not targets or target.name in targets):
+            draws = list(_draws(target, data, work, n_labels, n_seeds))
+            reports[target.name] = report_of(draws)
     return reports
 
 
-def _report(draws: list[Served]) -> CalibrationReport:
+def _draws(target: Target, data: Path, work: Path, n_labels: int, n_seeds: int) -> Iterator[Draw]:
+    artifact, pool = load_artifact(shipped_model()), None
+    folder = work / "draws" / artifact.weights_digest.removeprefix("sha256:")[:12]
+    for seed in range(n_seeds):
+        path = folder / f"{target.name}-{n_labels}-{seed}.npz"
+        if not path.exists():
+            pool = pool or read_pool(target, data, work, N_POOL)
+            Draw.of(serve(pool, n_labels, seed, default_field(artifact).frozen)).save(path)
+            print(f"{target.name}: model {seed + 1} of {n_seeds} measured", flush=True)
+        yield Draw.load(path)
+
+
+def report_of(draws: Sequence[Draw]) -> CalibrationReport:
+    """Over the test rows of all draws, each with the calibration of its own model."""
     labels, values = (np.concatenate([getattr(draw, name) for draw in draws]) for name in ("truth", "values"))
     calibrators = [calibrate(draw.predictions) for draw in draws]
     plain = [calibrate(_without_difficulty(draw.predictions)) for draw in draws]
@@ -41,7 +85,9 @@ def _report(draws: list[Served]) -> CalibrationReport:
     stds = np.concatenate([c.stds(e) for c, e in zip(calibrators, expected, strict=True)])
     intervals = list(_intervals(values, calibrators, expected, NOMINAL))
     constant = {entry.nominal: entry for entry in _intervals(values, plain, ones, REPORTED)}
-    return calibration_report(labels, values, stds, intervals, constant)
+    numbers = np.repeat(np.arange(len(draws)), [len(draw.truth) for draw in draws])
+    groups = {f"draw {number}": numbers == number for number in range(len(draws))}
+    return calibration_report(labels, values, stds, intervals, constant, groups)
 
 
 def _intervals(

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from epitaxy_models.calibration.conformal import bounded
+
 REPORTED = (0.5, 0.8, 0.9, 0.95)
 # A group of fewer structures has no coverage worth stating.
 _N_GROUP_MIN = 20
@@ -23,6 +25,7 @@ class LevelReport:
         median_width: Likewise.
         constant_width: Of an interval of the same width for all, with the same nominal coverage; its mean after it was
             cut at physical bounds.
+        equal_constant_width: Likewise, of the narrowest such interval that covers as many of these very labels.
         coverage_by_group: Coverage in each group of at least 20 structures.
     """
 
@@ -31,6 +34,7 @@ class LevelReport:
     mean_width: float
     median_width: float
     constant_width: float
+    equal_constant_width: float
     coverage_by_group: Mapping[str, float]
 
 
@@ -77,6 +81,7 @@ def calibration_report(
     intervals: Sequence[Intervals],
     constant: Mapping[float, Intervals],
     groups: Mapping[str, NDArray[np.bool_]] | None = None,
+    limits: tuple[float | None, float | None] = (None, None),
 ) -> CalibrationReport:
     """Measures intervals against finite labels ``[n]``.
 
@@ -87,6 +92,7 @@ def calibration_report(
         intervals: At nominal coverages of any number; those of ``constant`` are reported one by one.
         constant: Intervals of one width for all, by nominal coverage.
         groups: Masks by name.
+        limits: Physical bounds, at which intervals are cut.
     """
     errors = np.abs(labels - values)
     squares = np.sort((errors / stds) ** 2)
@@ -94,7 +100,7 @@ def calibration_report(
     chosen = [entry for entry in intervals if entry.nominal in constant]
     return CalibrationReport(
         n=len(labels),
-        levels=tuple(_level(labels, entry, constant[entry.nominal], named) for entry in chosen),
+        levels=tuple(_level(labels, values, entry, constant[entry.nominal], named, limits) for entry in chosen),
         mean_squared_z=float(squares.mean()),
         mean_squared_z_but_largest=float(squares[:-1].mean()),
         miscalibration_area=float(np.mean([abs(entry.hold(labels).mean() - entry.nominal) for entry in intervals])),
@@ -104,14 +110,32 @@ def calibration_report(
 
 
 def _level(
-    labels: NDArray[np.float64], intervals: Intervals, constant: Intervals, groups: Mapping[str, NDArray[np.bool_]]
+    labels: NDArray[np.float64],
+    values: NDArray[np.float64],
+    intervals: Intervals,
+    constant: Intervals,
+    groups: Mapping[str, NDArray[np.bool_]],
+    limits: tuple[float | None, float | None],
 ) -> LevelReport:
     inside, widths = intervals.hold(labels), intervals.upper - intervals.lower
     return LevelReport(
-        intervals.nominal,
-        float(inside.mean()),
-        float(widths.mean()),
-        float(np.median(widths)),
-        float((constant.upper - constant.lower).mean()),
-        {name: float(inside[rows].mean()) for name, rows in groups.items()},
+        nominal=intervals.nominal,
+        coverage=float(inside.mean()),
+        mean_width=float(widths.mean()),
+        median_width=float(np.median(widths)),
+        constant_width=float((constant.upper - constant.lower).mean()),
+        equal_constant_width=_equal_constant_width(labels, values, int(inside.sum()), limits),
+        coverage_by_group={name: float(inside[rows].mean()) for name, rows in groups.items()},
     )
+
+
+def _equal_constant_width(
+    labels: NDArray[np.float64],
+    values: NDArray[np.float64],
+    n_inside: int,
+    limits: tuple[float | None, float | None],
+) -> float:
+    """Mean width of the interval of one half-width that covers ``n_inside`` of the labels."""
+    half = float(np.sort(np.abs(labels - values))[max(n_inside, 1) - 1])
+    _, lower, upper = bounded(values, np.full(len(values), half), *limits)
+    return float((upper - lower).mean())

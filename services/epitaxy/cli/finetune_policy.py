@@ -9,7 +9,7 @@ from rich.table import Table
 from epitaxy.cli.connecting import JsonOption, TargetOption, connect
 from epitaxy.cli.finetune_options import OneObjectOption
 from epitaxy.cli.finetune_text import print_object
-from epitaxy.cli.terminal import print_json_line, stdout_console, usage_error
+from epitaxy.cli.terminal import stdout_console, usage_error
 from epitaxy.cli.wording import split_names
 from epitaxy.client import AuditEntry, ReviewPolicy
 from epitaxy_models.structures.elements import atomic_number_of, symbol_of
@@ -67,7 +67,7 @@ def log(
         entries = [entry for entry, _ in zip(client.audit_log(model), range(limit), strict=False)]
     if as_json:
         for entry in entries:
-            print_json_line(entry)
+            print_object(dataclasses.asdict(entry) | {"at": entry.at.isoformat()})
     else:
         stdout_console().print(_table(entries))
 
@@ -88,10 +88,10 @@ def policy_text(kept: ReviewPolicy) -> str:
 
 
 def _number(symbol: str) -> int:
-    try:
-        return atomic_number_of(symbol)
-    except (KeyError, ValueError):
-        raise usage_error(f"--forbid: {symbol!r} is no element") from None
+    number = atomic_number_of(symbol)
+    if number is None:
+        raise usage_error(f"--forbid: {symbol!r} is no element")
+    return number
 
 
 def _table(entries: list[AuditEntry]) -> Table:

@@ -83,7 +83,7 @@ class Ranking:
         if measured is not None:
             table.add_column("measured", justify="right")
         table.add_column("domain")
-        table.add_column("review")
+        table.add_column("review", overflow="fold")
         table.add_column("cache hit")
         for place, row in enumerate(rows, start=1):
             table.add_row(str(place), *_cells(dict(zip(COLUMNS, row, strict=True)), measured))
@@ -100,9 +100,15 @@ def _cells(row: Mapping[str, Any], measured: Measurements | None) -> list[str]:
         interval_text(row["lower"], row["upper"]),
         *known,
         row["domain_verdict"].lower().replace("_", " "),
-        (row["review"] or "").lower(),
+        _review_text(row),
         "yes" if row["cache_hit"] else "no",
     ]
+
+
+def _review_text(row: Mapping[str, Any]) -> str:
+    """The verdict and the rules that fired: ``"review: out of domain"``."""
+    verdict, rules = (row["review"] or "").lower(), (row["review_rules"] or "").lower().replace("_", " ")
+    return f"{verdict}: {rules}" if rules else verdict
 
 
 def _number(text: str, row_id: str) -> float:

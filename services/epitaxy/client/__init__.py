@@ -25,7 +25,16 @@ from epitaxy.client.finetune import FineTuneFailedError, FineTuneJob
 from epitaxy.client.finetune_columns import LabelColumn
 from epitaxy.client.finetune_results import FineTuneResult, JobEvent, JobStatus, ModelChange
 from epitaxy.client.measurements import MeasurementReport, MeasurementResult, ModelHealth, PropertyHealth
-from epitaxy.client.results import CalibrationStamp, IntakeReport, ItemError, PropertyPrediction, Repair, ScreenResult
+from epitaxy.client.results import (
+    CalibrationStamp,
+    IntakeReport,
+    ItemError,
+    PropertyPrediction,
+    Repair,
+    Review,
+    ScreenResult,
+)
+from epitaxy.client.review import AuditEntry, ReviewPolicy
 from epitaxy.client.rows import COLUMNS
 from epitaxy.client.screening import ScreenRun
 from epitaxy.client.summary import RunSummary
@@ -35,6 +44,7 @@ __all__ = [
     "COLUMNS",
     "AsyncClient",
     "AsyncScreenRun",
+    "AuditEntry",
     "CalibrationStamp",
     "Client",
     "EmbeddingResult",
@@ -59,6 +69,8 @@ __all__ = [
     "PropertyPrediction",
     "QuotaExceededError",
     "Repair",
+    "Review",
+    "ReviewPolicy",
     "RunSummary",
     "ScreenResult",
     "ScreenRun",

@@ -22,6 +22,7 @@ COLUMNS = (
     "domain_score",
     "domain_verdict",
     "review",
+    "review_rules",
     "review_reason",
     "model",
     "model_version",
@@ -56,6 +57,7 @@ def _value_row(result: ScreenResult, prediction: PropertyPrediction) -> Row:
         result.domain_score,
         result.domain_verdict,
         result.review.verdict,
+        "; ".join(result.review.codes) or None,
         "; ".join(result.review.reasons) or None,
         result.model,
         result.model_version,
@@ -69,7 +71,7 @@ def _error_row(result: ScreenResult, error: ItemError) -> Row:
     unknown = (None,) * 8
     # Never answered by a model where the client itself refused: its name is null then.
     model = (result.model or None, result.model_version or None)
-    head = (result.id, result.formula or None, *unknown, None, None, None, None)
+    head = (result.id, result.formula or None, *unknown, *(None,) * 5)
     return (*head, *model, None, error.reason, error.message)
 
 

@@ -33,6 +33,17 @@ def policy_of(message: review_pb2.ReviewPolicy) -> ReviewPolicy:
         raise InvalidRequestError.of_field("policy", error.message) from error
 
 
+def policy_message(policy: ReviewPolicy) -> review_pb2.ReviewPolicy:
+    """The policy as it is kept."""
+    return review_pb2.ReviewPolicy(
+        max_interval_width=policy.max_interval_width,
+        interval_coverage=policy.interval_coverage,
+        max_domain_score=policy.max_domain_score or 0.0,
+        out_of_domain=f"REVIEW_VERDICT_{policy.out_of_domain.value}",
+        forbidden_elements=policy.forbidden_elements,
+    )
+
+
 def entry_message(entry: AuditEntry) -> finetune_pb2.AuditEntry:
     """One line of the audit log."""
     message = finetune_pb2.AuditEntry(

@@ -14,7 +14,7 @@ from epitaxy.chassis.request_context import current_request
 from epitaxy.finetune.conversion import chunks_of, event_message, job_message, request_key, source_of, spec_of
 from epitaxy.finetune.model_desk import Caller, ModelDesk, check_confirmation
 from epitaxy.finetune.page_tokens import cursor_of, place_of, place_token, token_of
-from epitaxy.finetune.policy_messages import entry_message, policy_of
+from epitaxy.finetune.policy_messages import entry_message, policy_message, policy_of
 from epitaxy.finetune.ports import Cursor
 from epitaxy.finetune.service import FineTuneService
 
@@ -145,7 +145,7 @@ class FineTuneServicer(finetune_pb2_grpc.FineTuneServiceServicer):
         """Makes a policy judge a model's answers."""
         policy = policy_of(request.policy)
         await asyncio.to_thread(self._desk.set_policy, _caller(), request.model_name, policy, request.reason)
-        return finetune_pb2.SetReviewPolicyResponse(model_name=request.model_name, policy=request.policy)
+        return finetune_pb2.SetReviewPolicyResponse(model_name=request.model_name, policy=policy_message(policy))
 
     async def ListAuditEntries(  # noqa: N802
         self, request: finetune_pb2.ListAuditEntriesRequest, context: Any

@@ -17,6 +17,7 @@ from epitaxy.prediction.backend import Backend
 from epitaxy.prediction.handler import answers_with_status
 from epitaxy.prediction.metrics import RayBatchMetrics, RayPredictionMetrics
 from epitaxy.prediction.networks import NetworkRunner
+from epitaxy.prediction.policy_file import policy_of
 from epitaxy.prediction.ports import Embedding
 from epitaxy.prediction.ray_networks import RayNetworkBackend
 from epitaxy.prediction.redis_store import RedisStore
@@ -34,11 +35,9 @@ from epitaxy.registry.ports import ModelVersion
 from epitaxy.registry.settings import RegistrySettings
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
 from epitaxy_models.ensembles.readout import EnsemblePrediction
-from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.graphs.batch import CrystalGraphBatch, collate, separate
 from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.graphs.rock_salt import featurize_rock_salt
-from epitaxy_models.review import DEFAULT_POLICY, ReviewPolicy
 from epitaxy_models.structures import IntakeLimits
 
 _LOG = logging.getLogger(__name__)
@@ -49,19 +48,6 @@ _EMBED_TIMEOUT_SECONDS = 120.0
 def model_of(settings: PredictionSettings) -> ModelArtifact:
     """The model that the settings name, or the one that is shipped."""
     return load_artifact(Path(settings.model_folder) if settings.model_folder else shipped_model())
-
-
-def policy_of(settings: PredictionSettings) -> ReviewPolicy:
-    """The policy of the settings' file, or the default one. Raises ConfigurationError where it cannot be read."""
-    if not settings.review_policy_file:
-        return DEFAULT_POLICY
-    try:
-        text = Path(settings.review_policy_file).read_text()
-    except OSError as error:
-        raise ConfigurationError(
-            "INVALID_POLICY", f"the review policy {settings.review_policy_file} cannot be read: {error.strerror}"
-        ) from error
-    return ReviewPolicy.from_text(text)
 
 
 def tenant_models(settings: PredictionSettings, artifact: ModelArtifact) -> TenantModels:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.client import (
     Client,
     FineTuneFailedError,
@@ -19,6 +20,7 @@ from epitaxy.client import (
     LabelColumn,
     NotFoundError,
     QuotaExceededError,
+    ReviewPolicy,
     UnavailableError,
 )
 
@@ -217,6 +219,54 @@ def test_a_doubtful_model_is_promoted_for_a_reason_only(client: Client, rows: An
     with pytest.raises(InvalidRequestError, match="give an override reason"):
         job.promote()
     assert job.promote("for a comparison").version == "1"
+
+
+def test_every_decision_stands_in_the_log_also_after_all_data_are_deleted(client: Client, rows: Any) -> None:
+    grow(client, rows, name="hurts-it").wait(200)
+    client.promote_model("hurts-it", override_reason="a comparison")
+    policy = ReviewPolicy({"tc": 3.0}, 0.8, 0.97, "REJECT", (48, 82))
+    assert client.set_review_policy("hurts-it", policy, "new limits") == policy
+    client.delete_tenant_data(confirm=True)
+    log = list(client.audit_log())
+    assert [(entry.action, entry.model) for entry in log] == [
+        ("DELETE_TENANT", ""), ("POLICY", "hurts-it"), ("OVERRIDE", "hurts-it"),
+    ]  # fmt: skip
+    assert [entry.reason for entry in log] == ["", "new limits", "a comparison"]
+    assert [entry.at for entry in log] == sorted((entry.at for entry in log), reverse=True)
+    assert all(entry.request_id for entry in log)
+    assert log[1].digest.startswith("sha256:")
+    assert log[2].version == "1"
+    assert list(client._grown.audit(page_size=1)) == log
+    with pytest.raises(InvalidRequestError, match="page_token"):
+        client._grown._calls.repeat(
+            client._grown._calls.stub.ListAuditEntries, finetune_pb2.ListAuditEntriesRequest(page_token="forged")
+        )
+
+
+def test_another_tenant_sees_nothing_of_the_log_and_sets_no_policy(client: Client, served: Any, rows: Any) -> None:
+    grow(client, rows).wait(200)
+    client.promote_model("my-tc")
+    with Client(served[0], next(_tenants)) as other:
+        assert list(other.audit_log()) == []
+        with pytest.raises(NotFoundError, match="my-tc"):
+            other.set_review_policy("my-tc", ReviewPolicy())
+    assert [entry.action for entry in client.audit_log("my-tc")] == ["PROMOTE"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        (ReviewPolicy({"gap": 1.0}), "the model has no gap; it has tc"),
+        (ReviewPolicy({"tc": -1.0}), "must be positive"),
+        (ReviewPolicy(interval_coverage=0.4), "coverage must lie between"),
+        (ReviewPolicy(forbidden_elements=(119,)), "no atomic numbers: 119"),
+    ],
+)
+def test_a_policy_that_makes_no_sense_changes_nothing(client: Client, rows: Any, policy: Any, message: str) -> None:
+    grow(client, rows).wait(200)
+    with pytest.raises(InvalidRequestError, match=message):
+        client.set_review_policy("my-tc", policy)
+    assert list(client.audit_log()) == []
 
 
 def test_jobs_are_listed_latest_first_over_pages_and_found_by_model(client: Client, rows: Any) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from epitaxy.chassis.errors import FailedPreconditionError, NotFoundError, QuotaExceededError, UnavailableError
 from epitaxy.finetune.domain import JobState, Progress, Result, Verdict
 from epitaxy.finetune.ports import Cursor, RequestKey
-from epitaxy.finetune.promotion import AuditAction, AuditEntry
+from epitaxy.finetune.promotion import AuditAction, AuditEntry, champions
 from epitaxy.finetune.quotas import TenantQuota, check_usage
 from epitaxy.finetune.sql_job_store import SqlJobStore
 from epitaxy.finetune.sql_tables import Database
@@ -151,13 +151,37 @@ def test_history_is_of_one_model_and_begins_after_the_last_deletion(ledger):
     assert ledger.entries("globex") == [entry(tenant="globex", version="7")]
 
 
-@pytest.mark.parametrize("statement", ["DELETE FROM audit", "UPDATE audit SET tenant = 'x'"])
-def test_the_database_refuses_to_change_the_audit_log(ledger, database, statement):
+@pytest.mark.parametrize("statement", ["DELETE FROM audit", "UPDATE audit SET tenant = 'x'", "TRUNCATE audit"])
+def test_the_database_refuses_to_change_the_audit_log(ledger, database, database_url, statement):
+    if statement.startswith("TRUNCATE") and database_url.startswith("sqlite"):
+        pytest.skip("sqlite knows no TRUNCATE")
     ledger.append(entry())
     with pytest.raises(UnavailableError, match="job store"), database.writing() as connection:
         connection.execute(text(statement))
     assert ledger.entries("acme") == [entry()]
     assert ledger.is_intact()
+
+
+def test_pages_of_the_log_go_from_the_latest_to_the_first_and_are_of_one_tenant(ledger):
+    for version in ("1", "2", "3"):
+        ledger.append(entry(version=version))
+        ledger.append(entry(tenant="globex", version=f"g{version}"))
+    ledger.append(entry(AuditAction.POLICY, model="other", version=""))
+    ledger.append(entry(AuditAction.DELETE_TENANT, model="", version=""))
+    seen, before = [], None
+    while page := ledger.page("acme", "", 2, before):
+        seen += [numbered.entry for numbered in page]
+        before = page[-1].sequence
+    assert [line.version for line in seen] == ["", "", "3", "2", "1"]
+    of_one = [numbered.entry for numbered in ledger.page("acme", "my-tc", 10, None)]
+    assert [line.action for line in of_one] == [AuditAction.DELETE_TENANT, *[AuditAction.PROMOTE] * 3]
+    assert ledger.page("nobody", "", 10, None) == []
+
+
+def test_a_policy_in_between_leaves_the_champions_as_they_are(ledger):
+    for action, version in ((AuditAction.PROMOTE, "1"), (AuditAction.POLICY, ""), (AuditAction.PROMOTE, "2")):
+        ledger.append(entry(action, version=version))
+    assert [line.version for line in champions(ledger.history("acme", "my-tc"))] == ["1", "2"]
 
 
 def test_a_line_changed_behind_the_triggers_breaks_the_chain(ledger, database):

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from epitaxy.api.common.v1.model_pb2 import ModelStamp
 from epitaxy.api.common.v1.property_pb2 import CalibrationStamp, PropertyDefinition
+from epitaxy.api.common.v1.review_pb2 import FiredRule, ReviewDecision
 from epitaxy.api.common.v1.structure_pb2 import ItemError, StructureInput
 from epitaxy.api.prediction.v1.prediction_pb2 import (
     DomainAssessment,
@@ -22,6 +23,7 @@ from epitaxy.gateway.metrics import GatewayMetrics
 from epitaxy.gateway.model_metrics import MAX_VERSIONS
 
 IN_DOMAIN, OUT_OF_DOMAIN = 1, 3
+ACCEPT, REVIEW = 1, 2
 GAP = ("substrate", "2", "band_gap")
 
 
@@ -45,7 +47,13 @@ def sample(registry):
 
 def predicted(name, std, verdict):
     values = [PropertyValue(property_index=0, value=1.0, epistemic_std=std)]
-    prediction = StructurePrediction(values=values, domain=DomainAssessment(verdict=verdict))
+    is_far = verdict == OUT_OF_DOMAIN
+    review = ReviewDecision(verdict=REVIEW, rules=[FiredRule(code="OUT_OF_DOMAIN"), FiredRule(code="INTERVAL_WIDTH")])
+    prediction = StructurePrediction(
+        values=values,
+        domain=DomainAssessment(verdict=verdict),
+        review=review if is_far else ReviewDecision(verdict=ACCEPT),
+    )
     return StructureResult(id=name, prediction=prediction)
 
 
@@ -65,7 +73,7 @@ def answer():
 def test_an_answer_is_counted_by_tenant_model_version_and_verdict(metrics, sample):
     for _ in range(2):
         given = answer()
-        metrics.model_used("acme", given.use, given.tally.domain_verdicts)
+        metrics.model_used("acme", given.use, given.tally)
     labels = {"tenant": "acme", "model": "substrate", "version": "2"}
     assert sample("epitaxy_gateway_model_structures_total", **labels, verdict="IN_DOMAIN") == 2
     assert sample("epitaxy_gateway_model_structures_total", **labels, verdict="OUT_OF_DOMAIN") == 2
@@ -76,14 +84,26 @@ def test_an_answer_is_counted_by_tenant_model_version_and_verdict(metrics, sampl
     assert sample("epitaxy_gateway_model_promised_coverage_ratio", **by_property) == 0.9
 
 
+def test_verdicts_of_review_policies_are_counted_with_the_rules_that_fired(metrics, sample):
+    given = answer()
+    metrics.model_used("acme", given.use, given.tally)
+    labels = {"tenant": "acme", "model": "substrate", "version": "2"}
+    assert sample("epitaxy_gateway_model_reviews_total", **labels, verdict="ACCEPT") == 1
+    assert sample("epitaxy_gateway_model_reviews_total", **labels, verdict="REVIEW") == 1
+    assert sample("epitaxy_gateway_model_reviews_total", **labels, verdict="REJECT") is None
+    by_rule = {"model": "substrate", "version": "2"}
+    assert sample("epitaxy_gateway_model_review_rules_total", **by_rule, rule="OUT_OF_DOMAIN") == 1
+    assert sample("epitaxy_gateway_model_review_rules_total", **by_rule, rule="INTERVAL_WIDTH") == 1
+
+
 def test_an_answer_without_a_model_is_not_counted_by_model(metrics, registry):
-    metrics.model_used("acme", ModelUse(), Counter({"IN_DOMAIN": 3}))
+    metrics.model_used("acme", ModelUse(), Tally(domain_verdicts=Counter({"IN_DOMAIN": 3})))
     assert not any("model" in sample.name for family in registry.collect() for sample in family.samples)
 
 
 def test_versions_are_bounded(metrics, sample):
     for number in range(MAX_VERSIONS + 5):
-        metrics.model_used("acme", ModelUse("m", str(number)), {"IN_DOMAIN": 1})
+        metrics.model_used("acme", ModelUse("m", str(number)), Tally(domain_verdicts=Counter({"IN_DOMAIN": 1})))
     other = {"tenant": "acme", "model": "OTHER", "version": "OTHER", "verdict": "IN_DOMAIN"}
     assert sample("epitaxy_gateway_model_structures_total", **other) == 5
 

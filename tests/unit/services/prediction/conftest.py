@@ -1,3 +1,4 @@
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +11,18 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 
 from prediction_rig import Rig
+from tenant_rig import TenantRig
 
+from epitaxy.prediction.tenant_pool import PoolLimits
 from epitaxy.prediction.tiered_store import TieredStore
+from epitaxy.registry.mlflow_registry import MlflowRegistry
+from epitaxy.registry.settings import RegistrySettings
 from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.structures import Structure
+
+LIMITS = PoolLimits(threads=3, threads_each=1, max_waiting_each=16, timeout_seconds=60.0)
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +55,21 @@ def rig(artifact: ModelArtifact, embedder: Embedder, executor: ThreadPoolExecuto
         return Rig(artifact, embedder, executor, store or TieredStore(64 * 2**20, None), backend)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("registry")
+    MlflowRegistry(RegistrySettings(folder=folder, tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")).list("nobody")
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def tenants(
+    rig: Callable[..., Rig], tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> TenantRig:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    home = tmp_path / "registry"
+    home.mkdir()
+    shutil.copy(empty_database, home / "mlflow.db")
+    return TenantRig(rig(), MlflowRegistry(RegistrySettings(folder=home)), tmp_path, LIMITS)

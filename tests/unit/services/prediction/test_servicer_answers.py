@@ -14,6 +14,7 @@ from epitaxy.prediction.servicer import BlockEncoder, reports
 from epitaxy_models.calibration.domain import DomainScore, DomainVerdict
 from epitaxy_models.ensembles.card import ModelCard
 from epitaxy_models.heads.property import Fidelity
+from epitaxy_models.review import DEFAULT_POLICY
 from epitaxy_models.structures import Structure
 
 LOST = Refusal("OVERLOADED", "full", is_retryable=True)
@@ -127,14 +128,14 @@ def test_bounds_are_absent_where_a_property_has_none(artifact):
     first = card.properties[0]
     definition = replace(first.definition, lower_bound=0.0, upper_bound=None)
     bounded = replace(artifact, card=replace(card, properties=(replace(first, definition=definition),)))
-    written = BlockEncoder(bounded).model_card().properties[0].definition
+    written = BlockEncoder(bounded).model_card(DEFAULT_POLICY).properties[0].definition
     assert written.HasField("lower_bound")
     assert written.lower_bound == 0.0
     assert not written.HasField("upper_bound")
 
 
 def test_the_model_card_is_complete(encoder, artifact):
-    card = encoder.model_card()
+    card = encoder.model_card(DEFAULT_POLICY)
     assert list(card.aliases) == ["champion"]
     assert card.n_members == artifact.card.backbone.n_members
     assert card.n_parameters_per_member * card.n_members == artifact.n_parameters

@@ -1,20 +1,15 @@
 """Tenants' models in a replica: served by name, moved by aliases, invisible to others, harmless when broken."""
 
 import asyncio
-import shutil
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from tenant_rig import POLL_SECONDS, TenantRig, inputs_of
+from tenant_rig import POLL_SECONDS, inputs_of
 
 from epitaxy.chassis.errors import FailedPreconditionError, InvalidRequestError, NotFoundError
-from epitaxy.prediction.tenant_pool import PoolLimits
-from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.ports import Alias
-from epitaxy.registry.settings import RegistrySettings
 from epitaxy_models.heads.property import Fidelity
 from epitaxy_models.structures import TextFormat, read_text
 from epitaxy_models.testing.tenant_model import TenantModelRecipe, unlabelled_structures
@@ -23,15 +18,6 @@ from epitaxy_models.transfer.card import KnownColumn
 from epitaxy_models.transfer.model import Member, Part, TransferModel
 from epitaxy_models.transfer.peers import chgnet
 from epitaxy_models.transfer.strategy import StrategyState
-
-LIMITS = PoolLimits(threads=3, threads_each=1, max_waiting_each=16, timeout_seconds=60.0)
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("registry")
-    MlflowRegistry(RegistrySettings(folder=folder, tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")).list("nobody")
-    return folder / "mlflow.db"
 
 
 @pytest.fixture(scope="session")
@@ -46,15 +32,6 @@ def built(artifact, embedder):
         return known[key]
 
     return build
-
-
-@pytest.fixture
-def tenants(rig, tmp_path, empty_database, monkeypatch) -> TenantRig:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    home = tmp_path / "registry"
-    home.mkdir()
-    shutil.copy(empty_database, home / "mlflow.db")
-    return TenantRig(rig(), MlflowRegistry(RegistrySettings(folder=home)), tmp_path, LIMITS)
 
 
 @pytest.fixture(scope="session")
