@@ -58,7 +58,10 @@ def load_dataset(
 
 
 def check_columns(parquet: Path, tasks: tuple[Task, ...]) -> None:
-    """Raises ConfigurationError where the file or a column is missing or holds no numbers, before any work."""
+    """Raises ConfigurationError where the file or a column is missing, or holds no numbers or infinite ones.
+
+    Before any work: featurizing millions of structures takes hours.
+    """
     try:
         schema = read_schema(parquet)
     except (OSError, ArrowInvalid) as error:
@@ -71,6 +74,7 @@ def check_columns(parquet: Path, tasks: tuple[Task, ...]) -> None:
     texts = [task.column for task in tasks if not _is_number(schema.field(task.column).type)]
     if texts:
         raise ConfigurationError("LABEL_NOT_NUMERIC", f"{parquet} holds no numbers in {', '.join(texts)}")
+    _read_labels(parquet, tasks)
 
 
 def _is_number(kind: DataType) -> bool:
@@ -102,15 +106,27 @@ def prepare_store(
 
 def read_labelled(parquet: Path, store: Path, tasks: tuple[Task, ...], rule: GraphRule) -> LabelledGraphs:
     """Labels, and graphs from a store that ``prepare_store`` made; the structures are not read again."""
+    labels, formulas = _read_labels(parquet, tasks)
+    graphs = read_store(store, rule)
+    _check_count(graphs.n_graphs, len(labels), store)
+    return LabelledGraphs(graphs, labels, formulas, parts_of(formulas))
+
+
+def _read_labels(parquet: Path, tasks: tuple[Task, ...]) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Labels ``[n_rows, n_tasks]``, NaN where missing, and formulas."""
     columns = [task.column for task in tasks]
     table = pd.read_parquet(parquet, columns=[*columns, "formula"])
     labels = table[columns].to_numpy(dtype=np.float32)
-    if np.isinf(labels).any():
-        raise ConfigurationError("INFINITE_LABEL", f"{parquet} holds infinite labels: clean the column first")
-    graphs = read_store(store, rule)
-    _check_count(graphs.n_graphs, len(table), store)
-    formulas = tuple(table["formula"])
-    return LabelledGraphs(graphs, labels, formulas, parts_of(formulas))
+    infinite = [
+        f"row {rows[0]} of {c}"
+        for c, v in zip(columns, labels.T, strict=True)
+        if (rows := np.isinf(v).nonzero()[0]).size
+    ]
+    if infinite:
+        raise ConfigurationError(
+            "INFINITE_LABEL", f"{parquet} holds infinite labels, first {', '.join(infinite)}: clean the column first"
+        )
+    return labels, tuple(table["formula"])
 
 
 def _check_count(n_graphs: int, n_rows: int, store: Path) -> None:

@@ -14,7 +14,6 @@ def pretrain_command(file: Path, display: Display) -> tuple[PretrainRun, Pretrai
     """Pretrains as a configuration file says, or goes on where the last call ended."""
     config = read_config(file)
     run = run_of(config)
-    run.work.mkdir(parents=True, exist_ok=True)
     pretraining = Pretraining(RayTrainer(config.ray_address), _tracking(config), display)
     return run, pretraining(run, config.featurize_processes)
 

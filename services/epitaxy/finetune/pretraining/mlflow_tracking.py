@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,13 @@ class MlflowTracking:
     """Adapter of ``Tracking``; the record's id lies in the work folder, so that a resumed run goes on in it."""
 
     def __init__(self, uri: str, experiment: str, artifacts: Path | None = None) -> None:
-        self._client = MlflowClient(tracking_uri=uri)
-        self._experiment, self._artifacts = experiment, artifacts
+        self._uri, self._experiment, self._artifacts = uri, experiment, artifacts
         self._run_id, self._last_epoch = "", 0
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        # Opened with the first record: a sqlite file is made by that, and bad data should leave nothing behind.
+        return MlflowClient(tracking_uri=self._uri)
 
     def begin(self, run: PretrainRun, facts: Mapping[str, Any]) -> None:
         """Takes up the work folder's record, or starts one with parameters and the units of the errors."""

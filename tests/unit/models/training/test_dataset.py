@@ -73,7 +73,10 @@ def test_missing_label_column_is_named_before_any_work(table: pd.DataFrame, tmp_
     assert not (tmp_path / "graphs").exists()
 
 
-def test_infinite_label_is_refused(table: pd.DataFrame, tmp_path: Path) -> None:
-    table.assign(**{GAP: np.inf}).to_parquet(tmp_path / "data.parquet")
-    with pytest.raises(ConfigurationError, match="holds infinite labels"):
+def test_infinite_label_is_refused_with_its_row_before_any_work(table: pd.DataFrame, tmp_path: Path) -> None:
+    labels = table[GAP].to_numpy(copy=True)
+    labels[2] = np.inf
+    table.assign(**{GAP: labels}).to_parquet(tmp_path / "data.parquet")
+    with pytest.raises(ConfigurationError, match=f"holds infinite labels, first row 2 of {GAP}: clean"):
         _load(tmp_path)
+    assert not (tmp_path / "graphs").exists()
