@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from epitaxy_models.backbones.config import BackboneConfig
-from epitaxy_models.backbones.stacked import StackedBackbone
+from epitaxy_models.backbones.stacked import MessageLayer, StackedBackbone
 from epitaxy_models.backbones.tensors import to_tensors
 from epitaxy_models.graphs.batch import collate
 from epitaxy_models.graphs.rock_salt import featurize_rock_salt, rock_salt
@@ -16,11 +16,16 @@ from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorFores
 
 
 def main() -> None:
-    """Compiles forward and backward; seconds on a warm cache, about a minute on a cold one."""
+    """Compiles forward and backward, of edge weights too; seconds on a warm cache, about a minute on a cold one."""
     start = time.monotonic()
     config = BackboneConfig(n_members=1, width=8, n_layers=1)
     network = StackedBackbone(config)
-    torch.sum(network(to_tensors(collate([featurize_rock_salt()]), config))).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    graph = to_tensors(collate([featurize_rock_salt()]), config)
+    torch.sum(network(graph)).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    weights = graph.weights.expand(1, -1).clone().requires_grad_()
+    layer: MessageLayer = network.layers[0]  # type: ignore[assignment]  # ModuleList is untyped
+    terms = layer.terms(network.species[:, graph.atomic_numbers])
+    torch.sum(layer.messages(terms, graph, network.radial_grid, weights)).backward()  # type: ignore[no-untyped-call]
     described = describe([rock_salt()] * 2)
     forest = DescriptorForest(n_trees=1)
     inputs = TransferInputs((rock_salt(),) * 2, (featurize_rock_salt(),) * 2, {DESCRIPTORS: described})

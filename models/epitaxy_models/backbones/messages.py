@@ -141,12 +141,14 @@ def _forward(
             total[:] = np.float32(0.0)
             own = centre[member, node]
             for edge in range(rows[node], rows[node + 1]):
+                weight = weights[edge]
+                if weight == np.float32(0.0):  # taken away by an explanation; no crystal has such
+                    continue
                 other = neighbour[member, sources[edge]]
                 step = int(positions[edge])
                 upper = positions[edge] - np.float32(step)
                 lower = one - upper
                 low, high = table[member, step], table[member, step + 1]
-                weight = weights[edge]
                 for c in range(width):
                     gate = own[c] + other[c] + lower * low[c] + upper * high[c]
                     core = own[width + c] + other[width + c] + lower * low[width + c] + upper * high[width + c]

@@ -1,6 +1,7 @@
 """The backbone: message passing on distances alone, all members of an ensemble as one network."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -42,16 +43,22 @@ class MessageLayer(nn.Module):
 
     def forward(self, states: Tensor, graph: GraphTensors, radial_grid: Tensor) -> Tensor:
         """Node states after the layer, ``[n_members, n_nodes, width]``."""
+        return self.updated(states, self.messages(self.terms(states), graph, radial_grid, graph.weights))
+
+    def terms(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """What nodes bring into messages as receivers and as senders, each ``[n_members, n_nodes, 2 * width]``."""
         normed = root_mean_square_norm(states, self.message_gain)
-        messages = edge_messages(
-            torch.baddbmm(self.message_bias, normed, self.to_centre),
-            torch.bmm(normed, self.to_neighbour),
-            torch.matmul(radial_grid, self.to_filter),
-            graph.rows,
-            graph.sources,
-            graph.positions,
-            graph.weights,
-        )
+        return torch.baddbmm(self.message_bias, normed, self.to_centre), torch.bmm(normed, self.to_neighbour)
+
+    def messages(
+        self, terms: tuple[Tensor, Tensor], graph: GraphTensors, radial_grid: Tensor, weights: Tensor
+    ) -> Tensor:
+        """Sum of the messages to each node, with these weights of the edges, ``[n_members, n_nodes, width]``."""
+        table = torch.matmul(radial_grid, self.to_filter)
+        return edge_messages(*terms, table, graph.rows, graph.sources, graph.positions, weights)
+
+    def updated(self, states: Tensor, messages: Tensor) -> Tensor:
+        """Node states after messages of this sum, ``[n_members, n_nodes, width]``."""
         states = states + torch.bmm(messages * _MESSAGE_SCALE, self.message_out)
         normed = root_mean_square_norm(states, self.update_gain)
         hidden = nn.functional.silu(torch.baddbmm(self.update_bias, normed, self.update_in))
@@ -77,13 +84,16 @@ class StackedBackbone(nn.Module):
 
     def forward(self, graph: GraphTensors) -> Tensor:
         """Structure embeddings, ``[n_members, n_graphs, embedding_width]``."""
-        return self.from_states(self.species[:, graph.atomic_numbers], graph)
-
-    def from_states(self, states: Tensor, graph: GraphTensors) -> Tensor:
-        """The same from first node states of one's own, ``[n_members, n_nodes, width]``."""
-        blocks = []
-        for layer, gain in zip(self.layers, self.readout_gain, strict=True):
+        states, history = self.species[:, graph.atomic_numbers], []
+        for layer in self.layers:
             states = layer(states, graph, self.radial_grid)
+            history.append(states)
+        return self.readout(history, graph)
+
+    def readout(self, history: Sequence[Tensor], graph: GraphTensors) -> Tensor:
+        """Structure embeddings from node states after every layer, each ``[n_members, n_nodes, width]``."""
+        blocks = []
+        for states, gain in zip(history, self.readout_gain, strict=True):
             readout = root_mean_square_norm(states, gain)
             blocks.append(mean_over_atoms(readout, graph))
         blocks.append(maximum_over_atoms(readout, graph))

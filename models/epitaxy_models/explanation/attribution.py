@@ -1,19 +1,17 @@
 """Integrated gradients of one property to the atoms and neighbours of one crystal (Sundararajan et al. 2017)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from captum.attr import IntegratedGradients
 from numpy.typing import NDArray
 from torch import Tensor
 
-from epitaxy_models.explanation.anatomy import NO_ELEMENT, CrystalAnatomy
-from epitaxy_models.explanation.network import ExplainedNetwork
+from epitaxy_models.explanation.ablation import AblatedCrystal
 
 _FIRST_STEPS, _LAST_STEPS = 16, 64
 # Enough steps: the contributions miss this share of the change at most, or this much of the property's spread.
-_SHARE_MISSED, _SPREAD_MISSED = 0.01, 0.002
+_SHARE_MISSED, _SPREAD_MISSED = 0.01, 0.01
 # Points of the path that are held in memory together, by their nodes.
 _NODES_AT_ONCE = 2048
 
@@ -24,7 +22,7 @@ class Attribution:
 
     Attributes:
         values: What each member says, ``[n_members]``.
-        baselines: What it says of the same atoms without element and neighbours, ``[n_members]``.
+        baselines: What it says where nothing is left, ``[n_members]``.
         nodes: Of all atoms of a node together, without their neighbours, ``[n_members, n_nodes]``.
         edges: Of the neighbours that an edge stands for, ``[n_members, n_edges]``.
         n_steps: Points of the path.
@@ -43,55 +41,42 @@ class Attribution:
         return float((found - (self.values - self.baselines)).mean())
 
 
-def integrated_gradients(network: ExplainedNetwork, anatomy: CrystalAnatomy, name: str) -> Attribution:
-    """Contributions along the straight path from no elements and no neighbours.
+def integrated_gradients(crystal: AblatedCrystal, spread: float) -> Attribution:
+    """Contributions along the straight path from nothing to the whole crystal.
 
-    Steps are doubled until the contributions add up, or are too many.
+    Steps are doubled until the contributions add up, or are too many; ``spread`` is the property's.
     """
     n_steps = _FIRST_STEPS
     while True:
-        found = with_steps(network, anatomy, name, n_steps)
+        found = with_steps(crystal, n_steps)
         change = float(np.mean(found.values - found.baselines))
-        enough = max(_SHARE_MISSED * abs(change), _SPREAD_MISSED * network.spread(name))
+        enough = max(_SHARE_MISSED * abs(change), _SPREAD_MISSED * spread)
         if abs(found.completeness_error) <= enough or n_steps >= _LAST_STEPS:
             return found
         n_steps *= 2
 
 
-def with_steps(network: ExplainedNetwork, anatomy: CrystalAnatomy, name: str, n_steps: int) -> Attribution:
+def with_steps(crystal: AblatedCrystal, n_steps: int) -> Attribution:
     """Contributions from that many points of Gauss-Legendre quadrature."""
-    graph, n_members = anatomy.graph, network.config.n_members
-    whole = network.first_states(graph.atomic_numbers)
-    empty = network.first_states(np.full_like(graph.atomic_numbers, NO_ELEMENT))
-    weights = torch.from_numpy(graph.weights).expand(n_members, -1)
+    # Captum loads matplotlib and all of its own methods, seconds that only an explanation is to wait for.
+    from captum.attr import IntegratedGradients  # noqa: PLC0415
 
-    def forward(states: Tensor, edges: Tensor) -> Tensor:
+    anatomy = crystal.anatomy
+    all_there = torch.ones(1, crystal.n_members, anatomy.graph.n_edges)
+
+    def forward(states: Tensor, presence: Tensor) -> Tensor:
         """Sum over the members, ``[n_points]``: members share nothing, so each gets its own gradient."""
-        n_points = len(states)
-        batch = replace(network.tensors([graph] * n_points), weights=_side_by_side(edges))
-        return network.corrections(_side_by_side(states), batch, name).sum(dim=0)
+        return crystal.corrections(states, presence).sum(dim=1)
 
     nodes, edges = IntegratedGradients(forward).attribute(
-        (whole[None], weights[None]),
-        baselines=(empty[None], torch.zeros_like(weights)[None]),
+        (crystal.whole[None], all_there),
+        baselines=(crystal.empty[None], torch.zeros_like(all_there)),
         n_steps=n_steps,
         method="gausslegendre",
-        internal_batch_size=max(1, _NODES_AT_ONCE // graph.n_nodes),
+        internal_batch_size=max(1, _NODES_AT_ONCE // anatomy.graph.n_nodes),
     )
-    nothing = anatomy.with_parts(np.zeros(anatomy.n_parts, dtype=np.bool_))
-    ends = network.values([graph, nothing], name)
-    by_node = nodes[0].sum(dim=-1).double().numpy() + _references(network, anatomy, name)
-    return Attribution(ends[:, 0], ends[:, 1], by_node, edges[0].double().numpy(), n_steps)
-
-
-def _side_by_side(copies: Tensor) -> Tensor:
-    """Copies of one graph's values as those of one batch: ``[n_copies, n_members, n, ..]`` to ``[n_members, ..]``."""
-    return copies.transpose(0, 1).flatten(1, 2)
-
-
-def _references(network: ExplainedNetwork, anatomy: CrystalAnatomy, name: str) -> NDArray[np.float64]:
-    """What the linear reference says of each node beyond that of no element; exact, for it is linear."""
-    graph = anatomy.graph
-    above = network.references(graph.atomic_numbers, name) - network.references(np.zeros(1, dtype=np.uint8), name)
-    shares = graph.multiplicities / graph.multiplicities.sum()
-    return np.asarray(above * shares)
+    whole, nothing = crystal.values(np.stack([np.ones(anatomy.n_parts, np.bool_), np.zeros(anatomy.n_parts, np.bool_)]))
+    # The linear reference is attributed exactly, for it is linear.
+    by_element, by_none = (crystal.references(np.full(anatomy.graph.n_nodes, fill)) for fill in (True, False))
+    by_node = nodes[0].sum(dim=-1).double().numpy() + by_element - by_none
+    return Attribution(whole, nothing, by_node, edges[0].double().numpy(), n_steps)

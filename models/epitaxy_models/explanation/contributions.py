@@ -1,50 +1,16 @@
 """What atoms, elements and shells contribute: an attribution, told in the words of the structure."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.explanation.anatomy import CrystalAnatomy, Shell
+from epitaxy_models.explanation.anatomy import CrystalAnatomy
 from epitaxy_models.explanation.attribution import Attribution
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """One contribution, in the property's unit.
-
-    Attributes:
-        value: Mean over the members of the ensemble.
-        std: Standard deviation of the members.
-    """
-
-    value: float
-    std: float
-
-
-@dataclass(frozen=True, slots=True)
-class SiteContribution:
-    """What one atom contributes: itself, and half of each pair of neighbours that it is in."""
-
-    atomic_number: int
-    spread: Spread
-
-
-@dataclass(frozen=True, slots=True)
-class ElementContribution:
-    """What the atoms of one element contribute together."""
-
-    atomic_number: int
-    n_sites: int
-    spread: Spread
-
-
-@dataclass(frozen=True, slots=True)
-class ShellContribution:
-    """What the neighbours of one shell contribute; it is part of what their sites do."""
-
-    shell: Shell
-    spread: Spread
+from epitaxy_models.explanation.explanation import (
+    ElementContribution,
+    ShellContribution,
+    SiteContribution,
+    Spread,
+)
 
 
 def site_contributions(anatomy: CrystalAnatomy, attribution: Attribution) -> tuple[SiteContribution, ...]:

@@ -86,14 +86,10 @@ def _verdict(deletion: NDArray[np.float64], insertion: NDArray[np.float64], n_pa
     """From both scores of each order and of its reverse, ``[1 + n_random, 2]``; the order itself in the first row."""
     totals = deletion + insertion
     beaten = float((totals[0, 0] > totals[1:]).mean())
-    reason = (
-        ""
-        if beaten >= _BEATEN
-        else (
-            f"taking parts away in the order of their contributions changes the prediction no faster than "
-            f"{1 - beaten:.0%} of {totals[1:].size} random orders do"
-        )
-    )
+    reason = "" if beaten >= _BEATEN else (
+        "taking parts away in the order of their contributions changes the prediction no faster than "
+        f"{1 - beaten:.0%} of {totals[1:].size} random orders do"
+    )  # fmt: skip
     return Faithfulness(
         deletion=float(deletion[0, 0]),
         insertion=float(insertion[0, 0]),
@@ -109,5 +105,5 @@ def _verdict(deletion: NDArray[np.float64], insertion: NDArray[np.float64], n_pa
 def _untested(n_parts: int) -> Faithfulness:
     reason = f"only {n_parts} parts: too few for an order of them to be tested"
     if n_parts >= _MIN_PARTS:
-        reason = "the prediction is that of no elements and no neighbours: nothing is there to explain"
+        reason = "the prediction is that of atoms of no element in particular: nothing is there to explain"
     return Faithfulness(0.0, 0.0, 0.0, 0.0, 0.0, n_parts, 0, reason)

@@ -1,33 +1,16 @@
 """Materials of the training data that a model sees as similar to a structure."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.explanation.explanation import NearestMaterial
+from epitaxy_models.structures.display import display_formula
+from epitaxy_models.structures.formula import parse_formula
 from epitaxy_models.transfer.index.faiss_index import FaissIndex
 from epitaxy_models.transfer.index.source_index import SourceIndex
 from epitaxy_models.transfer.index.storage import FILE_NAME, load_source_index
-
-
-@dataclass(frozen=True, slots=True)
-class NearestMaterial:
-    """One of them.
-
-    Attributes:
-        id: As the source names it, ``"mp-149"``.
-        formula: Reduced, elements in alphabetical order.
-        space_group: Number of the International Tables, 0 where unknown.
-        distance: In the leading directions of the embedding.
-        labels: Known values by property.
-    """
-
-    id: str
-    formula: str
-    space_group: int
-    distance: float
-    labels: dict[str, float]
 
 
 class NearestMaterials:
@@ -53,4 +36,13 @@ class NearestMaterials:
 def _material(source: SourceIndex, row: int, distance: float) -> NearestMaterial:
     material = source.material(row)
     labels = {name: value for name, value in material.labels.items() if value is not None}
-    return NearestMaterial(material.id, material.formula, material.space_group, distance, labels)
+    return NearestMaterial(material.id, _as_written(material.formula), material.space_group, distance, labels)
+
+
+def _as_written(formula: str) -> str:
+    """A formula of the index, in alphabetical order, as chemists write it."""
+    amounts = parse_formula(formula)
+    if not amounts:
+        return formula
+    numbers = np.repeat(list(amounts), [round(amount) for amount in amounts.values()])
+    return display_formula(numbers.astype(np.uint8))

@@ -13,6 +13,7 @@ from epitaxy.cli.connecting import GlobalOptions, TargetOption
 from epitaxy.cli.data import data_app
 from epitaxy.cli.demo import demo
 from epitaxy.cli.doctor import doctor
+from epitaxy.cli.explain import explain
 from epitaxy.cli.finetune import finetune_app
 from epitaxy.cli.measurements import measurements_app
 from epitaxy.cli.models import models_app
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.command()(screen)
 app.command()(predict)
+app.command()(explain)
 app.command()(validate)
 app.add_typer(models_app)
 app.add_typer(data_app)

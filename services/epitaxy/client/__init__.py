@@ -21,6 +21,7 @@ from epitaxy.client.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from epitaxy.client.explanations import Explanation
 from epitaxy.client.finetune import FineTuneFailedError, FineTuneJob
 from epitaxy.client.finetune_columns import LabelColumn
 from epitaxy.client.finetune_results import FineTuneResult, JobEvent, JobStatus, ModelChange
@@ -49,6 +50,7 @@ __all__ = [
     "Client",
     "EmbeddingResult",
     "EpitaxyClientError",
+    "Explanation",
     "FineTuneFailedError",
     "FineTuneJob",
     "FineTuneResult",

@@ -11,13 +11,26 @@ import grpc.aio
 
 from epitaxy.api.measurements.v1 import measurements_pb2, measurements_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
-from epitaxy.api.prediction.v1 import prediction_pb2, prediction_pb2_grpc, structures_pb2, structures_pb2_grpc
+from epitaxy.api.prediction.v1 import (
+    explanation_pb2,
+    prediction_pb2,
+    prediction_pb2_grpc,
+    structures_pb2,
+    structures_pb2_grpc,
+)
 from epitaxy.client import health
 from epitaxy.client.aio_screening import AsyncScreenRun
 from epitaxy.client.cards import ModelCard
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
 from epitaxy.client.exchange import Exchange
+from epitaxy.client.explanations import Explanation
+from epitaxy.client.explanations.reading import (
+    STRUCTURES_A_MESSAGE,
+    explain_request,
+    read_explanations,
+    with_structures,
+)
 from epitaxy.client.inputs.source import Known, open_inputs
 from epitaxy.client.measurement_batches import MeasurementQuery, ReportProgress, ReportTally
 from epitaxy.client.measurements import MeasurementReport, ModelHealth
@@ -128,6 +141,24 @@ class AsyncClient:
                 response = await self._call(self._predictions.Embed, request)
             for result in read_embeddings(chunk, parcel, response):
                 yield result
+
+    async def explain(
+        self,
+        paths_or_structures: Any,
+        property: str | None = None,  # noqa: A002 - as predictions call it
+        model: str | None = None,
+        *,
+        n_nearest: int = 5,
+    ) -> list[Explanation]:
+        """See ``Client.explain``."""
+        asked = explain_request(model, property, n_nearest)
+        results: list[Explanation] = []
+        for chunk, parcel in parcels(open_inputs(paths_or_structures).items, STRUCTURES_A_MESSAGE):
+            response = explanation_pb2.ExplainResponse()
+            if parcel.structures:
+                response = await self._call(self._predictions.Explain, with_structures(asked, parcel))
+            results.extend(read_explanations(chunk, parcel, response))
+        return results
 
     async def validate(self, paths_or_structures: Any) -> AsyncIterator[IntakeReport]:
         """See ``Client.validate``."""

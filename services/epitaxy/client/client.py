@@ -8,12 +8,25 @@ from typing import Any, TypeVar
 import grpc
 
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
-from epitaxy.api.prediction.v1 import prediction_pb2, prediction_pb2_grpc, structures_pb2, structures_pb2_grpc
+from epitaxy.api.prediction.v1 import (
+    explanation_pb2,
+    prediction_pb2,
+    prediction_pb2_grpc,
+    structures_pb2,
+    structures_pb2_grpc,
+)
 from epitaxy.client import health
 from epitaxy.client.cards import ModelCard
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
 from epitaxy.client.exchange import Exchange
+from epitaxy.client.explanations import Explanation
+from epitaxy.client.explanations.reading import (
+    STRUCTURES_A_MESSAGE,
+    explain_request,
+    read_explanations,
+    with_structures,
+)
 from epitaxy.client.finetune_calls import FineTuneCalls
 from epitaxy.client.finetune_methods import FineTuneMethods
 from epitaxy.client.inputs.source import Known, open_inputs
@@ -157,6 +170,33 @@ class Client(FineTuneMethods, MeasurementMethods):
                 request = prediction_pb2.EmbedRequest(model=selector, structures=parcel.structures)
                 response = self._call(self._predictions.Embed, request)
             yield from read_embeddings(chunk, parcel, response)
+
+    def explain(
+        self,
+        paths_or_structures: Any,
+        property: str | None = None,  # noqa: A002 - as predictions call it
+        model: str | None = None,
+        *,
+        n_nearest: int = 5,
+    ) -> list[Explanation]:
+        """Why the model predicts what it does of a few structures, in input order; a second or more each.
+
+        Every explanation carries the verdict of its own test; ``plot()`` and ``to_html()`` show one.
+
+        Args:
+            paths_or_structures: See the class.
+            property: One name; None for the model's first.
+            model: As in ``screen``; models of your own are not explained (``NOT_EXPLAINABLE``).
+            n_nearest: Known materials to name beside each structure, 1 to 20.
+        """
+        asked = explain_request(model, property, n_nearest)
+        results: list[Explanation] = []
+        for chunk, parcel in parcels(open_inputs(paths_or_structures).items, STRUCTURES_A_MESSAGE):
+            response = explanation_pb2.ExplainResponse()
+            if parcel.structures:
+                response = self._call(self._predictions.Explain, with_structures(asked, parcel))
+            results.extend(read_explanations(chunk, parcel, response))
+        return results
 
     def validate(self, paths_or_structures: Any) -> Iterator[IntakeReport]:
         """How the server reads each structure, in input order, a message at a time; nothing is predicted."""

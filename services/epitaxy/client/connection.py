@@ -19,6 +19,7 @@ _logger = logging.getLogger(__name__)
 _RETRIED_METHODS = (
     {"service": "epitaxy.prediction.v1.PredictionService", "method": "Predict"},
     {"service": "epitaxy.prediction.v1.PredictionService", "method": "Embed"},
+    {"service": "epitaxy.prediction.v1.PredictionService", "method": "Explain"},
     {"service": "epitaxy.prediction.v1.StructureService"},
     {"service": "epitaxy.models.v1.ModelService"},
     {"service": "epitaxy.measurements.v1.MeasurementService"},

@@ -17,6 +17,7 @@ DEFAULT_COVERAGE = 0.9
 MIN_COVERAGE = 0.5
 MAX_COVERAGE = 0.99
 MAX_PAGE_SIZE = 100
+MAX_NEAREST = 20
 
 CHUNK_FAULTS = (UnavailableError, OverloadedError, DeadlineExceededError, InternalError)
 """Faults of ours: they cost a stream one chunk. Every other error is the caller's, holds for all of its chunks and
@@ -151,3 +152,9 @@ def check_page_size(page_size: int) -> None:
     """Raises InvalidRequestError above 100."""
     if page_size > MAX_PAGE_SIZE:
         raise InvalidRequestError.of_field("page_size", f"is {page_size}, at most {MAX_PAGE_SIZE} go")
+
+
+def check_nearest(n_nearest: int) -> None:
+    """Raises InvalidRequestError above 20."""
+    if n_nearest > MAX_NEAREST:
+        raise InvalidRequestError.of_field("n_nearest", f"is {n_nearest}, at most {MAX_NEAREST} go")

@@ -15,6 +15,9 @@ class PredictionUpstream(Protocol):
     async def embed(self, payload: Any) -> Any:
         """Embeds the structures of a message."""
 
+    async def explain(self, payload: Any) -> Any:
+        """Explains the predictions for the structures of a message."""
+
     async def validate(self, payload: Any) -> Any:
         """Reads the structures of a message as a prediction would."""
 

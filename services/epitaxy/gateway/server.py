@@ -140,6 +140,7 @@ class Gateway:
             GatewayLimits(
                 settings.max_structures_per_message,
                 settings.max_structures_per_predict,
+                settings.max_structures_per_explain,
                 settings.chunk_window,
                 settings.chunk_patience_seconds,
             ),

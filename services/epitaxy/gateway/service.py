@@ -26,6 +26,7 @@ class GatewayLimits:
 
     max_structures_per_message: int
     max_structures_per_predict: int
+    max_structures_per_explain: int
     chunk_window: int
     chunk_patience_seconds: float
 
@@ -80,6 +81,11 @@ class GatewayService:
         """Embeds the structures of a message."""
         self._admit(chunk, self._limits.max_structures_per_message)
         return await self._sent(lambda: self._upstream.embed(chunk.payload))
+
+    async def explain(self, chunk: Chunk) -> Any:
+        """Explains the predictions for a few structures; overload is passed on, for the caller waits."""
+        self._admit(chunk, self._limits.max_structures_per_explain)
+        return await self._sent(lambda: self._upstream.explain(chunk.payload))
 
     async def validate(self, chunk: Chunk) -> Any:
         """Reports on the structures of a message without predicting."""

@@ -5,10 +5,16 @@ from contextlib import aclosing
 from typing import Any
 
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
-from epitaxy.api.prediction.v1 import prediction_pb2, prediction_pb2_grpc, structures_pb2, structures_pb2_grpc
+from epitaxy.api.prediction.v1 import (
+    explanation_pb2,
+    prediction_pb2,
+    prediction_pb2_grpc,
+    structures_pb2,
+    structures_pb2_grpc,
+)
 from epitaxy.chassis.structure_ids import count_structures
 from epitaxy.gateway.blocks import lost_block, summary_message
-from epitaxy.gateway.domain import Answer, Chunk, Loss, ScreenEvent, check_coverage, check_page_size
+from epitaxy.gateway.domain import Answer, Chunk, Loss, ScreenEvent, check_coverage, check_nearest, check_page_size
 from epitaxy.gateway.model_access import check_model_access
 from epitaxy.gateway.service import GatewayService
 
@@ -42,6 +48,16 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
         check_model_access(request.model)
         chunk = Chunk(count_structures(request.structures), request)
         response: prediction_pb2.EmbedResponse = await self._service.embed(chunk)
+        return response
+
+    async def Explain(  # noqa: N802
+        self, request: explanation_pb2.ExplainRequest, context: Any
+    ) -> explanation_pb2.ExplainResponse:
+        """Explains the predictions for a few structures."""
+        check_model_access(request.model)
+        check_nearest(request.n_nearest)
+        chunk = Chunk(count_structures(request.structures), request)
+        response: explanation_pb2.ExplainResponse = await self._service.explain(chunk)
         return response
 
 

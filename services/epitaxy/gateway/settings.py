@@ -41,6 +41,7 @@ class GatewaySettings(ServiceSettings):
 
     max_structures_per_message: PositiveInt = 512
     max_structures_per_predict: PositiveInt = 64
+    max_structures_per_explain: PositiveInt = 8
     max_message_bytes: PositiveInt = 16 * 1024 * 1024
     max_screens: PositiveInt = 256
     """Streams at once over all tenants; more are shed."""

@@ -83,6 +83,10 @@ class GrpcUpstream:
         """Embeds the structures of an EmbedRequest."""
         return await self._call("EmbedBlock", payload)
 
+    async def explain(self, payload: Any) -> Any:
+        """Explains the structures of an ExplainRequest."""
+        return await self._call("ExplainBlock", payload)
+
     async def validate(self, payload: Any) -> Any:
         """Reads the structures of a ValidateRequest."""
         return await self._call("ValidateBlock", payload)

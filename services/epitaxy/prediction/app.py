@@ -7,6 +7,7 @@ from ray.serve import Application
 from ray.serve.schema import LoggingConfig
 
 from epitaxy.prediction.deployment import EnsembleReplica, IntakeReplica
+from epitaxy.prediction.explainer import ExplainerReplica
 from epitaxy.prediction.settings import PredictionSettings
 
 # Calls are idempotent and the gateway sends a lost one again: nothing is gained by a long drain.
@@ -37,5 +38,29 @@ def build_application(arguments: dict[str, Any] | None = None) -> Application:
         logging_config=_LOGGING,
         ray_actor_options={"num_cpus": settings.replica_cpus},
     )
-    application: Application = intake.bind(plain, ensemble.bind(plain))
+    application: Application = intake.bind(plain, ensemble.bind(plain), _explainer(settings).bind(plain))
     return application
+
+
+def _explainer(settings: PredictionSettings) -> Any:
+    """No process and no core until somebody asks, then a process that yields to all others.
+
+    A thread of an intake or ensemble replica would hold the interpreter that screens go through.
+    """
+    return serve.deployment(
+        ExplainerReplica,
+        name="explainer",
+        autoscaling_config={
+            "min_replicas": 0,
+            "initial_replicas": 0,
+            "max_replicas": settings.explainer_replicas,
+            "target_ongoing_requests": 1,
+            "upscale_delay_s": 0,
+            "downscale_delay_s": settings.explainer_idle_seconds,
+        },
+        max_ongoing_requests=1,
+        max_queued_requests=settings.explainer_queue,
+        graceful_shutdown_timeout_s=_DRAIN_SECONDS,
+        logging_config=_LOGGING,
+        ray_actor_options={"num_cpus": 0},
+    )

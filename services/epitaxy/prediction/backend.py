@@ -2,11 +2,13 @@
 
 from epitaxy.api.common.v1 import model_pb2
 from epitaxy.api.models.v1 import models_pb2
-from epitaxy.api.prediction.v1 import prediction_pb2, structures_pb2
+from epitaxy.api.prediction.v1 import explanation_pb2, prediction_pb2, structures_pb2
 from epitaxy.chassis.errors import FailedPreconditionError
 from epitaxy.chassis.model_names import own_model
 from epitaxy.chassis.request_context import bind_model_version, current_request
 from epitaxy.prediction import servicer
+from epitaxy.prediction.explanation_messages import explanations_message, query_of
+from epitaxy.prediction.explanations import ExplanationService
 from epitaxy.prediction.service import PredictionService
 from epitaxy.prediction.tenant_cards import page_of, tenant_card, tenant_encoder
 from epitaxy.prediction.tenant_models import ServedVersion, TenantModels
@@ -16,8 +18,15 @@ from epitaxy.prediction.tenant_service import TenantService
 class Backend:
     """Answers with the shared model, or with one of the caller's own; each method one call."""
 
-    def __init__(self, shared: PredictionService, tenants: TenantService, models: TenantModels) -> None:
+    def __init__(
+        self,
+        shared: PredictionService,
+        tenants: TenantService,
+        models: TenantModels,
+        explanations: ExplanationService,
+    ) -> None:
         self._shared, self._tenants, self._models = shared, tenants, models
+        self._explanations = explanations
         self._encoder = servicer.BlockEncoder(shared.artifact)
 
     async def evaluate(self, request: prediction_pb2.ScreenRequest) -> prediction_pb2.ResultBlock:
@@ -43,6 +52,22 @@ class Backend:
         servicer.check_model(request.model, self._shared.artifact)
         answers, embeddings = await self._shared.embed(servicer.items_of(request.structures))
         return self._encoder.embeddings(answers, embeddings)
+
+    async def explain(self, request: explanation_pb2.ExplainRequest) -> explanation_pb2.ExplainResponse:
+        """Explanations of one block; only the shared model's predictions can be told apart by atoms."""
+        served = await self._own(request.model)
+        if served is not None:
+            base = served.card.base.name
+            raise FailedPreconditionError(
+                f"{served.version.model} predicts from descriptors and labels beside the network, of which no atom has "
+                f"a part: explain {base}, and see in `epitaxy finetune report` what the model goes by",
+                reason="NOT_EXPLAINABLE",
+            )
+        servicer.check_model(request.model, self._shared.artifact)
+        query = query_of(request, self._shared.artifact)
+        items = servicer.items_of(request.structures)
+        explained = await self._explanations.explain(items, query, current_request().tenant)
+        return explanations_message(explained, query, self._shared.artifact)
 
     async def validate(self, request: structures_pb2.ValidateRequest) -> structures_pb2.ValidateResponse:
         """Intake reports of one block."""

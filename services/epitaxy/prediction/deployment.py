@@ -11,14 +11,16 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from epitaxy.api.models.v1 import models_pb2
-from epitaxy.api.prediction.v1 import prediction_pb2, structures_pb2
+from epitaxy.api.prediction.v1 import explanation_pb2, prediction_pb2, structures_pb2
 from epitaxy.chassis.errors import EpitaxyError, OverloadedError, UnavailableError
 from epitaxy.prediction.backend import Backend
+from epitaxy.prediction.explanations import ExplanationService
 from epitaxy.prediction.handler import answers_with_status
 from epitaxy.prediction.metrics import RayBatchMetrics, RayPredictionMetrics
 from epitaxy.prediction.networks import NetworkRunner
 from epitaxy.prediction.policy_file import policy_of
 from epitaxy.prediction.ports import Embedding
+from epitaxy.prediction.ray_explanations import RayExplanationBackend
 from epitaxy.prediction.ray_networks import RayNetworkBackend
 from epitaxy.prediction.redis_store import RedisStore
 from epitaxy.prediction.replica_logs import configure_replica_logging
@@ -142,7 +144,7 @@ class RayEmbeddingBackend:
 class IntakeReplica:
     """The gRPC ingress: PredictionBackend of protos/epitaxy/prediction/v1/backend.proto, one method a call."""
 
-    def __init__(self, settings: dict[str, Any], ensemble: DeploymentHandle) -> None:
+    def __init__(self, settings: dict[str, Any], ensemble: DeploymentHandle, explainer: DeploymentHandle) -> None:
         configure_replica_logging()
         chosen = PredictionSettings(**settings)
         artifact = model_of(chosen)
@@ -166,7 +168,8 @@ class IntakeReplica:
         tenants = TenantService(
             service, models, TenantFeatures(artifact), tenant_pool("heads", chosen), RayNetworkBackend(ensemble)
         )
-        self._backend = Backend(service, tenants, models)
+        explanations = ExplanationService(service, RayExplanationBackend(explainer), chosen.explain_calls_each)
+        self._backend = Backend(service, tenants, models, explanations)
         # Kernels are loaded, or compiled, before the replica says that it is ready.
         featurize_rock_salt()
         warm_up_beside(models.registry)
@@ -180,6 +183,13 @@ class IntakeReplica:
     async def EmbedBlock(self, request: prediction_pb2.EmbedRequest) -> prediction_pb2.EmbedResponse:  # noqa: N802
         """Structure embeddings of one block."""
         return await self._backend.embed(request)
+
+    @answers_with_status(explanation_pb2.ExplainResponse)
+    async def ExplainBlock(  # noqa: N802
+        self, request: explanation_pb2.ExplainRequest
+    ) -> explanation_pb2.ExplainResponse:
+        """Explanations of one block."""
+        return await self._backend.explain(request)
 
     @answers_with_status(structures_pb2.ValidateResponse)
     async def ValidateBlock(  # noqa: N802

@@ -6,6 +6,7 @@ from epitaxy.chassis.metrics import BoundedLabel
 from epitaxy.prediction.ports import CacheTier, Stage
 
 _SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]
+_LONG_SECONDS = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0]
 _SHARES = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 2.0, 10.0]
 
 
@@ -88,3 +89,20 @@ class RayBatchMetrics(StageClock):
         self._queued.set(edges)
         # Ray's exporter drops a gauge that was not set for 20 s: once in the constructor would soon be gone.
         self._capacity.set(self._max_queued)
+
+
+class RayExplanationMetrics:
+    """Explanations of one explainer replica."""
+
+    def __init__(self) -> None:
+        self._outcomes = Counter(
+            "epitaxy_prediction_explanations_total", "Explanations by how they and their own test ended.", ("outcome",)
+        )
+        self._seconds = Histogram(
+            "epitaxy_prediction_explanation_seconds", "Time of one explanation, seconds.", _LONG_SECONDS, ()
+        )
+
+    def observe_explanation(self, outcome: str, seconds: float) -> None:
+        """One explanation is done."""
+        self._outcomes.inc(1, {"outcome": outcome})
+        self._seconds.observe(seconds)

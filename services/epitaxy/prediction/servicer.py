@@ -88,7 +88,7 @@ class ResultEncoder:
     def _add(self, message: prediction_pb2.ResultBlock, answer: Answer, block: BlockAnswer, query: Query) -> None:
         result, counts = message.results.add(id=answer.id), message.counts
         if isinstance(answer.outcome, Refusal):
-            result.error.CopyFrom(_item_error(answer.outcome))
+            result.error.CopyFrom(item_error(answer.outcome))
             if answer.outcome.is_retryable:
                 counts.failed += 1
             else:
@@ -115,7 +115,7 @@ class BlockEncoder(ResultEncoder):
         for answer in answers:
             entry = message.embeddings.add(id=answer.id, cache_hit=answer.is_cache_hit)
             if isinstance(answer.outcome, Refusal):
-                entry.error.CopyFrom(_item_error(answer.outcome))
+                entry.error.CopyFrom(item_error(answer.outcome))
             else:
                 entry.embedding = embeddings[answer.row].astype("<f4").tobytes()
         return message
@@ -154,7 +154,7 @@ def reports(answers: Sequence[Answer]) -> structures_pb2.ValidateResponse:
     for answer in answers:
         report = message.reports.add(id=answer.id)
         if isinstance(answer.outcome, Refusal):
-            report.refusal.CopyFrom(_item_error(answer.outcome))
+            report.refusal.CopyFrom(item_error(answer.outcome))
         else:
             report.reduced_formula = display_formula(answer.outcome.structure.atomic_numbers)
             report.n_sites = answer.outcome.structure.n_sites
@@ -204,7 +204,8 @@ def policy_message(policy: ReviewPolicy) -> review_pb2.ReviewPolicy:
     )
 
 
-def _item_error(refusal: Refusal) -> structure_pb2.ItemError:
+def item_error(refusal: Refusal) -> structure_pb2.ItemError:
+    """Why an item has no answer, on the wire."""
     # A refusal may quote the input, and JSON can hold half of a surrogate pair, which no protobuf string may.
     message = refusal.message.encode(errors="replace").decode()
     return structure_pb2.ItemError(reason=refusal.reason, message=message, retryable=refusal.is_retryable)

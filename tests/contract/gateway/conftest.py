@@ -18,6 +18,7 @@ from epitaxy.api.common.v1.structure_pb2 import ItemError, PackedStructures, Str
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
 from epitaxy.api.prediction.v1 import (
     backend_pb2_grpc,
+    explanation_pb2,
     prediction_pb2,
     prediction_pb2_grpc,
     structures_pb2,
@@ -63,6 +64,16 @@ class ScriptedBackend(backend_pb2_grpc.PredictionBackendServicer):
             for name in structure_ids(request.structures)
         ]
         return prediction_pb2.EmbedResponse(dimension=2, embeddings=embeddings)
+
+    async def ExplainBlock(self, request, context):
+        await self._behave("explain", context)
+        results = [
+            explanation_pb2.ExplanationResult(id=one.id, error=ItemError(reason="UNREADABLE", message="no CIF"))
+            if one.cif == "bad"
+            else explanation_pb2.ExplanationResult(id=one.id, explanation=explanation_pb2.Explanation(value=1.5))
+            for one in request.structures
+        ]
+        return explanation_pb2.ExplainResponse(model=ModelStamp(name="crystals"), results=results)
 
     async def ValidateBlock(self, request, context):
         await self._behave("validate", context)

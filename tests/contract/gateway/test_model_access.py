@@ -10,6 +10,7 @@ from grpc_status import rpc_status
 from epitaxy.api.common.v1.model_pb2 import ModelSelector
 from epitaxy.api.common.v1.structure_pb2 import StructureInput
 from epitaxy.api.models.v1.models_pb2 import GetModelRequest
+from epitaxy.api.prediction.v1.explanation_pb2 import ExplainRequest
 from epitaxy.api.prediction.v1.prediction_pb2 import EmbedRequest, PredictionOptions, PredictRequest, ScreenRequest
 from epitaxy.chassis.api_keys import KeyHash, new_api_key
 
@@ -42,6 +43,7 @@ def calls(edge, model, key):
         "Predict": edge.prediction.Predict(PredictRequest(options=options, structures=STRUCTURES), metadata=metadata),
         "Screen": edge.prediction.Screen(iter([message]), metadata=metadata).read(),
         "Embed": edge.prediction.Embed(EmbedRequest(model=model, structures=STRUCTURES), metadata=metadata),
+        "Explain": edge.prediction.Explain(ExplainRequest(model=model, structures=STRUCTURES), metadata=metadata),
         "GetModel": edge.models.GetModel(GetModelRequest(model=model), metadata=metadata),
     }
 
@@ -70,7 +72,7 @@ async def test_a_name_outside_the_tenants_own_goes_no_further(tenants_edge, keys
 async def test_own_and_shared_models_pass_with_the_tenant_of_the_key(tenants_edge, keys, backend, name):
     for call in calls(tenants_edge, selector(name), keys["acme"]).values():
         await call
-    assert sorted(backend.calls) == ["embed", "model", "s0", "s0"]
+    assert sorted(backend.calls) == ["embed", "explain", "model", "s0", "s0"]
     assert {metadata["x-tenant"] for metadata in backend.metadata} == {"acme"}
 
 

@@ -1,11 +1,13 @@
-"""Atomic numbers of chemical symbols (IUPAC, 1 to 118)."""
+"""Chemical symbols and atomic numbers (IUPAC, 1 to 118)."""
 
-_SYMBOLS = (
+_TABLE = (
     "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr "
     "Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu "
     "Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr "
     "Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og"
 )
 
+# By atomic number; "X" where it is 0.
+SYMBOLS = ("X", *_TABLE.split())
 # Deuterium and tritium count as hydrogen, as at the server.
-ATOMIC_NUMBERS = {symbol: number for number, symbol in enumerate(_SYMBOLS.split(), start=1)} | {"D": 1, "T": 1}
+ATOMIC_NUMBERS = {symbol: number for number, symbol in enumerate(SYMBOLS) if number} | {"D": 1, "T": 1}

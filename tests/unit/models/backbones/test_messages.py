@@ -58,6 +58,34 @@ def test_fused_kernel_equals_plain_operations_in_double_precision(
         assert torch.allclose(found.double(), expected, atol=ABSOLUTE, rtol=RELATIVE), name
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    n_members=st.integers(1, 4),
+    degrees=st.lists(st.integers(0, 9), min_size=1, max_size=7),
+    width=st.integers(1, 19),
+)
+def test_gradients_of_weights_by_member_equal_plain_operations_in_double_precision(
+    seed: int, n_members: int, degrees: list[int], width: int
+) -> None:
+    (centre, neighbour, table), graph = _inputs(seed, n_members, degrees, width, 7)
+    scales = torch.rand(n_members, 1, generator=torch.Generator().manual_seed(seed))
+    weights = (graph[3] * scales).requires_grad_()
+
+    def gradients(function: object, *inputs: Tensor) -> list[Tensor]:
+        centre, neighbour, table, rows, sources, positions, weights = inputs
+        # The kernel has no gradient of the filter for weights a member.
+        slopes = [centre, neighbour, weights]
+        result = function(centre, neighbour, table.detach(), rows, sources, positions, weights)  # type: ignore[operator]
+        seed = torch.cos(torch.arange(result.numel(), dtype=torch.float64)).view(result.shape).to(result.dtype)
+        return [result.detach(), *torch.autograd.grad(result, slopes, seed, materialize_grads=True)]
+
+    inputs = [centre, neighbour, table, *graph[:3], weights]
+    fused, exact = gradients(edge_messages, *inputs), gradients(reference_messages, *_double(inputs))
+    for name, found, expected in zip(("messages", "centre", "neighbour", "weights"), fused, exact, strict=True):
+        assert torch.allclose(found.double(), expected, atol=ABSOLUTE, rtol=RELATIVE), name
+
+
 def test_plain_operations_pass_gradcheck() -> None:
     slopes, graph = _inputs(0, 2, [3, 0, 2, 4], 3, 5, torch.float64)
     # A gate has a kink of its second derivative at zero only: first differences are exact enough.

@@ -5,11 +5,13 @@ Ids steer it: ``bad*`` is refused, ``lost*`` always fails with a retryable error
 
 import asyncio
 import json
+import sys
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -19,7 +21,16 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from epitaxy.api.common.v1 import model_pb2, property_pb2, structure_pb2
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
-from epitaxy.api.prediction.v1 import prediction_pb2, prediction_pb2_grpc, structures_pb2, structures_pb2_grpc
+from epitaxy.api.prediction.v1 import (
+    explanation_pb2,
+    prediction_pb2,
+    prediction_pb2_grpc,
+    structures_pb2,
+    structures_pb2_grpc,
+)
+
+sys.path.insert(0, str(Path(__file__).parent))
+import explaining  # beside this file, which importlib mode loads by its path
 
 GROUPS = {"metals": {"n": 21, "mae": 0.25, "coverage": 0.9, "mean_interval_width": 1.5}}
 UNITS = {"formation_energy": "eV/atom", "band_gap": "eV"}
@@ -83,6 +94,18 @@ class SmallServicer(
             outcome = {"error": error} if error else {"embedding": vector}
             embeddings.append(prediction_pb2.StructureEmbedding(id=item_id, cache_hit=False, **outcome))
         return prediction_pb2.EmbedResponse(model=self._stamp(), dimension=4, embeddings=embeddings)
+
+    async def Explain(self, request: Any, context: Any) -> explanation_pb2.ExplainResponse:
+        await self._admit(context)
+        if request.property not in ("", *UNITS):
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"unknown property {request.property}")
+        results = []
+        for item_id, content in contents(request.structures):
+            error = self._error(item_id, content)
+            found = explaining.explanation(is_faithful=not item_id.startswith("odd"), n_nearest=request.n_nearest)
+            outcome = {"error": error} if error else {"explanation": found}
+            results.append(explanation_pb2.ExplanationResult(id=item_id, **outcome))
+        return explaining.response(*results, name=request.property or "formation_energy")
 
     async def Validate(self, request: Any, context: Any) -> structures_pb2.ValidateResponse:
         await self._admit(context)

@@ -10,10 +10,12 @@ from prediction_rig import Rig
 from epitaxy.api.common.v1.model_pb2 import ModelSelector
 from epitaxy.api.common.v1.structure_pb2 import StructureInput
 from epitaxy.api.models.v1.models_pb2 import GetModelRequest, ListModelsRequest
+from epitaxy.api.prediction.v1.explanation_pb2 import ExplainRequest
 from epitaxy.api.prediction.v1.prediction_pb2 import EmbedRequest, PredictionOptions, ResultBlock, ScreenRequest
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.request_context import RequestContext, bind_request
 from epitaxy.prediction.backend import Backend
+from epitaxy.prediction.explanations import ExplanationService
 from epitaxy.prediction.networks import NetworkRunner
 from epitaxy.prediction.tenant_features import TenantFeatures
 from epitaxy.prediction.tenant_models import TenantModels
@@ -58,6 +60,13 @@ class CountedRegistry:
         return called
 
 
+class NoExplanations:
+    """An ExplanationBackend that nothing may reach."""
+
+    async def explain(self, structures, query):
+        raise AssertionError("a tenant's model went to the explainer")
+
+
 class TenantRig:
     """A replica's backend with everything that a test looks at."""
 
@@ -69,7 +78,8 @@ class TenantRig:
         self.networks = LocalNetworks(NetworkRunner(self.models, TenantPool("networks", limits)))
         features = TenantFeatures(rig.service.artifact)
         self.service = TenantService(rig.service, self.models, features, TenantPool("heads", limits), self.networks)
-        self.backend = Backend(rig.service, self.service, self.models)
+        explanations = ExplanationService(rig.service, NoExplanations(), calls_each=1)
+        self.backend = Backend(rig.service, self.service, self.models, explanations)
 
     def publish(self, name: str, model: TransferModel, alias: Alias | None = Alias.CHAMPION) -> str:
         """Registers a model as tenant/name; its version."""
@@ -92,6 +102,11 @@ class TenantRig:
     async def embed(self, tenant: str, name: str):
         bind_request(RequestContext("r-1", tenant))
         return await self.backend.embed(EmbedRequest(model=ModelSelector(name=name)))
+
+    async def explain(self, tenant: str, name: str, structures: list[Structure]):
+        bind_request(RequestContext("r-1", tenant))
+        request = ExplainRequest(model=ModelSelector(name=name), structures=inputs_of(structures))
+        return await self.backend.explain(request)
 
     async def card(self, tenant: str, name: str, **selector):
         bind_request(RequestContext("r-1", tenant))

@@ -48,6 +48,15 @@ def refusals(block):
     return {result.id: result.error.reason for result in block.results if result.HasField("error")}
 
 
+async def test_a_tenants_model_is_not_explained_and_says_what_can_be(tenants, built, crystals):
+    tenants.publish("acme/tc", built())
+    with pytest.raises(FailedPreconditionError, match="explain substrate-mp, and see in `epitaxy finetune") as refused:
+        await tenants.explain("acme", "acme/tc", crystals[:1])
+    assert refused.value.reason == "NOT_EXPLAINABLE"
+    with pytest.raises(NotFoundError, match="no model named"):
+        await tenants.explain("acme", "acme/other", crystals[:1])
+
+
 async def test_a_promoted_model_answers_by_name_as_it_does_alone(tenants, built, structures, artifact, embedder):
     model = built()
     version = tenants.publish("acme/volume", model)

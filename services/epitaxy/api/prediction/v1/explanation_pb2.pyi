@@ -42,7 +42,7 @@ class ExplanationResult(_message.Message):
     def __init__(self, id: _Optional[str] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., error: _Optional[_Union[_structure_pb2.ItemError, _Mapping]] = ...) -> None: ...
 
 class Explanation(_message.Message):
-    __slots__ = ("reduced_formula", "value", "baseline", "completeness_error", "sites", "elements", "shells", "faithfulness", "nearest")
+    __slots__ = ("reduced_formula", "value", "baseline", "completeness_error", "sites", "elements", "shells", "faithfulness", "nearest", "structure")
     REDUCED_FORMULA_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     BASELINE_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +52,7 @@ class Explanation(_message.Message):
     SHELLS_FIELD_NUMBER: _ClassVar[int]
     FAITHFULNESS_FIELD_NUMBER: _ClassVar[int]
     NEAREST_FIELD_NUMBER: _ClassVar[int]
+    STRUCTURE_FIELD_NUMBER: _ClassVar[int]
     reduced_formula: str
     value: float
     baseline: float
@@ -61,7 +62,8 @@ class Explanation(_message.Message):
     shells: _containers.RepeatedCompositeFieldContainer[ShellContribution]
     faithfulness: Faithfulness
     nearest: _containers.RepeatedCompositeFieldContainer[NearestMaterial]
-    def __init__(self, reduced_formula: _Optional[str] = ..., value: _Optional[float] = ..., baseline: _Optional[float] = ..., completeness_error: _Optional[float] = ..., sites: _Optional[_Iterable[_Union[SiteContribution, _Mapping]]] = ..., elements: _Optional[_Iterable[_Union[ElementContribution, _Mapping]]] = ..., shells: _Optional[_Iterable[_Union[ShellContribution, _Mapping]]] = ..., faithfulness: _Optional[_Union[Faithfulness, _Mapping]] = ..., nearest: _Optional[_Iterable[_Union[NearestMaterial, _Mapping]]] = ...) -> None: ...
+    structure: _structure_pb2.PackedStructures
+    def __init__(self, reduced_formula: _Optional[str] = ..., value: _Optional[float] = ..., baseline: _Optional[float] = ..., completeness_error: _Optional[float] = ..., sites: _Optional[_Iterable[_Union[SiteContribution, _Mapping]]] = ..., elements: _Optional[_Iterable[_Union[ElementContribution, _Mapping]]] = ..., shells: _Optional[_Iterable[_Union[ShellContribution, _Mapping]]] = ..., faithfulness: _Optional[_Union[Faithfulness, _Mapping]] = ..., nearest: _Optional[_Iterable[_Union[NearestMaterial, _Mapping]]] = ..., structure: _Optional[_Union[_structure_pb2.PackedStructures, _Mapping]] = ...) -> None: ...
 
 class SiteContribution(_message.Message):
     __slots__ = ("atomic_number", "value", "std")
