@@ -21,7 +21,7 @@ from epitaxy_models.explanation.explanation import Explanation
 from epitaxy_models.structures import Structure
 
 _LOG = logging.getLogger(__name__)
-# Below everything that answers a screen: on a full machine an explanation takes what is left over.
+# Of the thread that explains, below everything that answers a screen: on a full machine it takes what is left over.
 _NICENESS = 10
 
 
@@ -35,12 +35,11 @@ class ExplainerReplica:
         from epitaxy_models.explanation.explainer import Explainer  # noqa: PLC0415
 
         configure_replica_logging()
-        os.nice(_NICENESS)
         chosen = PredictionSettings(**settings)
         torch.set_num_threads(chosen.threads)
         folder = Path(chosen.model_folder) if chosen.model_folder else shipped_model()
         self._explainer = Explainer(load_artifact(folder), folder)
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explain")
+        self._worker = ThreadPoolExecutor(1, "explain", initializer=os.nice, initargs=(_NICENESS,))
         self._metrics = RayExplanationMetrics()
 
     async def explain(self, structures: Sequence[Structure], query: ExplanationQuery) -> list[Explanation | Refusal]:
