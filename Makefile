@@ -16,7 +16,7 @@ export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check format generate check-generated serve golden clean pictures bench loadtest \
-        dashboards pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer
+        dashboards pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer bench-uncertainty
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -129,6 +129,11 @@ source-index: install-dev ## Index the training corpus of the shipped model (DAT
 
 bench-transfer: install-dev ## Learning curves on real targets (DATA=folder; QUICK=1; NETWORKS=scratch_network: an hour or more); run again to resume
 	$(BIN)/python -m loadtest.transfer --data "$(or $(DATA),../shared/data)" $(if $(QUICK),--quick) $(if $(NETWORKS),--networks $(NETWORKS))
+
+bench-uncertainty: install-dev ## Coverage, domain verdicts and explanations against their goals (DATA=folder; SEEDS=5); run again to resume
+	$(BIN)/python -m loadtest.uncertainty --data "$(or $(DATA),../shared/data)" --seeds $(or $(SEEDS),5)
+	@if [ -f loadtest/faithfulness.py ]; then $(BIN)/python -m loadtest.faithfulness --data "$(or $(DATA),../shared/data)" \
+	  --out scratch/uncertainty/faithfulness.json; fi
 
 publish: install-dev ## Calibrate, measure and write the shipped model from WORK's checkpoints
 	$(BIN)/python -m epitaxy_models.training.publish --data "$(DATA)" --work "$(WORK)" --hardware "$(HARDWARE)" \

@@ -18,7 +18,7 @@ from epitaxy_models.transfer.field import default_field
 from loadtest.transfer import Served, serve
 from loadtest.transfer_targets import TARGETS, Target, read_pool
 
-N_POOL = 1200
+N_POOL = 2500
 NOMINAL = tuple(float(c) for c in np.round(np.arange(0.5, 0.991, 0.01), 2))
 
 

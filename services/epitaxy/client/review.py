@@ -56,7 +56,7 @@ class AuditEntry:
 
     Attributes:
         at: When, UTC.
-        action: ``"PROMOTE"``, ``"OVERRIDE"``, ``"ROLLBACK"``, ``"POLICY"`` or ``"DELETE_TENANT"``.
+        action: ``"PROMOTE"``, ``"OVERRIDE"``, ``"ROLLBACK"``, ``"POLICY"``, ``"DELETE_TENANT"`` or ``"PRUNE"``.
         model: Of which model; empty for a deletion.
         version: The champion from then on.
         digest: Of the version's files, or of the policy.

@@ -1,4 +1,4 @@
-"""What operators run beside the service: ``migrate`` and ``prune``."""
+"""What operators run beside the service: ``migrate``, ``prune`` and ``verify-log``."""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import asdict, fields
 
 import epitaxy.measurements.sql_tables  # noqa: F401  # its tables are of the same database
+from epitaxy.chassis.errors import FailedPreconditionError
 from epitaxy.finetune.composition import job_files
 from epitaxy.finetune.pruning import Pruner
 from epitaxy.finetune.retention import Retention
@@ -19,8 +20,9 @@ from epitaxy.registry.settings import RegistrySettings
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds both to a parser."""
+    """Adds all of them to a parser."""
     commands.add_parser("migrate", help="make or change the tables of the job store; again does no harm")
+    commands.add_parser("verify-log", help="check the seals of the audit log; exit code 1 where a line was changed")
     prune = commands.add_parser("prune", help="remove what is old; one line of JSON each, then the sums")
     prune.add_argument("--dry-run", action="store_true", help="name it and leave it")
     for field in fields(Retention):
@@ -30,10 +32,16 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace, settings: FineTuneSettings, registry: RegistrySettings) -> None:
-    """Runs the command that was parsed. Raises UnavailableError."""
+    """Runs the command that was parsed. Raises UnavailableError, FailedPreconditionError."""
     database = Database(settings.store_url)
     try:
-        _migrate(database) if arguments.command == "migrate" else _prune(arguments, database, settings, registry)
+        match arguments.command:
+            case "migrate":
+                _migrate(database)
+            case "verify-log":
+                _verify_log(database)
+            case _:
+                _prune(arguments, database, settings, registry)
     finally:
         database.close()
 
@@ -41,6 +49,16 @@ def run(arguments: argparse.Namespace, settings: FineTuneSettings, registry: Reg
 def _migrate(database: Database) -> None:
     done = database.migrate()
     _write({"schema_before": done.before, "schema": done.after})
+
+
+def _verify_log(database: Database) -> None:
+    """Raises FailedPreconditionError where a line was changed or removed behind the triggers."""
+    if not SqlLedger(database).is_intact():
+        raise FailedPreconditionError(
+            "the audit log was changed: a line does not follow from those before it; compare it with a backup",
+            reason="LOG_CHANGED",
+        )
+    _write({"is_intact": True})
 
 
 def _prune(

@@ -22,6 +22,8 @@ class AuditAction(StrEnum):
     POLICY = "POLICY"
     """A change of the review policy; the digest is the policy's."""
     DELETE_TENANT = "DELETE_TENANT"
+    PRUNE = "PRUNE"
+    """An old version was removed by the operator's upkeep."""
 
 
 PROMOTIONS = (AuditAction.PROMOTE, AuditAction.OVERRIDE)
@@ -37,7 +39,7 @@ class AuditEntry:
         request_id: In which call.
         action: What.
         model_name: Of which model; empty for a deletion.
-        version: The champion from then on.
+        version: The champion from then on; of PRUNE, the version that went.
         digest: Of that version's files, or of the policy.
         reason: The caller's words.
     """

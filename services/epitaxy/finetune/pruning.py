@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from epitaxy.chassis.errors import EpitaxyError, NotFoundError
 from epitaxy.finetune.ports import HeldFiles, JobFiles, JobStore, Ledger, ModelRegistry
-from epitaxy.finetune.promotion import champions
+from epitaxy.finetune.promotion import AuditAction, AuditEntry, champions
 from epitaxy.finetune.retention import Pruned, PrunedKind, Retention
 from epitaxy.registry.ports import ModelVersion, RegisteredModel
 
@@ -64,6 +64,7 @@ class Pruner:
                 yield version
 
     def _delete(self, version: ModelVersion) -> bool:
+        self._record(version)
         try:
             self.registry.delete_version(version)
         except EpitaxyError as error:  # named by an alias meanwhile, or its files cannot be reached: another time
@@ -71,3 +72,13 @@ class Pruner:
             return False
         self.store.forget_version(version.model.tenant, version.model.name, version.version)
         return True
+
+    def _record(self, version: ModelVersion) -> None:
+        """Before it goes: nothing is gone without a record. What fails is tried, and recorded, another time."""
+        model, now = version.model, datetime.now(UTC)
+        reason = f"older than {self.retention.versions:g} days, and nothing names it"
+        self.ledger.append(
+            AuditEntry(
+                now, model.tenant, "prune", AuditAction.PRUNE, model.name, version.version, version.digest, reason
+            )
+        )

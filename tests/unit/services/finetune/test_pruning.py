@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from epitaxy.chassis.errors import FailedPreconditionError, NotFoundError
 from epitaxy.chassis.model_names import ModelName
@@ -158,6 +159,8 @@ def test_versions_that_serve_or_may_serve_again_stay(prune, versions, registry, 
     assert told == [Pruned(PrunedKind.VERSION, f"acme/my-tc:{number}") for number in ("5", "2")]
     assert numbers(registry) == set("123456")
     assert [found for found in prune() if found.kind is PrunedKind.VERSION] == told
+    logged = [(line.action, line.version) for line in ledger.entries("acme") if line.action is AuditAction.PRUNE]
+    assert logged == [(AuditAction.PRUNE, "5"), (AuditAction.PRUNE, "2")], "and a dry run leaves no record"
     # Champion, the champion before it, candidate, the latest.
     assert numbers(registry) == set("1346")
     store = SqlJobStore(database)
@@ -213,6 +216,20 @@ def test_the_command_names_what_goes_and_counts_it(ended, home, registry_setting
         assert lines[-1] == {"removed": not arguments, "n_bytes": n_bytes} | counts
     assert main(["prune"]) == 0
     assert json.loads(capsys.readouterr().out) == {"removed": True, "n_bytes": 0}
+
+
+def test_the_command_finds_a_line_of_the_log_that_was_changed(database, home, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("EPITAXY_FINETUNE_FOLDER", str(home))
+    for version in ("1", "2"):
+        entry = AuditEntry(datetime.now(UTC), "acme", "r", AuditAction.PROMOTE, "my-tc", version, reason="because")
+        SqlLedger(database).append(entry)
+    assert main(["verify-log"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"is_intact": True}
+    with database.writing() as connection:
+        connection.execute(text("DROP TRIGGER audit_no_delete"))
+        connection.execute(text("DELETE FROM audit WHERE sequence = 1"))
+    assert main(["verify-log"]) == 1
+    assert "the audit log was changed" in capsys.readouterr().err
 
 
 def test_the_command_says_what_keeps_it_from_working(home, monkeypatch, capsys) -> None:
