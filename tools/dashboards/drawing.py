@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from tools.dashboards.prometheus import Prometheus
 
-INCHES_A_COLUMN, INCHES_A_LINE = 0.62, 0.34
+INCHES_A_COLUMN, INCHES_A_LINE = 0.66, 0.36
 LONGEST_LEGEND = 38
 MOST_SERIES = 8
 CHOSEN = {"namespace": ".*", "tenant": ".*", "model": ".*", "__rate_interval": "40s"}
@@ -46,10 +46,11 @@ def draw(model: dict[str, Any], prometheus: Prometheus, window: Window, path: Pa
             figure.text(left + 0.008, top - 0.6 / (lines + 1), panel["title"], fontsize=10, weight="bold", va="center")
             continue
         width, height = place["w"] / 24, place["h"] / (lines + 1)
-        margin_x, margin_y = 0.03, 1.2 / (lines + 1)
-        box = (left + margin_x, top - height + margin_y, width - 1.35 * margin_x, height - 2 * margin_y)
+        margin_x, above = 0.03, 1.0 / (lines + 1)
+        below = (2.3 if panel["type"] == "timeseries" else 1.0) / (lines + 1)
+        box = (left + margin_x, top - height + below, width - 1.35 * margin_x, height - above - below)
         _draw_panel(figure.add_axes(box), panel, prometheus, window)
-    figure.savefig(path, dpi=72, pil_kwargs={"optimize": True})
+    figure.savefig(path, dpi=80, pil_kwargs={"optimize": True})
 
 
 def _draw_panel(axes: Axes, panel: dict[str, Any], prometheus: Prometheus, window: Window) -> None:
@@ -101,7 +102,15 @@ def _lines(axes: Axes, panel: dict[str, Any], series: list[Series], window: Wind
     axes.set_ylim(bottom=defaults.get("min"), top=defaults.get("max"))
     axes.set_ylabel(_UNITS.get(defaults["unit"], defaults["unit"].removeprefix("suffix: ")), fontsize=6)
     axes.grid(visible=True, linewidth=0.3)
-    axes.legend(fontsize=5.5, loc="upper left", frameon=True, framealpha=0.6, ncols=1 if len(largest) < 5 else 2)
+    axes.set_xlabel("s", fontsize=6, labelpad=1, loc="right")
+    width = axes.get_window_extent().width
+    longest = max(len(legend) for legend, _, _ in largest)
+    # Below the lines, as Grafana has it: above them it would hide what is drawn.
+    columns = max(1, min(len(largest), int(width / (30 + 3.4 * longest))))
+    axes.legend(
+        fontsize=5.5, loc="upper left", bbox_to_anchor=(-0.02, -0.1), frameon=False, ncols=columns, borderaxespad=0,
+        handlelength=1.2, columnspacing=1.0, labelspacing=0.25,
+    )  # fmt: skip
 
 
 def _figures(axes: Axes, panel: dict[str, Any], series: list[Series]) -> None:

@@ -1,11 +1,12 @@
 """Fine-tune jobs: how many, how long, how they end."""
 
 from tools.dashboards.grafana import Dashboard, Panel, Query, Row
-from tools.dashboards.metrics import increase, quantile, rate, ratio, select, total
-from tools.dashboards.variables import NAMESPACES
+from tools.dashboards.metrics import BY_TENANT_AND_MODEL, increase, quantile, rate, ratio, select, total
+from tools.dashboards.variables import JOB_MODELS, JOB_TENANTS, NAMESPACES
 
 _ENDED = "epitaxy_finetune_job_seconds_count"
 _ACTIVE = "epitaxy_finetune_active_jobs"
+_RECENT = select("epitaxy_finetune_day_jobs", BY_TENANT_AND_MODEL)
 _RESOURCES = "ray_resources"
 _FAILED = 'state="FAILED"'
 
@@ -115,7 +116,7 @@ _ENDS = Row(
             "short",
             [
                 Query(
-                    total(_in_a_day("epitaxy_finetune_verdicts_total"), "strategy", "verdict"),
+                    f"{total(_in_a_day('epitaxy_finetune_verdicts_total'), 'strategy', 'verdict')} > 0",
                     "{{strategy}} {{verdict}}",
                 )
             ],
@@ -140,6 +141,28 @@ _ENDS = Row(
             width=6,
             warn=1,
             alarm=5,
+        ),
+    ],
+)
+
+_TENANTS = Row(
+    "Tenants and models",
+    [
+        Panel(
+            "Jobs of a day by tenant",
+            "Those that ended, by the state they ended in.",
+            "short",
+            [Query(total(_RECENT, "tenant", "state"), "{{tenant}} {{state}}", is_instant=True)],
+            kind="bargauge",
+            width=12,
+        ),
+        Panel(
+            "Jobs of a day by model",
+            "Those that ended. One that is made again and again: its owner may want another strategy, or more labels.",
+            "short",
+            [Query(total(_RECENT, "model", "state"), "")],
+            kind="table",
+            width=12,
         ),
     ],
 )
@@ -196,6 +219,6 @@ FINE_TUNES = Dashboard(
     "epitaxy-fine-tunes",
     "Epitaxy / Fine-tunes",
     "Jobs by state, duration, verdicts, failures and the cluster under them.",
-    [_NOW, _JOBS, _ENDS, _CLUSTER],
-    [NAMESPACES],
+    [_NOW, _JOBS, _ENDS, _TENANTS, _CLUSTER],
+    [NAMESPACES, JOB_TENANTS, JOB_MODELS],
 )

@@ -1,12 +1,13 @@
 """Processes, replicas, nodes."""
 
 from tools.dashboards.grafana import GREEN, RED, YELLOW, Dashboard, Panel, Query, Row
-from tools.dashboards.metrics import last, quantile, rate, select, total
-from tools.dashboards.variables import NAMESPACES
+from tools.dashboards.metrics import BY_TENANT_AND_MODEL, last, quantile, rate, select, total
+from tools.dashboards.variables import MODELS, NAMESPACES, TENANTS
 
 _JOBS = 'job=~"epitaxy-.+"'
 _SERVICES = 'job=~"epitaxy-(gateway|finetune)"'
 _STAGES = "ray_epitaxy_prediction_stage_seconds"
+_STRUCTURES = "epitaxy_gateway_model_structures_total"
 _STARTS = select("ray_serve_deployment_replica_starts_total")
 # ray.serve.schema.ApplicationStatus.to_numeric, Ray 2.60.
 _APPLICATION = (
@@ -144,6 +145,28 @@ _REPLICAS = Row(
     ],
 )
 
+_LOAD = Row(
+    "What the replicas carry",
+    [
+        Panel(
+            "Structures by tenant",
+            "Of the chosen tenants and models: whose work replicas are added for.",
+            "suffix: /s",
+            [Query(total(rate(_STRUCTURES, BY_TENANT_AND_MODEL), "tenant"), "{{tenant}}")],
+            width=12,
+            is_stacked=True,
+        ),
+        Panel(
+            "Structures by model",
+            "Of the chosen tenants and models. Tenants' models on the frozen substrate share its pass.",
+            "suffix: /s",
+            [Query(total(rate(_STRUCTURES, BY_TENANT_AND_MODEL), "model"), "{{model}}")],
+            width=12,
+            is_stacked=True,
+        ),
+    ],
+)
+
 _SERVICE_PROCESSES = Row(
     "Gateway and fine-tune service",
     [
@@ -216,6 +239,6 @@ OPERATIONS = Dashboard(
     "epitaxy-operations",
     "Epitaxy / Operations",
     "Targets, replicas, restarts, autoscaling, Redis and the nodes of Ray.",
-    [_NOW, _REPLICAS, _SERVICE_PROCESSES, _NODES],
-    [NAMESPACES],
+    [_NOW, _REPLICAS, _LOAD, _SERVICE_PROCESSES, _NODES],
+    [NAMESPACES, TENANTS, MODELS],
 )

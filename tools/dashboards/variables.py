@@ -9,3 +9,6 @@ TENANTS = Variable(
 MODELS = Variable(
     "model", "Model", 'label_values(epitaxy_gateway_model_structures_total{namespace=~"$namespace"}, model)'
 )
+# Of the fine-tune service: the same names, and what it knows of them.
+JOB_TENANTS = Variable("tenant", "Tenant", 'label_values(epitaxy_finetune_day_jobs{namespace=~"$namespace"}, tenant)')
+JOB_MODELS = Variable("model", "Model", 'label_values(epitaxy_finetune_day_jobs{namespace=~"$namespace"}, model)')

@@ -1,17 +1,31 @@
 """The fine-tune service's Prometheus metrics."""
 
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
+from epitaxy.chassis.errors import RetryLaterError
 from epitaxy.chassis.metrics import BoundedLabel, RpcMetrics
-from epitaxy.finetune.domain import ACTIVE_STATES, FineTuneJob, JobState
+from epitaxy.finetune.domain import ACTIVE_STATES, FineTuneJob, JobState, Verdict
+from epitaxy.finetune.ports import EndedJobs, JobStore
+from epitaxy_models.transfer.names import STRATEGIES
+
+logger = logging.getLogger(__name__)
 
 PREFIX = "epitaxy_finetune"
+MAX_MODELS = 300
+"""Series of the last day's jobs at most, the largest first."""
+_DAY = timedelta(days=1)
 MAX_REASONS = 64
 JOB_SECONDS_BUCKETS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 4 * 3600, 12 * 3600, 24 * 3600)
 
+_COMMON_REASONS = ("INTERNAL", "OVER_BUDGET", "STRATEGY_FAILED", "TOO_FEW_LABELS", "WORKER_LOST")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
@@ -43,6 +57,10 @@ class FineTuneMetrics:
         for state in JobState:
             if state.is_terminal:
                 self._seconds.labels(state.value)
+        for verdict, strategy in product(Verdict, STRATEGIES):
+            self._verdicts.labels(verdict.value, self._strategy(strategy))
+        for reason in _COMMON_REASONS:
+            self._failures.labels(self._reason(reason))
         self._lost = Counter(f"{PREFIX}_lost_workers", "Attempts that ended without a word.", registry=registry)
 
     def active_jobs(self, by_state: Mapping[JobState, int]) -> None:
@@ -59,3 +77,33 @@ class FineTuneMetrics:
             self._verdicts.labels(job.result.verdict.value, self._strategy(job.result.strategy)).inc()
         if job.failure is not None:
             self._failures.labels(self._reason(job.failure.reason)).inc()
+
+
+class RecentJobs(Collector):
+    """Jobs that ended within a day by tenant, model and state, read from the store at every scrape."""
+
+    def __init__(self, registry: CollectorRegistry, store: JobStore) -> None:
+        self._store = store
+        self._last: Sequence[EndedJobs] = ()
+        registry.register(self)
+
+    def describe(self) -> Iterable[Metric]:
+        """The family alone: registering reads no store."""
+        return [_recent(())]
+
+    def collect(self) -> Iterable[Metric]:
+        """What the store says now; while it does not answer, what it said last."""
+        try:
+            self._last = self._store.ended_by_model(datetime.now(UTC) - _DAY, MAX_MODELS)
+        except RetryLaterError as error:
+            logger.warning("the jobs that ended cannot be read", extra={"reason": error.message})
+        return [_recent(self._last)]
+
+
+def _recent(ended: Sequence[EndedJobs]) -> Metric:
+    family = GaugeMetricFamily(
+        f"{PREFIX}_day_jobs", "Jobs that ended within a day.", labels=("tenant", "model", "state")
+    )
+    for jobs in ended:
+        family.add_metric((jobs.tenant, f"{jobs.tenant}/{jobs.model_name}", jobs.state.value), jobs.count)
+    return family

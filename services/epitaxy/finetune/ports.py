@@ -15,6 +15,7 @@ from epitaxy.registry.ports import ModelRegistry
 
 __all__ = [
     "Cursor",
+    "EndedJobs",
     "FileKind",
     "HeldFiles",
     "JobFiles",
@@ -55,6 +56,16 @@ class NumberedEntry:
     entry: AuditEntry
 
 
+@dataclass(frozen=True, slots=True)
+class EndedJobs:
+    """How many jobs of a model ended in a state."""
+
+    tenant: str
+    model_name: str
+    state: JobState
+    count: int
+
+
 class JobStore(Protocol):
     """Jobs and their events; every method is one transaction and raises UnavailableError where there is no store."""
 
@@ -81,6 +92,9 @@ class JobStore(Protocol):
 
     def ended_since(self, at: datetime) -> Sequence[FineTuneJob]:
         """Jobs of all tenants that ended after a time, in that order."""
+
+    def ended_by_model(self, since: datetime, limit: int) -> Sequence[EndedJobs]:
+        """How many jobs ended after a time, by model and state; the most first."""
 
     def of_version(self, tenant: str, model_name: str, version: str) -> FineTuneJob | None:
         """The latest job that made a version of a model."""

@@ -23,7 +23,7 @@ from epitaxy.chassis.tenants import LOCAL_TENANT
 from epitaxy.finetune.composition import job_files
 from epitaxy.finetune.gateway_trust import gateway_interceptors, read_secret
 from epitaxy.finetune.label_source import RootedLabelSource
-from epitaxy.finetune.metrics import FineTuneMetrics
+from epitaxy.finetune.metrics import FineTuneMetrics, RecentJobs
 from epitaxy.finetune.model_desk import ModelDesk
 from epitaxy.finetune.ports import JobRunner, JobStore, ModelRegistry
 from epitaxy.finetune.ray_runner import RayJobRunner
@@ -65,6 +65,7 @@ class FineTuneServer:
         self._measurements = MeasurementService(
             SqlMeasurementStore(self._database), lambda tenant: settings.quota_of(tenant).max_measurements
         )
+        RecentJobs(self._metrics_registry, SqlJobStore(self._database))
         MeasurementMetrics(self._metrics_registry, self._measurements.store)
         self._runner = runner or RayJobRunner(settings, registry)
         self._port = 0

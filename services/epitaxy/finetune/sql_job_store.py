@@ -8,8 +8,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 
 from epitaxy.chassis.errors import FailedPreconditionError, NotFoundError
-from epitaxy.finetune.domain import ACTIVE_STATES, FineTuneJob, JobEvent
-from epitaxy.finetune.ports import Cursor, RequestKey
+from epitaxy.finetune.domain import ACTIVE_STATES, FineTuneJob, JobEvent, JobState
+from epitaxy.finetune.ports import Cursor, EndedJobs, RequestKey
 from epitaxy.finetune.quotas import TenantUsage
 from epitaxy.finetune.sql_tables import Database, events, jobs, requests, tenants
 
@@ -92,6 +92,14 @@ class SqlJobStore:
     def ended_since(self, at: datetime) -> Sequence[FineTuneJob]:
         """Jobs that ended after a time."""
         return self._all(select(jobs.c.document).where(jobs.c.ended_us > _microseconds(at)).order_by(jobs.c.ended_us))
+
+    def ended_by_model(self, since: datetime, limit: int) -> Sequence[EndedJobs]:
+        """Counts rows."""
+        groups, count = (jobs.c.tenant, jobs.c.model_name, jobs.c.state), func.count().label("n_jobs")
+        ended = select(*groups, count).where(jobs.c.ended_us > _microseconds(since)).group_by(*groups)
+        with self._database.reading() as connection:
+            rows = connection.execute(ended.order_by(count.desc(), *groups).limit(limit)).all()
+        return [EndedJobs(tenant, name, JobState(state), n_jobs) for tenant, name, state, n_jobs in rows]
 
     def of_version(self, tenant: str, model_name: str, version: str) -> FineTuneJob | None:
         """The latest job that made a version."""

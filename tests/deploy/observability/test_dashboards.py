@@ -50,9 +50,8 @@ def test_a_dashboard_has_a_schema_a_source_and_variables_that_are_used(path: Pat
     assert used <= set(CHOSEN)
 
 
-@pytest.mark.parametrize("name", ["screening", "models-and-trust"])
-def test_tenants_and_models_can_be_chosen_where_metrics_know_them(name: str) -> None:
-    path = next(path for path in DASHBOARDS if path.stem == name)
+@every_dashboard
+def test_tenants_and_models_can_be_chosen(path: Path) -> None:
     variables = {entry["name"]: entry for entry in dashboard(path)["templating"]["list"]}
     assert {"tenant", "model"} <= set(variables)
     assert all(variables[name]["includeAll"] and variables[name]["multi"] for name in ("tenant", "model"))

@@ -192,3 +192,19 @@ def test_a_line_changed_behind_the_triggers_breaks_the_chain(ledger, database):
         connection.execute(text("DROP TRIGGER " + ("audit_no_update" if on_sqlite else "audit_append_only ON audit")))
         connection.execute(text("UPDATE audit SET document = replace(document, 'because', 'no') WHERE sequence = 2"))
     assert not ledger.is_intact()
+
+
+def test_jobs_that_ended_are_counted_by_model_and_state(store, new_job):
+    store.create(finished(new_job("ft-1")), None, anything_goes)
+    store.create(finished(new_job("ft-2"), "2"), None, anything_goes)
+    store.create(new_job("ft-3").cancelled(NOW), None, anything_goes)
+    store.create(new_job("ft-4", "globex").cancelled(NOW), None, anything_goes)
+    store.create(new_job("ft-5"), None, anything_goes)
+    counted = [(jobs.tenant, jobs.state, jobs.count) for jobs in store.ended_by_model(NOW - timedelta(1), 10)]
+    assert counted == [
+        ("acme", JobState.SUCCEEDED, 2),
+        ("acme", JobState.CANCELLED, 1),
+        ("globex", JobState.CANCELLED, 1),
+    ]
+    assert len(store.ended_by_model(NOW - timedelta(1), 1)) == 1
+    assert store.ended_by_model(NOW, 10) == []
