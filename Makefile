@@ -59,7 +59,7 @@ test: install-dev redis prometheus check check-generated ## Everything that CI r
 	$(BIN)/python -m pytest -q -m "not pretraining" tests/unit/services tests/unit/loadtest tests/contract tests/integration \
 	  tests/deploy/observability/test_expressions.py
 
-test-deploy: install-dev prometheus ## The chart, its rules and dashboards (without the running stack)
+test-deploy: install-dev prometheus ## The chart, images, rules and dashboards (without the running stack)
 	$(BIN)/python -m pytest -q -m "not stack" tests/deploy
 
 test-pretraining: install-dev ## Training through Ray Train, workers killed (5 to 7 minutes)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from tools.dashboards.prometheus import Prometheus
 
 INCHES_A_COLUMN, INCHES_A_LINE = 0.66, 0.36
-LONGEST_LEGEND = 38
+LONGEST_LEGEND = 60
 MOST_SERIES = 8
 CHOSEN = {"namespace": ".*", "tenant": ".*", "model": ".*", "__rate_interval": "40s"}
 GREY = "#8e8e8e"
@@ -103,6 +103,8 @@ def _lines(axes: Axes, panel: dict[str, Any], series: list[Series], window: Wind
     axes.set_ylabel(_UNITS.get(defaults["unit"], defaults["unit"].removeprefix("suffix: ")), fontsize=6)
     axes.grid(visible=True, linewidth=0.3)
     axes.set_xlabel("s", fontsize=6, labelpad=1, loc="right")
+    if not any(legend for legend, _, _ in largest):
+        return
     width = axes.get_window_extent().width
     longest = max(len(legend) for legend, _, _ in largest)
     # Below the lines, as Grafana has it: above them it would hide what is drawn.

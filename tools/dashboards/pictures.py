@@ -30,7 +30,7 @@ def main() -> None:
         prometheus = Prometheus(folder / "prometheus", json.loads((folder / "home" / "endpoints.json").read_text()))
         try:
             start = time.time()
-            sent = put_load_on(target, folder / "load", seconds)
+            sent = put_load_on(target, folder / "load", seconds, with_jobs=True)
             print(f"{sent} structures in {seconds:.0f} s")
             for name, dashboard in DASHBOARDS.items():
                 path = IMAGES / f"dashboard-{name}.png"

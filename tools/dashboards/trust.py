@@ -69,6 +69,7 @@ _DOMAIN = Row(
             warn=0.2,
             alarm=0.5,
             highest=1,
+            width=6,
         ),
         Panel(
             "Review share",
@@ -82,6 +83,7 @@ _DOMAIN = Row(
             warn=0.4,
             alarm=0.7,
             highest=1,
+            width=6,
         ),
         Panel(
             "Rules of review policies that fired",
@@ -89,6 +91,7 @@ _DOMAIN = Row(
             "suffix: /s",
             [Query(total(rate("epitaxy_gateway_model_review_rules_total", _MODEL), "rule"), "{{rule}}")],
             is_stacked=True,
+            width=6,
         ),
         Panel(
             "Structures by domain verdict",
@@ -96,6 +99,7 @@ _DOMAIN = Row(
             "suffix: /s",
             [Query(total(rate(_STRUCTURES, BY_TENANT_AND_MODEL), "verdict"), "{{verdict}}")],
             is_stacked=True,
+            width=6,
         ),
     ],
 )

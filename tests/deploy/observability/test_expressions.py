@@ -19,6 +19,7 @@ from tools.dashboards.prometheus import JOBS, Prometheus
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
+NO_JOB_ENDED = "no fine-tune job has ended on a fresh stack"
 NO_GPU = "Ray reports GPUs only from nodes that have one"
 NO_TLS = "the local stack serves without TLS"
 NO_SPLIT = "Ray exports a counter from its first count on, and no batch has failed"
@@ -30,6 +31,11 @@ NOT_SURE_TO_BE_EMPTY = {NO_GPU, NO_RETRY}
 EMPTY_AT_REST = {
     "screening / Batches halved / A": NO_SPLIT,
     "screening / Messages sent upstream again / A": NO_RETRY,
+    "fine-tunes / Duration / A": NO_JOB_ENDED,
+    "fine-tunes / Duration / B": NO_JOB_ENDED,
+    "fine-tunes / Failed in a day / A": NO_JOB_ENDED,
+    "fine-tunes / Jobs of a day by tenant / A": NO_JOB_ENDED,
+    "fine-tunes / Jobs of a day by model / A": NO_JOB_ENDED,
     "fine-tunes / GPUs reserved / A": NO_GPU,
     "fine-tunes / GPU use / A": NO_GPU,
     "operations / Certificate expires in / A": NO_TLS,
@@ -42,6 +48,7 @@ EMPTY_AT_REST = {
 }
 # Metrics that nothing of the running stack exports, by the reason.
 NOT_EXPORTED_AT_REST = {
+    "epitaxy_finetune_day_jobs": NO_JOB_ENDED,
     "epitaxy_gateway_chunk_retries_total": NO_RETRY,
     "epitaxy_gateway_certificate_expiry_timestamp_seconds": NO_TLS,
     "ray_epitaxy_prediction_batch_splits_total": NO_SPLIT,
