@@ -1,0 +1,34 @@
+"""The stacked backbone for inference on an accelerator, in torch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from epitaxy_models.backbones.config import BackboneConfig
+from epitaxy_models.backbones.stacked import StackedBackbone
+from epitaxy_models.backbones.tensors import to_tensors
+from epitaxy_models.errors import CheckpointError
+from epitaxy_models.graphs.batch import CrystalGraphBatch
+
+
+class DeviceBackbone:
+    """``n_members`` networks in evaluation mode on one device."""
+
+    def __init__(self, config: BackboneConfig, state: Mapping[str, NDArray[Any]], device: str) -> None:
+        """Raises CheckpointError where the weights are of another shape."""
+        self._config, self._device = config, device
+        self._network = StackedBackbone(config)
+        try:
+            self._network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
+        except RuntimeError as error:
+            raise CheckpointError("INVALID_WEIGHTS", f"weights do not fit the card: {error}") from error
+        self._network.eval().requires_grad_(requires_grad=False).to(device)
+
+    @torch.inference_mode()
+    def __call__(self, batch: CrystalGraphBatch) -> NDArray[np.float32]:
+        """Structure embeddings, ``[n_graphs, n_members, embedding_width]``."""
+        embeddings = self._network(to_tensors(batch, self._config, self._device))
+        return np.ascontiguousarray(embeddings.cpu().numpy().swapaxes(0, 1))
