@@ -8,7 +8,11 @@ import torch
 from epitaxy_models.backbones.config import BackboneConfig
 from epitaxy_models.backbones.stacked import MessageLayer, StackedBackbone
 from epitaxy_models.backbones.tensors import to_tensors
+from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
+from epitaxy_models.ensembles.embedder import Embedder
+from epitaxy_models.ensembles.readout import CalibratedReadout
 from epitaxy_models.graphs.batch import collate
+from epitaxy_models.graphs.graph import build_graph_with_origins
 from epitaxy_models.graphs.rock_salt import featurize_rock_salt, rock_salt
 from epitaxy_models.transfer.descriptors import describe
 from epitaxy_models.transfer.inputs import DESCRIPTORS, TransferInputs
@@ -26,6 +30,9 @@ def main() -> None:
     layer: MessageLayer = network.layers[0]  # type: ignore[assignment]  # ModuleList is untyped
     terms = layer.terms(network.species[:, graph.atomic_numbers])
     torch.sum(layer.messages(terms, graph, network.radial_grid, weights)).backward()  # type: ignore[no-untyped-call]
+    artifact = load_artifact(shipped_model())
+    CalibratedReadout(artifact)(Embedder(artifact)([featurize_rock_salt()]), [rock_salt()], 0.9)
+    build_graph_with_origins(rock_salt())
     described = describe([rock_salt()] * 2)
     forest = DescriptorForest(n_trees=1)
     inputs = TransferInputs((rock_salt(),) * 2, (featurize_rock_salt(),) * 2, {DESCRIPTORS: described})

@@ -1,13 +1,15 @@
 """CrystalGraph: what a distance-only network sees of a structure."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.compiled import read_only
 from epitaxy_models.graphs.neighbours import adaptive_neighbours
-from epitaxy_models.graphs.quotient import distance_shells, merged_edges, refined_colours
+from epitaxy_models.graphs.quotient import distance_shells, merged_edges, quotient_graph
 from epitaxy_models.structures.structure import Structure
 
 
@@ -34,10 +36,6 @@ class GraphRule:
 
 
 DEFAULT_RULE = GraphRule()
-
-# Tabulated lattices end in round decimals, so a distance may lie exactly half-way between two labels, and the last bit
-# of a rotated or repeated cell would decide its key (5 of 2,500 crystals). No short decimal or fraction ends in this.
-_LABEL_OFFSET = 0.31831
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,25 +93,19 @@ def build_graph(structure: Structure, rule: GraphRule = DEFAULT_RULE) -> Crystal
 
 def build_graph_with_origins(structure: Structure, rule: GraphRule = DEFAULT_RULE) -> GraphWithOrigins:
     """The same with what each of its parts stands for."""
-    graph, edges = _quotient(structure, rule)
-    counts = merged_edges(*edges, np.ones(len(edges[-1])))[-1]
-    return GraphWithOrigins(graph, edges[0], np.rint(counts).astype(np.int64))
+    graph, classes = _quotient(structure, rule)
+    offsets, neighbours, distances, _ = _neighbours(structure, rule)
+    shells, _ = distance_shells(distances, rule.shell_tolerance)
+    each_once = np.ones(len(distances))
+    counts = merged_edges(classes, graph.n_nodes, offsets, neighbours, shells, distances, each_once)[-1]
+    return GraphWithOrigins(graph, classes, np.rint(counts).astype(np.int64))
 
 
-# Class of each atom, number of classes, and every neighbour: offsets, indices, shells, distances.
-_Edges = tuple[NDArray[np.int32], int, NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
-
-
-def _quotient(structure: Structure, rule: GraphRule) -> tuple[CrystalGraph, _Edges]:
-    """The quotient graph and the edges that it was merged from."""
-    offsets, neighbours, distances, weights = _neighbours(structure, rule)
-    shells, means = distance_shells(distances, rule.shell_tolerance)
-    classes, colours, count = refined_colours(
-        structure.atomic_numbers, offsets, neighbours, shells, _shell_labels(means)
+def _quotient(structure: Structure, rule: GraphRule) -> tuple[CrystalGraph, NDArray[np.int32]]:
+    """The quotient graph, and the node that stands for each site, ``[n_sites]``."""
+    classes, representatives, multiplicities, rows, sources, merged, summed, colours, ratios = quotient_graph(
+        *_arrays(structure), rule.k, rule.reach, rule.radius_max, rule.shell_tolerance
     )
-    edges = (classes, count, offsets, neighbours, shells, distances)
-    representatives, rows, sources, merged, summed = merged_edges(*edges, weights)
-    multiplicities = np.bincount(classes, minlength=count).astype(np.int32)
     graph = CrystalGraph(
         atomic_numbers=structure.atomic_numbers[representatives],
         multiplicities=multiplicities,
@@ -121,9 +113,9 @@ def _quotient(structure: Structure, rule: GraphRule) -> tuple[CrystalGraph, _Edg
         sources=sources,
         distances=merged,
         weights=summed,
-        key=_canonical_key(colours, multiplicities, rule),
+        key=_canonical_key(colours, ratios, rule),
     )
-    return graph, edges
+    return graph, classes
 
 
 def build_full_graph(structure: Structure, rule: GraphRule = DEFAULT_RULE) -> CrystalGraph:
@@ -143,27 +135,24 @@ def build_full_graph(structure: Structure, rule: GraphRule = DEFAULT_RULE) -> Cr
 def _neighbours(
     structure: Structure, rule: GraphRule
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
-    return adaptive_neighbours(
-        np.ascontiguousarray(structure.lattice),
-        np.ascontiguousarray(structure.frac_coords),
-        rule.k,
-        rule.reach,
-        rule.radius_max,
-    )
+    lattice, frac_coords, _ = _arrays(structure)
+    return adaptive_neighbours(lattice, frac_coords, rule.k, rule.reach, rule.radius_max)
 
 
-def _shell_labels(means: NDArray[np.float64]) -> NDArray[np.uint64]:
-    """A 64-bit label a shell, from its distance in ten-thousandths of an Angstrom."""
-    steps = np.rint(means * 1e4 + _LABEL_OFFSET).astype(np.uint64)
-    return (steps + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+def _arrays(structure: Structure) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]:
+    return read_only(structure.lattice), read_only(structure.frac_coords), read_only(structure.atomic_numbers)
 
 
-def _canonical_key(colours: NDArray[np.uint64], multiplicities: NDArray[np.int32], rule: GraphRule) -> bytes:
+def _canonical_key(colours: NDArray[np.uint64], ratios: NDArray[np.int32], rule: GraphRule) -> bytes:
     """Digest of the colour histogram in lowest terms, so that a repeated cell has the key of its primitive cell."""
-    order = np.argsort(colours)
-    ratios = multiplicities[order] // np.gcd.reduce(multiplicities)
+    content = _begun_key(rule).copy()
+    content.update(colours.tobytes())
+    content.update(ratios.tobytes())
+    return content.digest()
+
+
+@lru_cache(maxsize=8)
+def _begun_key(rule: GraphRule) -> blake2b:
     content = blake2b(digest_size=16, person=b"crystal-graph")
     content.update(rule.version.encode())
-    content.update(colours[order].tobytes())
-    content.update(ratios.astype(np.int32).tobytes())
-    return content.digest()
+    return content

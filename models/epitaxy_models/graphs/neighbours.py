@@ -33,28 +33,32 @@ def neighbours_within(
     for axis in range(3):
         spans[axis] = radius * math.sqrt(inverse[0, axis] ** 2 + inverse[1, axis] ** 2 + inverse[2, axis] ** 2)
     volume = abs(np.linalg.det(lattice))
-    capacity = 64 + int(1.3 * n * n * 4.19 * radius**3 / volume)
-    centres = np.empty(capacity, dtype=np.int32)
-    others = np.empty(capacity, dtype=np.int32)
-    distances = np.empty(capacity, dtype=np.float64)
+    # Each pair of two sites is looked for once and counts for both.
+    capacity = 64 + int(0.7 * n * n * 4.19 * radius**3 / volume)
+    firsts = np.empty(capacity, dtype=np.int32)
+    seconds = np.empty(capacity, dtype=np.int32)
+    lengths = np.empty(capacity, dtype=np.float64)
     found = 0
     squared = radius * radius
     for i in range(n):
-        for j in range(n):
+        for j in range(i, n):
             d0 = frac[j, 0] - frac[i, 0]
             d1 = frac[j, 1] - frac[i, 1]
             d2 = frac[j, 2] - frac[i, 2]
-            for a in range(math.ceil(-spans[0] - d0), math.floor(spans[0] - d0) + 1):
+            a_low, a_high = math.ceil(-spans[0] - d0), math.floor(spans[0] - d0)
+            b_low, b_high = math.ceil(-spans[1] - d1), math.floor(spans[1] - d1)
+            c_low, c_high = math.ceil(-spans[2] - d2), math.floor(spans[2] - d2)
+            for a in range(a_low, a_high + 1):
                 fa = d0 + a
                 xa = fa * lattice[0, 0]
                 ya = fa * lattice[0, 1]
                 za = fa * lattice[0, 2]
-                for b in range(math.ceil(-spans[1] - d1), math.floor(spans[1] - d1) + 1):
+                for b in range(b_low, b_high + 1):
                     fb = d1 + b
                     xb = xa + fb * lattice[1, 0]
                     yb = ya + fb * lattice[1, 1]
                     zb = za + fb * lattice[1, 2]
-                    for c in range(math.ceil(-spans[2] - d2), math.floor(spans[2] - d2) + 1):
+                    for c in range(c_low, c_high + 1):
                         fc = d2 + c
                         x = xb + fc * lattice[2, 0]
                         y = yb + fc * lattice[2, 1]
@@ -66,14 +70,42 @@ def neighbours_within(
                             continue
                         if found == capacity:
                             capacity *= 2
-                            centres = _grown(centres, capacity)
-                            others = _grown(others, capacity)
-                            distances = _grown(distances, capacity)
-                        centres[found] = i
-                        others[found] = j
-                        distances[found] = math.sqrt(d)
+                            firsts = _grown(firsts, capacity)
+                            seconds = _grown(seconds, capacity)
+                            lengths = _grown(lengths, capacity)
+                        firsts[found] = i
+                        seconds[found] = j
+                        lengths[found] = math.sqrt(d)
                         found += 1
-    return centres[:found], others[:found], distances[:found]
+    return _both_ways(n, firsts[:found], seconds[:found], lengths[:found])
+
+
+@compiled()
+def _both_ways(
+    n: int, firsts: NDArray[np.int32], seconds: NDArray[np.int32], lengths: NDArray[np.float64]
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+    """Directed pairs of undirected ones, by centre; images of one site come in both directions already."""
+    slots = np.zeros(n + 1, dtype=np.int64)
+    for pair in range(len(firsts)):
+        slots[firsts[pair] + 1] += 1
+        if seconds[pair] != firsts[pair]:
+            slots[seconds[pair] + 1] += 1
+    for i in range(n):
+        slots[i + 1] += slots[i]
+    total = slots[n]
+    centres = np.empty(total, dtype=np.int32)
+    others = np.empty(total, dtype=np.int32)
+    distances = np.empty(total, dtype=np.float64)
+    for pair in range(len(firsts)):
+        first, second = firsts[pair], seconds[pair]
+        slot = slots[first]
+        slots[first] += 1
+        centres[slot], others[slot], distances[slot] = first, second, lengths[pair]
+        if second != first:
+            slot = slots[second]
+            slots[second] += 1
+            centres[slot], others[slot], distances[slot] = second, first, lengths[pair]
+    return centres, others, distances
 
 
 @compiled()
@@ -104,13 +136,30 @@ def adaptive_neighbours(
         if needed <= radius or radius >= radius_max:
             break
         radius = min(radius_max, needed * 1.0001)
-    kept = np.empty(len(centres), dtype=np.bool_)
-    weights = np.empty(len(centres), dtype=np.float64)
-    for edge in range(len(centres)):
-        ratio = distances[edge] / cutoffs[centres[edge]]
-        kept[edge] = ratio < 1.0
-        weights[edge] = (1.0 - ratio * ratio) ** 2
-    return _row_offsets(centres[kept], n), others[kept], distances[kept], weights[kept]
+    return _within_cutoffs(starts, others, distances, cutoffs)
+
+
+@compiled()
+def _within_cutoffs(
+    starts: NDArray[np.int32], others: NDArray[np.int32], distances: NDArray[np.float64], cutoffs: NDArray[np.float64]
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+    """The pairs nearer than their centre's cutoff, with row offsets and weights."""
+    n = len(cutoffs)
+    offsets = np.zeros(n + 1, dtype=np.int32)
+    kept = np.empty(len(others), dtype=np.int32)
+    lengths = np.empty(len(others), dtype=np.float64)
+    weights = np.empty(len(others), dtype=np.float64)
+    slot = 0
+    for centre in range(n):
+        for pair in range(starts[centre], starts[centre + 1]):
+            ratio = distances[pair] / cutoffs[centre]
+            if ratio < 1.0:
+                kept[slot] = others[pair]
+                lengths[slot] = distances[pair]
+                weights[slot] = (1.0 - ratio * ratio) ** 2
+                slot += 1
+        offsets[centre + 1] = slot
+    return offsets, kept[:slot], lengths[:slot], weights[:slot]
 
 
 @compiled()
@@ -132,11 +181,26 @@ def _cutoffs(
     n = len(starts) - 1
     cutoffs = np.full(n, radius_max)
     needed = 0.0
+    smallest = np.empty(k, dtype=np.float64)
     for i in range(n):
         if starts[i + 1] - starts[i] < k:
             needed = max(needed, min(radius_max, radius * 1.35))
         else:
-            kth = np.partition(distances[starts[i] : starts[i + 1]], k - 1)[k - 1]
-            cutoffs[i] = min(radius_max, reach * kth)
+            cutoffs[i] = min(radius_max, reach * _kth_smallest(distances[starts[i] : starts[i + 1]], smallest))
             needed = max(needed, cutoffs[i])
     return cutoffs, needed
+
+
+@compiled()
+def _kth_smallest(values: NDArray[np.float64], smallest: NDArray[np.float64]) -> float:
+    """The k-th smallest of some values; ``smallest``, ``[k]``, is overwritten."""
+    smallest[:] = np.inf
+    for value in values:
+        if value >= smallest[-1]:
+            continue
+        place = len(smallest) - 1
+        while place > 0 and smallest[place - 1] > value:
+            smallest[place] = smallest[place - 1]
+            place -= 1
+        smallest[place] = value
+    return float(smallest[-1])

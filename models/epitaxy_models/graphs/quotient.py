@@ -6,14 +6,27 @@ embeddings; it runs on one representative a colour, and pooling counts it as oft
 representative that lead to one colour at one distance are merged too, their weights added.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.compiled import compiled
+from epitaxy_models.graphs.neighbours import adaptive_neighbours
 
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B = np.uint64(0x94D049BB133111EB)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
+
+# Tabulated lattices end in round decimals, so a distance may lie exactly half-way between two labels, and the last bit
+# of a rotated or repeated cell would decide its key (5 of 2,500 crystals). No short decimal or fraction ends in this.
+_LABEL_OFFSET = 0.31831
+
+
+# Digits of the radix sort.
+_RADIX_BITS = 11
+_RADIX = 1 << _RADIX_BITS
+_DIGIT = np.uint64(_RADIX - 1)
 
 
 @compiled()
@@ -34,14 +47,13 @@ def distance_shells(distances: NDArray[np.float64], tolerance: float) -> tuple[N
     Returns:
         Shell of each distance, shape ``[n_edges]``, and mean distance of each shell, shape ``[n_shells]``.
     """
-    order = np.argsort(distances)
+    order = _ascending(distances)
     shells = np.empty(len(distances), dtype=np.int32)
     means = np.empty(len(distances), dtype=np.float64)
     shell = -1
     first = last = total = 0.0
     members = 0
-    for rank in range(len(order)):
-        edge = order[rank]
+    for edge in order:
         distance = distances[edge]
         if shell < 0 or distance - last > tolerance or distance - first > 4.0 * tolerance:
             if shell >= 0:
@@ -57,6 +69,39 @@ def distance_shells(distances: NDArray[np.float64], tolerance: float) -> tuple[N
     if shell >= 0:
         means[shell] = total / members
     return shells, means[: shell + 1].copy()
+
+
+@compiled()
+def _ascending(distances: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Order of the distances: positive floats sort as their bits do, and a radix sort takes no comparisons."""
+    bits = distances.copy().view(np.uint64)
+    order = np.arange(len(bits)).astype(np.int32)
+    moved_bits, moved_order = np.empty_like(bits), np.empty_like(order)
+    places = np.empty(_RADIX, dtype=np.int32)
+    for shift in range(0, 64, _RADIX_BITS):
+        places[:] = 0
+        for value in bits:
+            places[(value >> np.uint64(shift)) & _DIGIT] += 1
+        total = np.int32(0)
+        for digit in range(_RADIX):
+            total, places[digit] = total + places[digit], total
+        for rank in range(len(bits)):
+            digit = (bits[rank] >> np.uint64(shift)) & _DIGIT
+            place = places[digit]
+            places[digit] = place + 1
+            moved_bits[place], moved_order[place] = bits[rank], order[rank]
+        bits, moved_bits = moved_bits, bits
+        order, moved_order = moved_order, order
+    return order
+
+
+@compiled()
+def shell_labels(means: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """A 64-bit label a shell, from its distance in ten-thousandths of an Angstrom."""
+    labels = np.empty(len(means), dtype=np.uint64)
+    for shell in range(len(means)):
+        labels[shell] = (np.uint64(np.rint(means[shell] * 1e4 + _LABEL_OFFSET)) + np.uint64(1)) * _STEP
+    return labels
 
 
 @compiled()
@@ -173,3 +218,46 @@ def merged_edges(
             slot += 1
         rows[node + 1] = slot
     return representatives, rows, targets[:slot].copy(), means[:slot].copy(), sums[:slot].copy()
+
+
+@compiled()
+def quotient_graph(
+    lattice: NDArray[np.float64],
+    frac: NDArray[np.float64],
+    species: NDArray[np.uint8],
+    k: int,
+    reach: float,
+    radius_max: float,
+    tolerance: float,
+) -> tuple[
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.uint64],
+    NDArray[np.int32],
+]:
+    """All of it in one call: neighbours, shells, colours, merged edges.
+
+    Returns:
+        Class of each atom; representative and multiplicity of each class; row offsets, neighbour's class, distance and
+        weight of the merged edges; the colours in order with their multiplicities in lowest terms.
+    """
+    offsets, neighbours, distances, weights = adaptive_neighbours(lattice, frac, k, reach, radius_max)
+    shells, means = distance_shells(distances, tolerance)
+    classes, colours, count = refined_colours(species, offsets, neighbours, shells, shell_labels(means))
+    representatives, rows, sources, merged, summed = merged_edges(
+        classes, count, offsets, neighbours, shells, distances, weights
+    )
+    multiplicities = np.zeros(count, dtype=np.int32)
+    for atom in range(len(classes)):
+        multiplicities[classes[atom]] += 1
+    divisor = 0
+    for size in multiplicities:
+        divisor = math.gcd(divisor, size)
+    order = np.argsort(colours)
+    ratios = (multiplicities[order] // divisor).astype(np.int32)
+    return classes, representatives, multiplicities, rows, sources, merged, summed, colours[order], ratios

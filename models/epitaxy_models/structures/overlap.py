@@ -1,16 +1,16 @@
 """The closest pair of atoms in a periodic cell, for refusing overlaps on the serving path."""
 
-from functools import lru_cache
 from math import floor
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.compiled import compiled, read_only
 from epitaxy_models.structures.cell import minkowski_reduced, plane_spacings
 
-# Below this the array of all pairs is faster than a tree (and loads no scipy): 60 us against 150 us at 64.
-_MAX_DENSE_SITES = 64
+# Up to this many sites a compiled loop over all pairs is faster than a tree (and loads no scipy).
+_MAX_DENSE_SITES = 300
 
 
 class ClosePair(NamedTuple):
@@ -59,24 +59,41 @@ def _closest_by_wrapping(
     lattice: NDArray[np.float64], frac_coords: NDArray[np.float64], spacings: tuple[float, float, float], cutoff: float
 ) -> ClosePair | None:
     if len(frac_coords) <= _MAX_DENSE_SITES:
-        first, second = _all_pairs(len(frac_coords))
-    else:
-        first, second = _candidate_pairs(frac_coords, spacings, cutoff)
-    if not len(first):
+        first, second, squared_distance = _closest_of_all(read_only(lattice), read_only(frac_coords))
+        distance = squared_distance**0.5
+        return ClosePair(first, second, distance) if distance < cutoff else None
+    firsts, seconds = _candidate_pairs(frac_coords, spacings, cutoff)
+    if not len(firsts):
         return None
-    difference = frac_coords.take(first, axis=0)
-    difference -= frac_coords.take(second, axis=0)
+    difference = frac_coords.take(firsts, axis=0)
+    difference -= frac_coords.take(seconds, axis=0)
     difference -= np.rint(difference)
     cartesian = difference.dot(lattice)
     squared = np.einsum("ij,ij->i", cartesian, cartesian)
     closest = int(squared.argmin())
     distance = float(squared[closest]) ** 0.5
-    return ClosePair(int(first[closest]), int(second[closest]), distance) if distance < cutoff else None
+    return ClosePair(int(firsts[closest]), int(seconds[closest]), distance) if distance < cutoff else None
 
 
-@lru_cache(maxsize=_MAX_DENSE_SITES + 1)
-def _all_pairs(n_sites: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    return np.triu_indices(n_sites, k=1)
+@compiled()
+def _closest_of_all(lattice: NDArray[np.float64], frac_coords: NDArray[np.float64]) -> tuple[int, int, float]:
+    """The closest two sites by differences wrapped to the nearest integers, with their squared distance."""
+    closest = (0, 0, np.inf)
+    for i in range(len(frac_coords)):
+        for j in range(i + 1, len(frac_coords)):
+            a = frac_coords[i, 0] - frac_coords[j, 0]
+            b = frac_coords[i, 1] - frac_coords[j, 1]
+            c = frac_coords[i, 2] - frac_coords[j, 2]
+            a -= np.rint(a)
+            b -= np.rint(b)
+            c -= np.rint(c)
+            x = a * lattice[0, 0] + b * lattice[1, 0] + c * lattice[2, 0]
+            y = a * lattice[0, 1] + b * lattice[1, 1] + c * lattice[2, 1]
+            z = a * lattice[0, 2] + b * lattice[1, 2] + c * lattice[2, 2]
+            squared = x * x + y * y + z * z
+            if squared < closest[2]:
+                closest = (i, j, squared)
+    return closest
 
 
 def _candidate_pairs(

@@ -218,3 +218,13 @@ def test_chain_of_near_distances_is_cut_at_four_tolerances() -> None:
 def test_no_distances_give_no_shells() -> None:
     shells, means = distance_shells(np.zeros(0), 5e-4)
     assert len(shells) == len(means) == 0
+
+
+def test_shells_number_distances_in_their_order() -> None:
+    rng = np.random.default_rng(0)
+    distances = rng.choice(rng.uniform(0.7, 8.0, 40), 2000) + rng.uniform(-1e-6, 1e-6, 2000)
+    shells, means = distance_shells(distances, 5e-4)
+    order = np.argsort(distances)
+    assert (np.diff(shells[order]) >= 0).all()
+    np.testing.assert_allclose(means, [distances[shells == shell].mean() for shell in range(len(means))], rtol=1e-12)
+    assert (np.diff(means) > 5e-4).all()

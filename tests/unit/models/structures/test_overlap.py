@@ -112,3 +112,13 @@ def test_reduction_keeps_the_lattice_and_opens_the_spacings(first, second):
     np.testing.assert_allclose(change, np.rint(change), atol=1e-6)
     assert abs(np.linalg.det(reduced)) == pytest.approx(abs(np.linalg.det(skewed)))
     assert min(plane_spacings(reduced)) > 0.7 * np.linalg.norm(reduced, axis=1).min()
+
+
+@pytest.mark.parametrize("n_sites", [299, 301])
+def test_all_pairs_and_the_tree_find_the_same_pair(n_sites):
+    rng = np.random.default_rng(n_sites)
+    coords = rng.random((n_sites, 3))
+    coords[n_sites - 1] = (coords[7] + [1 - 0.01, 0.0, 0.01]) % 1.0
+    found = closest_pair_within(30.0 * np.eye(3), coords, 0.6)
+    assert (found.first, found.second) == (7, n_sites - 1)
+    assert found.distance == pytest.approx(30.0 * 0.01 * 2**0.5)
