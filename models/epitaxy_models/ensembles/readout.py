@@ -42,6 +42,19 @@ class EnsemblePrediction:
     judged_widths: NDArray[np.float64] | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What an embedding says of one structure, before anybody asks for a coverage: small enough to be kept.
+
+    Attributes:
+        spread: Ensemble means, epistemic and aleatoric standard deviations, ``[3, n_properties]``.
+        domain: The verdict.
+    """
+
+    spread: NDArray[np.float64]
+    domain: DomainScore
+
+
 class CalibratedReadout:
     """Heads, calibration and domain of one model; numpy only."""
 
@@ -62,16 +75,32 @@ class CalibratedReadout:
         coverages lie from 0.5 to 0.99.
         """
         check_coverage(coverage)
+        return self.predict(self.readings(embeddings, structures), coverage, judged_at)
+
+    def readings(self, embeddings: NDArray[np.float32], structures: Sequence[Structure]) -> list[Reading]:
+        """What the embeddings say of each structure, whatever is asked."""
         means, epistemic, aleatoric = self.spread(embeddings, [s.atomic_numbers for s in structures])
         evidence = self._evidence(embeddings, structures, epistemic, aleatoric)
-        scores = self._domain.scores(evidence)
+        verdicts = self._verdicts(self._domain.scores(evidence), evidence, structures)
+        spreads = np.stack([means, epistemic, aleatoric], axis=1)
+        return [Reading(spread.copy(), verdict) for spread, verdict in zip(spreads, verdicts, strict=True)]
+
+    def predict(
+        self, readings: Sequence[Reading], coverage: float, judged_at: float | None = None
+    ) -> EnsemblePrediction:
+        """The prediction that readings amount to at a coverage. Raises ConfigurationError as a call does."""
+        check_coverage(coverage)
+        shape = (0, 3, len(self.card.properties))
+        spreads = np.stack([reading.spread for reading in readings]) if readings else np.zeros(shape)
+        means, epistemic, aleatoric = spreads[:, 0], spreads[:, 1], spreads[:, 2]
+        scores = np.array([reading.domain.score for reading in readings])
         expected = np.hypot(epistemic, aleatoric)
-        values, stds, lower, upper = self._intervals(means, expected, scores.scores, coverage)
+        values, stds, lower, upper = self._intervals(means, expected, scores, coverage)
         widths = None
         if judged_at is not None:
-            _, _, low, high = self._intervals(means, expected, scores.scores, judged_at)
+            _, _, low, high = self._intervals(means, expected, scores, judged_at)
             widths = high - low
-        domains = self._verdicts(scores, evidence, structures)
+        domains = tuple(reading.domain for reading in readings)
         return EnsemblePrediction(values, epistemic, aleatoric, stds, lower, upper, domains, widths)
 
     def domains(self, embeddings: NDArray[np.float32], structures: Sequence[Structure]) -> tuple[DomainScore, ...]:

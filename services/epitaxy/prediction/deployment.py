@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
@@ -39,12 +40,14 @@ from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, ship
 from epitaxy_models.ensembles.readout import EnsemblePrediction
 from epitaxy_models.graphs.batch import CrystalGraphBatch, collate, separate
 from epitaxy_models.graphs.graph import CrystalGraph
-from epitaxy_models.graphs.rock_salt import featurize_rock_salt
+from epitaxy_models.graphs.rock_salt import featurize_rock_salt, rock_salt
 from epitaxy_models.structures import IntakeLimits
 
 _LOG = logging.getLogger(__name__)
 # A block of 512 large crystals through five members on one core stays below this.
 _EMBED_TIMEOUT_SECONDS = 120.0
+# One part in so many of a replica's own cache is for readings, a tenth the size of an embedding.
+_READINGS_PART = 8
 
 
 def model_of(settings: PredictionSettings) -> ModelArtifact:
@@ -78,7 +81,7 @@ class EnsembleReplica:
     """Owns one copy of the network and one queue in front of it."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        # Imported here: only this replica loads torch.
+        # Imported here: only this replica may load torch.
         import torch  # noqa: PLC0415
 
         from epitaxy.prediction.batcher import EdgeBudgetBatcher  # noqa: PLC0415
@@ -89,6 +92,7 @@ class EnsembleReplica:
         torch.set_num_threads(chosen.threads)
         artifact = model_of(chosen)
         embedder = Embedder(artifact, chosen.device)
+        embedder([featurize_rock_salt()])
         self._networks = NetworkRunner(tenant_models(chosen, artifact), tenant_pool("networks", chosen))
         self._metrics = RayBatchMetrics(chosen.max_batch_edges, chosen.max_queued_edges)
         self._batcher = EdgeBudgetBatcher(
@@ -156,13 +160,15 @@ class IntakeReplica:
             shared = RedisStore(chosen, model, artifact.card.rule.version, shape, metrics.set_shared_cache)
         else:
             _LOG.warning("no Redis is set: going on without the shared cache")
+        readings_bytes = chosen.local_cache_bytes // _READINGS_PART
         service = PredictionService(
             artifact,
-            TieredStore(chosen.local_cache_bytes, shared),
+            TieredStore(chosen.local_cache_bytes - readings_bytes, shared),
             RayEmbeddingBackend(ensemble),
             metrics,
             IntakeLimits(max_sites=chosen.max_sites),
             policy_of(chosen),
+            readings_bytes,
         )
         models = tenant_models(chosen, artifact)
         tenants = TenantService(
@@ -172,6 +178,7 @@ class IntakeReplica:
         self._backend = Backend(service, tenants, models, explanations)
         # Kernels are loaded, or compiled, before the replica says that it is ready.
         featurize_rock_salt()
+        service.domains(np.zeros((1, *shape), dtype=np.float32), [rock_salt()])
         warm_up_beside(models.registry)
 
     @answers_with_status(prediction_pb2.ResultBlock)

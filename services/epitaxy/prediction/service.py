@@ -12,16 +12,19 @@ import numpy as np
 
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query, Refusal
 from epitaxy.prediction.item_reader import ItemReader, failure
+from epitaxy.prediction.local_cache import LocalCache
 from epitaxy.prediction.ports import CacheTier, Embedding, EmbeddingBackend, EmbeddingStore, PredictionMetrics, Stage
 from epitaxy_models.calibration.domain import DomainScore
 from epitaxy_models.ensembles.artifact import ModelArtifact
-from epitaxy_models.ensembles.readout import CalibratedReadout
+from epitaxy_models.ensembles.readout import CalibratedReadout, Reading
 from epitaxy_models.graphs.graph import CrystalGraph, build_graph
 from epitaxy_models.review import DEFAULT_POLICY, ReviewPolicy
 from epitaxy_models.structures import IntakeLimits, Structure
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
+# A digest, a few floats, a verdict with its line, and what Python keeps around them.
+_READING_BYTES = 900
 
 
 class PredictionService:
@@ -35,25 +38,39 @@ class PredictionService:
         metrics: PredictionMetrics,
         limits: IntakeLimits,
         policy: ReviewPolicy = DEFAULT_POLICY,
+        readings_bytes: int = 0,
     ) -> None:
-        """Raises ConfigurationError where the policy limits what the model does not have."""
+        """``readings_bytes`` bound what is kept of answers; 0: nothing, every answer is read from an embedding.
+
+        Raises ConfigurationError where the policy limits what the model does not have.
+        """
         self.artifact, self.policy = artifact, policy
         self._names = [entry.definition.name for entry in artifact.card.properties]
         policy.check_properties(self._names)
         self._readout = CalibratedReadout(artifact)
         self._reader = ItemReader(limits, artifact.supported_elements())
         self._store, self._backend, self._metrics = store, backend, metrics
+        # By content digest: a structure that comes again needs neither its graph nor its embedding.
+        self._readings: LocalCache[Reading] = LocalCache(readings_bytes, lambda _: _READING_BYTES)
         # One thread: featurizing holds the interpreter, and a second would only fight the first for it.
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="featurize")
 
     async def evaluate(self, items: Sequence[Item], query: Query) -> BlockAnswer:
         """Predictions for all items; arrays hold a row an answered item."""
-        answers, embeddings = await self._answers(items, bypass_cache=query.bypass_cache)
-        structures = [answer.outcome.structure for answer in answers if isinstance(answer.outcome, Accepted)]
+        outcomes = await self._in_worker(lambda: self._accepted(items))
+        held = {} if query.bypass_cache else self._held(outcomes)
+        missing = [entry for entry in outcomes if isinstance(entry, Accepted) and entry.digest not in held]
+        found = await self._looked_up(missing, bypass_cache=query.bypass_cache)
         with self.timed(Stage.READOUT):
+            readings = held | self._read({entry.digest: entry.structure for entry in missing}, found)
+            is_hit = dict.fromkeys(held, True) | {digest: hit for digest, (_, hit) in found.items()}
+            refusals = {digest: result for digest, (result, _) in found.items() if isinstance(result, Refusal)}
+            answers = _answers_of(items, outcomes, refusals, is_hit)
+            accepted = [answer.outcome for answer in answers if isinstance(answer.outcome, Accepted)]
             judged_at = self.policy.interval_coverage if self.policy.judges_widths else None
-            prediction = self._readout(embeddings, structures, query.coverage, judged_at)
-            atoms = [structure.atomic_numbers for structure in structures]
+            rows = [readings[entry.digest] for entry in accepted]
+            prediction = self._readout.predict(rows, query.coverage, judged_at)
+            atoms = [entry.structure.atomic_numbers for entry in accepted]
             reviews = self.policy.judge(atoms, prediction.domains, self._names, prediction.judged_widths)
         self.count(answers)
         return BlockAnswer(tuple(answers), prediction, reviews)
@@ -74,19 +91,30 @@ class PredictionService:
     async def _answers(self, items: Sequence[Item], *, bypass_cache: bool) -> tuple[list[Answer], Embedding]:
         outcomes = await self._in_worker(lambda: self._accepted(items))
         found = await self._looked_up(outcomes, bypass_cache=bypass_cache)
-        rows: list[Embedding] = []
-        answers = []
-        for item, outcome in zip(items, outcomes, strict=True):
-            if isinstance(outcome, Refusal):
-                answers.append(Answer(item.id, outcome))
-                continue
-            result, is_hit = found[outcome.digest]
-            if isinstance(result, Refusal):
-                answers.append(Answer(item.id, result))
-            else:
-                answers.append(Answer(item.id, outcome, len(rows), is_cache_hit=is_hit))
-                rows.append(result)
+        refusals = {digest: result for digest, (result, _) in found.items() if isinstance(result, Refusal)}
+        answers = _answers_of(items, outcomes, refusals, {digest: hit for digest, (_, hit) in found.items()})
+        rows = [found[answer.outcome.digest][0] for answer in answers if isinstance(answer.outcome, Accepted)]
         return answers, np.stack(rows) if rows else self._no_embeddings()
+
+    def _held(self, outcomes: Sequence[Accepted | Refusal]) -> dict[bytes, Reading]:
+        """Readings of structures that were answered before, by content digest."""
+        digests = dict.fromkeys(entry.digest for entry in outcomes if isinstance(entry, Accepted))
+        held = {digest: reading for digest in digests if (reading := self._readings.get(digest)) is not None}
+        self._metrics.count_cache(CacheTier.LOCAL, len(held))
+        return held
+
+    def _read(
+        self, structures: Mapping[bytes, Structure], found: Mapping[bytes, tuple[Embedding | Refusal, bool]]
+    ) -> dict[bytes, Reading]:
+        """Readings of the embeddings that were found, kept for the next time."""
+        embeddings = {digest: result for digest, (result, _) in found.items() if not isinstance(result, Refusal)}
+        if not embeddings:
+            return {}
+        rows = self._readout.readings(np.stack(list(embeddings.values())), [structures[key] for key in embeddings])
+        readings = dict(zip(embeddings, rows, strict=True))
+        for digest, reading in readings.items():
+            self._readings.put(digest, reading)
+        return readings
 
     async def _looked_up(
         self, outcomes: Sequence[Accepted | Refusal], *, bypass_cache: bool
@@ -188,6 +216,24 @@ class PredictionService:
             yield
         finally:
             self._metrics.observe_stage(stage, time.perf_counter() - start)
+
+
+def _answers_of(
+    items: Sequence[Item],
+    outcomes: Sequence[Accepted | Refusal],
+    refusals: Mapping[bytes, Refusal],
+    is_hit: Mapping[bytes, bool],
+) -> list[Answer]:
+    """One answer an item; rows number those that are answered."""
+    answers, row = [], 0
+    for item, outcome in zip(items, outcomes, strict=True):
+        refusal = outcome if isinstance(outcome, Refusal) else refusals.get(outcome.digest)
+        if refusal is not None or isinstance(outcome, Refusal):
+            answers.append(Answer(item.id, refusal or outcome))
+            continue
+        answers.append(Answer(item.id, outcome, row, is_cache_hit=is_hit[outcome.digest]))
+        row += 1
+    return answers
 
 
 def _checked(embedding: Embedding) -> Embedding | Refusal:

@@ -51,8 +51,8 @@ def crystals() -> list[Structure]:
 
 @pytest.fixture
 def rig(artifact: ModelArtifact, embedder: Embedder, executor: ThreadPoolExecutor) -> Callable[..., Rig]:
-    def build(store: Any = None, backend: Any = None) -> Rig:
-        return Rig(artifact, embedder, executor, store or TieredStore(64 * 2**20, None), backend)
+    def build(store: Any = None, backend: Any = None, readings_bytes: int = 0) -> Rig:
+        return Rig(artifact, embedder, executor, store or TieredStore(64 * 2**20, None), backend, readings_bytes)
 
     return build
 

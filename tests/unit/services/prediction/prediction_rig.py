@@ -55,12 +55,20 @@ class Rig:
     """One service with everything that a test looks at."""
 
     def __init__(
-        self, artifact: ModelArtifact, embedder: Embedder, executor: Executor, store: EmbeddingStore, backend=None
+        self,
+        artifact: ModelArtifact,
+        embedder: Embedder,
+        executor: Executor,
+        store: EmbeddingStore,
+        backend=None,
+        readings_bytes: int = 0,
     ) -> None:
         self.backend = backend or InProcessBackend(EdgeBudgetBatcher(embedder, executor, 40_000, 4_000_000))
         self.metrics = CountedMetrics()
         limits = IntakeLimits(max_sites=MAX_SITES)
-        self.service = PredictionService(artifact, store, self.backend, self.metrics, limits)
+        self.service = PredictionService(
+            artifact, store, self.backend, self.metrics, limits, readings_bytes=readings_bytes
+        )
         self.query = Query(tuple(range(len(artifact.card.properties))))
 
     async def evaluate(self, structures: Iterable[Structure | TextSource], **query: object) -> BlockAnswer:
