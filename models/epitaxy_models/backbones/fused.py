@@ -97,10 +97,14 @@ class FusedBackbone:
         steps = np.float32((config.n_grid - 1) / config.radius_max)
         # The last grid point itself has no upper neighbour to interpolate to.
         positions = np.minimum(batch.distances * steps, np.float32(config.n_grid - 1.001))
-        graph = (batch.atomic_numbers, batch.multiplicities, batch.cell_offsets, batch.rows, batch.sources)
+        rows = batch.rows.astype(np.int32, copy=False)
         for member in range(config.n_members):
             _embed(
-                *graph,
+                batch.atomic_numbers,
+                batch.multiplicities,
+                batch.cell_offsets,
+                rows,
+                batch.sources,
                 positions,
                 batch.weights,
                 weights.species[member],

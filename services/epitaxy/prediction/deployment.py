@@ -81,18 +81,19 @@ class EnsembleReplica:
     """Owns one copy of the network and one queue in front of it."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        # Imported here: only this replica may load torch.
-        import torch  # noqa: PLC0415
+        # Imported here: only this replica multiplies matrices.
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
         from epitaxy.prediction.batcher import EdgeBudgetBatcher  # noqa: PLC0415
         from epitaxy_models.ensembles.embedder import Embedder  # noqa: PLC0415
 
         configure_replica_logging()
         chosen = PredictionSettings(**settings)
-        torch.set_num_threads(chosen.threads)
         artifact = model_of(chosen)
         embedder = Embedder(artifact, chosen.device)
+        # Loads the kernels and the libraries, whose threads are bounded thereafter.
         embedder([featurize_rock_salt()])
+        threadpool_limits(chosen.threads)
         self._networks = NetworkRunner(tenant_models(chosen, artifact), tenant_pool("networks", chosen))
         self._metrics = RayBatchMetrics(chosen.max_batch_edges, chosen.max_queued_edges)
         self._batcher = EdgeBudgetBatcher(

@@ -60,7 +60,7 @@ class PredictionService:
         outcomes = await self._in_worker(lambda: self._accepted(items))
         held = {} if query.bypass_cache else self._held(outcomes)
         missing = [entry for entry in outcomes if isinstance(entry, Accepted) and entry.digest not in held]
-        found = await self._looked_up(missing, bypass_cache=query.bypass_cache)
+        found = await self._looked_up(missing, bypass_cache=query.bypass_cache) if missing else {}
         with self.timed(Stage.READOUT):
             readings = held | self._read({entry.digest: entry.structure for entry in missing}, found)
             is_hit = dict.fromkeys(held, True) | {digest: hit for digest, (_, hit) in found.items()}
@@ -93,7 +93,8 @@ class PredictionService:
         found = await self._looked_up(outcomes, bypass_cache=bypass_cache)
         refusals = {digest: result for digest, (result, _) in found.items() if isinstance(result, Refusal)}
         answers = _answers_of(items, outcomes, refusals, {digest: hit for digest, (_, hit) in found.items()})
-        rows = [found[answer.outcome.digest][0] for answer in answers if isinstance(answer.outcome, Accepted)]
+        results = (found[answer.outcome.digest][0] for answer in answers if isinstance(answer.outcome, Accepted))
+        rows = [result for result in results if not isinstance(result, Refusal)]
         return answers, np.stack(rows) if rows else self._no_embeddings()
 
     def _held(self, outcomes: Sequence[Accepted | Refusal]) -> dict[bytes, Reading]:

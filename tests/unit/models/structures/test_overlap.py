@@ -118,7 +118,7 @@ def test_reduction_keeps_the_lattice_and_opens_the_spacings(first, second):
 def test_all_pairs_and_the_tree_find_the_same_pair(n_sites):
     rng = np.random.default_rng(n_sites)
     coords = rng.random((n_sites, 3))
-    coords[n_sites - 1] = (coords[7] + [1 - 0.01, 0.0, 0.01]) % 1.0
+    coords[n_sites - 1] = (coords[7] + [1 - 0.001, 0.0, 0.001]) % 1.0
     found = closest_pair_within(30.0 * np.eye(3), coords, 0.6)
     assert (found.first, found.second) == (7, n_sites - 1)
-    assert found.distance == pytest.approx(30.0 * 0.01 * 2**0.5)
+    assert found.distance == pytest.approx(30.0 * 0.001 * 2**0.5)
