@@ -4,7 +4,8 @@ Crystals of the test part of the pretraining data (formulas that neither trainin
 the shipped model, and every explanation is tested: its parts are taken away and put back in the order of their
 contributions, and in random orders. Three orders are compared on the same crystals: that of all parts (classes of
 atoms, and shells of neighbours), that of whole elements, and, as a control, contributions dealt to the wrong parts.
-Intervals are bootstraps over crystals; seconds are CPU seconds of one thread.
+Intervals are bootstraps over crystals; seconds are CPU seconds of one thread. What was measured is kept beside FILE,
+and a run that was cut short goes on from there.
 """
 
 import argparse
@@ -12,7 +13,8 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,7 @@ from epitaxy_models.explanation.contributions import element_contributions, shel
 from epitaxy_models.explanation.explainer import MAX_EDGES
 from epitaxy_models.explanation.faithfulness import judge
 from epitaxy_models.explanation.network import ExplainedNetwork
-from epitaxy_models.structures import structure_from_column
+from epitaxy_models.structures import Structure, structure_from_column
 from epitaxy_models.training.split import parts_of
 
 PROPERTIES = ("formation_energy", "band_gap")
@@ -159,6 +161,31 @@ def interval(values: NDArray[np.float64], statistic: Callable[..., Any] = np.mea
     }
 
 
+class Journal:
+    """Rows by property and crystal, a line each as soon as it is measured."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        lines = path.read_text().splitlines() if path is not None and path.exists() else []
+        self._rows = {line["key"]: Row(**line["row"]) for line in map(json.loads, lines)}
+
+    def row(self, key: str, measure: Callable[[], Row]) -> Row:
+        if key not in self._rows:
+            self._rows[key] = measure()
+            if self._path is not None:
+                with self._path.open("a") as file:
+                    file.write(json.dumps({"key": key, "row": asdict(self._rows[key])}) + "\n")
+        return self._rows[key]
+
+
+def held_out(data: Path, count: int) -> tuple[int, list[Structure]]:
+    """Number of all held-out crystals, and some of them."""
+    table = pd.read_parquet(data / "mp_general.parquet", columns=["formula", "structure"])
+    test = table[parts_of(table["formula"].tolist()) == "test"]
+    drawn = test["structure"].sample(frac=1.0, random_state=0).head(count)
+    return len(test), [structure_from_column(text) for text in drawn]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with mp_general.parquet")
@@ -168,20 +195,22 @@ def main() -> None:
     torch.set_num_threads(1)
     artifact = load_artifact(shipped_model())
     network = ExplainedNetwork(artifact)
-    table = pd.read_parquet(options.data / "mp_general.parquet", columns=["formula", "structure"])
-    test = table[parts_of(table["formula"].tolist()) == "test"]
-    drawn = test.sample(min(options.count, len(test)), random_state=0)["structure"]
-    anatomies = [CrystalAnatomy.of(structure_from_column(text), artifact.card.rule) for text in drawn]
+    n_held_out, structures = held_out(options.data, options.count)
+    anatomies = [CrystalAnatomy.of(structure, artifact.card.rule) for structure in structures]
     small = [anatomy for anatomy in anatomies if anatomy.graph.n_edges <= MAX_EDGES]
-    report: dict[str, Any] = {
+    journal = Journal(options.out and options.out.with_suffix(f".{artifact.digest[-12:]}.jsonl"))
+    rows: dict[str, list[Row]] = {name: [] for name in PROPERTIES}
+    for anatomy in small:
+        for name in PROPERTIES:
+            key = f"{name}/{anatomy.graph.key.hex()}"
+            rows[name].append(journal.row(key, partial(explain_row, network, anatomy, name)))
+    report = {
         "model": artifact.digest,
-        "held_out_crystals": len(test),
+        "held_out_crystals": n_held_out,
         "drawn": len(anatomies),
         "too_large": len(anatomies) - len(small),
-        "properties": {},
+        "properties": {name: summary(found) for name, found in rows.items()},
     }
-    for name in PROPERTIES:
-        report["properties"][name] = summary([explain_row(network, anatomy, name) for anatomy in small])
     text = json.dumps(report, indent=1)
     print(text)
     if options.out:

@@ -94,4 +94,6 @@ def _shell(
     from_first = graph.atomic_numbers[receivers[edges]] == first
     n_first = graph.multiplicities[graph.atomic_numbers == first].sum()
     distance = float(np.average(graph.distances[edges], weights=pairs))
-    return Shell(first, second, distance, float(pairs[from_first].sum() / n_first))
+    # Cutoffs are each atom's own: what lies beyond that of the first element may lie within that of the second.
+    n_pairs = max(pairs[from_first].sum(), pairs[~from_first].sum())
+    return Shell(first, second, distance, float(n_pairs / n_first))

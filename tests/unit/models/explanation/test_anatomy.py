@@ -28,6 +28,14 @@ def test_oxygen_of_a_perovskite_has_two_titanium_and_four_strontium_neighbours(c
     assert shells[8, 22].distance == pytest.approx(3.905 / 2)
 
 
+def test_a_shell_within_the_cutoff_of_one_element_only_is_counted_from_there(crystals) -> None:
+    """Titanium sees 24 oxygens at 4.37 Angstrom; oxygen, which has a shorter cutoff, sees none of those titaniums."""
+    anatomy = CrystalAnatomy.of(crystals["perovskite"])
+    [second] = [s for s in anatomy.shells if (s.first, s.second) == (8, 22) and s.distance > 3]
+    assert second.distance == pytest.approx(3.905 * 1.25**0.5, abs=1e-3)
+    assert second.coordination == 8
+
+
 def test_every_site_has_the_node_of_its_element_and_every_edge_a_shell(crystals) -> None:
     for structure in crystals.values():
         anatomy = CrystalAnatomy.of(structure)
