@@ -15,7 +15,7 @@ TORCH := torch==2.13.0
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check format generate check-generated serve golden clean pictures bench loadtest \
+.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check format generate check-generated serve golden clean pictures bench loadtest growth performance \
         dashboards pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer bench-uncertainty
 
 help: ## Show this list
@@ -105,6 +105,14 @@ bench: install-dev redis ## This product and its peers side by side, stages, ser
 SCENARIO ?= loadtest/scenarios/steady.yaml
 loadtest: install-dev redis ## Load with thresholds that fail (SCENARIO=file; PARQUET=file; ARGS="--target HOST:PORT --scale 0.1")
 	$(BIN)/python -m loadtest.scenario "$(SCENARIO)" $(if $(PARQUET),--parquet "$(PARQUET)") $(ARGS)
+
+growth: install-dev redis ## How cost grows with atoms, messages, members, replicas, index (ARGS="--write-costs --write-docs")
+	$(BIN)/python -m loadtest.growth $(if $(PARQUET),--parquet "$(PARQUET)") $(ARGS)
+
+performance: install-dev redis ## All figures of docs/performance.md and the README again (PARQUET=file; quarter of an hour, alone)
+	$(BIN)/python -m loadtest.bench $(if $(PARQUET),--parquet "$(PARQUET)") --write-docs
+	$(BIN)/python -m loadtest.training_speed $(if $(PARQUET),--parquet "$(PARQUET)") --write-docs
+	$(BIN)/python -m loadtest.growth $(if $(PARQUET),--parquet "$(PARQUET)") --write-costs --write-docs
 
 # The shipped ensemble: DATA is a Parquet with structures and labels, WORK a folder for graphs and checkpoints.
 EPOCHS ?= 16

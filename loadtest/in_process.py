@@ -52,14 +52,16 @@ class InProcess:
     def __init__(self) -> None:
         settings = PredictionSettings()
         artifact = load_artifact(shipped_model())
+        readings_bytes = settings.local_cache_bytes // 8  # as an intake replica divides it
         forward = ThreadPoolExecutor(max_workers=1)
         batcher = EdgeBudgetBatcher(Embedder(artifact), forward, settings.max_batch_edges, settings.max_queued_edges)
         self._service = PredictionService(
             artifact,
-            TieredStore(settings.local_cache_bytes, None),
+            TieredStore(settings.local_cache_bytes - readings_bytes, None),
             _Network(batcher),
             NoMetrics(),
             IntakeLimits(max_sites=settings.max_sites),
+            readings_bytes=readings_bytes,
         )
         self._query = Query(tuple(range(len(artifact.card.properties))))
         self._prepared: dict[str, list[PackedBlock] | list[list[Path]]] = {}

@@ -49,6 +49,12 @@ def cpu_seconds(root: int) -> Counter[str]:
     return spent
 
 
+def idle_seconds() -> float:
+    """Time that all cores of this machine have spent with nothing to do."""
+    fields = Path("/proc/stat").read_text().splitlines()[0].split()
+    return (int(fields[4]) + int(fields[5])) / _TICKS
+
+
 def resident_mib(root: int) -> Counter[str]:
     """Resident memory, by role."""
     held: Counter[str] = Counter()

@@ -20,7 +20,8 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 from loadtest import corpus
 from loadtest.bench import report as reports
-from loadtest.bench.rounds import Hand, measure
+from loadtest.bench.hand import Hand
+from loadtest.bench.rounds import measure
 from loadtest.bench.targets import judged
 from loadtest.local_stack import local_stack
 from loadtest.machine import machine_record
@@ -50,7 +51,7 @@ def main() -> int:
         "structures_a_round": 2 * options.size,
         "unanswered": measured.unanswered,
         "hits_when_cold": measured.hits_when_cold,
-        "notes": [*measured.notes, _megnet()],
+        "notes": [*measured.notes, _peer_atoms(hands), _megnet()],
         "structures_per_second": {name: Spread.of(found).as_record() for name, found in measured.rates.items()},
         "cpu_ms_a_structure": {name: Spread.of(found).as_record() for name, found in measured.cpu.items()},
         "targets": [target.as_record() for target in targets],
@@ -82,8 +83,8 @@ def _hands(structures: list[Any], rounds: int, folder: Path) -> list[Hand]:
     """One for the warm-up, then one a round."""
     dealt = corpus.dealt(structures, 2 * rounds)
     return [
-        Hand(corpus.write_cifs(dealt[2 * number], folder / f"cif-{number}"), dealt[2 * number + 1])
-        for number in range(rounds)
+        Hand(corpus.write_cifs(files, folder / f"cif-{number}"), [structure.n_sites for structure in files], others)
+        for number, (files, others) in enumerate(zip(dealt[::2], dealt[1::2], strict=True))
     ]
 
 
@@ -103,6 +104,13 @@ def _source(parquet: Path | None, hands: list[Hand]) -> str:
     sites = [structure.n_sites for hand in hands[1:] for structure in hand.structures]
     what = f"a random sample of {parquet.name}" if parquet else "the bundled crystals and strained copies of them"
     return f"{what}, {sum(sites) / len(sites):.1f} atoms a cell on average, {max(sites)} at most"
+
+
+def _peer_atoms(hands: list[Hand]) -> str:
+    """Whether the peer's share of the crystals is as large as the whole."""
+    whole = [atoms for hand in hands[1:] for atoms in hand.file_atoms]
+    share = [hand.file_atoms[row] for hand in hands[1:] for half in (0, 1) for row in hand.peer_rows("CIF", half)]
+    return f"Atoms a CIF: {sum(whole) / len(whole):.1f} in ours, {sum(share) / len(share):.1f} in the peer's share"
 
 
 def _megnet() -> str:

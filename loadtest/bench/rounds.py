@@ -6,12 +6,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from epitaxy.client import Client
 from epitaxy_models.structures import Structure
 from loadtest import corpus
+from loadtest.bench.hand import Hand
 from loadtest.crew import Crew, Timing
 from loadtest.in_process import InProcess
 from loadtest.local_stack import LocalStack
@@ -20,8 +20,6 @@ from loadtest.peers.chgnet import Chgnet
 from loadtest.peers.pyg_cgcnn import PygCgcnn
 from loadtest.processes import cpu_seconds
 
-# Peers answer one in so many of the round's crystals: the same mix of sizes in comparable time.
-PEER_SHARE = 6
 _CHGNET_CRYSTALS = 24
 _N_CALLS = 300
 Say = Callable[[str], None]
@@ -81,14 +79,6 @@ class Served:
         return times
 
 
-@dataclass(frozen=True, slots=True)
-class Hand:
-    """Crystals of one round: half of them as CIF files, the other half as structures."""
-
-    files: Sequence[Path]
-    structures: Sequence[Structure]
-
-
 def measure(stack: LocalStack, hands: Sequence[Hand], say: Say, peers: Sequence[str]) -> Measured:
     measured = Measured()
     with ExitStack() as opened:
@@ -124,7 +114,7 @@ def _round(served: Served, crews: dict[str, Crew], pyg: Crew | None, hand: Hand,
             name = "PyG CGCNN x5, CIF" if kind == "CIF" else "PyG CGCNN x5, Structure"
             # Half of the peer's crystals before ours and half after: what drifts within a round hits both alike.
             for half in (0, 1):
-                share = list(items)[half :: 2 * PEER_SHARE]
+                share = [items[row] for row in hand.peer_rows(kind, half)]
                 legs.insert(len(legs) if half else 0, partial(_run, pyg, f"{name} #{half}", share, measured))
         for leg in legs:
             leg()

@@ -66,6 +66,11 @@ class Crystals(_Strict):
             raise ValueError(f"sites: {self.sites[0]} is above {self.sites[1]}")
         return self
 
+    def scaled(self, factor: float) -> "Crystals":
+        """Fewer of them for a shorter run, where it goes through all of them."""
+        fewer = max(1, round(self.unique * factor))
+        return self.model_copy(update={"unique": fewer}) if self.order == "cycle" else self
+
 
 class Phase(_Strict):
     """Load of one kind for some time.
@@ -159,12 +164,13 @@ class Scenario(_Strict):
         return max(phase.tenants for phase in self.phases)
 
     def scaled(self, factor: float) -> "Scenario":
-        """The same load for a part of the time; thresholds stay."""
+        """The same load for a part of the time, through as many laps of a cycle; thresholds stay."""
         phases = [
             phase.model_copy(
                 update={
                     "seconds": phase.seconds and phase.seconds * factor,
                     "structures": phase.structures and max(1, round(phase.structures * factor)),
+                    "crystals": phase.crystals.scaled(factor),
                 }
             )
             for phase in self.phases

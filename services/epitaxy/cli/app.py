@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from epitaxy.cli import exit_codes
+from epitaxy.cli.capacity import capacity
 from epitaxy.cli.connecting import GlobalOptions, TargetOption
 from epitaxy.cli.data import data_app
 from epitaxy.cli.demo import demo
@@ -41,6 +42,7 @@ app.add_typer(data_app)
 app.add_typer(finetune_app)
 app.add_typer(measurements_app)
 app.command()(doctor)
+app.command()(capacity)
 app.command()(demo)
 app.command()(pretrain)
 

@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 
+from loadtest.bench.hand import Hand
 from loadtest.bench.report import replaced
 from loadtest.bench.targets import judged
 from loadtest.corpus import crystals, dealt
@@ -65,3 +67,12 @@ def test_processes_are_told_apart_by_their_command_lines() -> None:
     assert role_of("ray::ServeReplica:prediction:intake.handle") == "intake"
     assert role_of("python -m epitaxy.gateway") == "gateway"
     assert role_of("/ray/core/src/ray/raylet/raylet --x") == "ray"
+
+
+def test_the_peer_gets_the_same_mix_of_sizes() -> None:
+    structures = dealt(crystals(None, 557), 1)[0]
+    hand = Hand([], [], structures)
+    rows = [row for half in (0, 1) for row in hand.peer_rows("packed", half)]
+    assert len(set(rows)) == len(rows) == pytest.approx(557 / 6, abs=1)
+    whole, share = (np.mean([s.n_sites for s in chosen]) for chosen in (structures, [structures[row] for row in rows]))
+    assert share == pytest.approx(whole, rel=0.1)

@@ -72,3 +72,10 @@ def test_scaling_shortens_the_load_and_leaves_the_thresholds(written) -> None:
     scenario = read_scenario(written(SMALL))
     assert scenario.scaled(0.25).phases[0].seconds == 0.25
     assert scenario.scaled(0.25).thresholds == scenario.thresholds
+
+
+def test_a_shorter_soak_goes_round_as_often() -> None:
+    soak = read_scenario(SCENARIOS / "soak.yaml")
+    short = soak.scaled(0.1).phases[0]
+    assert (short.structures, short.crystals.unique) == (20_000, 2_000)
+    assert soak.phases[0].structures == 200_000
