@@ -26,8 +26,9 @@ pytestmark = pytest.mark.stack
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 PHONONS = SHARED / "matbench_phonons.parquet"
 COLUMNS = [
-    "id", "formula", "property", "value", "unit", "epistemic_std", "lower", "upper", "coverage", "domain_score",
-    "domain_verdict", "model", "model_version", "cache_hit", "error_reason", "error_message",
+    "id", "formula", "property", "value", "unit", "std", "epistemic_std", "lower", "upper", "coverage",
+    "domain_score", "domain_verdict", "review", "review_rules", "review_reason", "model", "model_version",
+    "cache_hit", "error_reason", "error_message",
 ]  # fmt: skip
 # eV or eV/atom; a hundred times the noise seen.
 FLOAT32_ROUNDING = 1e-4

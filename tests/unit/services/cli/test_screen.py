@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 COLUMNS = [
-    "id", "formula", "property", "value", "unit", "epistemic_std", "lower", "upper", "coverage", "domain_score",
-    "domain_verdict", "model", "model_version", "cache_hit", "error_reason", "error_message",
+    "id", "formula", "property", "value", "unit", "std", "epistemic_std", "lower", "upper", "coverage",
+    "domain_score", "domain_verdict", "review", "review_rules", "review_reason", "model", "model_version",
+    "cache_hit", "error_reason", "error_message",
 ]  # fmt: skip
 
 
