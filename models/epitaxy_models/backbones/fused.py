@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from epitaxy_models.backbones.config import BackboneConfig
 from epitaxy_models.compiled import compiled
 from epitaxy_models.errors import CheckpointError
-from epitaxy_models.graphs.batch import CrystalGraphBatch
+from epitaxy_models.graphs.batch import CrystalGraphBatch, collate
+from epitaxy_models.graphs.rock_salt import featurize_rock_salt
 
 Float = NDArray[np.float32]
 Index = NDArray[np.int32]
@@ -119,6 +120,13 @@ class FusedBackbone:
                 embeddings[:, member],
             )
         return embeddings
+
+
+def embed_rock_salt() -> Float:
+    """NaCl through a network of zeros: loads the kernels, or compiles them, before the first request does."""
+    config = BackboneConfig(n_members=1, width=8, n_layers=1)
+    state = {name: np.zeros(shape, dtype=np.float32) for name, shape in state_shapes(config).items()}
+    return FusedBackbone(config, state)(collate([featurize_rock_salt()]))
 
 
 def state_shapes(config: BackboneConfig) -> dict[str, tuple[int, ...]]:

@@ -1,7 +1,7 @@
 """Formulas as chemists write them."""
 
 from collections import Counter
-from functools import reduce
+from functools import lru_cache, reduce
 from math import gcd
 
 import numpy as np
@@ -23,7 +23,13 @@ _ELECTRONEGATIVITY = (
 
 def display_formula(atomic_numbers: NDArray[np.uint8]) -> str:
     """Reduced formula with elements from electropositive to electronegative: ``"SrTiO3"``, as databases show it."""
-    counts = Counter(atomic_numbers.tolist())
+    return _formula_of(atomic_numbers.tobytes())
+
+
+# A screening asks for few thousands of formulas again and again.
+@lru_cache(maxsize=8192)
+def _formula_of(atomic_numbers: bytes) -> str:
+    counts = Counter(atomic_numbers)
     divisor = reduce(gcd, counts.values())
     ordered = sorted(counts, key=lambda number: (_ELECTRONEGATIVITY[number - 1], symbol_of(number)))
     amounts = ((symbol_of(number), counts[number] // divisor) for number in ordered)

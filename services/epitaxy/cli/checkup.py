@@ -105,16 +105,16 @@ def _program(subject: str, names: tuple[str, ...], purpose: str, system_package:
 def _kernels() -> Finding:
     """Whether the compiled kernels are at hand, or every new process compiles them."""
     if importlib.util.find_spec("epitaxy_models") is None or importlib.util.find_spec("numba") is None:
-        return Finding("kernels", "note", "no featurizer here", _SERVER_REMEDY)
-    from epitaxy_models.graphs.rock_salt import featurize_rock_salt  # noqa: PLC0415 - a client's machine has none
+        return Finding("kernels", "note", "no featurizer and no network here", _SERVER_REMEDY)
+    from epitaxy_models.backbones.fused import embed_rock_salt  # noqa: PLC0415 - a client's machine has none
 
     began = time.monotonic()
-    featurize_rock_salt()
+    embed_rock_salt()
     seconds = time.monotonic() - began
     if seconds > _COMPILING_SECONDS:
         remedy = "once: python -m epitaxy_models.warmup (NUMBA_CACHE_DIR where the package cannot be written)"
-        return Finding("kernels", "note", f"compiled just now, {seconds:.0f} s", remedy)
-    return Finding("kernels", "ok", f"loaded from the cache in {seconds:.1f} s")
+        return Finding("kernels", "note", f"featurizer and forward pass compiled just now, {seconds:.0f} s", remedy)
+    return Finding("kernels", "ok", f"featurizer and compiled forward pass loaded from the cache in {seconds:.1f} s")
 
 
 def _compute() -> Finding:

@@ -83,3 +83,9 @@ def test_weights_of_another_shape_are_refused() -> None:
 def test_embedding_on_a_cpu_loads_no_torch() -> None:
     code = "import sys; import epitaxy_models.ensembles.embedder; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_network_of_zeros_embeds_rock_salt() -> None:
+    embeddings = fused.embed_rock_salt()
+    assert embeddings.shape == (1, 1, 16)
+    assert not embeddings.any()
