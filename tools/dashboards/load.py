@@ -28,6 +28,12 @@ def put_load_on(target: str, folder: Path, seconds: float, *, with_jobs: bool = 
     n_sent, n_rounds, until = 0, 0, time.monotonic() + seconds
     with Client(target) as client:
         jobs = _start_jobs(client) if with_jobs else []
+        # Screened first, which waits as long as it takes: on a busy machine the first forward pass outlasts a deadline.
+        warm = folder / "measured.jsonl"
+        warm.write_text(
+            "".join(f"{json.dumps({'id': row['id'], 'structure': row['structure']})}\n" for row in _measured())
+        )
+        n_sent += sum(1 for _ in client.screen(warm))
         client.report_measurements(_measured(), unit="eV", value="gap_ev", property="band_gap")
         while time.monotonic() < until:
             began, n_rounds = time.monotonic(), n_rounds + 1
