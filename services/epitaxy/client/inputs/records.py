@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from epitaxy.client.inputs.elements import ATOMIC_NUMBERS
 from epitaxy.client.inputs.item import Cell, Source, Text, refuse
+from epitaxy.client.inputs.json_text import load_json
 
 _FRACTIONAL_NAMES = ("frac", "frac_coords")
 _SPECIES_NAMES = ("species", "atomic_numbers", "numbers")
@@ -45,6 +46,15 @@ def cell_from_arrays(lattice: Any, species: Any, frac: Any) -> Source:
 
 def atomic_numbers(species: Any) -> NDArray[np.uint8]:
     """Atomic numbers, shape ``[n_sites]``. Raises KeyError for what names no element."""
+    if isinstance(species, list):
+        try:
+            # What tables hold, in a tenth of the time of an array of integers.
+            numbers = np.frombuffer(bytearray(species), dtype=np.uint8)
+        except (TypeError, ValueError):
+            pass  # symbols, or what names no element
+        else:
+            if numbers.min(initial=1) >= 1 and numbers.max(initial=1) <= 118:
+                return numbers
     values = np.asarray(species)
     if values.dtype.kind in "iu" and values.ndim == 1 and np.all((values >= 1) & (values <= 118)):
         return values.astype(np.uint8)  # what tables hold; a site at a time costs more than reading the JSON
@@ -61,7 +71,7 @@ def _number(value: Any) -> int:
 
 def _read_json(text: str | bytes) -> Source:
     try:
-        value = json.loads(text)
+        value = load_json(text)
     except (ValueError, RecursionError) as error:
         return refuse("UNREADABLE", f"the structure is no JSON: {error}; {_REMEDY}")
     if not isinstance(value, Mapping):

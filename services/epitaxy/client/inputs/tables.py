@@ -1,12 +1,12 @@
 """Structures in tables: JSON Lines and Parquet, read row by row and batch by batch."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.inputs.item import Source, refuse, with_known_values
+from epitaxy.client.inputs.json_text import load_json
 from epitaxy.client.inputs.objects import ID_NAMES, own_id
 from epitaxy.client.inputs.records import read_record
 
@@ -83,7 +83,7 @@ def _read_rows(
 
 def _read_line(line: bytes, default_id: str, known_columns: Sequence[str]) -> tuple[str, Source]:
     try:
-        row = json.loads(line)
+        row = load_json(line)
     except UnicodeDecodeError:
         return default_id, refuse("NOT_UTF8", "the row is not UTF-8; convert the file with iconv")
     except (ValueError, RecursionError) as error:
