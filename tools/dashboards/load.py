@@ -25,7 +25,7 @@ def put_load_on(target: str, folder: Path, seconds: float, *, with_jobs: bool = 
     known = [Path(file) for file in write_cifs(folder / "crystals")][:_CRYSTALS_A_ROUND]
     broken = folder / "broken.cif"
     broken.write_text("data_nothing\n")
-    n_sent, n_rounds, until = 0, 0, time.monotonic() + seconds
+    n_sent, n_rounds = 0, 0
     with Client(target) as client:
         jobs = _start_jobs(client) if with_jobs else []
         # Screened first, which waits as long as it takes: on a busy machine the first forward pass outlasts a deadline.
@@ -35,6 +35,7 @@ def put_load_on(target: str, folder: Path, seconds: float, *, with_jobs: bool = 
         )
         n_sent += sum(1 for _ in client.screen(warm))
         client.report_measurements(_measured(), unit="eV", value="gap_ev", property="band_gap")
+        until = time.monotonic() + seconds
         while time.monotonic() < until:
             began, n_rounds = time.monotonic(), n_rounds + 1
             new = _strained(folder / "new.jsonl", 1 + 0.001 * n_rounds)
