@@ -19,6 +19,7 @@ SWITCHES: Mapping[str, dict[str, Any]] = {
     "tls": {"gateway": {"tls": {"enabled": True}}},
     "route": {"route": {"enabled": True}},
     "ingress": {"ingress": {"enabled": True}},
+    "ingress with annotations": {"ingress": {"enabled": True, "annotations": {"cert-manager.io/cluster-issuer": "x"}}},
     "certificate": {"certificate": {"enabled": True}},
     "keda": {"keda": {"enabled": True}},
     "serve autoscaling": {"prediction": {"autoscaling": {"enabled": True}}},

@@ -150,7 +150,7 @@ def test_every_value_is_in_the_schema_and_the_schema_is_closed() -> None:
 
 
 # Mappings whose keys are the operator's.
-FREE = {"settings", "labels", "arguments", "nodeSelector", "issuerRef"}
+FREE = {"annotations", "settings", "labels", "arguments", "nodeSelector", "issuerRef"}
 # Keys that say the same wherever they stand; the first of a kind is told about.
 SAME_EVERYWHERE = {"repository", "tag", "digest", "requests", "limits", "size", "enabled"}
 
