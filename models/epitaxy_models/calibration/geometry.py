@@ -145,7 +145,7 @@ class GeometryModel:
         return replace(model, limits=limits)
 
     def measure(self, structure: Structure) -> Geometry:
-        """Density and contacts of a structure: a few microseconds for ten atoms."""
+        """Density and contacts of a structure."""
         shortest, mean = _contacts(
             read_only(structure.lattice),
             read_only(structure.frac_coords),

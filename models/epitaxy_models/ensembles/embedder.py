@@ -28,7 +28,7 @@ class Embedder:
 
 
 def _on_device(artifact: ModelArtifact, device: str) -> Callable[[CrystalGraphBatch], NDArray[np.float32]]:
-    # Serving on a CPU loads no torch: a second and 200 MB at the start of a replica.
+    # Imported here: serving on a CPU loads no torch.
     from epitaxy_models.backbones.device import DeviceBackbone  # noqa: PLC0415
 
     return DeviceBackbone(artifact.card.backbone, artifact.backbone, device)

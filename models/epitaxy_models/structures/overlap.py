@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from epitaxy_models.compiled import compiled, read_only
 from epitaxy_models.structures.cell import minkowski_reduced, plane_spacings
 
-# Up to this many sites a compiled loop over all pairs is faster than a tree (and loads no scipy).
+# Up to this many sites a compiled loop over all pairs, which loads no scipy; not tuned against the tree.
 _MAX_DENSE_SITES = 300
 
 

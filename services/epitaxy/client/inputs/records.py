@@ -48,7 +48,7 @@ def atomic_numbers(species: Any) -> NDArray[np.uint8]:
     """Atomic numbers, shape ``[n_sites]``. Raises KeyError for what names no element."""
     if isinstance(species, list):
         try:
-            # What tables hold, in a tenth of the time of an array of integers.
+            # What tables hold, without an array of Python integers.
             numbers = np.frombuffer(bytearray(species), dtype=np.uint8)
         except (TypeError, ValueError):
             pass  # symbols, or what names no element
