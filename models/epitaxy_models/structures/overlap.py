@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.compiled import compiled, read_only
 from epitaxy_models.structures.cell import minkowski_reduced, plane_spacings
 
 # Up to this many sites a compiled loop over all pairs, which loads no scipy; not tuned against the tree.
@@ -59,7 +58,10 @@ def _closest_by_wrapping(
     lattice: NDArray[np.float64], frac_coords: NDArray[np.float64], spacings: tuple[float, float, float], cutoff: float
 ) -> ClosePair | None:
     if len(frac_coords) <= _MAX_DENSE_SITES:
-        first, second, squared_distance = _closest_of_all(read_only(lattice), read_only(frac_coords))
+        # Not before a structure is checked: numba takes a second to load, and reading files does without.
+        from epitaxy_models.structures.closest_pair import closest_of_all  # noqa: PLC0415
+
+        first, second, squared_distance = closest_of_all(lattice, frac_coords)
         distance = squared_distance**0.5
         return ClosePair(first, second, distance) if distance < cutoff else None
     firsts, seconds = _candidate_pairs(frac_coords, spacings, cutoff)
@@ -73,27 +75,6 @@ def _closest_by_wrapping(
     closest = int(squared.argmin())
     distance = float(squared[closest]) ** 0.5
     return ClosePair(int(firsts[closest]), int(seconds[closest]), distance) if distance < cutoff else None
-
-
-@compiled()
-def _closest_of_all(lattice: NDArray[np.float64], frac_coords: NDArray[np.float64]) -> tuple[int, int, float]:
-    """The closest two sites by differences wrapped to the nearest integers, with their squared distance."""
-    closest = (0, 0, np.inf)
-    for i in range(len(frac_coords)):
-        for j in range(i + 1, len(frac_coords)):
-            a = frac_coords[i, 0] - frac_coords[j, 0]
-            b = frac_coords[i, 1] - frac_coords[j, 1]
-            c = frac_coords[i, 2] - frac_coords[j, 2]
-            a -= np.rint(a)
-            b -= np.rint(b)
-            c -= np.rint(c)
-            x = a * lattice[0, 0] + b * lattice[1, 0] + c * lattice[2, 0]
-            y = a * lattice[0, 1] + b * lattice[1, 1] + c * lattice[2, 1]
-            z = a * lattice[0, 2] + b * lattice[1, 2] + c * lattice[2, 2]
-            squared = x * x + y * y + z * z
-            if squared < closest[2]:
-                closest = (i, j, squared)
-    return closest
 
 
 def _candidate_pairs(

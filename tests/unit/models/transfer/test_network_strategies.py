@@ -187,7 +187,8 @@ def test_the_start_is_the_substrate_itself(artifact, test_part) -> None:
         known = np.zeros((N_TEST, 0), dtype=np.float32)
         batch = minibatches(network, test_part.graphs, known, np.arange(N_TEST), N_TEST)[0]
         embeddings = network.embed(batch.graph, batch.ground).detach().numpy().swapaxes(0, 1)
-        np.testing.assert_allclose(embeddings, wanted, atol=1e-6)
+        # Float32 sums in another order: the embedder's pass is a compiled one (ADR 12).
+        np.testing.assert_allclose(embeddings, wanted, rtol=0, atol=2e-5)
 
 
 def test_the_callers_threads_are_given_back(artifact, train, targets) -> None:
