@@ -52,12 +52,15 @@ demo: $(VENV)/.installed ## Start the local stack, screen the bundled crystals, 
 serve: $(VENV)/.installed ## Run the local stack in the foreground
 	@$(BIN)/epitaxy serve
 
+CALM_TESTS := tests/unit/models tests/golden tests/deploy tests/unit/loadtest \
+  $(addprefix tests/unit/services/,capacity cli datasets finetune measurements pretraining registry vectors)
+WATCHFUL_TESTS := $(filter-out $(CALM_TESTS) tests/unit/services %.py %__pycache__,$(wildcard tests/unit/* tests/unit/services/*))
 test: install-dev redis prometheus check check-generated ## Everything that CI runs
-	@# What starts processes and watches clocks runs alone; the rest on two processes.
+	@# What watches clocks or starts the stack runs alone; the rest on two processes.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not stack and not pretraining" \
-	  tests/unit/models tests/golden tests/deploy
-	$(BIN)/python -m pytest -q -m "not pretraining" tests/unit/services tests/unit/loadtest tests/contract tests/integration \
-	  tests/deploy/observability/test_expressions.py
+	  $(CALM_TESTS) --ignore tests/unit/services/cli/test_resume.py
+	$(BIN)/python -m pytest -q -m "not pretraining" $(WATCHFUL_TESTS) tests/unit/services/cli/test_resume.py \
+	  tests/contract tests/integration tests/deploy/observability/test_expressions.py
 
 test-deploy: install-dev prometheus ## The chart, images, rules and dashboards (without the running stack)
 	$(BIN)/python -m pytest -q -m "not stack" tests/deploy
