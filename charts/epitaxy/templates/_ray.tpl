@@ -30,6 +30,10 @@ spec:
         - {name: RAY_USAGE_STATS_ENABLED, value: "0"}
         - {name: RAY_worker_niceness, value: "0"}
         - {name: OMP_NUM_THREADS, value: "1"}
+        - {name: RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD, value: "0"}
+        - {name: RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP, value: "0"}
+        - {name: RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE, value: "1000"}
+        - {name: RAY_SERVE_FREEZE_GC_ON_STARTUP, value: "1"}
         - name: REDIS_PASSWORD
           valueFrom: {secretKeyRef: {name: {{ .root.Values.secrets.redis }}, key: password}}
         {{- include "epitaxy.scratchEnv" .root | nindent 8 }}

@@ -36,7 +36,7 @@ def screen(
             "--measured", metavar="FILE.csv", exists=True, dir_okay=False, help="Print measured values beside --top."
         ),
     ] = None,
-    chunk_size: Annotated[int, typer.Option(min=1, max=512, help="Structures a message.")] = 256,
+    chunk_size: Annotated[int, typer.Option(min=1, max=512, help="Structures a message.")] = 128,
     bypass_cache: Annotated[bool, typer.Option("--bypass-cache", help="Do not read cached answers.")] = False,
     target: TargetOption = None,
 ) -> None:

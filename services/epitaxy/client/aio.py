@@ -98,7 +98,7 @@ class AsyncClient:
         model: str | None = None,
         *,
         coverage: float = 0.9,
-        chunk_size: int = 256,
+        chunk_size: int = 128,
         on_progress: ProgressCallback | None = None,
         bypass_cache: bool = False,
         known: Known = (),

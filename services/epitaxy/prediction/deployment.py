@@ -150,6 +150,8 @@ class IntakeReplica:
     """The gRPC ingress: PredictionBackend of protos/epitaxy/prediction/v1/backend.proto, one method a call."""
 
     def __init__(self, settings: dict[str, Any], ensemble: DeploymentHandle, explainer: DeploymentHandle) -> None:
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
         configure_replica_logging()
         chosen = PredictionSettings(**settings)
         artifact = model_of(chosen)
@@ -180,6 +182,8 @@ class IntakeReplica:
         # Kernels are loaded, or compiled, before the replica says that it is ready.
         featurize_rock_salt()
         service.domains(np.zeros((1, *shape), dtype=np.float32), [rock_salt()])
+        # The heads' small products gain nothing from more threads, and those that wait spin on the ensemble's core.
+        threadpool_limits(chosen.threads)
         warm_up_beside(models.registry)
 
     @answers_with_status(prediction_pb2.ResultBlock)

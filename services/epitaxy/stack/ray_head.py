@@ -15,6 +15,7 @@ from typing import Any
 from epitaxy.stack.errors import StackError
 from epitaxy.stack.plan import StackPlan
 from epitaxy.stack.ports import LOOPBACK
+from epitaxy.stack.serve_config import SERVE_ENVIRONMENT
 from epitaxy.stack.worker import SETUP_HOOK
 
 _TOKEN_FILE = "ray-token"
@@ -48,6 +49,7 @@ def ray_client_environment(run: Path) -> dict[str, str]:
         "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR": SETUP_HOOK,
         # Serve writes its log files all the same.
         "RAY_SERVE_LOG_TO_STDERR": "0",
+        **SERVE_ENVIRONMENT,
         # An address of another Ray must not leak in.
         "RAY_ADDRESS": "",
     }

@@ -5,6 +5,15 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+# How Serve runs: a replica's handlers and routers on its own loop, in place of two more threads each that pass every
+# message on, and logs of calls in blocks. What computes runs in threads of its own all the same. docs/adr/0015.
+SERVE_ENVIRONMENT = {
+    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
+    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
+    "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1000",
+    "RAY_SERVE_FREEZE_GC_ON_STARTUP": "1",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class ServeConfig:

@@ -17,7 +17,7 @@ with warnings.catch_warnings():
 from epitaxy.gateway.settings import GatewaySettings
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy.stack.plan import StackPlan
-from epitaxy.stack.serve_config import shipped_config
+from epitaxy.stack.serve_config import SERVE_ENVIRONMENT, shipped_config
 
 CASES = [*(profile(name) for name in PROFILES), SWITCHES["serve autoscaling"], SWITCHES["prediction on gpu"]]
 
@@ -96,3 +96,12 @@ def test_a_wrong_argument_is_refused_where_it_is_read() -> None:
     [application] = config_of({"prediction": {"arguments": {"max_site": 3}}})["applications"]
     with pytest.raises(ValueError, match="max_site"):
         PredictionSettings(**application["args"])
+
+
+def test_serve_runs_in_pods_as_it_does_in_the_local_stack() -> None:
+    [service] = [manifest for manifest in render({}) if manifest["kind"] == "RayService"]
+    cluster = service["spec"]["rayClusterConfig"]
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        [container] = group["template"]["spec"]["containers"]
+        given = {entry["name"]: entry.get("value") for entry in container["env"]}
+        assert given.items() >= SERVE_ENVIRONMENT.items()
