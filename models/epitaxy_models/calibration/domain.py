@@ -7,7 +7,6 @@ miss: hypothetical compounds, distorted cells, and molecules or slabs in boxes.
 """
 
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from epitaxy_models.calibration.latent import LatentSpace
 from epitaxy_models.calibration.probe import PerturbationProbe
+from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 from epitaxy_models.structures.elements import symbol_of
 
 # A structure beyond this share of held-out source structures is borderline, beyond the second foreign.
@@ -29,29 +29,6 @@ _REASONS = (
     "it looks more like a strained, rattled or substituted crystal than {0:.1f} % of held-out structures",
     "its density and contacts are more unusual than those of {0:.1f} % of held-out structures",
 )
-
-
-class DomainVerdict(StrEnum):
-    """Whether the training data speak for a structure."""
-
-    IN_DOMAIN = "IN_DOMAIN"
-    BORDERLINE = "BORDERLINE"
-    OUT_OF_DOMAIN = "OUT_OF_DOMAIN"
-
-
-@dataclass(frozen=True, slots=True)
-class DomainScore:
-    """Verdict on one structure.
-
-    Attributes:
-        score: Share of held-out source structures that lie nearer to the training data, 0 to 1.
-        verdict: The score against its thresholds, and the elements against the training data.
-        reason: One line; empty when IN_DOMAIN.
-    """
-
-    score: float
-    verdict: DomainVerdict
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

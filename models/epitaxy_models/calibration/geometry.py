@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.calibration.domain import DomainVerdict
+from epitaxy_models.calibration.verdict import DomainVerdict
 from epitaxy_models.compiled import compiled, read_only
 from epitaxy_models.graphs.neighbours import neighbours_within
 from epitaxy_models.structures.radii import COVALENT_RADII

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.calibration.conformal import bounded, check_coverage
-from epitaxy_models.calibration.domain import DomainEvidence, DomainScore, DomainScores
+from epitaxy_models.calibration.domain import DomainEvidence, DomainScores
 from epitaxy_models.calibration.geometry import worse
+from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.heads.readout import composition_of
 from epitaxy_models.structures.structure import Structure

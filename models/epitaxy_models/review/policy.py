@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.calibration.conformal import check_coverage
-from epitaxy_models.calibration.domain import DomainScore, DomainVerdict
+from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.review.decision import FiredRule, ReviewDecision, ReviewVerdict
 from epitaxy_models.structures.elements import symbol_of

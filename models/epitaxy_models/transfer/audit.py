@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.calibration.domain import DomainVerdict
+from epitaxy_models.calibration.verdict import DomainVerdict
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.structures.elements import symbol_of
 from epitaxy_models.transfer.extrapolation import CurveErrors, Extrapolation, LabelsNeeded

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.calibration.conformal import check_coverage
-from epitaxy_models.calibration.domain import DomainScore
 from epitaxy_models.calibration.geometry import worse
+from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.readout import EnsemblePrediction
 from epitaxy_models.errors import CheckpointError, ConfigurationError, EpitaxyModelsError
 from epitaxy_models.transfer import strategies

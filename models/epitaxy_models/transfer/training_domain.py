@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.calibration.domain import DomainModel, DomainScore, DomainVerdict
+from epitaxy_models.calibration.domain import DomainModel
+from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 from epitaxy_models.structures.elements import symbol_of
 from epitaxy_models.structures.structure import Structure
 

@@ -14,7 +14,7 @@ from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query
 from epitaxy.prediction.item_reader import ItemReader, failure
 from epitaxy.prediction.local_cache import LocalCache
 from epitaxy.prediction.ports import CacheTier, Embedding, EmbeddingBackend, EmbeddingStore, PredictionMetrics, Stage
-from epitaxy_models.calibration.domain import DomainScore
+from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.readout import CalibratedReadout, Reading
 from epitaxy_models.graphs.graph import CrystalGraph, build_graph

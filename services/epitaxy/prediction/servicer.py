@@ -10,7 +10,7 @@ from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Query, Refu
 from epitaxy.prediction.items import items_of
 from epitaxy.prediction.ports import Embedding
 from epitaxy_models.calibration.conformal import COVERAGE_MAX, COVERAGE_MIN
-from epitaxy_models.calibration.domain import DomainVerdict
+from epitaxy_models.calibration.verdict import DomainVerdict
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.card import PropertyCard
 from epitaxy_models.heads.property import PropertyDefinition

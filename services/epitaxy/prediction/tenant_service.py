@@ -18,7 +18,7 @@ from epitaxy.prediction.tenant_features import DescribedRow, TenantFeatures, joi
 from epitaxy.prediction.tenant_models import ServedVersion, TenantModels
 from epitaxy.prediction.tenant_pool import TenantPool
 from epitaxy.registry.ports import ModelVersion
-from epitaxy_models.calibration.domain import DomainScore
+from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.readout import EnsemblePrediction
 from epitaxy_models.review import ReviewDecision
 from epitaxy_models.transfer.inputs import TransferInputs

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from epitaxy_models.calibration.domain import DomainEvidence, DomainModel, DomainVerdict
+from epitaxy_models.calibration.domain import DomainEvidence, DomainModel
 from epitaxy_models.calibration.latent import LatentSpace
+from epitaxy_models.calibration.verdict import DomainVerdict
 
 WIDTH = 12
 SILICON, OXYGEN, POLONIUM, GOLD = 14, 8, 84, 79

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from epitaxy_models.calibration.domain import DomainVerdict
 from epitaxy_models.calibration.geometry import GeometryModel
 from epitaxy_models.calibration.perturbation import rattled, stretched
+from epitaxy_models.calibration.verdict import DomainVerdict
 from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.structures import Structure

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epitaxy_models.calibration.domain import DomainScore, DomainVerdict
+from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.review import DEFAULT_POLICY, ReviewPolicy, ReviewVerdict
 

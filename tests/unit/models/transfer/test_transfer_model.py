@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from epitaxy_models.calibration.domain import DomainScore, DomainVerdict
+from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.errors import CheckpointError, ConfigurationError

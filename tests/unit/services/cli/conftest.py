@@ -49,7 +49,8 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
             stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
-            env=environment | settings,
+            # Without a terminal tables take this width; two test processes leave a command 80 columns.
+            env=environment | {"COLUMNS": "160"} | settings,
         )
 
     return popen

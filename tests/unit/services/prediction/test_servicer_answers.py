@@ -11,7 +11,7 @@ from epitaxy.api.common.v1 import property_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.prediction.domain import Item, Refusal
 from epitaxy.prediction.servicer import BlockEncoder, reports
-from epitaxy_models.calibration.domain import DomainScore, DomainVerdict
+from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 from epitaxy_models.ensembles.card import ModelCard
 from epitaxy_models.heads.property import Fidelity
 from epitaxy_models.review import DEFAULT_POLICY

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from epitaxy_models.calibration.domain import DomainVerdict
+from epitaxy_models.calibration.verdict import DomainVerdict
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.errors import ConfigurationError
