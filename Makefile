@@ -143,8 +143,7 @@ bench-transfer: install-dev ## Learning curves on real targets (DATA=folder; QUI
 
 bench-uncertainty: install-dev ## Coverage, domain verdicts and explanations against their goals (DATA=folder; SEEDS=5); run again to resume
 	$(BIN)/python -m loadtest.uncertainty --data "$(or $(DATA),../shared/data)" --seeds $(or $(SEEDS),5)
-	@if [ -f loadtest/faithfulness.py ]; then $(BIN)/python -m loadtest.faithfulness --data "$(or $(DATA),../shared/data)" \
-	  --out scratch/uncertainty/faithfulness.json; fi
+	$(BIN)/python -m loadtest.faithfulness --data "$(or $(DATA),../shared/data)" --out scratch/uncertainty/faithfulness.json
 
 publish: install-dev ## Calibrate, measure and write the shipped model from WORK's checkpoints
 	$(BIN)/python -m epitaxy_models.training.publish --data "$(DATA)" --work "$(WORK)" --hardware "$(HARDWARE)" \

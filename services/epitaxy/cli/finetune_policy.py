@@ -12,7 +12,7 @@ from epitaxy.cli.finetune_text import print_object
 from epitaxy.cli.terminal import stdout_console, usage_error
 from epitaxy.cli.wording import split_names
 from epitaxy.client import AuditEntry, ReviewPolicy
-from epitaxy_models.structures.elements import atomic_number_of, symbol_of
+from epitaxy.client.inputs.elements import ATOMIC_NUMBERS, SYMBOLS
 
 _OUTCOMES = ("accept", "review", "reject")
 
@@ -83,12 +83,12 @@ def policy_text(kept: ReviewPolicy) -> str:
     outcomes = {"ACCEPT": "accepted", "REVIEW": "to review", "REJECT": "rejected"}
     parts.append(f"out of domain {outcomes.get(kept.out_of_domain, kept.out_of_domain)}")
     if kept.forbidden_elements:
-        parts.append(f"{', '.join(map(symbol_of, kept.forbidden_elements))} rejected")
+        parts.append(f"{', '.join(SYMBOLS[number] for number in kept.forbidden_elements)} rejected")
     return "; ".join(parts)
 
 
 def _number(symbol: str) -> int:
-    number = atomic_number_of(symbol)
+    number = ATOMIC_NUMBERS.get(symbol)
     if number is None:
         raise usage_error(f"--forbid: {symbol!r} is no element")
     return number

@@ -10,6 +10,7 @@ import numpy as np
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
+from threadpoolctl import threadpool_limits
 
 from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import explanation_pb2, prediction_pb2, structures_pb2
@@ -81,9 +82,7 @@ class EnsembleReplica:
     """Owns one copy of the network and one queue in front of it."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        # Imported here: only this replica multiplies matrices.
-        from threadpoolctl import threadpool_limits  # noqa: PLC0415
-
+        # Imported here: only this replica runs the network.
         from epitaxy.prediction.batcher import EdgeBudgetBatcher  # noqa: PLC0415
         from epitaxy_models.ensembles.embedder import Embedder  # noqa: PLC0415
 
@@ -150,8 +149,6 @@ class IntakeReplica:
     """The gRPC ingress: PredictionBackend of protos/epitaxy/prediction/v1/backend.proto, one method a call."""
 
     def __init__(self, settings: dict[str, Any], ensemble: DeploymentHandle, explainer: DeploymentHandle) -> None:
-        from threadpoolctl import threadpool_limits  # noqa: PLC0415
-
         configure_replica_logging()
         chosen = PredictionSettings(**settings)
         artifact = model_of(chosen)
