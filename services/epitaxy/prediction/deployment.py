@@ -3,18 +3,15 @@
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ray.exceptions import RayError
-from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 from threadpoolctl import threadpool_limits
 
 from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import explanation_pb2, prediction_pb2, structures_pb2
-from epitaxy.chassis.errors import EpitaxyError, OverloadedError, UnavailableError
+from epitaxy.chassis.errors import EpitaxyError, OverloadedError
 from epitaxy.prediction.backend import Backend
 from epitaxy.prediction.explanations import ExplanationService
 from epitaxy.prediction.handler import answers_with_status
@@ -22,10 +19,12 @@ from epitaxy.prediction.metrics import RayBatchMetrics, RayPredictionMetrics
 from epitaxy.prediction.networks import NetworkRunner
 from epitaxy.prediction.policy_file import policy_of
 from epitaxy.prediction.ports import Embedding
+from epitaxy.prediction.ray_calls import calling
 from epitaxy.prediction.ray_explanations import RayExplanationBackend
 from epitaxy.prediction.ray_networks import RayNetworkBackend
 from epitaxy.prediction.redis_store import RedisStore
 from epitaxy.prediction.replica_logs import configure_replica_logging
+from epitaxy.prediction.served_model import model_of
 from epitaxy.prediction.service import PredictionService
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy.prediction.tenant_features import TenantFeatures
@@ -37,7 +36,7 @@ from epitaxy.prediction.tiered_store import TieredStore
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.ports import ModelVersion
 from epitaxy.registry.settings import RegistrySettings
-from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
+from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.readout import EnsemblePrediction
 from epitaxy_models.graphs.batch import CrystalGraphBatch, collate, separate
 from epitaxy_models.graphs.graph import CrystalGraph
@@ -49,11 +48,6 @@ _LOG = logging.getLogger(__name__)
 _EMBED_TIMEOUT_SECONDS = 120.0
 # One part in so many of a replica's own cache is for readings, a tenth the size of an embedding.
 _READINGS_PART = 8
-
-
-def model_of(settings: PredictionSettings) -> ModelArtifact:
-    """The model that the settings name, or the one that is shipped."""
-    return load_artifact(Path(settings.model_folder) if settings.model_folder else shipped_model())
 
 
 def tenant_models(settings: PredictionSettings, artifact: ModelArtifact) -> TenantModels:
@@ -135,11 +129,8 @@ class RayEmbeddingBackend:
 
         Raises OverloadedError where the queue is full, UnavailableError where no replica answers.
         """
-        try:
+        with calling("ensemble"):
             results = await self._ensemble.embed.remote(collate(graphs))
-        except (RayError, RayServeException) as error:
-            _LOG.warning("the ensemble did not answer: %s", type(error).__name__)
-            raise UnavailableError("the ensemble does not answer: send it again", retry_after_seconds=1.0) from error
         if isinstance(results, OverloadedError):
             raise results
         return list(results)

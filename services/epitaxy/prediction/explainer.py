@@ -5,7 +5,6 @@ import logging
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -14,8 +13,8 @@ from epitaxy.prediction.explanations import ExplanationQuery
 from epitaxy.prediction.item_reader import failure
 from epitaxy.prediction.metrics import RayExplanationMetrics
 from epitaxy.prediction.replica_logs import configure_replica_logging
+from epitaxy.prediction.served_model import model_folder, model_of
 from epitaxy.prediction.settings import PredictionSettings
-from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.explanation.explanation import Explanation
 from epitaxy_models.structures import Structure
@@ -37,8 +36,7 @@ class ExplainerReplica:
         configure_replica_logging()
         chosen = PredictionSettings(**settings)
         torch.set_num_threads(chosen.threads)
-        folder = Path(chosen.model_folder) if chosen.model_folder else shipped_model()
-        self._explainer = Explainer(load_artifact(folder), folder)
+        self._explainer = Explainer(model_of(chosen), model_folder(chosen))
         self._worker = ThreadPoolExecutor(1, "explain", initializer=os.nice, initargs=(_NICENESS,))
         self._metrics = RayExplanationMetrics()
 
