@@ -22,11 +22,13 @@ class LocalStack:
 
     Attributes:
         target: HOST:PORT of its gateway.
+        home: Its folder, with endpoints.json in it.
         pid: Its first process; all others are below it.
         keys: API keys by tenant; empty where everyone on loopback is served.
     """
 
     target: str
+    home: Path
     pid: int
     keys: Mapping[str, str]
 
@@ -35,11 +37,11 @@ class LocalStack:
 def local_stack(n_tenants: int = 0, settings: Mapping[str, str] | None = None) -> Iterator[LocalStack]:
     """A new stack with an empty cache; ``settings`` go into its environment."""
     with tempfile.TemporaryDirectory(prefix="epitaxy-load-") as folder:
-        home = Path(folder)
+        scratch, home = Path(folder), Path(folder) / "home"
         keys = {f"tenant-{number}": new_api_key() for number in range(n_tenants)}
-        environment = {**os.environ, **(settings or {}), **_tenants(home, keys)}
-        command = [sys.executable, "-m", "epitaxy.cli", "serve", "--port", "0", "--home", str(home / "home")]
-        log = home / "stderr"
+        environment = {**os.environ, **(settings or {}), **_tenants(scratch, keys)}
+        command = [sys.executable, "-m", "epitaxy.cli", "serve", "--port", "0", "--home", str(home)]
+        log = scratch / "stderr"
         with (
             log.open("wb") as stderr,
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment) as process,
@@ -48,15 +50,15 @@ def local_stack(n_tenants: int = 0, settings: Mapping[str, str] | None = None) -
                 line = process.stdout.readline() if process.stdout else ""
                 if not line.startswith("ready "):
                     raise RuntimeError(f"the stack did not start: {log.read_text()[-2000:]}")
-                yield LocalStack(line.split()[1], process.pid, keys)
+                yield LocalStack(line.split()[1], home, process.pid, keys)
             finally:
                 _stop(process)
 
 
-def _tenants(home: Path, keys: Mapping[str, str]) -> dict[str, str]:
+def _tenants(scratch: Path, keys: Mapping[str, str]) -> dict[str, str]:
     if not keys:
         return {}
-    file = home / "tenants.json"
+    file = scratch / "tenants.json"
     file.write_text(json.dumps({name: {"key_hashes": [str(KeyHash.of(key))]} for name, key in keys.items()}))
     return {"EPITAXY_GATEWAY_TENANTS_FILE": str(file)}
 

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from loadtest.processes import descendants
+
 
 class Product:
     def __init__(self, home: Path) -> None:
@@ -33,17 +35,17 @@ class Product:
     def kill_replicas(self, deployment: str) -> int:
         """Kills this product's replicas of a deployment; how many there were."""
         title = f"ServeReplica:prediction:{deployment}".encode()
-        pids = [pid for pid in _descendants(self.process.pid) if title in _command_line(pid)]
+        pids = [pid for pid in descendants(self.process.pid) if title in _command_line(pid)]
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         return len(pids)
 
     def stop(self) -> None:
-        descendants = _descendants(self.process.pid)
+        below = descendants(self.process.pid)
         self.process.send_signal(signal.SIGINT)
         with self.process:
             assert self.process.wait(60) == 0, self._log.read_text()
-        assert eventually(lambda: not [pid for pid in descendants if _command_line(pid)], seconds=10)
+        assert eventually(lambda: not [pid for pid in below if _command_line(pid)], seconds=10)
 
 
 def eventually(is_so: Callable[[], object], seconds: float) -> bool:
@@ -60,18 +62,3 @@ def _command_line(pid: int) -> bytes:
     with suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     return b""
-
-
-def _descendants(root: int) -> list[int]:
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            with suppress(OSError):
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                children.setdefault(parent, []).append(int(entry.name))
-    found, waiting = [], [root]
-    while waiting:
-        below = children.get(waiting.pop(), [])
-        found += below
-        waiting += below
-    return found

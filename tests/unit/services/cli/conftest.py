@@ -1,40 +1,13 @@
-import importlib.util
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
 
 COMMAND = (sys.executable, "-W", "error", "-c", "from epitaxy.cli.main import main; main()")
-
-
-@pytest.fixture
-def small_server() -> ModuleType:
-    """The client tests' own server; importlib mode puts no test folder on the path."""
-    if "small_server" not in sys.modules:
-        path = Path(__file__).parents[1] / "client" / "small_server.py"
-        spec = importlib.util.spec_from_file_location("small_server", path)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules["small_server"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["small_server"])
-    return sys.modules["small_server"]
-
-
-@pytest.fixture
-def faults(small_server: ModuleType) -> Any:
-    return small_server.Faults()
-
-
-@pytest.fixture
-def target(small_server: ModuleType, faults: Any) -> Iterator[str]:
-    with small_server.serving_in_thread(faults) as address:
-        yield address
 
 
 @pytest.fixture

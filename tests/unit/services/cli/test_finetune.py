@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import os
 import pty
@@ -9,30 +8,18 @@ import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import finetune_server
 import pandas as pd
 import pytest
 
 _tenants = (f"cli-{number}" for number in count())
 
 
-def finetune_server() -> ModuleType:
-    """The client tests' own server; importlib mode puts no test folder on the path."""
-    if "finetune_server" not in sys.modules:
-        path = Path(__file__).parents[1] / "client" / "finetune_server.py"
-        spec = importlib.util.spec_from_file_location("finetune_server", path)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules["finetune_server"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["finetune_server"])
-    return sys.modules["finetune_server"]
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Any]]:
-    with finetune_server().serving_finetune(tmp_path_factory.mktemp("finetune")) as (target, rig):
+    with finetune_server.serving_finetune(tmp_path_factory.mktemp("finetune")) as (target, rig):
         yield target, rig
 
 
@@ -56,7 +43,7 @@ def finetune(run: Any, settings: dict[str, str]) -> Callable[..., Any]:
 
 @pytest.fixture
 def labels(tmp_path: Path) -> Path:
-    rows = [row | {"structure": json.dumps(row["structure"])} for row in finetune_server().crystals(30)]
+    rows = [row | {"structure": json.dumps(row["structure"])} for row in finetune_server.crystals(30)]
     pd.DataFrame(rows).to_parquet(tmp_path / "labels.parquet")
     return tmp_path / "labels.parquet"
 
@@ -145,7 +132,7 @@ def test_mistakes_are_exit_code_2_and_make_no_job(finetune: Any, labels: Path, c
 
 
 def test_a_bad_cell_is_named_with_its_row_and_a_bad_structure_can_be_skipped(finetune: Any, tmp_path: Path) -> None:
-    rows = list(finetune_server().crystals(15))
+    rows = list(finetune_server.crystals(15))
     rows[4]["structure"] = None
     with (tmp_path / "l.jsonl").open("w") as file:
         file.writelines(json.dumps(row) + "\n" for row in rows)
@@ -289,7 +276,7 @@ def answered(settings: dict[str, str], answer: str) -> int:
 
 
 def test_audit_says_what_a_job_would_find(finetune: Any, tmp_path: Path) -> None:
-    rows = list(finetune_server().crystals(20))
+    rows = list(finetune_server.crystals(20))
     rows[3]["id"] = "bad3"
     rows[5]["structure"] = rows[4]["structure"]
     rows[7]["structure"] = rows[6]["structure"]
@@ -317,7 +304,7 @@ def test_audit_says_what_a_job_would_find(finetune: Any, tmp_path: Path) -> None
 
 def test_audit_of_too_few_labels_says_how_many_are_missing(finetune: Any, tmp_path: Path) -> None:
     with (tmp_path / "l.jsonl").open("w") as file:
-        file.writelines(json.dumps(row) + "\n" for row in finetune_server().crystals(7))
+        file.writelines(json.dumps(row) + "\n" for row in finetune_server.crystals(7))
     done = finetune("audit", "--data", "l.jsonl", "--column", "tc_k")
     assert done.returncode == 1
     assert "too few for a job: 7 labelled crystals, and 10 are the least: add 3" in done.stdout
@@ -326,7 +313,7 @@ def test_audit_of_too_few_labels_says_how_many_are_missing(finetune: Any, tmp_pa
 def test_screen_and_predict_take_known_columns_and_tenant_models(
     run: Any, target: str, tmp_path: Path, faults: Any
 ) -> None:
-    rows = [row | {"gap": "x" if row["id"] == "c1" else 1.0} for row in finetune_server().crystals(3)]
+    rows = [row | {"gap": "x" if row["id"] == "c1" else 1.0} for row in finetune_server.crystals(3)]
     (tmp_path / "l.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     screened = run("screen", "l.jsonl", "--out", "r.jsonl", "--known-column", "gap,tc_k", "--target", target)
     assert screened.returncode == 3, screened.stderr

@@ -1,30 +1,16 @@
-import importlib.util
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import measurement_server
 import pandas as pd
 import pytest
 
 
-def measurement_server() -> ModuleType:
-    """The client tests' own server; importlib mode puts no test folder on the path."""
-    if "measurement_server" not in sys.modules:
-        path = Path(__file__).parents[1] / "client" / "measurement_server.py"
-        spec = importlib.util.spec_from_file_location("measurement_server", path)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules["measurement_server"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["measurement_server"])
-    return sys.modules["measurement_server"]
-
-
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[str]:
-    with measurement_server().serving_in_thread(tmp_path, measurement_server().Seen()) as target:
+    with measurement_server.serving_in_thread(tmp_path, measurement_server.Seen()) as target:
         yield target
 
 
@@ -33,7 +19,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
     """Writes labels with so many misses at the end."""
 
     def write_rows(count: int, n_misses: int = 0, **changed: Any) -> Path:
-        rows = measurement_server().rows(count)
+        rows = measurement_server.rows(count)
         rows = [row | changed | {"structure": json.dumps(row["structure"])} for row in rows]
         rows = [row | ({"tc_k": 9.0} if index >= count - n_misses else {}) for index, row in enumerate(rows)]
         pd.DataFrame(rows).to_parquet(tmp_path / "labels.parquet")

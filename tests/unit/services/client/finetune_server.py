@@ -5,21 +5,18 @@ steers by the model's name: ``held*`` waits in TRAINING until it is released or 
 ``hurts*`` and ``loose*`` make models that HURT or are not calibrated.
 """
 
-import asyncio
-import importlib.util
 import json
-import sys
 import threading
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import grpc
 import numpy as np
+import small_server
 
 from epitaxy.api.finetune.v1 import finetune_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2_grpc
@@ -222,22 +219,11 @@ class FineTuneRig:
         self.database.close()
 
 
-def small_server() -> ModuleType:
-    """The server for everything else that a command asks for."""
-    if "small_server" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("small_server", Path(__file__).with_name("small_server.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules["small_server"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["small_server"])
-    return sys.modules["small_server"]
-
-
 @asynccontextmanager
 async def _serving(rig: FineTuneRig) -> AsyncIterator[str]:
     interceptors = [RequestContextScope(), ErrorScope(), KeyIsTenant(rig.gates)]
     server = grpc.aio.server(interceptors=interceptors, options=[("grpc.max_receive_message_length", 16 << 20)])
-    small = small_server().SmallServicer(small_server().Faults())
+    small = small_server.SmallServicer(small_server.Faults())
     finetune_pb2_grpc.add_FineTuneServiceServicer_to_server(rig.servicer, server)  # type: ignore[no-untyped-call]  # generated
     prediction_pb2_grpc.add_PredictionServiceServicer_to_server(small, server)  # type: ignore[no-untyped-call]  # generated
     structures_pb2_grpc.add_StructureServiceServicer_to_server(small, server)  # type: ignore[no-untyped-call]  # generated
@@ -254,18 +240,11 @@ async def _serving(rig: FineTuneRig) -> AsyncIterator[str]:
 def serving_finetune(folder: Path) -> Iterator[tuple[str, FineTuneRig]]:
     """Runs the service beside a blocking client; gives its address and its parts."""
     rig = FineTuneRig(folder)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="finetune-server")
-    thread.start()
-    context = _serving(rig)
-    try:
-        yield asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(), rig
-    finally:
-        rig.close()
-        asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    with small_server.in_thread(_serving(rig)) as address:
+        try:
+            yield address, rig
+        finally:
+            rig.close()
 
 
 def crystals(count: int) -> Iterator[dict[str, Any]]:

@@ -3,18 +3,14 @@
 Ids steer it: ``bad*`` is refused. The API key is the tenant's name.
 """
 
-import asyncio
-import importlib.util
-import sys
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import grpc
+import small_server
 
 from epitaxy.api.common.v1 import model_pb2, structure_pb2
 from epitaxy.api.measurements.v1 import measurements_pb2, measurements_pb2_grpc
@@ -82,24 +78,13 @@ def _predicted(entry: Any) -> measurements_pb2.PredictedMeasurement:
     )
 
 
-def small_server() -> ModuleType:
-    """The server of everything else; importlib mode puts no test folder on the path."""
-    if "small_server" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("small_server", Path(__file__).with_name("small_server.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules["small_server"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["small_server"])
-    return sys.modules["small_server"]
-
-
 @asynccontextmanager
 async def serving(folder: Path, seen: Seen) -> AsyncIterator[str]:
     """Runs the server in this loop and gives its address."""
     database = Database(f"sqlite:///{folder / 'jobs.db'}")
     service = MeasurementService(SqlMeasurementStore(database), lambda tenant: 10_000)
     server = grpc.aio.server(interceptors=[RequestContextScope(), ErrorScope(), KeyIsTenant()])
-    small = small_server().SmallServicer(small_server().Faults())
+    small = small_server.SmallServicer(small_server.Faults())
     models_pb2_grpc.add_ModelServiceServicer_to_server(small, server)  # type: ignore[no-untyped-call]  # generated
     measurements = SmallMeasurements(seen, MeasurementBackendServicer(service))
     measurements_pb2_grpc.add_MeasurementServiceServicer_to_server(measurements, server)  # type: ignore[no-untyped-call]  # generated
@@ -112,20 +97,9 @@ async def serving(folder: Path, seen: Seen) -> AsyncIterator[str]:
         database.close()
 
 
-@contextmanager
-def serving_in_thread(folder: Path, seen: Seen) -> Iterator[str]:
+def serving_in_thread(folder: Path, seen: Seen) -> AbstractContextManager[str]:
     """Runs the server beside a blocking client and gives its address."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="measurement-server")
-    thread.start()
-    context = serving(folder, seen)
-    try:
-        yield asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result()
-    finally:
-        asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    return small_server.in_thread(serving(folder, seen))
 
 
 def rows(count: int, value: float = 1.0) -> list[dict[str, Any]]:

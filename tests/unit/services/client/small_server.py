@@ -5,16 +5,15 @@ Ids steer it: ``bad*`` is refused, ``lost*`` always fails with a retryable error
 
 import asyncio
 import json
-import sys
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zlib import crc32
 
+import explaining
 import grpc
 import numpy as np
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -29,9 +28,7 @@ from epitaxy.api.prediction.v1 import (
     structures_pb2_grpc,
 )
 
-sys.path.insert(0, str(Path(__file__).parent))
-import explaining  # beside this file, which importlib mode loads by its path
-
+T = TypeVar("T")
 GROUPS = {"metals": {"n": 21, "mae": 0.25, "coverage": 0.9, "mean_interval_width": 1.5}}
 UNITS = {"formation_energy": "eV/atom", "band_gap": "eV"}
 
@@ -283,16 +280,22 @@ async def serving(
 
 
 @contextmanager
-def serving_in_thread(faults: Faults, port: int = 0, is_healthy: bool = True, credentials: Any = None) -> Iterator[str]:
-    """Runs the server beside a blocking client and gives its address."""
+def in_thread(server: AbstractAsyncContextManager[T]) -> Iterator[T]:
+    """Runs what serves in a loop beside a blocking client."""
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="small-server")
+    thread = threading.Thread(target=loop.run_forever, name="server-of-a-test")
     thread.start()
-    context = serving(faults, port, is_healthy, credentials)
     try:
-        yield asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result()
+        yield asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
     finally:
-        asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result()
+        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def serving_in_thread(
+    faults: Faults, port: int = 0, is_healthy: bool = True, credentials: Any = None
+) -> AbstractContextManager[str]:
+    """Runs the server beside a blocking client and gives its address."""
+    return in_thread(serving(faults, port, is_healthy, credentials))

@@ -1,13 +1,11 @@
-import importlib.util
 import json
-import sys
 import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import finetune_server
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,21 +25,9 @@ from epitaxy.client import (
 _tenants = (f"tenant-{number}" for number in count())
 
 
-def finetune_server() -> ModuleType:
-    """importlib mode puts no test folder on the path."""
-    if "finetune_server" not in sys.modules:
-        path = Path(__file__).with_name("finetune_server.py")
-        spec = importlib.util.spec_from_file_location("finetune_server", path)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules["finetune_server"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["finetune_server"])
-    return sys.modules["finetune_server"]
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Any]]:
-    with finetune_server().serving_finetune(tmp_path_factory.mktemp("finetune")) as (target, rig):
+    with finetune_server.serving_finetune(tmp_path_factory.mktemp("finetune")) as (target, rig):
         yield target, rig
 
 
@@ -62,7 +48,7 @@ def client(served: tuple[str, Any], rig: Any) -> Iterator[Client]:
 
 @pytest.fixture
 def rows() -> list[dict[str, Any]]:
-    return list(finetune_server().crystals(30))
+    return list(finetune_server.crystals(30))
 
 
 def tenant_of(client: Client) -> str:

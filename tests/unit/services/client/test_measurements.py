@@ -1,42 +1,28 @@
-import importlib.util
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import measurement_server
 import pandas as pd
 import pytest
 
 from epitaxy.client import AsyncClient, Client, InvalidRequestError
 
 
-def measurement_server() -> ModuleType:
-    """importlib mode puts no test folder on the path."""
-    if "measurement_server" not in sys.modules:
-        path = Path(__file__).with_name("measurement_server.py")
-        spec = importlib.util.spec_from_file_location("measurement_server", path)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules["measurement_server"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["measurement_server"])
-    return sys.modules["measurement_server"]
-
-
 @pytest.fixture
 def seen() -> Any:
-    return measurement_server().Seen()
+    return measurement_server.Seen()
 
 
 @pytest.fixture
 def client(tmp_path: Path, seen: Any) -> Iterator[Client]:
-    with measurement_server().serving_in_thread(tmp_path, seen) as target, Client(target) as client:
+    with measurement_server.serving_in_thread(tmp_path, seen) as target, Client(target) as client:
         yield client
 
 
 @pytest.fixture
 def rows() -> list[dict[str, Any]]:
-    made: list[dict[str, Any]] = measurement_server().rows(150)
+    made: list[dict[str, Any]] = measurement_server.rows(150)
     return made
 
 
@@ -150,7 +136,7 @@ def test_the_health_is_said_in_a_sentence(client: Client, rows: Any, n_inside: i
 
 
 async def test_the_async_client_reports_the_same(tmp_path: Path, seen: Any, rows: Any) -> None:
-    async with measurement_server().serving(tmp_path, seen) as target, AsyncClient(target) as client:
+    async with measurement_server.serving(tmp_path, seen) as target, AsyncClient(target) as client:
         rows[0]["structure"] = "no structure"
         made = await client.report_measurements(rows, unit="K", value="tc_k", property="tc")
         health = await client.model_health()
