@@ -14,7 +14,8 @@ _DType = TypeVar("_DType", bound=np.generic)
 def compiled(*, fastmath: bool = False) -> Callable[[_F], _F]:
     """Compiles a function with numba, cached on disk, without holding the interpreter lock.
 
-    The cache lies beside the source, or in ``NUMBA_CACHE_DIR`` where that cannot be written.
+    The cache lies beside the source, or in ``NUMBA_CACHE_DIR`` where that cannot be written. It follows changes of
+    its own file only: after one to a kernel that kernels of other files call, touch those files.
 
     Args:
         fastmath: Allow reassociation, so that sums over channels vectorize; not for kernels that must be exact.

@@ -4,6 +4,13 @@ from dataclasses import dataclass
 
 from epitaxy_models.errors import ConfigurationError
 
+# Atomic numbers index rows directly; row 0 stays unused.
+N_ELEMENTS = 119
+# About one over the summed edge weights of an atom, so that messages start near unit size.
+MESSAGE_SCALE = 0.2
+# Added to the mean square of a state before its root is taken: keeps a state of zeros finite.
+NORM_EPSILON = 1e-6
+
 
 @dataclass(frozen=True, slots=True)
 class BackboneConfig:

@@ -14,18 +14,23 @@ from epitaxy_models.errors import CheckpointError
 from epitaxy_models.graphs.batch import CrystalGraphBatch
 
 
+def loaded_network(config: BackboneConfig, state: Mapping[str, NDArray[Any]]) -> StackedBackbone:
+    """The network with these weights, in evaluation mode. Raises CheckpointError where they are of another shape."""
+    network = StackedBackbone(config)
+    try:
+        network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
+    except RuntimeError as error:
+        raise CheckpointError("INVALID_WEIGHTS", f"weights do not fit the card: {error}") from error
+    return network.eval().requires_grad_(requires_grad=False)
+
+
 class DeviceBackbone:
     """``n_members`` networks in evaluation mode on one device."""
 
     def __init__(self, config: BackboneConfig, state: Mapping[str, NDArray[Any]], device: str) -> None:
         """Raises CheckpointError where the weights are of another shape."""
         self._config, self._device = config, device
-        self._network = StackedBackbone(config)
-        try:
-            self._network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
-        except RuntimeError as error:
-            raise CheckpointError("INVALID_WEIGHTS", f"weights do not fit the card: {error}") from error
-        self._network.eval().requires_grad_(requires_grad=False).to(device)
+        self._network = loaded_network(config, state).to(device)
 
     @torch.inference_mode()
     def __call__(self, batch: CrystalGraphBatch) -> NDArray[np.float32]:

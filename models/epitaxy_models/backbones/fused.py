@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.backbones.config import BackboneConfig
+from epitaxy_models.backbones.config import MESSAGE_SCALE, N_ELEMENTS, NORM_EPSILON, BackboneConfig
 from epitaxy_models.compiled import compiled
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.graphs.batch import CrystalGraphBatch, collate
@@ -22,12 +22,6 @@ from epitaxy_models.graphs.rock_salt import featurize_rock_salt
 Float = NDArray[np.float32]
 Index = NDArray[np.int32]
 
-# Atomic numbers index rows of the species' states directly.
-N_ELEMENTS = 119
-# As MessageLayer scales its messages.
-_MESSAGE_SCALE = 0.2
-# Keeps a state of zeros finite, as root_mean_square_norm does.
-_EPSILON = 1e-6
 # Nodes that go through a layer together: their terms fill about half of a second-level cache.
 _BLOCK = 192
 
@@ -70,13 +64,13 @@ class FusedWeights:
         both = np.concatenate([_layers(state, "to_centre"), _layers(state, "to_neighbour")], axis=-1)
         terms = message_gain.swapaxes(-1, -2) * both
         species = np.asarray(state["species"], dtype=np.float64)
-        normed = species / np.sqrt(np.square(species).mean(axis=-1, keepdims=True) + _EPSILON)
+        normed = species / np.sqrt(np.square(species).mean(axis=-1, keepdims=True) + NORM_EPSILON)
         parts = (
             species,
             normed @ terms[:, 0],
             terms,
             radial_basis(config) @ _layers(state, "to_filter") + _layers(state, "message_bias"),
-            _MESSAGE_SCALE * _layers(state, "message_out"),
+            MESSAGE_SCALE * _layers(state, "message_out"),
             update_gain.swapaxes(-1, -2) * _layers(state, "update_in"),
             _layers(state, "update_bias")[..., 0, :],
             _layers(state, "update_out"),
@@ -271,7 +265,7 @@ def _add_and_norm(change: Float, states: Float, normed: Float) -> None:
             value = state[c] + added[c]
             state[c] = value
             total += value * value
-        scale = np.float32(1.0) / np.sqrt(total / np.float32(width) + np.float32(_EPSILON))
+        scale = np.float32(1.0) / np.sqrt(total / np.float32(width) + np.float32(NORM_EPSILON))
         for c in range(width):
             scaled[c] = state[c] * scale
 

@@ -6,12 +6,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from epitaxy_models.backbones.config import BackboneConfig
+from epitaxy_models.backbones.config import MESSAGE_SCALE, N_ELEMENTS, NORM_EPSILON, BackboneConfig
 from epitaxy_models.backbones.messages import edge_messages
-from epitaxy_models.backbones.tensors import N_ELEMENTS, GraphTensors
-
-# About one over the summed edge weights of an atom, so that messages start near unit size.
-_MESSAGE_SCALE = 0.2
+from epitaxy_models.backbones.tensors import GraphTensors
 
 
 def stacked(n_members: int, n_in: int, n_out: int, gain: float = 1.0) -> nn.Parameter:
@@ -21,7 +18,7 @@ def stacked(n_members: int, n_in: int, n_out: int, gain: float = 1.0) -> nn.Para
 
 def root_mean_square_norm(x: Tensor, gain: Tensor) -> Tensor:
     """Scales each state to unit root mean square (Zhang & Sennrich 2019)."""
-    return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + 1e-6) * gain
+    return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + NORM_EPSILON) * gain
 
 
 class MessageLayer(nn.Module):
@@ -59,7 +56,7 @@ class MessageLayer(nn.Module):
 
     def updated(self, states: Tensor, messages: Tensor) -> Tensor:
         """Node states after messages of this sum, ``[n_members, n_nodes, width]``."""
-        states = states + torch.bmm(messages * _MESSAGE_SCALE, self.message_out)
+        states = states + torch.bmm(messages * MESSAGE_SCALE, self.message_out)
         normed = root_mean_square_norm(states, self.update_gain)
         hidden = nn.functional.silu(torch.baddbmm(self.update_bias, normed, self.update_in))
         return states + torch.bmm(hidden, self.update_out)

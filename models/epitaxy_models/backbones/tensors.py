@@ -7,11 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from epitaxy_models.backbones.config import BackboneConfig
+from epitaxy_models.backbones.config import N_ELEMENTS, BackboneConfig
 from epitaxy_models.graphs.batch import CrystalGraphBatch
-
-# Atomic numbers index rows directly; row 0 stays unused.
-N_ELEMENTS = 119
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,6 +25,9 @@ def weighted_backward(
 ) -> None:
     """Adds to the last three arrays, shaped as ``centre``, ``neighbour`` and ``weights`` ``[n_members, n_edges]``.
 
+    The loop over channels is that of ``messages._backward`` written out again: with one inner function for both either
+    took a quarter longer (1.24 and 1.28 times, five members of 14,000 edges, medians of 13 in turn).
+
     Arguments are those of ``edge_messages``; ``slope`` is the gradient of what it returns.
     """
     width = centre.shape[2] // 2

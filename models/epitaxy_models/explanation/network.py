@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from epitaxy_models.backbones.device import loaded_network
 from epitaxy_models.backbones.stacked import MessageLayer, StackedBackbone
 from epitaxy_models.backbones.tensors import GraphTensors, to_tensors
 from epitaxy_models.ensembles.artifact import ModelArtifact
@@ -95,9 +96,7 @@ class ExplainedNetwork:
 
 
 def _backbone(artifact: ModelArtifact) -> StackedBackbone:
-    network = StackedBackbone(artifact.card.backbone)
-    network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in artifact.backbone.items()})
-    network.eval().requires_grad_(requires_grad=False)
+    network = loaded_network(artifact.card.backbone, artifact.backbone)
     shares = torch.from_numpy(_element_shares(artifact))
     network.species[:, NO_ELEMENT] = torch.einsum("z,mzw->mw", shares, network.species)
     return network

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from epitaxy_models.backbones.config import N_ELEMENTS
 from epitaxy_models.backbones.stacked import stacked
-from epitaxy_models.backbones.tensors import N_ELEMENTS
 from epitaxy_models.heads.noise import LOG_NOISE_RANGE
 
 

@@ -5,8 +5,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from epitaxy_models.backbones.config import N_ELEMENTS
 from epitaxy_models.backbones.stacked import StackedBackbone
-from epitaxy_models.backbones.tensors import N_ELEMENTS, GraphTensors, to_tensors
+from epitaxy_models.backbones.tensors import GraphTensors, to_tensors
 from epitaxy_models.graphs.batch import select
 from epitaxy_models.heads.property_heads import PropertyHeads
 from epitaxy_models.training.config import TrainingConfig

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from epitaxy_models.backbones.config import BackboneConfig
+from epitaxy_models.backbones.config import N_ELEMENTS, BackboneConfig
 from epitaxy_models.backbones.stacked import (
     MessageLayer,
     StackedBackbone,
@@ -15,7 +15,7 @@ from epitaxy_models.backbones.stacked import (
     root_mean_square_norm,
     stacked,
 )
-from epitaxy_models.backbones.tensors import N_ELEMENTS, GraphTensors
+from epitaxy_models.backbones.tensors import GraphTensors
 
 # A feature far outside the training rows must not decide a value alone.
 _CLIP = 6.0

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from epitaxy_models.backbones.config import BackboneConfig
+from epitaxy_models.backbones.config import N_ELEMENTS, BackboneConfig
 from epitaxy_models.backbones.messages import algebraic_gate
 from epitaxy_models.backbones.stacked import MessageLayer, StackedBackbone, radial_basis
-from epitaxy_models.backbones.tensors import N_ELEMENTS, to_tensors
+from epitaxy_models.backbones.tensors import to_tensors
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.graphs.batch import CrystalGraphBatch, collate
 from epitaxy_models.graphs.graph import build_full_graph, build_graph

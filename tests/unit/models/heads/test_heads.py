@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from epitaxy_models.backbones.tensors import N_ELEMENTS
+from epitaxy_models.backbones.config import N_ELEMENTS
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.heads.property_heads import PropertyHeads
