@@ -60,7 +60,7 @@ test: install-dev redis prometheus check check-generated ## Everything that CI r
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not stack and not pretraining" \
 	  $(CALM_TESTS) --ignore tests/unit/services/cli/test_resume.py
 	$(BIN)/python -m pytest -q -m "not pretraining" $(WATCHFUL_TESTS) tests/unit/services/cli/test_resume.py \
-	  tests/contract tests/integration tests/deploy/observability/test_expressions.py
+	  tests/contract tests/deploy/observability/test_expressions.py tests/integration
 
 test-deploy: install-dev prometheus ## The chart, images, rules and dashboards (without the running stack)
 	$(BIN)/python -m pytest -q -m "not stack" tests/deploy

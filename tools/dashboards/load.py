@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,8 +17,8 @@ JOB_SECONDS = 600.0
 _CRYSTALS_A_ROUND = 40
 
 
-def put_load_on(target: str, folder: Path, seconds: float, *, with_jobs: bool = False) -> int:
-    """Screens known cells, new cells and a broken file again and again for a time; how many structures were sent.
+def put_load_on(target: str, folder: Path, goes_on: Callable[[], bool], *, with_jobs: bool = False) -> int:
+    """Screens known cells, new cells and a broken file while it ``goes_on``; how many structures were sent.
 
     Measurements of what was predicted go before it; ``with_jobs`` two fine-tune jobs beside it, one of which fails.
     """
@@ -35,8 +36,7 @@ def put_load_on(target: str, folder: Path, seconds: float, *, with_jobs: bool = 
         )
         n_sent += sum(1 for _ in client.screen(warm))
         client.report_measurements(_measured(), unit="eV", value="gap_ev", property="band_gap")
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        while goes_on():
             began, n_rounds = time.monotonic(), n_rounds + 1
             new = _strained(folder / "new.jsonl", 1 + 0.001 * n_rounds)
             n_sent += sum(1 for _ in client.screen([*known, broken])) + sum(1 for _ in client.screen(new))

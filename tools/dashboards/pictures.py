@@ -26,7 +26,7 @@ def main() -> None:
         prometheus = Prometheus(folder / "prometheus", json.loads((stack.home / "endpoints.json").read_text()))
         try:
             start = time.time()
-            sent = put_load_on(stack.target, folder / "load", seconds, with_jobs=True)
+            sent = put_load_on(stack.target, folder / "load", lambda: time.time() < start + seconds, with_jobs=True)
             print(f"{sent} structures in {seconds:.0f} s")
             for name, dashboard in DASHBOARDS.items():
                 path = IMAGES / f"dashboard-{name}.png"

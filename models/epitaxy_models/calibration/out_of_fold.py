@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from epitaxy_models.calibration.conformal import COVERAGES, Calibrator
 from epitaxy_models.errors import ConfigurationError
@@ -105,7 +105,7 @@ def _calibrator(residuals: NDArray[np.float64], expected: NDArray[np.float64], n
     ranks = np.minimum(np.ceil((n + 1) * COVERAGES - 1e-9).astype(int), n)
     n_reachable = int(np.count_nonzero(np.ceil((n_labels + 1) * COVERAGES - 1e-9) <= n_labels))
     multipliers = scores[ranks[:n_reachable] - 1]
-    quantiles = student.ppf(0.5 + COVERAGES[n_reachable - 1 :] / 2, _TAIL_FREEDOM)
+    quantiles = stdtrit(_TAIL_FREEDOM, 0.5 + COVERAGES[n_reachable - 1 :] / 2)
     tail = multipliers[-1] * quantiles[1:] / quantiles[0]
     rms = float(np.sqrt(np.mean(scores**2))) or 1.0
     return Calibrator(tuple(np.concatenate([multipliers, tail]).tolist()), floor, n_labels, rms=rms)

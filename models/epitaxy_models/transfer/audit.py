@@ -16,9 +16,9 @@ from epitaxy_models.transfer.index.materials import prototype_of, space_groups_o
 from epitaxy_models.transfer.index.source_index import N_NEIGHBOURS, SourceIndex, corpus_distances
 from epitaxy_models.transfer.index.vector_index import Neighbours, VectorIndex
 from epitaxy_models.transfer.inputs import EMBEDDING, TransferInputs
-from epitaxy_models.transfer.judge import Verdict
 from epitaxy_models.transfer.probe import Probe, probe, probe_errors
 from epitaxy_models.transfer.splits import few_label_draws
+from epitaxy_models.transfer.verdict import Verdict
 
 # As in the domain score of served predictions.
 _BORDERLINE, _OUTSIDE = 0.95, 0.99

@@ -2,25 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.transfer.verdict import Verdict
 
 # A verdict needs this confidence; the choice of what serves asks for less, as either answer is then a fair one.
 VERDICT_CONFIDENCE, CHOICE_CONFIDENCE = 0.95, 0.80
-
-
-class Verdict(StrEnum):
-    """A strategy against the best that needs no pretrained substrate."""
-
-    HELPS = "HELPS"
-    NEUTRAL = "NEUTRAL"
-    HURTS = "HURTS"
 
 
 @dataclass(frozen=True)
@@ -128,7 +120,7 @@ def estimate(by_split: Sequence[NDArray[np.float64]], test_ratio: float, confide
     if len(means) < 2:
         return Estimate(centre, -np.inf, np.inf)
     error = np.sqrt((1 / len(means) + test_ratio) * means.var(ddof=1))
-    reach = float(student.ppf(0.5 + confidence / 2, len(means) - 1) * error)
+    reach = float(stdtrit(len(means) - 1, 0.5 + confidence / 2) * error)
     return Estimate(centre, centre - reach, centre + reach)
 
 

@@ -13,7 +13,6 @@ from epitaxy_models.calibration.geometry import worse
 from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.readout import EnsemblePrediction
 from epitaxy_models.errors import CheckpointError, ConfigurationError, EpitaxyModelsError
-from epitaxy_models.transfer import strategies
 from epitaxy_models.transfer.card import TransferCard
 from epitaxy_models.transfer.digest import content_digest
 from epitaxy_models.transfer.inputs import EMBEDDING, LOW_FIDELITY_PREFIX, PEER_PREFIX, TransferInputs
@@ -169,6 +168,9 @@ def _mean(parts: Sequence[tuple[float, FittedStrategy]], inputs: TransferInputs)
 
 
 def _restored(state: StrategyState) -> FittedStrategy:
+    # What fits brings scipy's optimizers, which a process that holds no tenant's model yet need not wait for.
+    from epitaxy_models.transfer import strategies  # noqa: PLC0415
+
     try:
         return strategies.restore(state)
     except EpitaxyModelsError:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, SUBSTRATE
-from epitaxy_models.transfer.judge import Verdict
+from epitaxy_models.transfer.verdict import Verdict
 
 _RIDGES = np.logspace(-4, 1, 12)
 _FLAT = 1e-8

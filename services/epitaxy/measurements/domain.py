@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from scipy.stats import binom
+import numpy as np
+from scipy.special import bdtr
 
 from epitaxy.chassis.errors import InvalidRequestError
 
@@ -174,7 +175,9 @@ def band_counts(n_measurements: int, nominal_coverage: float) -> tuple[int, int]
     coverage differs between measurements, the binomial at their mean is the wider one (Hoeffding 1956), so the band
     errs on the side of silence.
     """
-    least, most = binom.interval(BAND_MASS, n_measurements, nominal_coverage)
+    # scipy.stats has this as binom.interval, and takes more than a second to load.
+    distribution = bdtr(np.arange(n_measurements + 1), n_measurements, nominal_coverage)
+    least, most = np.searchsorted(distribution, [(1 - BAND_MASS) / 2, (1 + BAND_MASS) / 2])
     return int(least), int(most)
 
 

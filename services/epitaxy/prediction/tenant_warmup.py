@@ -8,7 +8,6 @@ from collections.abc import Callable
 from epitaxy.registry.ports import ModelRegistry
 from epitaxy_models.graphs.rock_salt import rock_salt
 from epitaxy_models.transfer.descriptors import describe
-from epitaxy_models.transfer.strategies import import_frozen
 
 _LOG = logging.getLogger(__name__)
 _NOBODY = "nobody"
@@ -24,7 +23,7 @@ def warm_up_beside(registry: ModelRegistry) -> threading.Thread:
 def _warm_up(registry: ModelRegistry) -> None:
     began = time.monotonic()
     steps: tuple[Callable[[], object], ...] = (
-        import_frozen,
+        _import_strategies,
         lambda: describe([rock_salt()]),
         lambda: list(registry.list(_NOBODY)),
     )
@@ -35,3 +34,9 @@ def _warm_up(registry: ModelRegistry) -> None:
             # The first call will meet the same fault, and answer for it.
             _LOG.warning("warming up for tenants' models failed", exc_info=True)
     _LOG.info("warm for tenants' models after %.1f s", time.monotonic() - began)
+
+
+def _import_strategies() -> None:
+    from epitaxy_models.transfer.strategies import import_frozen  # noqa: PLC0415  # scipy's optimizers: half a second
+
+    import_frozen()

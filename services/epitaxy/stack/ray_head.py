@@ -19,7 +19,7 @@ from epitaxy.stack.serve_config import SERVE_ENVIRONMENT
 from epitaxy.stack.worker import SETUP_HOOK
 
 _TOKEN_FILE = "ray-token"
-_AGENT_NICENESS = 10
+_AGENT_NICENESS = 5
 
 
 def ray_environment(run: Path) -> dict[str, str]:

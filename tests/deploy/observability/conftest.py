@@ -1,24 +1,20 @@
-"""The running product under a small load, and a Prometheus that has scraped it; both started once."""
+"""The running product under a small load, and a Prometheus that scrapes it."""
 
-import os
 import shutil
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[3]))
-sys.path.insert(0, str(Path(__file__).parents[2] / "integration" / "screening"))
 
 from product import Product
 
 from tools.dashboards.load import put_load_on
 from tools.dashboards.prometheus import Prometheus
-
-# Ray's workers hand their figures over every ten seconds: two of them make a rate.
-LOAD_SECONDS = 45.0
 
 
 @pytest.fixture(scope="session")
@@ -29,23 +25,21 @@ def promtool() -> str:
     return path
 
 
-@pytest.fixture(scope="session")
-def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A Prometheus that has watched a stack work for a while, and goes on doing so."""
-    for program in ("prometheus", "redis-server"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed: run tools/ensure_{program.partition('-')[0]}.sh")
+@pytest.fixture(scope="module")
+def scraped(product: Product, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A Prometheus that watches a stack at work, which it is until the last test."""
+    if shutil.which("prometheus") is None:
+        pytest.skip("prometheus is not installed: run tools/ensure_prometheus.sh")
     folder = tmp_path_factory.mktemp("observed")
-    with pytest.MonkeyPatch.context() as environment:
-        for name in [name for name in os.environ if name.startswith("EPITAXY_")]:
-            environment.delenv(name)
-        product = Product(folder / "home")
+    prometheus = Prometheus(folder / "prometheus", product.endpoints())
     try:
-        prometheus = Prometheus(folder / "prometheus", product.endpoints())
-        try:
-            put_load_on(product.target, folder / "load", LOAD_SECONDS)
-            yield prometheus
-        finally:
-            prometheus.stop()
+        with ThreadPoolExecutor(1) as pool:
+            ended = Event()
+            load = pool.submit(put_load_on, product.target, folder / "load", lambda: not ended.is_set())
+            try:
+                yield prometheus
+            finally:
+                ended.set()
+            assert load.result() > 0
     finally:
-        product.stop()
+        prometheus.stop()

@@ -7,9 +7,16 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from product import OneProduct
 from stack_process import StackProcess
 
 StartStack = Callable[..., StackProcess]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _alone(one_product: OneProduct) -> None:
+    """Endings have limits of seconds."""
+    one_product.stop()
 
 
 @pytest.fixture

@@ -31,7 +31,6 @@ from epitaxy_models.transfer.index import (
     save_source_index,
 )
 from epitaxy_models.transfer.inputs import TransferInputs
-from epitaxy_models.transfer.judge import Verdict
 from epitaxy_models.transfer.model import TransferModel
 from epitaxy_models.transfer.pipeline import run_transfer
 from epitaxy_models.transfer.request import (
@@ -44,6 +43,7 @@ from epitaxy_models.transfer.request import (
 )
 from epitaxy_models.transfer.strategies import BlockGP, EmbeddingRidge, PoolMedian
 from epitaxy_models.transfer.strategy import FittedStrategy
+from epitaxy_models.transfer.verdict import Verdict
 
 # spglib announces another way to report errors; what is called here works with both.
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")

@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from forked_command import run_forked
+
 COMMAND = (sys.executable, "-W", "error", "-c", "from epitaxy.cli.main import main; main()")
+
+
+def environment_with(settings: dict[str, str]) -> dict[str, str]:
+    """Nothing set but what is given."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("EPITAXY_")}
+    # Without a terminal tables take this width; two test processes leave a command 80 columns.
+    return kept | {"COLUMNS": "160"} | settings
 
 
 @pytest.fixture
@@ -15,28 +26,24 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     """Starts the command in an empty folder, with no settings but those given."""
 
     def popen(*arguments: object, **settings: str) -> subprocess.Popen[str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("EPITAXY_")}
         return subprocess.Popen(
             [*COMMAND, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
-            # Without a terminal tables take this width; two test processes leave a command 80 columns.
-            env=environment | {"COLUMNS": "160"} | settings,
+            env=environment_with(settings),
         )
 
     return popen
 
 
 @pytest.fixture
-def run(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the command to its end."""
+def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command to its end, likewise."""
 
     def complete(*arguments: object, **settings: str) -> subprocess.CompletedProcess[str]:
-        with start(*arguments, **settings) as process:
-            out, err = process.communicate(timeout=60)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return run_forked([*map(str, arguments)], tmp_path, environment_with(settings))
 
     return complete
 

@@ -16,8 +16,8 @@ from epitaxy_models.transfer.audit import TransferAudit, audit_transfer
 from epitaxy_models.transfer.extrapolation import CurveErrors, Extrapolation, PowerLaw
 from epitaxy_models.transfer.index import FaissIndex, SourceIndex
 from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, SUBSTRATE, TransferInputs
-from epitaxy_models.transfer.judge import Verdict
 from epitaxy_models.transfer.probe import probe
+from epitaxy_models.transfer.verdict import Verdict
 
 N = 60
 

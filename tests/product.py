@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from loadtest.processes import descendants
 
@@ -46,6 +49,40 @@ class Product:
         with self.process:
             assert self.process.wait(60) == 0, self._log.read_text()
         assert eventually(lambda: not [pid for pid in below if _command_line(pid)], seconds=10)
+
+
+class OneProduct:
+    """The product of the tests, one at a time: two stacks on two cores make each other slow."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._tenants_file: Path | None = None
+        self._running: Product | None = None
+        self._n_started = 0
+
+    def running(self, tenants_file: Path | None = None) -> Product:
+        """The one that serves these tenants; any other is stopped first. None: whoever reaches it, without a key."""
+        if self._running is not None and tenants_file != self._tenants_file:
+            self.stop()
+        if self._running is None:
+            if shutil.which("redis-server") is None:
+                pytest.skip("redis-server is not installed: run tools/ensure_redis.sh")
+            self._n_started += 1
+            with pytest.MonkeyPatch.context() as environment:
+                for name in os.environ:
+                    if name.startswith("EPITAXY_") or name == "MLFLOW_TRACKING_URI":
+                        environment.delenv(name)
+                if tenants_file is not None:
+                    environment.setenv("EPITAXY_GATEWAY_TENANTS_FILE", str(tenants_file))
+                self._running = Product(self._folder / f"home-{self._n_started}")
+            self._tenants_file = tenants_file
+        return self._running
+
+    def stop(self) -> None:
+        """Stops the one that runs, if one does, and checks that Ctrl-C leaves no process behind."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.stop()
 
 
 def eventually(is_so: Callable[[], object], seconds: float) -> bool:

@@ -1,0 +1,27 @@
+"""The running product, which the tests of several folders share: starting it takes half a minute."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from product import OneProduct, Product
+
+
+@pytest.fixture(scope="session")
+def one_product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneProduct]:
+    kept = OneProduct(tmp_path_factory.mktemp("product"))
+    try:
+        yield kept
+    finally:
+        kept.stop()
+
+
+@pytest.fixture(scope="module")
+def product(one_product: OneProduct) -> Product:
+    """It serves whoever reaches it."""
+    return one_product.running()
