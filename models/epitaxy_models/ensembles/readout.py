@@ -14,6 +14,8 @@ from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.heads.readout import composition_of
 from epitaxy_models.structures.structure import Structure
 
+# Part of the name of kept readings: to be raised with any change of what an embedding is read as.
+READING_VERSION = "reading-1"
 # Standard deviation of a Laplace distribution over its scale.
 _LAPLACE_STD = np.sqrt(2.0)
 

@@ -5,6 +5,9 @@ from enum import StrEnum
 
 from epitaxy_models.structures.structure import Structure
 
+# Part of the name of kept structures: to be raised with any change of what a text is read as.
+INTAKE_VERSION = "intake-1"
+
 
 class RefusalReason(StrEnum):
     """Stable reasons of ``InvalidStructureError`` raised by intake."""

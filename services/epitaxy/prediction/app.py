@@ -20,15 +20,6 @@ def build_application(arguments: dict[str, Any] | None = None) -> Application:
     """The Serve application for these settings; a wrong or unknown one raises a validation error here."""
     settings = PredictionSettings(**(arguments or {}))
     plain = settings.model_dump()
-    ensemble = serve.deployment(
-        EnsembleReplica,
-        name="ensemble",
-        num_replicas=settings.ensemble_replicas,
-        max_ongoing_requests=64,
-        graceful_shutdown_timeout_s=_DRAIN_SECONDS,
-        logging_config=_LOGGING,
-        ray_actor_options={"num_cpus": settings.replica_cpus, "num_gpus": settings.ensemble_gpus},
-    )
     intake = serve.deployment(
         IntakeReplica,
         name="intake",
@@ -38,8 +29,21 @@ def build_application(arguments: dict[str, Any] | None = None) -> Application:
         logging_config=_LOGGING,
         ray_actor_options={"num_cpus": settings.replica_cpus},
     )
-    application: Application = intake.bind(plain, ensemble.bind(plain), _explainer(settings).bind(plain))
+    ensemble = _ensemble(settings).bind(plain) if settings.ensemble_replicas else None
+    application: Application = intake.bind(plain, ensemble, _explainer(settings).bind(plain))
     return application
+
+
+def _ensemble(settings: PredictionSettings) -> Any:
+    return serve.deployment(
+        EnsembleReplica,
+        name="ensemble",
+        num_replicas=settings.ensemble_replicas,
+        max_ongoing_requests=64,
+        graceful_shutdown_timeout_s=_DRAIN_SECONDS,
+        logging_config=_LOGGING,
+        ray_actor_options={"num_cpus": settings.replica_cpus, "num_gpus": settings.ensemble_gpus},
+    )
 
 
 def _explainer(settings: PredictionSettings) -> Any:

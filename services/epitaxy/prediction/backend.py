@@ -7,6 +7,7 @@ from epitaxy.chassis.errors import FailedPreconditionError
 from epitaxy.chassis.model_names import own_model
 from epitaxy.chassis.request_context import bind_model_version, current_request
 from epitaxy.prediction import servicer
+from epitaxy.prediction.activity import Activity
 from epitaxy.prediction.explanation_messages import explanations_message, query_of
 from epitaxy.prediction.explanations import ExplanationService
 from epitaxy.prediction.service import PredictionService
@@ -27,10 +28,15 @@ class Backend:
     ) -> None:
         self._shared, self._tenants, self._models = shared, tenants, models
         self._explanations = explanations
+        self.activity = Activity()
         self._encoder = servicer.BlockEncoder(shared.artifact)
 
     async def evaluate(self, request: prediction_pb2.ScreenRequest) -> prediction_pb2.ResultBlock:
         """Predictions for one block."""
+        with self.activity.call():
+            return await self._evaluated(request)
+
+    async def _evaluated(self, request: prediction_pb2.ScreenRequest) -> prediction_pb2.ResultBlock:
         served = await self._own(request.options.model)
         if served is None:
             query = servicer.query_of(request.options, self._shared.artifact)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,15 @@ from epitaxy.chassis.errors import EpitaxyError, OverloadedError
 from epitaxy.prediction.backend import Backend
 from epitaxy.prediction.explanations import ExplanationService
 from epitaxy.prediction.handler import answers_with_status
-from epitaxy.prediction.metrics import RayBatchMetrics, RayPredictionMetrics
+from epitaxy.prediction.metrics import RayPredictionMetrics
 from epitaxy.prediction.networks import NetworkRunner
 from epitaxy.prediction.policy_file import policy_of
-from epitaxy.prediction.ports import Embedding
+from epitaxy.prediction.ports import Embedding, EmbeddingBackend
 from epitaxy.prediction.ray_calls import calling
 from epitaxy.prediction.ray_explanations import RayExplanationBackend
 from epitaxy.prediction.ray_networks import RayNetworkBackend
+from epitaxy.prediction.redis_answers import RedisAnswers
+from epitaxy.prediction.redis_entries import RedisEntries
 from epitaxy.prediction.redis_store import RedisStore
 from epitaxy.prediction.replica_logs import configure_replica_logging
 from epitaxy.prediction.served_model import model_of
@@ -30,7 +31,7 @@ from epitaxy.prediction.settings import PredictionSettings
 from epitaxy.prediction.tenant_features import TenantFeatures
 from epitaxy.prediction.tenant_models import TenantModels
 from epitaxy.prediction.tenant_pool import PoolLimits, TenantPool
-from epitaxy.prediction.tenant_service import TenantQuestion, TenantService
+from epitaxy.prediction.tenant_service import NetworkBackend, TenantQuestion, TenantService
 from epitaxy.prediction.tenant_warmup import warm_up_beside
 from epitaxy.prediction.tiered_store import TieredStore
 from epitaxy.registry.mlflow_registry import MlflowRegistry
@@ -44,8 +45,6 @@ from epitaxy_models.graphs.rock_salt import featurize_rock_salt, rock_salt
 from epitaxy_models.structures import IntakeLimits
 
 _LOG = logging.getLogger(__name__)
-# A block of 512 large crystals through five members on one core stays below this.
-_EMBED_TIMEOUT_SECONDS = 120.0
 # One part in so many of a replica's own cache is for readings, a tenth the size of an embedding.
 _READINGS_PART = 8
 
@@ -73,49 +72,38 @@ def tenant_pool(name: str, settings: PredictionSettings) -> TenantPool:
 
 
 class EnsembleReplica:
-    """Owns one copy of the network and one queue in front of it."""
+    """A process for the network alone, which a device needs and which other processes ask."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        # Imported here: only this replica runs the network.
-        from epitaxy.prediction.batcher import EdgeBudgetBatcher  # noqa: PLC0415
-        from epitaxy_models.ensembles.embedder import Embedder  # noqa: PLC0415
+        # Imported here: not every process runs the network.
+        from epitaxy.prediction.ensemble import Ensemble  # noqa: PLC0415
 
         configure_replica_logging()
         chosen = PredictionSettings(**settings)
         artifact = model_of(chosen)
-        embedder = Embedder(artifact, chosen.device)
-        # Loads the kernels and the libraries, whose threads are bounded thereafter.
-        embedder([featurize_rock_salt()])
+        networks = NetworkRunner(tenant_models(chosen, artifact), tenant_pool("networks", chosen))
+        self._ensemble = Ensemble(chosen, artifact, networks)
+        # After the libraries were loaded, whose threads it bounds.
         threadpool_limits(chosen.threads)
-        self._networks = NetworkRunner(tenant_models(chosen, artifact), tenant_pool("networks", chosen))
-        self._metrics = RayBatchMetrics(chosen.max_batch_edges, chosen.max_queued_edges)
-        self._batcher = EdgeBudgetBatcher(
-            embedder,
-            ThreadPoolExecutor(max_workers=1, thread_name_prefix="forward"),
-            chosen.max_batch_edges,
-            chosen.max_queued_edges,
-            self._metrics.observe_batch,
-            self._metrics.observe_wait,
-            self._metrics.count_split,
-        )
 
-    async def embed(self, batch: CrystalGraphBatch) -> "list[Embedding | EpitaxyError] | OverloadedError":
+    async def embed(self, batch: CrystalGraphBatch) -> "list[Embedding | Exception] | OverloadedError":
         """Embeddings, or an error in place of each that has none; an overload is returned, not raised.
 
         Ray wraps what a replica raises into a traceback; what is returned keeps its type.
         """
         try:
-            return await self._batcher.submit(separate(batch), _EMBED_TIMEOUT_SECONDS)
+            return await self._ensemble.embed(separate(batch))
         except OverloadedError as error:
             return error
-        finally:
-            self._metrics.set_queue(self._batcher.queued_edges)
 
     async def predict_network(
         self, version: ModelVersion, question: TenantQuestion
     ) -> "EnsemblePrediction | EpitaxyError":
-        """Predictions of a tenant's model that brings a backbone of its own, or the error."""
-        return await self._networks.predict(version, question)
+        """Predictions of a tenant's model that brings a backbone of its own, or the error, returned likewise."""
+        try:
+            return await self._ensemble.predict(version, question)
+        except EpitaxyError as error:
+            return error
 
 
 class RayEmbeddingBackend:
@@ -136,35 +124,53 @@ class RayEmbeddingBackend:
         return list(results)
 
 
+def _backends(
+    ensemble: DeploymentHandle | None, settings: PredictionSettings, artifact: ModelArtifact, models: TenantModels
+) -> tuple[EmbeddingBackend, NetworkBackend]:
+    """What runs the networks: the ensemble replicas, or this process."""
+    if ensemble is not None:
+        return RayEmbeddingBackend(ensemble), RayNetworkBackend(ensemble)
+    from epitaxy.prediction.ensemble import Ensemble  # noqa: PLC0415  # not every process runs the network
+
+    own = Ensemble(settings, artifact, NetworkRunner(models, tenant_pool("networks", settings)))
+    return own, own
+
+
 class IntakeReplica:
     """The gRPC ingress: PredictionBackend of protos/epitaxy/prediction/v1/backend.proto, one method a call."""
 
-    def __init__(self, settings: dict[str, Any], ensemble: DeploymentHandle, explainer: DeploymentHandle) -> None:
+    def __init__(
+        self, settings: dict[str, Any], ensemble: DeploymentHandle | None, explainer: DeploymentHandle
+    ) -> None:
+        """``ensemble`` None: this process runs the network itself, in a thread."""
         configure_replica_logging()
         chosen = PredictionSettings(**settings)
         artifact = model_of(chosen)
         self.model_version = artifact.card.version
         shape = (artifact.card.backbone.n_members, artifact.card.backbone.embedding_width)
         model = artifact.weights_digest.removeprefix("sha256:")[:16]
-        metrics, shared = RayPredictionMetrics(), None
+        limits = IntakeLimits(max_sites=chosen.max_sites)
+        metrics, shared, answers = RayPredictionMetrics(), None, None
         if chosen.redis_url:
-            shared = RedisStore(chosen, model, artifact.card.rule.version, shape, metrics.set_shared_cache)
+            entries = RedisEntries(chosen, metrics.set_shared_cache)
+            shared = RedisStore(entries, model, artifact.card.rule.version, shape)
+            answers = RedisAnswers(entries, artifact, limits)
         else:
             _LOG.warning("no Redis is set: going on without the shared cache")
         readings_bytes = chosen.local_cache_bytes // _READINGS_PART
+        models = tenant_models(chosen, artifact)
+        embeddings, networks = _backends(ensemble, chosen, artifact, models)
         service = PredictionService(
             artifact,
             TieredStore(chosen.local_cache_bytes - readings_bytes, shared),
-            RayEmbeddingBackend(ensemble),
+            embeddings,
             metrics,
-            IntakeLimits(max_sites=chosen.max_sites),
+            limits,
             policy_of(chosen),
             readings_bytes,
+            answers,
         )
-        models = tenant_models(chosen, artifact)
-        tenants = TenantService(
-            service, models, TenantFeatures(artifact), tenant_pool("heads", chosen), RayNetworkBackend(ensemble)
-        )
+        tenants = TenantService(service, models, TenantFeatures(artifact), tenant_pool("heads", chosen), networks)
         explanations = ExplanationService(service, RayExplanationBackend(explainer), chosen.explain_calls_each)
         self._backend = Backend(service, tenants, models, explanations)
         # Kernels are loaded, or compiled, before the replica says that it is ready.
@@ -172,7 +178,7 @@ class IntakeReplica:
         service.domains(np.zeros((1, *shape), dtype=np.float32), [rock_salt()])
         # The heads' small products gain nothing from more threads, and those that wait spin on the ensemble's core.
         threadpool_limits(chosen.threads)
-        warm_up_beside(models.registry)
+        warm_up_beside(models.registry, self._backend.activity.quiet_seconds)
 
     @answers_with_status(prediction_pb2.ResultBlock)
     async def Evaluate(self, request: prediction_pb2.ScreenRequest) -> prediction_pb2.ResultBlock:  # noqa: N802

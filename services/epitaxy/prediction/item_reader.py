@@ -1,7 +1,7 @@
 """From an item to a structure that the model can answer, or to the item's own refusal."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 
 from epitaxy.chassis.errors import EpitaxyError
@@ -28,27 +28,31 @@ class ItemReader:
         self._limits, self._supported = limits, frozenset(supported_elements)
         self._texts: LocalCache[Accepted | Refusal] = LocalCache(_TEXT_CACHE_BYTES, _size)
 
-    def read(self, item: Item) -> Accepted | Refusal:
-        """Intake of one item; never raises."""
+    def unread_texts(self, items: Sequence[Item]) -> list[bytes]:
+        """Digests of the texts among these items that were not read a moment ago."""
+        digests = (text_digest(item.source) for item in items if isinstance(item.source, TextSource))
+        return [digest for digest in dict.fromkeys(digests) if self._texts.get(digest) is None]
+
+    def read(self, item: Item, known: Mapping[bytes, Accepted] | None = None) -> Accepted | Refusal:
+        """Intake of one item; never raises. ``known`` is what others made of texts, by digest."""
         if isinstance(item.source, Refusal):
             return item.source
         try:
             if isinstance(item.source, Structure):
                 return self._accepted(check_structure(item.source, self._limits))
-            return self._read_text(item.source)
+            return self._read_text(item.source, known or {})
         except InvalidStructureError as error:
             return Refusal(error.reason, error.message)
         except Exception as error:
             return failure(error)
 
-    def _read_text(self, source: TextSource) -> Accepted | Refusal:
-        content = f"{source.text_format.value}\n{source.text}".encode(errors="surrogatepass")
-        digest = blake2b(content, digest_size=16).digest()
-        known = self._texts.get(digest)
-        if known is None:
-            known = self._accepted(read_text(source.text, source.text_format, self._limits))
-            self._texts.put(digest, known)
-        return known
+    def _read_text(self, source: TextSource, known: Mapping[bytes, Accepted]) -> Accepted | Refusal:
+        digest = text_digest(source)
+        outcome = self._texts.get(digest)
+        if outcome is None:
+            outcome = known.get(digest) or self._accepted(read_text(source.text, source.text_format, self._limits))
+            self._texts.put(digest, outcome)
+        return outcome
 
     def _accepted(self, intake: Intake) -> Accepted | Refusal:
         foreign = sorted(set(intake.structure.atomic_numbers.tolist()) - self._supported)
@@ -56,6 +60,12 @@ class ItemReader:
             return Accepted(intake.structure, intake.repairs, intake.structure.content_digest())
         names = ", ".join(symbol_of(number) for number in foreign)
         return Refusal("UNSUPPORTED_ELEMENT", f"the model was never trained on {names}: leave the structure out")
+
+
+def text_digest(source: TextSource) -> bytes:
+    """16 bytes that name a text and the format that it is read as."""
+    content = f"{source.text_format.value}\n{source.text}".encode(errors="surrogatepass")
+    return blake2b(content, digest_size=16).digest()
 
 
 def failure(error: Exception) -> Refusal:

@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy.prediction.domain import Accepted
+from epitaxy_models.ensembles.readout import Reading
 from epitaxy_models.graphs.graph import CrystalGraph
 
 Embedding = NDArray[np.float32]
@@ -44,6 +46,19 @@ class EmbeddingStore(Protocol):
 
     async def put(self, embeddings: Mapping[bytes, Embedding], graph_keys: Mapping[bytes, bytes]) -> None:
         """Remembers embeddings by graph key, and graph keys by content digest."""
+
+
+class AnswerCache(Protocol):
+    """What replicas tell each other of inputs that one of them has seen. Its loss costs time, never an answer."""
+
+    async def readings(self, digests: Sequence[bytes]) -> dict[bytes, Reading]:
+        """Readings by content digest of the structure."""
+
+    async def texts(self, digests: Sequence[bytes]) -> dict[bytes, Accepted]:
+        """What intake made of texts, by digest of the text; nothing of those that it refused."""
+
+    async def put(self, readings: Mapping[bytes, Reading], texts: Mapping[bytes, Accepted]) -> None:
+        """Remembers both."""
 
 
 class EmbeddingBackend(Protocol):

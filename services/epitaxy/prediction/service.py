@@ -10,10 +10,18 @@ from typing import TypeVar
 
 import numpy as np
 
-from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query, Refusal
-from epitaxy.prediction.item_reader import ItemReader, failure
+from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query, Refusal, TextSource
+from epitaxy.prediction.item_reader import ItemReader, failure, text_digest
 from epitaxy.prediction.local_cache import LocalCache
-from epitaxy.prediction.ports import CacheTier, Embedding, EmbeddingBackend, EmbeddingStore, PredictionMetrics, Stage
+from epitaxy.prediction.ports import (
+    AnswerCache,
+    CacheTier,
+    Embedding,
+    EmbeddingBackend,
+    EmbeddingStore,
+    PredictionMetrics,
+    Stage,
+)
 from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.readout import CalibratedReadout, Reading
@@ -39,8 +47,11 @@ class PredictionService:
         limits: IntakeLimits,
         policy: ReviewPolicy = DEFAULT_POLICY,
         readings_bytes: int = 0,
+        answers: AnswerCache | None = None,
     ) -> None:
         """``readings_bytes`` bound what is kept of answers; 0: nothing, every answer is read from an embedding.
+
+        ``answers`` is what replicas share of them and of read texts.
 
         Raises ConfigurationError where the policy limits what the model does not have.
         """
@@ -50,6 +61,7 @@ class PredictionService:
         self._readout = CalibratedReadout(artifact)
         self._reader = ItemReader(limits, artifact.supported_elements())
         self._store, self._backend, self._metrics = store, backend, metrics
+        self._shared_answers = answers
         # By content digest: a structure that comes again needs neither its graph nor its embedding.
         self._readings: LocalCache[Reading] = LocalCache(readings_bytes, lambda _: _READING_BYTES)
         # One thread: featurizing holds the interpreter, and a second would only fight the first for it.
@@ -57,12 +69,13 @@ class PredictionService:
 
     async def evaluate(self, items: Sequence[Item], query: Query) -> BlockAnswer:
         """Predictions for all items; arrays hold a row an answered item."""
-        outcomes = await self._in_worker(lambda: self._accepted(items))
-        held = {} if query.bypass_cache else self._held(outcomes)
+        outcomes, texts = await self._taken_in(items, bypass_cache=query.bypass_cache)
+        held = {} if query.bypass_cache else await self._held(outcomes)
         missing = [entry for entry in outcomes if isinstance(entry, Accepted) and entry.digest not in held]
         found = await self._looked_up(missing, bypass_cache=query.bypass_cache) if missing else {}
         with self.timed(Stage.READOUT):
-            readings = held | self._read({entry.digest: entry.structure for entry in missing}, found)
+            new = self._read({entry.digest: entry.structure for entry in missing}, found)
+            readings = held | new
             is_hit = dict.fromkeys(held, True) | {digest: hit for digest, (_, hit) in found.items()}
             refusals = {digest: result for digest, (result, _) in found.items() if isinstance(result, Refusal)}
             answers = _answers_of(items, outcomes, refusals, is_hit)
@@ -72,6 +85,7 @@ class PredictionService:
             prediction = self._readout.predict(rows, query.coverage, judged_at)
             atoms = [entry.structure.atomic_numbers for entry in accepted]
             reviews = self.policy.judge(atoms, prediction.domains, self._names, prediction.judged_widths)
+        await self._share(new, texts)
         self.count(answers)
         return BlockAnswer(tuple(answers), prediction, reviews)
 
@@ -89,20 +103,56 @@ class PredictionService:
         return [Answer(item.id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
 
     async def _answers(self, items: Sequence[Item], *, bypass_cache: bool) -> tuple[list[Answer], Embedding]:
-        outcomes = await self._in_worker(lambda: self._accepted(items))
+        outcomes, texts = await self._taken_in(items, bypass_cache=bypass_cache)
         found = await self._looked_up(outcomes, bypass_cache=bypass_cache)
+        await self._share({}, texts)
         refusals = {digest: result for digest, (result, _) in found.items() if isinstance(result, Refusal)}
         answers = _answers_of(items, outcomes, refusals, {digest: hit for digest, (_, hit) in found.items()})
         results = (found[answer.outcome.digest][0] for answer in answers if isinstance(answer.outcome, Accepted))
         rows = [result for result in results if not isinstance(result, Refusal)]
         return answers, np.stack(rows) if rows else self._no_embeddings()
 
-    def _held(self, outcomes: Sequence[Accepted | Refusal]) -> dict[bytes, Reading]:
-        """Readings of structures that were answered before, by content digest."""
+    async def _taken_in(
+        self, items: Sequence[Item], *, bypass_cache: bool
+    ) -> tuple[list[Accepted | Refusal], dict[bytes, Accepted]]:
+        """What intake makes of the items, and which texts it read that no other replica had, by digest."""
+        shared = self._shared_answers
+        if shared is None or not any(isinstance(item.source, TextSource) for item in items):
+            return await self._in_worker(lambda: self._accepted(items)), {}
+        unread = await self._in_worker(lambda: self._reader.unread_texts(items))
+        known = {}
+        if unread and not bypass_cache:
+            with self.timed(Stage.CACHE_READ):
+                known = await shared.texts(unread)
+        outcomes = await self._in_worker(lambda: self._accepted(items, known))
+        new = set(unread) - known.keys()
+        read = {
+            digest: outcome
+            for item, outcome in zip(items, outcomes, strict=True)
+            if new and isinstance(item.source, TextSource) and isinstance(outcome, Accepted)
+            if (digest := text_digest(item.source)) in new
+        }
+        return outcomes, read
+
+    async def _held(self, outcomes: Sequence[Accepted | Refusal]) -> dict[bytes, Reading]:
+        """Readings of structures that were answered before, here or by another replica, by content digest."""
         digests = dict.fromkeys(entry.digest for entry in outcomes if isinstance(entry, Accepted))
         held = {digest: reading for digest in digests if (reading := self._readings.get(digest)) is not None}
         self._metrics.count_cache(CacheTier.LOCAL, len(held))
-        return held
+        missing = [digest for digest in digests if digest not in held]
+        if not missing or self._shared_answers is None:
+            return held
+        with self.timed(Stage.CACHE_READ):
+            shared = await self._shared_answers.readings(missing)
+        self._metrics.count_cache(CacheTier.SHARED, len(shared))
+        for digest, reading in shared.items():
+            self._readings.put(digest, reading)
+        return held | shared
+
+    async def _share(self, readings: Mapping[bytes, Reading], texts: Mapping[bytes, Accepted]) -> None:
+        if self._shared_answers is not None and (readings or texts):
+            with self.timed(Stage.CACHE_WRITE):
+                await self._shared_answers.put(readings, texts)
 
     def _read(
         self, structures: Mapping[bytes, Structure], found: Mapping[bytes, tuple[Embedding | Refusal, bool]]
@@ -142,9 +192,11 @@ class PredictionService:
             if digest not in refusals
         }
 
-    def _accepted(self, items: Sequence[Item]) -> list[Accepted | Refusal]:
+    def _accepted(
+        self, items: Sequence[Item], known: Mapping[bytes, Accepted] | None = None
+    ) -> list[Accepted | Refusal]:
         with self.timed(Stage.PARSE):
-            return [self._reader.read(item) for item in items]
+            return [self._reader.read(item, known) for item in items]
 
     def _graphs(self, structures: Mapping[bytes, Structure]) -> tuple[dict[bytes, CrystalGraph], dict[bytes, Refusal]]:
         """Graphs by content digest, and the refusals of structures that have none."""

@@ -21,7 +21,9 @@ class PredictionSettings(BaseSettings):
     max_queued_edges: int = Field(4_000_000, gt=0, description="Queue bound; beyond it work is shed with a retry hint")
     max_sites: int = Field(1000, gt=0, description="Largest cell that is answered")
     intake_replicas: int = Field(1, gt=0, description="Processes that parse and featurize")
-    ensemble_replicas: int = Field(1, gt=0, description="Processes that run the ensemble")
+    ensemble_replicas: int = Field(
+        0, ge=0, description="Processes that run the ensemble; 0: each intake replica runs it, in a thread"
+    )
     replica_cpus: float = Field(1.0, ge=0, description="Cores that Ray reserves a replica")
     ensemble_gpus: float = Field(0.0, ge=0, description="GPUs that Ray reserves an ensemble replica")
     threads: int = Field(1, gt=0, description="Threads of a forward pass; two processes of one beat one of two")
@@ -35,6 +37,12 @@ class PredictionSettings(BaseSettings):
     tenant_threads_each: int = Field(1, gt=0, description="Of these, what one tenant may hold at once")
     tenant_queue_each: int = Field(16, ge=0, description="Calls of one tenant that wait for its threads")
     tenant_timeout_seconds: float = Field(60.0, gt=0, description="Longest work of a tenant's model on one message")
+
+    @model_validator(mode="after")
+    def _a_device_has_replicas(self) -> "PredictionSettings":
+        if not self.ensemble_replicas and (self.device != "cpu" or self.ensemble_gpus):
+            raise ValueError("ensemble_replicas must be 1 or more on a device: intake replicas have none")
+        return self
 
     @model_validator(mode="after")
     def _no_tenant_holds_all_threads(self) -> "PredictionSettings":

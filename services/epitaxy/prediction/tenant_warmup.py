@@ -11,16 +11,26 @@ from epitaxy_models.transfer.descriptors import describe
 
 _LOG = logging.getLogger(__name__)
 _NOBODY = "nobody"
+# It holds the interpreter for seconds, which the first screen of the shared model would share.
+_QUIET_SECONDS = 2.0
+_LONGEST_WAIT_SECONDS = 60.0
+_POLL_SECONDS = 0.2
 
 
-def warm_up_beside(registry: ModelRegistry) -> threading.Thread:
-    """Does it in a thread of its own: a replica is ready for the shared model before, and without it."""
-    thread = threading.Thread(target=_warm_up, args=(registry,), daemon=True, name="tenant-warmup")
+def warm_up_beside(registry: ModelRegistry, quiet_seconds: Callable[[], float]) -> threading.Thread:
+    """Does it in a thread of its own: a replica is ready for the shared model before, and without it.
+
+    ``quiet_seconds`` tells how long the replica has had nothing to do; it begins in a pause, or after a minute.
+    """
+    thread = threading.Thread(target=_warm_up, args=(registry, quiet_seconds), daemon=True, name="tenant-warmup")
     thread.start()
     return thread
 
 
-def _warm_up(registry: ModelRegistry) -> None:
+def _warm_up(registry: ModelRegistry, quiet_seconds: Callable[[], float]) -> None:
+    limit = time.monotonic() + _LONGEST_WAIT_SECONDS
+    while quiet_seconds() < _QUIET_SECONDS and time.monotonic() < limit:
+        time.sleep(_POLL_SECONDS)
     began = time.monotonic()
     steps: tuple[Callable[[], object], ...] = (
         _import_strategies,

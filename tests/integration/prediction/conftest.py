@@ -10,16 +10,18 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "services" / "prediction"))
 
-from prediction_rig import Rig
+from prediction_rig import MAX_SITES, Rig
 from redis_process import RedisProcess
 
+from epitaxy.prediction.redis_answers import RedisAnswers
+from epitaxy.prediction.redis_entries import RedisEntries
 from epitaxy.prediction.redis_store import RedisStore
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy.prediction.tiered_store import TieredStore
 from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
-from epitaxy_models.structures import Structure
+from epitaxy_models.structures import IntakeLimits, Structure
 
 # So long that a busy machine alone never makes Redis count as down.
 TIMEOUT_SECONDS = 2.0
@@ -82,16 +84,23 @@ def states() -> list[bool]:
 @pytest.fixture
 async def replica(artifact: ModelArtifact, embedder: Embedder, states: list[bool]) -> AsyncIterator[Callable[..., Rig]]:
     """Builds services as intake replicas do: a local cache of their own in front of one Redis."""
-    stores: list[RedisStore] = []
+    stores: list[RedisEntries] = []
     shape = (artifact.card.backbone.n_members, artifact.card.backbone.embedding_width)
 
     def build(
-        url: str, local_bytes: int = 64 * 2**20, model: str = "model", rule: str = "rule", **settings: float
+        url: str,
+        local_bytes: int = 64 * 2**20,
+        model: str = "model",
+        rule: str = "rule",
+        readings_bytes: int = 0,
+        **settings: float,
     ) -> Rig:
         options = {"redis_timeout_seconds": TIMEOUT_SECONDS, "redis_retry_seconds": RETRY_SECONDS} | settings
         chosen = PredictionSettings(redis_url=url, cache_ttl_seconds=TTL_SECONDS, **options)
-        stores.append(RedisStore(chosen, model, rule, shape, states.append))
-        return Rig(artifact, embedder, executor, TieredStore(local_bytes, stores[-1]))
+        stores.append(RedisEntries(chosen, states.append))
+        store = RedisStore(stores[-1], model, rule, shape)
+        answers = RedisAnswers(stores[-1], artifact, IntakeLimits(max_sites=MAX_SITES)) if readings_bytes else None
+        return Rig(artifact, embedder, executor, TieredStore(local_bytes, store), None, readings_bytes, answers)
 
     with ThreadPoolExecutor(max_workers=1) as executor:
         yield build

@@ -9,7 +9,7 @@ import numpy as np
 
 from epitaxy.prediction.batcher import EdgeBudgetBatcher
 from epitaxy.prediction.domain import Accepted, BlockAnswer, Item, Query, TextSource
-from epitaxy.prediction.ports import CacheTier, Embedding, EmbeddingStore, Stage
+from epitaxy.prediction.ports import AnswerCache, CacheTier, Embedding, EmbeddingStore, Stage
 from epitaxy.prediction.service import PredictionService
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.embedder import Embedder
@@ -62,12 +62,13 @@ class Rig:
         store: EmbeddingStore,
         backend=None,
         readings_bytes: int = 0,
+        answers: AnswerCache | None = None,
     ) -> None:
         self.backend = backend or InProcessBackend(EdgeBudgetBatcher(embedder, executor, 40_000, 4_000_000))
         self.metrics = CountedMetrics()
         limits = IntakeLimits(max_sites=MAX_SITES)
         self.service = PredictionService(
-            artifact, store, self.backend, self.metrics, limits, readings_bytes=readings_bytes
+            artifact, store, self.backend, self.metrics, limits, readings_bytes=readings_bytes, answers=answers
         )
         self.query = Query(tuple(range(len(artifact.card.properties))))
 

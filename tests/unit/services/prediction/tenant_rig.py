@@ -37,10 +37,7 @@ class LocalNetworks:
 
     async def predict(self, version, question):
         self.n_calls += 1
-        result = await self._runner.predict(version, question)
-        if isinstance(result, Exception):
-            raise result
-        return result
+        return await self._runner.predict(version, question)
 
 
 @dataclass

@@ -1,11 +1,27 @@
 """An entry that was damaged anywhere, in any way, is a miss."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prediction_rig import rock_salt
 
-from epitaxy.prediction.entries import decode_embedding, decode_graph_key, encode_embedding, encode_graph_key
+from epitaxy.prediction.domain import Accepted
+from epitaxy.prediction.entries import (
+    decode_accepted,
+    decode_embedding,
+    decode_graph_key,
+    decode_reading,
+    encode_accepted,
+    encode_embedding,
+    encode_graph_key,
+    encode_reading,
+)
+from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
+from epitaxy_models.ensembles.readout import Reading
+from epitaxy_models.structures import Repair
 
 ANY_SPEED = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 KEY, OTHER_KEY = b"k" * 16, b"o" * 16
@@ -78,3 +94,47 @@ def test_a_graph_key_with_a_flipped_bit_is_a_miss(bit):
 @pytest.mark.parametrize("length", range(len(GRAPH_KEY_ENTRY)))
 def test_a_torn_graph_key_is_a_miss(length):
     assert decode_graph_key(DIGEST, GRAPH_KEY_ENTRY[:length]) is None
+
+
+READING = Reading(
+    np.random.default_rng(1).normal(size=(3, 4)), DomainScore(0.25, DomainVerdict.BORDERLINE, "far from Å, 7 %")
+)
+READING_ENTRY = encode_reading(DIGEST, READING)
+ACCEPTED = Accepted(rock_salt(), (Repair("ASSUMED_P1", "says nothing of symmetry"),), rock_salt().content_digest())
+ACCEPTED_ENTRY = encode_accepted(DIGEST, ACCEPTED)
+
+
+def test_a_reading_survives_to_the_last_bit():
+    decoded = decode_reading(DIGEST, READING_ENTRY, 4)
+    assert decoded.spread.tobytes() == READING.spread.tobytes()
+    assert decoded.domain == READING.domain
+
+
+def test_an_accepted_text_survives_to_the_last_bit_and_is_read_by_the_kernels_that_are_there():
+    decoded = decode_accepted(DIGEST, ACCEPTED_ENTRY)
+    assert (decoded.digest, decoded.repairs) == (ACCEPTED.digest, ACCEPTED.repairs)
+    for name in ("lattice", "atomic_numbers", "frac_coords"):
+        array = getattr(decoded.structure, name)
+        assert array.flags.aligned, "a kernel would be compiled anew"
+        np.testing.assert_array_equal(array, getattr(ACCEPTED.structure, name))
+        assert array.dtype == getattr(ACCEPTED.structure, name).dtype
+    assert decode_accepted(DIGEST, encode_accepted(DIGEST, replace(ACCEPTED, repairs=()))).repairs == ()
+
+
+@pytest.mark.parametrize("entry", [READING_ENTRY, ACCEPTED_ENTRY])
+@ANY_SPEED
+@given(st.data())
+def test_a_damaged_reading_or_text_is_a_miss(entry, data):
+    bit = data.draw(st.integers(0, 8 * len(entry) - 1))
+    length = data.draw(st.integers(0, len(entry) - 1))
+    for harmed in (flipped(entry, bit), entry[:length]):
+        assert decode_reading(DIGEST, harmed, 4) is None
+        assert decode_accepted(DIGEST, harmed) is None
+
+
+def test_a_reading_or_text_of_another_is_a_miss():
+    assert decode_reading(OTHER_KEY, READING_ENTRY, 4) is None
+    assert decode_reading(DIGEST, READING_ENTRY, 5) is None
+    assert decode_reading(DIGEST, encode_graph_key(DIGEST, b""), 4) is None
+    assert decode_accepted(OTHER_KEY, ACCEPTED_ENTRY) is None
+    assert decode_accepted(DIGEST, encode_graph_key(DIGEST, b"\x02" + bytes(7))) is None

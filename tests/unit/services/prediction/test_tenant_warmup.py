@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import threading
 
+from epitaxy.prediction.activity import Activity
 from epitaxy.prediction.tenant_warmup import warm_up_beside
 
 _PROGRAM = """
@@ -16,7 +18,7 @@ class Registry:
         return iter(())
 
 assert "epitaxy_models.transfer.strategies.descriptor_forest" not in sys.modules
-warm_up_beside(Registry()).join()
+warm_up_beside(Registry(), lambda: 9.0).join()
 assert Registry.asked == ["nobody"]
 assert "epitaxy_models.transfer.strategies.descriptor_forest" in sys.modules
 assert "torch" not in sys.modules, "intake replicas do without torch"
@@ -32,7 +34,24 @@ def test_a_registry_that_is_away_is_no_fault_of_the_replica(caplog) -> None:
         def list(self, tenant):
             raise ConnectionError("refused")
 
-    thread = warm_up_beside(Away())
+    thread = warm_up_beside(Away(), lambda: 9.0)
     thread.join(60)
     assert not thread.is_alive()
     assert "warming up for tenants' models failed" in caplog.text
+
+
+def test_it_waits_for_a_pause_and_a_call_is_none() -> None:
+    asked = threading.Event()
+
+    class Registry:
+        def list(self, tenant):
+            asked.set()
+            return iter(())
+
+    activity = Activity()
+    with activity.call():
+        thread = warm_up_beside(Registry(), activity.quiet_seconds)
+        assert not asked.wait(3.0)
+    assert activity.quiet_seconds() < 1.0
+    assert asked.wait(30.0)
+    thread.join(30)

@@ -1,0 +1,103 @@
+"""Named entries in Redis behind a circuit breaker. Redis down means slower: never wrong, never an error."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from typing import Protocol, TypeVar
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from epitaxy.prediction.settings import PredictionSettings
+
+_LOG = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_ResultT_co = TypeVar("_ResultT_co", covariant=True)
+# Redis answers a pipelined item in microseconds; longer pipelines only hold the connection longer.
+_PIPELINE_LENGTH = 128
+
+
+class _Command(Protocol[_ResultT_co]):
+    def __call__(self) -> Awaitable[_ResultT_co]: ...
+
+
+class RedisEntries:
+    """One connection with a circuit breaker: one warning when Redis goes, one line when it is back."""
+
+    def __init__(self, settings: PredictionSettings, on_state: Callable[[bool], None] = lambda _is_up: None) -> None:
+        """``on_state`` is told after each command whether Redis answered."""
+        timeout = settings.redis_timeout_seconds
+        self._redis = Redis.from_url(
+            settings.redis_url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=None
+        )
+        self._ttl, self._pause = settings.cache_ttl_seconds, settings.redis_retry_seconds
+        self._closed_until: float | None = None
+        self._has_refused = False
+        self._on_state = on_state
+
+    async def read(self, prefix: bytes, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """What lies under the prefix and these keys; nothing while Redis is down."""
+        entries: dict[bytes, bytes] = {}
+        for start in range(0, len(keys), _PIPELINE_LENGTH):
+            chunk = keys[start : start + _PIPELINE_LENGTH]
+            found = await self._guarded(partial(self._redis.mget, [name(prefix, key) for key in chunk]))
+            pairs = zip(chunk, found or (), strict=False)
+            entries |= {key: entry for key, entry in pairs if isinstance(entry, bytes)}
+        return entries
+
+    async def write(self, entries: Iterable[tuple[bytes, bytes]]) -> None:
+        """Writes entries by their names, with their time to live."""
+        items = iter(entries)
+        while chunk := list(islice(items, _PIPELINE_LENGTH)):
+            pipeline = self._redis.pipeline(transaction=False)
+            for full_name, entry in chunk:
+                pipeline.set(full_name, entry, ex=self._ttl)
+            await self._guarded(pipeline.execute)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._redis.aclose()
+
+    async def _guarded(self, command: _Command[_T]) -> _T | None:
+        """Runs a command unless Redis was down a moment ago; None where there is no answer."""
+        closed_until = self._closed_until
+        if closed_until is not None and time.monotonic() < closed_until:
+            return None
+        try:
+            result = await command()
+        except ResponseError as error:
+            self._warn_of_refusal(error)
+            return None
+        except (RedisError, OSError, TimeoutError) as error:
+            if self._closed_until is None:
+                _LOG.warning("Redis does not answer (%s): going on without the shared cache", type(error).__name__)
+            self._closed_until = time.monotonic() + self._pause
+            self._on_state(False)
+            return None
+        # An answer to a question from before the loss says nothing: only one that was asked since counts.
+        if closed_until is not None and closed_until == self._closed_until:
+            _LOG.info("Redis answers again")
+            self._closed_until = None
+        self._on_state(self._closed_until is None)
+        return result
+
+    def _warn_of_refusal(self, error: ResponseError) -> None:
+        """Redis answers and refuses (full, or a read-only copy): what it holds is still read."""
+        if not self._has_refused:
+            _LOG.warning("Redis refuses a command (%s): going on with what it holds", type(error).__name__)
+            self._has_refused = True
+
+
+def name(prefix: bytes, key: bytes) -> bytes:
+    """The full name of an entry."""
+    return prefix + key.hex().encode()
+
+
+def undamaged(decoded: Mapping[bytes, _T | None]) -> dict[bytes, _T]:
+    """What could be decoded; one warning for all that could not."""
+    kept = {key: value for key, value in decoded.items() if value is not None}
+    if len(kept) < len(decoded):
+        _LOG.warning("%d cache entries are damaged: computing them again", len(decoded) - len(kept))
+    return kept
