@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from epitaxy.chassis.cores import usable_cores
+
 _PACKAGES = (
     "torch",
     "numpy",
@@ -25,17 +27,12 @@ _PACKAGES = (
 def machine_record() -> dict[str, Any]:
     """Machine, versions, commit, time and the load that others put on it."""
     return {
-        "machine": f"{_processor()}, {n_cores()} cores",
+        "machine": f"{_processor()}, {usable_cores()} cores",
         "versions": {"python": platform.python_version()} | _versions(),
         "commit": commit(),
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "load_before": round(os.getloadavg()[0], 2),
     }
-
-
-def n_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def commit() -> str:

@@ -8,6 +8,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+from epitaxy.chassis.cores import usable_cores
 from epitaxy.client import Client
 from epitaxy_models.structures import Structure
 from loadtest import corpus
@@ -15,7 +16,6 @@ from loadtest.bench.hand import Hand
 from loadtest.crew import Crew, Timing
 from loadtest.in_process import InProcess
 from loadtest.local_stack import LocalStack
-from loadtest.machine import n_cores
 from loadtest.peers.chgnet import Chgnet
 from loadtest.peers.pyg_cgcnn import PygCgcnn
 from loadtest.processes import cpu_seconds
@@ -86,7 +86,7 @@ def measure(stack: LocalStack, hands: Sequence[Hand], say: Say, peers: Sequence[
         opened.callback(served.client.close)
         crews = {
             "in process, 1 worker": opened.enter_context(Crew(InProcess, 1)),
-            "in process, workers by cores": opened.enter_context(Crew(InProcess, n_cores())),
+            "in process, workers by cores": opened.enter_context(Crew(InProcess, usable_cores())),
         }
         pyg = opened.enter_context(_best_pyg(hands[0], say, measured)) if "pyg" in peers else None
         chgnet = _chgnet(opened, measured) if "chgnet" in peers else None
@@ -145,7 +145,7 @@ def _best_pyg(hand: Hand, say: Say, measured: Measured) -> Crew:
     """A process a core, or one process with a thread a core: whichever is faster here is the peer."""
     sample = corpus.every(hand.structures, 4)
     found = {}
-    for processes, threads in ((n_cores(), 1), (1, n_cores())):
+    for processes, threads in ((usable_cores(), 1), (1, usable_cores())):
         with Crew(PygCgcnn, processes, threads) as crew:
             crew.prepare("warm-up", sample[:16])
             crew.run("warm-up")
@@ -162,7 +162,7 @@ def _chgnet(opened: ExitStack, measured: Measured) -> Crew | None:
     try:
         if find_spec("chgnet") is None:
             raise EOFError
-        crew = opened.enter_context(Crew(Chgnet, 1, n_cores()))
+        crew = opened.enter_context(Crew(Chgnet, 1, usable_cores()))
         crew.prepare("import", [])
     except (RuntimeError, EOFError, OSError):
         measured.notes.append("CHGNet was not measured: the extra epitaxy[chgnet] is not installed")

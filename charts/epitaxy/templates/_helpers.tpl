@@ -112,9 +112,11 @@ topologySpreadConstraints:
 {{- $_ := set $application "args" (mergeOverwrite $application.args $arguments (deepCopy $values.arguments)) -}}
 {{- if $values.autoscaling.enabled -}}
 {{- $bounds := dict "max_replicas" $values.autoscaling.maxReplicas "target_ongoing_requests" $values.autoscaling.targetOngoingRequests -}}
-{{- $_ := set $application "deployments" (list
-  (dict "name" "intake" "autoscaling_config" (merge (dict "min_replicas" $values.intakeReplicas) $bounds))
-  (dict "name" "ensemble" "autoscaling_config" (merge (dict "min_replicas" $values.ensembleReplicas) $bounds))) -}}
+{{- $scaled := list (dict "name" "intake" "autoscaling_config" (merge (dict "min_replicas" $values.intakeReplicas) $bounds)) -}}
+{{- if $values.ensembleReplicas -}}
+{{- $scaled = append $scaled (dict "name" "ensemble" "autoscaling_config" (merge (dict "min_replicas" $values.ensembleReplicas) $bounds)) -}}
+{{- end -}}
+{{- $_ := set $application "deployments" $scaled -}}
 {{- end -}}
 {{- $_ := set $config "applications" (list $application) -}}
 {{- toYaml $config -}}

@@ -1,7 +1,6 @@
 """What the doctor looks at."""
 
 import importlib.util
-import os
 import platform
 import shutil
 import time
@@ -10,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from epitaxy.chassis.cores import usable_cores
 from epitaxy.client import Client, EpitaxyClientError
 
 Status = Literal["ok", "note", "problem"]
@@ -120,16 +120,11 @@ def _kernels() -> Finding:
 def _compute() -> Finding:
     """Loads torch, where it is: it takes a second and nothing else tells whether it sees a GPU."""
     if importlib.util.find_spec("torch") is None:
-        return Finding("compute", "note", f"{_n_cores()} cores, no torch here", _SERVER_REMEDY)
+        return Finding("compute", "note", f"{usable_cores()} cores, no torch here", _SERVER_REMEDY)
     import torch  # noqa: PLC0415 - a client's machine has none
 
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    return Finding("compute", "ok", f"{_n_cores()} cores, {device}")
-
-
-def _n_cores() -> int:
-    """Cores that this process may use; a container has fewer than the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Finding("compute", "ok", f"{usable_cores()} cores, {device}")
 
 
 def _shipped_models() -> Finding:

@@ -27,6 +27,7 @@ from epitaxy.stack.serve_config import shipped_config
 from epitaxy.stack.worker import import_serve
 
 _POLL_SECONDS = 0.2
+_REPLICAS_SETTING = "EPITAXY_PREDICTION_INTAKE_REPLICAS"
 _WATCH_SECONDS = 0.5
 
 
@@ -87,7 +88,11 @@ def _start_serve(plan: StackPlan) -> None:
 
 def _built(plan: StackPlan, redis_url: str) -> Any:
     module, _, function = plan.application.partition(":")
-    return getattr(importlib.import_module(module), function)({**shipped_config().arguments, "redis_url": redis_url})
+    arguments = {**shipped_config().arguments, "redis_url": redis_url}
+    # An argument would win over the environment.
+    if _REPLICAS_SETTING not in os.environ:
+        arguments["intake_replicas"] = plan.intake_replicas
+    return getattr(importlib.import_module(module), function)(arguments)
 
 
 def _await_running(plan: StackPlan, events: EventWriter) -> None:

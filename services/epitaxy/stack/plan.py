@@ -4,12 +4,15 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from epitaxy.chassis.cores import usable_cores
 from epitaxy.stack.errors import StackError
 from epitaxy.stack.ports import LOOPBACK, free_ports, preferred_port, require_free
 from epitaxy.stack.serve_config import shipped_config
 
 _GATEWAY_METRICS_PORT = 9464
 _FINETUNE_METRICS_PORT = 9465
+# Half a gigabyte each: a laptop has other things to do.
+_MOST_REPLICAS = 4
 _TLS_SETTINGS = ("EPITAXY_GATEWAY_TLS_CERT_PATH", "EPITAXY_GATEWAY_TLS_KEY_PATH")
 
 
@@ -26,6 +29,7 @@ class StackPlan:
         servicer_functions: Import paths that register the ingress servicers.
         logical_cpus: CPUs that Ray counts with, not cores: every replica finds a place on a small machine.
         object_store_bytes: Shared memory of Ray.
+        intake_replicas: Processes that answer, one thread each, where the environment says no other number.
     """
 
     host: str
@@ -42,6 +46,7 @@ class StackPlan:
     servicer_functions: tuple[str, ...] = field(default_factory=lambda: shipped_config().servicer_functions)
     logical_cpus: int = 16
     object_store_bytes: int = 256 * 2**20
+    intake_replicas: int = field(default_factory=lambda: min(_MOST_REPLICAS, usable_cores()))
 
     @classmethod
     def draw(cls, host: str, port: int, redis_url: str = "", **changes: Any) -> "StackPlan":

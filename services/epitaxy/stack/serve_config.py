@@ -6,10 +6,13 @@ from importlib.resources import files
 from typing import Any
 
 # How Serve runs: a replica's handlers and routers on its own loop, in place of two more threads each that pass every
-# message on, and logs of calls in blocks. What computes runs in threads of its own all the same. docs/adr/0015.
+# message on; gRPC from the proxy to replicas and among them, in place of Ray's actor calls, with the proxy's own bound
+# on a message; and logs of calls in blocks. What computes runs in threads of its own all the same. docs/adr/0015, 0016.
 SERVE_ENVIRONMENT = {
     "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
     "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
+    "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
+    "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(2**31 - 1),
     "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1000",
     "RAY_SERVE_FREEZE_GC_ON_STARTUP": "1",
 }
