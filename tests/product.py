@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from loadtest.processes import descendants
@@ -35,10 +36,23 @@ class Product:
     def signal_part(self, part: str, number: int) -> None:
         os.kill(self.endpoints()[part]["pid"], number)
 
-    def kill_replicas(self, deployment: str) -> int:
-        """Kills this product's replicas of a deployment; how many there were."""
+    def screened_while_replicas_die(
+        self, deployment: str, at_most: int, source: Path, folder: Path, **settings: str
+    ) -> pd.DataFrame:
+        """Table of a screening by the command line, in the middle of which replicas of a deployment are killed."""
+        out, journal = folder / "table.parquet", folder / "table.parquet.journal"
+        command = [sys.executable, "-m", "epitaxy.cli", "screen", str(source), "--out", str(out), "--bypass-cache"]
+        command += ["--chunk-size", "64", "--target", self.target]
+        run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **settings})
+        assert eventually(lambda: journal.exists() and journal.stat().st_size > 20_000, seconds=60)
+        assert self._kill_replicas(deployment, at_most) >= 1
+        _, errors = run.communicate(timeout=180)
+        assert run.returncode == 0, errors
+        return pd.read_parquet(out)
+
+    def _kill_replicas(self, deployment: str, at_most: int) -> int:
         title = f"ServeReplica:prediction:{deployment}".encode()
-        pids = [pid for pid in descendants(self.process.pid) if title in _command_line(pid)]
+        pids = [pid for pid in descendants(self.process.pid) if title in _command_line(pid)][:at_most]
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         return len(pids)
@@ -56,13 +70,13 @@ class OneProduct:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._tenants_file: Path | None = None
+        self._settings: dict[str, str] = {}
         self._running: Product | None = None
         self._n_started = 0
 
-    def running(self, tenants_file: Path | None = None) -> Product:
-        """The one that serves these tenants; any other is stopped first. None: whoever reaches it, without a key."""
-        if self._running is not None and tenants_file != self._tenants_file:
+    def running(self, **settings: str) -> Product:
+        """The one with these settings in its environment; any other is stopped first."""
+        if self._running is not None and settings != self._settings:
             self.stop()
         if self._running is None:
             if shutil.which("redis-server") is None:
@@ -72,10 +86,10 @@ class OneProduct:
                 for name in os.environ:
                     if name.startswith("EPITAXY_") or name == "MLFLOW_TRACKING_URI":
                         environment.delenv(name)
-                if tenants_file is not None:
-                    environment.setenv("EPITAXY_GATEWAY_TENANTS_FILE", str(tenants_file))
+                for name, value in settings.items():
+                    environment.setenv(name, value)
                 self._running = Product(self._folder / f"home-{self._n_started}")
-            self._tenants_file = tenants_file
+            self._settings = settings
         return self._running
 
     def stop(self) -> None:

@@ -179,17 +179,10 @@ def test_redis_holds_the_keys_and_its_end_in_the_middle_of_a_run_loses_nothing(
     assert_same_answers(before, during)
 
 
-def test_killing_an_ensemble_replica_loses_nothing(product: Product, tmp_path: Path) -> None:
-    source = crystals_table(tmp_path, copies=2)
-    command = [sys.executable, "-m", "epitaxy.cli", "screen", source, "--out", tmp_path / "r.parquet"]
-    options = ["--bypass-cache", "--chunk-size", "64", "--target", product.target]
-    run = subprocess.Popen([*map(str, command), *options], stderr=subprocess.PIPE, text=True)
-    journal = tmp_path / "r.parquet.journal"
-    assert eventually(lambda: journal.exists() and journal.stat().st_size > 20_000, seconds=60)
-    assert product.kill_replicas("ensemble") >= 1
-    _, errors = run.communicate(timeout=180)
-    assert run.returncode == 0, errors
-    assert pd.read_parquet(tmp_path / "r.parquet")["error_reason"].isna().all()
+@pytest.mark.parametrize("at_most", [1, 100])
+def test_killing_replicas_loses_nothing(product: Product, tmp_path: Path, at_most: int) -> None:
+    table = product.screened_while_replicas_die("intake", at_most, crystals_table(tmp_path, copies=2), tmp_path)
+    assert table["error_reason"].isna().all()
 
 
 def test_predict_embed_validate_and_models_answer(product: Product, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The running product with two tenants."""
+"""The running product with two tenants, and with the networks in a replica of their own, as a GPU has them."""
 
 import json
 from pathlib import Path
@@ -23,4 +23,8 @@ def tenants_file(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, str])
 
 @pytest.fixture(scope="module")
 def tenant_product(one_product: OneProduct, tenants_file: Path) -> Product:
-    return one_product.running(tenants_file)
+    return one_product.running(
+        EPITAXY_GATEWAY_TENANTS_FILE=str(tenants_file),
+        EPITAXY_PREDICTION_INTAKE_REPLICAS="1",
+        EPITAXY_PREDICTION_ENSEMBLE_REPLICAS="1",
+    )
