@@ -52,7 +52,7 @@ demo: $(VENV)/.installed ## Start the local stack, screen the bundled crystals, 
 serve: $(VENV)/.installed ## Run the local stack in the foreground
 	@$(BIN)/epitaxy serve
 
-CALM_TESTS := tests/unit/models tests/golden tests/deploy tests/unit/loadtest \
+CALM_TESTS := tests/unit/models tests/golden tests/deploy tests/unit/loadtest tests/integration/datasets \
   $(addprefix tests/unit/services/,capacity cli datasets finetune measurements pretraining registry vectors)
 WATCHFUL_TESTS := $(filter-out $(CALM_TESTS) tests/unit/services %.py %__pycache__,$(wildcard tests/unit/* tests/unit/services/*))
 test: install-dev redis prometheus check check-generated ## Everything that CI runs
@@ -60,7 +60,8 @@ test: install-dev redis prometheus check check-generated ## Everything that CI r
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not stack and not pretraining" \
 	  $(CALM_TESTS) --ignore tests/unit/services/cli/test_resume.py
 	$(BIN)/python -m pytest -q -m "not pretraining" $(WATCHFUL_TESTS) tests/unit/services/cli/test_resume.py \
-	  tests/contract tests/deploy/observability/test_expressions.py tests/integration
+	  tests/contract tests/deploy/observability/test_expressions.py \
+	  $(addprefix tests/integration/,finetune prediction screening stack tenants)
 
 test-deploy: install-dev prometheus ## The chart, images, rules and dashboards (without the running stack)
 	$(BIN)/python -m pytest -q -m "not stack" tests/deploy

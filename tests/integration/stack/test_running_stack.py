@@ -116,3 +116,9 @@ def test_fine_tune_service_comes_back_after_its_death(running_stack: StackProces
     assert eventually(lambda: endpoints(running_stack)["finetune"]["pid"] != before["pid"], seconds=10)
     assert eventually(lambda: is_serving(before["address"]), seconds=60)
     assert "finetune was killed by signal 9" in running_stack.stderr
+
+
+def test_ctrl_c_at_last_ends_it_with_success_and_leaves_nothing(running_stack: StackProcess) -> None:
+    exit_code, took = running_stack.interrupt()
+    assert (exit_code, running_stack.alive()) == (0, set())
+    assert took < 8.0
