@@ -23,7 +23,7 @@ SWITCHES: Mapping[str, dict[str, Any]] = {
     "certificate": {"certificate": {"enabled": True}},
     "keda": {"keda": {"enabled": True}},
     "serve autoscaling": {"prediction": {"autoscaling": {"enabled": True}}},
-    "prediction on gpu": {"prediction": {"ensembleGpus": 1, "gpuWorkers": {"enabled": True}}},
+    "prediction on gpu": {"prediction": {"ensembleReplicas": 1, "ensembleGpus": 1, "gpuWorkers": {"enabled": True}}},
     "training on gpu": {"training": {"gpuWorkers": {"enabled": True}}},
     "external redis": {"redis": {"enabled": False, "externalAddress": "redis.stores:6379"}},
     "external mlflow": {"mlflow": {"enabled": False, "externalUri": "https://mlflow.example.org"}},

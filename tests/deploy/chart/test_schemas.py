@@ -123,7 +123,8 @@ def test_names_are_unique(manifests) -> None:
         ({"test": {"target": "https://epitaxy.example.org"}}, "/test/target"),
         ({"redis": {"enabled": False}}, "redis.externalAddress is needed"),
         ({"mlflow": {"enabled": False}}, "mlflow.externalUri is needed"),
-        ({"prediction": {"ensembleGpus": 1}}, "set prediction.gpuWorkers.enabled"),
+        ({"prediction": {"ensembleGpus": 1}}, "set prediction.ensembleReplicas"),
+        ({"prediction": {"ensembleReplicas": 1, "ensembleGpus": 1}}, "set prediction.gpuWorkers.enabled"),
     ],
 )
 def test_wrong_values_are_refused_by_their_key(values, told) -> None:
