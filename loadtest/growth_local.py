@@ -1,7 +1,7 @@
-"""Growth that needs no server: members of the ensemble, vectors of the nearest-neighbour index."""
+"""Growth that needs no server: the forward pass, members of the ensemble, vectors of the nearest-neighbour index."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -12,13 +12,22 @@ import numpy as np
 from epitaxy_models.backbones.fused import FusedBackbone
 from epitaxy_models.backbones.stacked import StackedBackbone
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
+from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.graphs.batch import collate
 from epitaxy_models.graphs.graph import build_graph
+from epitaxy_models.structures import Structure
 from epitaxy_models.transfer.index.faiss_index import FaissIndex
 from loadtest import corpus
 
 _REPEATS = 3
 _WIDTH, _NEIGHBOURS, _QUERIES = 32, 5, 64
+
+
+def forward_ms(structures: Sequence[Structure]) -> float:
+    """Processor milliseconds of the networks a structure, one thread: the part that an accelerator could take over."""
+    graphs = [build_graph(structure) for structure in structures]
+    embedder = Embedder(load_artifact(shipped_model()))
+    return 1e3 * _seconds(lambda: embedder(graphs)) / len(graphs)
 
 
 def member_growth(parquet: Path | None) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What runs inside Ray Serve: intake replicas in front of ensemble replicas."""
+"""What runs inside Ray Serve: intake replicas, and ensemble replicas where the networks have processes of their own."""
 
 import logging
 from collections.abc import Sequence

@@ -52,7 +52,7 @@ class RayPredictionMetrics(StageClock):
 
 
 class RayBatchMetrics(StageClock):
-    """Batches of one ensemble replica against their budget."""
+    """Batches of one copy of the networks against their budget."""
 
     def __init__(self, max_batch_edges: int, max_queued_edges: int) -> None:
         super().__init__()

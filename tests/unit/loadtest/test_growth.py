@@ -1,10 +1,11 @@
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from loadtest.corpus import crystals
-from loadtest.growth import cells_of, fitted, line_through
+from loadtest.growth import Cost, _with_networks_apart, cells_of, fitted, line_through
 
 SIZES = (2.0, 10.0, 30.0, 100.0, 300.0)
 RECORD = {"machine": "a test", "commit": "abc", "measured_at": "2026-01-01", "load_before": 0.0}
@@ -56,3 +57,9 @@ def test_cells_of_a_size_come_from_the_pool_or_are_built() -> None:
     built = cells_of(pool, 300, 3, random)
     assert len(built) == 3
     assert all(150 <= structure.n_sites <= 420 for structure in built)
+
+
+def test_networks_are_taken_out_of_intake_and_nothing_is_lost() -> None:
+    cost = Cost(30.0, 500.0, 0.9, Counter({"intake": 2.0, "client": 0.2}))
+    assert _with_networks_apart(cost, 1.2).by_role == pytest.approx({"intake": 0.8, "ensemble": 1.2, "client": 0.2})
+    assert _with_networks_apart(cost, 9.0).by_role.total() == pytest.approx(2.2)
