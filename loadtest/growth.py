@@ -36,7 +36,7 @@ from loadtest.processes import cpu_seconds, idle_seconds
 _SIZES = (2, 4, 8, 14, 24, 40, 64, 100, 160, 240, 340)
 _MESSAGES = (1, 4, 16, 64, 256, 512)
 _WARM = 1000
-# Intake and ensemble; 0: intake runs the networks. The first, on which all else is measured, is that of `epitaxy serve`.
+# Intake, ensemble; 0: intake runs the networks. The first, on which all else is measured, is as `epitaxy serve` has it.
 _REPLICAS = ((min(4, usable_cores()), 0), (1, 0), (1, 1))
 _INTAKE, _ENSEMBLE = "intake", "ensemble"
 CLIENT = "client"
