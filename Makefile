@@ -54,14 +54,15 @@ serve: $(VENV)/.installed ## Run the local stack in the foreground
 
 CALM_TESTS := tests/unit/models tests/golden tests/deploy tests/unit/loadtest tests/integration/datasets \
   $(addprefix tests/unit/services/,capacity cli datasets finetune measurements pretraining registry vectors)
-WATCHFUL_TESTS := $(filter-out $(CALM_TESTS) tests/unit/services %.py %__pycache__,$(wildcard tests/unit/* tests/unit/services/*))
+WATCHFUL_TESTS := $(filter-out $(CALM_TESTS) tests/unit/services %.py %__pycache__,$(wildcard tests/unit/* tests/unit/services/*)) \
+  tests/contract $(addprefix tests/integration/,finetune prediction)
+STACK_TESTS := tests/deploy/observability/test_expressions.py $(addprefix tests/integration/,screening stack tenants)
+PYTEST := $(BIN)/python -m pytest -q
 test: install-dev redis prometheus check check-generated ## Everything that CI runs
-	@# What watches clocks or starts the stack runs alone; the rest on two processes.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not stack and not pretraining" \
-	  $(CALM_TESTS) --ignore tests/unit/services/cli/test_resume.py
-	$(BIN)/python -m pytest -q -m "not pretraining" $(WATCHFUL_TESTS) tests/unit/services/cli/test_resume.py \
-	  tests/contract tests/deploy/observability/test_expressions.py \
-	  $(addprefix tests/integration/,finetune prediction screening stack tenants)
+	@# Three processes, for many tests wait for others; what watches clocks on fewer, and what starts the stack alone.
+	OMP_NUM_THREADS=1 $(PYTEST) -n 3 --dist loadfile -m "not stack and not pretraining" $(CALM_TESTS) --ignore tests/unit/services/cli/test_resume.py
+	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile $(WATCHFUL_TESTS) tests/unit/services/cli/test_resume.py
+	$(PYTEST) $(STACK_TESTS)
 
 test-deploy: install-dev prometheus ## The chart, images, rules and dashboards (without the running stack)
 	$(BIN)/python -m pytest -q -m "not stack" tests/deploy

@@ -1,13 +1,10 @@
 """The service on loopback, with a real sqlite store and a real MLflow registry; jobs in threads unless Ray is asked."""
 
 import sys
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import grpc
 import numpy as np
@@ -15,9 +12,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from service_caller import SECRET, Caller, Service, ThreadRunner
+
 from epitaxy.api.common.v1.structure_pb2 import PackedStructures, StructureInput
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
-from epitaxy.finetune.composition import build_work
 from epitaxy.finetune.server import FineTuneServer
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.registry.mlflow_registry import MlflowRegistry
@@ -26,69 +24,6 @@ from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.structures import pack_structures
 
 N_ROWS = 12
-SECRET = "open sesame"
-
-
-class ThreadRunner:
-    """Runs jobs in threads of this process; a stopped one finds out by itself."""
-
-    def __init__(self, settings: FineTuneSettings, registry: RegistrySettings) -> None:
-        self._work = build_work(settings, registry)
-        self._threads: dict[str, threading.Thread] = {}
-        self.is_paused = False
-
-    def start(self, job: Any) -> None:
-        if not self.is_paused and job.id not in self.running():
-            self._threads[job.id] = threading.Thread(target=self._work, args=(job.id,))
-            self._threads[job.id].start()
-
-    def stop(self, job_id: str) -> None:
-        return None
-
-    def running(self) -> frozenset[str]:
-        return frozenset(name for name, thread in self._threads.items() if thread.is_alive())
-
-    def close(self) -> None:
-        for thread in self._threads.values():
-            thread.join()
-
-
-@dataclass
-class Caller:
-    """A tenant as the gateway presents him."""
-
-    stub: finetune_pb2_grpc.FineTuneServiceStub
-    tenant: str = field(default_factory=lambda: f"t-{uuid4().hex[:12]}")
-
-    @property
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        return (("x-tenant", self.tenant), ("x-gateway-secret", SECRET))
-
-    def other(self) -> "Caller":
-        return Caller(self.stub)
-
-    async def call(self, method: str, request: Any) -> Any:
-        return await getattr(self.stub, method)(request, metadata=self.metadata, timeout=60)
-
-    async def create(self, request: Any) -> Any:
-        return (await self.call("CreateFineTuneJob", request)).job
-
-    async def watch(self, job_id: str, after: int = 0) -> list[Any]:
-        request = finetune_pb2.WatchFineTuneJobRequest(job_id=job_id, after_sequence=after)
-        return [message async for message in self.stub.WatchFineTuneJob(request, metadata=self.metadata, timeout=120)]
-
-    async def finish(self, request: Any) -> Any:
-        """Creates a job and watches it to its end."""
-        job = await self.create(request)
-        return (await self.watch(job.id))[-1].job
-
-
-@dataclass
-class Service:
-    server: FineTuneServer
-    runner: ThreadRunner
-    caller: Caller
-    channel: grpc.aio.Channel
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import urllib.request
 
 import grpc
 import pytest
-from conftest import SECRET
+from service_caller import SECRET
 
 from epitaxy.api.common.v1.model_pb2 import ModelStamp
 from epitaxy.api.finetune.v1 import finetune_pb2

@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
-from conftest import SECRET
+from service_caller import SECRET
 
 from epitaxy.api.finetune.v1 import finetune_pb2 as pb
 from epitaxy.api.finetune.v1 import finetune_pb2_grpc

@@ -6,9 +6,9 @@ import urllib.request
 
 import grpc
 import pytest
-from conftest import SECRET, Caller
 from google.protobuf.duration_pb2 import Duration
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from service_caller import SECRET, Caller
 
 from epitaxy.api.finetune.v1 import finetune_pb2 as pb
 from epitaxy.chassis.model_names import ModelName

@@ -9,13 +9,15 @@ from pathlib import Path
 
 _PRELOADED = (
     "epitaxy.cli.main",
+    "epitaxy.cli.app",
     "epitaxy.client",
     "epitaxy.client.screening",
     "numba",
     "pandas",
     "pyarrow.parquet",
+    "rich.live",
+    "rich.progress",
     "rich.table",
-    "forked_command",
 )
 _SECONDS = 60.0
 _context = multiprocessing.get_context("forkserver")
