@@ -118,7 +118,7 @@ class FineTuneServer:
         server = self._grpc_server()
         stack.push_async_callback(server.stop, settings.shutdown_grace_seconds)
         registry = MlflowRegistry(self._registry_settings)
-        warming = asyncio.create_task(asyncio.to_thread(_warm, registry))
+        warming = asyncio.create_task(_warm(registry, settings.registry_warm_up_seconds))
         stack.push_async_callback(_cancel, warming)
         servicer = self._servicer(store, registry)
         stack.callback(servicer.drain)
@@ -185,10 +185,11 @@ async def _keep_reconciling(reconciler: Reconciler, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
-def _warm(registry: ModelRegistry) -> None:
+async def _warm(registry: ModelRegistry, after_seconds: float) -> None:
     """Its first use takes seconds, longer where it makes its tables: not in a caller's or a job's time."""
+    await asyncio.sleep(after_seconds)
     try:
-        registry.list(LOCAL_TENANT)
+        await asyncio.to_thread(registry.list, LOCAL_TENANT)
     except RetryLaterError as error:
         logger.warning("the model registry does not answer yet", extra={"reason": error.message})
 

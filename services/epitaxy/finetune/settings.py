@@ -62,6 +62,8 @@ class FineTuneSettings(ServiceSettings):
     max_message_bytes: PositiveInt = 16 * 1024 * 1024
     default_deadline_seconds: PositiveFloat = 60.0
     readiness_interval_seconds: PositiveFloat = 2.0
+    registry_warm_up_seconds: NonNegativeFloat = 0.0
+    """After the start the registry's client is loaded, seconds of a core; a call that needs it does so before."""
     shutdown_grace_seconds: NonNegativeFloat = 10.0
 
     @field_validator("label_roots")

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from epitaxy.registry.ports import ModelRegistry
 from epitaxy_models.graphs.rock_salt import rock_salt
@@ -15,12 +15,14 @@ _NOBODY = "nobody"
 _QUIET_SECONDS = 2.0
 _LONGEST_WAIT_SECONDS = 60.0
 _POLL_SECONDS = 0.2
+_REGISTRY_POLL_SECONDS = 1.0
 
 
 def warm_up_beside(registry: ModelRegistry, quiet_seconds: Callable[[], float]) -> threading.Thread:
     """Does it in a thread of its own: a replica is ready for the shared model before, and without it.
 
-    ``quiet_seconds`` tells how long the replica has had nothing to do; it begins in a pause, or after a minute.
+    ``quiet_seconds`` tells how long the replica has had nothing to do; it begins in a pause, or after a minute. The
+    registry's client, seconds of imports, is loaded once there is a registry.
     """
     thread = threading.Thread(target=_warm_up, args=(registry, quiet_seconds), daemon=True, name="tenant-warmup")
     thread.start()
@@ -28,15 +30,22 @@ def warm_up_beside(registry: ModelRegistry, quiet_seconds: Callable[[], float]) 
 
 
 def _warm_up(registry: ModelRegistry, quiet_seconds: Callable[[], float]) -> None:
+    _await_pause(quiet_seconds)
+    _do((_import_strategies, lambda: describe([rock_salt()])))
+    while not registry.exists():
+        time.sleep(_REGISTRY_POLL_SECONDS)
+    _await_pause(quiet_seconds)
+    _do((lambda: list(registry.list(_NOBODY)),))
+
+
+def _await_pause(quiet_seconds: Callable[[], float]) -> None:
     limit = time.monotonic() + _LONGEST_WAIT_SECONDS
     while quiet_seconds() < _QUIET_SECONDS and time.monotonic() < limit:
         time.sleep(_POLL_SECONDS)
+
+
+def _do(steps: Sequence[Callable[[], object]]) -> None:
     began = time.monotonic()
-    steps: tuple[Callable[[], object], ...] = (
-        _import_strategies,
-        lambda: describe([rock_salt()]),
-        lambda: list(registry.list(_NOBODY)),
-    )
     for step in steps:
         try:
             step()

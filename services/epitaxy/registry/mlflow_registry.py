@@ -78,6 +78,10 @@ class MlflowRegistry:
             )
             return _version(model, created)
 
+    def exists(self) -> bool:
+        """False where nobody has used the folder's own database yet."""
+        return self._settings.exists
+
     def find(self, model: ModelName, *, alias: str = "", version: str = "") -> ModelVersion:
         """The version of that number, else of that alias, else the champion."""
         name = _registered_name(model)

@@ -77,6 +77,9 @@ class ModelRegistry(Protocol):
     alias that is not there.
     """
 
+    def exists(self) -> bool:
+        """False where nothing can have been registered yet; asks nobody."""
+
     def register(
         self,
         model: ModelName,

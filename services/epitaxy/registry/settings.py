@@ -8,6 +8,8 @@ from pydantic_settings import SettingsConfigDict
 from epitaxy.chassis.settings import ServiceSettings
 from epitaxy.registry.environment import PREFIX
 
+_DATABASE = "mlflow.db"
+
 
 class RegistrySettings(ServiceSettings):
     """Read from ``EPITAXY_REGISTRY_<NAME>``; ``MLFLOW_TRACKING_URI`` names a server instead of the folder."""
@@ -35,7 +37,12 @@ class RegistrySettings(ServiceSettings):
     @property
     def uri(self) -> str:
         """What MLflow connects to."""
-        return self.tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
+        return self.tracking_uri or f"sqlite:///{self.home / _DATABASE}"
+
+    @property
+    def exists(self) -> bool:
+        """False where nobody has used the folder's own database yet; nothing is asked."""
+        return bool(self.tracking_uri) or (self.home / _DATABASE).exists()
 
     @property
     def is_server(self) -> bool:

@@ -43,6 +43,8 @@ def finetune_command(plan: StackPlan, home: StackHome, secret: Path, ray_address
         "EPITAXY_FINETUNE_LABEL_ROOTS": json.dumps([f"{(home.folder / 'labels').as_uri()}/{{tenant}}/"]),
         "EPITAXY_FINETUNE_RAY_ADDRESS": ray_address,
         "EPITAXY_FINETUNE_READINESS_INTERVAL_SECONDS": "0.5",
+        # The replicas load and the first screen runs before.
+        "EPITAXY_FINETUNE_REGISTRY_WARM_UP_SECONDS": "40",
         "EPITAXY_FINETUNE_SHUTDOWN_GRACE_SECONDS": "1",
     }
     return Command("finetune", [sys.executable, "-m", "epitaxy.finetune"], home.logs / "finetune.log", environment)

@@ -8,7 +8,6 @@ Ray's own node class: this module is the only one that touches it, and the exact
 import os
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from epitaxy.stack.serve_config import SERVE_ENVIRONMENT
 from epitaxy.stack.worker import SETUP_HOOK
 
 _TOKEN_FILE = "ray-token"
-_AGENT_NICENESS = 5
 
 
 def ray_environment(run: Path) -> dict[str, str]:
@@ -64,7 +62,6 @@ class RayHead:
         if ray.__version__.split(".")[:2] != ["2", "60"]:
             raise StackError(f"Ray {ray.__version__} is installed and the stack is written for 2.60: reinstall epitaxy")
         self._node = _start_node(plan, run)
-        _yield_to_others(self.processes["raylet"])
         # log_to_driver: each replica's log is a file below the run folder.
         ray.init(address=self._node.gcs_address, log_to_driver=False, configure_logging=False)
 
@@ -124,11 +121,3 @@ def _start_node(plan: StackPlan, run: Path) -> Any:
     )
     # spawn_reaper: the kernel kills Ray's processes when this one dies, whatever it dies of.
     return LeanNode(parameters, head=True, shutdown_at_exit=False, spawn_reaper=True)
-
-
-def _yield_to_others(raylet: int) -> None:
-    """Lets the raylet's two agents, whom nobody waits for, load after the processes that somebody does wait for."""
-    with suppress(OSError):
-        for children in Path(f"/proc/{raylet}/task").glob("*/children"):
-            for pid in children.read_text().split():
-                os.setpriority(os.PRIO_PROCESS, int(pid), _AGENT_NICENESS)

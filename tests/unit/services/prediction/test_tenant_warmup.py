@@ -13,6 +13,8 @@ from epitaxy.prediction.tenant_warmup import warm_up_beside
 
 class Registry:
     asked = []
+    def exists(self):
+        return True
     def list(self, tenant):
         self.asked.append(tenant)
         return iter(())
@@ -31,6 +33,9 @@ def test_strategies_and_registry_are_loaded_and_torch_is_not() -> None:
 
 def test_a_registry_that_is_away_is_no_fault_of_the_replica(caplog) -> None:
     class Away:
+        def exists(self):
+            return True
+
         def list(self, tenant):
             raise ConnectionError("refused")
 
@@ -41,9 +46,12 @@ def test_a_registry_that_is_away_is_no_fault_of_the_replica(caplog) -> None:
 
 
 def test_it_waits_for_a_pause_and_a_call_is_none() -> None:
-    asked = threading.Event()
+    asked, there = threading.Event(), threading.Event()
 
     class Registry:
+        def exists(self):
+            return there.is_set()
+
         def list(self, tenant):
             asked.set()
             return iter(())
@@ -53,5 +61,7 @@ def test_it_waits_for_a_pause_and_a_call_is_none() -> None:
         thread = warm_up_beside(Registry(), activity.quiet_seconds)
         assert not asked.wait(3.0)
     assert activity.quiet_seconds() < 1.0
+    assert not asked.wait(4.0), "there is no registry"
+    there.set()
     assert asked.wait(30.0)
     thread.join(30)

@@ -247,3 +247,11 @@ def test_processes_that_start_at_once_on_a_new_database_lose_nothing(new_home, m
     assert registry.find(model).version in {"1", "2"}
     assert {registry.card(version) for version in registry.versions(model)} == {f'{{"name": "{t}"}}' for t in texts}
     assert registry.aliases(model).keys() == {"champion", "previous"}
+
+
+def test_a_folder_that_nobody_used_has_no_registry_and_a_server_is_taken_for_one(tmp_path) -> None:
+    registry = MlflowRegistry(RegistrySettings(folder=tmp_path / "registry", tracking_uri=""))
+    assert not registry.exists()
+    assert registry.list("nobody") == []
+    assert registry.exists()
+    assert MlflowRegistry(RegistrySettings(folder=tmp_path / "other", tracking_uri="http://127.0.0.1:9")).exists()
