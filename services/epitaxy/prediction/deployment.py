@@ -154,7 +154,7 @@ class IntakeReplica:
         if chosen.redis_url:
             entries = RedisEntries(chosen, metrics.set_shared_cache)
             shared = RedisStore(entries, model, artifact.card.rule.version, shape)
-            answers = RedisAnswers(entries, artifact, limits)
+            answers = RedisAnswers(entries, artifact, limits, share_texts=chosen.share_texts)
         else:
             _LOG.warning("no Redis is set: going on without the shared cache")
         readings_bytes = chosen.local_cache_bytes // _READINGS_PART

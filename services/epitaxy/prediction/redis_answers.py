@@ -14,7 +14,11 @@ from epitaxy_models.structures import INTAKE_VERSION, IntakeLimits
 class RedisAnswers:
     """Implements AnswerCache. What another model, or other limits, would say lies under other names."""
 
-    def __init__(self, entries: RedisEntries, artifact: ModelArtifact, limits: IntakeLimits) -> None:
+    def __init__(
+        self, entries: RedisEntries, artifact: ModelArtifact, limits: IntakeLimits, *, share_texts: bool = True
+    ) -> None:
+        """Without ``share_texts`` no structure is written, only what was computed of one."""
+        self._share_texts = share_texts
         self._entries, self._n_properties = entries, len(artifact.card.properties)
         rules = blake2b(repr((limits, sorted(artifact.supported_elements()))).encode(), digest_size=8).hexdigest()
         model = artifact.digest.removeprefix("sha256:")[:16]
@@ -28,11 +32,14 @@ class RedisAnswers:
 
     async def texts(self, digests: Sequence[bytes]) -> dict[bytes, Accepted]:
         """What intake made of texts, by their digests, likewise."""
+        if not self._share_texts:
+            return {}
         entries = await self._entries.read(self._texts, digests)
         return undamaged({key: decode_accepted(key, entry) for key, entry in entries.items()})
 
     async def put(self, readings: Mapping[bytes, Reading], texts: Mapping[bytes, Accepted]) -> None:
         """Writes entries with their time to live."""
         items = [(name(self._readings, key), encode_reading(key, value)) for key, value in readings.items()]
-        items += [(name(self._texts, key), encode_accepted(key, value)) for key, value in texts.items()]
+        if self._share_texts:
+            items += [(name(self._texts, key), encode_accepted(key, value)) for key, value in texts.items()]
         await self._entries.write(items)

@@ -15,6 +15,7 @@ class PredictionSettings(BaseSettings):
     redis_timeout_seconds: float = Field(0.25, gt=0, description="A slower Redis counts as down")
     redis_retry_seconds: float = Field(2.0, gt=0, description="Pause before a Redis that was down is tried again")
     cache_ttl_seconds: int = Field(7 * 24 * 3600, gt=0, description="Life of an embedding in Redis")
+    share_texts: bool = Field(True, description="Keep structures read from texts in Redis too; False: numbers alone")
     local_cache_bytes: int = Field(256 * 2**20, ge=0, description="Bound of each replica's own cache")
     device: str = Field("cpu", description="Device of the ensemble: cpu or cuda")
     max_batch_edges: int = Field(40_000, gt=0, description="Edge budget of one forward pass")

@@ -99,7 +99,10 @@ async def replica(artifact: ModelArtifact, embedder: Embedder, states: list[bool
         chosen = PredictionSettings(redis_url=url, cache_ttl_seconds=TTL_SECONDS, **options)
         stores.append(RedisEntries(chosen, states.append))
         store = RedisStore(stores[-1], model, rule, shape)
-        answers = RedisAnswers(stores[-1], artifact, IntakeLimits(max_sites=MAX_SITES)) if readings_bytes else None
+        limits = IntakeLimits(max_sites=MAX_SITES)
+        answers = None
+        if readings_bytes:
+            answers = RedisAnswers(stores[-1], artifact, limits, share_texts=chosen.share_texts)
         return Rig(artifact, embedder, executor, TieredStore(local_bytes, store), None, readings_bytes, answers)
 
     with ThreadPoolExecutor(max_workers=1) as executor:

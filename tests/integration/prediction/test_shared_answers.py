@@ -84,3 +84,15 @@ async def test_damaged_entries_are_computed_again_with_one_warning(redis, replic
     third = replica(redis.url, readings_bytes=ROOM)
     await third.evaluate(texts)
     assert len(caplog.records) == 1
+
+
+async def test_no_structure_is_written_where_texts_are_not_shared(redis, replica):
+    texts = [poscar(rock_salt())]
+    for _ in range(2):
+        block = await replica(redis.url, readings_bytes=ROOM, share_texts=False).evaluate(texts)
+    assert hits(block) == [True]
+    assert sorted(name.decode().split(":")[1] for name in redis.client.keys("*")) == [
+        "embedding",
+        "graph-key",
+        "reading",
+    ]
