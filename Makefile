@@ -8,7 +8,7 @@ PIP_ARGS ?=
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar off $(PIP_ARGS)
 comma := ,
 # uv takes a tenth of pip's time for some 200 packages; it knows no pip options, so with PIP_ARGS, and where it fails, pip does it.
-INSTALL = $(if $(PIP_ARGS),$(PIP) $(1),{ $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) || $(PIP) $(1); })
+INSTALL = $(if $(PIP_ARGS),$(PIP) $(1),{ $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) || $(PIP) $(1); })
 # Installed first and by its exact version: anything else may pull a CUDA build of several gigabytes.
 TORCH := torch==2.13.0
 

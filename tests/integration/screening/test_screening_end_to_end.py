@@ -88,7 +88,7 @@ def crystals_table(folder: Path, copies: int = 1) -> Path:
 
 
 @needs_shared
-def test_a_table_of_904_real_crystals_is_answered_whole_and_twice_as_fast_from_the_cache(
+def test_a_table_of_904_real_crystals_is_answered_whole_and_again_from_the_cache(
     product: Product, tmp_path: Path
 ) -> None:
     first, second = tmp_path / "first.parquet", tmp_path / "second.parquet"
@@ -100,8 +100,17 @@ def test_a_table_of_904_real_crystals_is_answered_whole_and_twice_as_fast_from_t
     assert table["id"].nunique() == 904
     assert table["error_reason"].isna().all()
     assert again["cache_hit"].all()
-    assert rate(warm.stderr) > 2 * rate(cold.stderr), cold.stderr + warm.stderr
     assert_same_answers(table, again)
+
+
+@needs_shared
+def test_cells_of_ordinary_size_come_more_than_twice_as_fast_from_the_cache(product: Product, tmp_path: Path) -> None:
+    """The phonon table's cells have ten atoms, and half a second is too short for a rate."""
+    cells = tmp_path / "cells.parquet"
+    pd.read_parquet(SHARED / "mp_general.parquet", columns=["structure"]).sample(1200, random_state=0).to_parquet(cells)
+    cold, warm = (epitaxy(product, "screen", cells, "--out", tmp_path / f"{run}.parquet") for run in ("cold", "warm"))
+    assert (cold.returncode, warm.returncode) == (0, 0), cold.stderr + warm.stderr
+    assert rate(warm.stderr) > 2 * rate(cold.stderr), cold.stderr + warm.stderr
 
 
 def assert_same_answers(first: pd.DataFrame, second: pd.DataFrame) -> None:
