@@ -1,5 +1,6 @@
 """Which files hold structures, and the reader of each kind."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -52,9 +53,12 @@ def kind_of(path: Path) -> FileKind | None:
     return known
 
 
-def stem_of(path: Path) -> str:
+def stem_of(path: str | os.PathLike[str]) -> str:
     """The file's name without the ending that says its kind: ``POSCAR.NaCl`` keeps its own."""
-    return path.stem if path.suffix.lower() in _BY_SUFFIX else path.name
+    # A Path would be taken apart anew for each of a million files.
+    name = os.path.basename(path)  # noqa: PTH119
+    stem, ending = os.path.splitext(name)  # noqa: PTH122
+    return stem if ending.lower() in _BY_SUFFIX else name
 
 
 def read_file(path: Path, file_id: str, known_columns: Sequence[str] = ()) -> Iterator[tuple[str, Source]]:

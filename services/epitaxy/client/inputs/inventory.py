@@ -75,11 +75,11 @@ class Inventory:
 
     def _ids(self) -> Iterator[str]:
         """The stem where it is unique, else the path below the given folder, else that with a number."""
-        stems = Counter(stem_of(Path(file.path)) for file in self.files)
+        stems = Counter(stem_of(file.path) for file in self.files)
         names = Counter(file.long_name for file in self.files)
         seen: Counter[str] = Counter()
         for file in self.files:
-            stem, name = stem_of(Path(file.path)), file.long_name
+            stem, name = stem_of(file.path), file.long_name
             seen[name] += 1
             suffix = f"#{seen[name]}" if names[name] > 1 else ""
             yield clean_id(stem if stems[stem] == 1 else f"{name}{suffix}")

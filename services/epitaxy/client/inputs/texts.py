@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import os
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -20,15 +21,12 @@ _MAX_ATOMS = 10**9
 
 def read_text(path: Path, file_id: str, kind: TextKind) -> Iterator[tuple[str, Source]]:
     """The one structure of a CIF or POSCAR file."""
-    with path.open("rb") as file:
-        content = file.read(MAX_TEXT_BYTES + 1)
-    yield file_id, decode(content, kind)
+    yield file_id, decode(_read_bounded(path, MAX_TEXT_BYTES), kind)
 
 
 def read_json(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
     """The structure of a JSON document, or the several of a list."""
-    with path.open("rb") as file:
-        content = file.read(_MAX_JSON_BYTES + 1)
+    content = _read_bounded(path, _MAX_JSON_BYTES)
     if len(content) > _MAX_JSON_BYTES:
         yield file_id, refuse("TOO_LARGE", "over 64 MiB of JSON; write one structure a line (.jsonl)")
         return
@@ -41,6 +39,14 @@ def read_json(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
         yield file_id, refuse("UNREADABLE", f"the file is no JSON: {error}")
         return
     yield from _read_document(document, file_id)
+
+
+def _read_bounded(path: Path, most: int) -> bytes:
+    """The file's bytes, of a longer one ``most`` and one more."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        # A buffer as large as the bound costs more than a small file; what is no file has no size.
+        return file.read(size + 1 if 0 < size < most else most + 1)
 
 
 def read_xyz(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
