@@ -1,6 +1,7 @@
 """CPU time and memory of a running stack's processes, by what they do. Linux only, from /proc."""
 
 import os
+import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ _ROLES = (
     ("epitaxy.finetune", "finetune"),
     ("ProxyActor", "proxy"),
 )
+_QUIET_SECONDS = 5.0
 # Serve's proxy, raylet, GCS, controller and the supervisor.
 _REST = "ray"
 
@@ -47,6 +49,17 @@ def cpu_seconds(root: int) -> Counter[str]:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             spent[role] += (int(fields[11]) + int(fields[12])) / _TICKS
     return spent
+
+
+def await_quiet(root: int, most_seconds: float) -> None:
+    """Waits until this process and those below it have used a third of a core or less for some seconds."""
+    limit = time.monotonic() + most_seconds
+    spent = cpu_seconds(root).total()
+    while time.monotonic() < limit:
+        time.sleep(_QUIET_SECONDS)
+        before, spent = spent, cpu_seconds(root).total()
+        if spent - before < _QUIET_SECONDS / 3:
+            return
 
 
 def idle_seconds() -> float:

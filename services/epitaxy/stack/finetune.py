@@ -1,6 +1,7 @@
 """The fine-tune service as a child: on loopback, behind the gateway, with its state below the home."""
 
 import json
+import os
 import secrets
 import sys
 from importlib.util import find_spec
@@ -15,6 +16,7 @@ from epitaxy.stack.ray_head import ray_client_environment
 
 _NEEDED = ("sqlalchemy", "mlflow", "pyarrow", "fsspec")
 _SECRET_FILE = "finetune-secret"
+_WARM_UP = "EPITAXY_FINETUNE_REGISTRY_WARM_UP_SECONDS"
 
 
 def missing_library() -> str | None:
@@ -44,7 +46,7 @@ def finetune_command(plan: StackPlan, home: StackHome, secret: Path, ray_address
         "EPITAXY_FINETUNE_RAY_ADDRESS": ray_address,
         "EPITAXY_FINETUNE_READINESS_INTERVAL_SECONDS": "0.5",
         # The replicas load and the first screen runs before.
-        "EPITAXY_FINETUNE_REGISTRY_WARM_UP_SECONDS": "40",
+        _WARM_UP: os.environ.get(_WARM_UP, "40"),
         "EPITAXY_FINETUNE_SHUTDOWN_GRACE_SECONDS": "1",
     }
     return Command("finetune", [sys.executable, "-m", "epitaxy.finetune"], home.logs / "finetune.log", environment)
