@@ -1,6 +1,8 @@
 """Tables of the job store, on sqlite and Postgres, and the connection to them."""
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +32,7 @@ from epitaxy.chassis.errors import UnavailableError
 from epitaxy.finetune.sql_schema import Migration, migrate
 
 _BUSY_MILLISECONDS = 30_000
+_RETRY_SECONDS = 0.02
 
 metadata = MetaData()
 # A row is locked while a tenant's quota is judged.
@@ -175,8 +178,21 @@ def _engine(url: str) -> Engine:
 def _prepare_sqlite(connection: Any, _: object) -> None:
     # Python's driver begins transactions when it thinks fit; here `_begin_sqlite` does.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", f"busy_timeout={_BUSY_MILLISECONDS}", "synchronous=NORMAL"):
-        connection.execute(f"PRAGMA {pragma}").close()
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}").close()
+    _use_write_ahead_log(connection)
+    connection.execute("PRAGMA synchronous=NORMAL").close()
+
+
+def _use_write_ahead_log(connection: Any) -> None:
+    """Tries as long as SQLite waits elsewhere: two that change a new database at once are not made to wait."""
+    limit = time.monotonic() + _BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            return connection.execute("PRAGMA journal_mode=WAL").close()  # type: ignore[no-any-return]
+        except sqlite3.OperationalError:
+            if time.monotonic() >= limit:
+                raise
+        time.sleep(_RETRY_SECONDS)
 
 
 def _begin_sqlite(connection: Connection) -> None:
