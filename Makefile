@@ -65,13 +65,13 @@ test: install-dev redis prometheus check check-generated ## Everything that CI r
 	$(PYTEST) $(STACK_TESTS)
 
 test-deploy: install-dev prometheus ## The chart, images, rules and dashboards (without the running stack)
-	$(BIN)/python -m pytest -q -m "not stack" tests/deploy
+	$(PYTEST) -m "not stack" tests/deploy
 
 test-pretraining: install-dev ## Training through Ray Train, workers killed (5 to 7 minutes)
-	$(BIN)/python -m pytest -q -m pretraining
+	$(PYTEST) -m pretraining
 
 test-fast: install-dev ## Tests that start no Ray
-	$(BIN)/python -m pytest -q -m "not stack and not pretraining"
+	$(PYTEST) -m "not stack and not pretraining"
 
 check: install-dev ## Lint, format, types, import contracts
 	$(BIN)/ruff check .

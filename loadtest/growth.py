@@ -25,6 +25,7 @@ import numpy as np
 from epitaxy.capacity.costs import Line, MeasuredCosts, costs_file
 from epitaxy.chassis.cores import usable_cores
 from epitaxy.client import Client
+from epitaxy.stack.plan import replicas_by_cores
 from epitaxy_models.structures import Structure
 from loadtest import corpus, growth_report
 from loadtest.growth_local import forward_ms, index_growth, member_growth
@@ -37,7 +38,7 @@ _SIZES = (2, 4, 8, 14, 24, 40, 64, 100, 160, 240, 340)
 _MESSAGES = (1, 4, 16, 64, 256, 512)
 _WARM = 1000
 # Intake, ensemble; 0: intake runs the networks. The first, on which all else is measured, is as `epitaxy serve` has it.
-_REPLICAS = ((min(4, usable_cores()), 0), (1, 0), (1, 1))
+_REPLICAS = ((replicas_by_cores(), 0), (1, 0), (1, 1))
 _INTAKE, _ENSEMBLE = "intake", "ensemble"
 CLIENT = "client"
 

@@ -15,6 +15,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from epitaxy_models.data.crystals import bundled_crystals
+from epitaxy_models.structures import Structure, structure_to_column
 from loadtest.processes import descendants
 
 
@@ -97,6 +99,19 @@ class OneProduct:
         running, self._running = self._running, None
         if running is not None:
             running.stop()
+
+
+def crystals_table(folder: Path, copies: int = 1) -> Path:
+    """A JSONL of the bundled crystals, each slightly strained ``copies`` times so that none equals another."""
+    path = folder / "crystals.jsonl"
+    with path.open("w") as file:
+        for copy in range(copies):
+            for crystal in bundled_crystals():
+                given = crystal.structure
+                strained = Structure(given.lattice * (1 + 0.002 * copy), given.atomic_numbers, given.frac_coords)
+                name = f"{crystal.identifier}-{copy}"
+                file.write(json.dumps({"id": name, "structure": structure_to_column(strained)}) + "\n")
+    return path
 
 
 def eventually(is_so: Callable[[], object], seconds: float) -> bool:

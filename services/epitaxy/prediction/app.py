@@ -14,6 +14,7 @@ from epitaxy.prediction.settings import PredictionSettings
 _DRAIN_SECONDS = 2
 # The wrapper of every handler writes a line a call itself.
 _LOGGING = LoggingConfig(encoding="JSON", enable_access_log=False)
+_OF_ALL: dict[str, Any] = {"graceful_shutdown_timeout_s": _DRAIN_SECONDS, "logging_config": _LOGGING}
 
 
 def build_application(arguments: dict[str, Any] | None = None) -> Application:
@@ -25,8 +26,7 @@ def build_application(arguments: dict[str, Any] | None = None) -> Application:
         name="intake",
         num_replicas=settings.intake_replicas,
         max_ongoing_requests=32,
-        graceful_shutdown_timeout_s=_DRAIN_SECONDS,
-        logging_config=_LOGGING,
+        **_OF_ALL,
         ray_actor_options={"num_cpus": settings.replica_cpus},
     )
     ensemble = _ensemble(settings).bind(plain) if settings.ensemble_replicas else None
@@ -40,8 +40,7 @@ def _ensemble(settings: PredictionSettings) -> Any:
         name="ensemble",
         num_replicas=settings.ensemble_replicas,
         max_ongoing_requests=64,
-        graceful_shutdown_timeout_s=_DRAIN_SECONDS,
-        logging_config=_LOGGING,
+        **_OF_ALL,
         ray_actor_options={"num_cpus": settings.replica_cpus, "num_gpus": settings.ensemble_gpus},
     )
 
@@ -64,7 +63,6 @@ def _explainer(settings: PredictionSettings) -> Any:
         },
         max_ongoing_requests=1,
         max_queued_requests=settings.explainer_queue,
-        graceful_shutdown_timeout_s=_DRAIN_SECONDS,
-        logging_config=_LOGGING,
+        **_OF_ALL,
         ray_actor_options={"num_cpus": 0},
     )

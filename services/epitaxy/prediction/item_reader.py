@@ -28,10 +28,12 @@ class ItemReader:
         self._limits, self._supported = limits, frozenset(supported_elements)
         self._texts: LocalCache[Accepted | Refusal] = LocalCache(_TEXT_CACHE_BYTES, _size)
 
-    def unread_texts(self, items: Sequence[Item]) -> list[bytes]:
-        """Digests of the texts among these items that were not read a moment ago."""
-        digests = (text_digest(item.source) for item in items if isinstance(item.source, TextSource))
-        return [digest for digest in dict.fromkeys(digests) if self._texts.get(digest) is None]
+    def unread_texts(self, items: Sequence[Item]) -> dict[bytes, int]:
+        """Texts among these items that were not read a moment ago: an item of each, by digest."""
+        places = {
+            _text_digest(item.source): row for row, item in enumerate(items) if isinstance(item.source, TextSource)
+        }
+        return {digest: row for digest, row in places.items() if self._texts.get(digest) is None}
 
     def read(self, item: Item, known: Mapping[bytes, Accepted] | None = None) -> Accepted | Refusal:
         """Intake of one item; never raises. ``known`` is what others made of texts, by digest."""
@@ -47,7 +49,7 @@ class ItemReader:
             return failure(error)
 
     def _read_text(self, source: TextSource, known: Mapping[bytes, Accepted]) -> Accepted | Refusal:
-        digest = text_digest(source)
+        digest = _text_digest(source)
         outcome = self._texts.get(digest)
         if outcome is None:
             outcome = known.get(digest) or self._accepted(read_text(source.text, source.text_format, self._limits))
@@ -62,7 +64,7 @@ class ItemReader:
         return Refusal("UNSUPPORTED_ELEMENT", f"the model was never trained on {names}: leave the structure out")
 
 
-def text_digest(source: TextSource) -> bytes:
+def _text_digest(source: TextSource) -> bytes:
     """16 bytes that name a text and the format that it is read as."""
     content = f"{source.text_format.value}\n{source.text}".encode(errors="surrogatepass")
     return blake2b(content, digest_size=16).digest()

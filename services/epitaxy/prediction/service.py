@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query, Refusal, TextSource
-from epitaxy.prediction.item_reader import ItemReader, failure, text_digest
+from epitaxy.prediction.item_reader import ItemReader, failure
 from epitaxy.prediction.local_cache import LocalCache
 from epitaxy.prediction.ports import (
     AnswerCache,
@@ -123,16 +123,10 @@ class PredictionService:
         known = {}
         if unread and not bypass_cache:
             with self.timed(Stage.CACHE_READ):
-                known = await shared.texts(unread)
+                known = await shared.texts(list(unread))
         outcomes = await self._in_worker(lambda: self._accepted(items, known))
-        new = set(unread) - known.keys()
-        read = {
-            digest: outcome
-            for item, outcome in zip(items, outcomes, strict=True)
-            if new and isinstance(item.source, TextSource) and isinstance(outcome, Accepted)
-            if (digest := text_digest(item.source)) in new
-        }
-        return outcomes, read
+        read = {digest: outcomes[row] for digest, row in unread.items() if digest not in known}
+        return outcomes, {digest: outcome for digest, outcome in read.items() if isinstance(outcome, Accepted)}
 
     async def _held(self, outcomes: Sequence[Accepted | Refusal]) -> dict[bytes, Reading]:
         """Readings of structures that were answered before, here or by another replica, by content digest."""

@@ -16,6 +16,11 @@ _MOST_REPLICAS = 4
 _TLS_SETTINGS = ("EPITAXY_GATEWAY_TLS_CERT_PATH", "EPITAXY_GATEWAY_TLS_KEY_PATH")
 
 
+def replicas_by_cores() -> int:
+    """Intake replicas of a stack on this machine: one a core, up to a bound."""
+    return min(_MOST_REPLICAS, usable_cores())
+
+
 @dataclass(frozen=True, slots=True)
 class StackPlan:
     """Addresses and application of one stack.
@@ -46,7 +51,7 @@ class StackPlan:
     servicer_functions: tuple[str, ...] = field(default_factory=lambda: shipped_config().servicer_functions)
     logical_cpus: int = 16
     object_store_bytes: int = 256 * 2**20
-    intake_replicas: int = field(default_factory=lambda: min(_MOST_REPLICAS, usable_cores()))
+    intake_replicas: int = field(default_factory=replicas_by_cores)
 
     @classmethod
     def draw(cls, host: str, port: int, redis_url: str = "", **changes: Any) -> "StackPlan":

@@ -1,6 +1,5 @@
 """The product as a user meets it: the command line against the whole running stack."""
 
-import json
 import re
 import signal
 import subprocess
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from product import Product, eventually
+from product import Product, crystals_table, eventually
 
 from epitaxy.client import Client
 from epitaxy_models.data.crystals import write_cifs
@@ -69,22 +68,6 @@ BROKEN = {
 def epitaxy(stack: Product, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "epitaxy.cli", *map(str, arguments), "--target", stack.target]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=200, **options)
-
-
-def crystals_table(folder: Path, copies: int = 1) -> Path:
-    """A JSONL of the bundled crystals, each slightly strained ``copies`` times so that none equals another."""
-    from epitaxy_models.data.crystals import bundled_crystals
-    from epitaxy_models.structures import Structure, structure_to_column
-
-    path = folder / "crystals.jsonl"
-    with path.open("w") as file:
-        for copy in range(copies):
-            for crystal in bundled_crystals():
-                given = crystal.structure
-                strained = Structure(given.lattice * (1 + 0.002 * copy), given.atomic_numbers, given.frac_coords)
-                name = f"{crystal.identifier}-{copy}"
-                file.write(json.dumps({"id": name, "structure": structure_to_column(strained)}) + "\n")
-    return path
 
 
 @needs_shared

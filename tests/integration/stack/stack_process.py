@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+
+from product import eventually
 
 HERE = Path(__file__).parent
 _PROGRAM = """
@@ -80,15 +82,6 @@ class StackProcess:
                 return str(self.home).encode() in (process / "cmdline").read_bytes()
             return self._mark.encode() in (process / "environ").read_bytes().split(b"\0")
         return False
-
-
-def eventually(is_so: Callable[[], object], seconds: float) -> bool:
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
-        if is_so():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def addresses_listened_on(pids: set[int]) -> set[str]:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stack_process import StackProcess, eventually
+from product import eventually
+from stack_process import StackProcess
 
 from epitaxy.stack.home import StackHome
 

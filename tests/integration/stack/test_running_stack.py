@@ -10,7 +10,8 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from stack_process import StackProcess, addresses_listened_on, eventually
+from product import eventually
+from stack_process import StackProcess, addresses_listened_on
 
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
