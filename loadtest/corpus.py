@@ -43,8 +43,12 @@ def every(structures: Sequence[Structure], share: int) -> list[Structure]:
 
 def strained(structure: Structure, random: np.random.Generator) -> Structure:
     """The crystal stretched by up to two per cent: chemistry and cost stay, every cache misses."""
-    factor = 1 + random.uniform(-0.02, 0.02)
-    return Structure(structure.lattice * factor, structure.atomic_numbers, structure.frac_coords)
+    return stretched(structure, random.uniform(-0.02, 0.02))
+
+
+def stretched(structure: Structure, share: float) -> Structure:
+    """The crystal with every length longer by this share."""
+    return Structure(structure.lattice * (1 + share), structure.atomic_numbers, structure.frac_coords)
 
 
 def shaken_supercell(structure: Structure, n_sites: int, random: np.random.Generator) -> Structure:

@@ -1,5 +1,6 @@
 """Crystals of a phase, and the requests drawn from them."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +12,18 @@ from loadtest.scenario.config import Crystals, Phase
 
 # Sampled from a file, of which those that fit are kept.
 _POOL = 20_000
+# By how much a cold crystal is stretched or pressed, at least and at most.
+_STRETCH = (0.001, 0.02)
+# Steps of the golden ratio: n of them lie at least 0.38 / n apart, where n random ones would meet.
+_GOLDEN_STEP = 0.6180339887498949
 
 
-def crystals_of(wanted: Crystals, parquet: Path | None, seed: int) -> list[Structure]:
-    """So many different crystals within the bounds; cells that the source lacks are built from smaller ones."""
+def crystals_of(wanted: Crystals, parquet: Path | None, seed: int, *, is_cold: bool = False) -> list[Structure]:
+    """So many crystals within the bounds; cells that the source lacks are built from smaller ones.
+
+    Where the source has too few, stretched copies of them, which are other crystals; for a cold phase they come
+    several times as they are, for each of its draws is stretched anew.
+    """
     random = np.random.default_rng(seed)
     fewest, most = wanted.sites
     pool = [
@@ -26,8 +35,8 @@ def crystals_of(wanted: Crystals, parquet: Path | None, seed: int) -> list[Struc
     fitting = [structure for structure in pool if structure.n_sites >= fewest]
     fitting = fitting or [_of_size(pool, fewest, random)]
     chosen = [fitting[row] for row in random.permutation(len(fitting))[: wanted.unique]]
-    rest = wanted.unique - len(chosen)
-    return chosen + [corpus.strained(fitting[row], random) for row in random.integers(len(fitting), size=rest)]
+    repeated = [fitting[row] for row in random.integers(len(fitting), size=wanted.unique - len(chosen))]
+    return chosen + (repeated if is_cold else [corpus.strained(structure, random) for structure in repeated])
 
 
 def _of_size(pool: list[Structure], size: float, random: np.random.Generator) -> Structure:
@@ -39,9 +48,27 @@ def _of_size(pool: list[Structure], size: float, random: np.random.Generator) ->
     return corpus.shaken_supercell(smaller[random.integers(len(smaller))], int(size), random)
 
 
+class _Unseen:
+    """Forms of crystals of which none comes twice: two that differ by less than 1e-5 would be one to every cache."""
+
+    def __init__(self, random: np.random.Generator) -> None:
+        self._random = random
+        self._places: dict[bytes, float] = {}
+
+    def form_of(self, structure: Structure) -> Structure:
+        """The crystal stretched or pressed by a share that it has not had yet."""
+        crystal = structure.content_digest()
+        place = (self._places.get(crystal, self._random.random()) + _GOLDEN_STEP) % 1
+        self._places[crystal] = place
+        least, most = _STRETCH
+        signed = 2 * place - 1
+        return corpus.stretched(structure, math.copysign(least + abs(signed) * (most - least), signed))
+
+
 def requests_of(phase: Phase, crystals: list[Structure], seed: int) -> Iterator[list[tuple[str, corpus.Triple]]]:
     """What each request holds, without end."""
     random = np.random.default_rng(seed)
+    unseen = _Unseen(random)
     place = 0
     while True:
         if phase.crystals.order == "cycle":
@@ -51,5 +78,5 @@ def requests_of(phase: Phase, crystals: list[Structure], seed: int) -> Iterator[
             rows = random.integers(len(crystals), size=phase.structures_per_request).tolist()
         drawn = [crystals[row] for row in rows]
         if phase.cache == "cold":
-            drawn = [corpus.strained(structure, random) for structure in drawn]
+            drawn = [unseen.form_of(structure) for structure in drawn]
         yield corpus.named_triples(drawn)

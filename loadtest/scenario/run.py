@@ -55,7 +55,7 @@ async def _all_phases(scenario: Scenario, server: Server, parquet: Path | None, 
     outcomes = []
     for number, phase in enumerate(scenario.phases):
         seed = scenario.seed + number
-        crystals = crystals_of(phase.crystals, parquet, seed)
+        crystals = crystals_of(phase.crystals, parquet, seed, is_cold=phase.cache == "cold")
         prime: Request = corpus.named_triples(crystals) if phase.cache == "warm" else []
         requests = requests_of(phase, crystals, _seed_of(phase, seed))
         outcomes.append(await run_phase(phase, server, requests, prime, seed, scenario.timeout_seconds, tell))

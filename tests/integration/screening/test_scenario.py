@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from product import Product
 
+from epitaxy_models.structures import structure_to_column
+from loadtest import corpus
 from loadtest.scenario.__main__ import FAILED, PASSED, main
 
 pytestmark = pytest.mark.stack
@@ -37,9 +40,16 @@ thresholds:
 def test_a_scenario_loads_a_running_server_and_ends_with_its_verdict(
     product: Product, tmp_path: Path, limit: str, code: int
 ) -> None:
-    file, out = tmp_path / "tiny.yaml", tmp_path / "result.json"
+    file, out, crystals = tmp_path / "tiny.yaml", tmp_path / "result.json", tmp_path / "wide.parquet"
     file.write_text(SCENARIO.replace("LIMIT", limit))
-    assert main([str(file), "--target", product.target, "--out", str(out)]) == code
+    _write_crystals_of_its_own(crystals)
+    assert main([str(file), "--target", product.target, "--parquet", str(crystals), "--out", str(out)]) == code
     result = json.loads(out.read_text())
     assert result["phases"]["closed"]["structures_answered"] == 48
     assert [entry["verdict"] for entry in result["thresholds"]][-1] == "not judged"
+
+
+def _write_crystals_of_its_own(path: Path) -> None:
+    """The product has other tests' crystals in its cache, and these stretched by 2 % must be none of them."""
+    wide = [corpus.stretched(structure, 0.1) for structure in corpus.crystals(None, 100)]
+    pd.DataFrame({"structure": [structure_to_column(structure) for structure in wide]}).to_parquet(path)

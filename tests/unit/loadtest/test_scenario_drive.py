@@ -11,6 +11,7 @@ import pytest
 from epitaxy.client import ItemError
 from epitaxy.client.errors import UnavailableError
 from epitaxy_models.graphs.graph import build_graph
+from epitaxy_models.structures import Structure
 from loadtest.corpus import crystals, shaken_supercell
 from loadtest.scenario import drive
 from loadtest.scenario.arrivals import intended_times
@@ -110,6 +111,27 @@ def test_cold_requests_never_repeat_a_crystal_and_warm_ones_do() -> None:
         lattices[cache] = {request[0][1][0].tobytes() for request in drawn}
     assert len(lattices["cold"]) == 20
     assert len(lattices["as-is"]) == 2
+
+
+def test_cold_crystals_are_new_to_a_cache_that_takes_nearly_equal_ones_for_one() -> None:
+    pair = crystals_of(Crystals(unique=2, sites=(1, 4)), None, seed=0)
+    phase = Phase.model_validate(
+        {"name": "p", "loop": {"kind": "closed", "callers": 1}, "seconds": 1, "cache": "cold"}
+        | {"structures_per_request": 500, "crystals": {"unique": 2}}
+    )
+    (request,) = islice(requests_of(phase, pair, seed=1), 1)
+    keys = {build_graph(structure).key for structure in pair}
+    keys |= {build_graph(Structure(*triple)).key for _, triple in request}
+    assert len(keys) == 502
+
+
+def test_a_cold_phase_repeats_crystals_where_the_source_has_too_few() -> None:
+    """Copies stretched beforehand could meet those of another copy."""
+    few = crystals_of(Crystals(unique=700, sites=(1, 400)), None, seed=0, is_cold=True)
+    assert len(few) == 700
+    assert len({structure.content_digest() for structure in few}) == len(
+        {s.content_digest() for s in crystals(None, 557)}
+    )
 
 
 def test_a_cell_that_the_source_lacks_is_built_without_equal_atoms() -> None:
