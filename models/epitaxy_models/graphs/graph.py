@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from epitaxy_models.compiled import read_only
 from epitaxy_models.graphs.neighbours import adaptive_neighbours
-from epitaxy_models.graphs.quotient import distance_shells, merged_edges, quotient_graph
+from epitaxy_models.graphs.quotient import FINEST_TOLERANCE, distance_shells, merged_edges, quotient_graph
 from epitaxy_models.structures.structure import Structure
 
 
@@ -21,7 +21,9 @@ class GraphRule:
         k: Neighbours that fix the scale of an atom's cutoff.
         reach: The cutoff in units of the distance to the k-th neighbour.
         radius_max: Largest cutoff, Angstrom.
-        shell_tolerance: Distances nearer than this may share a shell, Angstrom.
+        shell_tolerance: Distances nearer than this may share a shell, Angstrom; at least `FINEST_TOLERANCE`.
+
+    Raises ValueError where shells would be finer than their labels.
     """
 
     k: int = 12
@@ -29,10 +31,23 @@ class GraphRule:
     radius_max: float = 8.0
     shell_tolerance: float = 5e-4
 
+    def __post_init__(self) -> None:
+        if self.shell_tolerance < FINEST_TOLERANCE:
+            raise ValueError(f"shell_tolerance is {self.shell_tolerance:g}, finer than {FINEST_TOLERANCE:g} Angstrom")
+
     @property
     def version(self) -> str:
         """Name of the rule and of the code that applies it: equal versions give equal graphs."""
-        return f"quotient-1/k{self.k}/reach{self.reach:g}/max{self.radius_max:g}/tol{self.shell_tolerance:g}"
+        return f"quotient-2/{self._numbers}"
+
+    @property
+    def classes_version(self) -> str:
+        """The same for which atoms become one node and hence for keys, which outlive changes of a node's edges."""
+        return f"quotient-1/{self._numbers}"
+
+    @property
+    def _numbers(self) -> str:
+        return f"k{self.k}/reach{self.reach:g}/max{self.radius_max:g}/tol{self.shell_tolerance:g}"
 
 
 DEFAULT_RULE = GraphRule()
@@ -154,5 +169,5 @@ def _canonical_key(colours: NDArray[np.uint64], ratios: NDArray[np.int32], rule:
 @lru_cache(maxsize=8)
 def _begun_key(rule: GraphRule) -> blake2b:
     content = blake2b(digest_size=16, person=b"crystal-graph")
-    content.update(rule.version.encode())
+    content.update(rule.classes_version.encode())
     return content

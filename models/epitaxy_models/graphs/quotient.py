@@ -2,8 +2,9 @@
 
 Colour refinement (1-dimensional Weisfeiler-Leman) on species and distance-labelled neighbour multisets, repeated to a
 stable partition. Two atoms of one colour have equal environments at every depth, so the network gives them equal
-embeddings; it runs on one representative a colour, and pooling counts it as often as it occurs. Edges of a
-representative that lead to one colour at one distance are merged too, their weights added.
+embeddings; it runs on one node a colour, and pooling counts it as often as it occurs. Edges of a node that lead to one
+colour at one distance are merged too, their weights added; what atoms of one colour differ in within the tolerance is
+averaged.
 """
 
 import math
@@ -21,7 +22,9 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 # Tabulated lattices end in round decimals, so a distance may lie exactly half-way between two labels, and the last bit
 # of a rotated or repeated cell would decide its key (5 of 2,500 crystals). No short decimal or fraction ends in this.
 _LABEL_OFFSET = 0.31831
-
+_LABELS_PER_ANGSTROM = 1e4
+# Shells nearer than this, Angstrom, could share a label, and edges of different shells would count as one.
+FINEST_TOLERANCE = 1 / _LABELS_PER_ANGSTROM
 
 # Digits of the radix sort.
 _RADIX_BITS = 11
@@ -100,7 +103,7 @@ def shell_labels(means: NDArray[np.float64]) -> NDArray[np.uint64]:
     """A 64-bit label a shell, from its distance in ten-thousandths of an Angstrom."""
     labels = np.empty(len(means), dtype=np.uint64)
     for shell in range(len(means)):
-        labels[shell] = (np.uint64(np.rint(means[shell] * 1e4 + _LABEL_OFFSET)) + np.uint64(1)) * _STEP
+        labels[shell] = (np.uint64(np.rint(means[shell] * _LABELS_PER_ANGSTROM + _LABEL_OFFSET)) + np.uint64(1)) * _STEP
     return labels
 
 
@@ -164,6 +167,17 @@ def _numbered(colours: NDArray[np.uint64]) -> tuple[NDArray[np.int32], int]:
 
 
 @compiled()
+def _members(classes: NDArray[np.int32], n_classes: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """First atom of each class ``[n_classes]`` and, for each atom, the next one of its class or -1, ``[n_atoms]``."""
+    firsts = np.full(n_classes, -1, dtype=np.int32)
+    following = np.full(len(classes), -1, dtype=np.int32)
+    for i in range(len(classes) - 1, -1, -1):
+        following[i] = firsts[classes[i]]
+        firsts[classes[i]] = i
+    return firsts, following
+
+
+@compiled()
 def merged_edges(
     classes: NDArray[np.int32],
     n_classes: int,
@@ -173,51 +187,60 @@ def merged_edges(
     distances: NDArray[np.float64],
     weights: NDArray[np.float64],
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
-    """Edges of one representative a class, those to one class in one shell merged.
+    """Edges of a class, those to one class in one shell merged, averaged over the atoms of the class.
+
+    Atoms of a class may differ within a shell's tolerance; no order in which they are given changes their average.
 
     Returns:
-        Representative atom ``[n_classes]``, row offsets ``[n_classes + 1]``, and for each merged edge the neighbour's
-        class, the mean distance (Angstrom) and the summed weight, ``[n_merged]``.
+        First atom of each class ``[n_classes]``, row offsets ``[n_classes + 1]``, and for each merged edge the
+        neighbour's class, the mean distance (Angstrom) and the summed weight an atom, ``[n_merged]``.
     """
-    representatives = np.full(n_classes, -1, dtype=np.int32)
+    firsts, following = _members(classes, n_classes)
     capacity = 0
-    for i in range(len(classes)):
-        if representatives[classes[i]] < 0:
-            representatives[classes[i]] = i
-            capacity += offsets[i + 1] - offsets[i]
+    for atom in firsts:
+        capacity += offsets[atom + 1] - offsets[atom]
+    n_shells = 1 + shells.max() if len(shells) else 0
     rows = np.zeros(n_classes + 1, dtype=np.int32)
     targets = np.empty(capacity, dtype=np.int32)
     means = np.empty(capacity, dtype=np.float32)
     sums = np.empty(capacity, dtype=np.float32)
+    # Not filled beforehand: an entry counts where its slot's label agrees (Briggs & Torczon 1993).
+    slots = np.empty(n_classes * n_shells, dtype=np.int32)
+    known = np.empty(capacity, dtype=np.int64)
     slot = 0
     for node in range(n_classes):
-        atom = representatives[node]
+        # In order of shell, then class.
+        atom = firsts[node]
         start, stop = offsets[atom], offsets[atom + 1]
         labels = np.empty(stop - start, dtype=np.int64)
         for edge in range(start, stop):
             labels[edge - start] = np.int64(shells[edge]) * n_classes + classes[neighbours[edge]]
-        order = np.argsort(labels, kind="mergesort")
-        previous = np.int64(-1)
-        weight = total = 0.0
-        for rank in range(len(order)):
-            edge = start + order[rank]
-            label = labels[order[rank]]
-            if label != previous:
-                if previous >= 0:
-                    means[slot] = total / weight
-                    sums[slot] = weight
-                    slot += 1
-                targets[slot] = classes[neighbours[edge]]
-                previous = label
-                weight = total = 0.0
-            weight += weights[edge]
-            total += weights[edge] * distances[edge]
-        if previous >= 0:
-            means[slot] = total / weight
-            sums[slot] = weight
-            slot += 1
+        labels.sort()
+        begun = slot
+        for label in labels:
+            if slot == begun or known[slot - 1] != label:
+                slots[label] = slot
+                known[slot] = label
+                targets[slot] = label % n_classes
+                slot += 1
+        totals = np.zeros(slot - begun)
+        gathered = np.zeros(slot - begun)
+        members = 0
+        while atom >= 0:
+            for edge in range(offsets[atom], offsets[atom + 1]):
+                label = np.int64(shells[edge]) * n_classes + classes[neighbours[edge]]
+                place = slots[label] - begun
+                # Else two shells have one label, and this atom an edge in the one that the first has not.
+                if 0 <= place < slot - begun and known[begun + place] == label:
+                    gathered[place] += weights[edge]
+                    totals[place] += weights[edge] * distances[edge]
+            members += 1
+            atom = following[atom]
+        for place in range(slot - begun):
+            means[begun + place] = totals[place] / gathered[place]
+            sums[begun + place] = gathered[place] / members
         rows[node + 1] = slot
-    return representatives, rows, targets[:slot].copy(), means[:slot].copy(), sums[:slot].copy()
+    return firsts, rows, targets[:slot].copy(), means[:slot].copy(), sums[:slot].copy()
 
 
 @compiled()

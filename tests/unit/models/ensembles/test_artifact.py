@@ -121,12 +121,12 @@ def test_card_that_contradicts_the_code_is_refused(
 @pytest.mark.parametrize("change", [{"k": 13}, {"shell_tolerance": 1e-3}])
 def test_weights_for_another_graph_rule_are_stale(saved: Path, edit_card: EditCard, change: dict[str, float]) -> None:
     edit_card(lambda card: card["rule"].update(change))
-    _assert_refused(saved, "STALE_CHECKPOINT", "weights expect featurizer quotient-1/k12")
+    _assert_refused(saved, "STALE_CHECKPOINT", "weights expect featurizer quotient-2/k12")
 
 
 def test_weights_for_another_featurizer_code_are_stale(saved: Path, edit_card: EditCard) -> None:
     edit_card(
-        lambda card: card.update(featurizer_version=card["featurizer_version"].replace("quotient-1", "quotient-0"))
+        lambda card: card.update(featurizer_version=card["featurizer_version"].replace("quotient-2", "quotient-0"))
     )
     _assert_refused(saved, "STALE_CHECKPOINT", "weights expect featurizer quotient-0")
 

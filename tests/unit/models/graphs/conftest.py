@@ -35,6 +35,12 @@ def shared_structures(materials_project: pd.DataFrame) -> list[Structure]:
 
 
 @pytest.fixture(scope="package")
+def many_structures(materials_project: pd.DataFrame) -> list[Structure]:
+    """2,500 other Materials Project crystals, of which 2,000 or so have up to 30 sites."""
+    return [structure_from_column(text) for text in materials_project.sample(2500, random_state=12)["structure"]]
+
+
+@pytest.fixture(scope="package")
 def shared_polymorphs(materials_project: pd.DataFrame) -> list[Structure]:
     """3,000 Materials Project crystals whose formula and number of sites another one has too."""
     twins = materials_project[materials_project.duplicated(["formula", "nsites"], keep=False)]

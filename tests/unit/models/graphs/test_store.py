@@ -34,7 +34,7 @@ def test_missing_store_is_named(tmp_path: Path) -> None:
 
 def test_store_of_another_rule_is_refused(tmp_path: Path) -> None:
     write_store(tmp_path, specimens().values(), DEFAULT_RULE)
-    with pytest.raises(CheckpointError, match=r"quotient-1/k12.*this run needs quotient-1/k16") as raised:
+    with pytest.raises(CheckpointError, match=r"quotient-2/k12.*this run needs quotient-2/k16") as raised:
         read_store(tmp_path, replace(DEFAULT_RULE, k=16))
     assert raised.value.reason == "STALE_STORE"
 
@@ -43,6 +43,6 @@ def test_store_of_another_featurizer_code_is_refused(tmp_path: Path) -> None:
     write_store(tmp_path, specimens().values(), DEFAULT_RULE)
     card = tmp_path / "store.json"
     record = json.loads(card.read_text())
-    card.write_text(json.dumps(record | {"featurizer": record["featurizer"].replace("quotient-1", "quotient-0")}))
+    card.write_text(json.dumps(record | {"featurizer": record["featurizer"].replace("quotient-2", "quotient-0")}))
     with pytest.raises(CheckpointError, match="featurized by quotient-0"):
         read_store(tmp_path, DEFAULT_RULE)
