@@ -46,9 +46,14 @@ def cpu_seconds(root: int) -> Counter[str]:
     spent: Counter[str] = Counter()
     for pid, role in _roles(root):
         with suppress(OSError):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            spent[role] += (int(fields[11]) + int(fields[12])) / _TICKS
+            spent[role] += cpu_seconds_of(pid)
     return spent
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """Processor time that one process has spent so far. Raises OSError where there is none."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def await_quiet(root: int, most_seconds: float) -> None:

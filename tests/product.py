@@ -52,9 +52,13 @@ class Product:
         assert run.returncode == 0, errors
         return pd.read_parquet(out)
 
-    def _kill_replicas(self, deployment: str, at_most: int) -> int:
+    def replicas(self, deployment: str) -> list[int]:
+        """Process ids."""
         title = f"ServeReplica:prediction:{deployment}".encode()
-        pids = [pid for pid in descendants(self.process.pid) if title in _command_line(pid)][:at_most]
+        return [pid for pid in descendants(self.process.pid) if title in _command_line(pid)]
+
+    def _kill_replicas(self, deployment: str, at_most: int) -> int:
+        pids = self.replicas(deployment)[:at_most]
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         return len(pids)

@@ -4,10 +4,12 @@ from typing import Any
 
 from ray import serve
 from ray.serve import Application
+from ray.serve.config import RequestRouterConfig
 from ray.serve.schema import LoggingConfig
 
 from epitaxy.prediction.deployment import EnsembleReplica, IntakeReplica
 from epitaxy.prediction.explainer import ExplainerReplica
+from epitaxy.prediction.routing import LeastWorkRouter
 from epitaxy.prediction.settings import PredictionSettings
 
 # Calls are idempotent and the gateway sends a lost one again: nothing is gained by a long drain.
@@ -26,6 +28,7 @@ def build_application(arguments: dict[str, Any] | None = None) -> Application:
         name="intake",
         num_replicas=settings.intake_replicas,
         max_ongoing_requests=32,
+        request_router_config=RequestRouterConfig(request_router_class=LeastWorkRouter),
         **_OF_ALL,
         ray_actor_options={"num_cpus": settings.replica_cpus},
     )

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -18,7 +19,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from product import Product, crystals_table, eventually
 
 from epitaxy.client import Client
-from epitaxy_models.data.crystals import write_cifs
+from epitaxy_models.data.crystals import bundled_crystals, write_cifs
+from loadtest.processes import cpu_seconds_of
 
 pytestmark = pytest.mark.stack
 
@@ -169,6 +171,24 @@ def test_redis_holds_the_keys_and_its_end_in_the_middle_of_a_run_loses_nothing(
     before, during = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("before", "during"))
     assert during["error_reason"].isna().all()
     assert_same_answers(before, during)
+
+
+def test_messages_of_a_short_screening_are_spread_evenly(product: Product) -> None:
+    """Serve's own router gives one of two replicas four of six messages, and a core waits at the end."""
+    replicas = product.replicas("intake")
+    if len(replicas) != 2:
+        pytest.skip(f"{len(replicas)} intake replicas: made for two cores")
+    message = [crystal.structure for crystal in bundled_crystals()][:128]
+    triples = [(s.lattice, s.atomic_numbers, s.frac_coords) for _ in range(6) for s in message]
+    shares = []
+    with Client(product.target) as client:
+        for _ in range(4):
+            time.sleep(2)  # until what the replicas last told is old
+            before = [cpu_seconds_of(pid) for pid in replicas]
+            assert all(result.error is None for result in client.screen(triples, bypass_cache=True))
+            spent = [cpu_seconds_of(pid) - start for pid, start in zip(replicas, before, strict=True)]
+            shares.append(max(spent) / sum(spent))
+    assert statistics.median(shares) < 0.6, shares
 
 
 @pytest.mark.parametrize("at_most", [1, 100])
