@@ -21,6 +21,7 @@ _PACKAGES = (
     "pymatgen",
     "torch-geometric",
     "chgnet",
+    "matgl",
 )
 
 

@@ -21,7 +21,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 from loadtest import corpus
 from loadtest.bench import report as reports
 from loadtest.bench.hand import Hand
-from loadtest.bench.rounds import measure
+from loadtest.bench.rounds import PEERS, measure
 from loadtest.bench.targets import judged
 from loadtest.local_stack import local_stack
 from loadtest.machine import machine_record
@@ -51,7 +51,7 @@ def main() -> int:
         "structures_a_round": 2 * options.size,
         "unanswered": measured.unanswered,
         "hits_when_cold": measured.hits_when_cold,
-        "notes": [*measured.notes, _peer_atoms(hands), _megnet()],
+        "notes": [*measured.notes, _peer_atoms(hands)],
         "structures_per_second": {name: Spread.of(found).as_record() for name, found in measured.rates.items()},
         "cpu_ms_a_structure": {name: Spread.of(found).as_record() for name, found in measured.cpu.items()},
         "targets": [target.as_record() for target in targets],
@@ -71,7 +71,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--parquet", type=Path, help="structures to measure on instead of the bundled crystals")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--size", type=int, default=768, help="structures a round of each kind of input")
-    parser.add_argument("--peers", nargs="*", default=["pyg", "chgnet"], choices=["pyg", "chgnet"])
+    parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
     parser.add_argument("--no-stages", dest="stages", action="store_false", help="leave the stages out")
     parser.add_argument("--out", type=Path, default=Path("scratch/bench"))
     parser.add_argument("--write-docs", action="store_true", help="into docs/performance.md, README.md, docs/images")
@@ -111,10 +111,6 @@ def _peer_atoms(hands: list[Hand]) -> str:
     whole = [atoms for hand in hands[1:] for atoms in hand.file_atoms]
     share = [hand.file_atoms[row] for hand in hands[1:] for half in (0, 1) for row in hand.peer_rows("CIF", half)]
     return f"Atoms a CIF: {sum(whole) / len(whole):.1f} in ours, {sum(share) / len(share):.1f} in the peer's share"
-
-
-def _megnet() -> str:
-    return "matgl's MEGNet was not measured: its weights are a download, and its CPU build needs DGL"
 
 
 def _say(text: str) -> None:

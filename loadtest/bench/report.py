@@ -72,7 +72,7 @@ def draw(report: Mapping[str, Any], path: Path) -> None:
     below = [figures[name]["median"] - figures[name]["lowest"] for name in names]
     above = [figures[name]["highest"] - figures[name]["median"] for name in names]
     plot, axes = plt.subplots(figsize=(9, 0.38 * len(names) + 1.2))
-    colours = ["#d1495b" if "PyG" in n or "CHGNet" in n else "#00798c" if "served" in n else "#9fc5ce" for n in names]
+    colours = [_colour_of(name) for name in names]
     axes.barh(names, medians, xerr=[below, above], color=colours, error_kw={"lw": 1, "ecolor": "#444"})
     axes.set_xscale("log")
     axes.set_xlabel("structures a second (median of rounds, bars from lowest to highest)")
@@ -83,6 +83,12 @@ def draw(report: Mapping[str, Any], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     plot.savefig(path, dpi=130, bbox_inches="tight")
     plt.close(plot)
+
+
+def _colour_of(way: str) -> str:
+    if any(peer in way for peer in ("PyG", "CHGNet", "MEGNet")):
+        return "#d1495b"
+    return "#00798c" if "served" in way else "#9fc5ce"
 
 
 def _heading(report: Mapping[str, Any]) -> list[str]:

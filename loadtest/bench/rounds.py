@@ -13,14 +13,18 @@ from epitaxy.client import Client
 from epitaxy_models.structures import Structure
 from loadtest import corpus
 from loadtest.bench.hand import Hand
-from loadtest.crew import Crew, Timing
+from loadtest.crew import Crew, Engine, Timing
 from loadtest.in_process import InProcess
 from loadtest.local_stack import LocalStack
 from loadtest.peers.chgnet import Chgnet
+from loadtest.peers.megnet import Megnet
 from loadtest.peers.pyg_cgcnn import PygCgcnn
 from loadtest.processes import cpu_seconds
 
-_CHGNET_CRYSTALS = 24
+_N_FOR_SCALE = 24
+# One model each, of other sizes than ours: name, package, engine, whether one process takes all cores by threads.
+_FOR_SCALE = {"chgnet": ("CHGNet", Chgnet, True), "matgl": ("MEGNet (matgl)", Megnet, False)}
+PEERS = ("pyg", *_FOR_SCALE)
 _N_CALLS = 300
 Say = Callable[[str], None]
 
@@ -89,15 +93,17 @@ def measure(stack: LocalStack, hands: Sequence[Hand], say: Say, peers: Sequence[
             "in process, workers by cores": opened.enter_context(Crew(InProcess, usable_cores())),
         }
         pyg = opened.enter_context(_best_pyg(hands[0], say, measured)) if "pyg" in peers else None
-        chgnet = _chgnet(opened, measured) if "chgnet" in peers else None
+        others = {
+            name: crew
+            for package, (name, engine, is_threaded) in _FOR_SCALE.items()
+            if package in peers and (crew := _for_scale(opened, measured, package, engine, is_threaded)) is not None
+        }
         _warm_up(served, [*crews.values(), *([pyg] if pyg else [])], hands[0])
         for number, hand in enumerate(hands[1:], start=1):
             began = time.monotonic()
             _round(served, crews, pyg, hand, measured)
-            if chgnet is not None:
-                _run(
-                    chgnet, "CHGNet", corpus.every(hand.structures, len(hand.structures) // _CHGNET_CRYSTALS), measured
-                )
+            for name, crew in others.items():
+                _run(crew, name, corpus.every(hand.structures, len(hand.structures) // _N_FOR_SCALE), measured)
             say(f"round {number} of {len(hands) - 1}: {time.monotonic() - began:.0f} s")
         measured.latencies_ms = served.latencies(hands[1].structures[0])
     return measured
@@ -158,14 +164,17 @@ def _best_pyg(hand: Hand, say: Say, measured: Measured) -> Crew:
     return Crew(PygCgcnn, *best)
 
 
-def _chgnet(opened: ExitStack, measured: Measured) -> Crew | None:
+def _for_scale(
+    opened: ExitStack, measured: Measured, package: str, engine: Callable[[], Engine], is_threaded: bool
+) -> Crew | None:
     try:
-        if find_spec("chgnet") is None:
+        if find_spec(package) is None:
             raise EOFError
-        crew = opened.enter_context(Crew(Chgnet, 1, usable_cores()))
+        shape = (1, usable_cores()) if is_threaded else (usable_cores(), 1)
+        crew = opened.enter_context(Crew(engine, *shape))
         crew.prepare("import", [])
     except (RuntimeError, EOFError, OSError):
-        measured.notes.append("CHGNet was not measured: the extra epitaxy[chgnet] is not installed")
+        measured.notes.append(f"{package} was not measured: the extra epitaxy[{package}] is not installed")
         return None
     return crew
 

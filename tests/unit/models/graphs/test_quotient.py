@@ -30,7 +30,7 @@ from epitaxy_models.testing.equivalent_cells import (
 from epitaxy_models.testing.specimens import diamond, lone_atom, perovskite, rock_salt, triclinic, wurtzite
 
 # Merged shells move a distance by up to four shell tolerances, and the largest value over atoms becomes that of their
-# average. Over 2,000 Materials Project crystals the shipped model moves by 1.4e-7 eV in the median, by more than 1e-4 eV
+# average. Over 2,000 Materials Project crystals the shipped model moves by 1.4e-7 eV in the median, by more than 1e-4
 # for 41 and by 2.2e-3 eV at most (a gap) against full graphs; between descriptions of one crystal by 9e-7 eV at most.
 ANSWER_MEDIAN_EV, ANSWER_99TH_EV, ANSWER_MAX_EV = 1e-6, 5e-4, 2e-3
 DESCRIPTION_MAX_EV = 1e-5
