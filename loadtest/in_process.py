@@ -54,7 +54,9 @@ class InProcess:
         artifact = load_artifact(shipped_model())
         readings_bytes = settings.local_cache_bytes // 8  # as an intake replica divides it
         forward = ThreadPoolExecutor(max_workers=1)
-        batcher = EdgeBudgetBatcher(Embedder(artifact), forward, settings.max_batch_edges, settings.max_queued_edges)
+        embedder = Embedder(artifact)
+        max_batch_edges = settings.max_batch_edges or embedder.edge_budget()
+        batcher = EdgeBudgetBatcher(embedder, forward, max_batch_edges, settings.max_queued_edges)
         self._service = PredictionService(
             artifact,
             TieredStore(settings.local_cache_bytes - readings_bytes, None),

@@ -52,7 +52,12 @@ def to_tensors(batch: CrystalGraphBatch, config: BackboneConfig, device: str = "
     # The last grid point itself has no upper neighbour to interpolate to.
     positions = np.minimum(batch.distances * steps, np.float32(config.n_grid - 1.001))
     arrays = (species, graph_of_node, fractions, batch.rows, batch.sources, positions, batch.weights, composition)
-    return GraphTensors(*(torch.from_numpy(np.array(array)).to(device) for array in arrays))
+    return GraphTensors(*(_on(device, torch.from_numpy(np.array(array))) for array in arrays))
+
+
+def _on(device: str, tensor: Tensor) -> Tensor:
+    """On the device; to a GPU from pinned memory, so that copies run beside each other and beside kernels."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.startswith("cuda") else tensor.to(device)
 
 
 def _atom_shares(batch: CrystalGraphBatch, graph_of_node: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -5,10 +5,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.backbones.edge_budget import CudaMemory, measured_edge_budget
 from epitaxy_models.backbones.fused import FusedBackbone
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.graphs.batch import CrystalGraphBatch, collate
-from epitaxy_models.graphs.graph import CrystalGraph
+from epitaxy_models.graphs.graph import CrystalGraph, build_graph
+
+# On CPUs a larger batch is no faster an edge and makes small requests wait.
+EDGES_ON_CPUS = 40_000
 
 
 class Embedder:
@@ -25,6 +29,23 @@ class Embedder:
         if not graphs:
             return np.zeros((0, self.config.n_members, self.config.embedding_width), dtype=np.float32)
         return self._run(collate(graphs))
+
+    def edge_budget(self) -> int:
+        """Edges that one forward pass should have at most: ``EDGES_ON_CPUS``, or what a device's free memory takes now.
+
+        On a device it runs batches of bundled crystals, for some seconds.
+        """
+        if self.device == "cpu":
+            return EDGES_ON_CPUS
+        from epitaxy_models.data.crystals import bundled_crystals  # noqa: PLC0415 - for a device alone
+
+        probe = [build_graph(crystal.structure) for crystal in bundled_crystals()]
+
+        def forward(repetitions: int) -> int:
+            self(probe * repetitions)
+            return repetitions * sum(graph.n_edges for graph in probe)
+
+        return measured_edge_budget(forward, CudaMemory(self.device))
 
 
 def _on_device(artifact: ModelArtifact, device: str) -> Callable[[CrystalGraphBatch], NDArray[np.float32]]:

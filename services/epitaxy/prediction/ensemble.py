@@ -1,5 +1,6 @@
 """One copy of the network with one queue in front of it: a replica of its own, or a thread of an intake replica."""
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,6 +17,7 @@ from epitaxy_models.ensembles.readout import EnsemblePrediction
 from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.graphs.rock_salt import featurize_rock_salt
 
+_LOG = logging.getLogger(__name__)
 # A block of 512 large crystals through five members on one core stays below this.
 _EMBED_TIMEOUT_SECONDS = 120.0
 
@@ -28,11 +30,13 @@ class Ensemble:
         embedder = Embedder(artifact, settings.device)
         embedder([featurize_rock_salt()])
         self._networks = networks
-        self._metrics = RayBatchMetrics(settings.max_batch_edges, settings.max_queued_edges)
+        max_batch_edges = settings.max_batch_edges or embedder.edge_budget()
+        _LOG.info("a forward pass has at most %d edges", max_batch_edges)
+        self._metrics = RayBatchMetrics(max_batch_edges, settings.max_queued_edges)
         self._batcher = EdgeBudgetBatcher(
             embedder,
             ThreadPoolExecutor(max_workers=1, thread_name_prefix="forward"),
-            settings.max_batch_edges,
+            max_batch_edges,
             settings.max_queued_edges,
             self._metrics.observe_batch,
             self._metrics.observe_wait,

@@ -18,7 +18,9 @@ class PredictionSettings(BaseSettings):
     share_texts: bool = Field(True, description="Keep structures read from texts in Redis too; False: numbers alone")
     local_cache_bytes: int = Field(256 * 2**20, ge=0, description="Bound of each replica's own cache")
     device: str = Field("cpu", description="Device of the ensemble: cpu or cuda")
-    max_batch_edges: int = Field(40_000, gt=0, description="Edge budget of one forward pass")
+    max_batch_edges: int = Field(
+        0, ge=0, description="Edge budget of one forward pass; 0: by the device, on a GPU what its free memory takes"
+    )
     max_queued_edges: int = Field(4_000_000, gt=0, description="Queue bound; beyond it work is shed with a retry hint")
     max_sites: int = Field(1000, gt=0, description="Largest cell that is answered")
     intake_replicas: int = Field(1, gt=0, description="Processes that parse and featurize")
