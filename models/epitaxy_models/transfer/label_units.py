@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from epitaxy_models.data.units import UNITS, suffix_of_unit
 from epitaxy_models.ensembles.artifact import ModelArtifact
@@ -13,6 +12,7 @@ from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.ensembles.readout import CalibratedReadout
 from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.ranks import rank_correlation
 
 # eV, then what the energy is counted for. J. Phys. Chem. Ref. Data 50, 033105 (2021), CODATA 2018.
 _ENERGIES = {
@@ -180,15 +180,8 @@ class _Reading:
         logs = np.log(sizes[told] / predicted[told])
         is_turned = np.mean(np.sign(read[told]) == np.sign(reference.values[told])) < _TINY
         sign = -1.0 if is_turned else 1.0
-        correlation = sign * _rank_correlation(sign * read[told], reference.values[told])
+        correlation = sign * rank_correlation(sign * read[told], reference.values[told])
         return cls(unit, float(np.exp(np.median(logs))), float(np.median(np.abs(logs))), correlation)
-
-
-def _rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    ranks = np.stack([rankdata(first), rankdata(second)])
-    if (ranks.std(axis=1) == 0).any():
-        return 0.0
-    return float(np.corrcoef(ranks)[0, 1])
 
 
 def _atoms_in(amount: str, structures: Sequence[Structure]) -> NDArray[np.float64]:

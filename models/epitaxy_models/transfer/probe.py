@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, SUBSTRATE
+from epitaxy_models.transfer.ranks import rank_correlation
 from epitaxy_models.transfer.verdict import Verdict
 
 _RIDGES = np.logspace(-4, 1, 12)
@@ -55,7 +55,7 @@ def probe(blocks: Mapping[str, NDArray[np.float64]], labels: NDArray[np.float64]
     with_substrate = np.abs(_leave_one_out(_mean(kernels), labels))
     gains = plain - with_substrate
     error = gains.std(ddof=1) / np.sqrt(len(gains))
-    correlations = [abs(_rank_correlation(column, labels)) for column in blocks[SUBSTRATE].T]
+    correlations = [abs(rank_correlation(column, labels)) for column in blocks[SUBSTRATE].T]
     return Probe(
         float(plain.mean()),
         float(with_substrate.mean()),
@@ -114,10 +114,3 @@ def _fitted(
         found.append((float(np.abs(residuals).mean()), weights, residuals))
     _, weights, residuals = min(found, key=lambda entry: entry[0])
     return weights, residuals
-
-
-def _rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    ranks = np.stack([rankdata(first), rankdata(second)])
-    if (ranks.std(axis=1) == 0).any():
-        return 0.0
-    return float(np.corrcoef(ranks)[0, 1])
