@@ -2,17 +2,19 @@
 
 import json
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 
 from epitaxy.client import Client
-from epitaxy.client.errors import NotFoundError
+from epitaxy.client.errors import EpitaxyClientError, NotFoundError
 from epitaxy.client.finetune import FineTuneFailedError, FineTuneJob
 from epitaxy_models.data.crystals import bundled_crystals, write_cifs
 from epitaxy_models.structures import Structure, structure_to_column
 
 ROUND_SECONDS = 2.0
+EXPLANATION_SECONDS = 6.0
 JOB_SECONDS = 600.0
 _CRYSTALS_A_ROUND = 40
 
@@ -27,7 +29,7 @@ def put_load_on(target: str, folder: Path, goes_on: Callable[[], bool], *, with_
     broken = folder / "broken.cif"
     broken.write_text("data_nothing\n")
     n_sent, n_rounds = 0, 0
-    with Client(target) as client:
+    with Client(target) as client, _explanations(target, known[:1]):
         jobs = _start_jobs(client) if with_jobs else []
         # Screened first, which waits as long as it takes: on a busy machine the first forward pass outlasts a deadline.
         warm = folder / "measured.jsonl"
@@ -47,6 +49,26 @@ def put_load_on(target: str, folder: Path, goes_on: Callable[[], bool], *, with_
                 job.wait(timeout=JOB_SECONDS)
         time.sleep(ROUND_SECONDS * 2 if jobs else 0)  # until their ends are counted and scraped
     return n_sent
+
+
+@contextmanager
+def _explanations(target: str, files: list[Path]) -> Iterator[None]:
+    """One every few seconds beside the rest; the first waits until a process that explains has started."""
+    is_over = Event()
+
+    def ask() -> None:
+        with Client(target) as client:
+            while not is_over.wait(EXPLANATION_SECONDS):
+                with suppress(EpitaxyClientError):
+                    client.explain(files)
+
+    thread = Thread(target=ask, name="explanations")
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def _start_jobs(client: Client) -> list[FineTuneJob]:

@@ -1,11 +1,12 @@
 """Which models answer whom, and how far their answers can be trusted."""
 
 from tools.dashboards.grafana import Dashboard, Panel, Query, Row
-from tools.dashboards.metrics import BY_TENANT_AND_MODEL, increase, rate, ratio, select, total
+from tools.dashboards.metrics import BY_TENANT_AND_MODEL, increase, quantile, rate, ratio, select, total
 from tools.dashboards.variables import MODELS, NAMESPACES, TENANTS
 
 _STRUCTURES = "epitaxy_gateway_model_structures_total"
 _REVIEWS = "epitaxy_gateway_model_reviews_total"
+_EXPLAINED = "ray_epitaxy_prediction_explanation"
 _MODEL = 'model=~"$model"'
 _MEASURED = select("epitaxy_gateway_model_measured_coverage_ratio", _MODEL)
 _PROMISED = select("epitaxy_gateway_model_promised_coverage_ratio", _MODEL)
@@ -208,6 +209,32 @@ _MEASUREMENTS = Row(
     ],
 )
 
+_EXPLANATIONS = Row(
+    "Explanations",
+    [
+        Panel(
+            "Explanations by outcome",
+            "Of half an hour, by how their own test ended: one that failed it says so in its answer. No process "
+            "explains until somebody asks.",
+            "short",
+            [
+                Query(
+                    total(increase("ray_epitaxy_prediction_explanations_total", window="30m"), "outcome"), "{{outcome}}"
+                )
+            ],
+            is_stacked=True,
+            width=12,
+        ),
+        Panel(
+            "Time of an explanation",
+            "In the process that explains, without waiting for it.",
+            "s",
+            [Query(quantile(share, f"{_EXPLAINED}_seconds"), f"p{round(share * 100)}") for share in (0.5, 0.95)],
+            width=12,
+        ),
+    ],
+)
+
 _USAGE = Row(
     "Usage",
     [
@@ -243,7 +270,7 @@ _USAGE = Row(
 TRUST = Dashboard(
     "epitaxy-models-and-trust",
     "Epitaxy / Models and trust",
-    "Versions in service, domain verdicts, calibration, measurements and usage.",
-    [_VERSIONS, _DOMAIN, _CALIBRATION, _MEASUREMENTS, _USAGE],
+    "Versions in service, domain verdicts, calibration, measurements, explanations and usage.",
+    [_VERSIONS, _DOMAIN, _CALIBRATION, _MEASUREMENTS, _EXPLANATIONS, _USAGE],
     [NAMESPACES, TENANTS, MODELS],
 )
