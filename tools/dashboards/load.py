@@ -29,7 +29,9 @@ def put_load_on(target: str, folder: Path, goes_on: Callable[[], bool], *, with_
     broken = folder / "broken.cif"
     broken.write_text("data_nothing\n")
     n_sent, n_rounds = 0, 0
-    with Client(target) as client, _explanations(target, known[:1]):
+    # A cell of one atom has no parts to test an explanation by.
+    largest = max(known, key=lambda file: file.stat().st_size)
+    with Client(target) as client, _explanations(target, [largest]):
         jobs = _start_jobs(client) if with_jobs else []
         # Screened first, which waits as long as it takes: on a busy machine the first forward pass outlasts a deadline.
         warm = folder / "measured.jsonl"

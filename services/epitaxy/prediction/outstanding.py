@@ -1,71 +1,87 @@
 """Unanswered work by worker: who should get the next piece."""
 
+import random
 import time
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 WorkerT = TypeVar("WorkerT", bound=Hashable)
-# A piece chosen for a worker counts as its work for so long without being accepted: it was rejected, or is lost.
-ACCEPTANCE_SECONDS = 2.0
+# Longer than any attempt of the gateway's: a piece whose end was never told must not weigh on a worker for good.
+FORGOTTEN_AFTER_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Choice(Generic[WorkerT]):
+class _Piece(Generic[WorkerT]):
     worker: WorkerT
     weight: int
     since: float
 
 
 class OutstandingWork(Generic[WorkerT]):
-    """Weights of what was given to each worker and is unanswered; used by one thread at a time."""
+    """Weights of what was given to each worker and has not ended; used by one thread at a time."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._weights: dict[WorkerT, int] = {}
-        self._turns: dict[WorkerT, int] = {}
-        self._choices: dict[str, _Choice[WorkerT]] = {}
+        self._turns: dict[WorkerT, float] = {}
+        self._pieces: dict[str, _Piece[WorkerT]] = {}
         self._n_chosen = 0
 
     def keep(self, workers: Iterable[WorkerT]) -> None:
         """These are the workers now; what others had is forgotten."""
         self._weights = {worker: self._weights.get(worker, 0) for worker in workers}
-        self._turns = {worker: turn for worker, turn in self._turns.items() if worker in self._weights}
+        # Below 1, the first turn, and in no order: several accounts of the same workers must not all begin with one.
+        self._turns = {worker: self._turns.get(worker, random.random()) for worker in self._weights}
+        self._pieces = {name: piece for name, piece in self._pieces.items() if piece.worker in self._weights}
 
     def ranked(self, workers: Iterable[WorkerT]) -> list[WorkerT]:
         """The one with the least work first; of equal ones, the one that was chosen longest ago."""
-        return sorted(workers, key=lambda worker: (self._weights.get(worker, 0), self._turns.get(worker, 0)))
+        return sorted(workers, key=lambda worker: (self._weights.get(worker, 0), self._turns.get(worker, 0.0)))
+
+    def has(self, piece: str) -> bool:
+        """Whether the piece is on a worker's account."""
+        return piece in self._pieces
 
     def choose(self, piece: str, workers: Iterable[WorkerT], weight: int) -> list[WorkerT]:
-        """Workers in the order in which to try them; the first has the piece on its account until it is settled."""
-        self._expire()
-        self._withdraw(piece)
+        """Workers in the order in which to try them; the first has the piece on its account until its end."""
+        self._forget_old()
+        self._take_off(piece)
         ranked = self.ranked(workers)
         if ranked:
             self._n_chosen += 1
             self._turns[ranked[0]] = self._n_chosen
-            self._add(ranked[0], weight)
-            self._choices[piece] = _Choice(ranked[0], weight, self._clock())
+            self._put_on(piece, ranked[0], weight)
         return ranked
 
-    def accept(self, piece: str, worker: WorkerT, weight: int) -> None:
-        """The worker, perhaps another than the first, has taken the piece; ``finish`` ends that."""
-        self._withdraw(piece)
-        self._add(worker, weight)
+    def move(self, piece: str, worker: WorkerT) -> None:
+        """The worker, perhaps another than the first, has got the piece."""
+        known = self._take_off(piece)
+        if known is not None:
+            self._put_on(piece, worker, known.weight)
 
-    def finish(self, worker: WorkerT, weight: int) -> None:
-        """The worker has answered a piece of this weight."""
-        if worker in self._weights:
-            self._weights[worker] = max(0, self._weights[worker] - weight)
+    def drop(self, piece: str) -> None:
+        """Nobody will get the piece."""
+        self._take_off(piece)
 
-    def _add(self, worker: WorkerT, weight: int) -> None:
+    def finish(self, piece: str, worker: WorkerT) -> None:
+        """The worker has answered, refused or lost the piece; nothing where another has it by now."""
+        known = self._pieces.get(piece)
+        if known is not None and known.worker == worker:
+            self._take_off(piece)
+
+    def _put_on(self, piece: str, worker: WorkerT, weight: int) -> None:
         self._weights[worker] = self._weights.get(worker, 0) + weight
+        self._pieces[piece] = _Piece(worker, weight, self._clock())
 
-    def _withdraw(self, piece: str) -> None:
-        if (choice := self._choices.pop(piece, None)) is not None:
-            self.finish(choice.worker, choice.weight)
+    def _take_off(self, piece: str) -> _Piece[WorkerT] | None:
+        known = self._pieces.pop(piece, None)
+        if known is not None and known.worker in self._weights:
+            self._weights[known.worker] -= known.weight
+        return known
 
-    def _expire(self) -> None:
-        limit = self._clock() - ACCEPTANCE_SECONDS
-        for piece in [piece for piece, choice in self._choices.items() if choice.since < limit]:
-            self._withdraw(piece)
+    def _forget_old(self) -> None:
+        limit = self._clock() - FORGOTTEN_AFTER_SECONDS
+        # In the order in which they were put on: the first that is young enough ends the search.
+        while self._pieces and next(iter(self._pieces.values())).since < limit:
+            self._take_off(next(iter(self._pieces)))
