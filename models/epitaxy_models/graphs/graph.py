@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from epitaxy_models.compiled import read_only
 from epitaxy_models.graphs.neighbours import adaptive_neighbours
-from epitaxy_models.graphs.quotient import FINEST_TOLERANCE, distance_shells, merged_edges, quotient_graph
+from epitaxy_models.graphs.quotient import labelled_shells, merged_edges, quotient_graph
 from epitaxy_models.structures.structure import Structure
 
 
@@ -21,19 +21,13 @@ class GraphRule:
         k: Neighbours that fix the scale of an atom's cutoff.
         reach: The cutoff in units of the distance to the k-th neighbour.
         radius_max: Largest cutoff, Angstrom.
-        shell_tolerance: Distances nearer than this may share a shell, Angstrom; at least `FINEST_TOLERANCE`.
-
-    Raises ValueError where shells would be finer than their labels.
+        shell_tolerance: Distances nearer than this may share a shell, Angstrom.
     """
 
     k: int = 12
     reach: float = 1.3
     radius_max: float = 8.0
     shell_tolerance: float = 5e-4
-
-    def __post_init__(self) -> None:
-        if self.shell_tolerance < FINEST_TOLERANCE:
-            raise ValueError(f"shell_tolerance is {self.shell_tolerance:g}, finer than {FINEST_TOLERANCE:g} Angstrom")
 
     @property
     def version(self) -> str:
@@ -110,7 +104,7 @@ def build_graph_with_origins(structure: Structure, rule: GraphRule = DEFAULT_RUL
     """The same with what each of its parts stands for."""
     graph, classes = _quotient(structure, rule)
     offsets, neighbours, distances, _ = _neighbours(structure, rule)
-    shells, _ = distance_shells(distances, rule.shell_tolerance)
+    shells, _ = labelled_shells(distances, rule.shell_tolerance)
     each_once = np.ones(len(distances))
     counts = merged_edges(classes, graph.n_nodes, offsets, neighbours, shells, distances, each_once)[-1]
     return GraphWithOrigins(graph, classes, np.rint(counts).astype(np.int64))
@@ -118,11 +112,11 @@ def build_graph_with_origins(structure: Structure, rule: GraphRule = DEFAULT_RUL
 
 def _quotient(structure: Structure, rule: GraphRule) -> tuple[CrystalGraph, NDArray[np.int32]]:
     """The quotient graph, and the node that stands for each site, ``[n_sites]``."""
-    classes, representatives, multiplicities, rows, sources, merged, summed, colours, ratios = quotient_graph(
+    classes, firsts, multiplicities, rows, sources, merged, summed, colours, ratios = quotient_graph(
         *_arrays(structure), rule.k, rule.reach, rule.radius_max, rule.shell_tolerance
     )
     graph = CrystalGraph(
-        atomic_numbers=structure.atomic_numbers[representatives],
+        atomic_numbers=structure.atomic_numbers[firsts],
         multiplicities=multiplicities,
         rows=rows,
         sources=sources,

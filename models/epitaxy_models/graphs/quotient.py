@@ -23,8 +23,6 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 # of a rotated or repeated cell would decide its key (5 of 2,500 crystals). No short decimal or fraction ends in this.
 _LABEL_OFFSET = 0.31831
 _LABELS_PER_ANGSTROM = 1e4
-# Shells nearer than this, Angstrom, could share a label, and edges of different shells would count as one.
-FINEST_TOLERANCE = 1 / _LABELS_PER_ANGSTROM
 
 # Digits of the radix sort.
 _RADIX_BITS = 11
@@ -105,6 +103,30 @@ def shell_labels(means: NDArray[np.float64]) -> NDArray[np.uint64]:
     for shell in range(len(means)):
         labels[shell] = (np.uint64(np.rint(means[shell] * _LABELS_PER_ANGSTROM + _LABEL_OFFSET)) + np.uint64(1)) * _STEP
     return labels
+
+
+@compiled()
+def labelled_shells(distances: NDArray[np.float64], tolerance: float) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
+    """Shells with a label each, and each label once.
+
+    A shell that ends for its width may be followed by one that is nearer than labels tell apart: to the colours both
+    are one, so they are one.
+
+    Returns:
+        Shell of each distance ``[n_edges]`` and label of each shell ``[n_shells]``.
+    """
+    shells, means = distance_shells(distances, tolerance)
+    labels = shell_labels(means)
+    joined = np.empty(len(labels), dtype=np.int32)
+    count = 0
+    for shell in range(len(labels)):
+        if shell == 0 or labels[shell] != labels[count - 1]:
+            labels[count] = labels[shell]
+            count += 1
+        joined[shell] = count - 1
+    for edge in range(len(shells)):
+        shells[edge] = joined[shells[edge]]
+    return shells, labels[:count].copy()
 
 
 @compiled()
@@ -230,7 +252,7 @@ def merged_edges(
             for edge in range(offsets[atom], offsets[atom + 1]):
                 label = np.int64(shells[edge]) * n_classes + classes[neighbours[edge]]
                 place = slots[label] - begun
-                # Else two shells have one label, and this atom an edge in the one that the first has not.
+                # Always so, but for two colours of one hash.
                 if 0 <= place < slot - begun and known[begun + place] == label:
                     gathered[place] += weights[edge]
                     totals[place] += weights[edge] * distances[edge]
@@ -266,13 +288,13 @@ def quotient_graph(
     """All of it in one call: neighbours, shells, colours, merged edges.
 
     Returns:
-        Class of each atom; representative and multiplicity of each class; row offsets, neighbour's class, distance and
+        Class of each atom; first atom and multiplicity of each class; row offsets, neighbour's class, distance and
         weight of the merged edges; the colours in order with their multiplicities in lowest terms.
     """
     offsets, neighbours, distances, weights = adaptive_neighbours(lattice, frac, k, reach, radius_max)
-    shells, means = distance_shells(distances, tolerance)
-    classes, colours, count = refined_colours(species, offsets, neighbours, shells, shell_labels(means))
-    representatives, rows, sources, merged, summed = merged_edges(
+    shells, labels = labelled_shells(distances, tolerance)
+    classes, colours, count = refined_colours(species, offsets, neighbours, shells, labels)
+    firsts, rows, sources, merged, summed = merged_edges(
         classes, count, offsets, neighbours, shells, distances, weights
     )
     multiplicities = np.zeros(count, dtype=np.int32)
@@ -283,4 +305,4 @@ def quotient_graph(
         divisor = math.gcd(divisor, size)
     order = np.argsort(colours)
     ratios = (multiplicities[order] // divisor).astype(np.int32)
-    return classes, representatives, multiplicities, rows, sources, merged, summed, colours[order], ratios
+    return classes, firsts, multiplicities, rows, sources, merged, summed, colours[order], ratios

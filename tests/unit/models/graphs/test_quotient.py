@@ -14,7 +14,7 @@ from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.ensembles.readout import CalibratedReadout
 from epitaxy_models.graphs.graph import DEFAULT_RULE, CrystalGraph, GraphRule, build_full_graph, build_graph
-from epitaxy_models.graphs.quotient import distance_shells
+from epitaxy_models.graphs.quotient import distance_shells, labelled_shells, merged_edges
 from epitaxy_models.structures import Structure
 from epitaxy_models.testing.equivalent_cells import (
     displaced,
@@ -34,6 +34,8 @@ from epitaxy_models.testing.specimens import diamond, lone_atom, perovskite, roc
 # for 41 and by 2.2e-3 eV at most (a gap) against full graphs; between descriptions of one crystal by 9e-7 eV at most.
 ANSWER_MEDIAN_EV, ANSWER_99TH_EV, ANSWER_MAX_EV = 1e-6, 5e-4, 2e-3
 DESCRIPTION_MAX_EV = 1e-5
+# The last is a shell of its own, since the others are as wide as one may be, and 4e-5 Angstrom from their mean.
+TWO_SHELLS_OF_ONE_LABEL = np.array([2.00198] * 200 + [2.0, 2.0004, 2.0008, 2.0012, 2.0016, 2.0020001])
 
 Predict = Callable[[Sequence[Structure], Sequence[CrystalGraph]], NDArray[np.float64]]
 
@@ -208,9 +210,25 @@ def test_key_and_version_change_with_the_rule(change: dict[str, Any]) -> None:
     assert build_graph(lone_atom(), GraphRule()).key == build_graph(lone_atom()).key
 
 
-def test_shells_finer_than_their_labels_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"finer than 0\.0001 Angstrom"):
-        replace(DEFAULT_RULE, shell_tolerance=9e-5)
+def test_shells_that_labels_do_not_tell_apart_are_one() -> None:
+    """Cut for its width, a shell may be followed by one that is nearer than a label's step."""
+    distances = TWO_SHELLS_OF_ONE_LABEL
+    _, means = distance_shells(distances, 5e-4)
+    assert len(means) == 2
+    shells, labels = labelled_shells(distances, 5e-4)
+    assert shells.tolist() == [0] * len(distances)
+    assert len(labels) == 1
+
+
+def test_no_neighbour_is_lost_between_shells_of_one_label() -> None:
+    """Two atoms of one class, whose edges lie in two shells of one label."""
+    distances = TWO_SHELLS_OF_ONE_LABEL
+    shells, _ = labelled_shells(distances, 5e-4)
+    ends = np.array([0, 5], dtype=np.int32) + 200
+    offsets, ones = np.array([0, 1, 2], dtype=np.int32), np.ones(2)
+    classes, other = np.zeros(2, dtype=np.int32), np.array([1, 0], dtype=np.int32)
+    *_, summed = merged_edges(classes, 1, offsets, other, shells[ends], distances[ends], ones)
+    assert summed.tolist() == [1.0]
 
 
 def test_shells_end_at_gaps_and_not_at_rounded_values() -> None:
