@@ -31,25 +31,29 @@ def crystals_of(wanted: Crystals, parquet: Path | None, seed: int, *, is_cold: b
     ]
     if wanted.spread_sizes:
         sizes = np.exp(random.uniform(np.log(fewest), np.log(most), wanted.unique))
-        return [_of_size(pool, size, random) for size in sizes]
+        return [_of_size(pool, size, random, is_cold=is_cold) for size in sizes]
     fitting = [structure for structure in pool if structure.n_sites >= fewest]
-    fitting = fitting or [_of_size(pool, fewest, random)]
+    fitting = fitting or [_of_size(pool, fewest, random, is_cold=is_cold)]
     chosen = [fitting[row] for row in random.permutation(len(fitting))[: wanted.unique]]
     repeated = [fitting[row] for row in random.integers(len(fitting), size=wanted.unique - len(chosen))]
     return chosen + (repeated if is_cold else [corpus.strained(structure, random) for structure in repeated])
 
 
-def _of_size(pool: list[Structure], size: float, random: np.random.Generator) -> Structure:
+def _of_size(pool: list[Structure], size: float, random: np.random.Generator, *, is_cold: bool) -> Structure:
     """A crystal of about so many sites."""
     near = [structure for structure in pool if 0.75 <= structure.n_sites / size <= 1.35]
     if near:
-        return corpus.strained(near[random.integers(len(near))], random)
+        found = near[random.integers(len(near))]
+        return found if is_cold else corpus.strained(found, random)
     smaller = [structure for structure in pool if structure.n_sites <= size] or pool
     return corpus.shaken_supercell(smaller[random.integers(len(smaller))], int(size), random)
 
 
 class _Unseen:
-    """Forms of crystals of which none comes twice: two that differ by less than 1e-5 would be one to every cache."""
+    """Forms of crystals, each unlike the others: two that differ by less than some 1e-5 would be one to every cache.
+
+    A crystal has room for some 500 forms; beyond them some meet.
+    """
 
     def __init__(self, random: np.random.Generator) -> None:
         self._random = random

@@ -6,7 +6,8 @@ from tools.dashboards.variables import MODELS, NAMESPACES, TENANTS
 
 _STRUCTURES = "epitaxy_gateway_model_structures_total"
 _REVIEWS = "epitaxy_gateway_model_reviews_total"
-_EXPLAINED = "ray_epitaxy_prediction_explanation"
+_EXPLANATIONS_TOTAL = "ray_epitaxy_prediction_explanations_total"
+_EXPLANATION_SECONDS = "ray_epitaxy_prediction_explanation_seconds"
 _MODEL = 'model=~"$model"'
 _MEASURED = select("epitaxy_gateway_model_measured_coverage_ratio", _MODEL)
 _PROMISED = select("epitaxy_gateway_model_promised_coverage_ratio", _MODEL)
@@ -217,11 +218,7 @@ _EXPLANATIONS = Row(
             "Of half an hour, by how their own test ended: one that failed it says so in its answer. No process "
             "explains until somebody asks.",
             "short",
-            [
-                Query(
-                    total(increase("ray_epitaxy_prediction_explanations_total", window="30m"), "outcome"), "{{outcome}}"
-                )
-            ],
+            [Query(total(increase(_EXPLANATIONS_TOTAL, window="30m"), "outcome"), "{{outcome}}")],
             is_stacked=True,
             width=12,
         ),
@@ -229,7 +226,7 @@ _EXPLANATIONS = Row(
             "Time of an explanation",
             "In the process that explains, without waiting for it.",
             "s",
-            [Query(quantile(share, f"{_EXPLAINED}_seconds"), f"p{round(share * 100)}") for share in (0.5, 0.95)],
+            [Query(quantile(share, _EXPLANATION_SECONDS), f"p{round(share * 100)}") for share in (0.5, 0.95)],
             width=12,
         ),
     ],

@@ -49,12 +49,13 @@ class CudaMemory:
         return int(free + held)
 
 
-def measured_edge_budget(forward: Callable[[int], int], memory: DeviceMemory) -> int:
+def measured_edge_budget(forward: Callable[[int], int], memory: DeviceMemory, part: float = 1.0) -> int:
     """Edges that fit, by the memory that two batches of a probe took.
 
     Args:
         forward: Runs a batch of so many repetitions of the probe and returns its edges.
         memory: Of the device that it runs on.
+        part: Of the device that this process may take, where several share it.
     """
     forward(_FEW)  # kernels and workspaces that stay
     edges, peaks = [], []
@@ -64,4 +65,4 @@ def measured_edge_budget(forward: Callable[[int], int], memory: DeviceMemory) ->
         peaks.append(memory.peak_bytes())
     bytes_an_edge = max(1.0, (peaks[1] - peaks[0]) / (edges[1] - edges[0]))
     # At least the probe's own edges, which fitted.
-    return max(edges[1], min(_MOST_EDGES, int(_SHARE * memory.free_bytes() / bytes_an_edge)))
+    return max(edges[1], min(_MOST_EDGES, int(_SHARE * part * memory.free_bytes() / bytes_an_edge)))

@@ -56,7 +56,7 @@ def to_tensors(batch: CrystalGraphBatch, config: BackboneConfig, device: str = "
 
 
 def _on(device: str, tensor: Tensor) -> Tensor:
-    """On the device; to a GPU from pinned memory, so that copies run beside each other and beside kernels."""
+    """On the device; to a GPU from pinned memory, so that this process does not wait for each copy."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.startswith("cuda") else tensor.to(device)
 
 

@@ -30,10 +30,10 @@ class Embedder:
             return np.zeros((0, self.config.n_members, self.config.embedding_width), dtype=np.float32)
         return self._run(collate(graphs))
 
-    def edge_budget(self) -> int:
+    def edge_budget(self, part: float = 1.0) -> int:
         """Edges that one forward pass should have at most: ``EDGES_ON_CPUS``, or what a device's free memory takes now.
 
-        On a device it runs batches of bundled crystals, for some seconds.
+        On a device it runs batches of bundled crystals, for some seconds; ``part`` of its memory is this process's.
         """
         if self.device == "cpu":
             return EDGES_ON_CPUS
@@ -45,7 +45,7 @@ class Embedder:
             self(probe * repetitions)
             return repetitions * sum(graph.n_edges for graph in probe)
 
-        return measured_edge_budget(forward, CudaMemory(self.device))
+        return measured_edge_budget(forward, CudaMemory(self.device), part)
 
 
 def _on_device(artifact: ModelArtifact, device: str) -> Callable[[CrystalGraphBatch], NDArray[np.float32]]:

@@ -57,7 +57,8 @@ class CrystalGraph:
         rows: Edges of node i are ``rows[i]`` to ``rows[i + 1]``, int32 ``[n_nodes + 1]``.
         sources: Node that each edge comes from, int32 ``[n_edges]``.
         distances: Angstrom, float32 ``[n_edges]``.
-        weights: Edges merged into this one, each times its smooth cutoff, float32 ``[n_edges]``.
+        weights: Edges of an atom merged into this one, each times its smooth cutoff, averaged over the atoms of the
+            class, float32 ``[n_edges]``.
         key: 16 bytes that name the crystal and the rule, whatever cell, origin, orientation or order it was given in.
     """
 

@@ -30,7 +30,7 @@ class Ensemble:
         embedder = Embedder(artifact, settings.device)
         embedder([featurize_rock_salt()])
         self._networks = networks
-        max_batch_edges = settings.max_batch_edges or embedder.edge_budget()
+        max_batch_edges = settings.max_batch_edges or embedder.edge_budget(min(1.0, settings.ensemble_gpus or 1.0))
         _LOG.info("a forward pass has at most %d edges", max_batch_edges)
         self._metrics = RayBatchMetrics(max_batch_edges, settings.max_queued_edges)
         self._batcher = EdgeBudgetBatcher(

@@ -40,6 +40,11 @@ def test_budget_is_most_of_the_free_memory(free: int, cost: int) -> None:
     assert 0.5 * free < budget * cost < 0.7 * free
 
 
+def test_processes_that_share_a_device_share_its_memory() -> None:
+    whole, half = (measured_edge_budget((d := Device(8 * GIB, 20_000)).forward, d, part) for part in (1.0, 0.5))
+    assert half == pytest.approx(whole / 2, abs=1)
+
+
 def test_what_does_not_grow_with_the_batch_is_no_cost_of_an_edge() -> None:
     budgets = set()
     for workspace in (0, 4 * GIB):
