@@ -31,8 +31,8 @@ from epitaxy_models.testing.specimens import diamond, lone_atom, perovskite, roc
 
 # Merged shells move a distance by up to four shell tolerances, and the largest value over atoms becomes that of their
 # average. Over the 1,884 crystals below the shipped model moves by 5e-8 eV in the median, 6e-5 at the 99th percentile
-# and 5.4e-4 at most (a gap) against full graphs; with up to 60 sites, of 2,000 one by 2.2e-3. Between descriptions of one
-# crystal it moves by 9e-7 eV at most.
+# and 5.4e-4 at most (a gap) against full graphs; with up to 60 sites, of 2,000 one by 2.2e-3. Between descriptions of
+# one crystal it moves by 9e-7 eV at most.
 ANSWER_MEDIAN_EV, ANSWER_99TH_EV, ANSWER_MAX_EV = 1e-6, 2e-4, 2e-3
 DESCRIPTION_MAX_EV = 1e-5
 # The last is a shell of its own, since the others are as wide as one may be, and 4e-5 Angstrom from their mean.
