@@ -69,8 +69,8 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parquet", type=Path, help="structures to measure on instead of the bundled crystals")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--size", type=int, default=768, help="structures a round of each kind of input")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--size", type=int, default=1536, help="structures a round of each kind of input")
     parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
     parser.add_argument("--no-stages", dest="stages", action="store_false", help="leave the stages out")
     parser.add_argument("--out", type=Path, default=Path("scratch/bench"))
