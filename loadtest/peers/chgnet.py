@@ -13,6 +13,8 @@ class Chgnet:
         from chgnet.model import CHGNet  # noqa: PLC0415 - optional
 
         self._model = CHGNet.load(use_device="cpu", verbose=False)
+        # An atom without neighbours within 6 Angstrom would end the run; it costs what any other does.
+        self._model.graph_converter.set_isolated_atom_response("ignore")
         self._prepared: dict[str, list[Any]] = {}
 
     def prepare(self, name: str, share: Sequence[Any]) -> None:
