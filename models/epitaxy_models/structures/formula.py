@@ -19,6 +19,9 @@ _MAX_FORMULA_LENGTH = 400
 # Formulas are written to three digits ("Fe0.333"); one atom among 1000 must still be seen.
 _FRACTION_TOLERANCE = 4e-4
 
+# Peroxides (H, Li, Na, K, Rb, Cs) and gases of two atoms (H, N, O, F, Cl): Z counts H2O2, not HO. As pymatgen has them.
+_DOUBLED = {frozenset({z, 8}) for z in (1, 3, 11, 19, 37, 55)} | {frozenset({z}) for z in (1, 7, 8, 9, 17)}
+
 Composition = dict[int, float]
 
 
@@ -69,7 +72,15 @@ def _z_fits(atomic_numbers: NDArray[np.uint8], stated: Composition | None, units
     if stated is None:
         return n_reduced % units == 0
     per_unit = sum(stated.values())
+    if _is_doubled(atomic_numbers) and 2 * units == n_reduced:
+        return True
     return units == n_reduced or abs(units * per_unit - len(atomic_numbers)) <= 0.01 * per_unit
+
+
+def _is_doubled(atomic_numbers: NDArray[np.uint8]) -> bool:
+    """Whether the formula is written twice as large as the smallest one, as H2O2, Na2O2 and N2 are."""
+    counts = Counter(atomic_numbers.tolist())
+    return frozenset(counts) in _DOUBLED and len(set(counts.values())) == 1
 
 
 def _written(amounts: Composition) -> str:
