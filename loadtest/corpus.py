@@ -9,6 +9,7 @@ import pandas as pd
 
 from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.structures import Structure, structure_from_column
+from epitaxy_models.testing.equivalent_cells import scaled
 
 Triple = tuple[object, object, object]
 
@@ -43,12 +44,7 @@ def every(structures: Sequence[Structure], share: int) -> list[Structure]:
 
 def strained(structure: Structure, random: np.random.Generator) -> Structure:
     """The crystal stretched by up to two per cent: chemistry and cost stay, every cache misses."""
-    return stretched(structure, random.uniform(-0.02, 0.02))
-
-
-def stretched(structure: Structure, share: float) -> Structure:
-    """The crystal with every length longer by this share."""
-    return Structure(structure.lattice * (1 + share), structure.atomic_numbers, structure.frac_coords)
+    return scaled(structure, 1 + random.uniform(-0.02, 0.02))
 
 
 def shaken_supercell(structure: Structure, n_sites: int, random: np.random.Generator) -> Structure:

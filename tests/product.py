@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 
 from epitaxy_models.data.crystals import bundled_crystals
-from epitaxy_models.structures import Structure, structure_to_column
+from epitaxy_models.structures import structure_to_column
+from epitaxy_models.testing.equivalent_cells import scaled
 from loadtest.processes import descendants
 
 
@@ -111,8 +112,7 @@ def crystals_table(folder: Path, copies: int = 1) -> Path:
     with path.open("w") as file:
         for copy in range(copies):
             for crystal in bundled_crystals():
-                given = crystal.structure
-                strained = Structure(given.lattice * (1 + 0.002 * copy), given.atomic_numbers, given.frac_coords)
+                strained = scaled(crystal.structure, 1 + 0.002 * copy)
                 name = f"{crystal.identifier}-{copy}"
                 file.write(json.dumps({"id": name, "structure": structure_to_column(strained)}) + "\n")
     return path

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from epitaxy_models.structures import Structure
+from epitaxy_models.testing.equivalent_cells import scaled
 from loadtest import corpus
 from loadtest.scenario.config import Crystals, Phase
 
@@ -66,7 +67,7 @@ class _Unseen:
         self._places[crystal] = place
         least, most = _STRETCH
         signed = 2 * place - 1
-        return corpus.stretched(structure, math.copysign(least + abs(signed) * (most - least), signed))
+        return scaled(structure, 1 + math.copysign(least + abs(signed) * (most - least), signed))
 
 
 def requests_of(phase: Phase, crystals: list[Structure], seed: int) -> Iterator[list[tuple[str, corpus.Triple]]]:

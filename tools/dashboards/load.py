@@ -11,7 +11,8 @@ from epitaxy.client import Client
 from epitaxy.client.errors import EpitaxyClientError, NotFoundError
 from epitaxy.client.finetune import FineTuneFailedError, FineTuneJob
 from epitaxy_models.data.crystals import bundled_crystals, write_cifs
-from epitaxy_models.structures import Structure, structure_to_column
+from epitaxy_models.structures import structure_to_column
+from epitaxy_models.testing.equivalent_cells import scaled
 
 ROUND_SECONDS = 2.0
 EXPLANATION_SECONDS = 6.0
@@ -107,7 +108,6 @@ def _ask_the_rest(client: Client, files: list[Path]) -> None:
 def _strained(path: Path, factor: float) -> Path:
     with path.open("w") as file:
         for crystal in bundled_crystals()[:_CRYSTALS_A_ROUND]:
-            given = crystal.structure
-            cell = Structure(given.lattice * factor, given.atomic_numbers, given.frac_coords)
+            cell = scaled(crystal.structure, factor)
             file.write(json.dumps({"id": crystal.identifier, "structure": structure_to_column(cell)}) + "\n")
     return path

@@ -68,18 +68,17 @@ def _same_ratios(counts: Counter[int], stated: Composition) -> bool:
 
 def _z_fits(atomic_numbers: NDArray[np.uint8], stated: Composition | None, units: int) -> bool:
     """Z counts the stated formula or the reduced one: pymatgen writes the whole cell as formula and Z beside it."""
-    n_reduced = reduce(gcd, Counter(atomic_numbers.tolist()).values())
+    counts = Counter(atomic_numbers.tolist())
+    n_reduced = reduce(gcd, counts.values())
     if stated is None:
         return n_reduced % units == 0
     per_unit = sum(stated.values())
-    if _is_doubled(atomic_numbers) and 2 * units == n_reduced:
-        return True
-    return units == n_reduced or abs(units * per_unit - len(atomic_numbers)) <= 0.01 * per_unit
+    is_reduced = units == n_reduced or (2 * units == n_reduced and _is_doubled(counts))
+    return is_reduced or abs(units * per_unit - len(atomic_numbers)) <= 0.01 * per_unit
 
 
-def _is_doubled(atomic_numbers: NDArray[np.uint8]) -> bool:
+def _is_doubled(counts: Counter[int]) -> bool:
     """Whether the formula is written twice as large as the smallest one, as H2O2, Na2O2 and N2 are."""
-    counts = Counter(atomic_numbers.tolist())
     return frozenset(counts) in _DOUBLED and len(set(counts.values())) == 1
 
 

@@ -8,6 +8,7 @@ import pytest
 from product import Product
 
 from epitaxy_models.structures import structure_to_column
+from epitaxy_models.testing.equivalent_cells import scaled
 from loadtest import corpus
 from loadtest.scenario.__main__ import FAILED, PASSED, main
 
@@ -51,5 +52,5 @@ def test_a_scenario_loads_a_running_server_and_ends_with_its_verdict(
 
 def _write_crystals_of_its_own(path: Path) -> None:
     """The product has other tests' crystals in its cache, and these stretched by 2 % must be none of them."""
-    wide = [corpus.stretched(structure, 0.1) for structure in corpus.crystals(None, 100)]
+    wide = [scaled(structure, 1.1) for structure in corpus.crystals(None, 100)]
     pd.DataFrame({"structure": [structure_to_column(structure) for structure in wide]}).to_parquet(path)
