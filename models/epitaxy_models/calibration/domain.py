@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.calibration.latent import LatentSpace
+from epitaxy_models.calibration.percentile import shares_below
 from epitaxy_models.calibration.probe import PerturbationProbe
 from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 from epitaxy_models.structures.elements import symbol_of
@@ -161,8 +162,7 @@ def _features(latent: LatentSpace, evidence: DomainEvidence, *, are_anchors: boo
 
 def _ranks(values: NDArray[np.float64], quantiles: NDArray[np.float32]) -> NDArray[np.float64]:
     """Share of held-out structures with a smaller value, column by column, ``[n, n_columns]``."""
-    columns = [np.searchsorted(row, column) / len(row) for row, column in zip(quantiles, values.T, strict=True)]
-    return np.stack(columns, axis=1)
+    return np.stack([shares_below(column, row) for row, column in zip(quantiles, values.T, strict=True)], axis=1)
 
 
 def _log_tails(views: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.calibration.domain import DomainModel
+from epitaxy_models.calibration.percentile import shares_below
 from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 from epitaxy_models.structures.elements import symbol_of
 from epitaxy_models.structures.structure import Structure
@@ -58,7 +59,7 @@ class TrainingDomain:
         return tuple(self._verdict(d, structure) for d, structure in zip(nearest, structures, strict=True))
 
     def _verdict(self, distance: float, structure: Structure) -> DomainScore:
-        score = float(np.searchsorted(self.distances, distance)) / len(self.distances)
+        score = float(shares_below(np.array([distance]), self.distances)[0])
         if distance > _OUTSIDE_RATIO * float(self.distances[-1]):
             text = f"lies {distance / float(self.distances[-1]):.1f} times farther from the labels than any two of them"
             return DomainScore(score, DomainVerdict.OUT_OF_DOMAIN, text)

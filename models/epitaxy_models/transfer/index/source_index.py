@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.calibration.percentile import shares_below
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.transfer.index.materials import SourceMaterial, SourceMaterials
 from epitaxy_models.transfer.index.projection import LatentProjection
@@ -144,8 +145,7 @@ class SourceIndex:
 
     def percentiles(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
         """Share of held-out source structures that lie nearer to the corpus, 0 to 1, ``[n]``."""
-        ranks = np.searchsorted(self.held_out_distances, distances)
-        return np.asarray(ranks / len(self.held_out_distances), dtype=np.float64)
+        return shares_below(distances, self.held_out_distances)
 
 
 def corpus_distances(neighbours: Neighbours) -> NDArray[np.float64]:
