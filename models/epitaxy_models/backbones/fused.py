@@ -88,7 +88,8 @@ class FusedBackbone:
     def __call__(self, batch: CrystalGraphBatch) -> Float:
         """Structure embeddings, ``[n_graphs, n_members, embedding_width]``; the interpreter is free meanwhile."""
         config, weights = self._config, self._weights
-        embeddings = np.empty((batch.n_graphs, config.n_members, config.embedding_width), dtype=np.float32)
+        # By member: a kernel is compiled for each kind of array that it meets, and a slice of one graph is another kind.
+        embeddings = np.empty((config.n_members, batch.n_graphs, config.embedding_width), dtype=np.float32)
         steps = np.float32((config.n_grid - 1) / config.radius_max)
         # The last grid point itself has no upper neighbour to interpolate to.
         positions = np.minimum(batch.distances * steps, np.float32(config.n_grid - 1.001))
@@ -111,9 +112,9 @@ class FusedBackbone:
                 weights.update_bias[member],
                 weights.update_out[member],
                 weights.readout_gain[member],
-                embeddings[:, member],
+                embeddings[member],
             )
-        return embeddings
+        return np.ascontiguousarray(embeddings.swapaxes(0, 1))
 
 
 def embed_rock_salt() -> Float:
