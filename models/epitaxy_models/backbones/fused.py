@@ -88,7 +88,7 @@ class FusedBackbone:
     def __call__(self, batch: CrystalGraphBatch) -> Float:
         """Structure embeddings, ``[n_graphs, n_members, embedding_width]``; the interpreter is free meanwhile."""
         config, weights = self._config, self._weights
-        # By member: a kernel is compiled for each kind of array that it meets, and a slice of one graph is another kind.
+        # By member: kernels are compiled for each kind of array that they meet, and a slice of one graph is a kind.
         embeddings = np.empty((config.n_members, batch.n_graphs, config.embedding_width), dtype=np.float32)
         steps = np.float32((config.n_grid - 1) / config.radius_max)
         # The last grid point itself has no upper neighbour to interpolate to.
