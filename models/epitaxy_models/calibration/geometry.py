@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from epitaxy_models.calibration.verdict import DomainVerdict
 from epitaxy_models.compiled import compiled, read_only
 from epitaxy_models.graphs.neighbours import neighbours_within
+from epitaxy_models.structures.kernel_arrays import kernel_arrays
 from epitaxy_models.structures.radii import COVALENT_RADII
 from epitaxy_models.structures.structure import Structure
 
@@ -147,9 +148,7 @@ class GeometryModel:
     def measure(self, structure: Structure) -> Geometry:
         """Density and contacts of a structure."""
         shortest, mean = _contacts(
-            read_only(structure.lattice),
-            read_only(structure.frac_coords),
-            read_only(structure.atomic_numbers),
+            *kernel_arrays(structure),
             COVALENT_RADII,
             read_only(self.short_contacts),
             read_only(self.usual_contacts),

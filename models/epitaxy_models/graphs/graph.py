@@ -7,9 +7,9 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.compiled import read_only
 from epitaxy_models.graphs.neighbours import adaptive_neighbours
 from epitaxy_models.graphs.quotient import labelled_shells, merged_edges, quotient_graph
+from epitaxy_models.structures.kernel_arrays import kernel_arrays
 from epitaxy_models.structures.structure import Structure
 
 
@@ -114,7 +114,7 @@ def build_graph_with_origins(structure: Structure, rule: GraphRule = DEFAULT_RUL
 def _quotient(structure: Structure, rule: GraphRule) -> tuple[CrystalGraph, NDArray[np.int32]]:
     """The quotient graph, and the node that stands for each site, ``[n_sites]``."""
     classes, firsts, multiplicities, rows, sources, merged, summed, colours, ratios = quotient_graph(
-        *_arrays(structure), rule.k, rule.reach, rule.radius_max, rule.shell_tolerance
+        *kernel_arrays(structure), rule.k, rule.reach, rule.radius_max, rule.shell_tolerance
     )
     graph = CrystalGraph(
         atomic_numbers=structure.atomic_numbers[firsts],
@@ -145,12 +145,8 @@ def build_full_graph(structure: Structure, rule: GraphRule = DEFAULT_RULE) -> Cr
 def _neighbours(
     structure: Structure, rule: GraphRule
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
-    lattice, frac_coords, _ = _arrays(structure)
+    lattice, frac_coords, _ = kernel_arrays(structure)
     return adaptive_neighbours(lattice, frac_coords, rule.k, rule.reach, rule.radius_max)
-
-
-def _arrays(structure: Structure) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]:
-    return read_only(structure.lattice), read_only(structure.frac_coords), read_only(structure.atomic_numbers)
 
 
 def _canonical_key(colours: NDArray[np.uint64], ratios: NDArray[np.int32], rule: GraphRule) -> bytes:

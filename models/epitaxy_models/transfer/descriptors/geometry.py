@@ -5,7 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.compiled import compiled, read_only
+from epitaxy_models.compiled import compiled
+from epitaxy_models.structures.kernel_arrays import kernel_arrays
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.descriptors.contacts import Contacts, find_contacts
 from epitaxy_models.transfer.descriptors.element_table import property_of_elements
@@ -45,8 +46,7 @@ _GRAMS_PER_CM3 = 1.66053907
 
 def geometry_features(structure: Structure) -> Array:
     """Features ``[len(GEOMETRY_NAMES)]``, lengths in Angstrom, masses in u, density in g/cm^3."""
-    numbers = read_only(structure.atomic_numbers)
-    lattice, frac = read_only(structure.lattice), read_only(structure.frac_coords)
+    lattice, frac, numbers = kernel_arrays(structure)
     contacts = find_contacts(lattice, frac, _RADII[numbers], _REACH)
     sites, weights = environment_features(numbers, contacts, _REACH)
     spreads = (sites.mean(axis=0), sites.std(axis=0), sites.min(axis=0), sites.max(axis=0))
@@ -93,7 +93,8 @@ def _connectivity(structure: Structure, volume: float, contacts: Contacts) -> Ar
     layeredness = min(max((gap - _GAP_START) / (_GAP_END - _GAP_START), 0.0), 1.0)
     if layeredness > 0:
         middle = 0.5 * (lengths[1] + lengths[2])
-        layers = layer_shape(read_only(structure.lattice), read_only(structure.frac_coords), contacts, middle)
+        lattice, frac, _ = kernel_arrays(structure)
+        layers = layer_shape(lattice, frac, contacts, middle)
         shape += layeredness * (layers - shape)
     mass = _MASSES[structure.atomic_numbers].mean()
     return np.array([*lengths, gap, *shape, mass / shape[0]])
