@@ -55,11 +55,12 @@ class TrainingDomain:
     def judge(self, embeddings: NDArray[np.float64], structures: Sequence[Structure]) -> tuple[DomainScore, ...]:
         """Verdict on each row of an embedding block."""
         points = _projected(self.centre, self.directions, embeddings)
-        nearest = [float(np.linalg.norm(self.points - point, axis=1).min()) for point in points]
-        return tuple(self._verdict(d, structure) for d, structure in zip(nearest, structures, strict=True))
+        nearest = np.array([np.linalg.norm(self.points - point, axis=1).min() for point in points])
+        scores = shares_below(nearest, self.distances)
+        judged = zip(nearest.tolist(), scores.tolist(), structures, strict=True)
+        return tuple(self._verdict(distance, score, structure) for distance, score, structure in judged)
 
-    def _verdict(self, distance: float, structure: Structure) -> DomainScore:
-        score = float(shares_below(np.array([distance]), self.distances)[0])
+    def _verdict(self, distance: float, score: float, structure: Structure) -> DomainScore:
         if distance > _OUTSIDE_RATIO * float(self.distances[-1]):
             text = f"lies {distance / float(self.distances[-1]):.1f} times farther from the labels than any two of them"
             return DomainScore(score, DomainVerdict.OUT_OF_DOMAIN, text)
@@ -76,8 +77,8 @@ class TrainingDomain:
 def _projected(
     centre: NDArray[np.float32], directions: NDArray[np.float32], embeddings: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """The first member's embedding, as the substrate's own domain has it."""
-    return ((embeddings[:, : len(centre)].astype(np.float32) - centre) @ directions).astype(np.float32)
+    """The first member's embedding in the substrate's directions; summed in float64, so no row depends on others."""
+    return ((embeddings[:, : len(centre)] - centre) @ directions.astype(np.float64)).astype(np.float32)
 
 
 def _own_distances(points: NDArray[np.float32], formulas: NDArray[np.str_]) -> NDArray[np.float32]:
