@@ -138,7 +138,7 @@ scaling: install-dev ## One worker against two at the same global batch (PARQUET
 	$(BIN)/python -m loadtest.scaling $(if $(PARQUET),--parquet "$(PARQUET)")
 
 source-index: install-dev ## Index the training corpus of the shipped model (DATA=mp.parquet WORK=dir)
-	$(BIN)/python -m epitaxy_models.transfer.index --data "$(DATA)" --work "$(WORK)"
+	$(BIN)/python -m epitaxy_models.source_index --data "$(DATA)" --work "$(WORK)"
 
 bench-transfer: install-dev ## Learning curves on real targets (DATA=folder; QUICK=1; NETWORKS=scratch_network: an hour or more); run again to resume
 	$(BIN)/python -m loadtest.transfer --data "$(or $(DATA),../shared/data)" $(if $(QUICK),--quick) $(if $(NETWORKS),--networks $(NETWORKS))

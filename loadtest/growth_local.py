@@ -15,8 +15,8 @@ from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.graphs.batch import collate
 from epitaxy_models.graphs.graph import build_graph
+from epitaxy_models.source_index.faiss_index import FaissIndex
 from epitaxy_models.structures import Structure
-from epitaxy_models.transfer.index.faiss_index import FaissIndex
 from loadtest import corpus
 
 _REPEATS = 3

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from epitaxy.prediction.batcher import EdgeBudgetBatcher
+from epitaxy.prediction.cache.tiers import TieredStore
 from epitaxy.prediction.domain import Accepted, Item, Query, TextSource
+from epitaxy.prediction.networks.batcher import EdgeBudgetBatcher
 from epitaxy.prediction.ports import CacheTier, Embedding, Stage
 from epitaxy.prediction.service import PredictionService
 from epitaxy.prediction.settings import PredictionSettings
-from epitaxy.prediction.tiered_store import TieredStore
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.graphs.graph import CrystalGraph

@@ -24,11 +24,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from epitaxy.finetune.pretraining.domain import PretrainRun
-from epitaxy.finetune.pretraining.journal import epoch_reports
-from epitaxy.finetune.pretraining.mlflow_tracking import NoTracking
-from epitaxy.finetune.pretraining.ray_trainer import RayTrainer
-from epitaxy.finetune.pretraining.service import Pretraining
+from epitaxy.pretraining.domain import PretrainRun
+from epitaxy.pretraining.journal import epoch_reports
+from epitaxy.pretraining.mlflow_tracking import NoTracking
+from epitaxy.pretraining.ray_trainer import RayTrainer
+from epitaxy.pretraining.service import Pretraining
 from epitaxy_models.data.synthetic_labels import DISTANCE_COLUMN, WAVE_COLUMN, synthetic_table
 from epitaxy_models.graphs.batch import select
 from epitaxy_models.graphs.featurize import featurized

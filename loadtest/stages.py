@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from epitaxy.prediction.cache.codec import decode_embedding, encode_embedding
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Query
-from epitaxy.prediction.entries import decode_embedding, encode_embedding
-from epitaxy.prediction.servicer import BlockEncoder
+from epitaxy.prediction.messages import BlockEncoder
 from epitaxy_models.backbones import messages
 from epitaxy_models.backbones.stacked import StackedBackbone
 from epitaxy_models.backbones.tensors import to_tensors

@@ -30,16 +30,16 @@ from numpy.typing import NDArray
 from epitaxy_models.calibration.out_of_fold import OutOfFold, calibrate
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.errors import EpitaxyModelsError
-from epitaxy_models.transfer.comparison import Comparison, Contest, Task
-from epitaxy_models.transfer.field import Field, default_field
-from epitaxy_models.transfer.judge import Judgement, judge
-from epitaxy_models.transfer.refit import COVERAGES, N_MEMBERS, calibrated, refit
-from epitaxy_models.transfer.splits import Split, few_label_draws, grouped_folds, n_folds_for
-from epitaxy_models.transfer.stacking import STACK, stack_weights
+from epitaxy_models.transfer.contest.comparison import Comparison, Contest, Task
+from epitaxy_models.transfer.contest.field import Field, default_field
+from epitaxy_models.transfer.contest.judge import Judgement, judge
+from epitaxy_models.transfer.contest.splits import Split, few_label_draws, grouped_folds, n_folds_for
+from epitaxy_models.transfer.contest.stacking import STACK, stack_weights
+from epitaxy_models.transfer.fitted.refit import COVERAGES, N_MEMBERS, calibrated, refit
+from epitaxy_models.transfer.labels.target import TargetTransform
 from epitaxy_models.transfer.strategies import restore
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
 from epitaxy_models.transfer.strategy import TransferStrategy
-from epitaxy_models.transfer.target import TargetTransform
 from loadtest.transfer_targets import TARGETS, Pool, read_pool
 
 SIZES, N_SEEDS, N_TEST = (25, 50, 100, 250, 1000), 5, 500

@@ -14,7 +14,7 @@ from epitaxy_models.calibration.conformal import Calibrator
 from epitaxy_models.calibration.out_of_fold import OutOfFold, calibrate
 from epitaxy_models.calibration.report import REPORTED, CalibrationReport, Intervals, calibration_report
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
-from epitaxy_models.transfer.field import default_field
+from epitaxy_models.transfer.contest.field import default_field
 from loadtest.transfer import Served, serve
 from loadtest.transfer_targets import TARGETS, Target, read_pool
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from epitaxy.cli.ranking import Measurements, Ranking
+from epitaxy.cli.screen.ranking import Measurements, Ranking
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 
 mpl.use("Agg")

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.explanation.explanation import NearestMaterial
+from epitaxy_models.source_index.faiss_index import FaissIndex
+from epitaxy_models.source_index.index import SourceIndex
+from epitaxy_models.source_index.storage import FILE_NAME, load_source_index
 from epitaxy_models.structures.display import display_formula
 from epitaxy_models.structures.formula import parse_formula
-from epitaxy_models.transfer.index.faiss_index import FaissIndex
-from epitaxy_models.transfer.index.source_index import SourceIndex
-from epitaxy_models.transfer.index.storage import FILE_NAME, load_source_index
 
 
 class NearestMaterials:

@@ -15,7 +15,7 @@ from epitaxy_models.graphs.batch import CrystalGraphBatch
 from epitaxy_models.graphs.featurize import column_digest, featurized
 from epitaxy_models.graphs.graph import GraphRule
 from epitaxy_models.graphs.store import read_store, write_batches
-from epitaxy_models.training.progress import Progress
+from epitaxy_models.progress import Progress
 from epitaxy_models.training.split import Resampling, member_weights, parts_of
 from epitaxy_models.training.tasks import Task
 

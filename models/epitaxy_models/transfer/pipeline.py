@@ -12,19 +12,22 @@ from numpy.typing import NDArray
 
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact
 from epitaxy_models.ensembles.embedder import Embedder
-from epitaxy_models.transfer.card import BaseModel, KnownColumn, TransferCard
-from epitaxy_models.transfer.comparison import SCRATCH, Comparison, Contest, Task
-from epitaxy_models.transfer.cross_validation import StoppedError
-from epitaxy_models.transfer.examination import Examination, OpenVectors, examine, in_process
+from epitaxy_models.transfer.audit.examination import Examination, OpenVectors, examine, in_process
+from epitaxy_models.transfer.contest.comparison import SCRATCH, Comparison, Contest, Task
+from epitaxy_models.transfer.contest.cross_validation import StoppedError
+from epitaxy_models.transfer.contest.field import Field, default_field
+from epitaxy_models.transfer.contest.judge import Judgement, judge
+from epitaxy_models.transfer.contest.learning_curve import learning_curves
+from epitaxy_models.transfer.contest.splits import grouped_folds, n_folds_for
+from epitaxy_models.transfer.contest.stacking import STACK, stack_weights
 from epitaxy_models.transfer.features import SubstrateFeatures
-from epitaxy_models.transfer.field import Field, default_field
+from epitaxy_models.transfer.fitted.card import BaseModel, KnownColumn, TransferCard
+from epitaxy_models.transfer.fitted.model import TransferModel
+from epitaxy_models.transfer.fitted.refit import N_MEMBERS, Calibration, Refit, calibrated, refit
+from epitaxy_models.transfer.fitted.training_domain import TrainingDomain
 from epitaxy_models.transfer.inputs import EMBEDDING, PEER_PREFIX
-from epitaxy_models.transfer.judge import Judgement, judge
-from epitaxy_models.transfer.learning_curve import learning_curves
-from epitaxy_models.transfer.model import TransferModel
-from epitaxy_models.transfer.refit import N_MEMBERS, Calibration, Refit, calibrated, refit
+from epitaxy_models.transfer.records import TransferReport
 from epitaxy_models.transfer.report.assembly import Findings, assemble
-from epitaxy_models.transfer.report.document import TransferReport
 from epitaxy_models.transfer.report.page import render_page
 from epitaxy_models.transfer.report.sentence import verdict_sentence
 from epitaxy_models.transfer.request import (
@@ -35,12 +38,9 @@ from epitaxy_models.transfer.request import (
     TransferRequest,
     TransferStage,
 )
-from epitaxy_models.transfer.splits import grouped_folds, n_folds_for
-from epitaxy_models.transfer.stacking import STACK, stack_weights
 from epitaxy_models.transfer.strategies.block_gp import KIND as DEFAULT
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
 from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
-from epitaxy_models.transfer.training_domain import TrainingDomain
 
 MODEL, REPORT_JSON, REPORT_HTML = "model", "report.json", "report.html"
 _N_REPEATS = 3

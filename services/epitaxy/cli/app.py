@@ -11,16 +11,16 @@ import typer
 from epitaxy.cli import exit_codes
 from epitaxy.cli.capacity import capacity
 from epitaxy.cli.connecting import GlobalOptions, TargetOption
-from epitaxy.cli.data import data_app
+from epitaxy.cli.data.commands import data_app
 from epitaxy.cli.demo import demo
 from epitaxy.cli.doctor import doctor
 from epitaxy.cli.explain import explain
-from epitaxy.cli.finetune import finetune_app
+from epitaxy.cli.finetune.commands import finetune_app
 from epitaxy.cli.measurements import measurements_app
 from epitaxy.cli.models import models_app
 from epitaxy.cli.predict import predict
 from epitaxy.cli.pretrain import pretrain
-from epitaxy.cli.screen import screen
+from epitaxy.cli.screen.command import screen
 from epitaxy.cli.terminal import stderr_console
 from epitaxy.cli.validate import validate
 from epitaxy.client import EpitaxyClientError, InvalidRequestError

@@ -8,8 +8,8 @@ import typer
 from rich.table import Table
 
 from epitaxy.cli.connecting import JsonOption, TargetOption, connect
-from epitaxy.cli.finetune_policy import policy_text
-from epitaxy.cli.finetune_text import print_object
+from epitaxy.cli.finetune.policy import policy_text
+from epitaxy.cli.finetune.text import print_object
 from epitaxy.cli.model_health import health_document, health_table, known_health
 from epitaxy.cli.terminal import print_json_line, stdout_console
 from epitaxy.client import ModelCard, PropertyCard

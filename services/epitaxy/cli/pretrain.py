@@ -26,9 +26,9 @@ def pretrain(
     """
     try:
         # Ray and torch take seconds to load, and a client's machine has neither.
-        command = importlib.import_module("epitaxy.finetune.pretraining.command")
+        command = importlib.import_module("epitaxy.pretraining.command")
         errors = importlib.import_module("epitaxy_models.errors")
-        failures = importlib.import_module("epitaxy.finetune.pretraining.errors")
+        failures = importlib.import_module("epitaxy.pretraining.errors")
     except ModuleNotFoundError as error:
         raise _ended(
             f"pretraining needs {error.name}: pip install 'epitaxy[training]'", exit_codes.RUN_FAILED

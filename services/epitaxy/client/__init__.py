@@ -9,7 +9,6 @@
 """
 
 from epitaxy.client.aio import AsyncClient
-from epitaxy.client.aio_screening import AsyncScreenRun
 from epitaxy.client.cards import ModelCard, PropertyCard, TrainingData
 from epitaxy.client.client import Client
 from epitaxy.client.errors import (
@@ -22,10 +21,10 @@ from epitaxy.client.errors import (
     UnavailableError,
 )
 from epitaxy.client.explanations import Explanation
-from epitaxy.client.finetune import FineTuneFailedError, FineTuneJob
-from epitaxy.client.finetune_columns import LabelColumn
-from epitaxy.client.finetune_results import FineTuneResult, JobEvent, JobStatus, ModelChange
-from epitaxy.client.measurements import MeasurementReport, MeasurementResult, ModelHealth, PropertyHealth
+from epitaxy.client.finetune.columns import LabelColumn
+from epitaxy.client.finetune.job import FineTuneFailedError, FineTuneJob
+from epitaxy.client.finetune.results import FineTuneResult, JobEvent, JobStatus, ModelChange
+from epitaxy.client.measurements.results import MeasurementReport, MeasurementResult, ModelHealth, PropertyHealth
 from epitaxy.client.results import (
     CalibrationStamp,
     IntakeReport,
@@ -36,10 +35,11 @@ from epitaxy.client.results import (
     ScreenResult,
 )
 from epitaxy.client.review import AuditEntry, ReviewPolicy
-from epitaxy.client.rows import COLUMNS
-from epitaxy.client.screening import ScreenRun
-from epitaxy.client.summary import RunSummary
-from epitaxy.client.unary import EmbeddingResult
+from epitaxy.client.screening.aio_run import AsyncScreenRun
+from epitaxy.client.screening.rows import COLUMNS
+from epitaxy.client.screening.run import ScreenRun
+from epitaxy.client.screening.summary import RunSummary
+from epitaxy.client.screening.unary import EmbeddingResult
 
 __all__ = [
     "COLUMNS",

@@ -19,11 +19,9 @@ from epitaxy.api.prediction.v1 import (
     structures_pb2_grpc,
 )
 from epitaxy.client import health
-from epitaxy.client.aio_screening import AsyncScreenRun
 from epitaxy.client.cards import ModelCard
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
-from epitaxy.client.exchange import Exchange
 from epitaxy.client.explanations import Explanation
 from epitaxy.client.explanations.reading import (
     STRUCTURES_A_MESSAGE,
@@ -32,13 +30,14 @@ from epitaxy.client.explanations.reading import (
     with_structures,
 )
 from epitaxy.client.inputs.source import Known, open_inputs
-from epitaxy.client.measurement_batches import MeasurementQuery, ReportProgress, ReportTally
-from epitaxy.client.measurements import MeasurementReport, ModelHealth
+from epitaxy.client.measurements.batches import MeasurementQuery, ReportProgress, ReportTally
+from epitaxy.client.measurements.results import MeasurementReport, ModelHealth
 from epitaxy.client.results import IntakeReport, ScreenResult
-from epitaxy.client.screening import ProgressCallback
-from epitaxy.client.selector import parse_model
-from epitaxy.client.summary import RunTally
-from epitaxy.client.unary import (
+from epitaxy.client.screening.aio_run import AsyncScreenRun
+from epitaxy.client.screening.exchange import Exchange
+from epitaxy.client.screening.run import ProgressCallback
+from epitaxy.client.screening.summary import RunTally
+from epitaxy.client.screening.unary import (
     MAX_BLOCK_STRUCTURES,
     MAX_PREDICT_STRUCTURES,
     EmbeddingResult,
@@ -49,6 +48,7 @@ from epitaxy.client.unary import (
     read_predictions,
     read_reports,
 )
+from epitaxy.client.selector import parse_model
 
 Response = TypeVar("Response")
 

@@ -19,7 +19,6 @@ from epitaxy.client import health
 from epitaxy.client.cards import ModelCard
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
-from epitaxy.client.exchange import Exchange
 from epitaxy.client.explanations import Explanation
 from epitaxy.client.explanations.reading import (
     STRUCTURES_A_MESSAGE,
@@ -27,15 +26,15 @@ from epitaxy.client.explanations.reading import (
     read_explanations,
     with_structures,
 )
-from epitaxy.client.finetune_calls import FineTuneCalls
-from epitaxy.client.finetune_methods import FineTuneMethods
+from epitaxy.client.finetune.calls import FineTuneCalls
+from epitaxy.client.finetune.methods import FineTuneMethods
 from epitaxy.client.inputs.source import Known, open_inputs
-from epitaxy.client.measurement_methods import MeasurementCalls, MeasurementMethods
+from epitaxy.client.measurements.methods import MeasurementCalls, MeasurementMethods
 from epitaxy.client.results import IntakeReport, ScreenResult
-from epitaxy.client.screening import ProgressCallback, ScreenRun
-from epitaxy.client.selector import parse_model
-from epitaxy.client.summary import RunTally
-from epitaxy.client.unary import (
+from epitaxy.client.screening.exchange import Exchange
+from epitaxy.client.screening.run import ProgressCallback, ScreenRun
+from epitaxy.client.screening.summary import RunTally
+from epitaxy.client.screening.unary import (
     MAX_BLOCK_STRUCTURES,
     MAX_PREDICT_STRUCTURES,
     EmbeddingResult,
@@ -46,6 +45,7 @@ from epitaxy.client.unary import (
     read_predictions,
     read_reports,
 )
+from epitaxy.client.selector import parse_model
 
 Response = TypeVar("Response")
 

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from epitaxy.chassis.errors import EpitaxyError
 from epitaxy.chassis.settings import ConfigurationError
-from epitaxy.finetune import maintenance
 from epitaxy.finetune.server import serve
 from epitaxy.finetune.settings import FineTuneSettings
+from epitaxy.finetune.upkeep import commands as upkeep_commands
 from epitaxy.registry.settings import RegistrySettings
 
 EXIT_UNAVAILABLE = 1
@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m epitaxy.finetune", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("serve", help="serve until SIGTERM (the default)")
-    maintenance.add_commands(commands)
+    upkeep_commands.add_commands(commands)
     return parser
 
 
@@ -46,7 +46,7 @@ def _run(parsed: argparse.Namespace) -> None:
     if parsed.command in (None, "serve"):
         asyncio.run(serve(settings, registry))
     else:
-        maintenance.run(parsed, settings, registry)
+        upkeep_commands.run(parsed, settings, registry)
 
 
 def _refuse(message: str, code: int) -> int:

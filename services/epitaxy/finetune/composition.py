@@ -3,11 +3,11 @@
 import importlib
 from typing import Any
 
-from epitaxy.finetune.job_files import FolderJobFiles
+from epitaxy.database.tables import Database
 from epitaxy.finetune.settings import FineTuneSettings
-from epitaxy.finetune.sql_job_store import SqlJobStore
-from epitaxy.finetune.sql_tables import Database
-from epitaxy.finetune.work import FineTuneWork
+from epitaxy.finetune.store.files import FolderJobFiles
+from epitaxy.finetune.store.jobs import SqlJobStore
+from epitaxy.finetune.work.worker import FineTuneWork
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
 

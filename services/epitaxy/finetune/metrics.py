@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from epitaxy.chassis.errors import RetryLaterError
 from epitaxy.chassis.metrics import BoundedLabel, RpcMetrics
-from epitaxy.finetune.domain import ACTIVE_STATES, FineTuneJob, JobState, Verdict
+from epitaxy.finetune.domain.job import ACTIVE_STATES, FineTuneJob, JobState, Verdict
 from epitaxy.finetune.ports import EndedJobs, JobStore
 from epitaxy_models.transfer.names import STRATEGIES
 

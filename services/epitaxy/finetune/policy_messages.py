@@ -3,7 +3,7 @@
 from epitaxy.api.common.v1 import review_pb2
 from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.chassis.errors import InvalidRequestError
-from epitaxy.finetune.promotion import AuditEntry
+from epitaxy.finetune.domain.promotion import AuditEntry
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.review import ReviewPolicy, ReviewVerdict
 

@@ -7,10 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from epitaxy.finetune.domain import FineTuneJob, JobEvent, JobState, Progress, Verdict
-from epitaxy.finetune.labels import LabelFile, LabelTable
-from epitaxy.finetune.promotion import AuditEntry
-from epitaxy.finetune.quotas import TenantUsage
+from epitaxy.finetune.domain.job import FineTuneJob, JobEvent, JobState, Progress, Verdict
+from epitaxy.finetune.domain.label_table import LabelFile, LabelTable
+from epitaxy.finetune.domain.promotion import AuditEntry
+from epitaxy.finetune.domain.quotas import TenantUsage
 from epitaxy.registry.ports import ModelRegistry
 
 __all__ = [

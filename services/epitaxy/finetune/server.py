@@ -20,24 +20,24 @@ from epitaxy.chassis.json_logs import configure_logging
 from epitaxy.chassis.metrics import MetricsEndpoint
 from epitaxy.chassis.settings import ConfigurationError, host_port
 from epitaxy.chassis.tenants import LOCAL_TENANT
+from epitaxy.database.tables import Database
+from epitaxy.finetune.champions import ModelDesk
 from epitaxy.finetune.composition import job_files
 from epitaxy.finetune.gateway_trust import gateway_interceptors, read_secret
-from epitaxy.finetune.label_source import RootedLabelSource
+from epitaxy.finetune.jobs import FineTuneService, ServiceLimits
+from epitaxy.finetune.labels.source import RootedLabelSource
 from epitaxy.finetune.metrics import FineTuneMetrics, RecentJobs
-from epitaxy.finetune.model_desk import ModelDesk
 from epitaxy.finetune.ports import JobRunner, JobStore, ModelRegistry
-from epitaxy.finetune.ray_runner import RayJobRunner
-from epitaxy.finetune.reconciler import Reconciler
-from epitaxy.finetune.service import FineTuneService, ServiceLimits
 from epitaxy.finetune.servicer import FineTuneServicer
 from epitaxy.finetune.settings import FineTuneSettings
-from epitaxy.finetune.sql_job_store import SqlJobStore
-from epitaxy.finetune.sql_ledger import SqlLedger
-from epitaxy.finetune.sql_tables import Database
+from epitaxy.finetune.store.jobs import SqlJobStore
+from epitaxy.finetune.store.ledger import SqlLedger
+from epitaxy.finetune.upkeep.reconciler import Reconciler
+from epitaxy.finetune.work.ray_runner import RayJobRunner
 from epitaxy.measurements.metrics import MeasurementMetrics
 from epitaxy.measurements.service import MeasurementService
 from epitaxy.measurements.servicer import MeasurementBackendServicer
-from epitaxy.measurements.sql_store import SqlMeasurementStore
+from epitaxy.measurements.store import SqlMeasurementStore
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
 

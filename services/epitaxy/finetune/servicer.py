@@ -11,12 +11,12 @@ from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.chassis.errors import InvalidRequestError, UnavailableError
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.request_context import current_request
-from epitaxy.finetune.conversion import chunks_of, event_message, job_message, request_key, source_of, spec_of
-from epitaxy.finetune.model_desk import Caller, ModelDesk, check_confirmation
+from epitaxy.finetune.champions import Caller, ModelDesk, check_confirmation
+from epitaxy.finetune.jobs import FineTuneService
+from epitaxy.finetune.messages import chunks_of, event_message, job_message, request_key, source_of, spec_of
 from epitaxy.finetune.page_tokens import cursor_of, place_of, place_token, token_of
 from epitaxy.finetune.policy_messages import entry_message, policy_message, policy_of
 from epitaxy.finetune.ports import Cursor
-from epitaxy.finetune.service import FineTuneService
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 100

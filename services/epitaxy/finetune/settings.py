@@ -7,8 +7,8 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_
 from pydantic_settings import SettingsConfigDict
 
 from epitaxy.chassis.settings import ServiceSettings, host_port, is_loopback
-from epitaxy.finetune.label_source import TENANT_MARK
-from epitaxy.finetune.quotas import TenantQuota
+from epitaxy.finetune.domain.quotas import TenantQuota
+from epitaxy.finetune.labels.source import TENANT_MARK
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -40,7 +40,7 @@ class FineTuneSettings(ServiceSettings):
 
     ray_address: str = ""
     """HOST:PORT of a cluster, or ray://HOST:10001; empty: a private Ray, whose jobs end with the service."""
-    transfer: str = "epitaxy.finetune.pipeline_transfer:build_transfer"
+    transfer: str = "epitaxy.finetune.work.pipeline:build_transfer"
     """Import path ``module:function`` of what builds the work itself from these settings."""
     cpus_per_job: PositiveFloat = 1.0
     gpus_per_job: NonNegativeFloat = 0.0

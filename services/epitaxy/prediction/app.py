@@ -7,9 +7,9 @@ from ray.serve import Application
 from ray.serve.config import RequestRouterConfig
 from ray.serve.schema import LoggingConfig
 
-from epitaxy.prediction.deployment import EnsembleReplica, IntakeReplica
-from epitaxy.prediction.explainer import ExplainerReplica
-from epitaxy.prediction.routing import LeastWorkRouter
+from epitaxy.prediction.explaining.replica import ExplainerReplica
+from epitaxy.prediction.replicas import EnsembleReplica, IntakeReplica
+from epitaxy.prediction.serve.routing import LeastWorkRouter
 from epitaxy.prediction.settings import PredictionSettings
 
 # Calls are idempotent and the gateway sends a lost one again: nothing is gained by a long drain.

@@ -1,9 +1,11 @@
-"""The shared model that the settings name."""
+"""The shared model that the settings name, and its review policy."""
 
 from pathlib import Path
 
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
+from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.review import DEFAULT_POLICY, ReviewPolicy
 
 
 def model_folder(settings: PredictionSettings) -> Path:
@@ -14,3 +16,16 @@ def model_folder(settings: PredictionSettings) -> Path:
 def model_of(settings: PredictionSettings) -> ModelArtifact:
     """The model, loaded."""
     return load_artifact(model_folder(settings))
+
+
+def policy_of(settings: PredictionSettings) -> ReviewPolicy:
+    """The policy of the settings' file, or the default one. Raises ConfigurationError where it cannot be read."""
+    if not settings.review_policy_file:
+        return DEFAULT_POLICY
+    try:
+        text = Path(settings.review_policy_file).read_text()
+    except OSError as error:
+        raise ConfigurationError(
+            "INVALID_POLICY", f"the review policy {settings.review_policy_file} cannot be read: {error.strerror}"
+        ) from error
+    return ReviewPolicy.from_text(text)

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from epitaxy.prediction.cache.lru import LocalCache
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query, Refusal, TextSource
-from epitaxy.prediction.item_reader import ItemReader, failure
-from epitaxy.prediction.local_cache import LocalCache
+from epitaxy.prediction.intake.reader import ItemReader, failure
 from epitaxy.prediction.ports import (
     AnswerCache,
     CacheTier,

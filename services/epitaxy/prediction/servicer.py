@@ -1,249 +1,110 @@
-"""Protobuf to domain and back, and nothing else."""
+"""PredictionBackend of protos/epitaxy/prediction/v1/backend.proto: which model is meant, and who may mean it."""
 
-from collections.abc import Iterator, Sequence
-
-from epitaxy.api.common.v1 import model_pb2, property_pb2, review_pb2, structure_pb2
+from epitaxy.api.common.v1 import model_pb2
 from epitaxy.api.models.v1 import models_pb2
-from epitaxy.api.prediction.v1 import prediction_pb2, structures_pb2
-from epitaxy.chassis.errors import InvalidRequestError, NotFoundError
-from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Query, Refusal
-from epitaxy.prediction.items import items_of
-from epitaxy.prediction.ports import Embedding
-from epitaxy_models.calibration.conformal import COVERAGE_MAX, COVERAGE_MIN
-from epitaxy_models.calibration.verdict import DomainVerdict
-from epitaxy_models.ensembles.artifact import ModelArtifact
-from epitaxy_models.ensembles.card import PropertyCard
-from epitaxy_models.heads.property import PropertyDefinition
-from epitaxy_models.review import ReviewDecision, ReviewPolicy, ReviewVerdict
-from epitaxy_models.structures.display import display_formula
-
-__all__ = ["BlockEncoder", "ResultEncoder", "check_model", "items_of", "query_for", "query_of", "reports"]
-
-DEFAULT_COVERAGE = 0.9
-CHAMPION = "champion"
-_VERDICTS = {
-    DomainVerdict.IN_DOMAIN: prediction_pb2.DOMAIN_VERDICT_IN_DOMAIN,
-    DomainVerdict.BORDERLINE: prediction_pb2.DOMAIN_VERDICT_BORDERLINE,
-    DomainVerdict.OUT_OF_DOMAIN: prediction_pb2.DOMAIN_VERDICT_OUT_OF_DOMAIN,
-}
+from epitaxy.api.prediction.v1 import explanation_pb2, prediction_pb2, structures_pb2
+from epitaxy.chassis.errors import FailedPreconditionError
+from epitaxy.chassis.model_names import own_model
+from epitaxy.chassis.request_context import bind_model_version, current_request
+from epitaxy.prediction import messages
+from epitaxy.prediction.explaining.messages import explanations_message, query_of
+from epitaxy.prediction.explaining.service import ExplanationService
+from epitaxy.prediction.serve.activity import Activity
+from epitaxy.prediction.service import PredictionService
+from epitaxy.prediction.tenants.messages import page_of, tenant_card, tenant_encoder
+from epitaxy.prediction.tenants.models import ServedVersion, TenantModels
+from epitaxy.prediction.tenants.service import TenantService
 
 
-REVIEW_VERDICTS = {
-    ReviewVerdict.ACCEPT: review_pb2.REVIEW_VERDICT_ACCEPT,
-    ReviewVerdict.REVIEW: review_pb2.REVIEW_VERDICT_REVIEW,
-    ReviewVerdict.REJECT: review_pb2.REVIEW_VERDICT_REJECT,
-}
+class Backend:
+    """Answers with the shared model, or with one of the caller's own; each method one call."""
 
+    def __init__(
+        self,
+        shared: PredictionService,
+        tenants: TenantService,
+        models: TenantModels,
+        explanations: ExplanationService,
+    ) -> None:
+        self._shared, self._tenants, self._models = shared, tenants, models
+        self._explanations = explanations
+        self.activity = Activity()
+        self._encoder = messages.BlockEncoder(shared.artifact)
 
-def check_model(selector: model_pb2.ModelSelector, artifact: ModelArtifact) -> None:
-    """Raises NotFoundError unless the selector names the model that is served."""
-    card = artifact.card
-    if selector.name not in ("", card.name):
-        raise NotFoundError(f"no model named {selector.name!r}; served: {card.name}", reason="UNKNOWN_MODEL")
-    which = selector.WhichOneof("which")
-    if which == "version" and selector.version != card.version:
-        raise NotFoundError(
-            f"model {card.name} has no version {selector.version!r}; served: {card.version}", reason="UNKNOWN_VERSION"
-        )
-    if which == "alias" and selector.alias != CHAMPION:
-        raise NotFoundError(f"model {card.name} has no alias {selector.alias!r}", reason="UNKNOWN_ALIAS")
+    async def evaluate(self, request: prediction_pb2.ScreenRequest) -> prediction_pb2.ResultBlock:
+        """Predictions for one block."""
+        with self.activity.call():
+            return await self._evaluated(request)
 
+    async def _evaluated(self, request: prediction_pb2.ScreenRequest) -> prediction_pb2.ResultBlock:
+        served = await self._own(request.options.model)
+        if served is None:
+            query = messages.query_of(request.options, self._shared.artifact)
+            block = await self._shared.evaluate(messages.items_of(request.structures), query)
+            return self._encoder.results(block, query, request.sequence)
+        bind_model_version(served.version.version)
+        query = messages.query_for(request.options, [served.card.definition.name])
+        block = await self._tenants.evaluate(messages.items_of(request.structures), served, query)
+        return tenant_encoder(served).results(block, query, request.sequence)
 
-def query_of(options: prediction_pb2.PredictionOptions, artifact: ModelArtifact) -> Query:
-    """The query; raises NotFoundError for another model, InvalidRequestError for unknown properties or coverage."""
-    check_model(options.model, artifact)
-    return query_for(options, [entry.definition.name for entry in artifact.card.properties])
+    async def embed(self, request: prediction_pb2.EmbedRequest) -> prediction_pb2.EmbedResponse:
+        """Structure embeddings of one block; only the shared model has any."""
+        served = await self._own(request.model)
+        if served is not None:
+            raise FailedPreconditionError(
+                f"{served.version.model} has no embeddings of its own: embed with {served.card.base.name}",
+                reason="NO_EMBEDDINGS",
+            )
+        messages.check_model(request.model, self._shared.artifact)
+        answers, embeddings = await self._shared.embed(messages.items_of(request.structures))
+        return self._encoder.embeddings(answers, embeddings)
 
+    async def explain(self, request: explanation_pb2.ExplainRequest) -> explanation_pb2.ExplainResponse:
+        """Explanations of one block; only the shared model's predictions can be told apart by atoms."""
+        served = await self._own(request.model)
+        if served is not None:
+            base = served.card.base.name
+            raise FailedPreconditionError(
+                f"{served.version.model} predicts from descriptors and labels beside the network, of which no atom has "
+                f"a part: explain {base}, and see in `epitaxy finetune report` what the model goes by",
+                reason="NOT_EXPLAINABLE",
+            )
+        messages.check_model(request.model, self._shared.artifact)
+        query = query_of(request, self._shared.artifact)
+        items = messages.items_of(request.structures)
+        explained = await self._explanations.explain(items, query, current_request().tenant)
+        return explanations_message(explained, query, self._shared.artifact)
 
-def query_for(options: prediction_pb2.PredictionOptions, names: Sequence[str]) -> Query:
-    """The query to a model with properties of these names; raises InvalidRequestError for others, or the coverage."""
-    unknown = sorted(set(options.properties) - set(names))
-    if unknown:
-        raise InvalidRequestError.of_field(
-            "options.properties", f"the model has no {', '.join(unknown)}; it has {', '.join(names)}"
-        )
-    coverage = options.coverage or DEFAULT_COVERAGE
-    if not COVERAGE_MIN <= coverage <= COVERAGE_MAX:
-        raise InvalidRequestError.of_field(
-            "options.coverage", f"must lie between {COVERAGE_MIN} and {COVERAGE_MAX}, got {coverage:g}"
-        )
-    chosen = dict.fromkeys(options.properties or names)
-    return Query(tuple(names.index(name) for name in chosen), coverage, options.bypass_cache)
+    async def validate(self, request: structures_pb2.ValidateRequest) -> structures_pb2.ValidateResponse:
+        """Intake reports of one block."""
+        return messages.reports(await self._shared.validate(messages.items_of(request.structures)))
 
+    async def list_models(self, request: models_pb2.ListModelsRequest) -> models_pb2.ListModelsResponse:
+        """Cards of the shared model and of the caller's own."""
+        tenant = current_request().tenant
+        # The gateway's probes have no tenant, and are to be answered whatever the registry does.
+        own = await self._models.listed(tenant) if tenant else []
+        cards = [self._encoder.model_card(self._shared.policy)]
+        for served, aliases in own:
+            cards.append(tenant_card(served, aliases, await self._models.policy(served)))
+        return page_of(cards, request)
 
-class ResultEncoder:
-    """Writes predictions of one model; what never changes is built once."""
+    async def get_model(self, request: models_pb2.GetModelRequest) -> models_pb2.GetModelResponse:
+        """One model's card, by name."""
+        served = await self._own(request.model)
+        if served is not None:
+            aliases = await self._models.aliases(served.version)
+            policy = await self._models.policy(served)
+            return models_pb2.GetModelResponse(model=tenant_card(served, aliases, policy))
+        messages.check_model(request.model, self._shared.artifact)
+        return models_pb2.GetModelResponse(model=self._encoder.model_card(self._shared.policy))
 
-    def __init__(self, stamp: model_pb2.ModelStamp, properties: Sequence[prediction_pb2.PropertyStamp]) -> None:
-        self._stamp, self._properties = stamp, properties
+    async def _own(self, selector: model_pb2.ModelSelector) -> ServedVersion | None:
+        """The caller's own model that is meant, None for a shared one. Raises NotFoundError.
 
-    def results(self, block: BlockAnswer, query: Query, sequence: int) -> prediction_pb2.ResultBlock:
-        """The answer to one message."""
-        message = prediction_pb2.ResultBlock(sequence=sequence, model=self._stamp)
-        message.properties.extend(self._properties[index] for index in query.properties)
-        for answer in block.answers:
-            self._add(message, answer, block, query)
-        return message
-
-    def _add(self, message: prediction_pb2.ResultBlock, answer: Answer, block: BlockAnswer, query: Query) -> None:
-        result, counts = message.results.add(id=answer.id), message.counts
-        if isinstance(answer.outcome, Refusal):
-            result.error.CopyFrom(item_error(answer.outcome))
-            if answer.outcome.is_retryable:
-                counts.failed += 1
-            else:
-                counts.refused += 1
-            return
-        counts.answered += 1
-        counts.cache_hits += answer.is_cache_hit
-        _fill(result.prediction, answer, answer.outcome, block, query)
-
-
-class BlockEncoder(ResultEncoder):
-    """Writes answers of the shared model."""
-
-    def __init__(self, artifact: ModelArtifact) -> None:
-        self._artifact = artifact
-        card = artifact.card
-        stamp = model_pb2.ModelStamp(name=card.name, version=card.version, digest=artifact.digest)
-        super().__init__(stamp, [_property_stamp(entry) for entry in card.properties])
-
-    def embeddings(self, answers: Sequence[Answer], embeddings: Embedding) -> prediction_pb2.EmbedResponse:
-        """Embeddings of all members side by side, float32."""
-        shape = self._artifact.card.backbone
-        message = prediction_pb2.EmbedResponse(model=self._stamp, dimension=shape.n_members * shape.embedding_width)
-        for answer in answers:
-            entry = message.embeddings.add(id=answer.id, cache_hit=answer.is_cache_hit)
-            if isinstance(answer.outcome, Refusal):
-                entry.error.CopyFrom(item_error(answer.outcome))
-            else:
-                entry.embedding = embeddings[answer.row].astype("<f4").tobytes()
-        return message
-
-    def model_card(self, policy: ReviewPolicy) -> models_pb2.ModelCard:
-        """The card of the served model, with the policy that judges its answers."""
-        card, data = self._artifact.card, self._artifact.card.training_data
-        return models_pb2.ModelCard(
-            stamp=self._stamp,
-            description=card.description,
-            aliases=[CHAMPION],
-            properties=[_property_card(entry) for entry in card.properties],
-            training_data=models_pb2.TrainingData(
-                name=data.name,
-                attribution=data.attribution,
-                license=data.license,
-                n_train=data.n_train,
-                n_validation=data.n_validation,
-                n_calibration=data.n_calibration,
-                n_test=data.n_test,
-                split=data.split,
-            ),
-            n_members=card.backbone.n_members,
-            n_parameters_per_member=self._artifact.n_parameters // card.backbone.n_members,
-            supported_elements=self._artifact.supported_elements(),
-            featurizer_version=card.rule.version,
-            license=card.license,
-            card_json=self._artifact.card_json,
-            review_policy=policy_message(policy),
-        )
-
-
-def reports(answers: Sequence[Answer]) -> structures_pb2.ValidateResponse:
-    """Intake reports, in order."""
-    message = structures_pb2.ValidateResponse()
-    for answer in answers:
-        report = message.reports.add(id=answer.id)
-        if isinstance(answer.outcome, Refusal):
-            report.refusal.CopyFrom(item_error(answer.outcome))
-        else:
-            report.reduced_formula = display_formula(answer.outcome.structure.atomic_numbers)
-            report.n_sites = answer.outcome.structure.n_sites
-            report.repairs.extend(_repairs(answer.outcome))
-    return message
-
-
-def _fill(
-    message: prediction_pb2.StructurePrediction, answer: Answer, accepted: Accepted, block: BlockAnswer, query: Query
-) -> None:
-    prediction, row = block.prediction, answer.row
-    message.reduced_formula = display_formula(accepted.structure.atomic_numbers)
-    message.n_sites = accepted.structure.n_sites
-    message.cache_hit = answer.is_cache_hit
-    message.repairs.extend(_repairs(accepted))
-    _fill_review(message.review, block.reviews[row])
-    domain = prediction.domains[row]
-    message.domain.score, message.domain.reason = domain.score, domain.reason
-    message.domain.verdict = _VERDICTS[domain.verdict]
-    for position, column in enumerate(query.properties):
-        entry = message.values.add(
-            property_index=position,
-            value=prediction.values[row, column],
-            epistemic_std=prediction.epistemic_std[row, column],
-            aleatoric_std=prediction.aleatoric_std[row, column],
-            std=prediction.stds[row, column],
-        )
-        entry.interval.lower = prediction.lower[row, column]
-        entry.interval.upper = prediction.upper[row, column]
-        entry.interval.coverage = query.coverage
-
-
-def _fill_review(message: review_pb2.ReviewDecision, decision: ReviewDecision) -> None:
-    message.verdict = REVIEW_VERDICTS[decision.verdict]
-    for rule in decision.rules:
-        message.rules.add(code=rule.code, message=rule.message)
-
-
-def policy_message(policy: ReviewPolicy) -> review_pb2.ReviewPolicy:
-    """A review policy on the wire."""
-    return review_pb2.ReviewPolicy(
-        max_interval_width=policy.max_interval_width,
-        interval_coverage=policy.interval_coverage,
-        max_domain_score=policy.max_domain_score or 0.0,
-        out_of_domain=REVIEW_VERDICTS[policy.out_of_domain],
-        forbidden_elements=policy.forbidden_elements,
-    )
-
-
-def item_error(refusal: Refusal) -> structure_pb2.ItemError:
-    """Why an item has no answer, on the wire."""
-    # A refusal may quote the input, and JSON can hold half of a surrogate pair, which no protobuf string may.
-    message = refusal.message.encode(errors="replace").decode()
-    return structure_pb2.ItemError(reason=refusal.reason, message=message, retryable=refusal.is_retryable)
-
-
-def _repairs(accepted: Accepted) -> Iterator[structure_pb2.Repair]:
-    return (structure_pb2.Repair(code=repair.code, message=repair.message) for repair in accepted.repairs)
-
-
-def definition_message(definition: PropertyDefinition) -> property_pb2.PropertyDefinition:
-    """Definition of a property on the wire."""
-    return property_pb2.PropertyDefinition(
-        name=definition.name,
-        unit=definition.unit,
-        fidelity=f"FIDELITY_{definition.fidelity.value}",
-        level_of_theory=definition.level_of_theory,
-        description=definition.description,
-        lower_bound=definition.lower_bound,
-        upper_bound=definition.upper_bound,
-    )
-
-
-def _calibration(entry: PropertyCard) -> property_pb2.CalibrationStamp:
-    return property_pb2.CalibrationStamp(
-        method=entry.calibration_method,
-        n_calibration=entry.calibrator.n_calibration,
-        measured_coverage=entry.measured_coverage,
-        measured_at=entry.measured_at,
-        n_measured=entry.n_measured,
-    )
-
-
-def _property_stamp(entry: PropertyCard) -> prediction_pb2.PropertyStamp:
-    definition = definition_message(entry.definition)
-    return prediction_pb2.PropertyStamp(definition=definition, calibration=_calibration(entry))
-
-
-def _property_card(entry: PropertyCard) -> models_pb2.PropertyCard:
-    return models_pb2.PropertyCard(
-        definition=definition_message(entry.definition), calibration=_calibration(entry), metrics=entry.metrics
-    )
+        The tenant is the one that the gateway authenticated; nothing in the message can say otherwise.
+        """
+        name = own_model(selector.name, current_request().tenant)
+        if name is None:
+            return None
+        return await self._models.served(name, alias=selector.alias, version=selector.version)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from epitaxy.registry.ports import LocalCopy
 from epitaxy_models.errors import CheckpointError
-from epitaxy_models.transfer.digest import folder_digest
+from epitaxy_models.transfer.fitted.digest import folder_digest
 
 _LOG = logging.getLogger(__name__)
 _DRAFTS = ".drafts"

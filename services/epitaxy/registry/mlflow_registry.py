@@ -17,7 +17,7 @@ from epitaxy.chassis.model_names import ModelName, unknown_model
 from epitaxy.registry.artifact_cache import ArtifactCache
 from epitaxy.registry.ports import Alias, LocalCopy, ModelVersion, RegisteredModel, ResolvedModel
 from epitaxy.registry.settings import RegistrySettings
-from epitaxy_models.transfer.digest import folder_digest
+from epitaxy_models.transfer.fitted.digest import folder_digest
 
 # Between tenant and name; no tenant's name holds one, so that the first one parts them.
 _SEPARATOR = "."

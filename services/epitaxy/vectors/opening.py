@@ -3,7 +3,7 @@
 import zlib
 
 from epitaxy.vectors.settings import VectorSettings
-from epitaxy_models.transfer.index import FaissIndex, SourceIndex, VectorIndex
+from epitaxy_models.source_index import FaissIndex, SourceIndex, VectorIndex
 
 # Of a model's digest in the name of its collection.
 _DIGEST_DIGITS = 16

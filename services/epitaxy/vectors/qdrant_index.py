@@ -11,7 +11,7 @@ from qdrant_client.models import Batch, Distance, QueryRequest, VectorParams
 
 from epitaxy.chassis.errors import FailedPreconditionError, UnavailableError
 from epitaxy.vectors.settings import VectorSettings
-from epitaxy_models.transfer.index.vector_index import Neighbours, checked_count, checked_ids, checked_vectors
+from epitaxy_models.source_index.vector_index import Neighbours, checked_count, checked_ids, checked_vectors
 
 # Some 300 kB a request at 64 directions; the server's limit is 32 MB.
 _POINTS_AT_ONCE = 512

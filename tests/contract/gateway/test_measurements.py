@@ -17,11 +17,11 @@ from epitaxy.chassis.api_keys import KeyHash, new_api_key
 from epitaxy.chassis.metrics import RpcMetrics
 from epitaxy.chassis.status import from_trailing_metadata
 from epitaxy.chassis.structure_ids import structure_ids
+from epitaxy.database.tables import Database
 from epitaxy.finetune.gateway_trust import gateway_interceptors
-from epitaxy.finetune.sql_tables import Database
 from epitaxy.measurements.service import MeasurementService
 from epitaxy.measurements.servicer import MeasurementBackendServicer
-from epitaxy.measurements.sql_store import SqlMeasurementStore
+from epitaxy.measurements.store import SqlMeasurementStore
 
 SECRET = "open sesame"
 UNITS = {"formation_energy": "eV/atom", "gap": "eV"}

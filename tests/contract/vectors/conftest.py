@@ -14,7 +14,7 @@ import pytest
 from epitaxy.chassis.errors import UnavailableError
 from epitaxy.vectors.qdrant_index import QdrantIndex
 from epitaxy.vectors.settings import VectorSettings
-from epitaxy_models.transfer.index import FaissIndex, VectorIndex
+from epitaxy_models.source_index import FaissIndex, VectorIndex
 
 _NO_SERVER = "needs a Qdrant server: set EPITAXY_TEST_QDRANT_URL, or put the qdrant binary on PATH"
 _START_SECONDS = 30.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from epitaxy_models.errors import ConfigurationError
-from epitaxy_models.transfer.index import VectorIndex
+from epitaxy_models.source_index import VectorIndex
 
 WIDTH = 8
 MakeIndex = Callable[[int], VectorIndex]

@@ -9,12 +9,12 @@ import pytest
 from observability_files import Expression, alerts, panel_expressions, rule_expressions
 from prometheus_client import CollectorRegistry
 
+from epitaxy.database.tables import Database
 from epitaxy.finetune.metrics import FineTuneMetrics, RecentJobs
-from epitaxy.finetune.sql_job_store import SqlJobStore
-from epitaxy.finetune.sql_tables import Database
+from epitaxy.finetune.store.jobs import SqlJobStore
 from epitaxy.gateway.metrics import GatewayMetrics
 from epitaxy.measurements.metrics import MeasurementMetrics
-from epitaxy.measurements.sql_store import SqlMeasurementStore
+from epitaxy.measurements.store import SqlMeasurementStore
 from tools.dashboards.prometheus import JOBS, Prometheus
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]

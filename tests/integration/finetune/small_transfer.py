@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from epitaxy.finetune.domain import JobState, Progress, Verdict
+from epitaxy.finetune.domain.job import JobState, Progress, Verdict
 from epitaxy.finetune.ports import TransferResult
 from epitaxy_models.errors import ConfigurationError
 

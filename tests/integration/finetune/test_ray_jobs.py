@@ -15,7 +15,7 @@ from service_caller import SECRET
 
 from epitaxy.api.finetune.v1 import finetune_pb2 as pb
 from epitaxy.api.finetune.v1 import finetune_pb2_grpc
-from epitaxy.finetune.ray_runner import NAMESPACE
+from epitaxy.finetune.work.ray_runner import NAMESPACE
 from epitaxy.stack.ports import free_ports
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]

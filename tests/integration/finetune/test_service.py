@@ -13,8 +13,8 @@ from service_caller import SECRET, Caller
 from epitaxy.api.finetune.v1 import finetune_pb2 as pb
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.status import from_trailing_metadata
-from epitaxy.finetune.sql_ledger import SqlLedger
-from epitaxy.finetune.sql_tables import Database
+from epitaxy.database.tables import Database
+from epitaxy.finetune.store.ledger import SqlLedger
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow")

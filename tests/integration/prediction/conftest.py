@@ -13,11 +13,11 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "services" / "predic
 from prediction_rig import MAX_SITES, Rig
 from redis_process import RedisProcess
 
-from epitaxy.prediction.redis_answers import RedisAnswers
-from epitaxy.prediction.redis_entries import RedisEntries
-from epitaxy.prediction.redis_store import RedisStore
+from epitaxy.prediction.cache.redis_client import RedisEntries
+from epitaxy.prediction.cache.redis_embeddings import RedisStore
+from epitaxy.prediction.cache.redis_readings import RedisAnswers
+from epitaxy.prediction.cache.tiers import TieredStore
 from epitaxy.prediction.settings import PredictionSettings
-from epitaxy.prediction.tiered_store import TieredStore
 from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from prediction_rig import assert_equal_predictions, hits
 
-from epitaxy.prediction.entries import encode_embedding
+from epitaxy.prediction.cache.codec import encode_embedding
 
 
 def flip_a_byte(entries):

@@ -9,7 +9,7 @@ import pytest
 from prediction_rig import assert_equal_predictions, hits
 from redis_process import free_port
 
-LOGGER = "epitaxy.prediction.redis_entries"
+LOGGER = "epitaxy.prediction.cache.redis_client"
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ async def test_a_text_that_another_replica_read_is_not_read_again(redis, replica
     cold = await replica(redis.url, readings_bytes=ROOM).evaluate(texts)
     second = replica(redis.url, readings_bytes=ROOM)
     with monkeypatch.context() as patched:
-        patched.delattr("epitaxy.prediction.item_reader.read_text")
+        patched.delattr("epitaxy.prediction.intake.reader.read_text")
         shared = await second.evaluate(texts)
     assert hits(shared) == [True] * 3
     assert_equal_predictions(cold, shared)

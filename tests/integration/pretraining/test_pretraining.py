@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from epitaxy.finetune.pretraining.domain import PretrainOutcome, PretrainRun
-from epitaxy.finetune.pretraining.errors import PretrainingFailedError
-from epitaxy.finetune.pretraining.journal import epoch_reports
-from epitaxy.finetune.pretraining.mlflow_tracking import MlflowTracking
-from epitaxy.finetune.pretraining.ray_trainer import RayTrainer
-from epitaxy.finetune.pretraining.service import Pretraining
+from epitaxy.pretraining.domain import PretrainOutcome, PretrainRun
+from epitaxy.pretraining.errors import PretrainingFailedError
+from epitaxy.pretraining.journal import epoch_reports
+from epitaxy.pretraining.mlflow_tracking import MlflowTracking
+from epitaxy.pretraining.ray_trainer import RayTrainer
+from epitaxy.pretraining.service import Pretraining
 from epitaxy_models.data.synthetic_labels import DISTANCE_COLUMN, WAVE_COLUMN
 from epitaxy_models.errors import CheckpointError, ConfigurationError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition

@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from epitaxy_models.data.auxiliary.table import with_auxiliary
+from epitaxy_models.progress import Progress
 from epitaxy_models.structures.elements import symbol_of
 from epitaxy_models.structures.formula import parse_formula
-from epitaxy_models.training.progress import Progress
 
 _MODULUS = "log10_k_vrh_GPa"
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from epitaxy_models.structures.display import display_formula
-from epitaxy_models.transfer.comparison import Comparison, Task
-from epitaxy_models.transfer.examination import Examination
-from epitaxy_models.transfer.judge import Judgement, StrategyVerdict
-from epitaxy_models.transfer.refit import COVERAGES, REPORTED_COVERAGE, Calibration, interval_ends
-from epitaxy_models.transfer.report.document import (
+from epitaxy_models.transfer.audit.examination import Examination
+from epitaxy_models.transfer.contest.comparison import Comparison, Task
+from epitaxy_models.transfer.contest.judge import Judgement, StrategyVerdict
+from epitaxy_models.transfer.fitted.refit import COVERAGES, REPORTED_COVERAGE, Calibration, interval_ends
+from epitaxy_models.transfer.records import (
     CalibrationSection,
     LearningCurve,
     ParityRow,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup, escape
 
-from epitaxy_models.transfer.report.document import (
+from epitaxy_models.transfer.records import (
     CalibrationSection,
     LatentMap,
     LearningCurve,

@@ -5,8 +5,8 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from epitaxy_models.transfer.records import TransferReport
 from epitaxy_models.transfer.report import charts
-from epitaxy_models.transfer.report.document import TransferReport
 
 _TEMPLATE = "page.html.j2"
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from epitaxy_models.transfer.contest.splits import grouped_folds
 from epitaxy_models.transfer.inputs import LOW_FIDELITY_PREFIX, TransferInputs
-from epitaxy_models.transfer.splits import grouped_folds
 from epitaxy_models.transfer.strategies.network_batches import Minibatch, minibatches, one_thread, predict
 from epitaxy_models.transfer.strategies.network_body import TransferNetwork
 from epitaxy_models.transfer.strategies.network_start import fit_readout

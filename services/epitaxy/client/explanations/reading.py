@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from epitaxy.api.prediction.v1 import explanation_pb2
-from epitaxy.client.chunks import Chunk, Parcel, answer_in_order
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.explanations.explanation import (
     ElementContribution,
@@ -19,6 +18,7 @@ from epitaxy.client.explanations.explanation import (
 from epitaxy.client.inputs.elements import SYMBOLS
 from epitaxy.client.inputs.item import InputItem
 from epitaxy.client.results import ItemError, item_error
+from epitaxy.client.screening.chunks import Chunk, Parcel, answer_in_order
 from epitaxy.client.selector import parse_model
 
 # One a message, though eight may go: an explanation takes a second or more, and each is to have the whole deadline.

@@ -15,8 +15,8 @@ from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.errors import CheckpointError, ConfigurationError
 from epitaxy_models.graphs.graph import build_graph
 from epitaxy_models.transfer import strategies
+from epitaxy_models.transfer.fitted.files import is_network
 from epitaxy_models.transfer.inputs import LOW_FIDELITY_PREFIX, TransferInputs
-from epitaxy_models.transfer.model_files import is_network
 from epitaxy_models.transfer.strategies.network import FittedNetwork, FullFineTune, PartialFineTune, ScratchNetwork
 from epitaxy_models.transfer.strategies.network_batches import minibatches
 from epitaxy_models.transfer.strategies.network_start import pretrained_network

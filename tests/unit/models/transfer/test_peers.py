@@ -12,13 +12,13 @@ from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.errors import ConfigurationError, UnsupportedElementError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.transfer import names, peers
+from epitaxy_models.transfer.contest.field import Field, default_field
+from epitaxy_models.transfer.contest.stacking import STACK
 from epitaxy_models.transfer.features import SubstrateFeatures
-from epitaxy_models.transfer.field import Field, default_field
-from epitaxy_models.transfer.model import TransferModel
+from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.peers import peer_blocks
 from epitaxy_models.transfer.pipeline import run_transfer
 from epitaxy_models.transfer.request import TransferRequest
-from epitaxy_models.transfer.stacking import STACK
 from epitaxy_models.transfer.strategies import BlockGP, PoolMedian
 
 ANY = PropertyDefinition("any", "1", Fidelity.EXPERIMENT, "measured", "d")

@@ -19,19 +19,20 @@ from epitaxy_models.errors import ConfigurationError, InvalidStructureError
 from epitaxy_models.graphs.batch import collate
 from epitaxy_models.graphs.graph import build_graph
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
-from epitaxy_models.structures.structure import Structure
-from epitaxy_models.transfer.cross_validation import StoppedError
-from epitaxy_models.transfer.features import SubstrateFeatures
-from epitaxy_models.transfer.field import Field, default_field
-from epitaxy_models.transfer.index import (
+from epitaxy_models.source_index import (
     FaissIndex,
     SourceIndex,
     build_source_index,
     described_materials,
     save_source_index,
 )
+from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.contest.cross_validation import StoppedError
+from epitaxy_models.transfer.contest.field import Field, default_field
+from epitaxy_models.transfer.contest.verdict import Verdict
+from epitaxy_models.transfer.features import SubstrateFeatures
+from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.inputs import TransferInputs
-from epitaxy_models.transfer.model import TransferModel
 from epitaxy_models.transfer.pipeline import run_transfer
 from epitaxy_models.transfer.request import (
     LowFidelityColumn,
@@ -43,7 +44,6 @@ from epitaxy_models.transfer.request import (
 )
 from epitaxy_models.transfer.strategies import BlockGP, EmbeddingRidge, PoolMedian
 from epitaxy_models.transfer.strategy import FittedStrategy
-from epitaxy_models.transfer.verdict import Verdict
 
 # spglib announces another way to report errors; what is called here works with both.
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")

@@ -10,9 +10,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from epitaxy_models.transfer.judge import Candidate, Judgement, judge
-from epitaxy_models.transfer.report import charts
-from epitaxy_models.transfer.report.document import (
+from epitaxy_models.transfer.contest.judge import Candidate, Judgement, judge
+from epitaxy_models.transfer.records import (
     AuditSection,
     CalibrationSection,
     CurvePoint,
@@ -28,6 +27,7 @@ from epitaxy_models.transfer.report.document import (
     TransferReport,
     VerdictSection,
 )
+from epitaxy_models.transfer.report import charts
 from epitaxy_models.transfer.report.page import render_page
 from epitaxy_models.transfer.report.sentence import verdict_sentence
 from epitaxy_models.transfer.report.svg import Axis, Drawing, round_ticks

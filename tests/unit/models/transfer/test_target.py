@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from epitaxy_models.errors import CheckpointError, ConfigurationError
-from epitaxy_models.transfer.target import TargetTransform, TransformKind
+from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 
 RANDOM = np.random.default_rng(0)
 SKEWED = np.exp(RANDOM.normal(3, 1, size=60))

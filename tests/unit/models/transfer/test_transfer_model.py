@@ -19,11 +19,11 @@ from epitaxy_models.testing.tenant_model import (
     unlabelled_structures,
     volumes,
 )
-from epitaxy_models.transfer.card import KnownColumn
-from epitaxy_models.transfer.digest import folder_digest
+from epitaxy_models.transfer.fitted.card import KnownColumn
+from epitaxy_models.transfer.fitted.digest import folder_digest
+from epitaxy_models.transfer.fitted.files import card_of, kinds_of
+from epitaxy_models.transfer.fitted.model import Member, Part, TransferModel
 from epitaxy_models.transfer.inputs import EMBEDDING
-from epitaxy_models.transfer.model import Member, Part, TransferModel
-from epitaxy_models.transfer.model_files import card_of, kinds_of
 from epitaxy_models.transfer.strategies import BlockGP, PoolMedian
 
 ARRAYS = ("values", "epistemic_std", "aleatoric_std", "lower", "upper")

@@ -11,7 +11,7 @@ _PRELOADED = (
     "epitaxy.cli.main",
     "epitaxy.cli.app",
     "epitaxy.client",
-    "epitaxy.client.screening",
+    "epitaxy.client.screening.run",
     "numba",
     "pandas",
     "pyarrow.parquet",

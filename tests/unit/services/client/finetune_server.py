@@ -25,24 +25,24 @@ from epitaxy.chassis.call_scope import CallScope, RpcCall
 from epitaxy.chassis.errors import UnavailableError
 from epitaxy.chassis.interceptors import ErrorScope, RequestContextScope
 from epitaxy.chassis.request_context import bind_tenant
-from epitaxy.finetune.domain import FineTuneJob, JobState, Progress, Verdict
-from epitaxy.finetune.job_files import FolderJobFiles
-from epitaxy.finetune.label_source import RootedLabelSource
-from epitaxy.finetune.labels import LabelTable
-from epitaxy.finetune.model_desk import ModelDesk
+from epitaxy.database.tables import Database
+from epitaxy.finetune.champions import ModelDesk
+from epitaxy.finetune.domain.job import FineTuneJob, JobState, Progress, Verdict
+from epitaxy.finetune.domain.label_table import LabelTable
+from epitaxy.finetune.domain.quotas import TenantQuota
+from epitaxy.finetune.jobs import FineTuneService, ServiceLimits
+from epitaxy.finetune.labels.source import RootedLabelSource
 from epitaxy.finetune.ports import TransferResult
-from epitaxy.finetune.quotas import TenantQuota
-from epitaxy.finetune.service import FineTuneService, ServiceLimits
 from epitaxy.finetune.servicer import FineTuneServicer
-from epitaxy.finetune.sql_job_store import SqlJobStore
-from epitaxy.finetune.sql_ledger import SqlLedger
-from epitaxy.finetune.sql_tables import Database
-from epitaxy.finetune.work import FineTuneWork
-from epitaxy.measurements.sql_store import SqlMeasurementStore
+from epitaxy.finetune.store.files import FolderJobFiles
+from epitaxy.finetune.store.jobs import SqlJobStore
+from epitaxy.finetune.store.ledger import SqlLedger
+from epitaxy.finetune.work.worker import FineTuneWork
+from epitaxy.measurements.store import SqlMeasurementStore
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
 from epitaxy_models.errors import ConfigurationError
-from epitaxy_models.transfer.report import document
+from epitaxy_models.transfer import records
 
 MAX_ACTIVE_JOBS = 2
 
@@ -117,30 +117,30 @@ class MedianWork:
         return TransferResult(folder, verdict, "median", errors, is_calibrated, report.as_json().encode(), html)
 
 
-def report_of(job: FineTuneJob, labels: LabelTable, errors: dict[str, float]) -> document.TransferReport:
+def report_of(job: FineTuneJob, labels: LabelTable, errors: dict[str, float]) -> records.TransferReport:
     rows = [
-        document.StrategyRow(name, name == "zero", True, mae, mae - 0.1, mae + 0.1, 0.5, 0.25, 0.75, "HELPS", 0.1)
+        records.StrategyRow(name, name == "zero", True, mae, mae - 0.1, mae + 0.1, 0.5, 0.25, 0.75, "HELPS", 0.1)
         for name, mae in errors.items()
     ]
-    worst = document.ParityRow(labels.ids[0], "NaCl", 1.0, 3.0, float("-inf"), 5.0)
-    return document.TransferReport(
-        subject=document.PropertySection(job.spec.property_name, job.spec.unit, "none", "substrate-mp"),
-        verdict=document.VerdictSection("Transfer helps by half.", "HELPS", "median", "HELPS", "zero", "best", True),
-        data=document.DataSection(
+    worst = records.ParityRow(labels.ids[0], "NaCl", 1.0, 3.0, float("-inf"), 5.0)
+    return records.TransferReport(
+        subject=records.PropertySection(job.spec.property_name, job.spec.unit, "none", "substrate-mp"),
+        verdict=records.VerdictSection("Transfer helps by half.", "HELPS", "median", "HELPS", "zero", "best", True),
+        data=records.DataSection(
             n_rows=labels.n_rows,
             n_usable=labels.n_rows - 1,
             n_merged=0,
-            refused=(document.RefusedRow("r7", "overlapping [atoms]"),),
+            refused=(records.RefusedRow("r7", "overlapping [atoms]"),),
             warnings=("1 twin",),
         ),
-        audit=document.AuditSection("NEUTRAL", ("All elements are known.",), (), None),
+        audit=records.AuditSection("NEUTRAL", ("All elements are known.",), (), None),
         strategies=tuple(rows),
         skipped=(),
         learning_curves=(),
         coverage=0.9,
         parity=(worst,),
         worst=(worst,),
-        calibration=document.CalibrationSection((0.9,), (0.91,), labels.n_rows),
+        calibration=records.CalibrationSection((0.9,), (0.91,), labels.n_rows),
         blocks={},
     )
 

@@ -19,10 +19,10 @@ from epitaxy.chassis.call_scope import CallScope, RpcCall
 from epitaxy.chassis.errors import InvalidRequestError, UnavailableError
 from epitaxy.chassis.interceptors import ErrorScope, RequestContextScope
 from epitaxy.chassis.request_context import bind_tenant
-from epitaxy.finetune.sql_tables import Database
+from epitaxy.database.tables import Database
 from epitaxy.measurements.service import MeasurementService
 from epitaxy.measurements.servicer import MeasurementBackendServicer
-from epitaxy.measurements.sql_store import SqlMeasurementStore
+from epitaxy.measurements.store import SqlMeasurementStore
 
 
 @dataclass

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from epitaxy.client import AsyncClient, Client, ItemError
-from epitaxy.client.chunks import Parcel
 from epitaxy.client.inputs.source import open_inputs
+from epitaxy.client.screening.chunks import Parcel
 
 CRYSTAL = {"lattice": [[4, 0, 0], [0, 4, 0], [0, 0, 4]], "species": [11, 17], "frac": [[0, 0, 0], [0.5, 0.5, 0.5]]}
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from epitaxy.client import InvalidRequestError, LabelColumn
-from epitaxy.client.finetune_columns import FineTuneRequest, property_name_of
-from epitaxy.client.finetune_labels import Labels, read_labels
+from epitaxy.client.finetune.columns import FineTuneRequest, property_name_of
+from epitaxy.client.finetune.labels import Labels, read_labels
 from epitaxy.client.inputs.item import Cell, Text
 
 CRYSTAL = {"lattice": [[4, 0, 0], [0, 4, 0], [0, 0, 4]], "species": [11, 17], "frac": [[0, 0, 0], [0.5, 0.5, 0.5]]}

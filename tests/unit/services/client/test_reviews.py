@@ -8,12 +8,12 @@ from rich.console import Console
 
 from epitaxy.api.common.v1 import review_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2
-from epitaxy.cli.outcome import OutcomeTally
-from epitaxy.cli.ranking import Ranking
+from epitaxy.cli.screen.outcome import OutcomeTally
+from epitaxy.cli.screen.ranking import Ranking
 from epitaxy.client import COLUMNS, Review, ReviewPolicy, ScreenResult
 from epitaxy.client.results import ResultBlockReader
-from epitaxy.client.rows import rows_of
-from epitaxy.client.summary import RunTally
+from epitaxy.client.screening.rows import rows_of
+from epitaxy.client.screening.summary import RunTally
 
 RULES = [
     review_pb2.FiredRule(code="FORBIDDEN_ELEMENT", message="holds Pb, which the policy forbids"),

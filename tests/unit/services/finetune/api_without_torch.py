@@ -25,9 +25,9 @@ from epitaxy.api.finetune.v1 import finetune_pb2 as pb
 from epitaxy.api.finetune.v1 import finetune_pb2_grpc
 from epitaxy.chassis.errors import UnavailableError
 from epitaxy.finetune.__main__ import main as command
-from epitaxy.finetune.ray_runner import RayJobRunner
 from epitaxy.finetune.server import FineTuneServer
 from epitaxy.finetune.settings import FineTuneSettings
+from epitaxy.finetune.work.ray_runner import RayJobRunner
 from epitaxy.registry.settings import RegistrySettings
 from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.structures import pack_structures

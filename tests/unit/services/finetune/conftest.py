@@ -16,12 +16,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from postgres_process import PostgresProcess
 
-from epitaxy.finetune.domain import FineTuneJob
-from epitaxy.finetune.labels import COLUMN_JSON, LabelTable, StructureCell
-from epitaxy.finetune.spec import Budget, FineTuneSpec, LabelColumn
-from epitaxy.finetune.sql_job_store import SqlJobStore
-from epitaxy.finetune.sql_ledger import SqlLedger
-from epitaxy.finetune.sql_tables import Database
+from epitaxy.database.tables import Database
+from epitaxy.finetune.domain.job import FineTuneJob
+from epitaxy.finetune.domain.label_table import COLUMN_JSON, LabelTable, StructureCell
+from epitaxy.finetune.domain.spec import Budget, FineTuneSpec, LabelColumn
+from epitaxy.finetune.store.jobs import SqlJobStore
+from epitaxy.finetune.store.ledger import SqlLedger
 from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.structures import structure_to_column
 

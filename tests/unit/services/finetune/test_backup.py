@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import make_url
 
-from epitaxy.finetune.promotion import AuditAction, AuditEntry
-from epitaxy.finetune.sql_job_store import SqlJobStore
-from epitaxy.finetune.sql_ledger import SqlLedger
-from epitaxy.finetune.sql_tables import Database
+from epitaxy.database.tables import Database
+from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry
+from epitaxy.finetune.store.jobs import SqlJobStore
+from epitaxy.finetune.store.ledger import SqlLedger
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

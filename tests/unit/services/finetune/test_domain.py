@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from epitaxy.chassis.errors import FailedPreconditionError, InvalidRequestError, QuotaExceededError
-from epitaxy.finetune.domain import (
+from epitaxy.finetune.domain.job import (
     ACTIVE_STATES,
     STAGES,
     TRANSITIONS,
@@ -16,9 +16,9 @@ from epitaxy.finetune.domain import (
     Result,
     Verdict,
 )
-from epitaxy.finetune.promotion import AuditAction, AuditEntry, champions, promotion_of
-from epitaxy.finetune.quotas import TenantQuota, TenantUsage, check_rows, check_usage
-from epitaxy.finetune.spec import Budget, LabelColumn
+from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, champions, promotion_of
+from epitaxy.finetune.domain.quotas import TenantQuota, TenantUsage, check_rows, check_usage
+from epitaxy.finetune.domain.spec import Budget, LabelColumn
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 RESULT = Result("3", "sha256:0", Verdict.HELPS, "block_gp", {"block_gp": 1.0}, is_calibrated=True)

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError, PermissionDeniedError, QuotaExceededError
-from epitaxy.finetune.job_files import FolderJobFiles
-from epitaxy.finetune.label_source import RootedLabelSource
-from epitaxy.finetune.labels import LabelFile, LabelTable, StructureCell, check_labels
+from epitaxy.finetune.domain.label_table import LabelFile, LabelTable, StructureCell, check_labels
+from epitaxy.finetune.labels.source import RootedLabelSource
 from epitaxy.finetune.settings import FineTuneSettings
+from epitaxy.finetune.store.files import FolderJobFiles
 from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.structures import Structure
 

@@ -9,11 +9,11 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from epitaxy.chassis.errors import InvalidRequestError, QuotaExceededError
-from epitaxy.finetune.sql_tables import Database
+from epitaxy.database.tables import Database
 from epitaxy.measurements.domain import WINDOW, Conflict, PredictedMeasurement, Recorded, Subject
 from epitaxy.measurements.metrics import MAX_SERIES, SHOWN_FOR, MeasurementMetrics
 from epitaxy.measurements.service import MeasurementService
-from epitaxy.measurements.sql_store import SqlMeasurementStore
+from epitaxy.measurements.store import SqlMeasurementStore
 
 SUBJECT = Subject("acme", "acme/tc", "3", "critical_temperature")
 

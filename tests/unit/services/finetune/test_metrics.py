@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from prometheus_client import CollectorRegistry
 
 from epitaxy.chassis.errors import UnavailableError
+from epitaxy.database.tables import Database
 from epitaxy.finetune.metrics import FineTuneMetrics, RecentJobs
-from epitaxy.finetune.sql_job_store import SqlJobStore
-from epitaxy.finetune.sql_tables import Database
+from epitaxy.finetune.store.jobs import SqlJobStore
 
 
 def test_counters_begin_at_zero_for_what_is_known_beforehand():

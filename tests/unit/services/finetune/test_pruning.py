@@ -12,15 +12,15 @@ from sqlalchemy import text
 
 from epitaxy.chassis.errors import FailedPreconditionError, NotFoundError
 from epitaxy.chassis.model_names import ModelName
+from epitaxy.database.tables import Database
 from epitaxy.finetune.__main__ import main
-from epitaxy.finetune.domain import JobState, Progress, Result, Verdict
-from epitaxy.finetune.job_files import FolderJobFiles
-from epitaxy.finetune.promotion import AuditAction, AuditEntry
-from epitaxy.finetune.pruning import Pruner
-from epitaxy.finetune.retention import Pruned, PrunedKind, Retention
-from epitaxy.finetune.sql_job_store import SqlJobStore
-from epitaxy.finetune.sql_ledger import SqlLedger
-from epitaxy.finetune.sql_tables import Database
+from epitaxy.finetune.domain.job import JobState, Progress, Result, Verdict
+from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry
+from epitaxy.finetune.store.files import FolderJobFiles
+from epitaxy.finetune.store.jobs import SqlJobStore
+from epitaxy.finetune.store.ledger import SqlLedger
+from epitaxy.finetune.upkeep.pruning import Pruner
+from epitaxy.finetune.upkeep.retention import Pruned, PrunedKind, Retention
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.ports import Alias
 from epitaxy.registry.settings import RegistrySettings

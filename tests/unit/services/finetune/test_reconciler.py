@@ -4,9 +4,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from epitaxy.chassis.errors import UnavailableError
-from epitaxy.finetune.domain import JobState
+from epitaxy.finetune.domain.job import JobState
 from epitaxy.finetune.metrics import FineTuneMetrics
-from epitaxy.finetune.reconciler import Reconciler
+from epitaxy.finetune.upkeep.reconciler import Reconciler
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -6,17 +6,17 @@ from threading import Thread
 import pytest
 from sqlalchemy import text
 
-from epitaxy.finetune import sql_schema
-from epitaxy.finetune.sql_job_store import SqlJobStore
-from epitaxy.finetune.sql_schema import Migration, NewerSchemaError
-from epitaxy.finetune.sql_tables import Database
+from epitaxy.database import schema
+from epitaxy.database.schema import Migration, NewerSchemaError
+from epitaxy.database.tables import Database
+from epitaxy.finetune.store.jobs import SqlJobStore
 
 
 def newer(monkeypatch) -> None:
     def add_column(connection) -> None:
         connection.execute(text("ALTER TABLE jobs ADD COLUMN note VARCHAR(8)"))
 
-    monkeypatch.setattr(sql_schema.migrate, "__defaults__", ({2: add_column},))
+    monkeypatch.setattr(schema.migrate, "__defaults__", ({2: add_column},))
 
 
 def columns(database) -> set[str]:

@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import text
 
 from epitaxy.chassis.errors import FailedPreconditionError, NotFoundError, QuotaExceededError, UnavailableError
-from epitaxy.finetune.domain import JobState, Progress, Result, Verdict
+from epitaxy.database.tables import Database
+from epitaxy.finetune.domain.job import JobState, Progress, Result, Verdict
+from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, champions
+from epitaxy.finetune.domain.quotas import TenantQuota, check_usage
 from epitaxy.finetune.ports import Cursor, RequestKey
-from epitaxy.finetune.promotion import AuditAction, AuditEntry, champions
-from epitaxy.finetune.quotas import TenantQuota, check_usage
-from epitaxy.finetune.sql_job_store import SqlJobStore
-from epitaxy.finetune.sql_tables import Database
+from epitaxy.finetune.store.jobs import SqlJobStore
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

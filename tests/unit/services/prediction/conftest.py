@@ -13,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from prediction_rig import Rig
 from tenant_rig import TenantRig
 
-from epitaxy.prediction.tenant_pool import PoolLimits
-from epitaxy.prediction.tiered_store import TieredStore
+from epitaxy.prediction.cache.tiers import TieredStore
+from epitaxy.prediction.tenants.lanes import PoolLimits
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
 from epitaxy_models.data.crystals import bundled_crystals

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from epitaxy.prediction.batcher import EdgeBudgetBatcher
 from epitaxy.prediction.domain import Accepted, BlockAnswer, Item, Query, TextSource
+from epitaxy.prediction.networks.batcher import EdgeBudgetBatcher
 from epitaxy.prediction.ports import AnswerCache, CacheTier, Embedding, EmbeddingStore, Stage
 from epitaxy.prediction.service import PredictionService
 from epitaxy_models.ensembles.artifact import ModelArtifact

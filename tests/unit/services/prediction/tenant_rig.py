@@ -14,17 +14,17 @@ from epitaxy.api.prediction.v1.explanation_pb2 import ExplainRequest
 from epitaxy.api.prediction.v1.prediction_pb2 import EmbedRequest, PredictionOptions, ResultBlock, ScreenRequest
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.request_context import RequestContext, bind_request
-from epitaxy.prediction.backend import Backend
-from epitaxy.prediction.explanations import ExplanationService
-from epitaxy.prediction.networks import NetworkRunner
-from epitaxy.prediction.tenant_features import TenantFeatures
-from epitaxy.prediction.tenant_models import TenantModels
-from epitaxy.prediction.tenant_pool import PoolLimits, TenantPool
-from epitaxy.prediction.tenant_service import TenantService
+from epitaxy.prediction.explaining.service import ExplanationService
+from epitaxy.prediction.networks.tenant_runner import NetworkRunner
+from epitaxy.prediction.servicer import Backend
+from epitaxy.prediction.tenants.features import TenantFeatures
+from epitaxy.prediction.tenants.lanes import PoolLimits, TenantPool
+from epitaxy.prediction.tenants.models import TenantModels
+from epitaxy.prediction.tenants.service import TenantService
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.ports import Alias
 from epitaxy_models.structures import Structure
-from epitaxy_models.transfer.model import TransferModel
+from epitaxy_models.transfer.fitted.model import TransferModel
 
 POLL_SECONDS = 0.2
 

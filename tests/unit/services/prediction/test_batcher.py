@@ -9,7 +9,7 @@ import pytest
 from prediction_rig import graph_of
 
 from epitaxy.chassis.errors import DeadlineExceededError, EpitaxyError, OverloadedError
-from epitaxy.prediction.batcher import EdgeBudgetBatcher
+from epitaxy.prediction.networks.batcher import EdgeBudgetBatcher
 
 BUDGET, QUEUE = 1000, 100_000
 

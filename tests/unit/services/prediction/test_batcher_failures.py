@@ -10,7 +10,7 @@ import torch
 from prediction_rig import graph_of
 
 from epitaxy.chassis.errors import EpitaxyError
-from epitaxy.prediction.batcher import EdgeBudgetBatcher
+from epitaxy.prediction.networks.batcher import EdgeBudgetBatcher
 
 CULPRIT = 13
 

@@ -18,9 +18,9 @@ with warnings.catch_warnings():
 from epitaxy.api.prediction.v1.prediction_pb2 import ResultBlock, ScreenRequest
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError, OverloadedError, UnavailableError
 from epitaxy.chassis.status import from_trailing_metadata
-from epitaxy.prediction.deployment import RayEmbeddingBackend
-from epitaxy.prediction.handler import answers_with_status
-from epitaxy.prediction.replica_logs import ServeLogHandler
+from epitaxy.prediction.replicas import RayEmbeddingBackend
+from epitaxy.prediction.serve.replica_logs import ServeLogHandler
+from epitaxy.prediction.serve.status_wrapper import answers_with_status
 
 
 class Context:

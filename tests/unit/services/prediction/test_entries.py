@@ -8,8 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prediction_rig import rock_salt
 
-from epitaxy.prediction.domain import Accepted
-from epitaxy.prediction.entries import (
+from epitaxy.prediction.cache.codec import (
     decode_accepted,
     decode_embedding,
     decode_graph_key,
@@ -19,6 +18,7 @@ from epitaxy.prediction.entries import (
     encode_graph_key,
     encode_reading,
 )
+from epitaxy.prediction.domain import Accepted
 from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 from epitaxy_models.ensembles.readout import Reading
 from epitaxy_models.structures import Repair

@@ -13,15 +13,15 @@ with warnings.catch_warnings():
     from ray.exceptions import ActorDiedError
     from ray.serve.exceptions import BackPressureError
 
-    from epitaxy.prediction.explainer import explained, outcome_of
-    from epitaxy.prediction.ray_explanations import RayExplanationBackend
+    from epitaxy.prediction.explaining.ray_client import RayExplanationBackend
+    from epitaxy.prediction.explaining.replica import explained, outcome_of
 
 from epitaxy.api.common.v1.structure_pb2 import StructureInput
 from epitaxy.api.prediction.v1.explanation_pb2 import ExplainRequest
 from epitaxy.chassis.errors import InvalidRequestError, OverloadedError, UnavailableError
 from epitaxy.prediction.domain import Item, Refusal, TextSource
-from epitaxy.prediction.explanation_messages import explanations_message, query_of
-from epitaxy.prediction.explanations import Explained, ExplanationQuery, ExplanationService
+from epitaxy.prediction.explaining.messages import explanations_message, query_of
+from epitaxy.prediction.explaining.service import Explained, ExplanationQuery, ExplanationService
 from epitaxy_models.ensembles.artifact import shipped_model
 from epitaxy_models.explanation import explainer as limits
 from epitaxy_models.explanation.explainer import Explainer

@@ -7,7 +7,7 @@ import pytest
 
 from epitaxy.api.common.v1.structure_pb2 import KnownColumn, PackedStructures, StructureInput
 from epitaxy.chassis.errors import InvalidRequestError
-from epitaxy.prediction.items import items_of
+from epitaxy.prediction.intake.items import items_of
 
 
 def packed(n, *columns):

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from epitaxy.prediction.local_cache import LocalCache
+from epitaxy.prediction.cache.lru import LocalCache
+from epitaxy.prediction.cache.tiers import TieredStore
 from epitaxy.prediction.ports import CacheTier
-from epitaxy.prediction.tiered_store import TieredStore
 
 ANY_SPEED = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 EMBEDDING = np.arange(6, dtype=np.float32).reshape(2, 3)

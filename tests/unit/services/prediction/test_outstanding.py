@@ -2,7 +2,7 @@
 
 import pytest
 
-from epitaxy.prediction.outstanding import FORGOTTEN_AFTER_SECONDS, OutstandingWork
+from epitaxy.prediction.serve.outstanding_work import FORGOTTEN_AFTER_SECONDS, OutstandingWork
 
 WORKERS = ("one", "two", "three")
 

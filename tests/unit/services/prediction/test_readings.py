@@ -3,8 +3,8 @@
 import numpy as np
 from prediction_rig import assert_equal_predictions, hits, rock_salt, supercell
 
+from epitaxy.prediction.cache.tiers import TieredStore
 from epitaxy.prediction.ports import CacheTier, Stage
-from epitaxy.prediction.tiered_store import TieredStore
 from epitaxy_models.structures import Structure
 
 ROOM = 2**20

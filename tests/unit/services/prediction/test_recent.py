@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from epitaxy.chassis.errors import NotFoundError, UnavailableError
-from epitaxy.prediction.recent import RecentAnswers, Remembered
+from epitaxy.prediction.tenants.recent_answers import RecentAnswers, Remembered
 
 
 class Clock:

@@ -15,9 +15,9 @@ from tenant_rig import POLL_SECONDS
 from epitaxy.api.common.v1 import review_pb2
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.prediction.domain import Item, Query
-from epitaxy.prediction.policy_file import policy_of
+from epitaxy.prediction.messages import BlockEncoder
+from epitaxy.prediction.served_model import policy_of
 from epitaxy.prediction.service import PredictionService
-from epitaxy.prediction.servicer import BlockEncoder
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.review import DEFAULT_POLICY, ReviewPolicy, ReviewVerdict

@@ -20,7 +20,7 @@ with warnings.catch_warnings():
     from ray.serve.request_router import PendingRequest
 
 from epitaxy.api.prediction.v1.prediction_pb2 import ScreenRequest
-from epitaxy.prediction.routing import BYTES_A_MESSAGE, LeastWorkRouter, weight_of
+from epitaxy.prediction.serve.routing import BYTES_A_MESSAGE, LeastWorkRouter, weight_of
 
 INTAKE = DeploymentID(name="intake", app_name="prediction")
 

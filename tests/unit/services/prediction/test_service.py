@@ -7,11 +7,11 @@ import pytest
 from prediction_rig import assert_equal_predictions, hits, poscar, rock_salt, rotated, supercell
 
 from epitaxy.chassis.errors import DeadlineExceededError, OverloadedError, UnavailableError
-from epitaxy.prediction import item_reader
 from epitaxy.prediction import service as service_module
+from epitaxy.prediction.cache.tiers import TieredStore
 from epitaxy.prediction.domain import Accepted, Item, Query, Refusal, TextSource
+from epitaxy.prediction.intake import reader
 from epitaxy.prediction.ports import CacheTier, Stage
-from epitaxy.prediction.tiered_store import TieredStore
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.graphs.graph import build_graph
 from epitaxy_models.structures import Structure, TextFormat, check_structure
@@ -213,7 +213,7 @@ async def test_an_embedding_that_overflowed_is_neither_answered_nor_kept(rig, cr
     assert hits(await rig(store).evaluate([crystals[0], rock_salt()])) == [True, False]
 
 
-@pytest.mark.parametrize(("module", "step"), [(item_reader, "check_structure"), (service_module, "build_graph")])
+@pytest.mark.parametrize(("module", "step"), [(reader, "check_structure"), (service_module, "build_graph")])
 async def test_a_fault_of_ours_in_one_structure_spares_its_neighbours(rig, monkeypatch, module, step, caplog):
     real = getattr(module, step)
 
@@ -248,13 +248,13 @@ async def test_blocks_at_the_same_time_do_not_mix(rig, crystals):
 
 async def test_a_text_that_was_read_a_moment_ago_is_not_read_again(rig, monkeypatch):
     reads = []
-    real = item_reader.read_text
+    real = reader.read_text
 
     def counting(text, *arguments):
         reads.append(text)
         return real(text, *arguments)
 
-    monkeypatch.setattr(item_reader, "read_text", counting)
+    monkeypatch.setattr(reader, "read_text", counting)
     subject = rig().service
     poscar = "NaCl\n1.0\n0 2.82 2.82\n2.82 0 2.82\n2.82 2.82 0\nNa Cl\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
     item = Item("salt", TextSource(TextFormat.POSCAR, poscar))

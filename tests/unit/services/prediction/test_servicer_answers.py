@@ -10,7 +10,7 @@ from prediction_rig import rock_salt, supercell
 from epitaxy.api.common.v1 import property_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.prediction.domain import Item, Refusal
-from epitaxy.prediction.servicer import BlockEncoder, reports
+from epitaxy.prediction.messages import BlockEncoder, reports
 from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 from epitaxy_models.ensembles.card import ModelCard
 from epitaxy_models.heads.property import Fidelity

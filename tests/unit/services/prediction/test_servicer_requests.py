@@ -14,7 +14,7 @@ from epitaxy.api.common.v1.structure_pb2 import ItemError, PackedStructures, Str
 from epitaxy.api.prediction.v1.prediction_pb2 import PredictionOptions
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError
 from epitaxy.prediction.domain import Accepted, Query, Refusal, TextSource
-from epitaxy.prediction.servicer import check_model, items_of, query_of
+from epitaxy.prediction.messages import check_model, items_of, query_of
 from epitaxy_models.structures import Structure, TextFormat, pack_structures
 
 ANY_SPEED = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
@@ -93,7 +93,7 @@ def test_torn_counts_are_a_wrong_request():
 
 
 async def test_a_refusal_that_quotes_half_a_surrogate_pair_can_be_written(rig, artifact):
-    from epitaxy.prediction.servicer import BlockEncoder, reports
+    from epitaxy.prediction.messages import BlockEncoder, reports
 
     site = {"abc": [0, 0, 0], "species": [{"element": "\ud800", "occu": 0.5}, {"element": "Na", "occu": 0.5}]}
     text = json.dumps({"lattice": {"matrix": np.eye(3).tolist()}, "sites": [site]})

@@ -14,8 +14,8 @@ from epitaxy_models.heads.property import Fidelity
 from epitaxy_models.structures import TextFormat, read_text
 from epitaxy_models.testing.tenant_model import TenantModelRecipe, unlabelled_structures
 from epitaxy_models.transfer import strategies
-from epitaxy_models.transfer.card import KnownColumn
-from epitaxy_models.transfer.model import Member, Part, TransferModel
+from epitaxy_models.transfer.fitted.card import KnownColumn
+from epitaxy_models.transfer.fitted.model import Member, Part, TransferModel
 from epitaxy_models.transfer.peers import chgnet
 from epitaxy_models.transfer.strategy import StrategyState
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from epitaxy.chassis.errors import OverloadedError, UnavailableError
-from epitaxy.prediction.tenant_pool import PoolLimits, TenantPool
+from epitaxy.prediction.tenants.lanes import PoolLimits, TenantPool
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import subprocess
 import sys
 import threading
 
-from epitaxy.prediction.activity import Activity
-from epitaxy.prediction.tenant_warmup import warm_up_beside
+from epitaxy.prediction.serve.activity import Activity
+from epitaxy.prediction.tenants.warm_up import warm_up_beside
 
 _PROGRAM = """
 import sys
-from epitaxy.prediction.tenant_warmup import warm_up_beside
+from epitaxy.prediction.tenants.warm_up import warm_up_beside
 
 class Registry:
     asked = []

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from epitaxy.finetune.pretraining.command import pretrain_command
+from epitaxy.pretraining.command import pretrain_command
 from epitaxy_models.errors import ConfigurationError
 
 CONFIG = """

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from epitaxy.finetune.pretraining.config import read_config, unit_of
+from epitaxy.pretraining.config import read_config, unit_of
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.tasks import MATERIALS_PROJECT_TASKS

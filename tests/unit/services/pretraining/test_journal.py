@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from epitaxy.finetune.pretraining.journal import JournalFollower, JournalWriter, epoch_reports
+from epitaxy.pretraining.journal import JournalFollower, JournalWriter, epoch_reports
 from epitaxy_models.training.report import EpochReport
 
 REPORT = EpochReport(1, 0.5, 0.4, {"gap": 0.3}, {"gap": [0.3, 0.4]}, 2.0, 640)

@@ -14,7 +14,7 @@ from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.ports import Alias, RegisteredModel
 from epitaxy.registry.settings import RegistrySettings
 from epitaxy_models.errors import CheckpointError
-from epitaxy_models.transfer.digest import folder_digest
+from epitaxy_models.transfer.fitted.digest import folder_digest
 
 
 def stored_files(home: Path) -> set[str]:

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from epitaxy.chassis.errors import UnavailableError
 from epitaxy.vectors import VectorSettings, open_vectors
-from epitaxy_models.transfer.index import FaissIndex, SourceIndex, SourceLabels, SourceMaterials
-from epitaxy_models.transfer.index.projection import LatentProjection
-from epitaxy_models.transfer.index.source_index import QuantisedVectors
+from epitaxy_models.source_index import FaissIndex, SourceIndex, SourceLabels, SourceMaterials
+from epitaxy_models.source_index.index import QuantisedVectors
+from epitaxy_models.source_index.projection import LatentProjection
 
 
 @pytest.fixture

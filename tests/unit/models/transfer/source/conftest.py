@@ -15,9 +15,9 @@ from epitaxy_models.graphs.batch import collate
 from epitaxy_models.graphs.graph import DEFAULT_RULE, CrystalGraph, build_graph
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.heads.property_heads import PropertyHeads
+from epitaxy_models.source_index import FaissIndex, SourceIndex, build_source_index, described_materials
 from epitaxy_models.structures import Structure
 from epitaxy_models.testing.domains import random_domain
-from epitaxy_models.transfer.index import FaissIndex, SourceIndex, build_source_index, described_materials
 
 CONFIG = BackboneConfig(n_members=2, width=16, n_layers=2)
 N_SOURCE, N_HELD_OUT = 180, 30

@@ -10,11 +10,11 @@ import pytest
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.errors import ConfigurationError, EpitaxyModelsError, InvalidStructureError
+from epitaxy_models.source_index import SourceIndex
 from epitaxy_models.structures import Structure
 from epitaxy_models.testing.equivalent_cells import random_rotation, repeated, scaled, turned
-from epitaxy_models.transfer.check import DataCheck, check_labels
-from epitaxy_models.transfer.index import SourceIndex
-from epitaxy_models.transfer.label_units import ReferenceValues, SubstrateReferences, UnitDoubt, doubted_unit
+from epitaxy_models.transfer.labels.check import DataCheck, check_labels
+from epitaxy_models.transfer.labels.units import ReferenceValues, SubstrateReferences, UnitDoubt, doubted_unit
 
 N = 40
 

@@ -17,11 +17,7 @@ from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.errors import CheckpointError, ConfigurationError
 from epitaxy_models.graphs.batch import collate
 from epitaxy_models.graphs.graph import CrystalGraph, build_graph
-from epitaxy_models.structures import Structure, structure_to_column
-from epitaxy_models.testing.equivalent_cells import random_rotation, repeated, turned
-from epitaxy_models.training.split import part_of
-from epitaxy_models.training.tasks import MATERIALS_PROJECT_TASKS
-from epitaxy_models.transfer.index import (
+from epitaxy_models.source_index import (
     FaissIndex,
     SourceIndex,
     build_source_index,
@@ -31,9 +27,13 @@ from epitaxy_models.transfer.index import (
     save_source_index,
     shipped_source_index,
 )
-from epitaxy_models.transfer.index.__main__ import main
-from epitaxy_models.transfer.index.materials import short_key
-from epitaxy_models.transfer.index.projection import LatentProjection
+from epitaxy_models.source_index.__main__ import main
+from epitaxy_models.source_index.materials import short_key
+from epitaxy_models.source_index.projection import LatentProjection
+from epitaxy_models.structures import Structure, structure_to_column
+from epitaxy_models.testing.equivalent_cells import random_rotation, repeated, turned
+from epitaxy_models.training.split import part_of
+from epitaxy_models.training.tasks import MATERIALS_PROJECT_TASKS
 
 Edit = Callable[[dict[str, np.ndarray], dict[str, str]], object]
 
@@ -167,12 +167,12 @@ def test_loading_runs_no_code(tmp_path: Path, index: SourceIndex) -> None:
 
 
 def test_a_missing_index_says_how_to_build_it(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"python -m epitaxy_models.transfer.index"):
+    with pytest.raises(CheckpointError, match=r"python -m epitaxy_models.source_index"):
         load_source_index(tmp_path / "none.safetensors", "sha256:0")
 
 
 def test_the_shipped_index_is_none_of_another_model() -> None:
-    with pytest.raises(CheckpointError, match=r"python -m epitaxy_models.transfer.index"):
+    with pytest.raises(CheckpointError, match=r"python -m epitaxy_models.source_index"):
         shipped_source_index("sha256:" + "0" * 64)
 
 

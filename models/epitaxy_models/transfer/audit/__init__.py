@@ -1,0 +1,1 @@
+"""What is known of labelled structures before any training."""

@@ -1,0 +1,166 @@
+"""What is known of a job's rows before any training: usable rows, their inputs, how they lie to the source."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.ensembles.artifact import ModelArtifact
+from epitaxy_models.ensembles.embedder import Embedder
+from epitaxy_models.errors import (
+    CheckpointError,
+    ConfigurationError,
+    InvalidStructureError,
+    UnsupportedElementError,
+)
+from epitaxy_models.source_index.faiss_index import FaissIndex
+from epitaxy_models.source_index.index import SourceIndex
+from epitaxy_models.source_index.storage import FILE_NAME, load_source_index
+from epitaxy_models.source_index.vector_index import VectorIndex
+from epitaxy_models.transfer.audit.audit import AuditedStructure, TransferAudit, audit_transfer
+from epitaxy_models.transfer.features import SubstrateFeatures
+from epitaxy_models.transfer.inputs import TransferInputs
+from epitaxy_models.transfer.labels.check import DataCheck, check_labels
+from epitaxy_models.transfer.labels.target import TargetTransform
+from epitaxy_models.transfer.labels.units import SubstrateReferences
+from epitaxy_models.transfer.peers import peer_blocks
+from epitaxy_models.transfer.records import AuditSection, DataSection, LatentMap, NeighbourRow, RefusedRow
+from epitaxy_models.transfer.request import TransferRequest
+
+_ROWS_AT_ONCE = 32
+# Farthest structures in the report, nearest materials of each, source materials in the map.
+_N_FARTHEST, _N_NEAREST, _N_MAP_POINTS = 12, 3, 1500
+OpenVectors = Callable[[SourceIndex], VectorIndex]
+NO_AUDIT = AuditSection("", (), (), None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examination:
+    """Rows that can be learned from.
+
+    Attributes:
+        rows: Their positions in the request, ``[n_usable]``.
+        row_ids: Their names.
+        inputs: Their inputs.
+        labels: In the property's unit, ``[n_usable]``.
+        transform: Scale that is learned.
+        targets: The labels on it.
+        data: The data check for the report.
+        audit: The audit for the report.
+    """
+
+    rows: NDArray[np.int64]
+    row_ids: tuple[str, ...]
+    inputs: TransferInputs
+    labels: NDArray[np.float64]
+    transform: TargetTransform
+    targets: NDArray[np.float64]
+    data: DataSection
+    audit: AuditSection
+
+
+def in_process(source: SourceIndex) -> VectorIndex:
+    """The source's vectors in memory, searched by FAISS."""
+    vectors = FaissIndex(source.n_directions)
+    source.fill(vectors)
+    return vectors
+
+
+def examine(
+    request: TransferRequest,
+    artifact: ModelArtifact,
+    features: SubstrateFeatures,
+    embedder: Embedder,
+    open_vectors: OpenVectors = in_process,
+) -> Examination:
+    """Checks rows and labels, embeds what is usable, and looks where it lies in the source.
+
+    ``open_vectors`` gives an index that holds the source's vectors. Raises ConfigurationError (TOO_FEW_LABELS) below 10
+    usable rows.
+    """
+    source = _source_index(request, artifact)
+    checked = check_labels(
+        request.rows,
+        request.labels,
+        request.definition.unit,
+        artifact.card.rule,
+        source.materials if source else None,
+        SubstrateReferences(artifact, embedder),
+    )
+    checked.check.require_enough()
+    columns = {name: column.values[checked.rows] for name, column in request.low_fidelity.items()}
+    starts = range(0, len(checked.graphs), _ROWS_AT_ONCE)
+    embeddings = np.concatenate([embedder(checked.graphs[start : start + _ROWS_AT_ONCE]) for start in starts])
+    inputs = features.inputs_from(checked.structures, checked.graphs, embeddings, columns)
+    names = tuple(request.rows[row][0] for row in checked.rows)
+    inputs = replace(inputs, blocks={**inputs.blocks, **_peer_blocks(request.peers, names, inputs)})
+    transform = TargetTransform.fit(request.transform, checked.labels)
+    targets = transform.forward(checked.labels)
+    audit = _audit(source, open_vectors(source), names, inputs, targets, request) if source else NO_AUDIT
+    data = _data_section(checked.check)
+    return Examination(checked.rows, names, inputs, checked.labels, transform, targets, data, audit)
+
+
+def _peer_blocks(peers: Sequence[str], names: Sequence[str], inputs: TransferInputs) -> dict[str, NDArray[np.float64]]:
+    """Row by row, so that the row that a peer cannot read is named."""
+    rows = []
+    for name, structure in zip(names, inputs.structures, strict=True) if peers else ():
+        try:
+            rows.append(peer_blocks(peers, [structure]))
+        except (UnsupportedElementError, InvalidStructureError) as error:
+            raise ConfigurationError(error.reason, f"{name}: {error.message}") from error
+    return {block: np.concatenate([row[block] for row in rows]) for block in (rows[0] if rows else ())}
+
+
+def _audit(
+    source: SourceIndex,
+    vectors: VectorIndex,
+    names: tuple[str, ...],
+    inputs: TransferInputs,
+    targets: NDArray[np.float64],
+    request: TransferRequest,
+) -> AuditSection:
+    found = audit_transfer(source, vectors, names, inputs, targets, request.target_errors, request.seed)
+    farthest = sorted(found.structures, key=lambda structure: -structure.distance)[:_N_FARTHEST]
+    return AuditSection(
+        str(found.forecast),
+        found.statements,
+        tuple(_neighbours(structure) for structure in farthest),
+        _latent_map(source, found),
+        found.as_json(),
+    )
+
+
+def _neighbours(structure: AuditedStructure) -> NeighbourRow:
+    nearest = tuple((f"{entry.formula} ({entry.id})", entry.distance) for entry in structure.nearest[:_N_NEAREST])
+    return NeighbourRow(structure.id, structure.formula, nearest)
+
+
+def _latent_map(source: SourceIndex, audit: TransferAudit) -> LatentMap:
+    """The index's coordinates are principal directions of the source already."""
+    step = max(1, source.n_materials // _N_MAP_POINTS)
+    vectors = source.quantised.vectors()
+    variances = vectors.var(axis=0)
+    cloud, target = vectors[::step, :2].tolist(), audit.coordinates.tolist()
+    return LatentMap(
+        source=tuple((x, y) for x, y in cloud),
+        target=tuple((x, y) for x, y in target),
+        target_names=tuple(f"{structure.id} {structure.formula}" for structure in audit.structures),
+        explained=float(variances[:2].sum() / variances.sum()),
+    )
+
+
+def _source_index(request: TransferRequest, artifact: ModelArtifact) -> SourceIndex | None:
+    """None where the base has no index: a model of the user's own may lack one."""
+    try:
+        return load_source_index(request.base / FILE_NAME, artifact.weights_digest)
+    except CheckpointError as error:
+        if error.reason == "SOURCE_INDEX_MISSING":
+            return None
+        raise
+
+
+def _data_section(check: DataCheck) -> DataSection:
+    refused = tuple(RefusedRow(entry.id, entry.message) for entry in check.refused)
+    return DataSection(check.n_rows, check.n_usable, check.n_merged, refused, check.warnings, check.as_json())

@@ -1,0 +1,1 @@
+"""Strategies compared on the same splits, and the judgement."""

@@ -1,0 +1,152 @@
+"""All strategies on the same splits: what each predicts out of fold, and what could not be compared."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.transfer.contest.cross_validation import (
+    CrossValidation,
+    StoppedError,
+    StrategyFailedError,
+    absolute_errors,
+    cross_validate,
+)
+from epitaxy_models.transfer.contest.judge import Candidate
+from epitaxy_models.transfer.contest.splits import Split
+from epitaxy_models.transfer.contest.stacking import stacked
+from epitaxy_models.transfer.inputs import TransferInputs
+from epitaxy_models.transfer.records import SkippedStrategy
+from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
+from epitaxy_models.transfer.strategy import TransferStrategy
+
+FOREST, SCRATCH = "descriptor_forest", "scratch_network"
+NO_TRANSFER = frozenset({MEDIAN, FOREST, SCRATCH})
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """What is to be learned.
+
+    Attributes:
+        inputs: Of all usable rows.
+        labels: In the property's unit, ``[n_rows]``.
+        targets: On the scale of the fits, ``[n_rows]``.
+        to_unit: From that scale back, cut at physical bounds.
+        splits: Repeats follow each other; a costly strategy takes the first repeat only.
+        n_folds: Splits of one repeat.
+        seed: Of all fits.
+    """
+
+    inputs: TransferInputs
+    labels: Array
+    targets: Array
+    to_unit: Callable[[Array], Array]
+    splits: tuple[Split, ...]
+    n_folds: int
+    seed: int
+
+    @property
+    def test_ratio(self) -> float:
+        """Test rows over training rows of a split."""
+        return float(np.mean([len(split.test) / len(split.train) for split in self.splits]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """What came of it.
+
+    Attributes:
+        validations: By name of the strategy.
+        errors: Absolute errors of each split in the property's unit, by name.
+        skipped: What could not be compared, and why.
+    """
+
+    validations: Mapping[str, CrossValidation]
+    errors: Mapping[str, tuple[Array, ...]]
+    skipped: tuple[SkippedStrategy, ...]
+
+    def candidates(self, allows: Callable[[str], bool]) -> list[Candidate]:
+        """For the judge."""
+        return [
+            Candidate(name, errors, is_transfer=name not in NO_TRANSFER, may_serve=allows(name))
+            for name, errors in self.errors.items()
+        ]
+
+    def maes(self) -> dict[str, float]:
+        """Mean absolute error by name."""
+        return {name: float(np.mean(np.concatenate(errors))) for name, errors in self.errors.items()}
+
+
+class Contest:
+    """Lets one strategy after another predict the task's splits."""
+
+    def __init__(self, task: Task, deadline: float, should_stop: Callable[[], bool]) -> None:
+        """``deadline`` is a time of ``time.monotonic``."""
+        self._task, self._deadline, self._should_stop = task, deadline, should_stop
+        self._validations: dict[str, CrossValidation] = {}
+        self._skipped: list[SkippedStrategy] = []
+
+    def add(self, strategy: TransferStrategy) -> None:
+        """A strategy that always fits into the budget. Raises StoppedError when asked to stop."""
+        self._try(strategy, self._task.splits, self._should_stop)
+
+    def add_if_time_allows(self, strategy: TransferStrategy) -> None:
+        """A costly strategy: on the first repeat, where the first fold says that there is time for all its folds."""
+        splits = self._task.splits[: self._task.n_folds]
+        started, left = time.monotonic(), self._seconds_left()
+        if left <= 0 or not self._try(strategy, splits[:1], self._should_stop):
+            return self._skip(strategy.name, "the time budget is spent") if left <= 0 else None
+        expected = (time.monotonic() - started) * len(splits)
+        self._validations.pop(strategy.name)
+        if expected > left:
+            return self._skip(strategy.name, f"it needs about {expected:.0f} s, {left:.0f} s of the budget were left")
+        return self._within_budget(strategy, splits)
+
+    def stack(self, names: Sequence[str]) -> None:
+        """A weighted mean of strategies compared on all splits, where two of them or more could be fitted."""
+        full = [self._validations[name] for name in names if name in self._validations]
+        if len(full) > 1:
+            combined = stacked(full, self._task.targets, self._task.splits)
+            self._validations[combined.name] = combined
+
+    def errors(self) -> dict[str, tuple[Array, ...]]:
+        """Absolute errors so far, in the property's unit."""
+        task = self._task
+        return {
+            name: absolute_errors(validation, task.labels, task.splits[: len(validation.parts)], task.to_unit)
+            for name, validation in self._validations.items()
+        }
+
+    def finish(self) -> Comparison:
+        """All that was compared."""
+        return Comparison(dict(self._validations), self.errors(), tuple(self._skipped))
+
+    def _within_budget(self, strategy: TransferStrategy, splits: Sequence[Split]) -> None:
+        try:
+            self._try(strategy, splits, lambda: self._should_stop() or self._seconds_left() <= 0)
+        except StoppedError:
+            if self._should_stop():
+                raise
+            self._skip(strategy.name, "the time budget ended before it did")
+
+    def _try(self, strategy: TransferStrategy, splits: Sequence[Split], should_stop: Callable[[], bool]) -> bool:
+        task = self._task
+        try:
+            found = cross_validate(strategy, task.inputs, task.targets, splits, task.seed, should_stop)
+        except StrategyFailedError as error:
+            self._skip(strategy.name, error.message)
+            return False
+        self._validations[strategy.name] = found
+        return True
+
+    def _skip(self, name: str, reason: str) -> None:
+        self._skipped.append(SkippedStrategy(name, reason))
+
+    def _seconds_left(self) -> float:
+        """Of the share that comparisons may take."""
+        return self._deadline - time.monotonic()

@@ -1,0 +1,79 @@
+"""A weighted mean of several strategies, weighed by what they predict out of fold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from epitaxy_models.transfer.contest.cross_validation import CrossValidation, Split
+from epitaxy_models.transfer.strategy import TransferPrediction
+
+STACK = "stack"
+# Rows that the prior of equal weights counts for: few labels cannot tell strategies apart, many can.
+_PRIOR_ROWS = 20.0
+# Weight of the condition that weights add up to one, over that of all rows together.
+_SUM_RULE = 1e3
+
+
+@dataclass(frozen=True, slots=True)
+class StackWeights:
+    """Share of each strategy.
+
+    Attributes:
+        shares: By name, positive, adding up to one.
+    """
+
+    shares: Mapping[str, float]
+
+    def combine(self, parts: Mapping[str, TransferPrediction]) -> TransferPrediction:
+        """The weighted mean; strategies err together, so that expected errors are averaged, not reduced."""
+        values = sum(share * parts[name].values for name, share in self.shares.items())
+        stds = sum(share * parts[name].stds for name, share in self.shares.items())
+        return TransferPrediction(np.asarray(values), np.asarray(stds))
+
+
+def stack_weights(
+    validations: Sequence[CrossValidation], targets: NDArray[np.float64], splits: Sequence[Split]
+) -> StackWeights:
+    """Non-negative weights of least squared error out of fold; ``targets`` ``[n_rows]`` on the scale of the fits.
+
+    Breiman, Machine Learning 24, 49 (1996), with a prior towards equal weights.
+    """
+    names = [validation.name for validation in validations]
+    columns = np.stack([np.concatenate(validation.values) for validation in validations], axis=1)
+    tested = np.concatenate([split.test for split in splits])
+    return _solve(names, columns, targets[tested], len(np.unique(tested)))
+
+
+def stacked(
+    validations: Sequence[CrossValidation], targets: NDArray[np.float64], splits: Sequence[Split]
+) -> CrossValidation:
+    """What a stack predicts out of fold: on each split with weights from the rows that the split does not test."""
+    names = [validation.name for validation in validations]
+    columns = np.stack([np.concatenate(validation.values) for validation in validations], axis=1)
+    tested = np.concatenate([split.test for split in splits])
+    parts = []
+    for number, split in enumerate(splits):
+        others = ~np.isin(tested, split.test)
+        weights = _solve(names, columns[others], targets[tested[others]], len(np.unique(tested[others])))
+        parts.append(weights.combine({entry.name: entry.parts[number] for entry in validations}))
+    return CrossValidation(STACK, tuple(parts), sum(validation.seconds for validation in validations))
+
+
+def _solve(
+    names: Sequence[str], columns: NDArray[np.float64], targets: NDArray[np.float64], n_rows: int
+) -> StackWeights:
+    """A row counts once however often it was tested."""
+    n, width = columns.shape
+    # In errors of the best, so that the prior weighs nothing against one that is far worse.
+    scale = np.sqrt(np.mean(np.square(columns - targets[:, None]), axis=0).min()) + 1e-12
+    prior = np.sqrt(_PRIOR_ROWS) * np.eye(width)
+    # Differences from the target: with weights that add up to one, the error is their weighted sum.
+    residuals = (columns - targets[:, None]) / scale * np.sqrt(n_rows / n)
+    matrix = np.vstack([residuals, prior, np.full((1, width), _SUM_RULE)])
+    wanted = np.concatenate([np.zeros(n), np.full(width, np.sqrt(_PRIOR_ROWS) / width), [_SUM_RULE]])
+    weights, _ = nnls(matrix, wanted)
+    kept = np.where(weights < 0.02, 0.0, weights)
+    return StackWeights({name: float(w) for name, w in zip(names, kept / kept.sum(), strict=True) if w > 0})

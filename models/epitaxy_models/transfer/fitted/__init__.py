@@ -1,0 +1,1 @@
+"""Tenants' models: fitted, calibrated, saved and loaded."""

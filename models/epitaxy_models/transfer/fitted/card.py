@@ -1,0 +1,146 @@
+"""Card of a tenant's model: what it was learned from, how well it was seen to do, and what it needs to answer."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from epitaxy_models.calibration.conformal import Calibrator
+from epitaxy_models.errors import CheckpointError, ConfigurationError
+from epitaxy_models.heads.property import Fidelity, PropertyDefinition
+from epitaxy_models.transfer.contest.verdict import Verdict
+from epitaxy_models.transfer.descriptors import DESCRIPTOR_VERSION
+from epitaxy_models.transfer.labels.target import TargetTransform
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """The substrate under a model; its digest names the weights whose embeddings the model reads."""
+
+    name: str
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownColumn:
+    """A value of a lower fidelity that the caller supplies beside each structure.
+
+    Attributes:
+        name: Of the column, as in the labels.
+        is_required: Whether every label came with it, so that the model never learned to do without.
+        unit: As the labels gave it; empty where they did not.
+        fidelity: Level of theory, None where the labels did not say.
+    """
+
+    name: str
+    is_required: bool = True
+    unit: str = ""
+    fidelity: Fidelity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRecord:
+    """What stands behind the intervals.
+
+    Attributes:
+        calibrator: Multipliers on the scale of the fit, from predictions out of fold.
+        method: How they were fitted.
+        measured_coverage: Share of labels within their interval, measured out of fold.
+        measured_at: Nominal coverage of that measurement.
+        n_measured: Labels in it.
+    """
+
+    calibrator: Calibrator
+    method: str
+    measured_coverage: float
+    measured_at: float
+    n_measured: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransferCard:
+    """All that a user needs to trust or reproduce a tenant's model.
+
+    Attributes:
+        name: Of the model, without the tenant.
+        base: The substrate.
+        definition: The property, its unit and level of theory.
+        transform: Scale of the fit.
+        strategy: What was chosen.
+        calibration: Behind the intervals.
+        verdict: Of the chosen strategy against the best without transfer.
+        verdict_reason: The same as a sentence.
+        maes: Cross-validated mean absolute error by strategy, in the property's unit.
+        n_labels: Labels that it was fitted on.
+        known_columns: What the caller supplies beside structures.
+        peers: Further substrates whose features it reads, such as ``chgnet``.
+        description: One line.
+        license: Of the model; empty: the tenant's own.
+        training: Whatever else is worth keeping, such as job, seeds and digest of the labels; plain JSON.
+        descriptors: Version of the descriptors that it was fitted on.
+    """
+
+    name: str
+    base: BaseModel
+    definition: PropertyDefinition
+    transform: TargetTransform
+    strategy: str
+    calibration: CalibrationRecord
+    verdict: Verdict
+    verdict_reason: str
+    maes: Mapping[str, float]
+    n_labels: int
+    known_columns: tuple[KnownColumn, ...] = ()
+    peers: tuple[str, ...] = ()
+    description: str = ""
+    license: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    descriptors: str = DESCRIPTOR_VERSION
+
+    @property
+    def required_columns(self) -> tuple[str, ...]:
+        """Names of the values without which there is no answer."""
+        return tuple(column.name for column in self.known_columns if column.is_required)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain containers, ready for ``json.dump``."""
+        return asdict(self) | {"format": FORMAT}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "TransferCard":
+        """Rebuilds a card. Raises CheckpointError where a field is missing, unknown, or of another version."""
+        try:
+            if record["format"] != FORMAT:
+                raise CheckpointError(
+                    "STALE_CHECKPOINT", f"the model has format {record['format']}, this code reads {FORMAT}"
+                )
+            if record["descriptors"] != DESCRIPTOR_VERSION:
+                raise CheckpointError(
+                    "STALE_CHECKPOINT",
+                    f"the model expects {record['descriptors']}, this code computes {DESCRIPTOR_VERSION}: fit it again",
+                )
+            fields = {key: value for key, value in record.items() if key != "format"}
+            return cls(**(fields | _rebuilt(record)))
+        except (KeyError, TypeError, ValueError, AttributeError, ConfigurationError) as error:
+            raise CheckpointError("INVALID_CARD", f"the card of the model does not fit this code: {error}") from error
+
+
+def _rebuilt(record: Mapping[str, Any]) -> dict[str, Any]:
+    calibration, definition = record["calibration"], record["definition"]
+    calibrator = Calibrator.from_json(calibration["calibrator"])
+    return {
+        "base": BaseModel(**record["base"]),
+        "definition": PropertyDefinition(**(definition | {"fidelity": Fidelity(definition["fidelity"])})),
+        "transform": TargetTransform.from_json(record["transform"]),
+        "calibration": CalibrationRecord(**(calibration | {"calibrator": calibrator})),
+        "verdict": Verdict(record["verdict"]),
+        "known_columns": tuple(_column(entry) for entry in record["known_columns"]),
+        "peers": tuple(record["peers"]),
+    }
+
+
+def _column(record: Mapping[str, Any]) -> KnownColumn:
+    fidelity = record["fidelity"]
+    return KnownColumn(**{**record, "fidelity": None if fidelity is None else Fidelity(fidelity)})

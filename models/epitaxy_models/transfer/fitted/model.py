@@ -1,0 +1,179 @@
+"""A tenant's model: fitted strategies with their calibration, as two files that run no code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.calibration.conformal import check_coverage
+from epitaxy_models.calibration.geometry import worse
+from epitaxy_models.calibration.verdict import DomainScore
+from epitaxy_models.ensembles.readout import EnsemblePrediction
+from epitaxy_models.errors import CheckpointError, ConfigurationError, EpitaxyModelsError
+from epitaxy_models.transfer.fitted.card import TransferCard
+from epitaxy_models.transfer.fitted.digest import content_digest
+from epitaxy_models.transfer.fitted.files import CARD, Member, Part, arrays_of, decode, encode, is_network, read_files
+from epitaxy_models.transfer.fitted.training_domain import TrainingDomain
+from epitaxy_models.transfer.inputs import EMBEDDING, LOW_FIDELITY_PREFIX, PEER_PREFIX, TransferInputs
+from epitaxy_models.transfer.strategy import FittedStrategy, StrategyState, TransferPrediction
+
+__all__ = ["Member", "Part", "TransferModel"]
+
+
+@dataclass(frozen=True, eq=False)
+class TransferModel:
+    """One version of a tenant's model; build it by `of` or `load`.
+
+    Attributes:
+        card: What is known about it.
+        members: Fits that differ by seed or resampling; their disagreement is the epistemic spread.
+        domain: The labels that it was fitted on.
+        digest: ``sha256:`` over both files; two models of one digest give equal answers.
+        card_json: The card as it lies on disk.
+    """
+
+    card: TransferCard
+    members: tuple[Member, ...]
+    domain: TrainingDomain
+    digest: str
+    card_json: str
+
+    @classmethod
+    def of(cls, card: TransferCard, members: Sequence[Member], domain: TrainingDomain) -> "TransferModel":
+        """A model of fitted parts. Raises ConfigurationError without members."""
+        if not members:
+            raise ConfigurationError("INVALID_MEMBER", "a model needs a member")
+        files = encode(card, members, domain)
+        return cls(card, tuple(members), domain, content_digest(files), files[CARD].decode())
+
+    @classmethod
+    def load(cls, folder: Path, base_digest: str | None = None) -> "TransferModel":
+        """Reads and checks a model.
+
+        Raises CheckpointError where a file is missing, damaged or of another version, and where ``base_digest`` is
+        given and the model was fitted on another substrate.
+        """
+        files = read_files(folder)
+        card, members, domain = decode(files)
+        if base_digest is not None and card.base.digest != base_digest:
+            raise CheckpointError(
+                "WRONG_BASE", f"the model was fitted on {card.base.name} {card.base.version}: fit it again on this base"
+            )
+        model = cls(card, members, domain, content_digest(files), files[CARD].decode())
+        _ = model.fitted
+        return model
+
+    def save(self, folder: Path) -> None:
+        """Writes both files, readable for everyone."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in encode(self.card, self.members, self.domain).items():
+            (folder / name).write_bytes(content)
+
+    @cached_property
+    def fitted(self) -> tuple[tuple[tuple[float, FittedStrategy], ...], ...]:
+        """Restored strategies with their shares, by member. Raises CheckpointError where a state is damaged."""
+        return tuple(tuple((part.share, _restored(part.state)) for part in member.parts) for member in self.members)
+
+    @property
+    def is_network(self) -> bool:
+        """Whether a part brings a backbone of its own, so that the substrate's embedding alone is not enough."""
+        return is_network(part.state.kind for member in self.members for part in member.parts)
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of all arrays."""
+        states = [part.state.tensors for member in self.members for part in member.parts]
+        return sum(array.nbytes for tensors in (*states, arrays_of(self.domain)) for array in tensors.values())
+
+    def predict(
+        self,
+        inputs: TransferInputs,
+        coverage: float,
+        substrate_domains: Sequence[DomainScore] | None = None,
+        judged_at: float | None = None,
+    ) -> EnsemblePrediction:
+        """Calibrated predictions of the one property; arrays ``[n_rows, 1]`` in its unit.
+
+        ``substrate_domains`` are the substrate's own verdicts; the worse of the two counts. ``judged_at`` is the
+        coverage at which interval widths are wanted besides. Raises ConfigurationError where an input is missing, and
+        unless coverages lie from 0.5 to 0.99.
+        """
+        check_coverage(coverage)
+        self._check_inputs(inputs)
+        means, epistemic, noise = self.spread(inputs)
+        # Calibrated by single fits, whose residuals hold what their spread would add.
+        calibrator = self.card.calibration.calibrator
+        values, lower, upper = self._ends(means, calibrator.half_widths(noise, coverage))
+        widths = None
+        if judged_at is not None:
+            _, low, high = self._ends(means, calibrator.half_widths(noise, judged_at))
+            widths = high - low
+        spreads = (epistemic, noise, calibrator.stds(noise))
+        epistemic_std, aleatoric_std, stds = (self._in_unit(means, spread)[:, None] for spread in spreads)
+        domains = self._domains(inputs, substrate_domains)
+        return EnsemblePrediction(values, epistemic_std, aleatoric_std, stds, lower, upper, domains, widths)
+
+    def spread(self, inputs: TransferInputs) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Mean, spread of the members and their expected error, on the scale of the fit, each ``[n_rows]``."""
+        members = [_mean(parts, inputs) for parts in self.fitted]
+        values = np.stack([member.values for member in members])
+        noise = np.sqrt(np.mean(np.square([member.stds for member in members]), axis=0))
+        # One member alone has no spread; its expected error stands for the whole.
+        epistemic = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros_like(noise)
+        return values.mean(axis=0), epistemic, noise
+
+    def _check_inputs(self, inputs: TransferInputs) -> None:
+        needed = [f"{LOW_FIDELITY_PREFIX}{column.name}" for column in self.card.known_columns]
+        needed += [f"{PEER_PREFIX}{peer}" for peer in self.card.peers]
+        missing = [name for name in needed if name not in inputs.blocks]
+        if missing:
+            raise ConfigurationError("MISSING_INPUT", f"the model reads {', '.join(missing)}, which is not given")
+
+    def _ends(
+        self, means: NDArray[np.float64], half: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Values, lower and upper ends in the property's unit, ``[n_rows, 1]`` each."""
+        low, high = (self._bounded(self.card.transform.inverse(end)) for end in (means - half, means + half))
+        return self._bounded(self.card.transform.inverse(means))[:, None], low[:, None], high[:, None]
+
+    def _in_unit(self, means: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Half of what lies between one deviation below and one above, in the property's unit."""
+        inverse = self.card.transform.inverse
+        return np.asarray((inverse(means + spread) - inverse(means - spread)) / 2, dtype=np.float64)
+
+    def _bounded(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        limits = self.card.definition
+        low = -np.inf if limits.lower_bound is None else limits.lower_bound
+        high = np.inf if limits.upper_bound is None else limits.upper_bound
+        return np.clip(values, low, high)
+
+    def _domains(self, inputs: TransferInputs, substrate: Sequence[DomainScore] | None) -> tuple[DomainScore, ...]:
+        own = self.domain.judge(inputs.blocks[EMBEDDING], inputs.structures)
+        if substrate is None:
+            return own
+        return tuple(
+            theirs if worse(ours.verdict, theirs.verdict) else ours for ours, theirs in zip(own, substrate, strict=True)
+        )
+
+
+def _mean(parts: Sequence[tuple[float, FittedStrategy]], inputs: TransferInputs) -> TransferPrediction:
+    """Parts err together, so that expected errors are averaged, not reduced."""
+    predictions = [(share, fitted.predict(inputs)) for share, fitted in parts]
+    values = sum(share * prediction.values for share, prediction in predictions)
+    stds = sum(share * prediction.stds for share, prediction in predictions)
+    return TransferPrediction(np.asarray(values), np.asarray(stds))
+
+
+def _restored(state: StrategyState) -> FittedStrategy:
+    # What fits brings scipy's optimizers, which a process that holds no tenant's model yet need not wait for.
+    from epitaxy_models.transfer import strategies  # noqa: PLC0415
+
+    try:
+        return strategies.restore(state)
+    except EpitaxyModelsError:
+        raise
+    except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
+        raise CheckpointError("INVALID_STATE", f"the state of {state.kind} cannot be restored: {error}") from error

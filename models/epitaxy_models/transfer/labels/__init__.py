@@ -1,0 +1,1 @@
+"""Labels: checks, units, and the scale on which they are learned."""

@@ -1,0 +1,241 @@
+"""``epitaxy data``: data sets from databases and files to one validated table, and what a table holds."""
+
+import dataclasses
+import importlib
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from epitaxy.cli import exit_codes
+from epitaxy.cli.data.progress import show_rows
+from epitaxy.cli.data.report import print_inspection, print_provenance
+from epitaxy.cli.terminal import stderr_console, usage_error
+
+if TYPE_CHECKING:
+    from epitaxy_models.data.label_plan import LabelChoices
+    from epitaxy_models.data.provenance import Provenance
+
+data_app = typer.Typer(name="data", help="Fetch, convert and inspect data sets of crystals.", no_args_is_help=True)
+
+OutOption = Annotated[Path, typer.Option("--out", dir_okay=False, help="The table to write (.parquet).")]
+UnitOption = Annotated[
+    list[str] | None, typer.Option("--unit", metavar="COLUMN=SUFFIX", help="Unit of a label column, as eV_atom.")
+]
+NameOption = Annotated[
+    list[str] | None, typer.Option("--name", metavar="COLUMN=NAME", help="New name of a label column, without unit.")
+]
+DropOption = Annotated[list[str] | None, typer.Option("--drop", metavar="COLUMN", help="Leave a column out.")]
+LicenceOption = Annotated[str | None, typer.Option("--licence", help="Licence of the data, for provenance.")]
+
+
+@data_app.command()
+def convert(
+    path: Annotated[Path, typer.Argument(help="File, or folder with id_prop.csv or targets.csv.")],
+    out: OutOption,
+    unit: UnitOption = None,
+    name: NameOption = None,
+    drop: DropOption = None,
+    id_column: Annotated[str | None, typer.Option(help="Column that names the rows.")] = None,
+    structure_column: Annotated[str | None, typer.Option(help="Column of the structures.")] = None,
+    provider: Annotated[str, typer.Option(help="Who publishes the data, for provenance.")] = "",
+    licence: LicenceOption = None,
+) -> None:
+    """Convert Parquet, JSON Lines, CSV, CIF folders, ASE databases, extended XYZ or Matbench frames.
+
+    Refused rows go to OUT.refused.csv with their reasons. Exit code 0 when every row is kept, 3 when some are refused.
+    """
+    with clear_errors():
+        _check_out(out)
+        from epitaxy_models.data.conversion import convert as convert_source  # noqa: PLC0415
+        from epitaxy_models.data.label_plan import plan_labels  # noqa: PLC0415
+        from epitaxy_models.data.provenance import Origin  # noqa: PLC0415
+        from epitaxy_models.data.sources import open_source  # noqa: PLC0415
+        from epitaxy_models.data.sources.records import ColumnNames  # noqa: PLC0415
+
+        source = open_source(path, ColumnNames(id_column, structure_column))
+        plan = plan_labels(source.columns, _choices(unit, name, drop))
+        today = datetime.now(UTC).date().isoformat()
+        origin = Origin(source.kind, path.resolve().name, today, provider, licence or "unknown")
+        with show_rows(stderr_console(), "converting", source.n_rows) as report:
+            provenance = convert_source(source, plan, out, origin, report.advance)
+    _finish(out, provenance)
+
+
+@data_app.command()
+def fetch(
+    provider: Annotated[
+        str, typer.Argument(help="oqmd, jarvis, alexandria, mp, an OPTIMADE base URL, or materials-project (mp-api).")
+    ],
+    out: OutOption,
+    query: Annotated[
+        str, typer.Option("--filter", help="OPTIMADE filter; for materials-project a JSON object of search criteria.")
+    ] = "",
+    field: Annotated[list[str] | None, typer.Option(help="Field of the provider to keep as a label.")] = None,
+    unit: UnitOption = None,
+    name: NameOption = None,
+    max_per_second: Annotated[float, typer.Option(min=0.001, help="Requests a second at most.")] = 2.0,
+    page_limit: Annotated[int, typer.Option(min=1, help="Entries a request.")] = 100,
+    max_entries: Annotated[int | None, typer.Option(min=1, help="Stop after this many.")] = None,
+    licence: LicenceOption = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Drop what an earlier run downloaded.")] = False,
+) -> None:
+    """Download from a database. A download that was stopped goes on where it was when the command is run again.
+
+    Pages are kept in OUT.pages.jsonl until the table is written. The Materials Project's key: MP_API_KEY.
+    """
+    with clear_errors():
+        _check_out(out)
+        pacing = importlib.import_module("epitaxy.datasets.pacing")
+        options: dict[str, Any] = {"choices": _choices(unit, name, None), "max_entries": max_entries}
+        options["page_limit"] = page_limit
+        with show_rows(stderr_console(), "downloading", None) as report:
+            provenance = (
+                _fetch_materials_project(query, field, options, out, pacing.Pacer(max_per_second), report.at, restart)
+                if provider == "materials-project"
+                else _fetch_optimade(
+                    provider, licence, query, field, options, out, pacing.Pacer(max_per_second), report.at, restart
+                )
+            )
+    _finish(out, provenance)
+
+
+@data_app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Table (.parquet).")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    outlier_z: Annotated[float, typer.Option(min=1, help="Robust standard deviations from the median.")] = 10.0,
+    rows: Annotated[int, typer.Option(min=0, help="Suspicious rows to print.")] = 20,
+) -> None:
+    """Print counts, elements, label ranges, duplicates and suspicious rows of a table."""
+    with clear_errors():
+        from epitaxy_models.data.crystal_table import open_table  # noqa: PLC0415
+        from epitaxy_models.data.inspection import inspect_table  # noqa: PLC0415
+
+        n_rows = open_table(path).metadata.num_rows
+        with show_rows(stderr_console(), "inspecting", n_rows) as report:
+            inspection = inspect_table(path, outlier_z, report.advance)
+    if as_json:
+        document = dataclasses.asdict(inspection) | {"missing_elements": inspection.missing_elements}
+        sys.stdout.write(json.dumps(_without_nan(document)) + "\n")
+        return
+    print_inspection(inspection, rows)
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """What went wrong as one line and an exit code: 2 for a mistake in the request or data, 1 for a failed run."""
+    try:
+        from epitaxy.datasets.errors import FetchError, FetchUsageError  # noqa: PLC0415
+        from epitaxy_models.errors import ConfigurationError  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise _missing(error) from error
+    try:
+        yield
+    except (ConfigurationError, FetchUsageError) as error:
+        raise usage_error(str(error)) from error
+    except FetchError as error:
+        stderr_console().print(f"epitaxy: {error}", soft_wrap=True)
+        raise typer.Exit(exit_codes.RUN_FAILED) from error
+    except ModuleNotFoundError as error:
+        raise _missing(error) from error
+    except KeyboardInterrupt as error:
+        stderr_console().print("epitaxy: interrupted; a download goes on when the command is run again")
+        raise typer.Exit(exit_codes.INTERRUPTED) from error
+
+
+def _fetch_optimade(
+    provider: str,
+    licence: str | None,
+    query: str,
+    fields: list[str] | None,
+    options: dict[str, Any],
+    out: Path,
+    pacer: Any,
+    on_progress: Any,
+    restart: bool,
+) -> "Provenance":
+    from epitaxy.datasets.optimade_fetch import OptimadeQuery, fetch_optimade  # noqa: PLC0415
+    from epitaxy.datasets.providers import resolve_provider  # noqa: PLC0415
+
+    asked = OptimadeQuery(resolve_provider(provider, licence), query, tuple(fields or ()), **options)
+    return fetch_optimade(asked, out, pacer, on_progress, restart=restart)
+
+
+def _fetch_materials_project(
+    query: str,
+    fields: list[str] | None,
+    options: dict[str, Any],
+    out: Path,
+    pacer: Any,
+    on_progress: Any,
+    restart: bool,
+) -> "Provenance":
+    from epitaxy.datasets.materials_project import (  # noqa: PLC0415
+        MaterialsProjectQuery,
+        fetch_materials_project,
+        open_session,
+    )
+
+    try:
+        criteria = json.loads(query) if query else {}
+    except ValueError as error:
+        raise usage_error(f"--filter {query!r} is no JSON object of search criteria: {error}") from error
+    if not isinstance(criteria, dict):
+        raise usage_error(f"--filter {query!r} is no JSON object of search criteria")
+    if fields:
+        options["fields"] = tuple(fields)
+    session = open_session(os.environ.get("MP_API_KEY"))
+    asked = MaterialsProjectQuery(criteria, **options)
+    return fetch_materials_project(asked, out, pacer, session, on_progress, restart=restart)
+
+
+def _choices(units: list[str] | None, names: list[str] | None, drops: list[str] | None) -> "LabelChoices":
+    from epitaxy_models.data.label_plan import LabelChoices  # noqa: PLC0415
+
+    return LabelChoices(_pairs("--unit", units), _pairs("--name", names), tuple(drops or ()))
+
+
+def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
+    pairs = {}
+    for text in texts or ():
+        column, equals, value = text.rpartition("=")
+        if not (column and equals and value):
+            raise usage_error(f"{option} {text!r} must have the form COLUMN=VALUE")
+        pairs[column] = value
+    return pairs
+
+
+def _check_out(out: Path) -> None:
+    if out.suffix.lower() not in (".parquet", ".pq"):
+        raise usage_error(f"--out {out} must end in .parquet")
+    if not out.parent.is_dir():
+        raise usage_error(f"--out {out}: there is no folder {out.parent}")
+
+
+def _finish(out: Path, provenance: "Provenance") -> None:
+    print_provenance(stderr_console(), provenance)
+    refused = f", refused rows in {out}.refused.csv" if provenance.n_refused else ""
+    stderr_console().print(f"wrote {out}{refused}", soft_wrap=True)
+    raise typer.Exit(exit_codes.SOME_REFUSED if provenance.n_refused else exit_codes.ALL_ANSWERED)
+
+
+def _missing(error: ModuleNotFoundError) -> typer.Exit:
+    stderr_console().print(f"epitaxy: data sets need {error.name}: pip install 'epitaxy[data]'", soft_wrap=True)
+    return typer.Exit(exit_codes.RUN_FAILED)
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN."""
+    if isinstance(value, dict):
+        return {name: _without_nan(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

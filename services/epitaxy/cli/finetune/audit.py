@@ -1,0 +1,110 @@
+"""``epitaxy finetune audit``: labels checked, and compared with what the base model knows, before any training."""
+
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from epitaxy.cli import exit_codes
+from epitaxy.cli.connecting import TargetOption, connect
+from epitaxy.cli.finetune.check import MIN_LABELS, FlaggedRow, LabelCheck, check_labels
+from epitaxy.cli.finetune.options import (
+    BaseModelOption,
+    ColumnOption,
+    DataOption,
+    IdColumnOption,
+    LowFidelityOption,
+    OneObjectOption,
+    StructureColumnOption,
+    Transform,
+    TransformOption,
+)
+from epitaxy.cli.terminal import stdout_console, usage_error
+from epitaxy.client.finetune.columns import columns_of
+from epitaxy.client.finetune.labels import is_address, read_labels, row_text
+
+
+def audit(
+    context: typer.Context,
+    data: DataOption,
+    column: ColumnOption,
+    structure_column: StructureColumnOption = "structure",
+    id_column: IdColumnOption = None,
+    transform: TransformOption = Transform.AUTO,
+    low_fidelity: LowFidelityOption = None,
+    base_model: BaseModelOption = "",
+    rows: Annotated[int, typer.Option(min=0, help="Rows to print of each kind.")] = 10,
+    as_json: OneObjectOption = False,
+    target: TargetOption = None,
+) -> None:
+    """Check labels before training: refused rows, contradictions, outliers, and how far the rows are from the source.
+
+    Nothing is trained or kept. A job audits in more depth, with nearest source materials; see its report.
+
+    Exit code 0 when all rows can be used, 3 when some are refused, 1 when too few are left for a job.
+    """
+    if is_address(data):
+        raise usage_error("audit reads local data; labels at the server are audited by their job: see its report")
+    columns = (column, *(one.name for one in columns_of(low_fidelity or ())))
+    labels = read_labels(data, columns, structure_column, id_column)
+    with connect(context, target) as client:
+        results = sorted(client.screen(iter(labels.items), None, base_model or None), key=lambda result: result.index)
+    logarithmic = transform in (Transform.LOG10, Transform.LOG1P)
+    check = check_labels(labels, column, results, logarithmic=logarithmic)
+    if as_json:
+        sys.stdout.write(json.dumps(_document(check)) + "\n")
+    else:
+        _print(check, column, rows)
+    raise typer.Exit(_exit_code(check))
+
+
+def _exit_code(check: LabelCheck) -> int:
+    if not check.is_enough:
+        return exit_codes.RUN_FAILED
+    return exit_codes.SOME_REFUSED if check.refused else exit_codes.ALL_ANSWERED
+
+
+def _print(check: LabelCheck, column: str, n_shown: int) -> None:
+    console = stdout_console()
+    console.print(f"rows      {check.n_rows}, {check.n_labels} with {column}, {check.n_usable} crystals to learn from")
+    for name, count in check.known.items():
+        console.print(f"inputs    {name}: {count} values", soft_wrap=True)
+    if check.n_labels:
+        middle = f"median {check.median:g}, robust std {check.spread:.3g}"
+        console.print(f"labels    {check.minimum:g} to {check.maximum:g}, {middle}")
+    if check.is_skewed:
+        console.print("          positive and skewed: --transform log10, or auto, may help")
+    verdicts = ", ".join(f"{count} {name.lower().replace('_', ' ')}" for name, count in check.domain.items())
+    console.print(f"domain    {verdicts or 'nothing to compare'} of the base model")
+    _print_rows("refused", check.refused, n_shown)
+    _print_rows("contradictory labels", check.conflicts, n_shown)
+    _print_rows("outlying labels", check.outliers, n_shown)
+    _print_rows("same crystal, labels agree", check.twins, n_shown)
+    _print_rows("far from the source", check.far, n_shown)
+    console.print(_sentence(check), soft_wrap=True)
+
+
+def _print_rows(title: str, flagged: Sequence[FlaggedRow], n_shown: int) -> None:
+    if not flagged:
+        return
+    stdout_console().print(f"{title}: {len(flagged)}")
+    for one in flagged[:n_shown]:
+        stdout_console().print(f"  {row_text(one.id, one.row)}: {one.note}", soft_wrap=True)
+
+
+def _sentence(check: LabelCheck) -> str:
+    if check.is_enough:
+        return f"enough for a job: {check.n_usable} labelled crystals, and {MIN_LABELS} are the least"
+    missing = MIN_LABELS - check.n_usable
+    return f"too few for a job: {check.n_usable} labelled crystals, and {MIN_LABELS} are the least: add {missing}"
+
+
+def _document(check: LabelCheck) -> dict[str, Any]:
+    """All of it as JSON has it, which knows no NaN."""
+    document = {**dataclasses.asdict(check), "is_enough": check.is_enough}
+    is_number = {name: not (isinstance(value, float) and math.isnan(value)) for name, value in document.items()}
+    return {name: value if is_number[name] else None for name, value in document.items()}

@@ -1,0 +1,100 @@
+"""``epitaxy finetune report``: the transfer report in the browser, as a file, or in short on the terminal."""
+
+import json
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from epitaxy.cli.connecting import TargetOption, connect
+from epitaxy.cli.finetune.options import JobArgument
+from epitaxy.cli.finetune.text import error_text
+from epitaxy.cli.terminal import stderr_console, stdout_console, usage_error
+from epitaxy.client import FineTuneJob
+
+_ROWS = 10
+
+
+def report(
+    context: typer.Context,
+    job: JobArgument,
+    open_browser: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write it: JSON where FILE ends in .json, else HTML.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as one JSON object.")] = False,
+    target: TargetOption = None,
+) -> None:
+    """Show a job's report: data check, audit, strategies, worst cases, verdict."""
+    if out is not None and not out.absolute().parent.is_dir():
+        raise usage_error(f"--out {out}: there is no folder {out.parent}")
+    with connect(context, target) as client:
+        found = client.finetune_job(job)
+        if open_browser or out is not None:
+            path = found.save_report(out or _page_of(found))
+            stderr_console().print(f"wrote     {path}", soft_wrap=True)
+            if open_browser and not webbrowser.open(path.absolute().as_uri()):
+                stderr_console().print("epitaxy: no browser is to be found: open that file in one", soft_wrap=True)
+            return
+        document = found.report()
+    if as_json:
+        sys.stdout.write(json.dumps(document) + "\n")
+    else:
+        _print(document)
+
+
+def _page_of(job: FineTuneJob) -> Path:
+    """A file that outlives the command: the browser may read it later."""
+    return Path(tempfile.mkdtemp(prefix="epitaxy-report-")) / f"{job.status.model}.html"
+
+
+def _print(document: Mapping[str, Any]) -> None:
+    console = stdout_console()
+    data, audit = document["data"], document["audit"]
+    console.print(document["verdict"]["sentence"], soft_wrap=True)
+    merged = f", {data['n_merged']} of the same crystal as another" if data.get("n_merged") else ""
+    console.print(f"\ndata      {data['n_usable']} crystals to learn from, of {data['n_rows']} rows{merged}")
+    for row in data["refused"][:_ROWS]:
+        console.print(f"  refused {row['row_id']}: {row['reason']}", soft_wrap=True)
+    if len(data["refused"]) > _ROWS:
+        console.print(f"  and {len(data['refused']) - _ROWS} more; see --out FILE")
+    for warning in data["warnings"]:
+        console.print(f"  {warning}", soft_wrap=True)
+    if audit["forecast"]:
+        console.print(f"audit     transfer was forecast to be: {audit['forecast']}")
+    for statement in audit["statements"]:
+        console.print(f"  {statement}", soft_wrap=True)
+    console.print()
+    console.print(_strategies(document))
+    _print_worst(document)
+
+
+def _strategies(document: Mapping[str, Any]) -> Table:
+    table = Table("strategy", box=None)
+    table.add_column(f"MAE, {document['subject']['unit']}", justify="right")
+    for name in ("interval", "gain on the best without transfer", "verdict", ""):
+        table.add_column(name)
+    for row in sorted(document["strategies"], key=lambda row: (row["mae"] is None, row["mae"])):
+        band = f"{error_text(row['mae_low'])} to {error_text(row['mae_high'])}"
+        gain, low, high = (error_text(row[name], "+") for name in ("gain", "gain_low", "gain_high"))
+        chosen = "chosen" if row["name"] == document["verdict"]["chosen"] else ""
+        table.add_row(row["name"], error_text(row["mae"]), band, f"{gain} ({low} to {high})", row["verdict"], chosen)
+    return table
+
+
+def _print_worst(document: Mapping[str, Any]) -> None:
+    worst = document["worst"][:_ROWS]
+    if not worst:
+        return
+    table = Table("worst cases", "formula", box=None)
+    for name in ("label", "predicted"):
+        table.add_column(name, justify="right")
+    for row in worst:
+        table.add_row(row["row_id"], row["formula"], error_text(row["label"]), error_text(row["predicted"]))
+    stdout_console().print()
+    stdout_console().print(table)

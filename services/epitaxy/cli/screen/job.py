@@ -1,0 +1,196 @@
+"""A screening from inputs to table: asks for what the journal lacks, then writes the table from the journal."""
+
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from epitaxy.cli import exit_codes
+from epitaxy.cli.screen.journal import Journal, JournalError
+from epitaxy.cli.screen.outcome import OutcomeTally
+from epitaxy.cli.screen.progress import show_progress
+from epitaxy.cli.screen.ranking import Measurements, Ranking
+from epitaxy.cli.screen.table_file import write_table
+from epitaxy.cli.terminal import stdout_console, usage_error
+from epitaxy.client import Client, EpitaxyClientError, ModelCard
+from epitaxy.client.inputs.inventory import Inventory
+from epitaxy.client.inputs.item import InputItem
+from epitaxy.client.screening.rows import Row
+
+
+class JournalPolicy(Enum):
+    """What to do with the journal of an earlier run."""
+
+    REFUSE = "refuse"
+    RESUME = "resume"
+    RESTART = "restart"
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenPlan:
+    """What the command line asks for.
+
+    Attributes:
+        properties: Empty for all that the model has.
+        known_columns: Of the tables, with values that the model reads beside the structures.
+        top: Rows of the ranking, None for no ranking.
+        sort: Property of the ranking, None for the model's first.
+    """
+
+    out: Path
+    model: str | None
+    properties: tuple[str, ...]
+    known_columns: tuple[str, ...]
+    coverage: float
+    chunk_size: int
+    bypass_cache: bool
+    journal: JournalPolicy
+    top: int | None
+    sort: str | None
+    ascending: bool
+    measured: Path | None
+
+
+def journal_path(out: Path) -> Path:
+    """Where the answers are kept until the table is written."""
+    return out.with_name(f"{out.name}.journal")
+
+
+class ScreenJob:
+    """One ``epitaxy screen``."""
+
+    def __init__(self, client: Client, inventory: Inventory, plan: ScreenPlan, console: Console) -> None:
+        self._client = client
+        self._inventory = inventory
+        self._plan = plan
+        self._console = console
+        self._began = time.monotonic()
+        self._n_screened, self._screening_seconds = 0, 0.0
+
+    def run(self) -> int:
+        """Returns the exit code. Raises EpitaxyClientError where the model is not there."""
+        card = self._client.get_model(self._plan.model)
+        ranking = self._ranking(card)
+        measured = self._measured(ranking)
+        journal = self._open_journal(card)
+        try:
+            self._screen(journal, _pinned(card))
+            tally = OutcomeTally()
+            n_rows = write_table(self._plan.out, _table_rows(journal, tally, ranking))
+        except KeyboardInterrupt:
+            return self._leave(journal, "interrupted", exit_codes.INTERRUPTED)
+        except (EpitaxyClientError, OSError) as error:
+            return self._leave(journal, str(error), exit_codes.RUN_FAILED)
+        journal.remove()
+        if ranking is not None:
+            stdout_console().print(ranking.table(measured))
+        self._print_summary(tally, n_rows)
+        return tally.exit_code
+
+    def _screen(self, journal: Journal, model: str | None) -> None:
+        """Brings the answer of every input into the journal."""
+        plan, began = self._plan, time.monotonic()
+        # The journal is synced once a block: that is when progress is told.
+        run = self._client.screen(
+            self._missing_items(journal),
+            plan.properties,
+            model,
+            coverage=plan.coverage,
+            chunk_size=plan.chunk_size,
+            on_progress=lambda _: journal.sync(),
+            bypass_cache=plan.bypass_cache,
+        )
+        with show_progress(self._console, self._inventory.count(), journal.n_answers) as progress, run:
+            for result in run:
+                journal.append(result)
+                self._n_screened += 1
+                progress.advance(1)
+        self._screening_seconds = time.monotonic() - began
+
+    def _missing_items(self, journal: Journal) -> Iterator[InputItem]:
+        for index, (item_id, source) in enumerate(self._inventory.read(self._plan.known_columns)):
+            if index not in journal:
+                yield InputItem(item_id, index, source)
+
+    def _print_summary(self, tally: OutcomeTally, n_rows: int) -> None:
+        elapsed = time.monotonic() - self._began
+        tally.print(self._console, self._n_screened, self._screening_seconds, elapsed)
+        if self._inventory.n_ignored:
+            self._console.print(f"ignored   {self._inventory.n_ignored} other files")
+        self._console.print(f"wrote     {self._plan.out} ({n_rows} rows)", soft_wrap=True)
+
+    def _leave(self, journal: Journal, reason: str, code: int) -> int:
+        """Keeps what was answered, and says how to go on."""
+        n_answers = journal.n_answers
+        journal.close()
+        self._console.print(f"epitaxy: {reason}", soft_wrap=True)
+        if n_answers:
+            self._console.print(f"{n_answers} answers are kept; go on with: {_resume_command()}", soft_wrap=True)
+        return code
+
+    def _open_journal(self, card: ModelCard) -> Journal:
+        restart = self._plan.journal is JournalPolicy.RESTART
+        try:
+            return Journal(journal_path(self._plan.out), self._fingerprint(card), restart=restart)
+        except JournalError as error:
+            raise usage_error(str(error)) from None
+
+    def _fingerprint(self, card: ModelCard) -> dict[str, Any]:
+        """What must not change between a run and its resumption."""
+        return {
+            "inputs": self._inventory.fingerprint(),
+            "model": f"{card.name}:{card.version}",
+            "weights": card.digest,
+            "properties": list(self._plan.properties),
+            "coverage": self._plan.coverage,
+            # Left out where there are none: a journal of an earlier release goes on.
+            **({"known_columns": list(self._plan.known_columns)} if self._plan.known_columns else {}),
+        }
+
+    def _ranking(self, card: ModelCard) -> Ranking | None:
+        """The ranking asked for. Fails early where the model lacks a property."""
+        plan, offered = self._plan, [part.name for part in card.properties]
+        wanted = list(plan.properties) or offered
+        missing = [name for name in wanted if name not in offered]
+        if missing:
+            raise usage_error(f"model {card.name} has no property {missing[0]}; it has {', '.join(offered)}")
+        if plan.top is None:
+            return None
+        if plan.sort is not None and plan.sort not in wanted:
+            raise usage_error(f"--sort {plan.sort} is not among the properties screened: {', '.join(wanted)}")
+        chosen = plan.sort or wanted[0]
+        theory = next(part.level_of_theory for part in card.properties if part.name == chosen)
+        return Ranking(chosen, plan.top, ascending=plan.ascending, level_of_theory=theory)
+
+    def _measured(self, ranking: Ranking | None) -> Measurements | None:
+        if self._plan.measured is None or ranking is None:
+            return None
+        try:
+            return Measurements.read(self._plan.measured, ranking.property_name)
+        except ValueError as error:
+            raise usage_error(f"--measured: {error}") from None
+
+
+def _table_rows(journal: Journal, tally: OutcomeTally, ranking: Ranking | None) -> Iterator[Row]:
+    for rows, is_final in journal.in_order():
+        tally.see(rows, is_final=is_final)
+        for row in rows:
+            if ranking is not None:
+                ranking.see(row)
+            yield row
+
+
+def _pinned(card: ModelCard) -> str | None:
+    """The very version that the card is of: an alias may move while a long screening runs."""
+    return f"{card.name}:{card.version}" if card.name and card.version else None
+
+
+def _resume_command() -> str:
+    arguments = [argument for argument in sys.argv[1:] if argument not in ("--resume", "--restart")]
+    return shlex.join(["epitaxy", *arguments, "--resume"])

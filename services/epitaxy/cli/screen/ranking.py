@@ -1,0 +1,125 @@
+"""The best rows of a screening, beside what was measured."""
+
+import csv
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from epitaxy.cli.wording import interval_text, value_text
+from epitaxy.client.screening.rows import COLUMNS, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """Measured values of one property, by id.
+
+    Attributes:
+        column: Name of the column that they come from, with its unit.
+    """
+
+    column: str
+    values: Mapping[str, float] = field(repr=False)
+
+    @classmethod
+    def read(cls, path: Path, property_name: str) -> "Measurements":
+        """Reads the columns ``id`` and ``<property>_measured...`` of a CSV file.
+
+        Raises:
+            ValueError: a column is missing, or a value is no number.
+        """
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            names = list(rows.fieldnames or ())
+            column = next((name for name in names if name.startswith(f"{property_name}_measured")), None)
+            if column is None or "id" not in names:
+                raise ValueError(f"{path} needs the columns id and {property_name}_measured..., has {', '.join(names)}")
+            return cls(column, {row["id"]: _number(row[column], row["id"]) for row in rows if row[column]})
+
+
+class Ranking:
+    """Keeps the best ``size`` values of one property as rows go by."""
+
+    def __init__(self, property_name: str, size: int, *, ascending: bool, level_of_theory: str = "") -> None:
+        self.property_name = property_name
+        self._level_of_theory = level_of_theory
+        self._size = size
+        self._sign = -1.0 if ascending else 1.0
+        self._order = count(0, -1)
+        self._best: list[tuple[float, int, Row]] = []
+
+    def see(self, row: Row) -> None:
+        """Takes a row in where it is one of the best; of equals the earlier stays."""
+        name, value = row[_PROPERTY], row[_VALUE]
+        if name != self.property_name or not isinstance(value, int | float):
+            return
+        entry = (self._sign * value, next(self._order), row)
+        if len(self._best) < self._size:
+            heapq.heappush(self._best, entry)
+        else:
+            heapq.heappushpop(self._best, entry)
+
+    def rows(self) -> list[Row]:
+        """The best rows, best first."""
+        return [row for _, _, row in sorted(self._best, reverse=True)]
+
+    def table(self, measured: Measurements | None) -> Table:
+        """The ranking for a terminal; with measurements, a column beside the prediction."""
+        rows = self.rows()
+        coverage = f"{100 * rows[0][_COVERAGE]:g} % interval" if rows else "interval"  # type: ignore[operator]
+        order = "lowest" if self._sign < 0 else "highest"
+        theory = f" ({self._level_of_theory})" if self._level_of_theory else ""
+        table = Table(title=f"{self.property_name}{theory}, {order} {len(rows)}", title_justify="left")
+        table.add_column("#", justify="right")
+        table.add_column("id", overflow="fold")
+        table.add_column("formula")
+        table.add_column("value", justify="right")
+        table.add_column("unit")
+        table.add_column(coverage, justify="right")
+        if measured is not None:
+            table.add_column("measured", justify="right")
+        table.add_column("domain")
+        table.add_column("review", overflow="fold")
+        table.add_column("cache hit")
+        for place, row in enumerate(rows, start=1):
+            table.add_row(str(place), *_cells(dict(zip(COLUMNS, row, strict=True)), measured))
+        return table
+
+
+def _cells(row: Mapping[str, Any], measured: Measurements | None) -> list[str]:
+    known = [] if measured is None else [_measured_text(measured.values.get(row["id"]))]
+    return [
+        row["id"],
+        row["formula"] or "",
+        value_text(row["value"]),
+        row["unit"],
+        interval_text(row["lower"], row["upper"]),
+        *known,
+        row["domain_verdict"].lower().replace("_", " "),
+        _review_text(row),
+        "yes" if row["cache_hit"] else "no",
+    ]
+
+
+def _review_text(row: Mapping[str, Any]) -> str:
+    """The verdict and the rules that fired: ``"review: out of domain"``."""
+    verdict, rules = (row["review"] or "").lower(), (row["review_rules"] or "").lower().replace("_", " ")
+    return f"{verdict}: {rules}" if rules else verdict
+
+
+def _number(text: str, row_id: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{text!r}, measured of {row_id}, is no number") from None
+
+
+def _measured_text(value: float | None) -> str:
+    return "" if value is None else value_text(value)
+
+
+_PROPERTY, _VALUE, _COVERAGE = (COLUMNS.index(name) for name in ("property", "value", "coverage"))

@@ -1,0 +1,1 @@
+"""Reports of what was measured, and how a model does on it."""

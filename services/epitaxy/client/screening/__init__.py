@@ -1,0 +1,1 @@
+"""Screenings: structures out in messages, results in as they come."""

@@ -1,0 +1,110 @@
+"""Cuts a stream of items into messages, by number and by bytes."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from epitaxy.api.common.v1 import structure_pb2
+from epitaxy.client.inputs.item import InputItem, refuse
+from epitaxy.client.results import ItemError
+from epitaxy.client.screening.packing import pack_items
+
+# gRPC servers take 4 MiB a message unless told otherwise.
+MESSAGE_BYTES = 2 << 20
+MAX_ITEM_BYTES = 3 << 20
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Items that are answered together.
+
+    Attributes:
+        to_send: Items that go to the server, at most one message's worth.
+        refused: Items that the client itself refuses, with the reason.
+    """
+
+    to_send: tuple[InputItem, ...]
+    refused: tuple[tuple[InputItem, ItemError], ...] = ()
+
+
+class Chunker:
+    """Draws chunks from a stream of items; reads no further than it must."""
+
+    def __init__(self, items: Iterator[InputItem], chunk_size: int) -> None:
+        self._items = items
+        self._chunk_size = chunk_size
+        self._held_back: deque[InputItem] = deque()
+        self.is_exhausted = False
+
+    def draw(self) -> Chunk:
+        """The next chunk, empty at the end of the stream."""
+        to_send: list[InputItem] = []
+        refused: list[tuple[InputItem, ItemError]] = []
+        n_bytes = 0
+        while len(to_send) + len(refused) < self._chunk_size and (item := self._next()) is not None:
+            error = refusal_of(item)
+            if error is not None:
+                refused.append((item, error))
+                continue
+            n_bytes += size_of(item)
+            if to_send and n_bytes > MESSAGE_BYTES:
+                self._held_back.append(item)
+                break
+            to_send.append(item)
+        return Chunk(tuple(to_send), tuple(refused))
+
+    def _next(self) -> InputItem | None:
+        if self._held_back:
+            return self._held_back.popleft()
+        item = next(self._items, None)
+        self.is_exhausted = item is None
+        return item
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message's structures, and whose answer each id on the wire is."""
+
+    structures: list[structure_pb2.StructureInput]
+    by_wire_id: dict[str, InputItem] = field(repr=False)
+
+    @classmethod
+    def of(cls, items: Sequence[InputItem]) -> "Parcel":
+        """Packs items into one message."""
+        return cls(*pack_items(items))
+
+
+def answer_in_order(
+    chunk: Chunk,
+    answers: dict[str, Answer],
+    parcel: Parcel,
+    without_answer: Callable[[InputItem, ItemError], Answer],
+) -> Iterator[Answer]:
+    """One answer an item in input order: the server's, or what ``without_answer`` makes of a refusal."""
+    by_index = {item.index: without_answer(item, error) for item, error in chunk.refused}
+    for wire_id, item in parcel.by_wire_id.items():
+        by_index[item.index] = answers.get(wire_id) or without_answer(item, no_answer())
+    for index in sorted(by_index):
+        yield by_index[index]
+
+
+def refusal_of(item: InputItem) -> ItemError | None:
+    """Why the client does not send an item, None where it does."""
+    if isinstance(item.source, ItemError):
+        return item.source
+    if size_of(item) > MAX_ITEM_BYTES:
+        return refuse("TOO_LARGE", "over 3 MiB for one structure; send a smaller cell")
+    return None
+
+
+def size_of(item: InputItem) -> int:
+    """Bytes of an item on the wire."""
+    return 0 if isinstance(item.source, ItemError) else item.source.n_bytes
+
+
+def no_answer() -> ItemError:
+    """The server answered a message and left an item out."""
+    return ItemError("NO_ANSWER", "the server left this structure out of its answer; try again", retryable=True)

@@ -1,0 +1,1 @@
+"""Tables that several services share, their versions, and the connection to them."""

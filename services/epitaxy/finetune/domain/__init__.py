@@ -1,0 +1,1 @@
+"""What fine-tuning talks about, and its rules. No infrastructure."""

@@ -1,0 +1,216 @@
+"""A fine-tune job: its states, the legal ways between them, and what is known at the end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from epitaxy.chassis.errors import FailedPreconditionError
+from epitaxy.finetune.domain.spec import FineTuneSpec
+
+
+class JobState(StrEnum):
+    """Where a job is."""
+
+    PENDING = "PENDING"
+    AUDITING = "AUDITING"
+    TRAINING = "TRAINING"
+    EVALUATING = "EVALUATING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing follows."""
+        return not TRANSITIONS[self]
+
+
+_ENDS = frozenset({JobState.FAILED, JobState.CANCELLED})
+# Back to PENDING: a worker was lost and the work begins again.
+TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
+    JobState.PENDING: _ENDS | {JobState.AUDITING},
+    JobState.AUDITING: _ENDS | {JobState.PENDING, JobState.TRAINING, JobState.EVALUATING},
+    JobState.TRAINING: _ENDS | {JobState.PENDING, JobState.EVALUATING},
+    JobState.EVALUATING: _ENDS | {JobState.PENDING, JobState.SUCCEEDED},
+    JobState.SUCCEEDED: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+}
+ACTIVE_STATES = tuple(state for state in JobState if TRANSITIONS[state])
+STAGES = (JobState.AUDITING, JobState.TRAINING, JobState.EVALUATING)
+
+
+class Verdict(StrEnum):
+    """What transfer does to the error, against doing without it."""
+
+    HELPS = "HELPS"
+    NEUTRAL = "NEUTRAL"
+    HURTS = "HURTS"
+
+
+class JobEndedError(FailedPreconditionError):
+    """The job has ended, or is another worker's by now: nothing may be written any more."""
+
+    default_reason = "JOB_ENDED"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is.
+
+    Attributes:
+        fraction: Of the whole job, 0 to 1.
+        message: One line for a person.
+        metrics: Figures by name with unit.
+        seconds_left: Until the end of the job; None: not known.
+    """
+
+    fraction: float = 0.0
+    message: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job failed: a stable reason, and a message that says what to do."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a job made and how good it is.
+
+    Attributes:
+        version: Of the registered model.
+        digest: ``sha256:<64 hex digits>`` of the model's files.
+        verdict: On transfer.
+        strategy: The winner.
+        cross_validated_mae: By strategy, in the property's unit.
+        is_calibrated: Whether the intervals hold what they promise.
+        sentence: The verdict for a chemist.
+    """
+
+    version: str
+    digest: str
+    verdict: Verdict
+    strategy: str
+    cross_validated_mae: Mapping[str, float]
+    is_calibrated: bool
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuneJob:
+    """One job of one tenant.
+
+    Attributes:
+        id: Not to be guessed.
+        tenant: Whose it is.
+        spec: What was asked for.
+        created_at: When.
+        n_rows: Of the label table.
+        n_labels: Rows with a value of the target.
+        state: Where it is.
+        progress: How far.
+        started_at: When the present attempt began; None while it waits for its first.
+        ended_at: When it ended.
+        attempt: Times that the work was begun.
+        failure: Of a FAILED job.
+        result: Of a SUCCEEDED job.
+    """
+
+    id: str
+    tenant: str
+    spec: FineTuneSpec
+    created_at: datetime
+    n_rows: int
+    n_labels: int
+    state: JobState = JobState.PENDING
+    progress: Progress = field(default_factory=Progress)
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    attempt: int = 0
+    failure: Failure | None = None
+    result: Result | None = None
+
+    def begun(self, at: datetime, max_attempts: int) -> "FineTuneJob":
+        """A worker takes the job up, from the start; one attempt too many fails it. Raises JobEndedError."""
+        if self.attempt >= max_attempts:
+            return self.failed(worker_lost(self), at)
+        waiting = self if self.state is JobState.PENDING else self._moved(JobState.PENDING)
+        message = "" if self.attempt == 0 else f"attempt {self.attempt + 1}, after a lost worker"
+        return replace(
+            waiting._moved(JobState.AUDITING),
+            started_at=at,
+            attempt=self.attempt + 1,
+            progress=Progress(message=message),
+        )
+
+    def progressed(self, attempt: int, stage: JobState, progress: Progress) -> "FineTuneJob":
+        """News of the worker of an attempt; a stage before the present one does not take the job back.
+
+        Raises JobEndedError where the job has ended or the attempt is no longer the current one.
+        """
+        self._check_attempt(attempt)
+        is_ahead = STAGES.index(stage) > STAGES.index(self.state)
+        moved = self._moved(stage) if is_ahead else self
+        return replace(moved, progress=progress)
+
+    def succeeded(self, attempt: int, result: Result, at: datetime) -> "FineTuneJob":
+        """The worker of an attempt has registered a model."""
+        self._check_attempt(attempt)
+        done = Progress(1.0, result.sentence or "done", self.progress.metrics, 0.0)
+        return replace(self._moved(JobState.SUCCEEDED), result=result, ended_at=at, progress=done)
+
+    def failed(self, failure: Failure, at: datetime, attempt: int | None = None) -> "FineTuneJob":
+        """The job cannot go on; with an attempt, in its worker's opinion."""
+        if attempt is not None:
+            self._check_attempt(attempt)
+        last = replace(self.progress, message=failure.message, seconds_left=None)
+        return replace(self._moved(JobState.FAILED), failure=failure, ended_at=at, progress=last)
+
+    def cancelled(self, at: datetime) -> "FineTuneJob":
+        """The tenant no longer wants it; a job that has ended stays as it is."""
+        if self.state.is_terminal:
+            return self
+        last = replace(self.progress, message="cancelled", seconds_left=None)
+        return replace(self._moved(JobState.CANCELLED), ended_at=at, progress=last)
+
+    def is_overdue(self, at: datetime, grace_seconds: float) -> bool:
+        """Whether the work runs for longer than half again its budget, and the grace."""
+        if self.started_at is None or self.state.is_terminal:
+            return False
+        return (at - self.started_at).total_seconds() > 1.5 * self.spec.budget.max_seconds + grace_seconds
+
+    def _moved(self, state: JobState) -> "FineTuneJob":
+        if state not in TRANSITIONS[self.state]:
+            raise JobEndedError(f"the job is {self.state} and cannot become {state}")
+        return replace(self, state=state)
+
+    def _check_attempt(self, attempt: int) -> None:
+        if self.state not in STAGES or self.attempt != attempt:
+            raise JobEndedError(f"the job is {self.state} in attempt {self.attempt}, not running in {attempt}")
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """One step that watchers are told of; ``sequence`` counts from 1 in each job."""
+
+    sequence: int
+    at: datetime
+    state: JobState
+    progress: Progress
+
+
+def worker_lost(job: FineTuneJob) -> Failure:
+    """The failure of a job whose workers did not live."""
+    times = "once" if job.attempt == 1 else f"{job.attempt} times"
+    return Failure(
+        "WORKER_LOST",
+        f"the worker of this job was lost {times}, last while {job.state}: its labels are kept; create the job again, "
+        "with fewer strategies or smaller structures if the worker may have run out of memory",
+    )

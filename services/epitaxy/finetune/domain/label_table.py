@@ -1,0 +1,128 @@
+"""The labels of one job as they are kept: what each row's structure was given as, and the values."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy.chassis.errors import InvalidRequestError
+from epitaxy.finetune.domain.spec import MIN_LABELS, FineTuneSpec
+from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.structures import Structure, TextFormat, check_structure, read_text, structure_from_column
+
+COLUMN_JSON = "column"
+"""Kind of a cell that holds JSON of lattice, species and frac; the other kinds are those of ``TextFormat``."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFile:
+    """A table that the caller points to.
+
+    Attributes:
+        uri: ``file://`` or ``s3://``.
+        structure_column: Name of the column of structures.
+        id_column: Name of the column of names; empty: rows are named by their numbers.
+    """
+
+    uri: str
+    structure_column: str = "structure"
+    id_column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StructureCell:
+    """One structure as it was given, not yet read."""
+
+    kind: str
+    text: str
+
+    def read(self) -> Structure:
+        """The structure, checked. Raises InvalidStructureError."""
+        if self.kind == COLUMN_JSON:
+            return check_structure(structure_from_column(self.text)).structure
+        return read_text(self.text, TextFormat(self.kind)).structure
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelTable:
+    """Rows of one job.
+
+    Attributes:
+        ids: Name of each row.
+        cells: Structure of each row.
+        values: By column, float64 ``[n_rows]``, NaN where there is none.
+    """
+
+    ids: Sequence[str]
+    cells: Sequence[StructureCell]
+    values: Mapping[str, NDArray[np.float64]]
+
+    def __post_init__(self) -> None:
+        if len(self.ids) != len(self.cells):
+            raise ValueError(f"{len(self.ids)} ids for {len(self.cells)} structures")
+        for name, values in self.values.items():
+            if len(values) != len(self.cells):
+                raise InvalidRequestError(
+                    f"column {name} has {len(values)} values for {len(self.cells)} structures: give one a structure, "
+                    "NaN where there is none",
+                    reason="UNEVEN_LABELS",
+                )
+
+    @property
+    def n_rows(self) -> int:
+        """Length of the table."""
+        return len(self.cells)
+
+    def n_labels(self, column: str) -> int:
+        """Rows with a value in a column."""
+        return int(np.isfinite(self.values[column]).sum())
+
+    def read_structures(self) -> list[tuple[str, Structure | InvalidStructureError]]:
+        """Each row's name with its structure, or why it has none."""
+        return [(name, _outcome(cell)) for name, cell in zip(self.ids, self.cells, strict=True)]
+
+
+def check_labels(table: LabelTable, spec: FineTuneSpec) -> None:
+    """Raises InvalidRequestError for a missing column, an infinite value, or fewer than ten labels."""
+    for name in spec.columns:
+        if name not in table.values:
+            raise InvalidRequestError(f"the labels have no column {name!r}", reason="NO_LABEL_COLUMN")
+        for row in np.flatnonzero(np.isinf(table.values[name])).tolist():
+            raise bad_label(table.ids[row], row, name, "an infinite value")
+    n_labels = table.n_labels(spec.target.name)
+    if n_labels < MIN_LABELS:
+        raise InvalidRequestError(
+            f"{n_labels} rows have a value of {spec.target.name}; at least {MIN_LABELS} are needed, 25 or more are "
+            f"better: add {MIN_LABELS - n_labels}",
+            reason="TOO_FEW_LABELS",
+        )
+
+
+def number_of(value: object, name: str, row: int, column: str) -> float:
+    """The number in a cell, NaN in an empty one. Raises InvalidRequestError."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return math.nan
+    try:
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            return float(value)
+    except ValueError:
+        pass
+    raise bad_label(name, row, column, repr(value)[:40])
+
+
+def bad_label(name: str, row: int, column: str, what: str) -> InvalidRequestError:
+    """The error of one cell."""
+    place = f"row {row}" if name == str(row) else f"row {row} ({name[:80]})"
+    return InvalidRequestError(
+        f"{place}: {column} holds {what}, which is no label: give a number, or leave the cell empty",
+        reason="INVALID_LABEL",
+    )
+
+
+def _outcome(cell: StructureCell) -> Structure | InvalidStructureError:
+    try:
+        return cell.read()
+    except InvalidStructureError as error:
+        return error

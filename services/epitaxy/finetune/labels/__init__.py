@@ -1,0 +1,1 @@
+"""Label tables: where they come from and how they are read."""

@@ -1,0 +1,212 @@
+"""Requests out of protobuf, jobs into it."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from hashlib import sha256
+
+import numpy as np
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from epitaxy.api.common.v1 import property_pb2, structure_pb2
+from epitaxy.api.finetune.v1 import finetune_pb2
+from epitaxy.chassis.errors import InvalidRequestError
+from epitaxy.chassis.model_names import ModelName
+from epitaxy.chassis.structure_ids import structure_ids
+from epitaxy.finetune.domain.job import FineTuneJob, JobEvent, Progress, Result
+from epitaxy.finetune.domain.label_table import COLUMN_JSON, LabelFile, LabelTable, StructureCell
+from epitaxy.finetune.domain.spec import Budget, FineTuneSpec, LabelColumn, Transform
+from epitaxy.finetune.ports import RequestKey
+from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.heads.property import Fidelity
+from epitaxy_models.structures import TextFormat, structure_to_column, unpack_structures
+
+_MAX_REQUEST_ID = 128
+_TEXT_KINDS = {
+    "cif": TextFormat.CIF,
+    "poscar": TextFormat.POSCAR,
+    "extxyz": TextFormat.EXTXYZ,
+    "pymatgen_json": TextFormat.PYMATGEN_JSON,
+}
+_TRANSFORMS = {
+    finetune_pb2.LABEL_TRANSFORM_UNSPECIFIED: Transform.AUTO,
+    finetune_pb2.LABEL_TRANSFORM_NONE: Transform.NONE,
+    finetune_pb2.LABEL_TRANSFORM_LOG10: Transform.LOG10,
+    finetune_pb2.LABEL_TRANSFORM_LOG1P: Transform.LOG1P,
+    finetune_pb2.LABEL_TRANSFORM_AUTO: Transform.AUTO,
+}
+_TRANSFORM_NUMBERS = {transform: number for number, transform in _TRANSFORMS.items()}
+_FIDELITY_PREFIX = "FIDELITY_"
+
+
+def request_key(request: finetune_pb2.CreateFineTuneJobRequest) -> RequestKey | None:
+    """What makes the request known when it is repeated; None without an id. Raises InvalidRequestError."""
+    if len(request.request_id) > _MAX_REQUEST_ID:
+        raise InvalidRequestError.of_field("request_id", f"has more than {_MAX_REQUEST_ID} characters")
+    content = request.SerializeToString(deterministic=True)
+    return RequestKey(request.request_id, sha256(content).hexdigest()) if request.request_id else None
+
+
+def spec_of(message: finetune_pb2.FineTuneSpec, default_seconds: float) -> FineTuneSpec:
+    """The specification. Raises InvalidRequestError."""
+    if message.transform not in _TRANSFORMS:
+        raise InvalidRequestError.of_field("spec.transform", f"is {message.transform}, which this server does not know")
+    budget = message.budget
+    seconds = budget.max_wall_time.ToNanoseconds() / 1e9 if budget.HasField("max_wall_time") else default_seconds
+    return FineTuneSpec(
+        model_name=message.model_name,
+        property_name=message.property_name,
+        unit=message.unit,
+        target=_column(message.target),
+        budget=Budget(seconds, tuple(budget.strategies), budget.use_gpu),
+        low_fidelity=tuple(_column(column) for column in message.low_fidelity),
+        base_model=message.base_model,
+        transform=_TRANSFORMS[message.transform],
+        seed=message.seed,
+        peers=tuple(message.peers),
+    )
+
+
+def source_of(request: finetune_pb2.CreateFineTuneJobRequest) -> LabelTable | LabelFile:
+    """Labels, or where they lie. Raises InvalidRequestError."""
+    match request.WhichOneof("labels"):
+        case "inline":
+            return _inline(request.inline)
+        case "file":
+            file = request.file
+            return LabelFile(file.uri, file.structure_column or "structure", file.id_column)
+        case _:
+            raise InvalidRequestError.of_field("labels", "is empty: fill inline or file")
+
+
+def job_message(job: FineTuneJob) -> finetune_pb2.FineTuneJob:
+    """A job as callers see it."""
+    message = finetune_pb2.FineTuneJob(
+        id=job.id,
+        spec=_spec_message(job.spec),
+        state=f"JOB_STATE_{job.state.value}",
+        progress=_progress_message(job.progress),
+        create_time=_timestamp(job.created_at),
+        start_time=_timestamp(job.started_at),
+        end_time=_timestamp(job.ended_at),
+        n_rows=job.n_rows,
+        n_labels=job.n_labels,
+        attempts=job.attempt,
+    )
+    if job.failure is not None:
+        message.failure.reason, message.failure.message = job.failure.reason, job.failure.message
+    if job.result is not None:
+        message.result.CopyFrom(_result_message(job.result, ModelName(job.tenant, job.spec.model_name)))
+    return message
+
+
+def event_message(event: JobEvent) -> finetune_pb2.JobEvent:
+    """One step of a job."""
+    return finetune_pb2.JobEvent(
+        sequence=event.sequence,
+        time=_timestamp(event.at),
+        state=f"JOB_STATE_{event.state.value}",
+        progress=_progress_message(event.progress),
+    )
+
+
+def _column(message: finetune_pb2.LabelColumn) -> LabelColumn:
+    name = property_pb2.Fidelity.Name(message.fidelity) if message.fidelity in property_pb2.Fidelity.values() else ""
+    if not name:
+        raise InvalidRequestError.of_field("fidelity", f"is {message.fidelity}, which this server does not know")
+    known = None if message.fidelity == 0 else Fidelity(name.removeprefix(_FIDELITY_PREFIX))
+    return LabelColumn(message.name, known, message.level_of_theory, message.cost)
+
+
+def _inline(labels: finetune_pb2.InlineLabels) -> LabelTable:
+    names = structure_ids(labels.structures)
+    cells = [cell for index, entry in enumerate(labels.structures) for cell in _cells(entry, index)]
+    values = {column.column: np.array(column.values, dtype=np.float64) for column in labels.columns}
+    if len(values) < len(labels.columns):
+        raise InvalidRequestError.of_field("inline.columns", "has a column twice")
+    return LabelTable([name or str(row) for row, name in enumerate(names)], cells, values)
+
+
+def _cells(entry: structure_pb2.StructureInput, index: int) -> Iterator[StructureCell]:
+    kind = entry.WhichOneof("source")
+    field = f"inline.structures[{index}]"
+    if kind is None:
+        raise InvalidRequestError.of_field(field, "has no structure: fill packed, cif, poscar, extxyz or pymatgen_json")
+    if kind != "packed":
+        yield StructureCell(_TEXT_KINDS[kind].value, getattr(entry, kind))
+        return
+    packed = entry.packed
+    try:
+        block = unpack_structures(packed.n_sites, packed.lattices_angstrom, packed.atomic_numbers, packed.frac_coords)
+    except InvalidStructureError as error:
+        raise InvalidRequestError.of_field(f"{field}.packed", error.message) from error
+    yield from (StructureCell(COLUMN_JSON, structure_to_column(structure)) for structure in block)
+
+
+def _spec_message(spec: FineTuneSpec) -> finetune_pb2.FineTuneSpec:
+    return finetune_pb2.FineTuneSpec(
+        model_name=spec.model_name,
+        property_name=spec.property_name,
+        unit=spec.unit,
+        base_model=spec.base_model,
+        target=_column_message(spec.target),
+        low_fidelity=[_column_message(column) for column in spec.low_fidelity],
+        transform=_TRANSFORM_NUMBERS[spec.transform],
+        budget=finetune_pb2.FineTuneBudget(
+            max_wall_time=_duration(spec.budget.max_seconds),
+            strategies=spec.budget.strategies,
+            use_gpu=spec.budget.use_gpu,
+        ),
+        seed=spec.seed,
+        peers=spec.peers,
+    )
+
+
+def _column_message(column: LabelColumn) -> finetune_pb2.LabelColumn:
+    fidelity = "UNSPECIFIED" if column.fidelity is None else column.fidelity.value
+    return finetune_pb2.LabelColumn(
+        name=column.name,
+        fidelity=f"{_FIDELITY_PREFIX}{fidelity}",
+        level_of_theory=column.level_of_theory,
+        cost=column.cost,
+    )
+
+
+def _progress_message(progress: Progress) -> finetune_pb2.JobProgress:
+    left = None if progress.seconds_left is None else _duration(progress.seconds_left)
+    return finetune_pb2.JobProgress(
+        fraction=progress.fraction, message=progress.message, metrics=progress.metrics, time_left=left
+    )
+
+
+def _result_message(result: Result, model: ModelName) -> finetune_pb2.FineTuneResult:
+    return finetune_pb2.FineTuneResult(
+        model_name=model.name,
+        model_version=result.version,
+        model_digest=result.digest,
+        verdict=f"TRANSFER_VERDICT_{result.verdict.value}",
+        strategy=result.strategy,
+        cross_validated_mae=result.cross_validated_mae,
+        is_calibrated=result.is_calibrated,
+        sentence=result.sentence,
+        served_as=str(model),
+    )
+
+
+def _timestamp(at: datetime | None) -> Timestamp | None:
+    if at is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(at)
+    return message
+
+
+def _duration(seconds: float) -> Duration:
+    message = Duration()
+    message.FromNanoseconds(int(seconds * 1e9))
+    return message
+
+
+def chunks_of(content: bytes, size: int) -> Sequence[bytes]:
+    """Pieces of a content in order; one empty piece of an empty one."""
+    return [content[start : start + size] for start in range(0, max(1, len(content)), size)]

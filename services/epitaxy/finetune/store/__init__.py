@@ -1,0 +1,1 @@
+"""Where jobs, their files and the audit log are kept."""

@@ -1,0 +1,84 @@
+"""The use case of removing what is old: nothing that is served, that can be rolled back to, or that a job works on."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from epitaxy.chassis.errors import EpitaxyError, NotFoundError
+from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, champions
+from epitaxy.finetune.ports import HeldFiles, JobFiles, JobStore, Ledger, ModelRegistry
+from epitaxy.finetune.upkeep.retention import Pruned, PrunedKind, Retention
+from epitaxy.registry.ports import ModelVersion, RegisteredModel
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruner:
+    """Goes through everything once; safe beside running jobs and a serving service."""
+
+    store: JobStore
+    ledger: Ledger
+    files: JobFiles
+    registry: ModelRegistry
+    retention: Retention
+
+    def __call__(self, *, dry_run: bool = False) -> Iterator[Pruned]:
+        """Removes what is old and names it; a dry run only names it. Raises UnavailableError."""
+        now = datetime.now(UTC)
+        yield from self._files(now, dry_run=dry_run)
+        yield from self._versions(now, dry_run=dry_run)
+        for copy in self.registry.prune_copies(timedelta(days=self.retention.caches), dry_run=dry_run):
+            yield Pruned(PrunedKind.CACHE, copy.name, copy.n_bytes)
+
+    def _files(self, now: datetime, *, dry_run: bool) -> Iterator[Pruned]:
+        for files in self.files.held():
+            since = self._ended(files)
+            if since is None or not self.retention.has_passed(files.kind, since, now):
+                continue
+            if not dry_run:
+                self.files.discard(files)
+            yield Pruned(PrunedKind(files.kind.value), f"{files.tenant}/{files.job_id}", files.n_bytes)
+
+    def _ended(self, files: HeldFiles) -> datetime | None:
+        """When the job ended, None while it has not; for a job that nobody knows, when it was last written to."""
+        try:
+            return self.store.get(files.tenant, files.job_id).ended_at
+        except NotFoundError:
+            return files.modified_at
+
+    def _versions(self, now: datetime, *, dry_run: bool) -> Iterator[Pruned]:
+        for tenant in self.registry.tenants():
+            for entry in self.registry.list(tenant):
+                for version in self._old_versions(entry, now):
+                    if dry_run or self._delete(version):
+                        yield Pruned(PrunedKind.VERSION, f"{version.model}:{version.version}")
+
+    def _old_versions(self, entry: RegisteredModel, now: datetime) -> Iterator[ModelVersion]:
+        history = self.ledger.history(entry.model.tenant, entry.model.name)
+        # Rollbacks lead through all champions, down to the first; the latest is what a review policy is checked by.
+        kept = {*entry.aliases.values(), entry.latest, *(champion.version for champion in champions(history))}
+        for version in self.registry.versions(entry.model):
+            if version.version not in kept and self.retention.is_old_version(version.created_at, now):
+                yield version
+
+    def _delete(self, version: ModelVersion) -> bool:
+        self._record(version)
+        try:
+            self.registry.delete_version(version)
+        except EpitaxyError as error:  # named by an alias meanwhile, or its files cannot be reached: another time
+            logger.warning("a version was not removed", extra={"model": str(version.model), "reason": error.message})
+            return False
+        self.store.forget_version(version.model.tenant, version.model.name, version.version)
+        return True
+
+    def _record(self, version: ModelVersion) -> None:
+        """Before it goes: nothing is gone without a record. What fails is tried, and recorded, another time."""
+        model, now = version.model, datetime.now(UTC)
+        reason = f"older than {self.retention.versions:g} days, and nothing names it"
+        self.ledger.append(
+            AuditEntry(
+                now, model.tenant, "prune", AuditAction.PRUNE, model.name, version.version, version.digest, reason
+            )
+        )

@@ -1,0 +1,88 @@
+"""Brings what the store says and what the cluster does together: lost jobs begin again, late ones end."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from epitaxy.chassis.errors import EpitaxyError, RetryLaterError
+from epitaxy.finetune.domain.job import Failure, FineTuneJob, JobEndedError, worker_lost
+from epitaxy.finetune.ports import JobRunner, JobStore, ServiceObserver
+
+logger = logging.getLogger(__name__)
+
+# A worker that has written the end of its job lives for a moment longer, and one just made is not listed yet.
+_SETTLE = timedelta(seconds=2)
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Looks at all jobs that have not ended. The one object of the service that remembers something."""
+
+    store: JobStore
+    runner: JobRunner
+    observer: ServiceObserver
+    max_attempts: int
+    grace_seconds: float
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    _starts: Counter[str] = field(default_factory=Counter, init=False)
+    _told_until: datetime | None = field(default=None, init=False)
+
+    def __call__(self) -> None:
+        """One look. Raises UnavailableError where store or cluster do not answer."""
+        now = self.now()
+        jobs = self.store.active()
+        self.observer.active_jobs(Counter(job.state for job in jobs))
+        self._tell_ends(now)
+        running = self.runner.running()
+        for job in jobs:
+            try:
+                self._settle(job, job.id in running, now)
+            except JobEndedError:
+                continue  # it ended since the store was read
+        self._starts = Counter({job.id: self._starts[job.id] for job in jobs})
+
+    def _settle(self, job: FineTuneJob, is_running: bool, now: datetime) -> None:
+        if job.is_overdue(now, self.grace_seconds):
+            self._end(job, _overdue(job), now)
+        elif not is_running and now - job.created_at > _SETTLE:
+            # The worker counts its attempts in the store; one that dies before it can is counted here.
+            if max(job.attempt, self._starts[job.id]) >= self.max_attempts:
+                self._end(job, worker_lost(job), now)
+            else:
+                self._starts[job.id] += 1
+                logger.warning("starting a job without a worker", extra={"job": job.id, "state": job.state})
+                self.runner.start(job)
+
+    def _end(self, job: FineTuneJob, failure: Failure, now: datetime) -> None:
+        logger.warning("ending a job", extra={"job": job.id, "reason": failure.reason})
+        self.store.change(job.id, lambda job: job.failed(failure, now))
+        self.runner.stop(job.id)
+
+    def _tell_ends(self, now: datetime) -> None:
+        if self._told_until is None:
+            self._told_until = now
+        for job in self.store.ended_since(self._told_until):
+            self.observer.job_ended(job)
+            self._told_until = job.ended_at or self._told_until
+
+    def is_able(self) -> bool:
+        """Whether store and cluster answer: the service is ready."""
+        try:
+            self.store.active()
+            self.runner.running()
+        except RetryLaterError:
+            return False
+        except EpitaxyError:
+            logger.exception("the readiness check failed")
+            return False
+        return True
+
+
+def _overdue(job: FineTuneJob) -> Failure:
+    return Failure(
+        "OVER_BUDGET",
+        f"the job did not end within half again its budget of {job.spec.budget.max_seconds:g} s: give it more time, or "
+        "fewer strategies; its labels are kept",
+    )

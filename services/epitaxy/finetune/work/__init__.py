@@ -1,0 +1,1 @@
+"""What a worker does for one job, and how workers are started."""

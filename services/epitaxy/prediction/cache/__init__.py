@@ -1,0 +1,1 @@
+"""What is kept between requests: in the replica, and in Redis."""

@@ -1,0 +1,1 @@
+"""Explanations, computed in processes of their own."""

@@ -1,0 +1,32 @@
+"""Sends structures to the explainer replicas."""
+
+from collections.abc import Sequence
+
+from ray.serve.exceptions import BackPressureError
+from ray.serve.handle import DeploymentHandle
+
+from epitaxy.chassis.errors import OverloadedError
+from epitaxy.prediction.domain import Refusal
+from epitaxy.prediction.explaining.service import ExplanationQuery
+from epitaxy.prediction.serve.ray_calls import calling
+from epitaxy_models.explanation.explanation import Explanation
+from epitaxy_models.structures import Structure
+
+_RETRY_SECONDS = 2.0
+
+
+class RayExplanationBackend:
+    """Implements ExplanationBackend."""
+
+    def __init__(self, explainer: DeploymentHandle) -> None:
+        self._explainer = explainer
+
+    async def explain(self, structures: Sequence[Structure], query: ExplanationQuery) -> list[Explanation | Refusal]:
+        """One answer a structure. Raises OverloadedError where too many wait, UnavailableError where none answers."""
+        with calling("explainer"):
+            try:
+                return list(await self._explainer.explain.remote(structures, query))
+            except BackPressureError as error:
+                raise OverloadedError(
+                    "too many explanations wait already: send it again later", retry_after_seconds=_RETRY_SECONDS
+                ) from error

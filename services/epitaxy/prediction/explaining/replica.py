@@ -1,0 +1,72 @@
+"""Explainer replicas: processes of their own, of which there is none until somebody asks for an explanation."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
+from typing import Any
+
+from epitaxy.prediction.domain import Refusal
+from epitaxy.prediction.explaining.service import ExplanationQuery
+from epitaxy.prediction.intake.reader import failure
+from epitaxy.prediction.metrics import RayExplanationMetrics
+from epitaxy.prediction.serve.replica_logs import configure_replica_logging
+from epitaxy.prediction.served_model import model_folder, model_of
+from epitaxy.prediction.settings import PredictionSettings
+from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.explanation.explanation import Explanation
+from epitaxy_models.structures import Structure
+
+_LOG = logging.getLogger(__name__)
+# Of the thread that explains, below everything that answers a screen: on a full machine it takes what is left over.
+_NICENESS = 10
+
+
+class ExplainerReplica:
+    """Explains one structure at a time; gives up between two where its caller is gone."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        # Imported here: only this replica and the ensemble's load torch.
+        import torch  # noqa: PLC0415
+
+        from epitaxy_models.explanation.explainer import Explainer  # noqa: PLC0415
+
+        configure_replica_logging()
+        chosen = PredictionSettings(**settings)
+        torch.set_num_threads(chosen.threads)
+        self._explainer = Explainer(model_of(chosen), model_folder(chosen))
+        self._worker = ThreadPoolExecutor(1, "explain", initializer=os.nice, initargs=(_NICENESS,))
+        self._metrics = RayExplanationMetrics()
+
+    async def explain(self, structures: Sequence[Structure], query: ExplanationQuery) -> list[Explanation | Refusal]:
+        """One answer a structure."""
+        loop = asyncio.get_running_loop()
+        return [await loop.run_in_executor(self._worker, self._explained, one, query) for one in structures]
+
+    def _explained(self, structure: Structure, query: ExplanationQuery) -> Explanation | Refusal:
+        began = perf_counter()
+        answer = explained(self._explainer, structure, query)
+        self._metrics.observe_explanation(outcome_of(answer), perf_counter() - began)
+        return answer
+
+
+def explained(explainer: Any, structure: Structure, query: ExplanationQuery) -> Explanation | Refusal:
+    """The explanation, or the structure's own refusal; never raises."""
+    try:
+        explanation: Explanation = explainer(structure, query.name, query.n_nearest)
+    except InvalidStructureError as error:
+        return Refusal(error.reason, error.message)
+    except Exception as error:
+        return failure(error)
+    return explanation
+
+
+def outcome_of(answer: Explanation | Refusal) -> str:
+    """How an explanation ended, as its metrics name it."""
+    if isinstance(answer, Refusal):
+        return "failed" if answer.is_retryable else "refused"
+    if answer.faithfulness.is_faithful:
+        return "faithful"
+    return "unfaithful" if answer.faithfulness.n_random_orders else "untested"

@@ -1,0 +1,1 @@
+"""From structures on the wire to structures that the model can answer."""

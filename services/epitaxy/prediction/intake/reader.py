@@ -1,0 +1,85 @@
+"""From an item to a structure that the model can answer, or to the item's own refusal."""
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from hashlib import blake2b
+
+from epitaxy.chassis.errors import EpitaxyError
+from epitaxy.prediction.cache.lru import LocalCache
+from epitaxy.prediction.domain import Accepted, Item, Refusal, TextSource
+from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.structures import Intake, IntakeLimits, Structure, check_structure, read_text
+from epitaxy_models.structures.elements import symbol_of
+
+_LOG = logging.getLogger(__name__)
+# Reading a CIF costs several times what a warm answer costs; a structure is small.
+_TEXT_CACHE_BYTES = 32 * 2**20
+# What Python keeps around the arrays of a structure.
+_OVERHEAD_BYTES = 600
+
+
+class ItemReader:
+    """Reads, checks and names structures; texts that were read a moment ago are not read again.
+
+    Not safe for threads: one worker owns it.
+    """
+
+    def __init__(self, limits: IntakeLimits, supported_elements: Collection[int]) -> None:
+        self._limits, self._supported = limits, frozenset(supported_elements)
+        self._texts: LocalCache[Accepted | Refusal] = LocalCache(_TEXT_CACHE_BYTES, _size)
+
+    def unread_texts(self, items: Sequence[Item]) -> dict[bytes, int]:
+        """Texts among these items that were not read a moment ago: an item of each, by digest."""
+        places = {
+            _text_digest(item.source): row for row, item in enumerate(items) if isinstance(item.source, TextSource)
+        }
+        return {digest: row for digest, row in places.items() if self._texts.get(digest) is None}
+
+    def read(self, item: Item, known: Mapping[bytes, Accepted] | None = None) -> Accepted | Refusal:
+        """Intake of one item; never raises. ``known`` is what others made of texts, by digest."""
+        if isinstance(item.source, Refusal):
+            return item.source
+        try:
+            if isinstance(item.source, Structure):
+                return self._accepted(check_structure(item.source, self._limits))
+            return self._read_text(item.source, known or {})
+        except InvalidStructureError as error:
+            return Refusal(error.reason, error.message)
+        except Exception as error:
+            return failure(error)
+
+    def _read_text(self, source: TextSource, known: Mapping[bytes, Accepted]) -> Accepted | Refusal:
+        digest = _text_digest(source)
+        outcome = self._texts.get(digest)
+        if outcome is None:
+            outcome = known.get(digest) or self._accepted(read_text(source.text, source.text_format, self._limits))
+            self._texts.put(digest, outcome)
+        return outcome
+
+    def _accepted(self, intake: Intake) -> Accepted | Refusal:
+        foreign = sorted(set(intake.structure.atomic_numbers.tolist()) - self._supported)
+        if not foreign:
+            return Accepted(intake.structure, intake.repairs, intake.structure.content_digest())
+        names = ", ".join(symbol_of(number) for number in foreign)
+        return Refusal("UNSUPPORTED_ELEMENT", f"the model was never trained on {names}: leave the structure out")
+
+
+def _text_digest(source: TextSource) -> bytes:
+    """16 bytes that name a text and the format that it is read as."""
+    content = f"{source.text_format.value}\n{source.text}".encode(errors="surrogatepass")
+    return blake2b(content, digest_size=16).digest()
+
+
+def failure(error: Exception) -> Refusal:
+    """The refusal of one item that we failed on; the text of a foreign exception stays in the log.
+
+    Retryable, whatever it was: what the structure itself is to blame for, intake has refused by then.
+    """
+    if isinstance(error, EpitaxyError):
+        return Refusal(error.reason, error.message, is_retryable=True)
+    _LOG.error("a structure failed", exc_info=error)
+    return Refusal("INTERNAL", "the service failed on this structure: report it", is_retryable=True)
+
+
+def _size(outcome: Accepted | Refusal) -> int:
+    return _OVERHEAD_BYTES + (25 * outcome.structure.n_sites if isinstance(outcome, Accepted) else 0)

@@ -1,0 +1,1 @@
+"""The networks: batches, the ensemble, tenants' own networks."""

@@ -1,0 +1,1 @@
+"""What the replicas need of Ray Serve: routing, calls, logs, status."""

@@ -1,0 +1,119 @@
+"""Inputs of tenants' models: from the substrate's cached embeddings, and descriptors that are kept too."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy.chassis.errors import FailedPreconditionError
+from epitaxy.prediction.cache.lru import LocalCache
+from epitaxy.prediction.domain import Accepted, Refusal
+from epitaxy.prediction.intake.reader import failure
+from epitaxy.prediction.ports import Embedding
+from epitaxy_models.ensembles.artifact import ModelArtifact
+from epitaxy_models.errors import ConfigurationError, EpitaxyModelsError
+from epitaxy_models.graphs.graph import CrystalGraph, build_graph
+from epitaxy_models.transfer.features import SubstrateFeatures, low_fidelity_block
+from epitaxy_models.transfer.inputs import EMBEDDING, LOW_FIDELITY_PREFIX, PEER_PREFIX, TransferInputs
+from epitaxy_models.transfer.peers import peer_blocks
+
+_CACHE_BYTES = 64 * 2**20
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DescribedRow:
+    """What is computed of one structure: its graph, and its row of every block but the embedding, which has a cache."""
+
+    graph: CrystalGraph
+    blocks: Mapping[str, Array]
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of its arrays, and of what Python keeps around them."""
+        of_edges = self.graph.distances.nbytes + self.graph.sources.nbytes + self.graph.weights.nbytes
+        return sum(block.nbytes for block in self.blocks.values()) + of_edges + 1000
+
+
+class TenantFeatures:
+    """Describes structures one by one; a structure that was seen a moment ago, by whichever tenant, costs nothing.
+
+    Safe for threads.
+    """
+
+    def __init__(self, artifact: ModelArtifact, capacity_bytes: int = _CACHE_BYTES) -> None:
+        self._rule, self._features = artifact.card.rule, SubstrateFeatures(artifact)
+        self._rows: LocalCache[DescribedRow] = LocalCache(capacity_bytes, lambda row: row.n_bytes)
+        self._lock = threading.Lock()
+
+    def described(
+        self, accepted: Sequence[Accepted], embeddings: Embedding, peers: Sequence[str] = ()
+    ) -> "list[DescribedRow | Refusal]":
+        """The row of each structure with embeddings ``[n_rows, n_members, embedding_width]``, or why there is none.
+
+        Raises FailedPreconditionError where this server lacks a peer.
+        """
+        rows = self._own(accepted, embeddings)
+        return [
+            self._with_peers(row, entry, peers) if isinstance(row, DescribedRow) else row
+            for row, entry in zip(rows, accepted, strict=True)
+        ]
+
+    def _with_peers(self, row: DescribedRow, accepted: Accepted, peers: Sequence[str]) -> "DescribedRow | Refusal":
+        """A row with the features of other substrates: tens of milliseconds each, and kept with the row."""
+        missing = [peer for peer in peers if f"{PEER_PREFIX}{peer}" not in row.blocks]
+        if not missing:
+            return row
+        try:
+            found = peer_blocks(missing, [accepted.structure])
+        except ConfigurationError as error:
+            message = f"the model reads features of {', '.join(peers)}, which this server lacks: {error.message}"
+            raise FailedPreconditionError(message, reason="PEER_NOT_SERVED") from error
+        except EpitaxyModelsError as error:
+            return failure(error)
+        complete = replace(row, blocks={**row.blocks, **{name: block[0] for name, block in found.items()}})
+        self._keep({accepted.digest: complete})
+        return complete
+
+    def _own(self, accepted: Sequence[Accepted], embeddings: Embedding) -> "list[DescribedRow | Refusal]":
+        with self._lock:
+            found: dict[bytes, DescribedRow | Refusal | None] = {
+                entry.digest: self._rows.get(entry.digest) for entry in accepted
+            }
+        missing = {entry.digest: row for row, entry in enumerate(accepted) if found[entry.digest] is None}
+        for digest, row in missing.items():
+            found[digest] = self._computed(accepted[row], embeddings[row])
+        self._keep({digest: found[digest] for digest in missing})
+        return [result for entry in accepted if (result := found[entry.digest]) is not None]
+
+    def _keep(self, computed: "Mapping[bytes, DescribedRow | Refusal | None]") -> None:
+        with self._lock:
+            for digest, row in computed.items():
+                if isinstance(row, DescribedRow):
+                    self._rows.put(digest, row)
+
+    def _computed(self, accepted: Accepted, embedding: Embedding) -> "DescribedRow | Refusal":
+        try:
+            graph = build_graph(accepted.structure, self._rule)
+            inputs = self._features.inputs_from([accepted.structure], [graph], embedding[None])
+        except Exception as error:
+            return failure(error)
+        return DescribedRow(graph, {name: block[0] for name, block in inputs.blocks.items() if name != EMBEDDING})
+
+
+def joined(
+    accepted: Sequence[Accepted],
+    rows: Sequence[DescribedRow],
+    embeddings: Embedding,
+    known: Mapping[str, Array],
+) -> TransferInputs:
+    """Inputs of these rows; ``known`` holds values of lower fidelity, ``[n_rows]`` by column, NaN where unknown."""
+    # One row may hold a peer's features from another model's question.
+    names = set.intersection(*(set(row.blocks) for row in rows))
+    blocks = {name: np.stack([row.blocks[name] for row in rows]) for name in sorted(names)}
+    blocks[EMBEDDING] = embeddings.reshape(len(rows), -1).astype(np.float64)
+    for name, values in known.items():
+        blocks[f"{LOW_FIDELITY_PREFIX}{name}"] = low_fidelity_block(name, values, len(rows))
+    return TransferInputs(tuple(entry.structure for entry in accepted), tuple(row.graph for row in rows), blocks)

@@ -1,0 +1,99 @@
+"""Tenants' models on the wire: stamps, cards, and pages of them."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+from epitaxy.api.common.v1 import model_pb2, property_pb2
+from epitaxy.api.models.v1 import models_pb2
+from epitaxy.api.prediction.v1 import prediction_pb2
+from epitaxy.chassis.errors import InvalidRequestError
+from epitaxy.prediction.messages import ResultEncoder, definition_message, policy_message
+from epitaxy.prediction.tenants.models import ServedVersion
+from epitaxy_models.review import ReviewPolicy
+
+_DEFAULT_PAGE = 50
+_TENANT_LICENSE = "the tenant's own"
+
+
+def tenant_encoder(served: ServedVersion) -> ResultEncoder:
+    """Writes predictions of one version."""
+    stamp = prediction_pb2.PropertyStamp(
+        definition=definition_message(served.card.definition), calibration=_calibration(served)
+    )
+    return ResultEncoder(_stamp(served), [stamp])
+
+
+def tenant_card(served: ServedVersion, aliases: Sequence[str], policy: ReviewPolicy) -> models_pb2.ModelCard:
+    """The card of one version."""
+    card = served.card
+    metrics = {f"cv_mae/{strategy}": error for strategy, error in card.maes.items()}
+    own = models_pb2.PropertyCard(
+        definition=definition_message(card.definition), calibration=_calibration(served), metrics=metrics
+    )
+    return models_pb2.ModelCard(
+        stamp=_stamp(served),
+        description=card.description
+        or f"{card.strategy} on {card.base.name}, {card.verdict.value}: {card.verdict_reason}",
+        aliases=aliases,
+        properties=[own],
+        training_data=models_pb2.TrainingData(name="labels of the tenant", n_train=card.n_labels),
+        n_members=served.n_members,
+        featurizer_version=card.descriptors,
+        license=card.license or _TENANT_LICENSE,
+        card_json=served.card_json,
+        review_policy=policy_message(policy),
+    )
+
+
+def page_of(
+    cards: Sequence[models_pb2.ModelCard], request: models_pb2.ListModelsRequest
+) -> models_pb2.ListModelsResponse:
+    """The cards of one page, in the order given; a token names the last card of the page before.
+
+    Raises InvalidRequestError for a token that no answer of ours carried.
+    """
+    start = 0
+    if request.page_token:
+        last = _key_of(request.page_token)
+        keys = [_key(card) for card in cards]
+        # A model that has gone meanwhile leaves its place to the next one.
+        start = keys.index(last) + 1 if last in keys else sum(key <= last for key in keys[1:]) + 1
+    end = start + (request.page_size or _DEFAULT_PAGE)
+    token = _token(_key(cards[end - 1])) if end < len(cards) else ""
+    return models_pb2.ListModelsResponse(models=cards[start:end], next_page_token=token)
+
+
+def _stamp(served: ServedVersion) -> model_pb2.ModelStamp:
+    version = served.version
+    return model_pb2.ModelStamp(name=str(version.model), version=version.version, digest=version.digest)
+
+
+def _calibration(served: ServedVersion) -> property_pb2.CalibrationStamp:
+    record = served.card.calibration
+    return property_pb2.CalibrationStamp(
+        method=record.method,
+        n_calibration=record.calibrator.n_calibration,
+        measured_coverage=record.measured_coverage,
+        measured_at=record.measured_at,
+        n_measured=record.n_measured,
+    )
+
+
+def _key(card: models_pb2.ModelCard) -> str:
+    # Versions sort as numbers.
+    return f"{card.stamp.name}\n{card.stamp.version:>12}"
+
+
+def _token(key: str) -> str:
+    return base64.urlsafe_b64encode(key.encode()).decode()
+
+
+def _key_of(token: str) -> str:
+    try:
+        key = base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeError) as error:
+        raise InvalidRequestError.of_field("page_token", "is not a token of this server") from error
+    if "\n" not in key:
+        raise InvalidRequestError.of_field("page_token", "is not a token of this server")
+    return key

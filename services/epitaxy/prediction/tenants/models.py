@@ -1,0 +1,177 @@
+"""Tenants' models in this replica: which version a name means now, its card, and the model itself when it is needed."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from epitaxy.chassis.errors import FailedPreconditionError, NotFoundError
+from epitaxy.chassis.model_names import ModelName
+from epitaxy.prediction.cache.lru import LocalCache
+from epitaxy.prediction.tenants.lanes import TenantPool
+from epitaxy.prediction.tenants.recent_answers import RecentAnswers, Remembered
+from epitaxy.registry.ports import Alias, ModelRegistry, ModelVersion, RegisteredModel
+from epitaxy_models.errors import CheckpointError, ConfigurationError
+from epitaxy_models.review import DEFAULT_POLICY, ReviewPolicy
+from epitaxy_models.transfer.fitted.card import TransferCard
+from epitaxy_models.transfer.fitted.files import card_of, is_network, kinds_of
+from epitaxy_models.transfer.fitted.model import TransferModel
+
+_LOG = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_CARDS_BYTES = 32 * 2**20
+# Longer than it takes to see that a model is damaged, so that calls for it cannot keep a replica busy loading it.
+_DAMAGED_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServedVersion:
+    """A version that can answer.
+
+    Attributes:
+        version: In the registry.
+        card: What is known of it.
+        card_json: The card as it lies on disk.
+        is_network: Whether it brings a backbone of its own.
+        n_members: Fits whose disagreement is its spread.
+    """
+
+    version: ModelVersion
+    card: TransferCard
+    card_json: str
+    is_network: bool
+    n_members: int
+
+
+class TenantModels:
+    """Names to versions, versions to cards and models; one cache each. The event loop owns it.
+
+    The registry is asked again after ``poll_seconds``, by which time every replica serves what was promoted. Files are
+    read in the pool, a few at a time a tenant.
+    """
+
+    def __init__(
+        self, registry: ModelRegistry, pool: TenantPool, base_digest: str, poll_seconds: float, capacity_bytes: int
+    ) -> None:
+        self._registry, self._pool, self._base_digest = registry, pool, base_digest
+        self._versions: RecentAnswers[tuple[ModelName, str, str], ModelVersion] = RecentAnswers(poll_seconds)
+        self._policies: RecentAnswers[ModelName, ReviewPolicy] = RecentAnswers(poll_seconds)
+        self._lists: RecentAnswers[str, list[RegisteredModel]] = RecentAnswers(poll_seconds)
+        self._cards: LocalCache[ServedVersion] = LocalCache(_CARDS_BYTES, lambda served: 2 * len(served.card_json))
+        self._damaged: Remembered[bytes, FailedPreconditionError] = Remembered(_DAMAGED_SECONDS)
+        self._loading: dict[bytes, asyncio.Task[TransferModel]] = {}
+        self._models: LocalCache[TransferModel] = LocalCache(capacity_bytes, lambda model: model.n_bytes)
+
+    @property
+    def registry(self) -> ModelRegistry:
+        """Where the models lie."""
+        return self._registry
+
+    async def served(self, model: ModelName, *, alias: str = "", version: str = "") -> ServedVersion:
+        """What a name means now. Raises NotFoundError, FailedPreconditionError for a card that cannot be read."""
+        find = partial(self._registry.find, model, alias=alias, version=version)
+        found = await self._versions.get((model, alias, version), lambda: self._pool.run(model.tenant, find))
+        return await self._with_card(found)
+
+    async def policy(self, served: ServedVersion) -> ReviewPolicy:
+        """What judges the answers of a model now; one that cannot be read lets nothing pass unseen."""
+        model = served.version.model
+        ask = partial(_read_policy, self._registry, model)
+        policy = await self._policies.get(model, lambda: self._pool.run(model.tenant, ask))
+        try:
+            policy.check_properties([served.card.definition.name])
+        except ConfigurationError as error:
+            return ReviewPolicy.damaged(error.message)
+        return policy
+
+    async def loaded(self, version: ModelVersion) -> TransferModel:
+        """The model itself. Raises FailedPreconditionError where its files are damaged or for another substrate."""
+        key = _key(version)
+        held = self._models.get(key)
+        if held is not None:
+            return held
+        task = self._loading.get(key)
+        if task is None:
+            task = self._loading[key] = asyncio.ensure_future(self._load(key, version))
+            task.add_done_callback(lambda _: self._loading.pop(key, None))
+        # Shielded: whoever asked first may go away, the others wait for the same files.
+        return await asyncio.shield(task)
+
+    async def listed(self, tenant: str) -> list[tuple[ServedVersion, tuple[str, ...]]]:
+        """The tenant's champions and candidates with their aliases, by name; a damaged one is left out."""
+        ask = partial(self._registry.list, tenant)
+        models = await self._lists.get(tenant, lambda: self._pool.run(tenant, lambda: list(ask())))
+        found = []
+        for entry in models:
+            shown = {entry.aliases[alias] for alias in (Alias.CHAMPION, Alias.CANDIDATE) if alias in entry.aliases}
+            for version in sorted(shown, key=int):
+                try:
+                    served = await self.served(entry.model, version=version)
+                except (NotFoundError, FailedPreconditionError):
+                    continue
+                aliases = sorted(alias for alias, target in entry.aliases.items() if target == version)
+                found.append((served, tuple(aliases)))
+        return found
+
+    async def aliases(self, version: ModelVersion) -> tuple[str, ...]:
+        """Aliases that point to a version now."""
+        found = await self._pool.run(version.model.tenant, partial(self._registry.aliases, version.model))
+        return tuple(sorted(alias for alias, target in found.items() if target == version.version))
+
+    async def _with_card(self, version: ModelVersion) -> ServedVersion:
+        held = self._cards.get(_key(version))
+        if held is not None:
+            return held
+        served = await self._guarded(version, partial(_read_card, self._registry, version))
+        self._cards.put(_key(version), served)
+        return served
+
+    async def _load(self, key: bytes, version: ModelVersion) -> TransferModel:
+        known = self._damaged.get(key)
+        if known is not None:
+            raise FailedPreconditionError(known.message, reason=known.reason)
+        try:
+            model = await self._guarded(version, partial(self._read_model, version))
+        except FailedPreconditionError as error:
+            self._damaged.put(key, error)
+            raise
+        self._models.put(key, model)
+        return model
+
+    def _read_model(self, version: ModelVersion) -> TransferModel:
+        model = TransferModel.load(self._registry.fetch(version), self._base_digest)
+        _LOG.info("loaded %s version %s", version.model, version.version)
+        return model
+
+    async def _guarded(self, version: ModelVersion, read: Callable[[], _T]) -> _T:
+        try:
+            return await self._pool.run(version.model.tenant, read)
+        except CheckpointError as error:
+            _LOG.warning("%s version %s cannot be served: %s", version.model, version.version, error.message)
+            message = f"{version.model} version {version.version} cannot be served: {error.message}; roll back"
+            raise FailedPreconditionError(message, reason=error.reason) from error
+
+
+def _read_card(registry: ModelRegistry, version: ModelVersion) -> ServedVersion:
+    text = registry.card(version)
+    kinds = kinds_of(text)
+    return ServedVersion(
+        version, card_of(text), text, is_network(kind for member in kinds for kind in member), len(kinds)
+    )
+
+
+def _read_policy(registry: ModelRegistry, model: ModelName) -> ReviewPolicy:
+    text = registry.review_policy(model)
+    if not text:
+        return DEFAULT_POLICY
+    try:
+        return ReviewPolicy.from_text(text)
+    except ConfigurationError as error:
+        _LOG.warning("the review policy of %s cannot be read: %s", model, error.message)
+        return ReviewPolicy.damaged(error.message)
+
+
+def _key(version: ModelVersion) -> bytes:
+    return f"{version.model}:{version.version}:{version.digest}".encode()

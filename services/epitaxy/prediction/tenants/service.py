@@ -1,0 +1,187 @@
+"""Predictions with a tenant's model, on the embeddings that all models share."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy.chassis.errors import EpitaxyError, FailedPreconditionError
+from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query, Refusal
+from epitaxy.prediction.intake.known_values import columns_of, with_values
+from epitaxy.prediction.intake.reader import failure
+from epitaxy.prediction.ports import Embedding, Stage
+from epitaxy.prediction.service import PredictionService
+from epitaxy.prediction.tenants.features import DescribedRow, TenantFeatures, joined
+from epitaxy.prediction.tenants.lanes import TenantPool
+from epitaxy.prediction.tenants.models import ServedVersion, TenantModels
+from epitaxy.registry.ports import ModelVersion
+from epitaxy_models.calibration.verdict import DomainScore
+from epitaxy_models.ensembles.readout import EnsemblePrediction
+from epitaxy_models.review import ReviewDecision
+from epitaxy_models.transfer.fitted.model import TransferModel
+from epitaxy_models.transfer.inputs import TransferInputs
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TenantQuestion:
+    """What a tenant's model is asked.
+
+    Attributes:
+        inputs: Of all structures.
+        coverage: Of the intervals.
+        substrate_domains: The substrate's verdict on each structure.
+        judged_at: Coverage at which a review policy judges widths; None where it judges none.
+    """
+
+    inputs: TransferInputs
+    coverage: float
+    substrate_domains: Sequence[DomainScore]
+    judged_at: float | None = None
+
+
+class NetworkBackend(Protocol):
+    """Runs models that bring a backbone of their own, somewhere."""
+
+    async def predict(self, version: ModelVersion, question: TenantQuestion) -> EnsemblePrediction:
+        """Predictions ``[n_rows, 1]``. Raises an EpitaxyError."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Described:
+    """Answers of a block so far, and what is known of the structures that are still to be predicted.
+
+    Attributes:
+        answers: One an item.
+        positions: Of the items to be predicted.
+        accepted: Their structures.
+        rows: Their descriptors.
+        embeddings: Their embeddings.
+    """
+
+    answers: Sequence[Answer]
+    positions: Sequence[int]
+    accepted: Sequence[Accepted]
+    rows: Sequence[DescribedRow]
+    embeddings: Embedding
+
+
+class TenantService:
+    """Answers blocks of structures with tenants' models."""
+
+    def __init__(
+        self,
+        shared: PredictionService,
+        models: TenantModels,
+        features: TenantFeatures,
+        heads: TenantPool,
+        networks: NetworkBackend,
+    ) -> None:
+        self._shared, self._models, self._features = shared, models, features
+        self._heads, self._networks = heads, networks
+
+    async def evaluate(self, items: Sequence[Item], served: ServedVersion, query: Query) -> BlockAnswer:
+        """Predictions for all items. Raises FailedPreconditionError for a model that cannot answer at all."""
+        answers, embeddings = await self._shared.embed(items, bypass_cache=query.bypass_cache)
+        complete = [with_values(answer, item, served.card) for answer, item in zip(answers, items, strict=True)]
+        described = await self._described(served, complete, embeddings)
+        if not described.positions:
+            return self._ended(described.answers, _nothing())
+        known = columns_of(served.card, [items[position].known_values for position in described.positions])
+        policy = await self._models.policy(served)
+        with self._shared.timed(Stage.READOUT):
+            asked = (query.coverage, policy.interval_coverage if policy.judges_widths else None)
+            prediction = await self._predicted(served, described, known, *asked)
+        atoms = [entry.structure.atomic_numbers for entry in described.accepted]
+        names = [served.card.definition.name]
+        reviews = policy.judge(atoms, prediction.domains, names, prediction.judged_widths)
+        return self._ended(_numbered(described, prediction), prediction, reviews)
+
+    async def _described(self, served: ServedVersion, answers: Sequence[Answer], embeddings: Embedding) -> _Described:
+        """A structure that has no descriptors is refused alone, before any model sees it."""
+        found = [(at, answer.outcome) for at, answer in enumerate(answers) if isinstance(answer.outcome, Accepted)]
+        own = embeddings[[answers[at].row for at, _ in found]]
+        accepted = [outcome for _, outcome in found]
+        rows: Sequence[DescribedRow | Refusal] = ()
+        if found:
+            tenant, peers = served.version.model.tenant, served.card.peers
+            rows = await self._heads.run(tenant, lambda: self._features.described(accepted, own, peers))
+        outcomes, kept = list(answers), []
+        for number, ((at, _), row) in enumerate(zip(found, rows, strict=True)):
+            if isinstance(row, Refusal):
+                outcomes[at] = Answer(answers[at].id, row)
+            else:
+                kept.append((number, row))
+        numbers = [number for number, _ in kept]
+        return _Described(
+            outcomes,
+            [found[number][0] for number in numbers],
+            [accepted[number] for number in numbers],
+            [row for _, row in kept],
+            own[numbers],
+        )
+
+    async def _predicted(
+        self,
+        served: ServedVersion,
+        described: _Described,
+        known: Mapping[str, NDArray[np.float64]],
+        coverage: float,
+        judged_at: float | None,
+    ) -> EnsemblePrediction:
+        tenant = served.version.model.tenant
+
+        def question() -> TenantQuestion:
+            domains = self._shared.domains(described.embeddings, [entry.structure for entry in described.accepted])
+            inputs = joined(described.accepted, described.rows, described.embeddings, known)
+            return TenantQuestion(inputs, coverage, domains, judged_at)
+
+        if served.is_network:
+            return await self._networks.predict(served.version, await self._heads.run(tenant, question))
+        model = await self._models.loaded(served.version)
+        return await self._heads.run(tenant, lambda: answer_of(model, served.version, question))
+
+    def _ended(
+        self, answers: Sequence[Answer], prediction: EnsemblePrediction, reviews: tuple[ReviewDecision, ...] = ()
+    ) -> BlockAnswer:
+        self._shared.count(answers)
+        return BlockAnswer(tuple(answers), prediction, reviews)
+
+
+def answer_of(
+    model: TransferModel, version: ModelVersion, question: Callable[[], TenantQuestion]
+) -> EnsemblePrediction:
+    """What the model says. Raises FailedPreconditionError where it breaks: no other model is any the worse for it."""
+    try:
+        asked = question()
+        return model.predict(asked.inputs, asked.coverage, asked.substrate_domains, asked.judged_at)
+    except EpitaxyError:
+        raise
+    except Exception as error:
+        _LOG.exception("%s version %s fails", version.model, version.version)
+        raise FailedPreconditionError(
+            f"{version.model} version {version.version} fails on these structures: roll back, and report it",
+            reason="MODEL_FAILED",
+        ) from error
+
+
+def _numbered(described: _Described, prediction: EnsemblePrediction) -> list[Answer]:
+    """Answers with their rows of the prediction; one without a finite value becomes a refusal of its own."""
+    answers = list(described.answers)
+    is_finite = np.isfinite((prediction.values + prediction.lower + prediction.upper)[:, 0])
+    for row, position in enumerate(described.positions):
+        answer = answers[position]
+        if is_finite[row]:
+            answers[position] = replace(answer, row=row)
+        else:
+            answers[position] = Answer(answer.id, failure(ArithmeticError("the prediction is not finite")))
+    return answers
+
+
+def _nothing() -> EnsemblePrediction:
+    empty = np.zeros((0, 1))
+    return EnsemblePrediction(empty, empty, empty, empty, empty, empty, ())
