@@ -53,18 +53,18 @@ class PropertyDefinition(_message.Message):
     def __init__(self, name: _Optional[str] = ..., unit: _Optional[str] = ..., fidelity: _Optional[_Union[Fidelity, str]] = ..., level_of_theory: _Optional[str] = ..., description: _Optional[str] = ..., lower_bound: _Optional[float] = ..., upper_bound: _Optional[float] = ...) -> None: ...
 
 class CalibrationStamp(_message.Message):
-    __slots__ = ("method", "n_calibration", "measured_coverage", "measured_at", "n_measured")
+    __slots__ = ("method", "n_calibration", "measured_coverage", "nominal_coverage", "n_measured")
     METHOD_FIELD_NUMBER: _ClassVar[int]
     N_CALIBRATION_FIELD_NUMBER: _ClassVar[int]
     MEASURED_COVERAGE_FIELD_NUMBER: _ClassVar[int]
-    MEASURED_AT_FIELD_NUMBER: _ClassVar[int]
+    NOMINAL_COVERAGE_FIELD_NUMBER: _ClassVar[int]
     N_MEASURED_FIELD_NUMBER: _ClassVar[int]
     method: str
     n_calibration: int
     measured_coverage: float
-    measured_at: float
+    nominal_coverage: float
     n_measured: int
-    def __init__(self, method: _Optional[str] = ..., n_calibration: _Optional[int] = ..., measured_coverage: _Optional[float] = ..., measured_at: _Optional[float] = ..., n_measured: _Optional[int] = ...) -> None: ...
+    def __init__(self, method: _Optional[str] = ..., n_calibration: _Optional[int] = ..., measured_coverage: _Optional[float] = ..., nominal_coverage: _Optional[float] = ..., n_measured: _Optional[int] = ...) -> None: ...
 
 class PredictionInterval(_message.Message):
     __slots__ = ("lower", "upper", "coverage")

@@ -1,7 +1,6 @@
 import datetime
 
 from epitaxy.api.common.v1 import property_pb2 as _property_pb2
-from epitaxy.api.common.v1 import review_pb2 as _review_pb2
 from epitaxy.api.common.v1 import structure_pb2 as _structure_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -79,14 +78,14 @@ class LabelColumn(_message.Message):
     def __init__(self, name: _Optional[str] = ..., fidelity: _Optional[_Union[_property_pb2.Fidelity, str]] = ..., level_of_theory: _Optional[str] = ..., cost: _Optional[float] = ...) -> None: ...
 
 class FineTuneBudget(_message.Message):
-    __slots__ = ("max_wall_time", "strategies", "use_gpu")
-    MAX_WALL_TIME_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("max_duration", "strategies", "use_gpu")
+    MAX_DURATION_FIELD_NUMBER: _ClassVar[int]
     STRATEGIES_FIELD_NUMBER: _ClassVar[int]
     USE_GPU_FIELD_NUMBER: _ClassVar[int]
-    max_wall_time: _duration_pb2.Duration
+    max_duration: _duration_pb2.Duration
     strategies: _containers.RepeatedScalarFieldContainer[str]
     use_gpu: bool
-    def __init__(self, max_wall_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., strategies: _Optional[_Iterable[str]] = ..., use_gpu: _Optional[bool] = ...) -> None: ...
+    def __init__(self, max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., strategies: _Optional[_Iterable[str]] = ..., use_gpu: _Optional[bool] = ...) -> None: ...
 
 class FineTuneSpec(_message.Message):
     __slots__ = ("model_name", "property_name", "unit", "base_model", "target", "low_fidelity", "transform", "budget", "seed", "peers")
@@ -215,19 +214,19 @@ class WatchFineTuneJobResponse(_message.Message):
     def __init__(self, event: _Optional[_Union[JobEvent, _Mapping]] = ..., job: _Optional[_Union[FineTuneJob, _Mapping]] = ...) -> None: ...
 
 class JobEvent(_message.Message):
-    __slots__ = ("sequence", "time", "state", "progress")
+    __slots__ = ("sequence", "create_time", "state", "progress")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
-    TIME_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     sequence: int
-    time: _timestamp_pb2.Timestamp
+    create_time: _timestamp_pb2.Timestamp
     state: JobState
     progress: JobProgress
-    def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[JobState, str]] = ..., progress: _Optional[_Union[JobProgress, _Mapping]] = ...) -> None: ...
+    def __init__(self, sequence: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[JobState, str]] = ..., progress: _Optional[_Union[JobProgress, _Mapping]] = ...) -> None: ...
 
 class JobProgress(_message.Message):
-    __slots__ = ("fraction", "message", "metrics", "time_left")
+    __slots__ = ("fraction", "message", "metrics", "remaining_duration")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -238,12 +237,12 @@ class JobProgress(_message.Message):
     FRACTION_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     METRICS_FIELD_NUMBER: _ClassVar[int]
-    TIME_LEFT_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_DURATION_FIELD_NUMBER: _ClassVar[int]
     fraction: float
     message: str
     metrics: _containers.ScalarMap[str, float]
-    time_left: _duration_pb2.Duration
-    def __init__(self, fraction: _Optional[float] = ..., message: _Optional[str] = ..., metrics: _Optional[_Mapping[str, float]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    remaining_duration: _duration_pb2.Duration
+    def __init__(self, fraction: _Optional[float] = ..., message: _Optional[str] = ..., metrics: _Optional[_Mapping[str, float]] = ..., remaining_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class FineTuneJob(_message.Message):
     __slots__ = ("id", "spec", "state", "progress", "create_time", "start_time", "end_time", "n_rows", "n_labels", "attempts", "failure", "result")
@@ -326,48 +325,6 @@ class GetTransferReportResponse(_message.Message):
     total_bytes: int
     def __init__(self, chunk: _Optional[bytes] = ..., total_bytes: _Optional[int] = ...) -> None: ...
 
-class PromoteModelRequest(_message.Message):
-    __slots__ = ("model_name", "version", "override_reason")
-    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
-    VERSION_FIELD_NUMBER: _ClassVar[int]
-    OVERRIDE_REASON_FIELD_NUMBER: _ClassVar[int]
-    model_name: str
-    version: str
-    override_reason: str
-    def __init__(self, model_name: _Optional[str] = ..., version: _Optional[str] = ..., override_reason: _Optional[str] = ...) -> None: ...
-
-class PromoteModelResponse(_message.Message):
-    __slots__ = ("model_name", "version", "previous_version", "served_as")
-    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
-    VERSION_FIELD_NUMBER: _ClassVar[int]
-    PREVIOUS_VERSION_FIELD_NUMBER: _ClassVar[int]
-    SERVED_AS_FIELD_NUMBER: _ClassVar[int]
-    model_name: str
-    version: str
-    previous_version: str
-    served_as: str
-    def __init__(self, model_name: _Optional[str] = ..., version: _Optional[str] = ..., previous_version: _Optional[str] = ..., served_as: _Optional[str] = ...) -> None: ...
-
-class RollbackModelRequest(_message.Message):
-    __slots__ = ("model_name", "reason")
-    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
-    REASON_FIELD_NUMBER: _ClassVar[int]
-    model_name: str
-    reason: str
-    def __init__(self, model_name: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
-
-class RollbackModelResponse(_message.Message):
-    __slots__ = ("model_name", "version", "previous_version", "served_as")
-    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
-    VERSION_FIELD_NUMBER: _ClassVar[int]
-    PREVIOUS_VERSION_FIELD_NUMBER: _ClassVar[int]
-    SERVED_AS_FIELD_NUMBER: _ClassVar[int]
-    model_name: str
-    version: str
-    previous_version: str
-    served_as: str
-    def __init__(self, model_name: _Optional[str] = ..., version: _Optional[str] = ..., previous_version: _Optional[str] = ..., served_as: _Optional[str] = ...) -> None: ...
-
 class DeleteTenantDataRequest(_message.Message):
     __slots__ = ("confirm",)
     CONFIRM_FIELD_NUMBER: _ClassVar[int]
@@ -381,57 +338,3 @@ class DeleteTenantDataResponse(_message.Message):
     n_jobs: int
     n_models: int
     def __init__(self, n_jobs: _Optional[int] = ..., n_models: _Optional[int] = ...) -> None: ...
-
-class SetReviewPolicyRequest(_message.Message):
-    __slots__ = ("model_name", "policy", "reason")
-    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
-    POLICY_FIELD_NUMBER: _ClassVar[int]
-    REASON_FIELD_NUMBER: _ClassVar[int]
-    model_name: str
-    policy: _review_pb2.ReviewPolicy
-    reason: str
-    def __init__(self, model_name: _Optional[str] = ..., policy: _Optional[_Union[_review_pb2.ReviewPolicy, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
-
-class SetReviewPolicyResponse(_message.Message):
-    __slots__ = ("model_name", "policy")
-    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
-    POLICY_FIELD_NUMBER: _ClassVar[int]
-    model_name: str
-    policy: _review_pb2.ReviewPolicy
-    def __init__(self, model_name: _Optional[str] = ..., policy: _Optional[_Union[_review_pb2.ReviewPolicy, _Mapping]] = ...) -> None: ...
-
-class ListAuditEntriesRequest(_message.Message):
-    __slots__ = ("model_name", "page_size", "page_token")
-    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
-    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
-    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
-    model_name: str
-    page_size: int
-    page_token: str
-    def __init__(self, model_name: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
-
-class ListAuditEntriesResponse(_message.Message):
-    __slots__ = ("entries", "next_page_token")
-    ENTRIES_FIELD_NUMBER: _ClassVar[int]
-    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
-    entries: _containers.RepeatedCompositeFieldContainer[AuditEntry]
-    next_page_token: str
-    def __init__(self, entries: _Optional[_Iterable[_Union[AuditEntry, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
-
-class AuditEntry(_message.Message):
-    __slots__ = ("at", "request_id", "action", "model_name", "version", "digest", "reason")
-    AT_FIELD_NUMBER: _ClassVar[int]
-    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
-    ACTION_FIELD_NUMBER: _ClassVar[int]
-    MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
-    VERSION_FIELD_NUMBER: _ClassVar[int]
-    DIGEST_FIELD_NUMBER: _ClassVar[int]
-    REASON_FIELD_NUMBER: _ClassVar[int]
-    at: _timestamp_pb2.Timestamp
-    request_id: str
-    action: str
-    model_name: str
-    version: str
-    digest: str
-    reason: str
-    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request_id: _Optional[str] = ..., action: _Optional[str] = ..., model_name: _Optional[str] = ..., version: _Optional[str] = ..., digest: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...

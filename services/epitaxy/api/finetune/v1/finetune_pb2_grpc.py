@@ -26,8 +26,9 @@ if _version_not_supported:
 
 
 class FineTuneServiceStub:
-    """Grows a tenant's own model from a few dozen labels, judges it, and promotes it. The tenant is always the caller's,
-    by its API key: no message names one, and what belongs to another tenant is NOT_FOUND.
+    """Grows a tenant's own model from a few dozen labels and judges it. What becomes of the model is decided through
+    epitaxy.models.v1.ModelGovernanceService. The tenant is always the caller's, by their API key: no message names one,
+    and what belongs to another tenant is NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -66,26 +67,6 @@ class FineTuneServiceStub:
                 request_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.GetTransferReportRequest.SerializeToString,
                 response_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.GetTransferReportResponse.FromString,
                 _registered_method=True)
-        self.PromoteModel = channel.unary_unary(
-                '/epitaxy.finetune.v1.FineTuneService/PromoteModel',
-                request_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.PromoteModelRequest.SerializeToString,
-                response_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.PromoteModelResponse.FromString,
-                _registered_method=True)
-        self.RollbackModel = channel.unary_unary(
-                '/epitaxy.finetune.v1.FineTuneService/RollbackModel',
-                request_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.RollbackModelRequest.SerializeToString,
-                response_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.RollbackModelResponse.FromString,
-                _registered_method=True)
-        self.SetReviewPolicy = channel.unary_unary(
-                '/epitaxy.finetune.v1.FineTuneService/SetReviewPolicy',
-                request_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.SetReviewPolicyRequest.SerializeToString,
-                response_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.SetReviewPolicyResponse.FromString,
-                _registered_method=True)
-        self.ListAuditEntries = channel.unary_unary(
-                '/epitaxy.finetune.v1.FineTuneService/ListAuditEntries',
-                request_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.ListAuditEntriesRequest.SerializeToString,
-                response_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.ListAuditEntriesResponse.FromString,
-                _registered_method=True)
         self.DeleteTenantData = channel.unary_unary(
                 '/epitaxy.finetune.v1.FineTuneService/DeleteTenantData',
                 request_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.DeleteTenantDataRequest.SerializeToString,
@@ -94,81 +75,55 @@ class FineTuneServiceStub:
 
 
 class FineTuneServiceServicer:
-    """Grows a tenant's own model from a few dozen labels, judges it, and promotes it. The tenant is always the caller's,
-    by its API key: no message names one, and what belongs to another tenant is NOT_FOUND.
+    """Grows a tenant's own model from a few dozen labels and judges it. What becomes of the model is decided through
+    epitaxy.models.v1.ModelGovernanceService. The tenant is always the caller's, by their API key: no message names one,
+    and what belongs to another tenant is NOT_FOUND.
     """
 
     def CreateFineTuneJob(self, request, context):
-        """Takes labels over and starts a job. With a request_id, safe to repeat.
+        """Takes labels over and starts a job. Safe to repeat with a request_id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetFineTuneJob(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns a job as it is now.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListFineTuneJobs(self, request, context):
-        """The latest first.
+        """Lists jobs, the latest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelFineTuneJob(self, request, context):
-        """Ends a job that has not ended; one that has is answered as it is.
+        """Ends a job that has not ended; a job that has ended is returned as it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchFineTuneJob(self, request, context):
-        """What happened so far, then what happens, until the job has ended.
+        """Streams what happened so far, then what happens, until the job has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTransferReport(self, request, context):
-        """The report of a job in pieces, to be joined in order.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def PromoteModel(self, request, context):
-        """Makes a version the champion, which is what is served by the model's name alone.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def RollbackModel(self, request, context):
-        """Makes the champion before the present one the champion again.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def SetReviewPolicy(self, request, context):
-        """Sets what the answers of a model must meet to pass unseen, for all of its versions; on record in the audit log.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ListAuditEntries(self, request, context):
-        """Promotions, overrides, rollbacks, policy changes and deletions of the caller's tenant, the latest first.
+        """Streams the report of a job in pieces, to be joined in order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteTenantData(self, request, context):
-        """Removes all jobs, labels, reports and models of the caller's tenant. What stays is the record that it was done.
+        """Removes all jobs, labels, reports, models and measurements of the caller's tenant. The record that it was done stays.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -207,26 +162,6 @@ def add_FineTuneServiceServicer_to_server(servicer, server):
                     request_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.GetTransferReportRequest.FromString,
                     response_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.GetTransferReportResponse.SerializeToString,
             ),
-            'PromoteModel': grpc.unary_unary_rpc_method_handler(
-                    servicer.PromoteModel,
-                    request_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.PromoteModelRequest.FromString,
-                    response_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.PromoteModelResponse.SerializeToString,
-            ),
-            'RollbackModel': grpc.unary_unary_rpc_method_handler(
-                    servicer.RollbackModel,
-                    request_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.RollbackModelRequest.FromString,
-                    response_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.RollbackModelResponse.SerializeToString,
-            ),
-            'SetReviewPolicy': grpc.unary_unary_rpc_method_handler(
-                    servicer.SetReviewPolicy,
-                    request_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.SetReviewPolicyRequest.FromString,
-                    response_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.SetReviewPolicyResponse.SerializeToString,
-            ),
-            'ListAuditEntries': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListAuditEntries,
-                    request_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.ListAuditEntriesRequest.FromString,
-                    response_serializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.ListAuditEntriesResponse.SerializeToString,
-            ),
             'DeleteTenantData': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteTenantData,
                     request_deserializer=epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.DeleteTenantDataRequest.FromString,
@@ -241,8 +176,9 @@ def add_FineTuneServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class FineTuneService:
-    """Grows a tenant's own model from a few dozen labels, judges it, and promotes it. The tenant is always the caller's,
-    by its API key: no message names one, and what belongs to another tenant is NOT_FOUND.
+    """Grows a tenant's own model from a few dozen labels and judges it. What becomes of the model is decided through
+    epitaxy.models.v1.ModelGovernanceService. The tenant is always the caller's, by their API key: no message names one,
+    and what belongs to another tenant is NOT_FOUND.
     """
 
     @staticmethod
@@ -397,114 +333,6 @@ class FineTuneService:
             '/epitaxy.finetune.v1.FineTuneService/GetTransferReport',
             epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.GetTransferReportRequest.SerializeToString,
             epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.GetTransferReportResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def PromoteModel(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/epitaxy.finetune.v1.FineTuneService/PromoteModel',
-            epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.PromoteModelRequest.SerializeToString,
-            epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.PromoteModelResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def RollbackModel(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/epitaxy.finetune.v1.FineTuneService/RollbackModel',
-            epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.RollbackModelRequest.SerializeToString,
-            epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.RollbackModelResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def SetReviewPolicy(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/epitaxy.finetune.v1.FineTuneService/SetReviewPolicy',
-            epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.SetReviewPolicyRequest.SerializeToString,
-            epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.SetReviewPolicyResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListAuditEntries(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/epitaxy.finetune.v1.FineTuneService/ListAuditEntries',
-            epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.ListAuditEntriesRequest.SerializeToString,
-            epitaxy_dot_finetune_dot_v1_dot_finetune__pb2.ListAuditEntriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -98,7 +98,7 @@ class GetModelHealthResponse(_message.Message):
     def __init__(self, model: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., properties: _Optional[_Iterable[_Union[PropertyHealth, _Mapping]]] = ...) -> None: ...
 
 class PropertyHealth(_message.Message):
-    __slots__ = ("property", "unit", "n_measurements", "n_total", "mean_absolute_error", "bias", "coverage", "nominal_coverage", "band_lower", "band_upper", "verdict", "latest_at")
+    __slots__ = ("property", "unit", "n_measurements", "n_total", "mean_absolute_error", "bias", "coverage", "nominal_coverage", "band_lower", "band_upper", "verdict", "latest_measurement_time")
     PROPERTY_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
     N_MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
@@ -110,7 +110,7 @@ class PropertyHealth(_message.Message):
     BAND_LOWER_FIELD_NUMBER: _ClassVar[int]
     BAND_UPPER_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
-    LATEST_AT_FIELD_NUMBER: _ClassVar[int]
+    LATEST_MEASUREMENT_TIME_FIELD_NUMBER: _ClassVar[int]
     property: str
     unit: str
     n_measurements: int
@@ -122,49 +122,5 @@ class PropertyHealth(_message.Message):
     band_lower: float
     band_upper: float
     verdict: HealthVerdict
-    latest_at: _timestamp_pb2.Timestamp
-    def __init__(self, property: _Optional[str] = ..., unit: _Optional[str] = ..., n_measurements: _Optional[int] = ..., n_total: _Optional[int] = ..., mean_absolute_error: _Optional[float] = ..., bias: _Optional[float] = ..., coverage: _Optional[float] = ..., nominal_coverage: _Optional[float] = ..., band_lower: _Optional[float] = ..., band_upper: _Optional[float] = ..., verdict: _Optional[_Union[HealthVerdict, str]] = ..., latest_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
-
-class RecordMeasurementsRequest(_message.Message):
-    __slots__ = ("model", "property", "unit", "measurements")
-    MODEL_FIELD_NUMBER: _ClassVar[int]
-    PROPERTY_FIELD_NUMBER: _ClassVar[int]
-    UNIT_FIELD_NUMBER: _ClassVar[int]
-    MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
-    model: _model_pb2.ModelStamp
-    property: str
-    unit: str
-    measurements: _containers.RepeatedCompositeFieldContainer[PredictedMeasurement]
-    def __init__(self, model: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., property: _Optional[str] = ..., unit: _Optional[str] = ..., measurements: _Optional[_Iterable[_Union[PredictedMeasurement, _Mapping]]] = ...) -> None: ...
-
-class PredictedMeasurement(_message.Message):
-    __slots__ = ("id", "reduced_formula", "value", "predicted", "lower", "upper", "coverage")
-    ID_FIELD_NUMBER: _ClassVar[int]
-    REDUCED_FORMULA_FIELD_NUMBER: _ClassVar[int]
-    VALUE_FIELD_NUMBER: _ClassVar[int]
-    PREDICTED_FIELD_NUMBER: _ClassVar[int]
-    LOWER_FIELD_NUMBER: _ClassVar[int]
-    UPPER_FIELD_NUMBER: _ClassVar[int]
-    COVERAGE_FIELD_NUMBER: _ClassVar[int]
-    id: str
-    reduced_formula: str
-    value: float
-    predicted: float
-    lower: float
-    upper: float
-    coverage: float
-    def __init__(self, id: _Optional[str] = ..., reduced_formula: _Optional[str] = ..., value: _Optional[float] = ..., predicted: _Optional[float] = ..., lower: _Optional[float] = ..., upper: _Optional[float] = ..., coverage: _Optional[float] = ...) -> None: ...
-
-class RecordMeasurementsResponse(_message.Message):
-    __slots__ = ("results", "health")
-    RESULTS_FIELD_NUMBER: _ClassVar[int]
-    HEALTH_FIELD_NUMBER: _ClassVar[int]
-    results: _containers.RepeatedCompositeFieldContainer[MeasurementResult]
-    health: PropertyHealth
-    def __init__(self, results: _Optional[_Iterable[_Union[MeasurementResult, _Mapping]]] = ..., health: _Optional[_Union[PropertyHealth, _Mapping]] = ...) -> None: ...
-
-class ReadModelHealthRequest(_message.Message):
-    __slots__ = ("model",)
-    MODEL_FIELD_NUMBER: _ClassVar[int]
-    model: _model_pb2.ModelStamp
-    def __init__(self, model: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ...) -> None: ...
+    latest_measurement_time: _timestamp_pb2.Timestamp
+    def __init__(self, property: _Optional[str] = ..., unit: _Optional[str] = ..., n_measurements: _Optional[int] = ..., n_total: _Optional[int] = ..., mean_absolute_error: _Optional[float] = ..., bias: _Optional[float] = ..., coverage: _Optional[float] = ..., nominal_coverage: _Optional[float] = ..., band_lower: _Optional[float] = ..., band_upper: _Optional[float] = ..., verdict: _Optional[_Union[HealthVerdict, str]] = ..., latest_measurement_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

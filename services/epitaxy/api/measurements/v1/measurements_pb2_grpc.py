@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class MeasurementServiceStub:
-    """Takes in what was measured after it was predicted, and says whether the models still keep what their intervals
-    promise. The tenant is always the caller's; nobody sees another's measurements or their statistics.
+    """Takes in what was measured after it was predicted, and says whether a model's intervals still hold what they promise.
+    The tenant is always the caller's; nobody sees another tenant's measurements or their statistics.
     """
 
     def __init__(self, channel):
@@ -49,20 +49,20 @@ class MeasurementServiceStub:
 
 
 class MeasurementServiceServicer:
-    """Takes in what was measured after it was predicted, and says whether the models still keep what their intervals
-    promise. The tenant is always the caller's; nobody sees another's measurements or their statistics.
+    """Takes in what was measured after it was predicted, and says whether a model's intervals still hold what they promise.
+    The tenant is always the caller's; nobody sees another tenant's measurements or their statistics.
     """
 
     def ReportMeasurements(self, request, context):
-        """Predicts each structure with the model, and keeps the prediction beside what was measured. Safe to repeat: a
-        measurement is known by its id.
+        """Predicts each structure with the model, and keeps the prediction beside the measured value. Safe to repeat: a
+        measurement is identified by its id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetModelHealth(self, request, context):
-        """Coverage and error over the latest measurements of a model.
+        """Returns coverage and error of a model over its latest measurements.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -90,8 +90,8 @@ def add_MeasurementServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class MeasurementService:
-    """Takes in what was measured after it was predicted, and says whether the models still keep what their intervals
-    promise. The tenant is always the caller's; nobody sees another's measurements or their statistics.
+    """Takes in what was measured after it was predicted, and says whether a model's intervals still hold what they promise.
+    The tenant is always the caller's; nobody sees another tenant's measurements or their statistics.
     """
 
     @staticmethod
@@ -137,124 +137,6 @@ class MeasurementService:
             target,
             '/epitaxy.measurements.v1.MeasurementService/GetModelHealth',
             epitaxy_dot_measurements_dot_v1_dot_measurements__pb2.GetModelHealthRequest.SerializeToString,
-            epitaxy_dot_measurements_dot_v1_dot_measurements__pb2.GetModelHealthResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-
-class MeasurementBackendStub:
-    """What the gateway asks of the service that keeps the measurements, inside the cluster. Not a public contract.
-    """
-
-    def __init__(self, channel):
-        """Constructor.
-
-        Args:
-            channel: A grpc.Channel.
-        """
-        self.RecordMeasurements = channel.unary_unary(
-                '/epitaxy.measurements.v1.MeasurementBackend/RecordMeasurements',
-                request_serializer=epitaxy_dot_measurements_dot_v1_dot_measurements__pb2.RecordMeasurementsRequest.SerializeToString,
-                response_deserializer=epitaxy_dot_measurements_dot_v1_dot_measurements__pb2.RecordMeasurementsResponse.FromString,
-                _registered_method=True)
-        self.ReadModelHealth = channel.unary_unary(
-                '/epitaxy.measurements.v1.MeasurementBackend/ReadModelHealth',
-                request_serializer=epitaxy_dot_measurements_dot_v1_dot_measurements__pb2.ReadModelHealthRequest.SerializeToString,
-                response_deserializer=epitaxy_dot_measurements_dot_v1_dot_measurements__pb2.GetModelHealthResponse.FromString,
-                _registered_method=True)
-
-
-class MeasurementBackendServicer:
-    """What the gateway asks of the service that keeps the measurements, inside the cluster. Not a public contract.
-    """
-
-    def RecordMeasurements(self, request, context):
-        """Missing associated documentation comment in .proto file."""
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ReadModelHealth(self, request, context):
-        """Missing associated documentation comment in .proto file."""
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-
-def add_MeasurementBackendServicer_to_server(servicer, server):
-    rpc_method_handlers = {
-            'RecordMeasurements': grpc.unary_unary_rpc_method_handler(
-                    servicer.RecordMeasurements,
-                    request_deserializer=epitaxy_dot_measurements_dot_v1_dot_measurements__pb2.RecordMeasurementsRequest.FromString,
-                    response_serializer=epitaxy_dot_measurements_dot_v1_dot_measurements__pb2.RecordMeasurementsResponse.SerializeToString,
-            ),
-            'ReadModelHealth': grpc.unary_unary_rpc_method_handler(
-                    servicer.ReadModelHealth,
-                    request_deserializer=epitaxy_dot_measurements_dot_v1_dot_measurements__pb2.ReadModelHealthRequest.FromString,
-                    response_serializer=epitaxy_dot_measurements_dot_v1_dot_measurements__pb2.GetModelHealthResponse.SerializeToString,
-            ),
-    }
-    generic_handler = grpc.method_handlers_generic_handler(
-            'epitaxy.measurements.v1.MeasurementBackend', rpc_method_handlers)
-    server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('epitaxy.measurements.v1.MeasurementBackend', rpc_method_handlers)
-
-
- # This class is part of an EXPERIMENTAL API.
-class MeasurementBackend:
-    """What the gateway asks of the service that keeps the measurements, inside the cluster. Not a public contract.
-    """
-
-    @staticmethod
-    def RecordMeasurements(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/epitaxy.measurements.v1.MeasurementBackend/RecordMeasurements',
-            epitaxy_dot_measurements_dot_v1_dot_measurements__pb2.RecordMeasurementsRequest.SerializeToString,
-            epitaxy_dot_measurements_dot_v1_dot_measurements__pb2.RecordMeasurementsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ReadModelHealth(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/epitaxy.measurements.v1.MeasurementBackend/ReadModelHealth',
-            epitaxy_dot_measurements_dot_v1_dot_measurements__pb2.ReadModelHealthRequest.SerializeToString,
             epitaxy_dot_measurements_dot_v1_dot_measurements__pb2.GetModelHealthResponse.FromString,
             options,
             channel_credentials,

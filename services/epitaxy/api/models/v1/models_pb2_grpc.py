@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ModelServiceStub:
-    """Says which models are served, and what is known about each.
+    """Lists the served models and what is known about each.
     """
 
     def __init__(self, channel):
@@ -48,17 +48,19 @@ class ModelServiceStub:
 
 
 class ModelServiceServicer:
-    """Says which models are served, and what is known about each.
+    """Lists the served models and what is known about each.
     """
 
     def ListModels(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Lists the cards of the models that the caller may ask, the shared model first.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns the card of one model. NOT_FOUND if the caller has no such model.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -85,7 +87,7 @@ def add_ModelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelService:
-    """Says which models are served, and what is known about each.
+    """Lists the served models and what is known about each.
     """
 
     @staticmethod

@@ -1,8 +1,11 @@
+import datetime
+
 from epitaxy.api.common.v1 import model_pb2 as _model_pb2
 from epitaxy.api.common.v1 import property_pb2 as _property_pb2
 from epitaxy.api.common.v1 import review_pb2 as _review_pb2
 from epitaxy.api.common.v1 import structure_pb2 as _structure_pb2
 from epitaxy.api.prediction.v1 import explanation_pb2 as _explanation_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -156,7 +159,7 @@ class OutcomeCounts(_message.Message):
     def __init__(self, answered: _Optional[int] = ..., refused: _Optional[int] = ..., failed: _Optional[int] = ..., cache_hits: _Optional[int] = ...) -> None: ...
 
 class ScreenSummary(_message.Message):
-    __slots__ = ("counts", "errors_by_reason", "domain_verdicts", "elapsed_seconds", "review_verdicts")
+    __slots__ = ("counts", "errors_by_reason", "domain_verdicts", "elapsed_duration", "review_verdicts")
     class ErrorsByReasonEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -181,14 +184,14 @@ class ScreenSummary(_message.Message):
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     ERRORS_BY_REASON_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_VERDICTS_FIELD_NUMBER: _ClassVar[int]
-    ELAPSED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_DURATION_FIELD_NUMBER: _ClassVar[int]
     REVIEW_VERDICTS_FIELD_NUMBER: _ClassVar[int]
     counts: OutcomeCounts
     errors_by_reason: _containers.ScalarMap[str, int]
     domain_verdicts: _containers.ScalarMap[str, int]
-    elapsed_seconds: float
+    elapsed_duration: _duration_pb2.Duration
     review_verdicts: _containers.ScalarMap[str, int]
-    def __init__(self, counts: _Optional[_Union[OutcomeCounts, _Mapping]] = ..., errors_by_reason: _Optional[_Mapping[str, int]] = ..., domain_verdicts: _Optional[_Mapping[str, int]] = ..., elapsed_seconds: _Optional[float] = ..., review_verdicts: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    def __init__(self, counts: _Optional[_Union[OutcomeCounts, _Mapping]] = ..., errors_by_reason: _Optional[_Mapping[str, int]] = ..., domain_verdicts: _Optional[_Mapping[str, int]] = ..., elapsed_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., review_verdicts: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class EmbedRequest(_message.Message):
     __slots__ = ("model", "structures")

@@ -63,30 +63,30 @@ class PredictionServiceServicer:
     """
 
     def Predict(self, request, context):
-        """Answers a few structures (at most 64) in one call.
+        """Answers at most 64 structures in one call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Screen(self, request_iterator, context):
-        """Screens any number of structures. Each message carries up to 512 of them; answers echo the
-        ids and may come out of order; the last message is a summary.
+        """Screens any number of structures. Each message carries up to 512 of them; answers echo the ids and may come out of
+        order; the last message is a summary.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Embed(self, request, context):
-        """Returns the backbone's structure embeddings (at most 512 structures a call).
+        """Returns the backbone's embeddings of at most 512 structures.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Explain(self, request, context):
-        """Tells which atoms, elements and neighbours a prediction rests on, which known materials the structure resembles, and
-        whether the explanation passes its own test (at most 8 structures; a second or so each).
+        """Says which atoms, elements and neighbours a prediction rests on, which known materials the structure resembles, and
+        whether the explanation passes its own test; at most 8 structures, about a second each.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -47,7 +47,7 @@ class StructureServiceServicer:
     """
 
     def Validate(self, request, context):
-        """At most 512 structures a call.
+        """Reads at most 512 structures.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

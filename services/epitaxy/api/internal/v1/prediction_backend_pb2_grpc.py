@@ -3,10 +3,7 @@
 import grpc
 import warnings
 
-from epitaxy.api.models.v1 import models_pb2 as epitaxy_dot_models_dot_v1_dot_models__pb2
-from epitaxy.api.prediction.v1 import explanation_pb2 as epitaxy_dot_prediction_dot_v1_dot_explanation__pb2
-from epitaxy.api.prediction.v1 import prediction_pb2 as epitaxy_dot_prediction_dot_v1_dot_prediction__pb2
-from epitaxy.api.prediction.v1 import structures_pb2 as epitaxy_dot_prediction_dot_v1_dot_structures__pb2
+from epitaxy.api.internal.v1 import prediction_backend_pb2 as epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -21,16 +18,19 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in epitaxy/prediction/v1/backend_pb2_grpc.py depends on'
+        + ' but the generated code in epitaxy/internal/v1/prediction_backend_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class PredictionBackendStub:
-    """What the gateway asks of the prediction application inside the cluster. Not a public contract:
-    clients use PredictionService, StructureService and ModelService at the gateway.
+class PredictionBackendServiceStub:
+    """What the gateway asks of the prediction application inside the cluster. Not a public contract: clients use
+    PredictionService, StructureService and ModelService at the gateway.
+
+    Each request and response has the fields and field numbers of its public counterpart, so that the gateway can forward
+    bytes that it need not read.
     """
 
     def __init__(self, channel):
@@ -40,123 +40,134 @@ class PredictionBackendStub:
             channel: A grpc.Channel.
         """
         self.Evaluate = channel.unary_unary(
-                '/epitaxy.prediction.v1.PredictionBackend/Evaluate',
-                request_serializer=epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.ScreenRequest.SerializeToString,
-                response_deserializer=epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.ResultBlock.FromString,
+                '/epitaxy.internal.v1.PredictionBackendService/Evaluate',
+                request_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.EvaluateRequest.SerializeToString,
+                response_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.EvaluateResponse.FromString,
                 _registered_method=True)
         self.EmbedBlock = channel.unary_unary(
-                '/epitaxy.prediction.v1.PredictionBackend/EmbedBlock',
-                request_serializer=epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedRequest.SerializeToString,
-                response_deserializer=epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedResponse.FromString,
+                '/epitaxy.internal.v1.PredictionBackendService/EmbedBlock',
+                request_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.EmbedBlockRequest.SerializeToString,
+                response_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.EmbedBlockResponse.FromString,
                 _registered_method=True)
         self.ExplainBlock = channel.unary_unary(
-                '/epitaxy.prediction.v1.PredictionBackend/ExplainBlock',
-                request_serializer=epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainRequest.SerializeToString,
-                response_deserializer=epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainResponse.FromString,
+                '/epitaxy.internal.v1.PredictionBackendService/ExplainBlock',
+                request_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ExplainBlockRequest.SerializeToString,
+                response_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ExplainBlockResponse.FromString,
                 _registered_method=True)
         self.ValidateBlock = channel.unary_unary(
-                '/epitaxy.prediction.v1.PredictionBackend/ValidateBlock',
-                request_serializer=epitaxy_dot_prediction_dot_v1_dot_structures__pb2.ValidateRequest.SerializeToString,
-                response_deserializer=epitaxy_dot_prediction_dot_v1_dot_structures__pb2.ValidateResponse.FromString,
+                '/epitaxy.internal.v1.PredictionBackendService/ValidateBlock',
+                request_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ValidateBlockRequest.SerializeToString,
+                response_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ValidateBlockResponse.FromString,
                 _registered_method=True)
         self.ListServedModels = channel.unary_unary(
-                '/epitaxy.prediction.v1.PredictionBackend/ListServedModels',
-                request_serializer=epitaxy_dot_models_dot_v1_dot_models__pb2.ListModelsRequest.SerializeToString,
-                response_deserializer=epitaxy_dot_models_dot_v1_dot_models__pb2.ListModelsResponse.FromString,
+                '/epitaxy.internal.v1.PredictionBackendService/ListServedModels',
+                request_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ListServedModelsRequest.SerializeToString,
+                response_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ListServedModelsResponse.FromString,
                 _registered_method=True)
         self.GetServedModel = channel.unary_unary(
-                '/epitaxy.prediction.v1.PredictionBackend/GetServedModel',
-                request_serializer=epitaxy_dot_models_dot_v1_dot_models__pb2.GetModelRequest.SerializeToString,
-                response_deserializer=epitaxy_dot_models_dot_v1_dot_models__pb2.GetModelResponse.FromString,
+                '/epitaxy.internal.v1.PredictionBackendService/GetServedModel',
+                request_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.GetServedModelRequest.SerializeToString,
+                response_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.GetServedModelResponse.FromString,
                 _registered_method=True)
 
 
-class PredictionBackendServicer:
-    """What the gateway asks of the prediction application inside the cluster. Not a public contract:
-    clients use PredictionService, StructureService and ModelService at the gateway.
+class PredictionBackendServiceServicer:
+    """What the gateway asks of the prediction application inside the cluster. Not a public contract: clients use
+    PredictionService, StructureService and ModelService at the gateway.
+
+    Each request and response has the fields and field numbers of its public counterpart, so that the gateway can forward
+    bytes that it need not read.
     """
 
     def Evaluate(self, request, context):
-        """One message of a Screen stream, or a Predict: idempotent, so a lost call is sent again.
+        """Answers one message of a Screen stream, or a Predict. Idempotent: a lost call is sent again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def EmbedBlock(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Embeds the structures of one block.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExplainBlock(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Explains the predictions of one block.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ValidateBlock(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Reads one block without predicting.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListServedModels(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Lists the cards of the models that the caller's tenant may ask.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetServedModel(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns the card of one model.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
 
-def add_PredictionBackendServicer_to_server(servicer, server):
+def add_PredictionBackendServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'Evaluate': grpc.unary_unary_rpc_method_handler(
                     servicer.Evaluate,
-                    request_deserializer=epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.ScreenRequest.FromString,
-                    response_serializer=epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.ResultBlock.SerializeToString,
+                    request_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.EvaluateRequest.FromString,
+                    response_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.EvaluateResponse.SerializeToString,
             ),
             'EmbedBlock': grpc.unary_unary_rpc_method_handler(
                     servicer.EmbedBlock,
-                    request_deserializer=epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedRequest.FromString,
-                    response_serializer=epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedResponse.SerializeToString,
+                    request_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.EmbedBlockRequest.FromString,
+                    response_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.EmbedBlockResponse.SerializeToString,
             ),
             'ExplainBlock': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainBlock,
-                    request_deserializer=epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainRequest.FromString,
-                    response_serializer=epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainResponse.SerializeToString,
+                    request_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ExplainBlockRequest.FromString,
+                    response_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ExplainBlockResponse.SerializeToString,
             ),
             'ValidateBlock': grpc.unary_unary_rpc_method_handler(
                     servicer.ValidateBlock,
-                    request_deserializer=epitaxy_dot_prediction_dot_v1_dot_structures__pb2.ValidateRequest.FromString,
-                    response_serializer=epitaxy_dot_prediction_dot_v1_dot_structures__pb2.ValidateResponse.SerializeToString,
+                    request_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ValidateBlockRequest.FromString,
+                    response_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ValidateBlockResponse.SerializeToString,
             ),
             'ListServedModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListServedModels,
-                    request_deserializer=epitaxy_dot_models_dot_v1_dot_models__pb2.ListModelsRequest.FromString,
-                    response_serializer=epitaxy_dot_models_dot_v1_dot_models__pb2.ListModelsResponse.SerializeToString,
+                    request_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ListServedModelsRequest.FromString,
+                    response_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ListServedModelsResponse.SerializeToString,
             ),
             'GetServedModel': grpc.unary_unary_rpc_method_handler(
                     servicer.GetServedModel,
-                    request_deserializer=epitaxy_dot_models_dot_v1_dot_models__pb2.GetModelRequest.FromString,
-                    response_serializer=epitaxy_dot_models_dot_v1_dot_models__pb2.GetModelResponse.SerializeToString,
+                    request_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.GetServedModelRequest.FromString,
+                    response_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.GetServedModelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
-            'epitaxy.prediction.v1.PredictionBackend', rpc_method_handlers)
+            'epitaxy.internal.v1.PredictionBackendService', rpc_method_handlers)
     server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('epitaxy.prediction.v1.PredictionBackend', rpc_method_handlers)
+    server.add_registered_method_handlers('epitaxy.internal.v1.PredictionBackendService', rpc_method_handlers)
 
 
  # This class is part of an EXPERIMENTAL API.
-class PredictionBackend:
-    """What the gateway asks of the prediction application inside the cluster. Not a public contract:
-    clients use PredictionService, StructureService and ModelService at the gateway.
+class PredictionBackendService:
+    """What the gateway asks of the prediction application inside the cluster. Not a public contract: clients use
+    PredictionService, StructureService and ModelService at the gateway.
+
+    Each request and response has the fields and field numbers of its public counterpart, so that the gateway can forward
+    bytes that it need not read.
     """
 
     @staticmethod
@@ -173,9 +184,9 @@ class PredictionBackend:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/epitaxy.prediction.v1.PredictionBackend/Evaluate',
-            epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.ScreenRequest.SerializeToString,
-            epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.ResultBlock.FromString,
+            '/epitaxy.internal.v1.PredictionBackendService/Evaluate',
+            epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.EvaluateRequest.SerializeToString,
+            epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.EvaluateResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -200,9 +211,9 @@ class PredictionBackend:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/epitaxy.prediction.v1.PredictionBackend/EmbedBlock',
-            epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedRequest.SerializeToString,
-            epitaxy_dot_prediction_dot_v1_dot_prediction__pb2.EmbedResponse.FromString,
+            '/epitaxy.internal.v1.PredictionBackendService/EmbedBlock',
+            epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.EmbedBlockRequest.SerializeToString,
+            epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.EmbedBlockResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -227,9 +238,9 @@ class PredictionBackend:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/epitaxy.prediction.v1.PredictionBackend/ExplainBlock',
-            epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainRequest.SerializeToString,
-            epitaxy_dot_prediction_dot_v1_dot_explanation__pb2.ExplainResponse.FromString,
+            '/epitaxy.internal.v1.PredictionBackendService/ExplainBlock',
+            epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ExplainBlockRequest.SerializeToString,
+            epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ExplainBlockResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -254,9 +265,9 @@ class PredictionBackend:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/epitaxy.prediction.v1.PredictionBackend/ValidateBlock',
-            epitaxy_dot_prediction_dot_v1_dot_structures__pb2.ValidateRequest.SerializeToString,
-            epitaxy_dot_prediction_dot_v1_dot_structures__pb2.ValidateResponse.FromString,
+            '/epitaxy.internal.v1.PredictionBackendService/ValidateBlock',
+            epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ValidateBlockRequest.SerializeToString,
+            epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ValidateBlockResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -281,9 +292,9 @@ class PredictionBackend:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/epitaxy.prediction.v1.PredictionBackend/ListServedModels',
-            epitaxy_dot_models_dot_v1_dot_models__pb2.ListModelsRequest.SerializeToString,
-            epitaxy_dot_models_dot_v1_dot_models__pb2.ListModelsResponse.FromString,
+            '/epitaxy.internal.v1.PredictionBackendService/ListServedModels',
+            epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ListServedModelsRequest.SerializeToString,
+            epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ListServedModelsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -308,9 +319,9 @@ class PredictionBackend:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/epitaxy.prediction.v1.PredictionBackend/GetServedModel',
-            epitaxy_dot_models_dot_v1_dot_models__pb2.GetModelRequest.SerializeToString,
-            epitaxy_dot_models_dot_v1_dot_models__pb2.GetModelResponse.FromString,
+            '/epitaxy.internal.v1.PredictionBackendService/GetServedModel',
+            epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.GetServedModelRequest.SerializeToString,
+            epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.GetServedModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,110 @@
+from epitaxy.api.common.v1 import model_pb2 as _model_pb2
+from epitaxy.api.common.v1 import property_pb2 as _property_pb2
+from epitaxy.api.common.v1 import structure_pb2 as _structure_pb2
+from epitaxy.api.models.v1 import models_pb2 as _models_pb2
+from epitaxy.api.prediction.v1 import explanation_pb2 as _explanation_pb2
+from epitaxy.api.prediction.v1 import prediction_pb2 as _prediction_pb2
+from epitaxy.api.prediction.v1 import structures_pb2 as _structures_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class EvaluateRequest(_message.Message):
+    __slots__ = ("options", "structures", "sequence")
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    STRUCTURES_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    options: _prediction_pb2.PredictionOptions
+    structures: _containers.RepeatedCompositeFieldContainer[_structure_pb2.StructureInput]
+    sequence: int
+    def __init__(self, options: _Optional[_Union[_prediction_pb2.PredictionOptions, _Mapping]] = ..., structures: _Optional[_Iterable[_Union[_structure_pb2.StructureInput, _Mapping]]] = ..., sequence: _Optional[int] = ...) -> None: ...
+
+class EvaluateResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _prediction_pb2.ResultBlock
+    def __init__(self, results: _Optional[_Union[_prediction_pb2.ResultBlock, _Mapping]] = ...) -> None: ...
+
+class EmbedBlockRequest(_message.Message):
+    __slots__ = ("model", "structures")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    STRUCTURES_FIELD_NUMBER: _ClassVar[int]
+    model: _model_pb2.ModelSelector
+    structures: _containers.RepeatedCompositeFieldContainer[_structure_pb2.StructureInput]
+    def __init__(self, model: _Optional[_Union[_model_pb2.ModelSelector, _Mapping]] = ..., structures: _Optional[_Iterable[_Union[_structure_pb2.StructureInput, _Mapping]]] = ...) -> None: ...
+
+class EmbedBlockResponse(_message.Message):
+    __slots__ = ("model", "dimension", "embeddings")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    DIMENSION_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
+    model: _model_pb2.ModelStamp
+    dimension: int
+    embeddings: _containers.RepeatedCompositeFieldContainer[_prediction_pb2.StructureEmbedding]
+    def __init__(self, model: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., dimension: _Optional[int] = ..., embeddings: _Optional[_Iterable[_Union[_prediction_pb2.StructureEmbedding, _Mapping]]] = ...) -> None: ...
+
+class ExplainBlockRequest(_message.Message):
+    __slots__ = ("model", "property", "structures", "n_nearest")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROPERTY_FIELD_NUMBER: _ClassVar[int]
+    STRUCTURES_FIELD_NUMBER: _ClassVar[int]
+    N_NEAREST_FIELD_NUMBER: _ClassVar[int]
+    model: _model_pb2.ModelSelector
+    property: str
+    structures: _containers.RepeatedCompositeFieldContainer[_structure_pb2.StructureInput]
+    n_nearest: int
+    def __init__(self, model: _Optional[_Union[_model_pb2.ModelSelector, _Mapping]] = ..., property: _Optional[str] = ..., structures: _Optional[_Iterable[_Union[_structure_pb2.StructureInput, _Mapping]]] = ..., n_nearest: _Optional[int] = ...) -> None: ...
+
+class ExplainBlockResponse(_message.Message):
+    __slots__ = ("model", "property", "results")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROPERTY_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    model: _model_pb2.ModelStamp
+    property: _property_pb2.PropertyDefinition
+    results: _containers.RepeatedCompositeFieldContainer[_explanation_pb2.ExplanationResult]
+    def __init__(self, model: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., property: _Optional[_Union[_property_pb2.PropertyDefinition, _Mapping]] = ..., results: _Optional[_Iterable[_Union[_explanation_pb2.ExplanationResult, _Mapping]]] = ...) -> None: ...
+
+class ValidateBlockRequest(_message.Message):
+    __slots__ = ("structures",)
+    STRUCTURES_FIELD_NUMBER: _ClassVar[int]
+    structures: _containers.RepeatedCompositeFieldContainer[_structure_pb2.StructureInput]
+    def __init__(self, structures: _Optional[_Iterable[_Union[_structure_pb2.StructureInput, _Mapping]]] = ...) -> None: ...
+
+class ValidateBlockResponse(_message.Message):
+    __slots__ = ("reports",)
+    REPORTS_FIELD_NUMBER: _ClassVar[int]
+    reports: _containers.RepeatedCompositeFieldContainer[_structures_pb2.IntakeReport]
+    def __init__(self, reports: _Optional[_Iterable[_Union[_structures_pb2.IntakeReport, _Mapping]]] = ...) -> None: ...
+
+class ListServedModelsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListServedModelsResponse(_message.Message):
+    __slots__ = ("models", "next_page_token")
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[_models_pb2.ModelCard]
+    next_page_token: str
+    def __init__(self, models: _Optional[_Iterable[_Union[_models_pb2.ModelCard, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class GetServedModelRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: _model_pb2.ModelSelector
+    def __init__(self, model: _Optional[_Union[_model_pb2.ModelSelector, _Mapping]] = ...) -> None: ...
+
+class GetServedModelResponse(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: _models_pb2.ModelCard
+    def __init__(self, model: _Optional[_Union[_models_pb2.ModelCard, _Mapping]] = ...) -> None: ...
