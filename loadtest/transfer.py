@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from epitaxy_models.calibration.out_of_fold import OutOfFold, calibrate
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
-from epitaxy_models.errors import EpitaxyModelsError
+from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.transfer.contest.comparison import Comparison, Contest, Task
 from epitaxy_models.transfer.contest.field import Field, default_field
 from epitaxy_models.transfer.contest.judge import Judgement, judge
@@ -139,7 +139,7 @@ def measure_cell(
     head = {"target": pool.target.name, "unit": pool.target.unit, "n": n, "seed": seed, "overlap": pool.overlap}
     try:
         draw = draw_of(pool, n, seed)
-    except EpitaxyModelsError as error:
+    except EpitaxyError as error:
         return head | {"maes": {}, "chosen": "nothing: " + error.message}
     train, test = pool.inputs.take(draw.train), pool.inputs.take(draw.test)
     truth = pool.labels[draw.test]
@@ -168,7 +168,7 @@ def measure_cell(
 
 
 def draw_of(pool: Pool, n: int, seed: int) -> Split:
-    """Rows to learn from and rows to be tested on. Raises EpitaxyModelsError where the pool is too small."""
+    """Rows to learn from and rows to be tested on. Raises EpitaxyError where the pool is too small."""
     return few_label_draws(pool.inputs.formulas, n, seed + 1, n_test_max=N_TEST)[seed]
 
 

@@ -1,37 +1,54 @@
-"""Errors of the science packages.
+"""The root of all errors of this product, and the errors of the science packages.
 
-Each error carries a stable upper-case ``reason`` that services pass on to callers unchanged.
+Each error carries a message for the caller and a stable upper-case ``reason`` that services pass on unchanged.
 """
 
+from typing import ClassVar
 
-class EpitaxyModelsError(Exception):
-    """Root of every error raised by ``epitaxy_models``."""
 
-    def __init__(self, reason: str, message: str) -> None:
+class EpitaxyError(Exception):
+    """Root of all errors of ours.
+
+    Errors cross process boundaries: pickle rebuilds them from their message and their attributes.
+
+    Args:
+        message: One line for the caller: what is wrong and what to do about it.
+        reason: Stable upper-case code; by default the class's own.
+    """
+
+    default_reason: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
         super().__init__(message)
-        self.reason = reason
         self.message = message
-
-    def __reduce__(self) -> tuple[type["EpitaxyModelsError"], tuple[str, str]]:
-        """Errors cross process boundaries, which rebuilds them from their arguments."""
-        return type(self), (self.reason, self.message)
+        self.reason = reason or self.default_reason
 
 
-class InvalidStructureError(EpitaxyModelsError):
+class InvalidStructureError(EpitaxyError):
     """The structure cannot be used; the caller must change it."""
+
+    default_reason = "INVALID_STRUCTURE"
 
 
 class UnsupportedElementError(InvalidStructureError):
     """The structure holds an element that the model has never seen."""
 
+    default_reason = "UNSUPPORTED_ELEMENT"
 
-class CheckpointError(EpitaxyModelsError):
+
+class CheckpointError(EpitaxyError):
     """A checkpoint, card, graph store or cache entry is damaged or of another version."""
 
+    default_reason = "INVALID_CHECKPOINT"
 
-class UnknownPropertyError(EpitaxyModelsError):
+
+class UnknownPropertyError(EpitaxyError):
     """The model has no head for the property asked for."""
 
+    default_reason = "UNKNOWN_PROPERTY"
 
-class ConfigurationError(EpitaxyModelsError):
-    """A training or data configuration contradicts itself."""
+
+class ConfigurationError(EpitaxyError):
+    """Settings, a configuration file or a request for work contradicts itself; the message says what to change."""
+
+    default_reason = "INVALID_CONFIGURATION"

@@ -35,7 +35,7 @@ class BackboneConfig:
     def __post_init__(self) -> None:
         sizes = (self.n_members, self.width, self.n_layers, self.n_radial)
         if min(sizes) < 1 or self.n_grid < 2 or self.radius_max <= 0:
-            raise ConfigurationError("INVALID_BACKBONE", f"sizes must be positive, got {self}")
+            raise ConfigurationError(f"sizes must be positive, got {self}", reason="INVALID_BACKBONE")
 
     @property
     def embedding_width(self) -> int:

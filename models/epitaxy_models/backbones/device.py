@@ -20,7 +20,7 @@ def loaded_network(config: BackboneConfig, state: Mapping[str, NDArray[Any]]) ->
     try:
         network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
     except RuntimeError as error:
-        raise CheckpointError("INVALID_WEIGHTS", f"weights do not fit the card: {error}") from error
+        raise CheckpointError(f"weights do not fit the card: {error}", reason="INVALID_WEIGHTS") from error
     return network.eval().requires_grad_(requires_grad=False)
 
 

@@ -59,7 +59,7 @@ class FusedWeights:
         found = {name: value.shape for name, value in state.items()}
         if found != expected:
             wrong = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
-            raise CheckpointError("INVALID_WEIGHTS", f"weights do not fit the card: {', '.join(wrong[:5])}")
+            raise CheckpointError(f"weights do not fit the card: {', '.join(wrong[:5])}", reason="INVALID_WEIGHTS")
         message_gain, update_gain = _layers(state, "message_gain"), _layers(state, "update_gain")
         both = np.concatenate([_layers(state, "to_centre"), _layers(state, "to_neighbour")], axis=-1)
         terms = message_gain.swapaxes(-1, -2) * both

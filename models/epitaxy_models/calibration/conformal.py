@@ -40,7 +40,7 @@ class Calibrator:
         are_ascending = len(self.multipliers) == len(COVERAGES) and bool(np.all(np.diff(self.multipliers) >= 0))
         if not are_ascending or not self.floor > 0 or not self.rms > 0:
             raise ConfigurationError(
-                "INVALID_CALIBRATION", "multipliers must ascend, one a coverage, floor and rms positive"
+                "multipliers must ascend, one a coverage, floor and rms positive", reason="INVALID_CALIBRATION"
             )
 
     @classmethod
@@ -60,7 +60,7 @@ class Calibrator:
         """
         n = len(labels)
         if n < _N_MIN:
-            raise ConfigurationError("CALIBRATION_TOO_SMALL", f"calibration needs {_N_MIN} structures, got {n}")
+            raise ConfigurationError(f"calibration needs {_N_MIN} structures, got {n}", reason="CALIBRATION_TOO_SMALL")
         floor = float(np.quantile(expected_errors, 0.01)) + 1e-9
         residuals = np.abs(labels - values) / shape.difficulties(np.maximum(expected_errors, floor), domain_scores)
         ranks = np.minimum(np.ceil((n + 1) * COVERAGES).astype(int), n) - 1
@@ -100,7 +100,8 @@ def check_coverage(coverage: float) -> None:
     """Raises ConfigurationError unless 0.5 <= coverage <= 0.99."""
     if not COVERAGE_MIN <= coverage <= COVERAGE_MAX:
         raise ConfigurationError(
-            "COVERAGE_OUT_OF_RANGE", f"coverage must lie between {COVERAGE_MIN} and {COVERAGE_MAX}, got {coverage:g}"
+            f"coverage must lie between {COVERAGE_MIN} and {COVERAGE_MAX}, got {coverage:g}",
+            reason="COVERAGE_OUT_OF_RANGE",
         )
 
 

@@ -41,7 +41,7 @@ class DifficultyShape:
     def __post_init__(self) -> None:
         if not (0 < self.power <= 1 and 0 <= self.slope <= 1):
             raise ConfigurationError(
-                "INVALID_CALIBRATION", f"power {self.power:g} must lie in (0, 1], slope {self.slope:g} in [0, 1]"
+                f"power {self.power:g} must lie in (0, 1], slope {self.slope:g} in [0, 1]", reason="INVALID_CALIBRATION"
             )
 
     def difficulties(
@@ -52,7 +52,9 @@ class DifficultyShape:
         if self.slope == 0:
             return tempered
         if domain_scores is None:
-            raise ConfigurationError("MISSING_SCORES", "these intervals widen with the domain score: give the scores")
+            raise ConfigurationError(
+                "these intervals widen with the domain score: give the scores", reason="MISSING_SCORES"
+            )
         return np.asarray(tempered * (_REMOTEST - domain_scores) ** -self.slope)
 
 

@@ -39,7 +39,7 @@ class OutOfFold:
         counts = np.bincount(self.rows, minlength=len(self.labels))
         if not counts.all():
             row = int(np.argmin(counts))
-            raise ConfigurationError("ROW_NOT_TESTED", f"row {row} lies in the test part of no split")
+            raise ConfigurationError(f"row {row} lies in the test part of no split", reason="ROW_NOT_TESTED")
 
     @classmethod
     def gather(
@@ -97,7 +97,7 @@ def measured_coverage(
 def _calibrator(residuals: NDArray[np.float64], expected: NDArray[np.float64], n_labels: int) -> Calibrator:
     if n_labels < MIN_ROWS:
         raise ConfigurationError(
-            "CALIBRATION_TOO_SMALL", f"calibration out of fold needs {MIN_ROWS} rows, got {n_labels}"
+            f"calibration out of fold needs {MIN_ROWS} rows, got {n_labels}", reason="CALIBRATION_TOO_SMALL"
         )
     floor = _floor(expected)
     scores = np.sort(residuals / np.maximum(expected, floor))

@@ -49,8 +49,9 @@ def convert(
 
 def _nothing_kept(curation: Curation, refused_path: Path) -> ConfigurationError:
     if not curation.n_read:
-        return ConfigurationError("NOTHING_KEPT", "the source has no rows: no table was written")
+        return ConfigurationError("the source has no rows: no table was written", reason="NOTHING_KEPT")
     reasons = ", ".join(f"{count} {reason}" for reason, count in curation.refused.most_common())
     return ConfigurationError(
-        "NOTHING_KEPT", f"all {curation.n_read} rows were refused ({reasons}), see {refused_path}: no table was written"
+        f"all {curation.n_read} rows were refused ({reasons}), see {refused_path}: no table was written",
+        reason="NOTHING_KEPT",
     )

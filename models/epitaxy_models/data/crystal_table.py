@@ -96,11 +96,12 @@ def open_table(path: Path) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
-        raise ConfigurationError("UNREADABLE_FILE", f"{path} is no Parquet file: {error}") from error
+        raise ConfigurationError(f"{path} is no Parquet file: {error}", reason="UNREADABLE_FILE") from error
     missing = [name for name in ID_COLUMNS if name not in file.schema_arrow.names]
     if missing:
         raise ConfigurationError(
-            "NOT_A_CRYSTAL_TABLE", f"{path} has no column {', '.join(missing)}: make it with epitaxy data convert"
+            f"{path} has no column {', '.join(missing)}: make it with epitaxy data convert",
+            reason="NOT_A_CRYSTAL_TABLE",
         )
     return file
 

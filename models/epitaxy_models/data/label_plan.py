@@ -77,8 +77,8 @@ def _check_columns_exist(columns: SourceColumns, choices: LabelChoices) -> None:
     unknown = sorted({*choices.units, *choices.names, *choices.drops} - present)
     if unknown:
         raise ConfigurationError(
-            "UNKNOWN_COLUMN",
             f"there is no column {', '.join(map(repr, unknown))}; there are {', '.join(sorted(present)) or 'none'}",
+            reason="UNKNOWN_COLUMN",
         )
 
 
@@ -87,9 +87,9 @@ def _check_all_have_units(labels: Mapping[str, str]) -> None:
     if bare:
         examples = " ".join(f"--unit {column}=SUFFIX" for column in bare)
         raise ConfigurationError(
-            "LABEL_WITHOUT_UNIT",
             f"label column(s) without a unit: {', '.join(bare)}. State it with {examples}, "
             f"SUFFIX being one of {', '.join(UNITS)}, or leave the column out with --drop COLUMN",
+            reason="LABEL_WITHOUT_UNIT",
         )
 
 
@@ -98,5 +98,6 @@ def _check_distinct(labels: Mapping[str, str]) -> None:
     clashes = sorted({name for name in names if names.count(name) > 1 or name in RESERVED_NAMES})
     if clashes:
         raise ConfigurationError(
-            "NAME_CLASH", f"two columns would both be called {', '.join(clashes)}: rename with --name COLUMN=NAME"
+            f"two columns would both be called {', '.join(clashes)}: rename with --name COLUMN=NAME",
+            reason="NAME_CLASH",
         )

@@ -68,8 +68,8 @@ class Provenance:
     def __post_init__(self) -> None:
         if self.n_read != self.n_kept + self.n_refused:
             raise ConfigurationError(
-                "COUNTS_DO_NOT_ADD_UP",
                 f"{self.n_read} rows read are not {self.n_kept} kept and {self.n_refused} refused",
+                reason="COUNTS_DO_NOT_ADD_UP",
             )
 
     @property
@@ -95,4 +95,6 @@ class Provenance:
             document["dropped_columns"] = tuple(document["dropped_columns"])
             return cls(**document)
         except (ValueError, TypeError, KeyError) as error:
-            raise ConfigurationError("DAMAGED_PROVENANCE", f"the provenance record is damaged: {error}") from error
+            raise ConfigurationError(
+                f"the provenance record is damaged: {error}", reason="DAMAGED_PROVENANCE"
+            ) from error

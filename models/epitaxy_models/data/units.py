@@ -65,6 +65,7 @@ def checked_suffix(text: str, column: str) -> str:
     suffix = suffix_of_unit(text)
     if suffix is None:
         raise ConfigurationError(
-            "UNKNOWN_UNIT", f"{text!r} for column {column!r} is no known unit suffix: give one of {', '.join(UNITS)}"
+            f"{text!r} for column {column!r} is no known unit suffix: give one of {', '.join(UNITS)}",
+            reason="UNKNOWN_UNIT",
         )
     return suffix

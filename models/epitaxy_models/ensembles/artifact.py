@@ -79,13 +79,13 @@ def load_artifact(folder: Path) -> ModelArtifact:
         tensors = load_file(folder / _WEIGHTS)
         card = ModelCard.from_json(json.loads(card_text))
     except (OSError, SafetensorError, ValueError) as error:  # ValueError: no JSON, or no UTF-8
-        raise CheckpointError("UNREADABLE_CHECKPOINT", f"{folder} holds no readable model: {error}") from error
+        raise CheckpointError(f"{folder} holds no readable model: {error}", reason="UNREADABLE_CHECKPOINT") from error
     missing = [name for name in _REQUIRED if name not in tensors]
     if missing:
-        raise CheckpointError("INCOMPLETE_CHECKPOINT", f"{folder} lacks {', '.join(missing)}")
+        raise CheckpointError(f"{folder} lacks {', '.join(missing)}", reason="INCOMPLETE_CHECKPOINT")
     n_heads = len(tensors["heads.spreads"])
     if not all(0 <= entry.head < n_heads for entry in card.properties):
-        raise CheckpointError("INVALID_CARD", f"{folder} has {n_heads} heads, fewer than its card names")
+        raise CheckpointError(f"{folder} has {n_heads} heads, fewer than its card names", reason="INVALID_CARD")
     digest = hashlib.sha256(hashlib.sha256(weights).digest() + hashlib.sha256(card_text).digest())
     backbone, heads = _under("backbone.", tensors), _under("heads.", tensors)
     return ModelArtifact(

@@ -85,8 +85,8 @@ class ModelCard:
             rule = GraphRule(**record["rule"])
             if rule.version != record["featurizer_version"]:
                 raise CheckpointError(
-                    "STALE_CHECKPOINT",
                     f"weights expect featurizer {record['featurizer_version']}, this code builds {rule.version}",
+                    reason="STALE_CHECKPOINT",
                 )
             return cls(
                 **{key: record[key] for key in ("name", "version", "description", "license", "training")},
@@ -97,7 +97,7 @@ class ModelCard:
                 heads=tuple(record.get("heads", ())),
             )
         except (KeyError, TypeError, ValueError, ConfigurationError) as error:
-            raise CheckpointError("INVALID_CARD", f"the model card does not fit this code: {error}") from error
+            raise CheckpointError(f"the model card does not fit this code: {error}", reason="INVALID_CARD") from error
 
 
 def _property_from_json(record: dict[str, Any]) -> PropertyCard:

@@ -43,13 +43,15 @@ class Explainer:
         different neighbours.
         """
         if name not in self._names:
-            raise UnknownPropertyError("UNKNOWN_PROPERTY", f"the model has no {name}; it has {', '.join(self._names)}")
+            raise UnknownPropertyError(
+                f"the model has no {name}; it has {', '.join(self._names)}", reason="UNKNOWN_PROPERTY"
+            )
         anatomy = CrystalAnatomy.of(structure, self._rule)
         if anatomy.graph.n_edges > MAX_EDGES:
             raise InvalidStructureError(
-                "TOO_LARGE_TO_EXPLAIN",
                 f"{anatomy.graph.n_edges} different neighbours are more than the {MAX_EDGES} that can be explained: "
                 "give the primitive or a more ordered cell",
+                reason="TOO_LARGE_TO_EXPLAIN",
             )
         crystal = AblatedCrystal(self._network, anatomy, name)
         attribution = integrated_gradients(crystal, self._network.spread(name))

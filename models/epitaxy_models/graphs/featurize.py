@@ -7,7 +7,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from hashlib import blake2b
 
-from epitaxy_models.errors import ConfigurationError, EpitaxyModelsError
+from epitaxy_models.errors import ConfigurationError, EpitaxyError
 from epitaxy_models.graphs.batch import CrystalGraphBatch, collate
 from epitaxy_models.graphs.graph import CrystalGraph, GraphRule, build_graph
 from epitaxy_models.structures.dataset_column import structure_from_column
@@ -46,7 +46,7 @@ def featurized(texts: Sequence[str], rule: GraphRule, processes: int = 1) -> Ite
             while waiting:
                 yield waiting.popleft().result()
         except BrokenProcessPool as error:
-            raise ConfigurationError("FEATURIZER_DIED", "a featurizing process was killed: run again") from error
+            raise ConfigurationError("a featurizing process was killed: run again", reason="FEATURIZER_DIED") from error
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -58,5 +58,5 @@ def _graphs_of(texts: list[str], start: int, rule: GraphRule) -> CrystalGraphBat
 def _graph_of(text: str, row: int, rule: GraphRule) -> CrystalGraph:
     try:
         return build_graph(structure_from_column(text), rule)
-    except EpitaxyModelsError as error:
+    except EpitaxyError as error:
         raise type(error)(error.reason, f"row {row}: {error.message}") from error

@@ -72,15 +72,15 @@ def read_store(folder: Path, rule: GraphRule, source: str = "") -> CrystalGraphB
     """
     card = folder / "store.json"
     if not card.exists():
-        raise CheckpointError("STORE_MISSING", f"{folder} holds no graph store: featurize the data set first")
+        raise CheckpointError(f"{folder} holds no graph store: featurize the data set first", reason="STORE_MISSING")
     record = json.loads(card.read_text())
     found = record["featurizer"]
     if found != rule.version:
         raise CheckpointError(
-            "STALE_STORE", f"{folder} was featurized by {found}, this run needs {rule.version}: featurize again"
+            f"{folder} was featurized by {found}, this run needs {rule.version}: featurize again", reason="STALE_STORE"
         )
     if source and record.get("source") and record["source"] != source:
-        raise CheckpointError("STALE_STORE", f"{folder} was featurized from other structures: featurize again")
+        raise CheckpointError(f"{folder} was featurized from other structures: featurize again", reason="STALE_STORE")
     return CrystalGraphBatch(**{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _TYPES})
 
 

@@ -47,4 +47,4 @@ class PropertyDefinition:
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier() or not self.unit:
-            raise ConfigurationError("INVALID_PROPERTY", f"a property needs a name and a unit, got {self}")
+            raise ConfigurationError(f"a property needs a name and a unit, got {self}", reason="INVALID_PROPERTY")

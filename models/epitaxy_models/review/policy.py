@@ -175,4 +175,4 @@ def _rebuilt(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _invalid(message: str) -> ConfigurationError:
-    return ConfigurationError("INVALID_POLICY", message)
+    return ConfigurationError(message, reason="INVALID_POLICY")

@@ -52,9 +52,9 @@ def build_source_index(
     definitions = [entry.definition for entry in artifact.card.properties]
     if labels.shape != (len(rows), len(definitions)) or len(materials) != len(rows) or not len(held_out):
         raise ConfigurationError(
-            "INVALID_SOURCE",
             f"{len(rows)} rows with {len(materials)} materials, labels {list(labels.shape)} for {len(definitions)} "
             f"properties, {len(held_out)} held out",
+            reason="INVALID_SOURCE",
         )
     stream = _EmbeddingStream(Embedder(artifact), graphs, on_progress, len(rows) + len(held_out))
     projection = LatentProjection.fit(stream.chunks(_sample(rows)))

@@ -50,7 +50,7 @@ def _materials_of(parquet: Path, rows: NDArray[np.int64], rule: GraphRule, proce
                 tell(done, len(table))
         except BrokenProcessPool as error:
             raise ConfigurationError(
-                "INDEXER_DIED", "a process that searched symmetries was killed: run again"
+                "a process that searched symmetries was killed: run again", reason="INDEXER_DIED"
             ) from error
     return joined_materials(parts)
 

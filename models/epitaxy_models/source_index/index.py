@@ -35,7 +35,7 @@ class SourceLabels:
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or {len(self.names), len(self.units)} != {self.values.shape[1]}:
-            raise CheckpointError("INVALID_SOURCE_INDEX", "labels and their names differ in number")
+            raise CheckpointError("labels and their names differ in number", reason="INVALID_SOURCE_INDEX")
 
     def of_row(self, row: int) -> dict[str, float | None]:
         """Values of one material by property, to the digits that float16 holds; None where there is none."""
@@ -61,7 +61,7 @@ class QuantisedVectors:
 
     def __post_init__(self) -> None:
         if self.codes.ndim != 2 or self.steps.shape != self.codes.shape[1:] or not (self.steps > 0).all():
-            raise CheckpointError("INVALID_SOURCE_INDEX", "codes and steps of different numbers of directions")
+            raise CheckpointError("codes and steps of different numbers of directions", reason="INVALID_SOURCE_INDEX")
 
     @classmethod
     def of(cls, vectors: NDArray[np.float32]) -> "QuantisedVectors":
@@ -99,11 +99,13 @@ class SourceIndex:
     def __post_init__(self) -> None:
         rows = {len(self.materials), len(self.quantised.codes), len(self.labels.values)}
         if len(rows) != 1 or not len(self.materials) or not len(self.held_out_distances):
-            raise CheckpointError("INVALID_SOURCE_INDEX", f"parts of {sorted(rows)} rows in one source index")
+            raise CheckpointError(f"parts of {sorted(rows)} rows in one source index", reason="INVALID_SOURCE_INDEX")
         if self.quantised.codes.shape[1] != self.projection.n_directions:
-            raise CheckpointError("INVALID_SOURCE_INDEX", "codes and projection of different numbers of directions")
+            raise CheckpointError(
+                "codes and projection of different numbers of directions", reason="INVALID_SOURCE_INDEX"
+            )
         if (np.diff(self.held_out_distances) < 0).any():
-            raise CheckpointError("INVALID_SOURCE_INDEX", "held-out distances do not ascend")
+            raise CheckpointError("held-out distances do not ascend", reason="INVALID_SOURCE_INDEX")
 
     @property
     def n_materials(self) -> int:
@@ -119,9 +121,9 @@ class SourceIndex:
         """Raises CheckpointError (FOREIGN_SOURCE_INDEX) where embeddings of that model mean nothing here."""
         if digest != self.weights_digest:
             raise CheckpointError(
-                "FOREIGN_SOURCE_INDEX",
                 f"the source index is of model {self.weights_digest[:19]}, not of {digest[:19]}: build it again with "
                 "python -m epitaxy_models.source_index",
+                reason="FOREIGN_SOURCE_INDEX",
             )
 
     def material(self, row: int) -> SourceMaterial:

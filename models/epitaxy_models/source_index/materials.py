@@ -57,7 +57,9 @@ class SourceMaterials:
     def __post_init__(self) -> None:
         lengths = {len(self.ids), len(self.formulas), len(self.space_groups), len(self.keys)}
         if len(lengths) != 1:
-            raise CheckpointError("INVALID_SOURCE_INDEX", f"columns of {sorted(lengths)} rows in one source index")
+            raise CheckpointError(
+                f"columns of {sorted(lengths)} rows in one source index", reason="INVALID_SOURCE_INDEX"
+            )
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -37,7 +37,9 @@ class LatentProjection:
         """
         count, total, products = _moments(chunks)
         if count < 2:
-            raise ConfigurationError("TOO_FEW_STRUCTURES", f"directions need two structures or more, got {count}")
+            raise ConfigurationError(
+                f"directions need two structures or more, got {count}", reason="TOO_FEW_STRUCTURES"
+            )
         centre = total / count
         covariance = (products - count * np.outer(centre, centre)) / (count - 1)
         kept = min(n_directions, len(centre), count - 1)
@@ -59,7 +61,7 @@ class LatentProjection:
         n_structures, width = len(embeddings), int(np.prod(embeddings.shape[1:]))
         if width != len(self.centre):
             raise ConfigurationError(
-                "WRONG_EMBEDDINGS", f"embeddings have {width} channels, the source index {len(self.centre)}"
+                f"embeddings have {width} channels, the source index {len(self.centre)}", reason="WRONG_EMBEDDINGS"
             )
         flat = embeddings.reshape(n_structures, width).astype(np.float32) - self.centre
         return np.asarray(flat @ self.directions.astype(np.float32), dtype=np.float32)

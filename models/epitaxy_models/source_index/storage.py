@@ -55,17 +55,21 @@ def load_source_index(path: Path, weights_digest: str) -> SourceIndex:
     """
     if not path.exists():
         raise CheckpointError(
-            "SOURCE_INDEX_MISSING", f"{path} does not exist: build it with python -m epitaxy_models.source_index"
+            f"{path} does not exist: build it with python -m epitaxy_models.source_index", reason="SOURCE_INDEX_MISSING"
         )
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no dictionary
         if metadata.get("format") != _FORMAT:
-            raise CheckpointError("STALE_SOURCE_INDEX", f"{path} is no source index of this version: build it again")
+            raise CheckpointError(
+                f"{path} is no source index of this version: build it again", reason="STALE_SOURCE_INDEX"
+            )
         index = _index_of(tensors, metadata)
     except (OSError, SafetensorError, KeyError, ValueError, zlib.error) as error:
-        raise CheckpointError("UNREADABLE_SOURCE_INDEX", f"{path} holds no readable source index: {error}") from error
+        raise CheckpointError(
+            f"{path} holds no readable source index: {error}", reason="UNREADABLE_SOURCE_INDEX"
+        ) from error
     index.check_model(weights_digest)
     return index
 

@@ -52,7 +52,7 @@ def checked_vectors(vectors: NDArray[np.float32], width: int) -> NDArray[np.floa
     plain = np.ascontiguousarray(vectors, dtype=np.float32)
     if plain.ndim != 2 or plain.shape[1] != width or not np.isfinite(plain).all():
         raise ConfigurationError(
-            "INVALID_VECTORS", f"vectors of shape {list(plain.shape)}: give finite ones of width {width}"
+            f"vectors of shape {list(plain.shape)}: give finite ones of width {width}", reason="INVALID_VECTORS"
         )
     return plain
 
@@ -61,12 +61,14 @@ def checked_ids(ids: NDArray[np.int64], n_vectors: int) -> NDArray[np.int64]:
     """The ids as contiguous int64. Raises ConfigurationError (INVALID_VECTORS)."""
     plain = np.ascontiguousarray(ids, dtype=np.int64)
     if plain.shape != (n_vectors,) or len(np.unique(plain)) != n_vectors or (plain < 0).any():
-        raise ConfigurationError("INVALID_VECTORS", f"{n_vectors} vectors need as many different ids of zero or more")
+        raise ConfigurationError(
+            f"{n_vectors} vectors need as many different ids of zero or more", reason="INVALID_VECTORS"
+        )
     return plain
 
 
 def checked_count(k: int) -> int:
     """The number of neighbours asked for. Raises ConfigurationError (INVALID_VECTORS)."""
     if k < 1:
-        raise ConfigurationError("INVALID_VECTORS", f"{k} neighbours asked for: ask for one or more")
+        raise ConfigurationError(f"{k} neighbours asked for: ask for one or more", reason="INVALID_VECTORS")
     return k

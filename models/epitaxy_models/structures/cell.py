@@ -28,7 +28,7 @@ def lattice_from_parameters(
     _check_lengths(lengths, limits)
     if not all(isfinite(angle) for angle in angles_degrees):
         raise InvalidStructureError(
-            RefusalReason.NON_FINITE, f"cell angles {_join(angles_degrees)} must be finite numbers"
+            f"cell angles {_join(angles_degrees)} must be finite numbers", reason=RefusalReason.NON_FINITE
         )
     a, b, c = lengths
     cos_alpha, cos_beta, cos_gamma = (_cosine(angle) for angle in angles_degrees)
@@ -36,8 +36,8 @@ def lattice_from_parameters(
     in_range = all(0 < angle < 180 for angle in angles_degrees)
     if not in_range or fullness_squared < limits.min_cell_fullness**2:
         raise InvalidStructureError(
-            RefusalReason.DEGENERATE_CELL,
             f"cell angles {_join(angles_degrees)} degrees enclose no volume: correct the angles",
+            reason=RefusalReason.DEGENERATE_CELL,
         )
     sin_gamma = sqrt(1 - cos_gamma**2)
     return np.array(
@@ -59,9 +59,9 @@ def check_cell(lattice: NDArray[np.float64], limits: IntakeLimits) -> None:
     if volume < limits.min_cell_fullness * lengths[0] * lengths[1] * lengths[2]:
         angles = [_angle(b, c), _angle(a, c), _angle(a, b)]
         raise InvalidStructureError(
-            RefusalReason.DEGENERATE_CELL,
             f"cell volume is {volume:.3g} cubic Angstrom at lengths {_join(lengths)} Angstrom and angles "
             f"{_join(angles)} degrees: the lattice vectors must not lie in one plane",
+            reason=RefusalReason.DEGENERATE_CELL,
         )
 
 
@@ -114,12 +114,14 @@ def _combine(vector: tuple[float, ...], *terms: tuple[int, tuple[float, ...]]) -
 
 def _check_lengths(lengths: list[float], limits: IntakeLimits) -> None:
     if not all(isfinite(length) for length in lengths):
-        raise InvalidStructureError(RefusalReason.NON_FINITE, f"cell lengths {_join(lengths)} must be finite numbers")
+        raise InvalidStructureError(
+            f"cell lengths {_join(lengths)} must be finite numbers", reason=RefusalReason.NON_FINITE
+        )
     low, high = limits.min_cell_length_angstrom, limits.max_cell_length_angstrom
     if not all(low <= length <= high for length in lengths):
         raise InvalidStructureError(
-            RefusalReason.DEGENERATE_CELL,
             f"cell lengths {_join(lengths)} Angstrom must lie between {low:g} and {high:g}: check unit and scale",
+            reason=RefusalReason.DEGENERATE_CELL,
         )
 
 

@@ -43,11 +43,13 @@ def check_structure(
 def check_site_count(n_sites: int, limits: IntakeLimits) -> None:
     """Raise InvalidStructureError (EMPTY_STRUCTURE, TOO_MANY_ATOMS) for a count out of bounds."""
     if n_sites < 1:
-        raise InvalidStructureError(RefusalReason.EMPTY_STRUCTURE, "the structure has no atoms: send at least one site")
+        raise InvalidStructureError(
+            "the structure has no atoms: send at least one site", reason=RefusalReason.EMPTY_STRUCTURE
+        )
     if n_sites > limits.max_sites:
         raise InvalidStructureError(
-            RefusalReason.TOO_MANY_ATOMS,
             f"the cell has {n_sites} atoms, over the limit of {limits.max_sites}: send the primitive cell",
+            reason=RefusalReason.TOO_MANY_ATOMS,
         )
 
 
@@ -58,8 +60,8 @@ def check_coordinates(frac_coords: NDArray[np.float64], labels: Sequence[str] | 
         return
     site, axis = np.argwhere(~(np.abs(frac_coords) < _MAX_FRACTION))[0].tolist()
     raise InvalidStructureError(
-        RefusalReason.NON_FINITE,
         f"coordinate {'xyz'[axis]} of {site_name(site, labels)} is {frac_coords[site, axis]:g}: give a finite fraction",
+        reason=RefusalReason.NON_FINITE,
     )
 
 
@@ -89,9 +91,9 @@ def _check_shapes(structure: Structure) -> None:
     n_sites = len(structure.atomic_numbers)
     if structure.lattice.shape != (3, 3) or structure.frac_coords.shape != (n_sites, 3):
         raise InvalidStructureError(
-            RefusalReason.MALFORMED_BLOCK,
             f"lattice {list(structure.lattice.shape)} must be [3, 3] and coordinates "
             f"{list(structure.frac_coords.shape)} [{n_sites}, 3] for {n_sites} atomic numbers",
+            reason=RefusalReason.MALFORMED_BLOCK,
         )
 
 
@@ -100,8 +102,8 @@ def _check_elements(atomic_numbers: NDArray[np.uint8], labels: Sequence[str] | N
         return
     site = int(np.argmax((atomic_numbers < 1) | (atomic_numbers > len(SYMBOLS))))
     raise InvalidStructureError(
-        RefusalReason.UNKNOWN_ELEMENT,
         f"{site_name(site, labels)} has atomic number {atomic_numbers[site]}: give 1 to {len(SYMBOLS)}",
+        reason=RefusalReason.UNKNOWN_ELEMENT,
     )
 
 
@@ -120,13 +122,13 @@ def _refuse_overlap(structure: Structure, pair: ClosePair, limits: IntakeLimits,
     )
     if numbers[0] != numbers[1] and pair.distance < _ONE_SITE:
         raise InvalidStructureError(
-            RefusalReason.PARTIAL_OCCUPANCY,
             f"{first} and {second} share one position: a mixed site must be ordered first, one element a site",
+            reason=RefusalReason.PARTIAL_OCCUPANCY,
         )
     if pair.first == pair.second:
         second = "its own periodic image"
     raise InvalidStructureError(
-        RefusalReason.OVERLAPPING_ATOMS,
         f"{first} and {second} are {pair.distance:.3f} Angstrom apart, under {limits.min_distance_angstrom:g}: "
         "remove the duplicate or correct cell and symmetry",
+        reason=RefusalReason.OVERLAPPING_ATOMS,
     )

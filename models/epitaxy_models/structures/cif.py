@@ -44,10 +44,10 @@ def read_cif(text: str, limits: IntakeLimits) -> Intake:
 
 def _no_sites(n_blocks: int) -> InvalidStructureError:
     if not n_blocks:
-        return InvalidStructureError(RefusalReason.UNREADABLE, "the text has no data_ block: send a CIF file")
+        return InvalidStructureError("the text has no data_ block: send a CIF file", reason=RefusalReason.UNREADABLE)
     return InvalidStructureError(
-        RefusalReason.EMPTY_STRUCTURE,
         "no data block lists atoms by _atom_site_fract_x, _y and _z: send a file with fractional coordinates",
+        reason=RefusalReason.EMPTY_STRUCTURE,
     )
 
 

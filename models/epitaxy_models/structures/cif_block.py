@@ -42,7 +42,7 @@ def split_blocks(text: str, limits: IntakeLimits) -> tuple[Sequence[CifBlock], t
     """
     if _n_headers(text) > _MAX_BLOCKS:
         raise InvalidStructureError(
-            RefusalReason.TOO_LARGE, f"the CIF has over {_MAX_BLOCKS} data blocks: send one structure a text"
+            f"the CIF has over {_MAX_BLOCKS} data blocks: send one structure a text", reason=RefusalReason.TOO_LARGE
         )
     try:
         return [GemmiBlock(block) for block in gemmi.cif.read_string(text)], ()
@@ -50,12 +50,12 @@ def split_blocks(text: str, limits: IntakeLimits) -> tuple[Sequence[CifBlock], t
         problem = _describe(str(error))
     if _is_truncation(problem, text):
         raise InvalidStructureError(
-            RefusalReason.TRUNCATED_FILE, f"the CIF breaks off ({problem}): send the complete file"
+            f"the CIF breaks off ({problem}): send the complete file", reason=RefusalReason.TRUNCATED_FILE
         )
     blocks = _split_leniently(text) if len(text) <= limits.max_fallback_bytes else None
     if not blocks:
         raise InvalidStructureError(
-            RefusalReason.UNREADABLE, f"this is no readable CIF ({problem}): correct the syntax"
+            f"this is no readable CIF ({problem}): correct the syntax", reason=RefusalReason.UNREADABLE
         )
     return blocks, (
         Repair(RepairCode.USED_FALLBACK_READER, f"the syntax has an error ({problem}); read by the lenient parser"),

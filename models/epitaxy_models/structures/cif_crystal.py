@@ -79,7 +79,9 @@ def read_cell(block: CifBlock, limits: IntakeLimits) -> NDArray[np.float64]:
     texts = [value_of(block, *tags) for tags in _LENGTHS]
     missing = [tags[0] for tags, text in zip(_LENGTHS, texts, strict=True) if text is None]
     if missing:
-        raise InvalidStructureError(RefusalReason.UNREADABLE, f"the CIF has no {', '.join(missing)}: add the cell")
+        raise InvalidStructureError(
+            f"the CIF has no {', '.join(missing)}: add the cell", reason=RefusalReason.UNREADABLE
+        )
     lengths = [_number(text or "", tags[0]) for tags, text in zip(_LENGTHS, texts, strict=True)]
     # The CIF core dictionary gives 90 degrees as the default of an angle.
     angles = [_number(value_of(block, *tags) or "90", tags[0]) for tags in _ANGLES]
@@ -96,15 +98,15 @@ def read_sites(block: CifBlock, formula: Composition | None, limits: IntakeLimit
     n_listed = len(columns[0])
     if not n_listed:
         raise InvalidStructureError(
-            RefusalReason.TRUNCATED_FILE, "the loop of atom sites has no rows: send the complete file"
+            "the loop of atom sites has no rows: send the complete file", reason=RefusalReason.TRUNCATED_FILE
         )
     check_site_count(n_listed, limits)
     types, labels = block.column(*_TYPE_SYMBOL), block.column(*_LABEL)
     names = labels or types
     if any(len(column) != n_listed for column in (*columns, names, types or names)):
         raise InvalidStructureError(
-            RefusalReason.UNREADABLE,
             "the atom sites need _atom_site_label or _type_symbol and _atom_site_fract_x, _y and _z in one loop",
+            reason=RefusalReason.UNREADABLE,
         )
     _check_occupancies(block.column(*_OCCUPANCY), names)
     species = _read_species(types, names, formula)
@@ -123,8 +125,8 @@ def read_space_groups(block: CifBlock, lattice: NDArray[np.float64]) -> tuple[Sp
     fitting = tuple(group for group in groups if group.fits(lattice))
     if groups and not fitting:
         raise InvalidStructureError(
-            RefusalReason.SYMMETRY_MISMATCH,
             f"the cell lengths and angles contradict {groups[0].name}: correct the cell or the symmetry",
+            reason=RefusalReason.SYMMETRY_MISMATCH,
         )
     return fitting
 
@@ -135,7 +137,7 @@ def _stated_groups(block: CifBlock) -> tuple[SpaceGroup, ...]:
         return (space_group_of_triplets(triplets),)
     if block.has_tag(*_OPERATIONS) and not triplets:
         raise InvalidStructureError(
-            RefusalReason.TRUNCATED_FILE, "the loop of symmetry operations has no rows: send the complete file"
+            "the loop of symmetry operations has no rows: send the complete file", reason=RefusalReason.TRUNCATED_FILE
         )
     hall, symbol, number = (value_of(block, *tags) for tags in (_HALL, _SYMBOL, _NUMBER))
     by_hall = space_group_of_hall(hall[:_MAX_SYMBOL_LENGTH]) if hall else None
@@ -145,8 +147,8 @@ def _stated_groups(block: CifBlock) -> tuple[SpaceGroup, ...]:
     by_number = space_groups_of_number(int(number)) if number and number.isdecimal() and len(number) <= 3 else ()
     if not (by_symbol or by_number) and (hall or symbol or number):
         raise InvalidStructureError(
-            RefusalReason.UNREADABLE,
             f"space group {(symbol or hall or number or '')[:40]!r} is not known: list its symmetry operations",
+            reason=RefusalReason.UNREADABLE,
         )
     return by_symbol or by_number
 
@@ -158,8 +160,8 @@ def _check_occupancies(column: Sequence[str], names: Sequence[str]) -> None:
         occupancy = 1.0 if text in {"?", "."} else _number(text, "_atom_site_occupancy")
         if not abs(occupancy - 1.0) <= _OCCUPANCY_TOLERANCE:
             raise InvalidStructureError(
-                RefusalReason.PARTIAL_OCCUPANCY,
                 f"{site_name(index, names)} has occupancy {occupancy:g}: send an ordered approximant, each site full",
+                reason=RefusalReason.PARTIAL_OCCUPANCY,
             )
 
 
@@ -190,5 +192,5 @@ def _number(text: str, what: str) -> float:
     except ValueError:
         value = None
     if value is None or "_" in text:
-        raise InvalidStructureError(RefusalReason.UNREADABLE, f"{what} is {text[:40]!r}: give a number")
+        raise InvalidStructureError(f"{what} is {text[:40]!r}: give a number", reason=RefusalReason.UNREADABLE)
     return value

@@ -32,8 +32,8 @@ def structure_from_column(text_or_dict: str | Mapping[str, Any]) -> Structure:
         )
     if len(numbers) and not (numbers.min() >= 1 and numbers.max() <= len(SYMBOLS)):
         raise InvalidStructureError(
-            RefusalReason.UNKNOWN_ELEMENT,
             f"species holds atomic numbers {numbers.min()} to {numbers.max()}: give 1 to {len(SYMBOLS)}",
+            reason=RefusalReason.UNKNOWN_ELEMENT,
         )
     return Structure(lattice, numbers.astype(np.uint8), frac_coords)
 
@@ -49,4 +49,4 @@ def structure_to_column(structure: Structure) -> str:
 
 
 def _unreadable(problem: str) -> InvalidStructureError:
-    return InvalidStructureError(RefusalReason.UNREADABLE, f"no structure column ({problem[:80]}): {_REMEDY}")
+    return InvalidStructureError(f"no structure column ({problem[:80]}): {_REMEDY}", reason=RefusalReason.UNREADABLE)

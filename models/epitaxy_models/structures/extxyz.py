@@ -78,8 +78,8 @@ class _Columns:
 def _read_comment(line: str) -> dict[str, str]:
     if len(line) > _MAX_COMMENT_LENGTH:
         raise InvalidStructureError(
-            RefusalReason.TOO_LARGE,
             f"line 2 has {len(line)} characters, over {_MAX_COMMENT_LENGTH}: keep Lattice and Properties alone",
+            reason=RefusalReason.TOO_LARGE,
         )
     return {match[1].lower(): match[2].strip("\"'{}[]") for match in _ENTRY.finditer(line)}
 
@@ -88,13 +88,13 @@ def _read_lattice(entries: dict[str, str], limits: IntakeLimits) -> NDArray[np.f
     texts = entries.get("lattice", "").replace(",", " ").split()
     if len(texts) != 9:
         raise InvalidStructureError(
-            RefusalReason.UNREADABLE, f'line 2 must hold Lattice="..." with nine numbers and holds {len(texts)}'
+            f'line 2 must hold Lattice="..." with nine numbers and holds {len(texts)}', reason=RefusalReason.UNREADABLE
         )
     periodic = entries.get("pbc", "T T T").replace(",", " ").lower().split()
     if not set(periodic) <= _TRUE:
         raise InvalidStructureError(
-            RefusalReason.UNREADABLE,
             f'pbc="{entries["pbc"][:40]}" is no crystal: set pbc="T T T" if the vacuum in the cell is meant',
+            reason=RefusalReason.UNREADABLE,
         )
     lattice = np.array(floats(texts, "Lattice")).reshape(3, 3)
     check_cell(lattice, limits)
@@ -115,7 +115,7 @@ def _read_columns(properties: str) -> _Columns:
         ):
             return columns
     raise InvalidStructureError(
-        RefusalReason.UNREADABLE, f"Properties={properties[:60]!r} must name species:S:1 and pos:R:3"
+        f"Properties={properties[:60]!r} must name species:S:1 and pos:R:3", reason=RefusalReason.UNREADABLE
     )
 
 
@@ -127,6 +127,6 @@ def _frame_repairs(rest: list[str]) -> tuple[Repair, ...]:
 
 def _truncated(n_sites: int, n_read: int) -> InvalidStructureError:
     return InvalidStructureError(
-        RefusalReason.TRUNCATED_FILE,
         f"{n_sites} atoms are announced and {n_read} have whole lines: send the complete file",
+        reason=RefusalReason.TRUNCATED_FILE,
     )

@@ -45,15 +45,15 @@ def check_formula(atomic_numbers: NDArray[np.uint8], stated: Composition | None,
     """Raise InvalidStructureError (FORMULA_MISMATCH) where the sites contradict the stated formula or Z."""
     if stated and not _same_ratios(Counter(atomic_numbers.tolist()), stated):
         raise InvalidStructureError(
-            RefusalReason.FORMULA_MISMATCH,
             f"the formula says {_written(stated)} and the sites add up to {reduced_formula(atomic_numbers)}: add the "
             "missing atoms or symmetry, or correct the formula",
+            reason=RefusalReason.FORMULA_MISMATCH,
         )
     if units_in_cell and not _z_fits(atomic_numbers, stated, units_in_cell):
         raise InvalidStructureError(
-            RefusalReason.FORMULA_MISMATCH,
             f"Z = {units_in_cell} formula units contradicts the {len(atomic_numbers)} atoms in the cell "
             f"({reduced_formula(atomic_numbers)}): correct _cell_formula_units_Z or the symmetry",
+            reason=RefusalReason.FORMULA_MISMATCH,
         )
 
 

@@ -29,7 +29,9 @@ def fractions_of(cart_coords: NDArray[np.float64], lattice: NDArray[np.float64])
 def count(text: str, where: str) -> int:
     """The non-negative integer. Raises InvalidStructureError (UNREADABLE) naming ``where``."""
     if not text.isdecimal() or len(text) > 9:
-        raise InvalidStructureError(RefusalReason.UNREADABLE, f"{where} is {text[:_MAX_SHOWN]!r}: give a whole number")
+        raise InvalidStructureError(
+            f"{where} is {text[:_MAX_SHOWN]!r}: give a whole number", reason=RefusalReason.UNREADABLE
+        )
     return int(text)
 
 
@@ -42,5 +44,5 @@ def _float(text: str, where: str) -> float:
         return float(text.lower().replace("d", "e"))
     except ValueError:
         raise InvalidStructureError(
-            RefusalReason.UNREADABLE, f"{where} holds {text[:_MAX_SHOWN]!r}: give a number"
+            f"{where} holds {text[:_MAX_SHOWN]!r}: give a number", reason=RefusalReason.UNREADABLE
         ) from None

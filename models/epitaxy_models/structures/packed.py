@@ -73,4 +73,4 @@ def _check_length(name: str, content: bytes, expected: int, owner: str) -> None:
 
 
 def _malformed(problem: str) -> InvalidStructureError:
-    return InvalidStructureError(RefusalReason.MALFORMED_BLOCK, f"{problem}: pack the arrays anew")
+    return InvalidStructureError(f"{problem}: pack the arrays anew", reason=RefusalReason.MALFORMED_BLOCK)

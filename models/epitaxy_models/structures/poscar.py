@@ -44,13 +44,14 @@ def read_poscar(text: str, limits: IntakeLimits) -> Intake:
 def _read_species(symbols: list[str], amounts: list[str]) -> tuple[list[Species], list[int]]:
     if symbols and symbols[0].isdecimal():
         raise InvalidStructureError(
-            RefusalReason.UNREADABLE,
             "line 6 must name the species (VASP 5): this POSCAR has counts there, add the line",
+            reason=RefusalReason.UNREADABLE,
         )
     amounts = amounts[: amounts.index("!")] if "!" in amounts else amounts
     if len(symbols) != len(amounts) or len(symbols) > _MAX_SPECIES:
         raise InvalidStructureError(
-            RefusalReason.UNREADABLE, f"{len(symbols)} species on line 6 and {len(amounts)} counts on line 7 must agree"
+            f"{len(symbols)} species on line 6 and {len(amounts)} counts on line 7 must agree",
+            reason=RefusalReason.UNREADABLE,
         )
     species = []
     for symbol in symbols:
@@ -68,7 +69,8 @@ def _read_lattice(lines: list[str], limits: IntakeLimits) -> tuple[NDArray[np.fl
     rows = [floats(lines[index].split()[:3], f"line {index + 1}, a lattice vector,") for index in (2, 3, 4)]
     if len(scales) not in {1, 3} or any(len(row) != 3 for row in rows):
         raise InvalidStructureError(
-            RefusalReason.UNREADABLE, "lines 2 to 5 must hold the scale and three lattice vectors of three numbers"
+            "lines 2 to 5 must hold the scale and three lattice vectors of three numbers",
+            reason=RefusalReason.UNREADABLE,
         )
     unscaled = np.array(rows)
     stretch = np.array(scales * (3 // len(scales)))
@@ -86,7 +88,7 @@ def _is_cartesian(lines: list[str], mode_line: int) -> bool:
     mode = lines[mode_line].strip() if mode_line < len(lines) else ""
     if not mode[:1].isalpha():
         raise InvalidStructureError(
-            RefusalReason.UNREADABLE, f"line {mode_line + 1} is {mode[:40]!r}: it must say Direct or Cartesian"
+            f"line {mode_line + 1} is {mode[:40]!r}: it must say Direct or Cartesian", reason=RefusalReason.UNREADABLE
         )
     return mode[0] in "cCkK"
 
@@ -100,4 +102,4 @@ def _read_coordinates(lines: list[str], begin: int, n_sites: int) -> NDArray[np.
 
 
 def _truncated(problem: str) -> InvalidStructureError:
-    return InvalidStructureError(RefusalReason.TRUNCATED_FILE, f"{problem}: send the complete file")
+    return InvalidStructureError(f"{problem}: send the complete file", reason=RefusalReason.TRUNCATED_FILE)

@@ -80,8 +80,8 @@ def _read_species(site: object, index: int) -> Species:
             f"{one.get('element')} {occupancy}" for one, occupancy in zip(listed[:4], occupancies, strict=False)
         )
         raise InvalidStructureError(
-            RefusalReason.PARTIAL_OCCUPANCY,
             f"{site_name(index, None)} holds {held[:80]}: send an ordered approximant, one element a site",
+            reason=RefusalReason.PARTIAL_OCCUPANCY,
         )
     symbol = listed[0].get("element")
     found = species_of(symbol) if isinstance(symbol, str) else None
@@ -96,4 +96,4 @@ def _is_full(occupancy: object) -> bool:
 
 
 def _unreadable(problem: str) -> InvalidStructureError:
-    return InvalidStructureError(RefusalReason.UNREADABLE, f"{problem}: send the JSON of Structure.as_dict()")
+    return InvalidStructureError(f"{problem}: send the JSON of Structure.as_dict()", reason=RefusalReason.UNREADABLE)

@@ -54,7 +54,7 @@ def unknown_element(symbol: str, where: str) -> InvalidStructureError:
     """The refusal of a symbol that names no element."""
     shown = symbol if len(symbol) <= _MAX_SHOWN else f"{symbol[:_MAX_SHOWN]}..."
     return InvalidStructureError(
-        RefusalReason.UNKNOWN_ELEMENT, f"{where} has the species {shown!r}: give the symbol of an element"
+        f"{where} has the species {shown!r}: give the symbol of an element", reason=RefusalReason.UNKNOWN_ELEMENT
     )
 
 

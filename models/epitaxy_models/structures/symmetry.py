@@ -103,9 +103,9 @@ def space_group_of_triplets(triplets: tuple[str, ...]) -> SpaceGroup:
     """
     if len(triplets) > _MAX_OPERATIONS:
         raise InvalidStructureError(
-            RefusalReason.UNREADABLE,
             f"{len(triplets)} symmetry operations are listed and no space group has over {_MAX_OPERATIONS}: list the "
             "atoms of the cell in P 1",
+            reason=RefusalReason.UNREADABLE,
         )
     operations = [_operation(triplet) for triplet in triplets]
     return _space_group(f"the {len(triplets)} symmetry operations listed", operations)
@@ -181,7 +181,7 @@ def _nearest_24th(fraction: re.Match[str]) -> str:
 
 def _unreadable_operation(triplet: str) -> InvalidStructureError:
     return InvalidStructureError(
-        RefusalReason.UNREADABLE, f"{triplet[:60]!r} is no symmetry operation: write it like '-x,y+1/2,-z'"
+        f"{triplet[:60]!r} is no symmetry operation: write it like '-x,y+1/2,-z'", reason=RefusalReason.UNREADABLE
     )
 
 
@@ -193,7 +193,7 @@ def _space_group(name: str, operations: Iterable[gemmi.Op]) -> SpaceGroup:
     products = _product_table(rotations, translations, den)
     if products is None:
         raise InvalidStructureError(
-            RefusalReason.TRUNCATED_FILE, f"{name} form no group: the list is broken off or one is mistyped"
+            f"{name} form no group: the list is broken off or one is mistyped", reason=RefusalReason.TRUNCATED_FILE
         )
     return SpaceGroup(name, rotations.astype(np.float64), translations / den, products)
 

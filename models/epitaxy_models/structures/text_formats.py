@@ -42,7 +42,9 @@ def read_text(text: str, text_format: TextFormat, limits: IntakeLimits = DEFAULT
     if len(text) > limits.max_text_bytes:
         raise _too_large(len(text), limits)
     if not text.removeprefix("\ufeff").strip():
-        raise InvalidStructureError(RefusalReason.EMPTY_STRUCTURE, f"the text is empty: send a {_NAMES[text_format]}")
+        raise InvalidStructureError(
+            f"the text is empty: send a {_NAMES[text_format]}", reason=RefusalReason.EMPTY_STRUCTURE
+        )
     if text.isascii():
         return _READERS[text_format](text, limits)
     # Nothing that is read here is written beyond ASCII; names of authors are.
@@ -52,7 +54,7 @@ def read_text(text: str, text_format: TextFormat, limits: IntakeLimits = DEFAULT
 
 def _too_large(n_bytes: int, limits: IntakeLimits) -> InvalidStructureError:
     return InvalidStructureError(
-        RefusalReason.TOO_LARGE,
         f"the text has {n_bytes} characters, over the limit of {limits.max_text_bytes}: send a smaller cell, and "
         "nothing but the structure",
+        reason=RefusalReason.TOO_LARGE,
     )

@@ -62,7 +62,9 @@ class GoldenRecord:
             record = json.loads(path.read_text(encoding="utf-8"))
             return cls(**(record | {"properties": tuple(record["properties"])}))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError("UNREADABLE_GOLDEN_RECORD", f"{path} holds no golden record: {error}") from error
+            raise CheckpointError(
+                f"{path} holds no golden record: {error}", reason="UNREADABLE_GOLDEN_RECORD"
+            ) from error
 
     def write(self, path: Path) -> None:
         """Writes a record as JSON that a reviewer can read."""

@@ -51,7 +51,7 @@ class TrainingConfig:
             or not 0 < self.decay_share <= 1
         ):
             raise ConfigurationError(
-                "INVALID_TRAINING", f"members, epochs, batch size and shares must be positive: {self}"
+                f"members, epochs, batch size and shares must be positive: {self}", reason="INVALID_TRAINING"
             )
 
     @property

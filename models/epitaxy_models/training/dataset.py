@@ -65,15 +65,15 @@ def check_columns(parquet: Path, tasks: tuple[Task, ...]) -> None:
     try:
         schema = read_schema(parquet)
     except (OSError, ArrowInvalid) as error:
-        raise ConfigurationError("DATA_UNREADABLE", f"{parquet} is no readable Parquet file: {error}") from error
+        raise ConfigurationError(f"{parquet} is no readable Parquet file: {error}", reason="DATA_UNREADABLE") from error
     found = set(schema.names)
     needed = [*(task.column for task in tasks), "structure", "formula"]
     missing = [column for column in needed if column not in found]
     if missing:
-        raise ConfigurationError("LABEL_COLUMN_MISSING", f"{parquet} has no column {', '.join(missing)}")
+        raise ConfigurationError(f"{parquet} has no column {', '.join(missing)}", reason="LABEL_COLUMN_MISSING")
     texts = [task.column for task in tasks if not _is_number(schema.field(task.column).type)]
     if texts:
-        raise ConfigurationError("LABEL_NOT_NUMERIC", f"{parquet} holds no numbers in {', '.join(texts)}")
+        raise ConfigurationError(f"{parquet} holds no numbers in {', '.join(texts)}", reason="LABEL_NOT_NUMERIC")
     _read_labels(parquet, tasks)
 
 
@@ -124,11 +124,12 @@ def _read_labels(parquet: Path, tasks: tuple[Task, ...]) -> tuple[NDArray[np.flo
     ]
     if infinite:
         raise ConfigurationError(
-            "INFINITE_LABEL", f"{parquet} holds infinite labels, first {', '.join(infinite)}: clean the column first"
+            f"{parquet} holds infinite labels, first {', '.join(infinite)}: clean the column first",
+            reason="INFINITE_LABEL",
         )
     return labels, tuple(table["formula"])
 
 
 def _check_count(n_graphs: int, n_rows: int, store: Path) -> None:
     if n_graphs != n_rows:
-        raise ConfigurationError("STORE_MISMATCH", f"{store} holds {n_graphs} graphs for {n_rows} rows")
+        raise ConfigurationError(f"{store} holds {n_graphs} graphs for {n_rows} rows", reason="STORE_MISMATCH")

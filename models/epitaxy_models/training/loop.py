@@ -67,7 +67,7 @@ class Trainer:
         check_enough(data, config)
         if config.batch_size < workers.count:
             raise ConfigurationError(
-                "BATCH_TOO_SMALL", f"{workers.count} workers cannot share a batch of {config.batch_size}"
+                f"{workers.count} workers cannot share a batch of {config.batch_size}", reason="BATCH_TOO_SMALL"
             )
         self._weights = data.weights(config.members, config.resampling)
         self.network = new_network(config)
@@ -240,7 +240,7 @@ class Trainer:
         changed = changed_settings(state["config"], settings_of(self.config))
         if changed:
             raise CheckpointError(
-                "OTHER_RUN", f"{self._checkpoint} is of another run: it differs in {', '.join(changed)}"
+                f"{self._checkpoint} is of another run: it differs in {', '.join(changed)}", reason="OTHER_RUN"
             )
 
 
@@ -249,16 +249,16 @@ def check_enough(data: LabelledGraphs, config: TrainingConfig) -> None:
     train, validation = data.rows_of("train"), data.rows_of("validation")
     if len(train) < config.batch_size or not len(validation):
         raise ConfigurationError(
-            "DATA_TOO_SMALL",
             f"{len(train)} training and {len(validation)} validation rows: needed are one batch "
             f"of {config.batch_size} and one row",
+            reason="DATA_TOO_SMALL",
         )
     for task, column in zip(config.tasks, data.labels[train].T, strict=True):
         known = column[np.isfinite(column)]
         if not len(known) or np.ptp(known) == 0:
             raise ConfigurationError(
-                "LABEL_TEACHES_NOTHING",
                 f"{task.column} has {len(known)} training labels and no two differ: leave the column out",
+                reason="LABEL_TEACHES_NOTHING",
             )
 
 

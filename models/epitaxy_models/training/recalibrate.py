@@ -31,7 +31,7 @@ def recalibrate(artifact: ModelArtifact, data: Path, work: Path, folder: Path, v
     columns = pd.read_parquet(data).columns
     known = [column for column in card.heads if column in columns]
     if any(known[entry.head : entry.head + 1] != [card.heads[entry.head]] for entry in card.properties):
-        raise ConfigurationError("LABEL_COLUMN_MISSING", f"{data} lacks labels of the served properties")
+        raise ConfigurationError(f"{data} lacks labels of the served properties", reason="LABEL_COLUMN_MISSING")
     config = TrainingConfig(
         members=tuple(range(card.backbone.n_members)),
         width=card.backbone.width,

@@ -77,7 +77,7 @@ def tasks_of_columns(columns: Iterable[str]) -> tuple[Task, ...]:
     wanted = tuple(columns)
     unknown = [column for column in wanted if column not in known]
     if unknown:
-        raise ConfigurationError("UNKNOWN_LABEL_COLUMN", f"no task is known for column {', '.join(unknown)}")
+        raise ConfigurationError(f"no task is known for column {', '.join(unknown)}", reason="UNKNOWN_LABEL_COLUMN")
     return tuple(known[column] for column in wanted)
 
 
@@ -90,7 +90,8 @@ def auxiliary_tasks(groups: Iterable[str]) -> tuple[Task, ...]:
     unknown = [group for group in wanted if group not in GROUPS]
     if unknown:
         raise ConfigurationError(
-            "UNKNOWN_AUXILIARY_GROUP", f"no auxiliary group {', '.join(unknown)}: give any of {', '.join(GROUPS)}"
+            f"no auxiliary group {', '.join(unknown)}: give any of {', '.join(GROUPS)}",
+            reason="UNKNOWN_AUXILIARY_GROUP",
         )
     return tuple(_auxiliary(column, group) for group in wanted for column in GROUPS[group])
 

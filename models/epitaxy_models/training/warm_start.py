@@ -21,7 +21,7 @@ def start_from(network: EnsembleNetwork, config: TrainingConfig) -> None:
     """
     path = Path(config.start_from)
     if not path.exists():
-        raise CheckpointError("START_MISSING", f"{path} to start from does not exist")
+        raise CheckpointError(f"{path} to start from does not exist", reason="START_MISSING")
     state = torch.load(path, weights_only=True, map_location="cpu")
     _check(state, config, path)
     slots = [tuple(state["members"]).index(member) for member in config.members]
@@ -41,11 +41,13 @@ def start_from(network: EnsembleNetwork, config: TrainingConfig) -> None:
 def _check(state: dict[str, Any], config: TrainingConfig, path: Path) -> None:
     missing = [member for member in config.members if member not in state["members"]]
     if missing:
-        raise CheckpointError("START_LACKS_MEMBER", f"{path} holds members {list(state['members'])}, not {missing}")
+        raise CheckpointError(
+            f"{path} holds members {list(state['members'])}, not {missing}", reason="START_LACKS_MEMBER"
+        )
     shape = {"width": config.width, "n_layers": config.n_layers}
     found = {name: state["config"][name] for name in shape}
     if found != shape:
-        raise CheckpointError("START_OF_OTHER_SHAPE", f"{path} is of shape {found}, this run of {shape}")
+        raise CheckpointError(f"{path} is of shape {found}, this run of {shape}", reason="START_OF_OTHER_SHAPE")
 
 
 def _copy_heads(source: Tensor, target: Tensor, pairs: list[tuple[int, int]], n_source: int, n_target: int) -> None:

@@ -24,7 +24,9 @@ class Workers:
 
     def __post_init__(self) -> None:
         if not 0 <= self.rank < self.count:
-            raise ConfigurationError("INVALID_WORKERS", f"rank {self.rank} of {self.count} workers does not exist")
+            raise ConfigurationError(
+                f"rank {self.rank} of {self.count} workers does not exist", reason="INVALID_WORKERS"
+            )
 
     @property
     def is_first(self) -> bool:

@@ -92,9 +92,9 @@ def low_fidelity_block(name: str, values: NDArray[np.float64], n_rows: int) -> N
     """Value (0 where unknown) and whether it is known (1 or 0), ``[n_rows, 2]``; unknown values are NaN."""
     if values.shape != (n_rows,) or np.isinf(values).any():
         raise ConfigurationError(
-            "INVALID_LOW_FIDELITY",
             f"low-fidelity column {name!r} of shape {list(values.shape)}: give {n_rows} finite numbers, NaN where "
             "unknown",
+            reason="INVALID_LOW_FIDELITY",
         )
     is_known = ~np.isnan(values)
     return np.stack([np.where(is_known, values, 0.0), is_known], axis=1).astype(np.float64)

@@ -235,7 +235,7 @@ class _Job:
 
     def _go_on(self) -> None:
         if self._should_stop():
-            raise StoppedError("STOPPED", "the job was stopped before its model was written")
+            raise StoppedError("the job was stopped before its model was written", reason="STOPPED")
 
 
 def _replace(staging: Path, out: Path) -> None:

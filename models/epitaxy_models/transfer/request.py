@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.ensembles.artifact import shipped_model
-from epitaxy_models.errors import ConfigurationError, EpitaxyModelsError
+from epitaxy_models.errors import ConfigurationError, EpitaxyError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.contest.verdict import Verdict
@@ -30,7 +30,9 @@ class TransferBudget:
 
     def __post_init__(self) -> None:
         if not self.max_seconds > 0:
-            raise ConfigurationError("INVALID_BUDGET", f"the budget must be positive, got {self.max_seconds:g} s")
+            raise ConfigurationError(
+                f"the budget must be positive, got {self.max_seconds:g} s", reason="INVALID_BUDGET"
+            )
 
     def allows(self, name: str) -> bool:
         """Whether that strategy may serve."""
@@ -72,7 +74,7 @@ class TransferRequest:
     """
 
     name: str
-    rows: Sequence[tuple[str, Structure | EpitaxyModelsError]]
+    rows: Sequence[tuple[str, Structure | EpitaxyError]]
     labels: NDArray[np.float64]
     definition: PropertyDefinition
     out: Path
@@ -89,7 +91,8 @@ class TransferRequest:
         for name, shape in lengths.items():
             if shape != (len(self.rows),):
                 raise ConfigurationError(
-                    "WRONG_LENGTH", f"{name} of shape {list(shape)} for {len(self.rows)} rows: give one value a row"
+                    f"{name} of shape {list(shape)} for {len(self.rows)} rows: give one value a row",
+                    reason="WRONG_LENGTH",
                 )
 
 

@@ -4,7 +4,8 @@ Every message is written for the caller: it names no process, address or library
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+
+from epitaxy_models.errors import EpitaxyError
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,17 +14,6 @@ class FieldViolation:
 
     field: str
     description: str
-
-
-class EpitaxyError(Exception):
-    """Root of all errors that reach a caller; ``reason`` is a stable upper-case code."""
-
-    default_reason: ClassVar[str] = "INTERNAL"
-
-    def __init__(self, message: str, *, reason: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.reason = reason or self.default_reason
 
 
 class InvalidRequestError(EpitaxyError):

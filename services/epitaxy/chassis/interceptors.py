@@ -11,7 +11,11 @@ from uuid import uuid4
 import grpc
 
 from epitaxy.chassis.call_scope import CallScope, RpcCall
-from epitaxy.chassis.errors import DeadlineExceededError, EpitaxyError, InternalError, UnauthenticatedError
+from epitaxy.chassis.errors import (
+    DeadlineExceededError,
+    InternalError,
+    UnauthenticatedError,
+)
 from epitaxy.chassis.metrics import RpcMetrics
 from epitaxy.chassis.request_context import (
     RequestContext,
@@ -22,6 +26,7 @@ from epitaxy.chassis.request_context import (
 )
 from epitaxy.chassis.status import to_rpc_status
 from epitaxy.chassis.tenants import LOCAL_TENANT, TenantDirectory
+from epitaxy_models.errors import EpitaxyError
 
 logger = logging.getLogger(__name__)
 

@@ -5,10 +5,6 @@ from ipaddress import ip_address
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class ConfigurationError(Exception):
-    """The service cannot start as it is configured; the message says what to change."""
-
-
 class ServiceSettings(BaseSettings):
     """Settings read once, in a composition root, from environment variables under the subclass's prefix."""
 

@@ -9,7 +9,6 @@ from google.rpc import error_details_pb2, status_pb2
 
 from epitaxy.chassis.errors import (
     DeadlineExceededError,
-    EpitaxyError,
     FailedPreconditionError,
     FieldViolation,
     InternalError,
@@ -22,6 +21,7 @@ from epitaxy.chassis.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from epitaxy_models.errors import EpitaxyError
 
 ERROR_DOMAIN = "epitaxy"
 DETAILS_KEY = "grpc-status-details-bin"

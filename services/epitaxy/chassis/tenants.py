@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, 
 
 from epitaxy.chassis.api_keys import KeyHash
 from epitaxy.chassis.errors import UnauthenticatedError
-from epitaxy.chassis.settings import ConfigurationError
+from epitaxy_models.errors import ConfigurationError
 
 LOCAL_TENANT = "local"
 

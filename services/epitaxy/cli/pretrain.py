@@ -35,7 +35,7 @@ def pretrain(
         ) from None
     try:
         run, outcome = command.pretrain_command(config, PretrainDisplay())
-    except errors.EpitaxyModelsError as error:
+    except errors.EpitaxyError as error:
         raise _ended(error.message, exit_codes.USAGE) from None
     except failures.PretrainingFailedError as error:
         raise _ended(str(error), exit_codes.RUN_FAILED) from None

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from epitaxy.chassis.errors import EpitaxyError
-from epitaxy.chassis.settings import ConfigurationError
 from epitaxy.finetune.server import serve
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.finetune.upkeep import commands as upkeep_commands
 from epitaxy.registry.settings import RegistrySettings
+from epitaxy_models.errors import ConfigurationError, EpitaxyError
 
 EXIT_UNAVAILABLE = 1
 EXIT_CONFIGURATION = 2

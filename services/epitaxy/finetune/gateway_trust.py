@@ -18,8 +18,8 @@ from epitaxy.chassis.interceptors import (
 )
 from epitaxy.chassis.metrics import RpcMetrics
 from epitaxy.chassis.request_context import bind_tenant
-from epitaxy.chassis.settings import ConfigurationError
 from epitaxy.chassis.tenants import TenantName
+from epitaxy_models.errors import ConfigurationError
 
 TENANT_HEADER = "x-tenant"
 SECRET_HEADER = "x-gateway-secret"

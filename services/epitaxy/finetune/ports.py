@@ -237,7 +237,7 @@ class Transfer(Protocol):
     ) -> TransferResult:
         """Audits, trains, judges; writes the model into the folder.
 
-        Raises EpitaxyModelsError for what the labels are to blame for. Returns early, or raises anything, once
+        Raises EpitaxyError for what the labels are to blame for. Returns early, or raises anything, once
         ``should_stop`` says so.
         """
 

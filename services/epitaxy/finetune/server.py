@@ -18,7 +18,7 @@ from epitaxy.chassis.errors import RetryLaterError
 from epitaxy.chassis.health import ReadinessReporter
 from epitaxy.chassis.json_logs import configure_logging
 from epitaxy.chassis.metrics import MetricsEndpoint
-from epitaxy.chassis.settings import ConfigurationError, host_port
+from epitaxy.chassis.settings import host_port
 from epitaxy.chassis.tenants import LOCAL_TENANT
 from epitaxy.database.tables import Database
 from epitaxy.finetune.champions import ModelDesk
@@ -40,6 +40,7 @@ from epitaxy.measurements.servicer import MeasurementBackendServicer
 from epitaxy.measurements.store import SqlMeasurementStore
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
+from epitaxy_models.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 

@@ -13,12 +13,12 @@ from importlib.util import find_spec
 from pydantic import TypeAdapter, ValidationError
 
 from epitaxy.chassis.api_keys import KeyHash, new_api_key
-from epitaxy.chassis.settings import ConfigurationError
 from epitaxy.chassis.tenants import TenantName
 from epitaxy.gateway.bootstrap import BootstrapPlan, DatabaseSecret, bootstrap
 from epitaxy.gateway.kubernetes_secrets import KubernetesSecrets
 from epitaxy.gateway.server import serve
 from epitaxy.gateway.settings import GatewaySettings
+from epitaxy_models.errors import ConfigurationError
 
 EXIT_CONFIGURATION = 2
 

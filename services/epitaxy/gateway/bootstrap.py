@@ -7,7 +7,7 @@ from secrets import token_hex
 from typing import Protocol
 
 from epitaxy.chassis.api_keys import KeyHash, new_api_key
-from epitaxy.chassis.settings import ConfigurationError
+from epitaxy_models.errors import ConfigurationError
 
 TENANTS_FILE, API_KEY = "tenants.json", "key"
 

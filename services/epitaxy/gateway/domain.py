@@ -6,12 +6,12 @@ from typing import Any
 
 from epitaxy.chassis.errors import (
     DeadlineExceededError,
-    EpitaxyError,
     InternalError,
     InvalidRequestError,
     OverloadedError,
     UnavailableError,
 )
+from epitaxy_models.errors import EpitaxyError
 
 DEFAULT_COVERAGE = 0.9
 MIN_COVERAGE = 0.5

@@ -11,7 +11,6 @@ import grpc
 from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.chassis.errors import (
     DeadlineExceededError,
-    EpitaxyError,
     FailedPreconditionError,
     InternalError,
     OverloadedError,
@@ -19,10 +18,10 @@ from epitaxy.chassis.errors import (
     UnavailableError,
 )
 from epitaxy.chassis.request_context import current_request
-from epitaxy.chassis.settings import ConfigurationError
 from epitaxy.chassis.status import from_trailing_metadata
 from epitaxy.gateway.settings import GatewaySettings
 from epitaxy.gateway.upstream import UpstreamObserver
+from epitaxy_models.errors import ConfigurationError, EpitaxyError
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from epitaxy.chassis.health import ReadinessReporter
 from epitaxy.chassis.interceptors import service_interceptors
 from epitaxy.chassis.json_logs import configure_logging
 from epitaxy.chassis.metrics import MetricsEndpoint
-from epitaxy.chassis.settings import ConfigurationError, host_port
+from epitaxy.chassis.settings import host_port
 from epitaxy.chassis.tenants import TenantDirectory
 from epitaxy.gateway.certificate import expiry_of
 from epitaxy.gateway.finetune_forwarder import FineTuneForwarder
@@ -33,6 +33,7 @@ from epitaxy.gateway.service import GatewayLimits, GatewayService
 from epitaxy.gateway.servicer import ModelServicer, PredictionServicer, StructureServicer
 from epitaxy.gateway.settings import GatewaySettings
 from epitaxy.gateway.upstream import GrpcUpstream
+from epitaxy_models.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 

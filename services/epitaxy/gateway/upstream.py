@@ -11,7 +11,6 @@ from epitaxy.api.models.v1.models_pb2 import ListModelsRequest
 from epitaxy.api.prediction.v1.backend_pb2_grpc import PredictionBackendStub
 from epitaxy.chassis.errors import (
     DeadlineExceededError,
-    EpitaxyError,
     InternalError,
     OverloadedError,
     PermissionDeniedError,
@@ -23,6 +22,7 @@ from epitaxy.chassis.status import from_trailing_metadata
 from epitaxy.gateway.blocks import settle
 from epitaxy.gateway.domain import Answer, Chunk
 from epitaxy.gateway.settings import GatewaySettings
+from epitaxy_models.errors import EpitaxyError
 
 logger = logging.getLogger(__name__)
 

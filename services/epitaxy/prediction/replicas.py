@@ -10,7 +10,9 @@ from threadpoolctl import threadpool_limits
 
 from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import explanation_pb2, prediction_pb2, structures_pb2
-from epitaxy.chassis.errors import EpitaxyError, OverloadedError
+from epitaxy.chassis.errors import (
+    OverloadedError,
+)
 from epitaxy.prediction.cache.redis_client import RedisEntries
 from epitaxy.prediction.cache.redis_embeddings import RedisStore
 from epitaxy.prediction.cache.redis_readings import RedisAnswers
@@ -38,6 +40,7 @@ from epitaxy.registry.ports import ModelVersion
 from epitaxy.registry.settings import RegistrySettings
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.readout import EnsemblePrediction
+from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.graphs.batch import CrystalGraphBatch, collate, separate
 from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.graphs.rock_salt import featurize_rock_salt, rock_salt

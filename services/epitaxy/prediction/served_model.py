@@ -26,6 +26,6 @@ def policy_of(settings: PredictionSettings) -> ReviewPolicy:
         text = Path(settings.review_policy_file).read_text()
     except OSError as error:
         raise ConfigurationError(
-            "INVALID_POLICY", f"the review policy {settings.review_policy_file} cannot be read: {error.strerror}"
+            f"the review policy {settings.review_policy_file} cannot be read: {error.strerror}", reason="INVALID_POLICY"
         ) from error
     return ReviewPolicy.from_text(text)

@@ -176,15 +176,15 @@ def read_config(path: Path) -> PretrainConfig:
     try:
         content = yaml.safe_load(path.read_text())
     except OSError as error:
-        raise ConfigurationError("CONFIG_UNREADABLE", f"{path}: {error.strerror}") from error
+        raise ConfigurationError(f"{path}: {error.strerror}", reason="CONFIG_UNREADABLE") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError("CONFIG_UNREADABLE", f"{path}: {' '.join(str(error).split())}") from error
+        raise ConfigurationError(f"{path}: {' '.join(str(error).split())}", reason="CONFIG_UNREADABLE") from error
     if not isinstance(content, dict):
-        raise ConfigurationError("CONFIG_INVALID", f"{path}: holds no mapping of keys")
+        raise ConfigurationError(f"{path}: holds no mapping of keys", reason="CONFIG_INVALID")
     try:
         config = PretrainConfig.model_validate(content)
     except ValidationError as error:
-        raise ConfigurationError("CONFIG_INVALID", f"{path}: {_one_line(error)}") from error
+        raise ConfigurationError(f"{path}: {_one_line(error)}", reason="CONFIG_INVALID") from error
     folder = path.resolve().parent
     places: dict[str, Any] = {"data": (folder / config.data).resolve(), "work": (folder / config.work).resolve()}
     if config.training.start_from:

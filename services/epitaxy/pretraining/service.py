@@ -61,6 +61,8 @@ def _claim(run: PretrainRun) -> dict[str, Any]:
     if record.exists():
         changed = changed_settings(json.loads(record.read_text()), wanted)
         if changed:
-            raise CheckpointError("OTHER_RUN", f"{run.work} is of another run: it differs in {', '.join(changed)}")
+            raise CheckpointError(
+                f"{run.work} is of another run: it differs in {', '.join(changed)}", reason="OTHER_RUN"
+            )
     record.write_text(json.dumps(wanted, indent=1))
     return wanted

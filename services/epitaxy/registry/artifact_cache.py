@@ -71,7 +71,7 @@ class ArtifactCache:
         try:
             download(draft)
             if folder_digest(draft) != digest:
-                raise CheckpointError("DAMAGED_ARTIFACT", "the stored files are not those that were registered")
+                raise CheckpointError("the stored files are not those that were registered", reason="DAMAGED_ARTIFACT")
             held.parent.mkdir(exist_ok=True)
             self._take_over(draft, held)
         finally:

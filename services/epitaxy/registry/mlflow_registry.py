@@ -12,11 +12,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from epitaxy.chassis.errors import EpitaxyError, FailedPreconditionError, NotFoundError, UnavailableError
+from epitaxy.chassis.errors import (
+    FailedPreconditionError,
+    NotFoundError,
+    UnavailableError,
+)
 from epitaxy.chassis.model_names import ModelName, unknown_model
 from epitaxy.registry.artifact_cache import ArtifactCache
 from epitaxy.registry.ports import Alias, LocalCopy, ModelVersion, RegisteredModel, ResolvedModel
 from epitaxy.registry.settings import RegistrySettings
+from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.transfer.fitted.digest import folder_digest
 
 # Between tenant and name; no tenant's name holds one, so that the first one parts them.

@@ -24,11 +24,11 @@ from epitaxy.api.prediction.v1 import (
     structures_pb2,
     structures_pb2_grpc,
 )
-from epitaxy.chassis.errors import EpitaxyError
 from epitaxy.chassis.status import to_rpc_status
 from epitaxy.chassis.structure_ids import structure_ids
 from epitaxy.gateway.server import Gateway
 from epitaxy.gateway.settings import GatewaySettings
+from epitaxy_models.errors import EpitaxyError
 
 Fault = EpitaxyError | tuple[grpc.StatusCode, str]
 

@@ -16,9 +16,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from epitaxy.api.common.v1.structure_pb2 import StructureInput
 from epitaxy.api.prediction.v1 import backend_pb2_grpc
 from epitaxy.api.prediction.v1.prediction_pb2 import PredictRequest, ScreenRequest
-from epitaxy.chassis.settings import ConfigurationError
 from epitaxy.gateway.server import PUBLIC_SERVICES, Gateway
 from epitaxy.gateway.settings import GatewaySettings
+from epitaxy_models.errors import ConfigurationError
 
 ONE = PredictRequest(structures=[StructureInput(id="s0", cif="good")])
 

@@ -25,7 +25,7 @@ def transfer(job, labels, folder, on_event, should_stop):
     kind = job.spec.property_name
     on_event(JobState.AUDITING, Progress(0.1, "checking rows"))
     if kind == "bad_labels":
-        raise ConfigurationError("TOO_FEW_LABELS", "9 of 12 rows are usable, 10 are needed")
+        raise ConfigurationError("9 of 12 rows are usable, 10 are needed", reason="TOO_FEW_LABELS")
     if kind == "bug":
         raise RuntimeError("secret detail of the inside")
     _train(kind, labels, on_event, should_stop)
@@ -49,7 +49,7 @@ def _train(kind, labels, on_event, should_stop):
         # The worker's process id, for a test that means it ill.
         on_event(JobState.TRAINING, Progress(0.2 + 0.006 * step, "learning", {"pid": os.getpid()}))
         if should_stop():
-            raise ConfigurationError("STOPPED", "the job was stopped")
+            raise ConfigurationError("the job was stopped", reason="STOPPED")
         gate = Path(os.environ.get("SMALL_TRANSFER_GATE", "/nonexistent"))
         if kind == "slow" and not gate.exists():
             time.sleep(0.5)

@@ -84,7 +84,7 @@ def _check_composition(fact: CrystalFact, structure: Structure) -> None:
     stated = element_counts(fact.formula)
     units = structure.n_sites / stated.total()
     if built != {symbol: count * units for symbol, count in stated.items()}:
-        raise ConfigurationError("BAD_CRYSTAL_FACT", f"{fact.identifier}: the prototype gives {built}")
+        raise ConfigurationError(f"{fact.identifier}: the prototype gives {built}", reason="BAD_CRYSTAL_FACT")
 
 
 def _asymmetric_unit(fact: CrystalFact) -> gemmi.SmallStructure:
@@ -105,8 +105,8 @@ def _prototype(fact: CrystalFact) -> Prototype:
     prototype = PROTOTYPES[fact.prototype]
     if prototype.parameter_names != fact.parameters.keys() or len(prototype.slots) != len(fact.elements):
         raise ConfigurationError(
-            "BAD_CRYSTAL_FACT",
             f"{fact.identifier}: needs {len(prototype.slots)} elements and {sorted(prototype.parameter_names)}",
+            reason="BAD_CRYSTAL_FACT",
         )
     return prototype
 

@@ -48,9 +48,11 @@ class CrystalFact:
 
     def __post_init__(self) -> None:
         if min(self.cell) <= 0:
-            raise ConfigurationError("BAD_CRYSTAL_FACT", f"{self.identifier}: cell {self.cell} must be positive")
+            raise ConfigurationError(f"{self.identifier}: cell {self.cell} must be positive", reason="BAD_CRYSTAL_FACT")
         if (self.measured_band_gap_ev is None) != (not self.band_gap_source):
-            raise ConfigurationError("BAD_CRYSTAL_FACT", f"{self.identifier}: a gap needs a source and a source a gap")
+            raise ConfigurationError(
+                f"{self.identifier}: a gap needs a source and a source a gap", reason="BAD_CRYSTAL_FACT"
+            )
 
     @property
     def identifier(self) -> str:

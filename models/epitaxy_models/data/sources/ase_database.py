@@ -28,13 +28,13 @@ class AseDatabaseSource:
             ase_db = importlib.import_module("ase.db")
         except ModuleNotFoundError as error:
             raise ConfigurationError(
-                "MISSING_PACKAGE", "ASE databases need ase: pip install 'epitaxy[data]'"
+                "ASE databases need ase: pip install 'epitaxy[data]'", reason="MISSING_PACKAGE"
             ) from error
         try:
             self._database = ase_db.connect(str(path))
             self.n_rows: int | None = self._database.count()
         except Exception as error:  # sqlite3 and ASE raise a dozen types, none documented
-            raise ConfigurationError("UNREADABLE_FILE", f"{path} is no ASE database: {error}") from error
+            raise ConfigurationError(f"{path} is no ASE database: {error}", reason="UNREADABLE_FILE") from error
         scan = ColumnScan(reads_text=False)
         for row in self._database.select(include_data=False):
             scan.see(_values(row))

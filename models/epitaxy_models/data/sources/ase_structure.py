@@ -17,11 +17,12 @@ def read_atoms(atoms: Any) -> Intake:
     """The checked structure of periodic atoms. Raises InvalidStructureError."""
     if not all(atoms.pbc):
         raise InvalidStructureError(
-            RefusalReason.UNREADABLE, f"pbc={list(map(bool, atoms.pbc))} is no crystal: set pbc=True if vacuum is meant"
+            f"pbc={list(map(bool, atoms.pbc))} is no crystal: set pbc=True if vacuum is meant",
+            reason=RefusalReason.UNREADABLE,
         )
     numbers = np.asarray(atoms.numbers)
     if len(numbers) and not (numbers.min() >= 1 and numbers.max() <= len(SYMBOLS)):
-        raise InvalidStructureError(RefusalReason.UNKNOWN_ELEMENT, "there is an atom X without an element")
+        raise InvalidStructureError("there is an atom X without an element", reason=RefusalReason.UNKNOWN_ELEMENT)
     lattice = np.array(atoms.cell, dtype=np.float64)
     check_cell(lattice, DEFAULT_LIMITS)
     fractions = fractions_of(np.array(atoms.positions, dtype=np.float64).reshape(-1, 3), lattice)

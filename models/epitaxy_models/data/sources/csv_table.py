@@ -45,4 +45,6 @@ class CsvSource:
                     # pandas writes its index as a column without a name.
                     yield {name: value for name, value in record.items() if name}
             except (csv.Error, UnicodeDecodeError) as error:
-                raise ConfigurationError("BAD_CSV", f"{self._path.name}, line {reader.line_num}: {error}") from error
+                raise ConfigurationError(
+                    f"{self._path.name}, line {reader.line_num}: {error}", reason="BAD_CSV"
+                ) from error

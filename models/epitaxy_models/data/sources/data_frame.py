@@ -53,10 +53,12 @@ def _load(path: Path) -> dict[str, Any]:
         with open_bytes(path) as file:
             document = json.load(file)
     except (ValueError, EOFError, gzip.BadGzipFile, RecursionError) as error:
-        raise ConfigurationError("BAD_JSON", f"{path.name} is no JSON ({error}): the file may be cut off") from error
+        raise ConfigurationError(
+            f"{path.name} is no JSON ({error}): the file may be cut off", reason="BAD_JSON"
+        ) from error
     if not isinstance(document, dict) or not {"columns", "data"} <= document.keys():
         raise ConfigurationError(
-            "BAD_JSON", f'{path.name} is no data frame {_FORM}: export it with to_json(orient="split")'
+            f'{path.name} is no data frame {_FORM}: export it with to_json(orient="split")', reason="BAD_JSON"
         )
     return document
 
@@ -64,6 +66,6 @@ def _load(path: Path) -> dict[str, Any]:
 def _check_shape(path: Path, names: list[str], index: list[Any], data: list[list[Any]]) -> None:
     for number, values in enumerate(data, start=1):
         if not isinstance(values, list) or len(values) != len(names):
-            raise ConfigurationError("BAD_JSON", f"row {number} of {path.name} has not the {len(names)} columns")
+            raise ConfigurationError(f"row {number} of {path.name} has not the {len(names)} columns", reason="BAD_JSON")
     if len(index) != len(data):
-        raise ConfigurationError("BAD_JSON", f"{path.name} has {len(index)} index entries for {len(data)} rows")
+        raise ConfigurationError(f"{path.name} has {len(index)} index entries for {len(data)} rows", reason="BAD_JSON")

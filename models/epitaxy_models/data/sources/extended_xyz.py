@@ -59,9 +59,9 @@ class ExtendedXyzSource:
         text = line.strip()
         if not text.isdecimal() or len(text) > 7:
             raise ConfigurationError(
-                "BAD_FRAME",
                 f"line {line_number} of {self._path.name} must be the number of atoms of a frame and is {text[:40]!r}: "
                 "an earlier frame has more or fewer lines than it announces",
+                reason="BAD_FRAME",
             )
         return int(text)
 

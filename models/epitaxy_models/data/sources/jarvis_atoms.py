@@ -24,7 +24,7 @@ def read_jarvis_atoms(value: Mapping[str, Any]) -> Intake:
     """The checked structure; coordinates are fractional unless ``cartesian``. Raises InvalidStructureError."""
     elements = value["elements"]
     if not isinstance(elements, list):
-        raise InvalidStructureError(RefusalReason.UNREADABLE, "elements is no list of symbols")
+        raise InvalidStructureError("elements is no list of symbols", reason=RefusalReason.UNREADABLE)
     numbers = [_atomic_number(symbol, index) for index, symbol in enumerate(elements)]
     lattice = array_of(value["lattice_mat"], (3, 3), "lattice_mat")
     check_cell(lattice, DEFAULT_LIMITS)

@@ -31,7 +31,7 @@ def open_source(path: Path, names: ColumnNames | None = None) -> Source:
     """
     names = names or ColumnNames()
     if not path.exists():
-        raise ConfigurationError("NO_SUCH_FILE", f"there is no {path}")
+        raise ConfigurationError(f"there is no {path}", reason="NO_SUCH_FILE")
     if path.is_dir():
         return StructureFolderSource(path)
     _refuse_pickle(path)
@@ -43,7 +43,7 @@ def open_source(path: Path, names: ColumnNames | None = None) -> Source:
         reader = _ase_database
     if reader is not None:
         return reader(path, names)
-    raise ConfigurationError("UNKNOWN_FORMAT", f"{path.name} has no ending that is read here: give {_READS}")
+    raise ConfigurationError(f"{path.name} has no ending that is read here: give {_READS}", reason="UNKNOWN_FORMAT")
 
 
 def _ase_database(path: Path, names: ColumnNames) -> Source:
@@ -73,9 +73,9 @@ def _refuse_pickle(path: Path) -> None:
     is_pickle = len(start) == 2 and start[:1] == _PICKLE_START and start[1] <= 5
     if is_pickle or set(path.suffixes) & _PICKLE_ENDINGS:
         raise ConfigurationError(
-            "PICKLE",
             f"{path.name} is a pickle, which can run any code when it is opened: where you trust it, export the frame "
             'with DataFrame.to_json(orient="split") and convert that',
+            reason="PICKLE",
         )
 
 

@@ -98,8 +98,8 @@ def _number(species: Mapping[str, Any]) -> int:
     symbols, shares = species.get("chemical_symbols") or [], species.get("concentration") or [1.0]
     if len(symbols) != 1 or abs(shares[0] - 1) > _FULL or symbols[0] == "vacancy" or species.get("attached"):
         raise InvalidStructureError(
-            RefusalReason.PARTIAL_OCCUPANCY,
             f"species {str(species['name'])[:40]} holds {symbols} at {shares}: one element a site is needed",
+            reason=RefusalReason.PARTIAL_OCCUPANCY,
         )
     found = species_of(symbols[0])
     if found is None:
@@ -119,4 +119,4 @@ def _value_at(attributes: Mapping[str, Any], name: str) -> object:
 
 
 def _unreadable(problem: str) -> InvalidStructureError:
-    return InvalidStructureError(RefusalReason.UNREADABLE, problem)
+    return InvalidStructureError(problem, reason=RefusalReason.UNREADABLE)

@@ -23,7 +23,7 @@ class ParquetSource:
         try:
             self._file = pq.ParquetFile(path)
         except pa.ArrowInvalid as error:
-            raise ConfigurationError("UNREADABLE_FILE", f"{path} is no Parquet file: {error}") from error
+            raise ConfigurationError(f"{path} is no Parquet file: {error}", reason="UNREADABLE_FILE") from error
         self._schema = self._file.schema_arrow
         self._roles = ColumnRoles.among(self._schema.names, names)
         self.n_rows: int | None = self._file.metadata.num_rows

@@ -41,14 +41,14 @@ class ColumnRoles:
         for named in (names.id, names.structure):
             if named is not None and named not in present:
                 raise ConfigurationError(
-                    "UNKNOWN_COLUMN", f"there is no column {named!r}; there are {', '.join(present) or 'none'}"
+                    f"there is no column {named!r}; there are {', '.join(present) or 'none'}", reason="UNKNOWN_COLUMN"
                 )
         structure = names.structure or _first(_STRUCTURE_NAMES, present)
         if structure is None:
             raise ConfigurationError(
-                "NO_STRUCTURE_COLUMN",
                 f"no column is called {', '.join(_STRUCTURE_NAMES)}: name it with --structure-column; "
                 f"there are {', '.join(present) or 'none'}",
+                reason="NO_STRUCTURE_COLUMN",
             )
         return cls(structure, names.id or _first(_ID_NAMES, present), _first(_FORMULA_NAMES, present))
 
@@ -108,9 +108,9 @@ def parse_json_record(line: str | bytes, where: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise ConfigurationError("BAD_JSON", f"{where} is no JSON ({error}): the file may be cut off") from error
+        raise ConfigurationError(f"{where} is no JSON ({error}): the file may be cut off", reason="BAD_JSON") from error
     if not isinstance(record, dict):
-        raise ConfigurationError("BAD_JSON", f"{where} is no JSON object")
+        raise ConfigurationError(f"{where} is no JSON object", reason="BAD_JSON")
     return record
 
 

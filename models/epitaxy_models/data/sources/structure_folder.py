@@ -40,7 +40,7 @@ class StructureFolderSource:
         """Raises ConfigurationError (NO_TARGET_LIST, BAD_CSV)."""
         self._list = next((folder / name for name in TARGET_LISTS if (folder / name).is_file()), None)
         if self._list is None:
-            raise ConfigurationError("NO_TARGET_LIST", f"{folder} holds neither {' nor '.join(TARGET_LISTS)}")
+            raise ConfigurationError(f"{folder} holds neither {' nor '.join(TARGET_LISTS)}", reason="NO_TARGET_LIST")
         self._files = _structure_files(folder)
         self._targets = _read_targets(self._list)
         scan = ColumnScan(reads_text=True)
@@ -69,12 +69,12 @@ def _read_targets(path: Path) -> list[tuple[str, dict[str, str]]]:
         try:
             lines = [line for line in csv.reader(file) if any(field.strip() for field in line)]
         except (csv.Error, UnicodeDecodeError) as error:
-            raise ConfigurationError("BAD_CSV", f"{path.name}: {error}") from error
+            raise ConfigurationError(f"{path.name}: {error}", reason="BAD_CSV") from error
     width = len(lines[0]) if lines else 0
     uneven = next((number for number, line in enumerate(lines, start=1) if len(line) != width), None)
     if width < 2 or uneven is not None:
         raise ConfigurationError(
-            "BAD_CSV", f"{path.name}, row {uneven or 1}: each row is an id, then the same number of values"
+            f"{path.name}, row {uneven or 1}: each row is an id, then the same number of values", reason="BAD_CSV"
         )
     names, lines = _header(lines)
     return [(line[0].strip(), dict(zip(names, (field.strip() for field in line[1:]), strict=True))) for line in lines]
@@ -92,12 +92,12 @@ def _header(lines: list[list[str]]) -> tuple[list[str], list[list[str]]]:
 
 def _read_file(name: str, path: Path | None) -> Intake:
     if path is None:
-        raise InvalidStructureError(MISSING_FILE, f"there is no file {name} with one of {', '.join(_FORMATS)}")
+        raise InvalidStructureError(f"there is no file {name} with one of {', '.join(_FORMATS)}", reason=MISSING_FILE)
     if path.stat().st_size > DEFAULT_LIMITS.max_text_bytes:
-        raise InvalidStructureError(RefusalReason.TOO_LARGE, f"{path.name} has {path.stat().st_size} bytes")
+        raise InvalidStructureError(f"{path.name} has {path.stat().st_size} bytes", reason=RefusalReason.TOO_LARGE)
     text = path.read_text(encoding="utf-8", errors="replace")
     return read_text(text, _FORMATS[path.suffix.lower()])
 
 
 def _refuse_unlisted(name: str) -> Intake:
-    raise InvalidStructureError(NOT_LISTED, f"the list of targets has no row for {name}")
+    raise InvalidStructureError(f"the list of targets has no row for {name}", reason=NOT_LISTED)

@@ -23,7 +23,7 @@ def read_structure_value(value: object) -> Intake:
     if isinstance(value, Mapping):
         return _read_mapping(value)
     if not isinstance(value, str) or not value.strip():
-        raise InvalidStructureError(RefusalReason.EMPTY_STRUCTURE, "the row has no structure")
+        raise InvalidStructureError("the row has no structure", reason=RefusalReason.EMPTY_STRUCTURE)
     if value.lstrip().startswith("{"):
         return _read_json(value)
     return read_text(value, _text_format(value))
@@ -36,7 +36,7 @@ def _read_json(text: str) -> Intake:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidStructureError(
-            RefusalReason.UNREADABLE, f"the structure is no JSON ({str(error)[:80]}): it may be cut off"
+            f"the structure is no JSON ({str(error)[:80]}): it may be cut off", reason=RefusalReason.UNREADABLE
         ) from error
     return _read_mapping(value)
 

@@ -195,10 +195,12 @@ def audit_transfer(
 def _check(ids: Sequence[str], inputs: TransferInputs, labels: NDArray[np.float64]) -> None:
     if len(ids) != inputs.n_rows or labels.shape != (inputs.n_rows,):
         raise ConfigurationError(
-            "WRONG_LENGTH", f"{len(ids)} names and labels {list(labels.shape)} for {inputs.n_rows} structures"
+            f"{len(ids)} names and labels {list(labels.shape)} for {inputs.n_rows} structures", reason="WRONG_LENGTH"
         )
     if inputs.n_rows < 3:
-        raise ConfigurationError("TOO_FEW_LABELS", f"an audit needs three structures or more, got {inputs.n_rows}")
+        raise ConfigurationError(
+            f"an audit needs three structures or more, got {inputs.n_rows}", reason="TOO_FEW_LABELS"
+        )
 
 
 def _structures(

@@ -109,7 +109,7 @@ def _peer_blocks(peers: Sequence[str], names: Sequence[str], inputs: TransferInp
         try:
             rows.append(peer_blocks(peers, [structure]))
         except (UnsupportedElementError, InvalidStructureError) as error:
-            raise ConfigurationError(error.reason, f"{name}: {error.message}") from error
+            raise ConfigurationError(f"{name}: {error.message}", reason=error.reason) from error
     return {block: np.concatenate([row[block] for row in rows]) for block in (rows[0] if rows else ())}
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.errors import EpitaxyModelsError
+from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.strategy import TransferPrediction, TransferStrategy
 
@@ -25,11 +25,11 @@ class Split(Protocol):
         """Rows to test on, ``[n_test]``."""
 
 
-class StrategyFailedError(EpitaxyModelsError):
+class StrategyFailedError(EpitaxyError):
     """A strategy cannot be fitted to these labels; the others may."""
 
 
-class StoppedError(EpitaxyModelsError):
+class StoppedError(EpitaxyError):
     """The caller asked to stop, or time ran out, between two fits."""
 
 
@@ -69,7 +69,7 @@ def cross_validate(
     start, parts = time.perf_counter(), []
     for number, split in enumerate(splits):
         if should_stop():
-            raise StoppedError("STOPPED", f"{strategy.name} was stopped after {number} of {len(splits)} splits")
+            raise StoppedError(f"{strategy.name} was stopped after {number} of {len(splits)} splits", reason="STOPPED")
         parts.append(_predict_split(strategy, inputs, targets, split, seed + number))
     return CrossValidation(strategy.name, tuple(parts), time.perf_counter() - start)
 
@@ -80,10 +80,10 @@ def _predict_split(
     try:
         fitted = strategy.fit(inputs.take(split.train), targets[split.train], seed)
         prediction = fitted.predict(inputs.take(split.test))
-    except (EpitaxyModelsError, ArithmeticError, ValueError, RuntimeError) as error:  # LinAlgError is a ValueError
-        raise StrategyFailedError("STRATEGY_FAILED", f"{strategy.name}: {error}") from error
+    except (EpitaxyError, ArithmeticError, ValueError, RuntimeError) as error:  # LinAlgError is a ValueError
+        raise StrategyFailedError(f"{strategy.name}: {error}", reason="STRATEGY_FAILED") from error
     if not (np.isfinite(prediction.values).all() and np.isfinite(prediction.stds).all()):
-        raise StrategyFailedError("STRATEGY_FAILED", f"{strategy.name} answers with values that are not numbers")
+        raise StrategyFailedError(f"{strategy.name} answers with values that are not numbers", reason="STRATEGY_FAILED")
     return prediction
 
 

@@ -106,7 +106,9 @@ class Extrapolation:
     def fit(cls, curve: Sequence[CurveErrors], seed: int = 0) -> "Extrapolation":
         """Fits errors at three numbers of labels or more. Raises ConfigurationError (CURVE_TOO_SHORT) for fewer."""
         if len({point.n_labels for point in curve}) < 3:
-            raise ConfigurationError("CURVE_TOO_SHORT", "a curve is drawn on from three numbers of labels or more")
+            raise ConfigurationError(
+                "a curve is drawn on from three numbers of labels or more", reason="CURVE_TOO_SHORT"
+            )
         sizes = np.array([point.n_labels for point in curve], dtype=np.float64)
         generator = np.random.default_rng(seed)
 
@@ -124,7 +126,7 @@ class Extrapolation:
     def labels_for(self, target: float) -> LabelsNeeded:
         """Labels that reach an error. Raises ConfigurationError (INVALID_TARGET) for one that is not positive."""
         if not target > 0:
-            raise ConfigurationError("INVALID_TARGET", f"a target error must be positive, got {target:g}")
+            raise ConfigurationError(f"a target error must be positive, got {target:g}", reason="INVALID_TARGET")
         needed = np.array([law.labels_for(target) for law in self.resampled])
         low, high = np.quantile(needed, _BAND, method="nearest")
         middle = self.law.labels_for(target)

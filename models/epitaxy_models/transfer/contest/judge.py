@@ -138,7 +138,7 @@ def judge(candidates: Sequence[Candidate], test_ratio: float, median: str, defau
     """
     by_name = {candidate.name: candidate for candidate in candidates}
     if median not in by_name:
-        raise ConfigurationError("NO_BASELINE", f"the pool median ({median}) must be among the candidates")
+        raise ConfigurationError(f"the pool median ({median}) must be among the candidates", reason="NO_BASELINE")
     reference = min((entry for entry in candidates if not entry.is_transfer), key=lambda entry: entry.mean_error)
     chosen, reason = choose(by_name, test_ratio, median, default)
     entries = sorted((_judged(entry, reference, test_ratio) for entry in candidates), key=lambda e: e.error.mean)

@@ -44,9 +44,9 @@ def grouped_folds(
     folds = n_folds or n_folds_for(len(formulas), len(rows_by_formula))
     if not 2 <= folds <= len(rows_by_formula):
         raise ConfigurationError(
-            "TOO_FEW_FORMULAS",
             f"{len(rows_by_formula)} formulas cannot be tested in {folds} folds: give labels of at least "
             f"{max(folds, 2)} different formulas",
+            reason="TOO_FEW_FORMULAS",
         )
     splits: list[Split] = []
     for repeat in range(n_repeats):
@@ -78,7 +78,8 @@ def _draw(rows_by_formula: dict[str, list[int]], n: int, n_test_max: int | None,
     test = [row for formula in reversed(order[taken:]) for row in rows_by_formula[formula]][:n_test_max]
     if len(train) < n or not test:
         raise ConfigurationError(
-            "TOO_FEW_LABELS", f"{n} training rows of {sum(map(len, rows_by_formula.values()))} leave none to test on"
+            f"{n} training rows of {sum(map(len, rows_by_formula.values()))} leave none to test on",
+            reason="TOO_FEW_LABELS",
         )
     return Split(_sorted_rows(train[:n]), _sorted_rows(test))
 

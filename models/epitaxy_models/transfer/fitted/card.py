@@ -114,17 +114,19 @@ class TransferCard:
         try:
             if record["format"] != FORMAT:
                 raise CheckpointError(
-                    "STALE_CHECKPOINT", f"the model has format {record['format']}, this code reads {FORMAT}"
+                    f"the model has format {record['format']}, this code reads {FORMAT}", reason="STALE_CHECKPOINT"
                 )
             if record["descriptors"] != DESCRIPTOR_VERSION:
                 raise CheckpointError(
-                    "STALE_CHECKPOINT",
                     f"the model expects {record['descriptors']}, this code computes {DESCRIPTOR_VERSION}: fit it again",
+                    reason="STALE_CHECKPOINT",
                 )
             fields = {key: value for key, value in record.items() if key != "format"}
             return cls(**(fields | _rebuilt(record)))
         except (KeyError, TypeError, ValueError, AttributeError, ConfigurationError) as error:
-            raise CheckpointError("INVALID_CARD", f"the card of the model does not fit this code: {error}") from error
+            raise CheckpointError(
+                f"the card of the model does not fit this code: {error}", reason="INVALID_CARD"
+            ) from error
 
 
 def _rebuilt(record: Mapping[str, Any]) -> dict[str, Any]:

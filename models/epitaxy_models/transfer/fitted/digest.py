@@ -22,10 +22,10 @@ def folder_digest(folder: Path) -> str:
     try:
         paths = sorted(path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
         if not paths or any(path.is_symlink() for path in paths):
-            raise CheckpointError("UNREADABLE_CHECKPOINT", f"{folder} holds no plain files of a model")
+            raise CheckpointError(f"{folder} holds no plain files of a model", reason="UNREADABLE_CHECKPOINT")
         return _combined({path.relative_to(folder).as_posix(): _file_digest(path) for path in paths})
     except OSError as error:
-        raise CheckpointError("UNREADABLE_CHECKPOINT", f"{folder} cannot be read: {error.strerror}") from error
+        raise CheckpointError(f"{folder} cannot be read: {error.strerror}", reason="UNREADABLE_CHECKPOINT") from error
 
 
 def _combined(digests: Mapping[str, bytes]) -> str:

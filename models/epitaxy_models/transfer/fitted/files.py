@@ -45,7 +45,7 @@ class Member:
 
     def __post_init__(self) -> None:
         if not self.parts or abs(sum(part.share for part in self.parts) - 1) > 1e-6:
-            raise ConfigurationError("INVALID_MEMBER", "a member needs parts whose shares add up to one")
+            raise ConfigurationError("a member needs parts whose shares add up to one", reason="INVALID_MEMBER")
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
@@ -59,7 +59,7 @@ def decode(files: Mapping[str, bytes]) -> tuple[TransferCard, tuple[Member, ...]
         record, tensors = json.loads(files[CARD]), load_tensors(files[WEIGHTS])
         listed = record.pop(_MEMBERS)
     except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:  # ValueError: no JSON
-        raise CheckpointError("UNREADABLE_CHECKPOINT", f"the files hold no readable model: {error}") from error
+        raise CheckpointError(f"the files hold no readable model: {error}", reason="UNREADABLE_CHECKPOINT") from error
     return TransferCard.from_json(record), _members(listed, tensors), _domain(tensors)
 
 
@@ -87,9 +87,9 @@ def _members(listed: Any, tensors: Mapping[str, NDArray[Any]]) -> tuple[Member, 
     try:
         members = tuple(_member(parts, f"members.{number}.", tensors) for number, parts in enumerate(listed))
     except (KeyError, TypeError, ValueError, ConfigurationError) as error:
-        raise CheckpointError("INVALID_CARD", f"the card's members cannot be read: {error}") from error
+        raise CheckpointError(f"the card's members cannot be read: {error}", reason="INVALID_CARD") from error
     if not members:
-        raise CheckpointError("INVALID_CARD", "the card lists no members")
+        raise CheckpointError("the card lists no members", reason="INVALID_CARD")
     return members
 
 
@@ -105,7 +105,7 @@ def _part(entry: Mapping[str, Any], prefix: str, tensors: Mapping[str, NDArray[A
 def _domain(tensors: Mapping[str, NDArray[Any]]) -> TrainingDomain:
     missing = [name for name in _DOMAIN_FIELDS if f"domain.{name}" not in tensors]
     if missing:
-        raise CheckpointError("INCOMPLETE_CHECKPOINT", f"the weights lack domain.{missing[0]}")
+        raise CheckpointError(f"the weights lack domain.{missing[0]}", reason="INCOMPLETE_CHECKPOINT")
     return TrainingDomain(**{name: tensors[f"domain.{name}"] for name in _DOMAIN_FIELDS})
 
 
@@ -119,7 +119,7 @@ def kinds_of(card_json: str) -> tuple[tuple[str, ...], ...]:
     try:
         return tuple(tuple(str(part["kind"]) for part in member) for member in _record(card_json)[_MEMBERS])
     except (KeyError, TypeError) as error:
-        raise CheckpointError("INVALID_CARD", f"the card of the model lists no members: {error}") from error
+        raise CheckpointError(f"the card of the model lists no members: {error}", reason="INVALID_CARD") from error
 
 
 def is_network(kinds: Iterable[str]) -> bool:
@@ -136,9 +136,9 @@ def _record(card_json: str) -> dict[str, Any]:
     try:
         record = json.loads(card_json)
     except ValueError as error:
-        raise CheckpointError("INVALID_CARD", f"the card of the model cannot be read: {error}") from error
+        raise CheckpointError(f"the card of the model cannot be read: {error}", reason="INVALID_CARD") from error
     if not isinstance(record, dict):
-        raise CheckpointError("INVALID_CARD", "the card of the model is no JSON object")
+        raise CheckpointError("the card of the model is no JSON object", reason="INVALID_CARD")
     return record
 
 
@@ -146,4 +146,6 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise CheckpointError("UNREADABLE_CHECKPOINT", f"{path.name} cannot be read: {error.strerror}") from error
+        raise CheckpointError(
+            f"{path.name} cannot be read: {error.strerror}", reason="UNREADABLE_CHECKPOINT"
+        ) from error

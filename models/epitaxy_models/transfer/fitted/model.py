@@ -12,7 +12,7 @@ from epitaxy_models.calibration.conformal import check_coverage
 from epitaxy_models.calibration.geometry import worse
 from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.readout import EnsemblePrediction
-from epitaxy_models.errors import CheckpointError, ConfigurationError, EpitaxyModelsError
+from epitaxy_models.errors import CheckpointError, ConfigurationError, EpitaxyError
 from epitaxy_models.transfer.fitted.card import TransferCard
 from epitaxy_models.transfer.fitted.digest import content_digest
 from epitaxy_models.transfer.fitted.files import CARD, Member, Part, arrays_of, decode, encode, is_network, read_files
@@ -45,7 +45,7 @@ class TransferModel:
     def of(cls, card: TransferCard, members: Sequence[Member], domain: TrainingDomain) -> "TransferModel":
         """A model of fitted parts. Raises ConfigurationError without members."""
         if not members:
-            raise ConfigurationError("INVALID_MEMBER", "a model needs a member")
+            raise ConfigurationError("a model needs a member", reason="INVALID_MEMBER")
         files = encode(card, members, domain)
         return cls(card, tuple(members), domain, content_digest(files), files[CARD].decode())
 
@@ -60,7 +60,8 @@ class TransferModel:
         card, members, domain = decode(files)
         if base_digest is not None and card.base.digest != base_digest:
             raise CheckpointError(
-                "WRONG_BASE", f"the model was fitted on {card.base.name} {card.base.version}: fit it again on this base"
+                f"the model was fitted on {card.base.name} {card.base.version}: fit it again on this base",
+                reason="WRONG_BASE",
             )
         model = cls(card, members, domain, content_digest(files), files[CARD].decode())
         _ = model.fitted
@@ -130,7 +131,9 @@ class TransferModel:
         needed += [f"{PEER_PREFIX}{peer}" for peer in self.card.peers]
         missing = [name for name in needed if name not in inputs.blocks]
         if missing:
-            raise ConfigurationError("MISSING_INPUT", f"the model reads {', '.join(missing)}, which is not given")
+            raise ConfigurationError(
+                f"the model reads {', '.join(missing)}, which is not given", reason="MISSING_INPUT"
+            )
 
     def _ends(
         self, means: NDArray[np.float64], half: NDArray[np.float64]
@@ -173,7 +176,9 @@ def _restored(state: StrategyState) -> FittedStrategy:
 
     try:
         return strategies.restore(state)
-    except EpitaxyModelsError:
+    except EpitaxyError:
         raise
     except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
-        raise CheckpointError("INVALID_STATE", f"the state of {state.kind} cannot be restored: {error}") from error
+        raise CheckpointError(
+            f"the state of {state.kind} cannot be restored: {error}", reason="INVALID_STATE"
+        ) from error

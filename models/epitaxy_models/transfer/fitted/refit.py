@@ -76,7 +76,7 @@ def refit(
         fitted: dict[str, FittedStrategy] = {}
         for name in shares:
             if should_stop():
-                raise StoppedError("STOPPED", f"stopped while fitting member {number}")
+                raise StoppedError(f"stopped while fitting member {number}", reason="STOPPED")
             fitted[name] = strategies[name].fit(task.inputs.take(rows), task.targets[rows], task.seed + number)
         members.append(Member(tuple(Part(share, fitted[name].state()) for name, share in shares.items())))
         blocks.append(_blocks(fitted))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.errors import ConfigurationError, EpitaxyModelsError
+from epitaxy_models.errors import ConfigurationError, EpitaxyError
 from epitaxy_models.graphs.graph import DEFAULT_RULE, CrystalGraph, GraphRule, build_graph
 from epitaxy_models.source_index.materials import SourceMaterials, short_key
 from epitaxy_models.structures.structure import Structure
@@ -150,9 +150,9 @@ class DataCheck:
             first = next(iter(self.refused), None)
             example = f"; row {first.row} ({first.id}): {first.message}" if first else ""
             raise ConfigurationError(
-                "TOO_FEW_LABELS",
                 f"{self.n_usable} of {self.n_rows} rows are usable and {MIN_LABELS} are needed: give {self.n_missing} "
                 f"more crystals with a label{example}",
+                reason="TOO_FEW_LABELS",
             )
 
     def as_json(self) -> dict[str, Any]:
@@ -181,7 +181,7 @@ class CheckedLabels:
 
 
 def check_labels(
-    rows: Sequence[tuple[str, Structure | EpitaxyModelsError]],
+    rows: Sequence[tuple[str, Structure | EpitaxyError]],
     labels: NDArray[np.float64],
     unit: str,
     rule: GraphRule = DEFAULT_RULE,
@@ -247,11 +247,11 @@ class _Crystal:
 
 
 def _sorted(
-    rows: Sequence[tuple[str, Structure | EpitaxyModelsError]], labels: NDArray[np.float64], rule: GraphRule
+    rows: Sequence[tuple[str, Structure | EpitaxyError]], labels: NDArray[np.float64], rule: GraphRule
 ) -> tuple[list[_Crystal], list[RefusedLabel]]:
     crystals, refused = [], []
     for row, ((name, given), label) in enumerate(zip(rows, labels.tolist(), strict=True)):
-        if isinstance(given, EpitaxyModelsError):
+        if isinstance(given, EpitaxyError):
             refused.append(RefusedLabel(row, name, str(given.reason), given.message))
         elif np.isnan(label):
             text = "it has no label: give its value, or leave the row out"

@@ -41,7 +41,7 @@ class TargetTransform:
 
     def __post_init__(self) -> None:
         if self.kind is TransformKind.AUTO:
-            raise ConfigurationError("INVALID_TRANSFORM", "auto is no scale: decide it with TargetTransform.fit")
+            raise ConfigurationError("auto is no scale: decide it with TargetTransform.fit", reason="INVALID_TRANSFORM")
 
     @classmethod
     def fit(cls, kind: str, labels: NDArray[np.float64]) -> "TargetTransform":
@@ -86,7 +86,9 @@ class TargetTransform:
             floor = record["floor"]
             return cls(TransformKind(record["kind"]), None if floor is None else float(floor))
         except (KeyError, TypeError, ValueError, ConfigurationError) as error:
-            raise CheckpointError("INVALID_TRANSFORM", f"{record!r:.80} describes no target transform") from error
+            raise CheckpointError(
+                f"{record!r:.80} describes no target transform", reason="INVALID_TRANSFORM"
+            ) from error
 
 
 def _kind_of(name: str) -> TransformKind:
@@ -94,12 +96,16 @@ def _kind_of(name: str) -> TransformKind:
         return TransformKind(name)
     except ValueError as error:
         choices = ", ".join(TransformKind)
-        raise ConfigurationError("INVALID_TRANSFORM", f"no transform {name!r}: choose one of {choices}") from error
+        raise ConfigurationError(
+            f"no transform {name!r}: choose one of {choices}", reason="INVALID_TRANSFORM"
+        ) from error
 
 
 def _check_finite(labels: NDArray[np.float64]) -> None:
     if labels.ndim != 1 or not len(labels):
-        raise ConfigurationError("INVALID_LABELS", f"labels of shape {list(labels.shape)}: give one number a row")
+        raise ConfigurationError(
+            f"labels of shape {list(labels.shape)}: give one number a row", reason="INVALID_LABELS"
+        )
     _refuse(~np.isfinite(labels), "no finite numbers: leave these rows out or give their values")
 
 
@@ -114,7 +120,7 @@ def _refuse(is_bad: NDArray[np.bool_], problem: str) -> None:
     if is_bad.any():
         rows = np.flatnonzero(is_bad)
         shown = ", ".join(str(row) for row in rows[:5]) + (", ..." if len(rows) > 5 else "")
-        raise ConfigurationError("INVALID_LABELS", f"labels of rows {shown} are {problem}")
+        raise ConfigurationError(f"labels of rows {shown} are {problem}", reason="INVALID_LABELS")
 
 
 def _is_log_normal(labels: NDArray[np.float64]) -> bool:

@@ -25,7 +25,9 @@ def peer_blocks(peers: Sequence[str], structures: Sequence[Structure]) -> dict[s
     blocks = {}
     for peer in peers:
         if peer not in _FEATURES:
-            raise ConfigurationError("UNKNOWN_PEER", f"there is no peer {peer!r}: choose from {', '.join(PEERS)}")
+            raise ConfigurationError(
+                f"there is no peer {peer!r}: choose from {', '.join(PEERS)}", reason="UNKNOWN_PEER"
+            )
         module, function = _FEATURES[peer]
         blocks[f"{PEER_PREFIX}{peer}"] = getattr(import_module(module), function)(structures)
     return blocks

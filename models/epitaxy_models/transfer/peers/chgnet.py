@@ -46,8 +46,8 @@ def _model() -> Any:
         module = import_module("chgnet.model.model")
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            "PEER_NOT_INSTALLED",
             f"CHGNet cannot be imported ({error.name} is missing): pip install epitaxy[chgnet], or leave the peer out",
+            reason="PEER_NOT_INSTALLED",
         ) from error
     # It announces itself on stdout, where a command's answer goes.
     with redirect_stdout(io.StringIO()):
@@ -60,7 +60,7 @@ def _graph(model: Any, row: int, structure: Structure) -> Any:
     heaviest = int(structure.atomic_numbers.max())
     if heaviest > _LAST_ELEMENT:
         raise UnsupportedElementError(
-            "NO_PEER_FEATURES", f"structure {row}: CHGNet does not know {SYMBOLS[heaviest - 1]}"
+            f"structure {row}: CHGNet does not know {SYMBOLS[heaviest - 1]}", reason="NO_PEER_FEATURES"
         )
     crystal = import_module("pymatgen.core").Structure(
         structure.lattice, structure.atomic_numbers.tolist(), structure.frac_coords
@@ -70,8 +70,8 @@ def _graph(model: Any, row: int, structure: Structure) -> Any:
     except (ValueError, RuntimeError) as error:
         _LOG.info("CHGNet makes no graph of structure %d: %s", row, error)
         raise InvalidStructureError(
-            "NO_PEER_FEATURES",
             f"structure {row}: CHGNet needs a neighbour within 6 Angstrom of each atom; leave the row or the peer out",
+            reason="NO_PEER_FEATURES",
         ) from error
 
 

@@ -40,10 +40,10 @@ def import_frozen() -> None:
 def restore(state: StrategyState) -> FittedStrategy:
     """Rebuilds a fitted strategy. Raises CheckpointError where its kind is unknown or its state incomplete."""
     if state.kind not in _RESTORERS:
-        raise CheckpointError("UNKNOWN_STRATEGY", f"no strategy of kind {state.kind!r:.40}: is the code older?")
+        raise CheckpointError(f"no strategy of kind {state.kind!r:.40}: is the code older?", reason="UNKNOWN_STRATEGY")
     module, name = _RESTORERS[state.kind]
     try:
         fitted: FittedStrategy = getattr(import_module(f"{_PACKAGE}.{module}"), name).restore(state)
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError("INVALID_STRATEGY", f"state of {state.kind} is damaged: {error!r:.120}") from error
+        raise CheckpointError(f"state of {state.kind} is damaged: {error!r:.120}", reason="INVALID_STRATEGY") from error
     return fitted

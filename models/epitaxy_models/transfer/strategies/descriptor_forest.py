@@ -65,13 +65,13 @@ class FittedForest:
         """A damaged tree would send the compiled walk out of its arrays, or round in a circle."""
         n_nodes = len(self.features)
         if self.numbers.shape != (n_nodes,) or self.children.shape != (n_nodes, 2) or not len(self.roots):
-            raise CheckpointError("INVALID_FOREST", f"arrays of a forest of {n_nodes} nodes disagree in length")
+            raise CheckpointError(f"arrays of a forest of {n_nodes} nodes disagree in length", reason="INVALID_FOREST")
         splits = np.flatnonzero(self.features >= 0)
         children = self.children[splits]
         is_forward = (children > splits[:, None]) & (children < n_nodes)
         is_root = (self.roots >= 0) & (self.roots < n_nodes)
         if not is_forward.all() or not is_root.all() or self.features.max() >= self.n_features:
-            raise CheckpointError("INVALID_FOREST", "a node of the forest points outside of it or backwards")
+            raise CheckpointError("a node of the forest points outside of it or backwards", reason="INVALID_FOREST")
 
     @classmethod
     def from_sklearn(cls, forest: ExtraTreesRegressor, least_std: float) -> "FittedForest":
@@ -98,7 +98,8 @@ class FittedForest:
         block = inputs.blocks[DESCRIPTORS].astype(np.float32)
         if block.shape[1] != self.n_features:
             raise CheckpointError(
-                "DESCRIPTORS_CHANGED", f"forest of {self.n_features} descriptors, {block.shape[1]} given: fit it anew"
+                f"forest of {self.n_features} descriptors, {block.shape[1]} given: fit it anew",
+                reason="DESCRIPTORS_CHANGED",
             )
         by_tree = _by_tree(block, self.roots, self.features, self.numbers, self.children)
         return TransferPrediction(by_tree.mean(axis=1), np.hypot(by_tree.std(axis=1), self.least_std))

@@ -174,7 +174,7 @@ class FittedNetwork:
         try:
             network.load_state_dict({name: torch.from_numpy(v.astype(np.float32)) for name, v in tensors.items()})
         except RuntimeError as error:
-            raise CheckpointError("INVALID_STRATEGY", f"weights do not fit the settings: {error}") from error
+            raise CheckpointError(f"weights do not fit the settings: {error}", reason="INVALID_STRATEGY") from error
         network.eval().requires_grad_(requires_grad=False)
         return cls(
             name=settings["strategy"],

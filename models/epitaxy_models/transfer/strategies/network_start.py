@@ -37,9 +37,9 @@ def pretrained_network(artifact: ModelArtifact, n_members: int, n_known: int, n_
     whole = artifact.card.backbone
     if not (1 <= n_members <= whole.n_members and 0 <= n_frozen < whole.n_layers):
         raise ConfigurationError(
-            "INVALID_FINE_TUNE",
             f"{n_members} members with {n_frozen} frozen layers: the substrate has {whole.n_members} members with "
             f"{whole.n_layers} layers, of which one must learn",
+            reason="INVALID_FINE_TUNE",
         )
     shape = replace(whole, n_members=n_members)
     n_hidden, n_references = artifact.heads["hidden"].shape[2], artifact.heads["references"].shape[1]
@@ -53,7 +53,7 @@ def pretrained_network(artifact: ModelArtifact, n_members: int, n_known: int, n_
             head.hidden_bias.copy_(_members("hidden_bias", artifact.heads["hidden_bias"], n_members))
             head.references.copy_(torch.from_numpy(artifact.heads["references"]))
     except RuntimeError as error:
-        raise CheckpointError("INVALID_WEIGHTS", f"weights do not fit the card: {error}") from error
+        raise CheckpointError(f"weights do not fit the card: {error}", reason="INVALID_WEIGHTS") from error
     return network
 
 

@@ -50,9 +50,9 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         counts = (self.max_epochs, self.batch_size, self.warmup_steps, self.check_every, self.patience)
         if min(counts) < 1 or min(self.rate, self.clip_norm) <= 0 or self.pull < 0:
-            raise ConfigurationError("INVALID_PLAN", f"counts, rate and clip norm must be positive: {self}")
+            raise ConfigurationError(f"counts, rate and clip norm must be positive: {self}", reason="INVALID_PLAN")
         if not (0 < self.depth_decay <= 1 and 0 <= self.ema_decay < 1):
-            raise ConfigurationError("INVALID_PLAN", f"decays must lie between 0 and 1: {self}")
+            raise ConfigurationError(f"decays must lie between 0 and 1: {self}", reason="INVALID_PLAN")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

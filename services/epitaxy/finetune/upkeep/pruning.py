@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from epitaxy.chassis.errors import EpitaxyError, NotFoundError
+from epitaxy.chassis.errors import (
+    NotFoundError,
+)
 from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, champions
 from epitaxy.finetune.ports import HeldFiles, JobFiles, JobStore, Ledger, ModelRegistry
 from epitaxy.finetune.upkeep.retention import Pruned, PrunedKind, Retention
 from epitaxy.registry.ports import ModelVersion, RegisteredModel
+from epitaxy_models.errors import EpitaxyError
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from epitaxy.chassis.errors import EpitaxyError, RetryLaterError
+from epitaxy.chassis.errors import (
+    RetryLaterError,
+)
 from epitaxy.finetune.domain.job import Failure, FineTuneJob, JobEndedError, worker_lost
 from epitaxy.finetune.ports import JobRunner, JobStore, ServiceObserver
+from epitaxy_models.errors import EpitaxyError
 
 logger = logging.getLogger(__name__)
 

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import TypeVar
 
-from epitaxy.chassis.errors import EpitaxyError, RetryLaterError
+from epitaxy.chassis.errors import (
+    RetryLaterError,
+)
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.finetune.domain.job import Failure, FineTuneJob, JobEndedError, JobState, Progress, Result
 from epitaxy.finetune.ports import JobFiles, JobStore, ModelRegistry, Transfer, TransferResult
 from epitaxy.registry.ports import Alias
-from epitaxy_models.errors import EpitaxyModelsError
+from epitaxy_models.errors import EpitaxyError
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +50,7 @@ class FineTuneWork:
             result = self._result(job)
         except JobEndedError:
             raise
-        except (EpitaxyModelsError, EpitaxyError) as error:
+        except EpitaxyError as error:
             self._fail(job, Failure(error.reason, error.message))
         except Exception:
             logger.exception("the job failed", extra={"job": job.id})

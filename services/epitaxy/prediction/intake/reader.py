@@ -4,10 +4,9 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 
-from epitaxy.chassis.errors import EpitaxyError
 from epitaxy.prediction.cache.lru import LocalCache
 from epitaxy.prediction.domain import Accepted, Item, Refusal, TextSource
-from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.errors import EpitaxyError, InvalidStructureError
 from epitaxy_models.structures import Intake, IntakeLimits, Structure, check_structure, read_text
 from epitaxy_models.structures.elements import symbol_of
 

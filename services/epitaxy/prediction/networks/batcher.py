@@ -8,8 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from epitaxy.chassis.errors import DeadlineExceededError, EpitaxyError, OverloadedError
+from epitaxy.chassis.errors import (
+    DeadlineExceededError,
+    OverloadedError,
+)
 from epitaxy.prediction.ports import Embedding
+from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.graphs.graph import CrystalGraph
 
 _LOG = logging.getLogger(__name__)

@@ -2,11 +2,11 @@
 
 from ray.serve.handle import DeploymentHandle
 
-from epitaxy.chassis.errors import EpitaxyError
 from epitaxy.prediction.serve.ray_calls import calling
 from epitaxy.prediction.tenants.service import TenantQuestion
 from epitaxy.registry.ports import ModelVersion
 from epitaxy_models.ensembles.readout import EnsemblePrediction
+from epitaxy_models.errors import EpitaxyError
 
 
 class RayNetworkBackend:

@@ -10,10 +10,14 @@ import grpc
 from google.protobuf.message import Message
 from ray.serve.grpc_util import RayServegRPCContext
 
-from epitaxy.chassis.errors import EpitaxyError, InternalError, InvalidRequestError
+from epitaxy.chassis.errors import (
+    InternalError,
+    InvalidRequestError,
+)
 from epitaxy.chassis.request_context import RequestContext, bind_request, current_request
 from epitaxy.chassis.status import to_rpc_status
 from epitaxy.chassis.structure_ids import count_structures
+from epitaxy_models.errors import EpitaxyError
 
 _LOG = logging.getLogger(__name__)
 _ReplyT = TypeVar("_ReplyT", bound=Message)

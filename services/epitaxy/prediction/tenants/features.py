@@ -13,7 +13,7 @@ from epitaxy.prediction.domain import Accepted, Refusal
 from epitaxy.prediction.intake.reader import failure
 from epitaxy.prediction.ports import Embedding
 from epitaxy_models.ensembles.artifact import ModelArtifact
-from epitaxy_models.errors import ConfigurationError, EpitaxyModelsError
+from epitaxy_models.errors import ConfigurationError, EpitaxyError
 from epitaxy_models.graphs.graph import CrystalGraph, build_graph
 from epitaxy_models.transfer.features import SubstrateFeatures, low_fidelity_block
 from epitaxy_models.transfer.inputs import EMBEDDING, LOW_FIDELITY_PREFIX, PEER_PREFIX, TransferInputs
@@ -71,7 +71,7 @@ class TenantFeatures:
         except ConfigurationError as error:
             message = f"the model reads features of {', '.join(peers)}, which this server lacks: {error.message}"
             raise FailedPreconditionError(message, reason="PEER_NOT_SERVED") from error
-        except EpitaxyModelsError as error:
+        except EpitaxyError as error:
             return failure(error)
         complete = replace(row, blocks={**row.blocks, **{name: block[0] for name, block in found.items()}})
         self._keep({accepted.digest: complete})

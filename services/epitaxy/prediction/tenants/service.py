@@ -8,7 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy.chassis.errors import EpitaxyError, FailedPreconditionError
+from epitaxy.chassis.errors import (
+    FailedPreconditionError,
+)
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query, Refusal
 from epitaxy.prediction.intake.known_values import columns_of, with_values
 from epitaxy.prediction.intake.reader import failure
@@ -20,6 +22,7 @@ from epitaxy.prediction.tenants.models import ServedVersion, TenantModels
 from epitaxy.registry.ports import ModelVersion
 from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.readout import EnsemblePrediction
+from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.review import ReviewDecision
 from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.inputs import TransferInputs

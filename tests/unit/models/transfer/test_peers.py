@@ -41,7 +41,7 @@ def noise(structures):
 
 def refusing(structures):
     if 55 in structures[0].atomic_numbers:
-        raise UnsupportedElementError("NO_PEER_FEATURES", "structure 0: no caesium")
+        raise UnsupportedElementError("structure 0: no caesium", reason="NO_PEER_FEATURES")
     return knowing(structures)
 
 

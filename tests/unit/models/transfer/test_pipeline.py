@@ -279,7 +279,7 @@ def test_low_fidelity_column_is_used_and_becomes_a_required_input(
 
 
 def test_unusable_rows_are_left_out_with_their_reason(request_: TransferRequest, tmp_path: Path) -> None:
-    broken = InvalidStructureError("OVERLAP", "two atoms on one site: remove one")
+    broken = InvalidStructureError("two atoms on one site: remove one", reason="OVERLAP")
     rows = [*request_.rows, ("broken", broken), ("unlabelled", request_.rows[0][1])]
     labels = np.concatenate([request_.labels, [1.0, np.nan]])
     got = run_transfer(replace(request_, rows=rows, labels=labels, out=tmp_path / "rows"), field=QUICK)

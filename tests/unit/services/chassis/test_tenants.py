@@ -4,8 +4,8 @@ import pytest
 
 from epitaxy.chassis.api_keys import KeyHash, new_api_key
 from epitaxy.chassis.errors import UnauthenticatedError
-from epitaxy.chassis.settings import ConfigurationError
 from epitaxy.chassis.tenants import TenantDirectory, TenantLimits
+from epitaxy_models.errors import ConfigurationError
 
 GOOD_HASH = str(KeyHash.of(new_api_key()))
 

@@ -98,7 +98,7 @@ class MedianWork:
         on_event(JobState.AUDITING, Progress(0.5, "comparing with the source"))
         structures = labels.read_structures()
         if name.startswith("broken"):
-            raise ConfigurationError("TOO_FEW_USABLE_LABELS", "3 usable labels: add 7")
+            raise ConfigurationError("3 usable labels: add 7", reason="TOO_FEW_USABLE_LABELS")
         on_event(JobState.TRAINING, Progress(0.25, "fitting [block_gp]", {"mae_k": 1.5}))
         while name.startswith("held") and not self._gates.released.wait(0.05) and not should_stop():
             pass

@@ -11,11 +11,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from api_server import TOKEN, ApiServer
 
-from epitaxy.chassis.settings import ConfigurationError
 from epitaxy.chassis.tenants import TenantDirectory
 from epitaxy.gateway.__main__ import main
 from epitaxy.gateway.bootstrap import BootstrapPlan, DatabaseSecret, bootstrap
 from epitaxy.gateway.kubernetes_secrets import KubernetesSecrets
+from epitaxy_models.errors import ConfigurationError
 
 PLAN = BootstrapPlan(
     "first", "tenants", "test-key", [("gateway", "secret"), ("redis", "password")], DatabaseSecret("db", "pg:5432")

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from prediction_rig import graph_of
 
-from epitaxy.chassis.errors import DeadlineExceededError, EpitaxyError, OverloadedError
+from epitaxy.chassis.errors import (
+    DeadlineExceededError,
+    OverloadedError,
+)
 from epitaxy.prediction.networks.batcher import EdgeBudgetBatcher
+from epitaxy_models.errors import EpitaxyError
 
 BUDGET, QUEUE = 1000, 100_000
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from prediction_rig import graph_of
 
-from epitaxy.chassis.errors import EpitaxyError
 from epitaxy.prediction.networks.batcher import EdgeBudgetBatcher
+from epitaxy_models.errors import EpitaxyError
 
 CULPRIT = 13
 

@@ -9,7 +9,7 @@ import pytest
 
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.embedder import Embedder
-from epitaxy_models.errors import ConfigurationError, EpitaxyModelsError, InvalidStructureError
+from epitaxy_models.errors import ConfigurationError, EpitaxyError, InvalidStructureError
 from epitaxy_models.source_index import SourceIndex
 from epitaxy_models.structures import Structure
 from epitaxy_models.testing.equivalent_cells import random_rotation, repeated, scaled, turned
@@ -20,7 +20,7 @@ N = 40
 
 
 @pytest.fixture
-def rows(crystals: list[Structure]) -> list[tuple[str, Structure | EpitaxyModelsError]]:
+def rows(crystals: list[Structure]) -> list[tuple[str, Structure | EpitaxyError]]:
     return [(f"r{row}", crystal) for row, crystal in enumerate(crystals[:N])]
 
 
@@ -30,7 +30,7 @@ def labels() -> np.ndarray:
 
 
 def test_every_row_is_counted_once(rows: list, labels: np.ndarray, crystals: list[Structure]) -> None:
-    rows[5] = ("r5", InvalidStructureError("OVERLAPPING_ATOMS", "two atoms overlap: move one"))
+    rows[5] = ("r5", InvalidStructureError("two atoms overlap: move one", reason="OVERLAPPING_ATOMS"))
     labels[6], labels[7] = np.nan, np.inf
     rows += [("again", repeated(crystals[8], (2, 1, 1))), ("other", repeated(crystals[9], (1, 2, 1)))]
     checked = check_labels(rows, np.append(labels, [labels[8], labels[9] + 9]), "K")
