@@ -71,7 +71,7 @@ def test_internal_protos_may_change(protos: Path) -> None:
     [
         ("  // Name of the model.\n  string name = 1;\n  // Version", "  string name = 1;\n  // Version", "comment"),
         ("string version = 2;", "string Version = 2;", "lower_snake_case"),
-        ("message ModelStamp {", "message model_stamp {", "PascalCase"),
+        ("oneof which {", "oneof Which {", "lower_snake_case"),
     ],
 )
 def test_a_breach_of_style_is_told(protos: Path, before: str, after: str, complaint: str) -> None:
