@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from epitaxy.chassis.errors import FailedPreconditionError, InvalidRequestError, NotFoundError
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.finetune.domain.job import Result
-from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, champions, promotion_of
+from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, promotion_of, standing_champions
 from epitaxy.finetune.domain.spec import check_model_name
 from epitaxy.finetune.ports import JobStore, Ledger, ModelRegistry, NumberedEntry
 from epitaxy.registry.ports import Alias
@@ -32,7 +32,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelDesk:
+class Champions:
     """Decides on champions. The record is written first: what serves is never without one."""
 
     store: JobStore
@@ -47,7 +47,7 @@ class ModelDesk:
         check_model_name(name, "model_name")
         result = self._result(caller.tenant, name, version or self._candidate(caller.tenant, name))
         action = promotion_of(result, override_reason)
-        standing = champions(self.ledger.history(caller.tenant, name))
+        standing = standing_champions(self.ledger.history(caller.tenant, name))
         if not standing or standing[-1].version != result.version:
             reason = override_reason if action is AuditAction.OVERRIDE else ""
             self._record(caller, action, name, result.version, result.digest, reason)
@@ -58,7 +58,7 @@ class ModelDesk:
         """Makes the champion before the present one the champion again. Raises FailedPreconditionError."""
         check_model_name(name, "model_name")
         history = self.ledger.history(caller.tenant, name)
-        standing = champions(history)
+        standing = standing_champions(history)
         if not history:
             raise _unknown(name)
         if len(standing) < 2:

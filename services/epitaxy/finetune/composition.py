@@ -7,7 +7,7 @@ from epitaxy.database.tables import Database
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.finetune.store.files import FolderJobFiles
 from epitaxy.finetune.store.jobs import SqlJobStore
-from epitaxy.finetune.work.worker import FineTuneWork
+from epitaxy.finetune.work.worker import JobWorker
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
 
@@ -17,9 +17,9 @@ def job_files(settings: FineTuneSettings) -> FolderJobFiles:
     return FolderJobFiles(settings.home / "jobs")
 
 
-def build_work(settings: FineTuneSettings, registry: RegistrySettings) -> FineTuneWork:
+def build_worker(settings: FineTuneSettings, registry: RegistrySettings) -> JobWorker:
     """The work on one job, for a worker."""
-    return FineTuneWork(
+    return JobWorker(
         SqlJobStore(Database(settings.store_url)),
         job_files(settings),
         MlflowRegistry(registry),

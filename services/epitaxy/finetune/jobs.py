@@ -18,7 +18,7 @@ _STOP_PATIENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceLimits:
+class JobLimits:
     """What the use cases keep to.
 
     Attributes:
@@ -35,14 +35,14 @@ class ServiceLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class FineTuneService:
+class Jobs:
     """Jobs of tenants. Every method blocks on its store and is safe for threads."""
 
     store: JobStore
     files: JobFiles
     labels: LabelSource
     runner: JobRunner
-    limits: ServiceLimits
+    limits: JobLimits
 
     def create(
         self, tenant: str, spec: FineTuneSpec, source: LabelTable | LabelFile, key: RequestKey | None

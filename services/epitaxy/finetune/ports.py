@@ -19,6 +19,7 @@ __all__ = [
     "FileKind",
     "HeldFiles",
     "JobFiles",
+    "JobObserver",
     "JobRunner",
     "JobStore",
     "LabelSource",
@@ -26,7 +27,6 @@ __all__ = [
     "ModelRegistry",
     "NumberedEntry",
     "RequestKey",
-    "ServiceObserver",
     "Transfer",
     "TransferResult",
 ]
@@ -242,7 +242,7 @@ class Transfer(Protocol):
         """
 
 
-class ServiceObserver(Protocol):
+class JobObserver(Protocol):
     """Who wants to know how jobs come and go."""
 
     def active_jobs(self, by_state: Mapping[JobState, int]) -> None:

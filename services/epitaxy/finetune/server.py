@@ -21,10 +21,10 @@ from epitaxy.chassis.metrics import MetricsEndpoint
 from epitaxy.chassis.settings import host_port
 from epitaxy.chassis.tenants import LOCAL_TENANT
 from epitaxy.database.tables import Database
-from epitaxy.finetune.champions import ModelDesk
+from epitaxy.finetune.champions import Champions
 from epitaxy.finetune.composition import job_files
 from epitaxy.finetune.gateway_trust import gateway_interceptors, read_secret
-from epitaxy.finetune.jobs import FineTuneService, ServiceLimits
+from epitaxy.finetune.jobs import JobLimits, Jobs
 from epitaxy.finetune.labels.source import RootedLabelSource
 from epitaxy.finetune.metrics import FineTuneMetrics, RecentJobs
 from epitaxy.finetune.ports import JobRunner, JobStore, ModelRegistry
@@ -36,7 +36,7 @@ from epitaxy.finetune.upkeep.reconciler import Reconciler
 from epitaxy.finetune.work.ray_runner import RayJobRunner
 from epitaxy.measurements.metrics import MeasurementMetrics
 from epitaxy.measurements.service import MeasurementService
-from epitaxy.measurements.servicer import MeasurementBackendServicer
+from epitaxy.measurements.servicer import MeasurementServicer
 from epitaxy.measurements.store import SqlMeasurementStore
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
@@ -142,11 +142,11 @@ class FineTuneServer:
     def _servicer(self, store: JobStore, registry: ModelRegistry) -> FineTuneServicer:
         settings = self._settings
         labels = RootedLabelSource(settings.label_roots, settings.max_label_bytes)
-        limits = ServiceLimits(
+        limits = JobLimits(
             settings.quota_of, settings.max_job_seconds, frozenset(settings.base_models), settings.gpus_per_job > 0
         )
-        service = FineTuneService(store, job_files(settings), labels, self._runner, limits)
-        desk = ModelDesk(store, SqlLedger(self._database), registry)
+        service = Jobs(store, job_files(settings), labels, self._runner, limits)
+        desk = Champions(store, SqlLedger(self._database), registry)
         return FineTuneServicer(
             service, desk, settings.default_job_seconds, settings.watch_seconds, self._measurements.delete
         )
@@ -209,7 +209,7 @@ def _register(server: grpc.aio.Server, servicer: FineTuneServicer, readiness: Re
 
 def _register_measurements(server: grpc.aio.Server, service: MeasurementService) -> None:
     add = measurements_pb2_grpc.add_MeasurementBackendServicer_to_server
-    add(MeasurementBackendServicer(service), server)  # type: ignore[no-untyped-call]  # generated
+    add(MeasurementServicer(service), server)  # type: ignore[no-untyped-call]  # generated
 
 
 def _listen(server: grpc.aio.Server, settings: FineTuneSettings) -> int:

@@ -11,8 +11,8 @@ from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.chassis.errors import InvalidRequestError, UnavailableError
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.request_context import current_request
-from epitaxy.finetune.champions import Caller, ModelDesk, check_confirmation
-from epitaxy.finetune.jobs import FineTuneService
+from epitaxy.finetune.champions import Caller, Champions, check_confirmation
+from epitaxy.finetune.jobs import Jobs
 from epitaxy.finetune.messages import chunks_of, event_message, job_message, request_key, source_of, spec_of
 from epitaxy.finetune.page_tokens import cursor_of, place_of, place_token, token_of
 from epitaxy.finetune.policy_messages import entry_message, policy_message, policy_of
@@ -37,8 +37,8 @@ class FineTuneServicer(finetune_pb2_grpc.FineTuneServiceServicer):
 
     def __init__(
         self,
-        service: FineTuneService,
-        desk: ModelDesk,
+        service: Jobs,
+        desk: Champions,
         default_seconds: float,
         watch_seconds: float,
         delete_measurements: Callable[[str], int],

@@ -13,7 +13,7 @@ from epitaxy.measurements.domain import Conflict, Outcome, PredictedMeasurement,
 from epitaxy.measurements.service import MeasurementService
 
 
-class MeasurementBackendServicer(measurements_pb2_grpc.MeasurementBackendServicer):
+class MeasurementServicer(measurements_pb2_grpc.MeasurementServicer):
     """All methods of the backend; the tenant is whom the gateway names."""
 
     def __init__(self, service: MeasurementService) -> None:

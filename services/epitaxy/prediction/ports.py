@@ -48,7 +48,7 @@ class EmbeddingStore(Protocol):
         """Remembers embeddings by graph key, and graph keys by content digest."""
 
 
-class AnswerCache(Protocol):
+class ReadingCache(Protocol):
     """What replicas tell each other of inputs that one of them has seen. Its loss costs time, never an answer."""
 
     async def readings(self, digests: Sequence[bytes]) -> dict[bytes, Reading]:

@@ -13,12 +13,12 @@ def model_folder(settings: PredictionSettings) -> Path:
     return Path(settings.model_folder) if settings.model_folder else shipped_model()
 
 
-def model_of(settings: PredictionSettings) -> ModelArtifact:
+def load_model(settings: PredictionSettings) -> ModelArtifact:
     """The model, loaded."""
     return load_artifact(model_folder(settings))
 
 
-def policy_of(settings: PredictionSettings) -> ReviewPolicy:
+def load_policy(settings: PredictionSettings) -> ReviewPolicy:
     """The policy of the settings' file, or the default one. Raises ConfigurationError where it cannot be read."""
     if not settings.review_policy_file:
         return DEFAULT_POLICY

@@ -8,7 +8,7 @@ from uuid import uuid4
 import grpc
 
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
-from epitaxy.finetune.composition import build_work
+from epitaxy.finetune.composition import build_worker
 from epitaxy.finetune.server import FineTuneServer
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.registry.settings import RegistrySettings
@@ -20,7 +20,7 @@ class ThreadRunner:
     """Runs jobs in threads of this process; a stopped one finds out by itself."""
 
     def __init__(self, settings: FineTuneSettings, registry: RegistrySettings) -> None:
-        self._work = build_work(settings, registry)
+        self._work = build_worker(settings, registry)
         self._threads: dict[str, threading.Thread] = {}
         self.is_paused = False
 

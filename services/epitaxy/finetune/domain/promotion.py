@@ -91,7 +91,7 @@ def promotion_of(result: Result, override_reason: str) -> AuditAction:
     )
 
 
-def champions(history: Sequence[AuditEntry]) -> list[AuditEntry]:
+def standing_champions(history: Sequence[AuditEntry]) -> list[AuditEntry]:
     """The promotions that hold, oldest first: the last one is the champion, a rollback takes it away."""
     standing: list[AuditEntry] = []
     for entry in history:

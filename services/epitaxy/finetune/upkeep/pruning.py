@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from epitaxy.chassis.errors import (
     NotFoundError,
 )
-from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, champions
+from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, standing_champions
 from epitaxy.finetune.ports import HeldFiles, JobFiles, JobStore, Ledger, ModelRegistry
 from epitaxy.finetune.upkeep.retention import Pruned, PrunedKind, Retention
 from epitaxy.registry.ports import ModelVersion, RegisteredModel
@@ -61,7 +61,7 @@ class Pruner:
     def _old_versions(self, entry: RegisteredModel, now: datetime) -> Iterator[ModelVersion]:
         history = self.ledger.history(entry.model.tenant, entry.model.name)
         # Rollbacks lead through all champions, down to the first; the latest is what a review policy is checked by.
-        kept = {*entry.aliases.values(), entry.latest, *(champion.version for champion in champions(history))}
+        kept = {*entry.aliases.values(), entry.latest, *(champion.version for champion in standing_champions(history))}
         for version in self.registry.versions(entry.model):
             if version.version not in kept and self.retention.is_old_version(version.created_at, now):
                 yield version

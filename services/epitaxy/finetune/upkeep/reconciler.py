@@ -10,7 +10,7 @@ from epitaxy.chassis.errors import (
     RetryLaterError,
 )
 from epitaxy.finetune.domain.job import Failure, FineTuneJob, JobEndedError, worker_lost
-from epitaxy.finetune.ports import JobRunner, JobStore, ServiceObserver
+from epitaxy.finetune.ports import JobObserver, JobRunner, JobStore
 from epitaxy_models.errors import EpitaxyError
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class Reconciler:
 
     store: JobStore
     runner: JobRunner
-    observer: ServiceObserver
+    observer: JobObserver
     max_attempts: int
     grace_seconds: float
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))

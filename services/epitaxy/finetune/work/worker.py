@@ -27,7 +27,7 @@ _ResultT = TypeVar("_ResultT")
 
 
 @dataclass(frozen=True, slots=True)
-class FineTuneWork:
+class JobWorker:
     """Runs jobs, whoever calls it; what it learns goes into the store."""
 
     store: JobStore

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 _ValueT = TypeVar("_ValueT")
 
 
-class LocalCache(Generic[_ValueT]):
+class LruCache(Generic[_ValueT]):
     """Values in this process, by key. Not safe for threads; the event loop owns it."""
 
     def __init__(self, capacity_bytes: int, size_of: Callable[[_ValueT], int]) -> None:

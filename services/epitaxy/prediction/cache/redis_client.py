@@ -23,7 +23,7 @@ class _Command(Protocol[_ResultT_co]):
     def __call__(self) -> Awaitable[_ResultT_co]: ...
 
 
-class RedisEntries:
+class RedisClient:
     """One connection with a circuit breaker: one warning when Redis goes, one line when it is back."""
 
     def __init__(self, settings: PredictionSettings, on_state: Callable[[bool], None] = lambda _is_up: None) -> None:

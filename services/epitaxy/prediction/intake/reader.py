@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 
-from epitaxy.prediction.cache.lru import LocalCache
+from epitaxy.prediction.cache.lru import LruCache
 from epitaxy.prediction.domain import Accepted, Item, Refusal, TextSource
 from epitaxy_models.errors import EpitaxyError, InvalidStructureError
 from epitaxy_models.structures import Intake, IntakeLimits, Structure, check_structure, read_text
@@ -25,7 +25,7 @@ class ItemReader:
 
     def __init__(self, limits: IntakeLimits, supported_elements: Collection[int]) -> None:
         self._limits, self._supported = limits, frozenset(supported_elements)
-        self._texts: LocalCache[Accepted | Refusal] = LocalCache(_TEXT_CACHE_BYTES, _size)
+        self._texts: LruCache[Accepted | Refusal] = LruCache(_TEXT_CACHE_BYTES, _size)
 
     def unread_texts(self, items: Sequence[Item]) -> dict[bytes, int]:
         """Texts among these items that were not read a moment ago: an item of each, by digest."""
@@ -40,7 +40,7 @@ class ItemReader:
             return item.source
         try:
             if isinstance(item.source, Structure):
-                return self._accepted(check_structure(item.source, self._limits))
+                return self._accept(check_structure(item.source, self._limits))
             return self._read_text(item.source, known or {})
         except InvalidStructureError as error:
             return Refusal(error.reason, error.message)
@@ -51,11 +51,11 @@ class ItemReader:
         digest = _text_digest(source)
         outcome = self._texts.get(digest)
         if outcome is None:
-            outcome = known.get(digest) or self._accepted(read_text(source.text, source.text_format, self._limits))
+            outcome = known.get(digest) or self._accept(read_text(source.text, source.text_format, self._limits))
             self._texts.put(digest, outcome)
         return outcome
 
-    def _accepted(self, intake: Intake) -> Accepted | Refusal:
+    def _accept(self, intake: Intake) -> Accepted | Refusal:
         foreign = sorted(set(intake.structure.atomic_numbers.tolist()) - self._supported)
         if not foreign:
             return Accepted(intake.structure, intake.repairs, intake.structure.content_digest())

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from epitaxy.prediction.metrics import RayBatchMetrics
 from epitaxy.prediction.networks.batcher import EdgeBudgetBatcher
-from epitaxy.prediction.networks.tenant_runner import NetworkRunner
+from epitaxy.prediction.networks.tenant_runner import TenantRunner
 from epitaxy.prediction.ports import Embedding
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy.prediction.tenants.service import TenantQuestion
@@ -25,7 +25,7 @@ _EMBED_TIMEOUT_SECONDS = 120.0
 class Ensemble:
     """Implements EmbeddingBackend and NetworkBackend for one process."""
 
-    def __init__(self, settings: PredictionSettings, artifact: ModelArtifact, networks: NetworkRunner) -> None:
+    def __init__(self, settings: PredictionSettings, artifact: ModelArtifact, networks: TenantRunner) -> None:
         """Loads the kernels, which takes a second, or many where they have to be compiled."""
         embedder = Embedder(artifact, settings.device)
         embedder([featurize_rock_salt()])

@@ -36,7 +36,7 @@ class _Handler(Protocol):
         ...
 
 
-def answers_with_status(reply: type[_ReplyT]) -> Callable[[Callable[..., Awaitable[_ReplyT]]], _Handler]:
+def with_rpc_status(reply: type[_ReplyT]) -> Callable[[Callable[..., Awaitable[_ReplyT]]], _Handler]:
     """Turns our errors into google.rpc.Status on the reply instead of a traceback in the proxy.
 
     Serve answers what a handler raises with INTERNAL and a text that names actor, pid and address; a code set on the

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy.chassis.errors import FailedPreconditionError
-from epitaxy.prediction.cache.lru import LocalCache
+from epitaxy.prediction.cache.lru import LruCache
 from epitaxy.prediction.domain import Accepted, Refusal
 from epitaxy.prediction.intake.reader import failure
 from epitaxy.prediction.ports import Embedding
@@ -45,10 +45,10 @@ class TenantFeatures:
 
     def __init__(self, artifact: ModelArtifact, capacity_bytes: int = _CACHE_BYTES) -> None:
         self._rule, self._features = artifact.card.rule, SubstrateFeatures(artifact)
-        self._rows: LocalCache[DescribedRow] = LocalCache(capacity_bytes, lambda row: row.n_bytes)
+        self._rows: LruCache[DescribedRow] = LruCache(capacity_bytes, lambda row: row.n_bytes)
         self._lock = threading.Lock()
 
-    def described(
+    def describe(
         self, accepted: Sequence[Accepted], embeddings: Embedding, peers: Sequence[str] = ()
     ) -> "list[DescribedRow | Refusal]":
         """The row of each structure with embeddings ``[n_rows, n_members, embedding_width]``, or why there is none.
@@ -84,7 +84,7 @@ class TenantFeatures:
             }
         missing = {entry.digest: row for row, entry in enumerate(accepted) if found[entry.digest] is None}
         for digest, row in missing.items():
-            found[digest] = self._computed(accepted[row], embeddings[row])
+            found[digest] = self._compute(accepted[row], embeddings[row])
         self._keep({digest: found[digest] for digest in missing})
         return [result for entry in accepted if (result := found[entry.digest]) is not None]
 
@@ -94,7 +94,7 @@ class TenantFeatures:
                 if isinstance(row, DescribedRow):
                     self._rows.put(digest, row)
 
-    def _computed(self, accepted: Accepted, embedding: Embedding) -> "DescribedRow | Refusal":
+    def _compute(self, accepted: Accepted, embedding: Embedding) -> "DescribedRow | Refusal":
         try:
             graph = build_graph(accepted.structure, self._rule)
             inputs = self._features.inputs_from([accepted.structure], [graph], embedding[None])

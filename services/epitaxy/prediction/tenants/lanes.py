@@ -22,7 +22,7 @@ class _Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class PoolLimits:
+class LaneLimits:
     """How much of a pool one tenant may take.
 
     Attributes:
@@ -38,10 +38,10 @@ class PoolLimits:
     timeout_seconds: float
 
 
-class TenantPool:
+class TenantLanes:
     """Runs blocking work of tenants, a few at a time each. The event loop owns it."""
 
-    def __init__(self, name: str, limits: PoolLimits) -> None:
+    def __init__(self, name: str, limits: LaneLimits) -> None:
         self._limits = limits
         self._executor = ThreadPoolExecutor(limits.threads, thread_name_prefix=name)
         self._lanes: dict[str, _Lane] = {}
