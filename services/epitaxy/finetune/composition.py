@@ -1,9 +1,9 @@
 """What the service and its workers build alike from the settings."""
 
 import importlib
-from typing import Any
 
 from epitaxy.database.tables import Database
+from epitaxy.finetune.ports import Transfer
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.finetune.store.files import FolderJobFiles
 from epitaxy.finetune.store.jobs import SqlJobStore
@@ -18,16 +18,22 @@ def job_files(settings: FineTuneSettings) -> FolderJobFiles:
 
 
 def build_worker(settings: FineTuneSettings, registry: RegistrySettings) -> JobWorker:
-    """The work on one job, for a worker."""
+    """What works on one job, in a worker's process."""
     return JobWorker(
         SqlJobStore(Database(settings.store_url)),
         job_files(settings),
         MlflowRegistry(registry),
-        _imported(settings.transfer)(settings),
+        _build_transfer(settings),
         settings.max_attempts,
     )
 
 
-def _imported(path: str) -> Any:
-    module, _, function = path.partition(":")
-    return getattr(importlib.import_module(module), function)
+def _build_transfer(settings: FineTuneSettings) -> Transfer:
+    """The shipped pipeline, or the one that the settings name instead."""
+    if settings.transfer:
+        module, _, function = settings.transfer.partition(":")
+        return getattr(importlib.import_module(module), function)(settings)  # type: ignore[no-any-return]  # by name
+    # Imported here: it loads torch, which the service itself never needs.
+    from epitaxy.finetune.work.pipeline import build_transfer  # noqa: PLC0415
+
+    return build_transfer(settings)

@@ -138,14 +138,14 @@ class PropertyHealth:
 
     Attributes:
         n_total: Measurements ever.
-        latest_at: When the last one came in; None: none has.
+        latest_measurement_at: When the last one came in; None: none has.
     """
 
     subject: Subject
     unit: str
     window: Window = Window()
     n_total: int = 0
-    latest_at: datetime | None = None
+    latest_measurement_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

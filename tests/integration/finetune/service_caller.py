@@ -1,4 +1,4 @@
-"""A fine-tune service of this process and a tenant who calls it, as the gateway presents him."""
+"""A fine-tune service of this process and a tenant who calls it, as the gateway presents them."""
 
 import threading
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from uuid import uuid4
 import grpc
 
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
+from epitaxy.api.models.v1 import governance_pb2_grpc
 from epitaxy.finetune.composition import build_worker
 from epitaxy.finetune.server import FineTuneServer
 from epitaxy.finetune.settings import FineTuneSettings
@@ -42,9 +43,10 @@ class ThreadRunner:
 
 @dataclass
 class Caller:
-    """A tenant as the gateway presents him."""
+    """A tenant as the gateway presents them."""
 
     stub: finetune_pb2_grpc.FineTuneServiceStub
+    governance: governance_pb2_grpc.ModelGovernanceServiceStub
     tenant: str = field(default_factory=lambda: f"t-{uuid4().hex[:12]}")
 
     @property
@@ -52,10 +54,11 @@ class Caller:
         return (("x-tenant", self.tenant), ("x-gateway-secret", SECRET))
 
     def other(self) -> "Caller":
-        return Caller(self.stub)
+        return Caller(self.stub, self.governance)
 
     async def call(self, method: str, request: Any) -> Any:
-        return await getattr(self.stub, method)(request, metadata=self.metadata, timeout=60)
+        stub = self.stub if hasattr(self.stub, method) else self.governance
+        return await getattr(stub, method)(request, metadata=self.metadata, timeout=60)
 
     async def create(self, request: Any) -> Any:
         return (await self.call("CreateFineTuneJob", request)).job
