@@ -135,7 +135,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that changes something. On sqlite it runs alone; on Postgres it locks the rows that it names."""
+        """A transaction that changes something. On sqlite it runs alone; on Postgres it locks rows by name."""
         with self._transaction(" IMMEDIATE") as connection:
             yield connection
 

@@ -31,7 +31,7 @@ class MeasurementService:
         if not (subject.model and subject.version and subject.property):
             raise InvalidRequestError("a measurement is of a property of a model version: name all three")
         if len(measurements) > MAX_MEASUREMENTS:
-            description = f"has {len(measurements)} entries, at most {MAX_MEASUREMENTS} go"
+            description = f"has {len(measurements)} entries, at most {MAX_MEASUREMENTS} are allowed"
             raise InvalidRequestError.of_field("measurements", description)
         if len({measurement.id for measurement in measurements}) < len(measurements):
             raise InvalidRequestError.of_field("measurements", "has an id twice")

@@ -195,9 +195,8 @@ async def test_promotion_rollback_and_their_record(caller, new_request, registry
     registry, model = MlflowRegistry(registry_settings), ModelName(caller.tenant, "my-tc")
     assert registry.aliases(model)["champion"] == "3"
     for version in ("2", "1"):
-        answer = await caller.call(
-            "RollbackModel", governance_pb2.RollbackModelRequest(model_name="my-tc", reason="worse")
-        )
+        rollback = governance_pb2.RollbackModelRequest(model_name="my-tc", reason="worse")
+        answer = await caller.call("RollbackModel", rollback)
         assert answer.version == registry.aliases(model)["champion"] == version
     error = await failure(caller.call("RollbackModel", governance_pb2.RollbackModelRequest(model_name="my-tc")))
     assert reason(error) == "NO_PREVIOUS_VERSION"
