@@ -216,12 +216,11 @@ def test_different_rollbacks_at_once_go_back_one_champion_each(champions, regist
     for version in ("1", "2", "3"):
         champions.promote(CALLER, NAME, version, "")
     answers = []
-    threads = [
-        Thread(
-            target=lambda key=RequestKey(f"r{number}", "d"): answers.append(champions.roll_back(CALLER, NAME, "", key))
-        )
-        for number in range(2)
-    ]
+
+    def roll_back(request_id):
+        answers.append(champions.roll_back(CALLER, NAME, "", RequestKey(request_id, "digest")))
+
+    threads = [Thread(target=roll_back, args=(request_id,)) for request_id in ("r1", "r2")]
     for thread in threads:
         thread.start()
     for thread in threads:
