@@ -23,7 +23,6 @@ from epitaxy.chassis.settings import host_port
 from epitaxy.chassis.tenants import LOCAL_TENANT
 from epitaxy.database.tables import Database
 from epitaxy.finetune.champions import Champions
-from epitaxy.finetune.composition import job_files
 from epitaxy.finetune.gateway_trust import gateway_interceptors, read_secret
 from epitaxy.finetune.governance_servicer import GovernanceServicer
 from epitaxy.finetune.jobs import JobLimits, Jobs
@@ -32,6 +31,7 @@ from epitaxy.finetune.metrics import FineTuneMetrics, RecentJobs
 from epitaxy.finetune.ports import JobRunner, JobStore, ModelRegistry
 from epitaxy.finetune.servicer import FineTuneServicer
 from epitaxy.finetune.settings import FineTuneSettings
+from epitaxy.finetune.store.files import FolderJobFiles
 from epitaxy.finetune.store.jobs import SqlJobStore
 from epitaxy.finetune.store.ledger import SqlLedger
 from epitaxy.finetune.tenant_data import TenantData
@@ -150,7 +150,7 @@ class FineTuneServer:
         limits = JobLimits(
             settings.quota_of, settings.max_job_seconds, frozenset(settings.base_models), settings.gpus_per_job > 0
         )
-        jobs = Jobs(store, job_files(settings), labels, self._runner, limits)
+        jobs = Jobs(store, FolderJobFiles(settings.jobs_folder), labels, self._runner, limits)
         tenant_data = TenantData(jobs, champions, self._measurements.delete)
         return FineTuneServicer(jobs, tenant_data, settings.default_job_seconds, settings.watch_seconds)
 

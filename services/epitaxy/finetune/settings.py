@@ -95,6 +95,11 @@ class FineTuneSettings(ServiceSettings):
         return self.folder.expanduser().resolve()
 
     @property
+    def jobs_folder(self) -> Path:
+        """Folder of the jobs' files."""
+        return self.home / "jobs"
+
+    @property
     def store_url(self) -> str:
         """URL of the job store."""
         return self.database_url or f"sqlite:///{self.home / 'jobs.db'}"

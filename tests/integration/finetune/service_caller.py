@@ -9,9 +9,9 @@ import grpc
 
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.api.models.v1 import governance_pb2_grpc
-from epitaxy.finetune.composition import build_worker
 from epitaxy.finetune.server import FineTuneServer
 from epitaxy.finetune.settings import FineTuneSettings
+from epitaxy.finetune.work.composition import build_worker
 from epitaxy.registry.settings import RegistrySettings
 
 SECRET = "open sesame"

@@ -9,8 +9,8 @@ from dataclasses import asdict, fields
 import epitaxy.database.measurement_tables  # noqa: F401  # its tables are of the same database
 from epitaxy.chassis.errors import FailedPreconditionError
 from epitaxy.database.tables import Database
-from epitaxy.finetune.composition import job_files
 from epitaxy.finetune.settings import FineTuneSettings
+from epitaxy.finetune.store.files import FolderJobFiles
 from epitaxy.finetune.store.jobs import SqlJobStore
 from epitaxy.finetune.store.ledger import SqlLedger
 from epitaxy.finetune.upkeep.pruning import Pruner
@@ -66,7 +66,11 @@ def _prune(
 ) -> None:
     days = {field.name: getattr(arguments, f"{field.name}_days") for field in fields(Retention)}
     pruner = Pruner(
-        SqlJobStore(database), SqlLedger(database), job_files(settings), MlflowRegistry(registry), Retention(**days)
+        SqlJobStore(database),
+        SqlLedger(database),
+        FolderJobFiles(settings.jobs_folder),
+        MlflowRegistry(registry),
+        Retention(**days),
     )
     counts: Counter[str] = Counter()
     n_bytes = 0

@@ -43,7 +43,7 @@ class JobActor:
     def _run(self) -> None:
         import torch  # noqa: PLC0415  # seconds that only the worker pays
 
-        from epitaxy.finetune.composition import build_worker  # noqa: PLC0415
+        from epitaxy.finetune.work.composition import build_worker  # noqa: PLC0415
 
         torch.set_num_threads(self._settings.threads)
         build_worker(self._settings, self._registry)(self._job_id)

@@ -1,4 +1,4 @@
-"""What the service and its workers build alike from the settings."""
+"""Composition root of a worker's process."""
 
 import importlib
 
@@ -12,16 +12,11 @@ from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
 
 
-def job_files(settings: FineTuneSettings) -> FolderJobFiles:
-    """Files of jobs."""
-    return FolderJobFiles(settings.home / "jobs")
-
-
 def build_worker(settings: FineTuneSettings, registry: RegistrySettings) -> JobWorker:
     """What works on one job, in a worker's process."""
     return JobWorker(
         SqlJobStore(Database(settings.store_url)),
-        job_files(settings),
+        FolderJobFiles(settings.jobs_folder),
         MlflowRegistry(registry),
         _build_transfer(settings),
         settings.max_attempts,
