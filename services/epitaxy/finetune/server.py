@@ -57,9 +57,9 @@ class FineTuneServer:
     """A service that runs from `start` to `stop`; as an async context manager, inside the block.
 
     Args:
-        settings: Of the service.
-        registry: Where models go.
-        runner: Of jobs; by default Ray.
+        settings: Settings of the service.
+        registry: Settings of the model registry.
+        runner: Runs the jobs; by default on Ray.
     """
 
     def __init__(self, settings: FineTuneSettings, registry: RegistrySettings, runner: JobRunner | None = None) -> None:
@@ -88,7 +88,7 @@ class FineTuneServer:
         return self._endpoint.port
 
     async def start(self) -> None:
-        """Listens. Raises ConfigurationError where a port or a file cannot be used."""
+        """Listens. Raises ConfigurationError if a port or a file cannot be used."""
         async with AsyncExitStack() as stack:
             await self._start(stack)
             self._stack = stack.pop_all()
@@ -111,7 +111,7 @@ class FineTuneServer:
         await self.stop()
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        """Starts the parts; the stack stops them in the opposite order."""
+        """Starts the parts; the stack stops them in reverse order."""
         settings = self._settings
         stack.callback(self._database.close)  # after the metrics, which read from it
         self._endpoint = _metrics_endpoint(self._metrics_registry, settings)
@@ -190,7 +190,7 @@ async def _keep_reconciling(reconciler: Reconciler, seconds: float) -> None:
 
 
 async def _warm(registry: ModelRegistry, after_seconds: float) -> None:
-    """Its first use takes seconds, longer where it makes its tables: not in a caller's or a job's time."""
+    """Uses the registry once: the first use takes seconds, which no caller and no job should wait for."""
     await asyncio.sleep(after_seconds)
     try:
         await asyncio.to_thread(registry.list, LOCAL_TENANT)

@@ -1,4 +1,4 @@
-"""What runs inside Ray Serve: intake replicas, and ensemble replicas where the networks have processes of their own."""
+"""What runs inside Ray Serve: intake replicas, and ensemble replicas if the networks have processes of their own."""
 
 import logging
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ from epitaxy_models.graphs.rock_salt import featurize_rock_salt, rock_salt
 from epitaxy_models.structures import IntakeLimits
 
 _LOG = logging.getLogger(__name__)
-# One part in so many of a replica's own cache is for readings, a tenth the size of an embedding.
+# This part of a replica's own cache is for readings, which are a tenth of the size of an embedding.
 _READINGS_PART = 8
 
 
@@ -73,7 +73,7 @@ def tenant_lanes(name: str, settings: PredictionSettings) -> TenantLanes:
 
 
 class EnsembleReplica:
-    """A process for the network alone, which a device needs and which other processes ask."""
+    """A process for the network alone, which other processes ask; needed on a GPU."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         # Imported here: not every process runs the network.
@@ -90,7 +90,7 @@ class EnsembleReplica:
     async def embed(self, batch: CrystalGraphBatch) -> "list[Embedding | Exception] | OverloadedError":
         """Embeddings, or an error in place of each that has none; an overload is returned, not raised.
 
-        Ray wraps what a replica raises into a traceback; what is returned keeps its type.
+        Ray wraps an exception of a replica into a traceback; a returned object keeps its type.
         """
         try:
             return await self._ensemble.embed(separate(batch))
@@ -100,7 +100,7 @@ class EnsembleReplica:
     async def predict_network(
         self, version: ModelVersion, question: TenantQuestion
     ) -> "EnsemblePrediction | EpitaxyError":
-        """Predictions of a tenant's model that brings a backbone of its own, or the error, returned likewise."""
+        """Predictions of a tenant's model that brings a backbone of its own, or the error, also returned."""
         try:
             return await self._ensemble.predict(version, question)
         except EpitaxyError as error:
@@ -116,7 +116,7 @@ class RayEmbeddingBackend:
     async def embed(self, graphs: Sequence[CrystalGraph]) -> "list[Embedding | Exception]":
         """The embedding of each graph, or why there is none.
 
-        Raises OverloadedError where the queue is full, UnavailableError where no replica answers.
+        Raises OverloadedError if the queue is full, UnavailableError if no replica answers.
         """
         with calling("ensemble"):
             results = await self._ensemble.embed.remote(collate(graphs))
@@ -128,7 +128,7 @@ class RayEmbeddingBackend:
 def _network_backends(
     ensemble: DeploymentHandle | None, settings: PredictionSettings, artifact: ModelArtifact, models: TenantModels
 ) -> tuple[EmbeddingBackend, NetworkBackend]:
-    """What runs the networks: the ensemble replicas, or this process."""
+    """Backends that run the networks: the ensemble replicas, or this process."""
     if ensemble is not None:
         return RayEmbeddingBackend(ensemble), RayNetworkBackend(ensemble)
     from epitaxy.prediction.networks.ensemble import Ensemble  # noqa: PLC0415  # not every process runs the network

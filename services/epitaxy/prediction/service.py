@@ -31,7 +31,7 @@ from epitaxy_models.structures import IntakeLimits, Structure
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
-# A digest, a few floats, a verdict with its line, and what Python keeps around them.
+# A digest, a few floats, a verdict with its reason, and Python's overhead.
 _READING_BYTES = 900
 
 
@@ -49,11 +49,11 @@ class PredictionService:
         readings_bytes: int = 0,
         answers: ReadingCache | None = None,
     ) -> None:
-        """``readings_bytes`` bound what is kept of answers; 0: nothing, every answer is read from an embedding.
+        """Caches at most ``readings_bytes`` of readings; 0: none, so that every answer is read from an embedding.
 
-        ``answers`` is what replicas share of them and of read texts.
+        ``answers`` is the cache of readings and read texts that replicas share.
 
-        Raises ConfigurationError where the policy limits what the model does not have.
+        Raises ConfigurationError if the policy limits a property that the model does not have.
         """
         self.artifact, self.policy = artifact, policy
         self._names = [entry.definition.name for entry in artifact.card.properties]
@@ -62,13 +62,13 @@ class PredictionService:
         self._reader = ItemReader(limits, artifact.supported_elements())
         self._store, self._backend, self._metrics = store, backend, metrics
         self._shared_answers = answers
-        # By content digest: a structure that comes again needs neither its graph nor its embedding.
+        # By content digest: a structure that comes again needs neither graph nor embedding.
         self._readings: LruCache[Reading] = LruCache(readings_bytes, lambda _: _READING_BYTES)
-        # One thread: featurizing holds the interpreter, and a second would only fight the first for it.
+        # One thread: featurizing holds the interpreter lock, for which a second thread would only compete.
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="featurize")
 
     async def evaluate(self, items: Sequence[Item], query: Query) -> BlockAnswer:
-        """Predictions for all items; arrays hold a row an answered item."""
+        """Predictions for all items; arrays hold one row per answered item."""
         outcomes, texts = await self._take_in(items, bypass_cache=query.bypass_cache)
         held = {} if query.bypass_cache else await self._held(outcomes)
         missing = [entry for entry in outcomes if isinstance(entry, Accepted) and entry.digest not in held]
@@ -94,11 +94,11 @@ class PredictionService:
         return await self._answers(items, bypass_cache=bypass_cache)
 
     def domains(self, embeddings: Embedding, structures: Sequence[Structure]) -> tuple[DomainScore, ...]:
-        """How far structures with these embeddings lie from what the substrate was trained on."""
+        """Distance of structures with these embeddings from the substrate's training data."""
         return self._readout.domains(embeddings, structures)
 
     async def validate(self, items: Sequence[Item]) -> list[Answer]:
-        """What intake makes of each item, without predicting."""
+        """The outcome of intake for each item, without predicting."""
         outcomes = await self._in_worker(lambda: [self._reader.read(item) for item in items])
         return [Answer(item.id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
 
@@ -115,7 +115,7 @@ class PredictionService:
     async def _take_in(
         self, items: Sequence[Item], *, bypass_cache: bool
     ) -> tuple[list[Accepted | Refusal], dict[bytes, Accepted]]:
-        """What intake makes of the items, and which texts it read that no other replica had, by digest."""
+        """Outcomes of intake, and by digest those texts among them that no other replica had read."""
         shared = self._shared_answers
         if shared is None or not any(isinstance(item.source, TextSource) for item in items):
             return await self._in_worker(lambda: self._accept(items)), {}
@@ -244,7 +244,7 @@ class PredictionService:
         return np.zeros((0, shape.n_members, shape.embedding_width), dtype=np.float32)
 
     def count(self, answers: Sequence[Answer]) -> None:
-        """Tells the metrics how these structures ended."""
+        """Counts the outcomes of these structures."""
         for answer in answers:
             if isinstance(answer.outcome, Accepted):
                 self._metrics.count_outcome("answered", "")

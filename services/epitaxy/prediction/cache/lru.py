@@ -18,7 +18,7 @@ class LruCache(Generic[_ValueT]):
         return len(self._entries)
 
     def get(self, key: bytes) -> _ValueT | None:
-        """The value, None where it is not held."""
+        """The value, None if it is not held."""
         found = self._entries.get(key)
         if found is not None:
             self._entries.move_to_end(key)

@@ -12,7 +12,7 @@ from epitaxy_models.structures import INTAKE_VERSION, IntakeLimits
 
 
 class RedisReadings:
-    """Implements ReadingCache. What another model, or other limits, would say lies under other names."""
+    """Implements ReadingCache. Entries of another model or of other limits have other names."""
 
     def __init__(
         self, entries: RedisClient, artifact: ModelArtifact, limits: IntakeLimits, *, share_texts: bool = True

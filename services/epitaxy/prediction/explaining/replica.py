@@ -1,4 +1,4 @@
-"""Explainer replicas: processes of their own, of which there is none until somebody asks for an explanation."""
+"""Explainer replicas: processes of their own, which start with the first call for an explanation."""
 
 import asyncio
 import logging
@@ -20,15 +20,15 @@ from epitaxy_models.explanation.explanation import Explanation
 from epitaxy_models.structures import Structure
 
 _LOG = logging.getLogger(__name__)
-# Of the thread that explains, below everything that answers a screen: on a full machine it takes what is left over.
+# Niceness of the explaining thread: on a busy machine it gets what the answers to screens leave over.
 _NICENESS = 10
 
 
 class ExplainerReplica:
-    """Explains one structure at a time; gives up between two where its caller is gone."""
+    """Explains one structure at a time; stops between two structures if its caller is gone."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        # Imported here: only this replica and the ensemble's load torch.
+        # Imported here: only this replica and the ensemble replicas load torch.
         import torch  # noqa: PLC0415
 
         from epitaxy_models.explanation.explainer import Explainer  # noqa: PLC0415
@@ -41,7 +41,7 @@ class ExplainerReplica:
         self._metrics = RayExplanationMetrics()
 
     async def explain(self, structures: Sequence[Structure], query: ExplanationQuery) -> list[Explanation | Refusal]:
-        """One answer a structure."""
+        """One answer per structure."""
         loop = asyncio.get_running_loop()
         return [await loop.run_in_executor(self._worker, self._explain_one, one, query) for one in structures]
 

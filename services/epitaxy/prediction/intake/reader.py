@@ -11,9 +11,9 @@ from epitaxy_models.structures import Intake, IntakeLimits, Structure, check_str
 from epitaxy_models.structures.elements import symbol_of
 
 _LOG = logging.getLogger(__name__)
-# Reading a CIF costs several times what a warm answer costs; a structure is small.
+# Reading a CIF costs several times as much as a warm answer; a structure is small.
 _TEXT_CACHE_BYTES = 32 * 2**20
-# What Python keeps around the arrays of a structure.
+# Python's overhead for the arrays of a structure.
 _OVERHEAD_BYTES = 600
 
 
@@ -35,7 +35,7 @@ class ItemReader:
         return {digest: row for digest, row in places.items() if self._texts.get(digest) is None}
 
     def read(self, item: Item, known: Mapping[bytes, Accepted] | None = None) -> Accepted | Refusal:
-        """Intake of one item; never raises. ``known`` is what others made of texts, by digest."""
+        """Intake of one item; never raises. ``known`` holds outcomes of other replicas by digest of the text."""
         if isinstance(item.source, Refusal):
             return item.source
         try:
@@ -70,9 +70,9 @@ def _text_digest(source: TextSource) -> bytes:
 
 
 def failure(error: Exception) -> Refusal:
-    """The refusal of one item that we failed on; the text of a foreign exception stays in the log.
+    """The refusal of one item on which this service failed; the text of a foreign exception stays in the log.
 
-    Retryable, whatever it was: what the structure itself is to blame for, intake has refused by then.
+    Always retryable: intake has already refused structures that are wrong themselves.
     """
     if isinstance(error, EpitaxyError):
         return Refusal(error.reason, error.message, is_retryable=True)

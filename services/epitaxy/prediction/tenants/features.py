@@ -53,7 +53,7 @@ class TenantFeatures:
     ) -> "list[DescribedRow | Refusal]":
         """The row of each structure with embeddings ``[n_rows, n_members, embedding_width]``, or why there is none.
 
-        Raises FailedPreconditionError where this server lacks a peer.
+        Raises FailedPreconditionError if this server lacks a peer.
         """
         rows = self._own(accepted, embeddings)
         return [
@@ -62,7 +62,7 @@ class TenantFeatures:
         ]
 
     def _with_peers(self, row: DescribedRow, accepted: Accepted, peers: Sequence[str]) -> "DescribedRow | Refusal":
-        """A row with the features of other substrates: tens of milliseconds each, and kept with the row."""
+        """A row with the features of other networks, which take tens of milliseconds each and are kept with the row."""
         missing = [peer for peer in peers if f"{PEER_PREFIX}{peer}" not in row.blocks]
         if not missing:
             return row

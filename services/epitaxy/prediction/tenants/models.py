@@ -22,7 +22,7 @@ from epitaxy_models.transfer.fitted.model import TransferModel
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _CARDS_BYTES = 32 * 2**20
-# Longer than it takes to see that a model is damaged, so that calls for it cannot keep a replica busy loading it.
+# Longer than loading takes to find the damage, so that calls for the model do not keep a replica busy loading it.
 _DAMAGED_SECONDS = 30.0
 
 
@@ -33,7 +33,7 @@ class ServedVersion:
     Attributes:
         version: In the registry.
         card: What is known of it.
-        card_json: The card as it lies on disk.
+        card_json: The card as it was stored.
         is_network: Whether it brings a backbone of its own.
         n_members: Fits whose disagreement is its spread.
     """
@@ -66,17 +66,17 @@ class TenantModels:
 
     @property
     def registry(self) -> ModelRegistry:
-        """Where the models lie."""
+        """The registry of the models."""
         return self._registry
 
     async def resolve(self, model: ModelName, *, alias: str = "", version: str = "") -> ServedVersion:
-        """What a name means now. Raises NotFoundError, FailedPreconditionError for a card that cannot be read."""
+        """The version that a name means now. Raises NotFoundError, FailedPreconditionError for an unreadable card."""
         find = partial(self._registry.find, model, alias=alias, version=version)
         found = await self._versions.get((model, alias, version), lambda: self._pool.run(model.tenant, find))
         return await self._with_card(found)
 
     async def read_policy(self, served: ServedVersion) -> ReviewPolicy:
-        """What judges the answers of a model now; one that cannot be read lets nothing pass unseen."""
+        """The policy that reviews a model's answers now; one that cannot be read sends every answer to review."""
         model = served.version.model
         ask = partial(_read_policy, self._registry, model)
         policy = await self._policies.get(model, lambda: self._pool.run(model.tenant, ask))
@@ -87,7 +87,7 @@ class TenantModels:
         return policy
 
     async def load(self, version: ModelVersion) -> TransferModel:
-        """The model itself. Raises FailedPreconditionError where its files are damaged or for another substrate."""
+        """The model itself. Raises FailedPreconditionError if its files are damaged or for another substrate."""
         key = _key(version)
         held = self._models.get(key)
         if held is not None:
@@ -96,7 +96,7 @@ class TenantModels:
         if task is None:
             task = self._loading[key] = asyncio.ensure_future(self._load(key, version))
             task.add_done_callback(lambda _: self._loading.pop(key, None))
-        # Shielded: whoever asked first may go away, the others wait for the same files.
+        # Shielded: others wait for the same files even if the first caller leaves.
         return await asyncio.shield(task)
 
     async def list_served(self, tenant: str) -> list[tuple[ServedVersion, tuple[str, ...]]]:

@@ -32,13 +32,13 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TenantQuestion:
-    """What a tenant's model is asked.
+    """A question to a tenant's model.
 
     Attributes:
-        inputs: Of all structures.
-        coverage: Of the intervals.
-        substrate_domains: The substrate's verdict on each structure.
-        judged_at: Coverage at which a review policy judges widths; None where it judges none.
+        inputs: Inputs of all structures.
+        coverage: Nominal coverage of the intervals.
+        substrate_domains: The substrate's domain score of each structure.
+        judged_at: Coverage at which a review policy judges widths; None if it judges none.
     """
 
     inputs: TransferInputs
@@ -48,7 +48,7 @@ class TenantQuestion:
 
 
 class NetworkBackend(Protocol):
-    """Runs models that bring a backbone of their own, somewhere."""
+    """Runs models with a backbone of their own, in this process or in another."""
 
     async def predict(self, version: ModelVersion, question: TenantQuestion) -> EnsemblePrediction:
         """Predictions ``[n_rows, 1]``. Raises an EpitaxyError."""
@@ -59,8 +59,8 @@ class _Described:
     """Answers of a block so far, and what is known of the structures that are still to be predicted.
 
     Attributes:
-        answers: One an item.
-        positions: Of the items to be predicted.
+        answers: One answer per item.
+        positions: Positions of the items that remain to be predicted.
         accepted: Their structures.
         rows: Their descriptors.
         embeddings: Their embeddings.
@@ -158,7 +158,7 @@ class TenantService:
 def run_model(
     model: TransferModel, version: ModelVersion, question: Callable[[], TenantQuestion]
 ) -> EnsemblePrediction:
-    """What the model says. Raises FailedPreconditionError where it breaks: no other model is any the worse for it."""
+    """Runs the model on a question. Raises FailedPreconditionError if the model fails, which harms no other model."""
     try:
         asked = question()
         return model.predict(asked.inputs, asked.coverage, asked.substrate_domains, asked.judged_at)
