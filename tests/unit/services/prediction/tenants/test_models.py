@@ -50,7 +50,7 @@ def refusals(block):
 
 async def test_a_tenants_model_is_not_explained_and_says_what_can_be(tenants, built, crystals):
     tenants.publish("acme/tc", built())
-    with pytest.raises(FailedPreconditionError, match="explain substrate-mp, and see in `epitaxy finetune") as refused:
+    with pytest.raises(FailedPreconditionError, match="explain substrate-mp, and read in `epitaxy finetune") as refused:
         await tenants.explain("acme", "acme/tc", crystals[:1])
     assert refused.value.reason == "NOT_EXPLAINABLE"
     with pytest.raises(NotFoundError, match="no model named"):
@@ -209,24 +209,26 @@ async def test_a_bad_structure_costs_its_item_only(tenants, built, structures):
     request = inputs_of(structures[:3])
     request[1].poscar = "no structure"
     from epitaxy.api.common.v1.model_pb2 import ModelSelector
-    from epitaxy.api.prediction.v1.prediction_pb2 import PredictionOptions, ScreenRequest
+    from epitaxy.api.internal.v1.prediction_backend_pb2 import EvaluateRequest
+    from epitaxy.api.prediction.v1.prediction_pb2 import PredictionOptions
 
     await tenants.ask("acme", "acme/volume", structures[:1])
     options = PredictionOptions(model=ModelSelector(name="acme/volume"))
-    block = await tenants.backend.evaluate(ScreenRequest(options=options, structures=request))
+    block = (await tenants.servicer.evaluate(EvaluateRequest(options=options, structures=request))).results
     assert list(refusals(block)) == ["1"]
     assert block.counts.answered == 2
 
 
 async def test_a_property_that_the_model_lacks_is_named(tenants, built, structures):
     from epitaxy.api.common.v1.model_pb2 import ModelSelector
-    from epitaxy.api.prediction.v1.prediction_pb2 import PredictionOptions, ScreenRequest
+    from epitaxy.api.internal.v1.prediction_backend_pb2 import EvaluateRequest
+    from epitaxy.api.prediction.v1.prediction_pb2 import PredictionOptions
 
     tenants.publish("acme/volume", built())
     await tenants.ask("acme", "acme/volume", structures[:1])
     options = PredictionOptions(model=ModelSelector(name="acme/volume"), properties=["band_gap"])
     with pytest.raises(InvalidRequestError, match="the model has no band_gap; it has volume_per_atom"):
-        await tenants.backend.evaluate(ScreenRequest(options=options))
+        await tenants.servicer.evaluate(EvaluateRequest(options=options))
 
 
 class TestFaults:

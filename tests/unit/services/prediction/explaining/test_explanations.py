@@ -14,10 +14,10 @@ with warnings.catch_warnings():
     from ray.serve.exceptions import BackPressureError
 
     from epitaxy.prediction.explaining.ray_client import RayExplanationBackend
-    from epitaxy.prediction.explaining.replica import explained, outcome_of
+    from epitaxy.prediction.explaining.replica import explain_structure, outcome_of
 
 from epitaxy.api.common.v1.structure_pb2 import StructureInput
-from epitaxy.api.prediction.v1.explanation_pb2 import ExplainRequest
+from epitaxy.api.internal.v1.prediction_backend_pb2 import ExplainBlockRequest
 from epitaxy.chassis.errors import InvalidRequestError, OverloadedError, UnavailableError
 from epitaxy.prediction.domain import Item, Refusal, TextSource
 from epitaxy.prediction.explaining.messages import explanations_message, query_of
@@ -46,7 +46,7 @@ class InProcess:
 
     async def explain(self, structures, query):
         await self.gate.wait()
-        return [explained(self._explainer, structure, query) for structure in structures]
+        return [explain_structure(self._explainer, structure, query) for structure in structures]
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ async def test_a_fault_of_ours_costs_one_structure_and_can_be_sent_again(explain
     def broken(*given):
         raise ArithmeticError("secret")
 
-    found = explained(broken, rock_salt(), QUERY)
+    found = explain_structure(broken, rock_salt(), QUERY)
     assert isinstance(found, Refusal)
     assert found.is_retryable
     assert "secret" not in found.message
@@ -131,8 +131,11 @@ async def test_a_call_without_a_readable_structure_wakes_no_explainer(rig) -> No
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        (ExplainRequest(property="hardness"), "property: the model has no hardness; it has formation_energy, band_gap"),
-        (ExplainRequest(n_nearest=21), "n_nearest: is 21, at most 20 go"),
+        (
+            ExplainBlockRequest(property="hardness"),
+            "property: the model has no hardness; it has formation_energy, band_gap",
+        ),
+        (ExplainBlockRequest(n_nearest=21), "n_nearest: is 21, at most 20 are allowed"),
     ],
 )
 def test_a_wrong_query_names_the_field(artifact, request_, message) -> None:
@@ -143,7 +146,7 @@ def test_a_wrong_query_names_the_field(artifact, request_, message) -> None:
 
 
 def test_defaults_are_the_first_property_and_five_known_materials(artifact) -> None:
-    assert query_of(ExplainRequest(structures=[StructureInput(id="a")]), artifact) == ExplanationQuery(
+    assert query_of(ExplainBlockRequest(structures=[StructureInput(id="a")]), artifact) == ExplanationQuery(
         "formation_energy", 5
     )
 

@@ -1,13 +1,13 @@
 """Review policies and audit entries on the wire."""
 
 from epitaxy.api.common.v1 import review_pb2
-from epitaxy.api.finetune.v1 import finetune_pb2
+from epitaxy.api.models.v1 import governance_pb2
 from epitaxy.chassis.errors import InvalidRequestError
+from epitaxy.chassis.limits import DEFAULT_COVERAGE
 from epitaxy.finetune.domain.promotion import AuditEntry
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.review import ReviewPolicy, ReviewVerdict
 
-_DEFAULT_COVERAGE = 0.9
 _VERDICTS = {
     review_pb2.REVIEW_VERDICT_UNSPECIFIED: ReviewVerdict.REVIEW,
     review_pb2.REVIEW_VERDICT_ACCEPT: ReviewVerdict.ACCEPT,
@@ -17,14 +17,14 @@ _VERDICTS = {
 
 
 def policy_of(message: review_pb2.ReviewPolicy) -> ReviewPolicy:
-    """The policy; raises InvalidRequestError for limits that make no sense."""
+    """The policy. Raises InvalidRequestError for limits that make no sense."""
     outcome = _VERDICTS.get(message.out_of_domain)
     if outcome is None:
         raise InvalidRequestError.of_field("policy.out_of_domain", "must be ACCEPT, REVIEW or REJECT")
     try:
         return ReviewPolicy(
             max_interval_width=dict(message.max_interval_width),
-            interval_coverage=message.interval_coverage or _DEFAULT_COVERAGE,
+            interval_coverage=message.interval_coverage or DEFAULT_COVERAGE,
             max_domain_score=message.max_domain_score or None,
             out_of_domain=outcome,
             forbidden_elements=tuple(message.forbidden_elements),
@@ -34,7 +34,7 @@ def policy_of(message: review_pb2.ReviewPolicy) -> ReviewPolicy:
 
 
 def policy_message(policy: ReviewPolicy) -> review_pb2.ReviewPolicy:
-    """The policy as it is kept."""
+    """A review policy on the wire."""
     return review_pb2.ReviewPolicy(
         max_interval_width=policy.max_interval_width,
         interval_coverage=policy.interval_coverage,
@@ -44,9 +44,9 @@ def policy_message(policy: ReviewPolicy) -> review_pb2.ReviewPolicy:
     )
 
 
-def entry_message(entry: AuditEntry) -> finetune_pb2.AuditEntry:
-    """One line of the audit log."""
-    message = finetune_pb2.AuditEntry(
+def entry_message(entry: AuditEntry) -> governance_pb2.AuditEntry:
+    """One entry of the audit log on the wire."""
+    message = governance_pb2.AuditEntry(
         request_id=entry.request_id,
         action=entry.action.value,
         model_name=entry.model_name,
@@ -54,5 +54,5 @@ def entry_message(entry: AuditEntry) -> finetune_pb2.AuditEntry:
         digest=entry.digest,
         reason=entry.reason,
     )
-    message.at.FromDatetime(entry.at)
+    message.create_time.FromDatetime(entry.at)
     return message

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from epitaxy.chassis.errors import OverloadedError, UnavailableError
-from epitaxy.prediction.tenants.lanes import PoolLimits, TenantPool
+from epitaxy.prediction.tenants.lanes import LaneLimits, TenantLanes
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def gate():
 
 
 def pool_of(threads=2, each=1, waiting=1, seconds=20.0):
-    return TenantPool("test", PoolLimits(threads, each, waiting, seconds))
+    return TenantLanes("test", LaneLimits(threads, each, waiting, seconds))
 
 
 async def test_a_tenant_that_is_stuck_leaves_threads_to_others(gate):

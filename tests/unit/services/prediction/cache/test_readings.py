@@ -3,7 +3,7 @@
 import numpy as np
 from prediction_rig import assert_equal_predictions, hits, rock_salt, supercell
 
-from epitaxy.prediction.cache.tiers import TieredStore
+from epitaxy.prediction.cache.tiers import TieredEmbeddings
 from epitaxy.prediction.ports import CacheTier, Stage
 from epitaxy_models.structures import Structure
 
@@ -12,7 +12,7 @@ ROOM = 2**20
 
 def no_store():
     """A store that holds nothing, so that only readings can hit."""
-    return TieredStore(0, None)
+    return TieredEmbeddings(0, None)
 
 
 async def test_a_structure_that_comes_again_needs_no_embedding(rig, crystals):

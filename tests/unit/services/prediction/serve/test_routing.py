@@ -19,7 +19,7 @@ with warnings.catch_warnings():
     )
     from ray.serve.request_router import PendingRequest
 
-from epitaxy.api.prediction.v1.prediction_pb2 import ScreenRequest
+from epitaxy.api.internal.v1.prediction_backend_pb2 import EvaluateRequest
 from epitaxy.prediction.serve.routing import BYTES_A_MESSAGE, LeastWorkRouter, weight_of
 
 INTAKE = DeploymentID(name="intake", app_name="prediction")
@@ -57,7 +57,7 @@ async def router(replicas: list[Replica]) -> LeastWorkRouter:
 
 def message(name: str, n_bytes: int = 1000) -> PendingRequest:
     """As the proxy hands a call on."""
-    proto = ScreenRequest()
+    proto = EvaluateRequest()
     proto.structures.add(id="s", cif="x" * n_bytes)
     metadata = RequestMetadata(request_id=name, internal_request_id=name)
     return PendingRequest(args=[pickle.dumps(gRPCRequest(user_request_proto=proto))], kwargs={}, metadata=metadata)

@@ -107,7 +107,7 @@ async def test_a_refusal_that_quotes_half_a_surrogate_pair_can_be_written(rig, a
     assert "holds ? 0.5, Na 0.5" in message.results[0].error.message
     assert message.results[1].HasField("prediction")
     assert ItemError.FromString(message.results[0].error.SerializeToString()) == message.results[0].error
-    assert reports(block.answers).reports[0].refusal == message.results[0].error
+    assert reports(block.answers).reports[0].error == message.results[0].error
 
 
 def test_no_properties_named_means_all(artifact):

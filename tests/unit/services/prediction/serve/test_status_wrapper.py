@@ -15,12 +15,12 @@ with warnings.catch_warnings():
     from ray.exceptions import ActorDiedError, ObjectLostError, RayTaskError
     from ray.serve.exceptions import BackPressureError
 
-from epitaxy.api.prediction.v1.prediction_pb2 import ResultBlock, ScreenRequest
+from epitaxy.api.internal.v1.prediction_backend_pb2 import EvaluateRequest, EvaluateResponse
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError, OverloadedError, UnavailableError
 from epitaxy.chassis.status import from_trailing_metadata
 from epitaxy.prediction.replicas import RayEmbeddingBackend
 from epitaxy.prediction.serve.replica_logs import ServeLogHandler
-from epitaxy.prediction.serve.status_wrapper import answers_with_status
+from epitaxy.prediction.serve.status_wrapper import with_rpc_status
 
 
 class Context:
@@ -68,7 +68,7 @@ def serve_records(caplog):
 
 
 def handler_of(outcome):
-    @answers_with_status(ResultBlock)
+    @with_rpc_status(EvaluateResponse)
     async def handle(deployment, request):
         if isinstance(outcome, BaseException):
             raise outcome
@@ -78,8 +78,8 @@ def handler_of(outcome):
 
 
 async def test_an_answer_passes_through_untouched():
-    context, answer = Context(), ResultBlock(sequence=3)
-    assert await handler_of(answer)(DEPLOYMENT, ScreenRequest(), context) is answer
+    context, answer = Context(), EvaluateResponse(results={"sequence": 3})
+    assert await handler_of(answer)(DEPLOYMENT, EvaluateRequest(), context) is answer
     assert context.code is None
 
 
@@ -94,7 +94,7 @@ async def test_an_answer_passes_through_untouched():
 )
 async def test_our_errors_become_statuses_that_the_gateway_reads_back(error, code):
     context = Context()
-    assert await handler_of(error)(DEPLOYMENT, ScreenRequest(), context) == ResultBlock()
+    assert await handler_of(error)(DEPLOYMENT, EvaluateRequest(), context) == EvaluateResponse()
     assert (context.code, context.details) == (code, error.message)
     read = from_trailing_metadata(context.trailing_metadata)
     assert type(read) is type(error)
@@ -105,7 +105,7 @@ async def test_our_errors_become_statuses_that_the_gateway_reads_back(error, cod
 
 async def test_the_text_of_a_foreign_exception_stays_in_the_log(caplog):
     context = Context(**{"x-request-id": "r-17"})
-    await handler_of(KeyError("actor 5 at 10.0.0.7"))(DEPLOYMENT, ScreenRequest(), context)
+    await handler_of(KeyError("actor 5 at 10.0.0.7"))(DEPLOYMENT, EvaluateRequest(), context)
     assert context.code is grpc.StatusCode.INTERNAL
     assert context.details == "internal error; report it with request id r-17"
     assert b"10.0.0.7" not in context.trailing_metadata[0][1]
@@ -114,9 +114,9 @@ async def test_the_text_of_a_foreign_exception_stays_in_the_log(caplog):
 
 async def test_every_record_of_a_call_tells_the_call_and_one_tells_how_it_ended(serve_records):
     context = Context(**{"x-request-id": "r-17", "x-tenant": "acme"})
-    request = ScreenRequest(structures=[{"cif": "data_"}, {"packed": {"n_sites": bytes(8)}}])
+    request = EvaluateRequest(structures=[{"cif": "data_"}, {"packed": {"n_sites": bytes(8)}}])
     await handler_of(NotFoundError("no such model", reason="UNKNOWN_MODEL"))(DEPLOYMENT, request, context)
-    await handler_of(KeyError("x"))(DEPLOYMENT, ScreenRequest(), context)
+    await handler_of(KeyError("x"))(DEPLOYMENT, EvaluateRequest(), context)
     ended, failed, ended_too = serve_records
     assert [record.getMessage() for record in serve_records] == ["call", "request failed", "call"]
     assert {(r.request_id, r.tenant, r.model_version) for r in serve_records} == {("r-17", "acme", "2026.1")}
@@ -127,13 +127,13 @@ async def test_every_record_of_a_call_tells_the_call_and_one_tells_how_it_ended(
 
 
 async def test_a_probe_of_the_gateway_leaves_no_line(serve_records):
-    await handler_of(ResultBlock())(DEPLOYMENT, ScreenRequest(), Context())
+    await handler_of(EvaluateResponse())(DEPLOYMENT, EvaluateRequest(), Context())
     assert serve_records == []
 
 
 async def test_a_cancelled_call_stays_cancelled():
     context = Context()
-    task = asyncio.ensure_future(handler_of(asyncio.CancelledError())(DEPLOYMENT, ScreenRequest(), context))
+    task = asyncio.ensure_future(handler_of(asyncio.CancelledError())(DEPLOYMENT, EvaluateRequest(), context))
     await asyncio.wait([task])
     assert task.cancelled()
     assert context.code is None

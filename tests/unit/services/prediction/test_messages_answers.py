@@ -115,7 +115,10 @@ async def test_stamps_say_which_weights_answered_and_how_they_were_calibrated(en
         assert stamp.calibration.method == entry.calibration_method
         assert stamp.calibration.n_calibration == entry.calibrator.n_calibration > 0
         assert stamp.calibration.measured_coverage == entry.measured_coverage
-        assert (stamp.calibration.measured_at, stamp.calibration.n_measured) == (entry.measured_at, entry.n_measured)
+        assert (stamp.calibration.nominal_coverage, stamp.calibration.n_measured) == (
+            entry.measured_at,
+            entry.n_measured,
+        )
 
 
 def test_every_fidelity_of_the_science_is_one_of_the_wire_and_back():
@@ -168,4 +171,4 @@ async def test_intake_reports_keep_the_order(rig):
     assert [(report.id, report.reduced_formula, report.n_sites) for report in written] == [
         ("a", "NaCl", 2), ("bad", "", 0), ("b", "KBr", 2),
     ]  # fmt: skip
-    assert [report.HasField("refusal") for report in written] == [False, True, False]
+    assert [report.HasField("error") for report in written] == [False, True, False]
