@@ -24,7 +24,7 @@ from epitaxy.chassis.request_context import (
     bind_tenant,
     current_request,
 )
-from epitaxy.chassis.status import to_rpc_status
+from epitaxy.chassis.status import code_of, to_rpc_status
 from epitaxy.chassis.tenants import LOCAL_TENANT, TenantDirectory
 from epitaxy_models.errors import EpitaxyError
 
@@ -106,7 +106,7 @@ class ErrorScope(CallScope):
         except grpc.aio.AbortError:
             raise
         except EpitaxyError as error:
-            if isinstance(error, InternalError):
+            if code_of(error) is grpc.StatusCode.INTERNAL:
                 logger.exception("internal error")
             await _abort(call.context, error)
         except Exception:

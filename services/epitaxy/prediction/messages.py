@@ -9,7 +9,7 @@ from epitaxy.chassis.errors import InvalidRequestError, NotFoundError
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Query, Refusal
 from epitaxy.prediction.intake.items import items_of
 from epitaxy.prediction.ports import Embedding
-from epitaxy_models.calibration.conformal import COVERAGE_MAX, COVERAGE_MIN
+from epitaxy_models.calibration.coverage import COVERAGE_MAX, COVERAGE_MIN
 from epitaxy_models.calibration.verdict import DomainVerdict
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.card import PropertyCard
