@@ -14,8 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from epitaxy.chassis.api_keys import KeyHash, new_api_key
 from epitaxy.chassis.tenants import TenantName
-from epitaxy.gateway.bootstrap import BootstrapPlan, DatabaseSecret, bootstrap
-from epitaxy.gateway.kubernetes_secrets import KubernetesSecrets
+from epitaxy.gateway.secrets.bootstrap import BootstrapPlan, DatabaseSecret, bootstrap
+from epitaxy.gateway.secrets.kubernetes import KubernetesSecrets
 from epitaxy.gateway.server import serve
 from epitaxy.gateway.settings import GatewaySettings
 from epitaxy_models.errors import ConfigurationError

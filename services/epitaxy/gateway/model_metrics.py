@@ -78,6 +78,6 @@ class ModelMetrics:
         labels = (model, version, part.name)
         self._values.labels(*labels).inc(part.n_values)
         self._spread.labels(*labels).inc(part.epistemic_std)
-        if part.promised_coverage > 0:
+        if part.nominal_coverage > 0:
             self._measured.labels(*labels).set(part.measured_coverage)
-            self._promised.labels(*labels).set(part.promised_coverage)
+            self._promised.labels(*labels).set(part.nominal_coverage)
