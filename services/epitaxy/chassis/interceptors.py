@@ -50,7 +50,7 @@ def service_interceptors(
 
 
 class RequestContextScope(CallScope):
-    """Names the call: by the caller's ``x-request-id`` where that is sane, else by a new one; sends it back."""
+    """Names the call: by the caller's ``x-request-id`` if that is valid, else by a new one; sends it back."""
 
     @asynccontextmanager
     async def scope(self, call: RpcCall) -> AsyncIterator[None]:
@@ -100,7 +100,7 @@ class ErrorScope(CallScope):
 
     @asynccontextmanager
     async def scope(self, call: RpcCall) -> AsyncIterator[None]:
-        """Ends the call with a status where the handler raised."""
+        """Ends the call with a status if the handler raises."""
         try:
             yield
         except grpc.aio.AbortError:

@@ -1,4 +1,4 @@
-"""What models answer, by version: the domain they are asked about, their spread, and the coverage they promise."""
+"""Metrics of what models answer, by version: domain verdicts, review verdicts, spread and promised coverage."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -54,7 +54,7 @@ class ModelMetrics:
         )
         self._promised = Gauge(
             f"{_PREFIX}_promised_coverage_ratio",
-            "Coverage that the intervals promise where it was measured.",
+            "Nominal coverage at which the coverage of the intervals was measured.",
             _PROPERTY_LABELS,
             registry=registry,
         )

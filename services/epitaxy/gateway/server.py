@@ -122,12 +122,12 @@ class Gateway:
         await server.start()
 
     def _publish_certificate_expiry(self) -> None:
-        """Publishes the expiry of the certificate that was read at the start: it is served whatever the file holds later."""
+        """Publishes the expiry of the certificate that is served: the one read now, whatever the file holds later."""
         path = self._settings.tls_cert_path
         if path is None:
             return
         try:
-            self._metrics.certificate(expiry_of(path.read_bytes()))
+            self._metrics.publish_certificate_expiry(expiry_of(path.read_bytes()))
         except ValueError as error:
             raise ConfigurationError(f"the TLS file {path} {error}") from error
         except OSError:

@@ -1,4 +1,4 @@
-"""Services that the fine-tune service answers: bytes pass, the tenant is the gateway's word, no inner text comes out."""
+"""Services that the fine-tune service answers: bytes pass, the gateway names the tenant, no inner text comes out."""
 
 import asyncio
 import json
@@ -127,7 +127,7 @@ async def test_decisions_on_models_go_through_with_the_tenant_and_the_secret(sta
     assert samples['epitaxy_gateway_upstream_seconds_count{code="OK",method="PromoteModel"}'] == 1
 
 
-async def test_a_message_that_the_gateway_does_not_know_in_full_goes_through_whole(
+async def test_fields_that_the_gateway_does_not_know_go_through(
     start_edge_with_finetune, governance
 ):
     edge = await start_edge_with_finetune()

@@ -125,5 +125,5 @@ def test_a_chunk_is_timed_from_its_arrival_to_its_end_also_where_it_fails(metric
 
 def test_there_is_an_expiry_only_where_there_is_a_certificate(metrics, sample):
     assert sample("epitaxy_gateway_certificate_expiry_timestamp_seconds") is None
-    metrics.certificate(datetime(2030, 1, 1, tzinfo=UTC))
+    metrics.publish_certificate_expiry(datetime(2030, 1, 1, tzinfo=UTC))
     assert sample("epitaxy_gateway_certificate_expiry_timestamp_seconds") == 1893456000

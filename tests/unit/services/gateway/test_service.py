@@ -148,6 +148,6 @@ async def test_structures_of_all_use_cases_count_against_one_quota(service, obse
     await service.predict(Chunk(encoded("a"), 4))
     await service.embed(StructureBlock(encoded("b"), 7))
     await service.validate(StructureBlock(encoded("c"), 2))
-    with pytest.raises(QuotaExceededError, match="12 structures a minute"):
+    with pytest.raises(QuotaExceededError, match="12 structures per minute"):
         await service.explain(ExplainQuery(encoded("d"), 1))
     assert observer.used == [("acme", 4), ("acme", 7), ("acme", 2)]
