@@ -1,11 +1,12 @@
-"""Defaults and bounds of public requests, stated once for all services."""
+"""Defaults and bounds of requests that several services keep to."""
 
-from epitaxy_models.calibration.conformal import COVERAGE_MAX, COVERAGE_MIN
+from epitaxy_models.calibration.coverage import COVERAGE_DEFAULT, COVERAGE_MAX, COVERAGE_MIN
 
-DEFAULT_COVERAGE = 0.9
-"""Nominal coverage of intervals if a request names none."""
-MIN_COVERAGE, MAX_COVERAGE = COVERAGE_MIN, COVERAGE_MAX
-"""Nominal coverages that calibrators know."""
+DEFAULT_COVERAGE = COVERAGE_DEFAULT
+"""Nominal coverage of intervals if a request gives 0."""
+MIN_COVERAGE = COVERAGE_MIN
+MAX_COVERAGE = COVERAGE_MAX
+
 DEFAULT_PAGE_SIZE = 50
-"""Entries on a page if a request names no number."""
+"""Entries on a page if a request gives 0."""
 MAX_PAGE_SIZE = 100

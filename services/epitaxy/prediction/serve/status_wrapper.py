@@ -15,7 +15,7 @@ from epitaxy.chassis.errors import (
     InvalidRequestError,
 )
 from epitaxy.chassis.request_context import RequestContext, bind_request, current_request
-from epitaxy.chassis.status import to_rpc_status
+from epitaxy.chassis.status import code_of, to_rpc_status
 from epitaxy.chassis.structure_ids import count_structures
 from epitaxy_models.errors import EpitaxyError
 
@@ -71,10 +71,10 @@ def _bind(grpc_context: RayServegRPCContext, model_version: str) -> None:
 
 
 def _set_status(grpc_context: RayServegRPCContext, error: Exception) -> grpc.StatusCode:
-    if not isinstance(error, EpitaxyError):
+    ours = error if isinstance(error, EpitaxyError) else InternalError(str(error))
+    if code_of(ours) is grpc.StatusCode.INTERNAL:
         _LOG.error("request failed", exc_info=error)
-        error = InternalError(str(error))
-    status = to_rpc_status(error, current_request().request_id)
+    status = to_rpc_status(ours, current_request().request_id)
     grpc_context.set_code(status.code)
     grpc_context.set_details(status.details)
     grpc_context.set_trailing_metadata(list(status.trailing_metadata))

@@ -1,4 +1,4 @@
-"""Secrets of a new installation: made where they are missing, never changed, never printed."""
+"""Secrets of a new installation: missing ones are made; none is changed or printed."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,10 +16,10 @@ class SecretStore(Protocol):
     """Secrets by name."""
 
     def get(self, name: str) -> Mapping[str, str] | None:
-        """Its content; None where there is none."""
+        """Returns the content of a Secret; None if there is none."""
 
     def create(self, name: str, content: Mapping[str, str]) -> bool:
-        """Makes it; False where somebody else was faster."""
+        """Makes a Secret; returns False if there is one by now, which MUST stay as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class DatabaseSecret:
     server: str
 
     def content(self) -> dict[str, str]:
-        """With a new password."""
+        """Content with a new random password."""
         password = token_hex(24)
         account = f"epitaxy:{password}@{self.server}"
         return {
@@ -42,14 +42,14 @@ class DatabaseSecret:
 
 @dataclass(frozen=True, slots=True)
 class BootstrapPlan:
-    """What has to be there.
+    """The Secrets that an installation needs.
 
     Attributes:
-        tenant: The first one, where the tenants' Secret is missing.
+        tenant: The first tenant, if the tenants' Secret is missing.
         tenants: Name of the Secret with the tenants file; empty: none is made.
         api_key: Name of the Secret with that tenant's key.
-        random: Names of Secrets and their keys that hold any random text.
-        database: That of an own Postgres.
+        random: Names of Secrets and of their keys, which hold random text.
+        database: The Secret of a Postgres of the release's own.
     """
 
     tenant: str
@@ -60,7 +60,7 @@ class BootstrapPlan:
 
 
 def bootstrap(plan: BootstrapPlan, store: SecretStore) -> Iterator[str]:
-    """Makes what is missing and names it. Safe to run again, and beside itself. Raises ConfigurationError."""
+    """Makes what is missing and yields its name. Safe to run again, also concurrently. Raises ConfigurationError."""
     for name, key in plan.random:
         yield from _ensure(store, name, lambda key=key: {key: token_hex(32)})  # type: ignore[misc]  # bound per loop
     if plan.database is not None:

@@ -1,4 +1,4 @@
-"""Until when a certificate is valid, read from the file by the standard library alone (RFC 5280, 4.1)."""
+"""Expiry of a certificate, read from its file by the standard library alone (RFC 5280, 4.1)."""
 
 import ssl
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ _BEGIN = "-----BEGIN CERTIFICATE-----"
 
 
 def expiry_of(pem: bytes) -> datetime:
-    """End of validity of the first certificate, which is the server's own. Raises ValueError where there is none."""
+    """End of validity of the first certificate, which is the server's own. Raises ValueError if there is none."""
     text = pem.decode("ascii", errors="replace")
     start, end = text.find(_BEGIN), text.find(_END)
     if start < 0 or end < start:
@@ -33,10 +33,10 @@ def _not_after(der: bytes) -> datetime:
     tag = validity.next_tag
     text = validity.value().decode("ascii")
     if tag == _UTC_TIME:
-        # Two digits of a year: 50 and above are of the last century.
+        # A year of two digits: 50 and above are in the last century.
         text = ("19" if text[:2] >= "50" else "20") + text
     elif tag != _GENERALIZED_TIME:
-        raise ValueError("the validity is no time")
+        raise ValueError("the validity is not a time")
     return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
 
 
@@ -51,7 +51,7 @@ class _Reader:
         return self._data[self._at]
 
     def value(self, tag: int | None = None) -> bytes:
-        """The content of the next element. Raises ValueError where it has another tag or is torn."""
+        """The content of the next element. Raises ValueError if it has another tag or is torn."""
         if tag is not None and self.next_tag != tag:
             raise ValueError(f"expected tag {tag:#x}, found {self.next_tag:#x}")
         length, start = self._data[self._at + 1], self._at + 2

@@ -18,7 +18,7 @@ _TIMEOUT_SECONDS = 20.0
 
 
 class KubernetesSecrets:
-    """Implements SecretStore with two requests, which is less than a client library. Raises ConfigurationError."""
+    """Implements SecretStore by two kinds of requests: no client library is needed. Raises ConfigurationError."""
 
     def __init__(self, url: str, token: str, namespace: str, labels: Mapping[str, str], ca_file: Path | None) -> None:
         self._url = f"{url}/api/v1/namespaces/{namespace}/secrets"
@@ -28,24 +28,24 @@ class KubernetesSecrets:
 
     @classmethod
     def of_this_pod(cls, labels: Mapping[str, str], account: Path = ACCOUNT) -> "KubernetesSecrets":
-        """With the service account that the kubelet mounts."""
+        """Secrets of this pod's namespace, through the service account that the kubelet mounts."""
         try:
             token, namespace = ((account / name).read_text().strip() for name in ("token", "namespace"))
             host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
             bracketed = f"[{host}]" if ":" in host else host
             return cls(f"https://{bracketed}:{port}", token, namespace, labels, account / "ca.crt")
         except (OSError, KeyError) as error:
-            raise ConfigurationError("this runs in a pod with a service account's token only") from error
+            raise ConfigurationError("this command runs only in a pod with a service account's token") from error
 
     def get(self, name: str) -> Mapping[str, str] | None:
-        """Its content, decoded."""
+        """Returns the content of a Secret, decoded."""
         found = self._ask(f"{self._url}/{name}", None, {HTTPStatus.NOT_FOUND})
         if found is None:
             return None
         return {key: b64decode(value).decode() for key, value in (found.get("data") or {}).items()}
 
     def create(self, name: str, content: Mapping[str, str]) -> bool:
-        """Makes it with this release's labels."""
+        """Makes a Secret with this release's labels."""
         secret = {
             "apiVersion": "v1",
             "kind": "Secret",
