@@ -53,6 +53,10 @@ class ServerFaultError(EpitaxyClientError):
     """A fault of the server's own; report the request id."""
 
 
+class FineTuneFailedError(EpitaxyClientError):
+    """A fine-tune job ended without a model; ``reason`` and ``message`` say why and what to do."""
+
+
 # INTERNAL that is no fault of the server: a proxy lost its own connection, or a call began as the connection broke.
 _TRANSPORT_FAULTS = ("RST_STREAM", "Internal error from Core")
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy.client.explanations.explanation import Explanation, SiteContribution
 from epitaxy.client.explanations.radii import RADII
+from epitaxy.client.explanations.results import ExplanationResult, SiteContribution
 
 # Where the viewer stands, degrees; a little off every axis, so that rows of atoms do not hide each other.
 _AZIMUTH, _ELEVATION = 28.0, 16.0
@@ -65,7 +65,7 @@ class Scene:
         return (*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
 
 
-def scene_of(explanation: Explanation) -> Scene:
+def scene_of(explanation: ExplanationResult) -> Scene:
     """The unit cell with its atoms, those on faces on all of them, and bonds."""
     lattice = np.array(explanation.lattice)
     camera = _camera()

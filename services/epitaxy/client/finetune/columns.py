@@ -110,7 +110,7 @@ class FineTuneRequest:
         """The specification on the wire."""
         budget = finetune_pb2.FineTuneBudget(strategies=self.strategies, use_gpu=self.use_gpu)
         if self.max_seconds is not None:
-            budget.max_wall_time.FromMilliseconds(max(1, round(self.max_seconds * 1000)))
+            budget.max_duration.FromMilliseconds(max(1, round(self.max_seconds * 1000)))
         return finetune_pb2.FineTuneSpec(
             model_name=self.name,
             property_name=self.property_name or property_name_of(self.target.name, self.unit),

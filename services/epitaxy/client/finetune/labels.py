@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy.api.finetune.v1 import finetune_pb2
+from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.finetune.tables import RowTable, read_rows
 from epitaxy.client.inputs.files import kind_of, read_file
@@ -67,7 +68,7 @@ class Labels:
 def read_labels(
     data: Any,
     columns: Sequence[str],
-    structure_column: str = "structure",
+    structure_column: str = STRUCTURE_COLUMN,
     id_column: str | None = None,
     *,
     needs_ids: bool = False,

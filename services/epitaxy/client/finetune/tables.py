@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from epitaxy.client.defaults import MAX_STRUCTURE_BYTES
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.inputs.files import stem_of
 from epitaxy.client.inputs.inventory import Inventory
@@ -17,7 +18,6 @@ from epitaxy.client.inputs.tables import open_parquet
 ENDINGS = ".parquet, .csv, .jsonl"
 # As CGCNN writes it: no header, the id and the target.
 _HEADERLESS = "id_prop.csv"
-_MAX_CELL_BYTES = 3 << 20
 
 Row = Mapping[str, Any]
 
@@ -167,7 +167,7 @@ def _read_jsonl(path: Path, _wanted: Collection[str]) -> RowTable:
 
 def _large_cells(reader: "csv.DictReader[str]") -> Iterator[dict[str, Any]]:
     """A structure in a cell may be longer than the module allows; its limit is of the whole process."""
-    before = csv.field_size_limit(_MAX_CELL_BYTES)
+    before = csv.field_size_limit(MAX_STRUCTURE_BYTES)
     try:
         yield from reader
     finally:

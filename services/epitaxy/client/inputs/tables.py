@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.inputs.item import Source, refuse, with_known_values
 from epitaxy.client.inputs.json_text import load_json
 from epitaxy.client.inputs.objects import ID_NAMES, own_id
 from epitaxy.client.inputs.records import read_record
 
-STRUCTURE_COLUMN = "structure"
 _BATCH_ROWS = 1024
 # A longer line is no row of structures but a file of another kind.
 _MAX_LINE_BYTES = 64 << 20

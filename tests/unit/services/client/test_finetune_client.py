@@ -68,7 +68,7 @@ def test_a_job_is_waited_for_and_gives_verdict_strategy_and_errors(client: Clien
     assert result.is_calibrated
     assert job.status.state == "SUCCEEDED"
     assert (job.status.n_rows, job.status.n_labels, job.status.unit, job.status.property_name) == (30, 30, "K", "tc")
-    assert job.status.ended_at is not None
+    assert job.status.end_time is not None
     assert repr(job) == f"FineTuneJob({job.id!r}, model='my-tc', state='SUCCEEDED')"
 
 
@@ -102,7 +102,7 @@ def test_the_specification_arrives_as_asked(client: Client, rows: Any) -> None:
         7,
         "critical_temperature",
     )
-    assert (list(spec.budget.strategies), spec.budget.max_wall_time.ToMilliseconds()) == (["pool_median"], 90_500)
+    assert (list(spec.budget.strategies), spec.budget.max_duration.ToMilliseconds()) == (["pool_median"], 90_500)
     job.cancel()
 
 
@@ -218,7 +218,7 @@ def test_every_decision_stands_in_the_log_also_after_all_data_are_deleted(client
         ("DELETE_TENANT", ""), ("POLICY", "hurts-it"), ("OVERRIDE", "hurts-it"),
     ]  # fmt: skip
     assert [entry.reason for entry in log] == ["", "new limits", "a comparison"]
-    assert [entry.at for entry in log] == sorted((entry.at for entry in log), reverse=True)
+    assert [entry.create_time for entry in log] == sorted((entry.create_time for entry in log), reverse=True)
     assert all(entry.request_id for entry in log)
     assert log[1].digest.startswith("sha256:")
     assert log[2].version == "1"

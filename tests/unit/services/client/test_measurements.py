@@ -41,7 +41,7 @@ def test_rows_are_reported_in_messages_of_64_and_answered_in_order(client: Clien
     assert (odd.value, odd.predicted, odd.lower, odd.upper, odd.coverage) == (9.0, 1.0, 0.5, 1.5, 0.9)
     assert (odd.is_inside, odd.is_repeat, odd.error, made.results[4].is_inside) == (False, False, None, True)
     assert (made.health.n_total, made.health.verdict, made.health.property) == (150, "UNDERCONFIDENT", "tc")
-    assert made.health.latest_at is not None
+    assert made.health.latest_measurement_time is not None
     assert client.model_health("film").properties == (made.health,)
 
 

@@ -274,7 +274,7 @@ def test_calls_answer_in_input_order(target: str) -> None:
     assert [one.id for one in results] == [one.id for one in reports] == [one.id for one in embeddings] == ids
     assert [one.outcome for one in results[-3:]] == ["answered", "refused", "refused"]
     assert (reports[0].formula, reports[0].repairs[0].code) == ("NaCl", "WRAPPED_COORDINATES")
-    assert [report.refusal is None for report in reports[-3:]] == [True, False, False]
+    assert [report.error is None for report in reports[-3:]] == [True, False, False]
     assert embeddings[0].embedding is not None
     assert embeddings[0].embedding.dtype == np.float32
     assert embeddings[0].embedding.shape == (4,)

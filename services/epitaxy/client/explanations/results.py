@@ -1,13 +1,9 @@
-"""What the client gives back of an explanation: frozen values, free of protobuf."""
+"""What the client returns of explanations: frozen values. ``render`` draws them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from epitaxy.client.results import ItemError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Vector = tuple[float, float, float]
 
@@ -115,7 +111,7 @@ class NearestMaterial:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class ExplanationResult:
     """Why the model predicts what it does of one structure, or the error that took its place.
 
     Contributions are in ``unit``; those of the sites add up to ``value - baseline``. In a notebook it shows itself.
@@ -166,34 +162,3 @@ class Explanation:
             f"{self.formula}: {self.property_name} {self.value:.4g} {self.unit} = {self.baseline:.4g} (places without "
             f"elements) and {parts}"
         )
-
-    def plot(self) -> "Figure":
-        """The structure with its atoms coloured by contribution, and bars of elements and shells, by matplotlib.
-
-        Raises:
-            ValueError: there is an error in the place of the explanation.
-            ImportError: matplotlib is not installed.
-        """
-        self._check_drawn()
-        try:
-            # Not everyone who explains draws.
-            from epitaxy.client.explanations.figure import figure_of  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise ImportError("drawing needs matplotlib: pip install 'epitaxy[plots]'") from error
-        return figure_of(self)
-
-    def to_html(self) -> str:
-        """A page of its own, without scripts and without anything to load. Raises ValueError for an error."""
-        from epitaxy.client.explanations.page import page_of  # noqa: PLC0415 - it reads this module
-
-        self._check_drawn()
-        return page_of(self)
-
-    def _repr_html_(self) -> str:
-        from epitaxy.client.explanations.page import article_of, error_of  # noqa: PLC0415 - as above
-
-        return error_of(self) if self.error is not None else article_of(self)
-
-    def _check_drawn(self) -> None:
-        if self.error is not None:
-            raise ValueError(f"{self.id} has no explanation: {self.error.reason}: {self.error.message}")
