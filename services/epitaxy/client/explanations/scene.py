@@ -90,7 +90,7 @@ def colour_of(value: float, limit: float) -> str:
 
 
 def is_dark(value: float, limit: float) -> bool:
-    """Whether white text is read better on that colour."""
+    """True if white text is easier to read on that colour."""
     return abs(value) > 0.55 * limit
 
 
@@ -106,7 +106,7 @@ def _camera() -> NDArray[np.float64]:
 def _drawn_atoms(
     sites: Sequence[SiteContribution], lattice: NDArray[np.float64]
 ) -> tuple[list[SiteContribution], NDArray[np.float64]]:
-    """Atoms inside of the cell, repeated where they lie on its faces; positions in Angstrom ``[n_atoms, 3]``."""
+    """Atoms inside of the cell, repeated if they lie on its faces; positions in Angstrom ``[n_atoms, 3]``."""
     drawn, points = [], []
     for site in sites:
         frac = np.array(site.position) % 1.0

@@ -27,7 +27,9 @@ class RowTable:
     """Rows with the names of all columns; a row may lack some.
 
     Attributes:
-        folder: Where file names in the cells start from, None where the cells can hold none.
+        names: Names of all columns.
+        rows: One mapping of column and cell for each row.
+        folder: Folder that file names in the cells are relative to; None if the cells cannot name files.
     """
 
     names: Sequence[str]
@@ -45,7 +47,7 @@ def read_rows(data: Any, structure_column: str, wanted: Sequence[str]) -> RowTab
         wanted: Columns of values, the target first.
 
     Raises:
-        InvalidRequestError: there is no such file, or it cannot be read; names the row where one is to blame.
+        InvalidRequestError: There is no such file, or it cannot be read; names the row if one is to blame.
     """
     if isinstance(data, str | os.PathLike):
         return _of_path(Path(data), structure_column, wanted)
@@ -65,7 +67,9 @@ def _of_path(path: Path, structure_column: str, wanted: Sequence[str]) -> RowTab
         return _of_folder(path, structure_column, wanted)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise _unreadable(f"{path.name} is no table of labels: give {ENDINGS}, or a folder with a table and CIF files")
+        raise _unreadable(
+            f"{path.name} is not a table of labels: give {ENDINGS}, or a folder with a table and CIF files"
+        )
     try:
         table = reader(path, {structure_column, *wanted, *ID_NAMES})
     except UnicodeDecodeError:
@@ -161,7 +165,7 @@ def _read_jsonl(path: Path, _wanted: Collection[str]) -> RowTable:
                 try:
                     rows.append(json.loads(line))
                 except (ValueError, RecursionError) as error:
-                    raise _unreadable(f"line {number} of {path.name} is no JSON: {error}") from None
+                    raise _unreadable(f"line {number} of {path.name} is not valid JSON: {error}") from None
     return _of_rows(rows, "row")
 
 

@@ -36,7 +36,7 @@ def read_json(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
         yield file_id, _no_text()
         return
     except (ValueError, RecursionError) as error:
-        yield file_id, refuse("UNREADABLE", f"the file is no JSON: {error}")
+        yield file_id, refuse("UNREADABLE", f"the file is not valid JSON: {error}")
         return
     yield from _read_document(document, file_id)
 
@@ -45,7 +45,7 @@ def _read_bounded(path: Path, most: int) -> bytes:
     """The file's bytes, of a longer one ``most`` and one more."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        # A buffer as large as the bound costs more than a small file; what is no file has no size.
+        # A buffer as large as the bound costs more than a small file; a pipe has no size.
         return file.read(size + 1 if 0 < size < most else most + 1)
 
 
@@ -82,7 +82,7 @@ def decode(content: bytes, kind: TextKind) -> Source:
 
 
 def _text_of(content: bytes) -> str | None:
-    """UTF-8, UTF-16 with its mark, or Latin-1, as old programs write names of authors; None where it is no text."""
+    """UTF-8, UTF-16 with its mark, or Latin-1, as old programs write names of authors; None if it is not text."""
     try:
         if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return content.decode("utf-16")
@@ -96,7 +96,7 @@ def _too_large() -> Source:
 
 
 def _no_text() -> Source:
-    return refuse("NOT_UTF8", "the file is no text in UTF-8, UTF-16 or Latin-1; convert it to UTF-8 with iconv")
+    return refuse("NOT_UTF8", "the file is not text in UTF-8, UTF-16 or Latin-1; convert it to UTF-8 with iconv")
 
 
 def _read_document(document: object, file_id: str) -> Iterator[tuple[str, Source]]:

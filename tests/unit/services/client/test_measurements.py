@@ -97,7 +97,7 @@ def test_a_table_has_any_names_and_known_values_go_along(client: Client, seen: A
         (lambda rows: [row | {"id": None} for row in rows], "row 0 has no id: name the column of ids"),
         (lambda rows: [row | {"id": "same"} for row in rows], "rows 0 and 1 have the id 'same': give each its own"),
         (lambda rows: [row | {"id": "x" * 129} for row in rows], "at most 128 printable characters"),
-        (lambda rows: [row | {"tc_k": "cold"} for row in rows], "tc_k holds 'cold', which is no number"),
+        (lambda rows: [row | {"tc_k": "cold"} for row in rows], "tc_k holds 'cold', which is not a number"),
         (lambda rows: [row | {"tc_k": None} for row in rows], "no row has a value in 'tc_k'"),
         (lambda rows: [{"structure": row["structure"], "tc_k": 1.0} for row in rows], "have no column 'id'"),
     ],
