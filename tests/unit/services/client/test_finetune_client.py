@@ -41,8 +41,8 @@ def rig(served: tuple[str, Any]) -> Iterator[Any]:
 
 
 @pytest.fixture
-def client(served: tuple[str, Any], rig: Any) -> Iterator[Client]:
-    with Client(served[0], next(_tenants)) as client:
+def client(connect: Any, served: tuple[str, Any], rig: Any) -> Iterator[Client]:
+    with connect(served[0], next(_tenants)) as client:
         yield client
 
 
@@ -233,10 +233,12 @@ def test_every_decision_stands_in_the_log_also_after_all_data_are_deleted(client
         )
 
 
-def test_another_tenant_sees_nothing_of_the_log_and_sets_no_policy(client: Client, served: Any, rows: Any) -> None:
+def test_another_tenant_sees_nothing_of_the_log_and_sets_no_policy(
+    connect: Any, client: Client, served: Any, rows: Any
+) -> None:
     grow(client, rows).wait(200)
     client.promote_model("my-tc")
-    with Client(served[0], next(_tenants)) as other:
+    with connect(served[0], next(_tenants)) as other:
         assert list(other.audit_log()) == []
         with pytest.raises(NotFoundError, match="my-tc"):
             other.set_review_policy("my-tc", ReviewPolicy())
@@ -295,8 +297,10 @@ def test_a_full_quota_is_said_at_once(client: Client, rows: Any) -> None:
     assert time.monotonic() - began < 25
 
 
-def test_all_of_a_tenant_can_be_deleted_and_nothing_of_another(client: Client, served: Any, rows: Any) -> None:
-    with Client(served[0], next(_tenants)) as other:
+def test_all_of_a_tenant_can_be_deleted_and_nothing_of_another(
+    connect: Any, client: Client, served: Any, rows: Any
+) -> None:
+    with connect(served[0], next(_tenants)) as other:
         kept = grow(other, rows)
         kept.wait(200)
         grow(client, rows).wait(200)

@@ -15,8 +15,8 @@ def seen() -> Any:
 
 
 @pytest.fixture
-def client(tmp_path: Path, seen: Any) -> Iterator[Client]:
-    with measurement_server.serving_in_thread(tmp_path, seen) as target, Client(target) as client:
+def client(connect: Any, tmp_path: Path, seen: Any) -> Iterator[Client]:
+    with measurement_server.serving_in_thread(tmp_path, seen) as target, connect(target) as client:
         yield client
 
 
