@@ -283,6 +283,38 @@ def test_a_lost_answer_to_create_makes_no_second_job(client: Client, rig: Any, r
     assert len(list(client.finetune_jobs())) == 1
 
 
+def test_a_lost_answer_to_a_decision_makes_no_second_decision(client: Client, rig: Any, rows: Any) -> None:
+    for labels in (rows, rows[:25], rows[:20]):
+        grow(client, labels).wait(200)
+    client.promote_model("my-tc", "2")
+    client.promote_model("my-tc", "3")
+    for method in ("PromoteModel", "RollbackModel", "SetReviewPolicy"):
+        rig.gates.drops_left[f"{method}-after"] = 2
+    back = client.rollback_model("my-tc")
+    assert (back.version, back.previous_version) == ("2", "3")
+    forward = client.promote_model("my-tc", "3")
+    assert (forward.version, forward.previous_version) == ("3", "2")
+    assert client.set_review_policy("my-tc", ReviewPolicy(max_domain_score=0.9)).max_domain_score == 0.9
+    assert rig.gates.drops_left.total() == 0
+    actions = [entry.action for entry in client.audit_log("my-tc")]
+    assert actions == ["POLICY", "PROMOTE", "ROLLBACK", "PROMOTE", "PROMOTE"]
+
+
+def test_an_equal_request_id_gets_the_first_decision(client: Client, rows: Any) -> None:
+    for labels in (rows, rows[:25]):
+        grow(client, labels).wait(200)
+    client.promote_model("my-tc", "1")
+    first = client.promote_model("my-tc", "2", request_id="once")
+    assert client.promote_model("my-tc", "2", request_id="once") == first
+    back = client.rollback_model("my-tc", request_id="back")
+    assert client.rollback_model("my-tc", request_id="back") == back
+    policy = ReviewPolicy(max_domain_score=0.9)
+    assert client.set_review_policy("my-tc", policy, request_id="policy") == policy
+    with pytest.raises(InvalidRequestError, match="request"):
+        client.set_review_policy("my-tc", ReviewPolicy(), request_id="policy")
+    assert [entry.action for entry in client.audit_log()] == ["POLICY", "ROLLBACK", "PROMOTE", "PROMOTE"]
+
+
 def test_an_equal_request_id_gets_the_same_job(client: Client, rows: Any) -> None:
     assert grow(client, rows, request_id="once").id == grow(client, rows, request_id="once").id
     assert len(list(client.finetune_jobs())) == 1

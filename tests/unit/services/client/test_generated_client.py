@@ -22,7 +22,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small project of one module for asyncio and its twin."""
     client = tmp_path / generate_client.CLIENT
     (client / "room").mkdir(parents=True)
-    text = '"""A module."""\n\n\nclass AsyncThing:\n    """A thing."""\n\n    async def ask(self) -> int:\n        return await f()\n'
+    text = "class AsyncThing:\n    async def ask(self) -> int:\n        return await f()\n"
     (client / "room" / "async_thing.py").write_text(text)
     monkeypatch.setattr(generate_client, "ROOT", tmp_path)
     monkeypatch.setattr(generate_client, "PHRASES", {})
