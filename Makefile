@@ -83,8 +83,9 @@ format: install-dev ## Format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-generate: install-dev ## Regenerate services/epitaxy/api from protos/
+generate: install-dev ## Regenerate the stubs from protos/ and the blocking client from the one for asyncio
 	$(BIN)/python tools/generate_stubs.py
+	$(BIN)/python tools/generate_client.py
 
 check-protos: install-dev
 	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf breaking --against contract.binpb
@@ -97,6 +98,7 @@ check-generated: install-dev
 	$(BIN)/python tools/generate_stubs.py "$$scratch/api" && \
 	diff -r -x __pycache__ services/epitaxy/api "$$scratch/api" || \
 	{ echo "services/epitaxy/api differs from protos/: run make generate"; exit 1; }
+	$(BIN)/python tools/generate_client.py --check
 
 dashboards: install-dev ## Write the chart's dashboards again from tools/dashboards
 	$(BIN)/python -m tools.dashboards

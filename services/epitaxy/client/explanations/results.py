@@ -1,24 +1,21 @@
-"""What the client gives back of an explanation: frozen values, free of protobuf."""
+"""What the client returns of explanations: frozen values. ``render`` draws them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from epitaxy.client.results import ItemError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Vector = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class SiteContribution:
-    """What one atom contributes, neighbours included (half of each pair), in the property's unit.
+    """What one atom contributes, half of each pair with its neighbours included.
 
     Attributes:
         element: Chemical symbol.
-        std: Standard deviation over the members of the ensemble.
+        value: The contribution, in the property's unit.
+        std: Standard deviation over the members of the ensemble, in the property's unit.
         position: Fractional coordinates.
     """
 
@@ -30,7 +27,14 @@ class SiteContribution:
 
 @dataclass(frozen=True, slots=True)
 class ElementContribution:
-    """Sum over the sites of an element."""
+    """Sum of the contributions of all sites of an element.
+
+    Attributes:
+        element: Chemical symbol.
+        n_sites: Sites of the element in the cell.
+        value: The sum, in the property's unit.
+        std: Standard deviation over the members of the ensemble, in the property's unit.
+    """
 
     element: str
     n_sites: int
@@ -40,13 +44,15 @@ class ElementContribution:
 
 @dataclass(frozen=True, slots=True)
 class ShellContribution:
-    """Pairs of neighbours by elements and distance; they are part of what their sites contribute.
+    """What pairs of neighbours of two elements at one distance contribute; it is part of what their sites contribute.
 
     Attributes:
-        first: The lighter element.
-        second: The heavier one.
-        distance_angstrom: Mean over the pairs.
-        coordination: Neighbours of this shell, a site of the first element.
+        first: Chemical symbol of the lighter element.
+        second: Chemical symbol of the heavier element.
+        distance_angstrom: Mean distance of the pairs, Angstrom.
+        coordination: Mean number of such neighbours that a site of the first element has.
+        value: The contribution, in the property's unit.
+        std: Standard deviation over the members of the ensemble, in the property's unit.
     """
 
     first: str
@@ -58,22 +64,24 @@ class ShellContribution:
 
     @property
     def label(self) -> str:
-        """``"O–Ti 1.95 Å"``."""
+        """Elements and distance: ``"O–Ti 1.95 Å"``."""
         return f"{self.first}–{self.second} {self.distance_angstrom:.2f} Å"
 
 
 @dataclass(frozen=True, slots=True)
 class Faithfulness:
-    """Whether the parts that are said to matter do; see ``docs/explanations.md``.
+    """Whether the parts with large contributions do matter to the prediction; see ``docs/explanations.md``.
 
     Attributes:
-        is_faithful: False: do not rely on the contributions.
-        reason: Why not; empty where it is.
+        is_faithful: If False, do not rely on the contributions.
+        reason: Why the explanation is not faithful; empty if it is.
         beats_random: Share of random orders that the order of the contributions beats.
-        deletion: Mean share of the change that taking parts away in that order makes; so ``insertion``.
-        random_deletion: The same in random orders; so ``random_insertion``.
+        deletion: Mean share of the prediction's change after taking parts away, the largest contribution first.
+        insertion: Mean share of the prediction's change after putting parts back, the largest contribution first.
+        random_deletion: As ``deletion``, in random orders.
+        random_insertion: As ``insertion``, in random orders.
         n_parts: Parts that were ranked.
-        n_random_orders: 0: not tested.
+        n_random_orders: Random orders that were tried; 0 if nothing was tested.
     """
 
     is_faithful: bool
@@ -101,9 +109,10 @@ class NearestMaterial:
     """A material of the training data that the model sees as similar.
 
     Attributes:
-        id: Of the source, ``"mp-149"``.
-        space_group: 0 where it is not known.
-        distance: In the embedding; typical crystals lie some units from their nearest.
+        id: Id in the source: ``"mp-149"``.
+        formula: Reduced formula.
+        space_group: Number of the space group; 0 if it is not known.
+        distance: Distance in the space of embeddings; typical crystals lie some units from their nearest.
         labels: Known values by property, in its unit.
     """
 
@@ -115,21 +124,31 @@ class NearestMaterial:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why the model predicts what it does of one structure, or the error that took its place.
+class ExplanationResult:
+    """Why the model predicts what it does for one structure, or the error that took its place.
 
-    Contributions are in ``unit``; those of the sites add up to ``value - baseline``. In a notebook it shows itself.
+    Contributions are in ``unit``; those of the sites add up to ``value - baseline``.
 
     Attributes:
-        id: The row's own id or the file's name.
+        id: The row's own id, or the file's name.
         index: Position of the structure in the input, from 0.
-        baseline: What the ensemble says of the same places, filled with atoms of no element in particular.
+        formula: Reduced formula; empty if the structure was refused.
+        property_name: Name of the property.
+        unit: Unit of the property.
+        level_of_theory: The level of theory in full, with its vintage.
+        value: The prediction.
+        baseline: The prediction for the same places filled with atoms of no element in particular.
         completeness_error: Sum of the contributions minus ``value - baseline``.
-        sites: In the structure's order.
-        elements: The largest first; so ``shells``.
+        sites: Contributions of the sites, in the structure's order.
+        elements: Contributions by element, the largest first.
+        shells: Contributions by shell of neighbours, the largest first.
+        faithfulness: The verdict of the explanation's own test.
         nearest: Known materials, the nearest first.
-        lattice: Row vectors of the structure, Angstrom.
-        error: None where there is an explanation.
+        lattice: Row vectors of the structure's lattice, Angstrom.
+        model: Name of the model.
+        model_version: Version of the model.
+        model_digest: ``"sha256:..."`` of the weights and the card that answered.
+        error: None if there is an explanation.
     """
 
     id: str
@@ -154,7 +173,7 @@ class Explanation:
 
     @property
     def is_faithful(self) -> bool:
-        """Whether the contributions passed their test."""
+        """True if the contributions passed their test."""
         return self.faithfulness is not None and self.faithfulness.is_faithful
 
     def in_words(self) -> str:
@@ -166,34 +185,3 @@ class Explanation:
             f"{self.formula}: {self.property_name} {self.value:.4g} {self.unit} = {self.baseline:.4g} (places without "
             f"elements) and {parts}"
         )
-
-    def plot(self) -> "Figure":
-        """The structure with its atoms coloured by contribution, and bars of elements and shells, by matplotlib.
-
-        Raises:
-            ValueError: there is an error in the place of the explanation.
-            ImportError: matplotlib is not installed.
-        """
-        self._check_drawn()
-        try:
-            # Not everyone who explains draws.
-            from epitaxy.client.explanations.figure import figure_of  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise ImportError("drawing needs matplotlib: pip install 'epitaxy[plots]'") from error
-        return figure_of(self)
-
-    def to_html(self) -> str:
-        """A page of its own, without scripts and without anything to load. Raises ValueError for an error."""
-        from epitaxy.client.explanations.page import page_of  # noqa: PLC0415 - it reads this module
-
-        self._check_drawn()
-        return page_of(self)
-
-    def _repr_html_(self) -> str:
-        from epitaxy.client.explanations.page import article_of, error_of  # noqa: PLC0415 - as above
-
-        return error_of(self) if self.error is not None else article_of(self)
-
-    def _check_drawn(self) -> None:
-        if self.error is not None:
-            raise ValueError(f"{self.id} has no explanation: {self.error.reason}: {self.error.message}")
