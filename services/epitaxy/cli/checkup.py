@@ -50,9 +50,7 @@ def check_fast_paths() -> list[Finding]:
         _kernels(),
         _fast_module("gemmi", "fast CIF reader"),
         _fast_module("uvloop", "fast event loop"),
-        _program(
-            "redis-server", ("redis-server",), "shared cache; without it each replica has its own", "redis-server"
-        ),
+        _program("redis-server", ("redis-server",), "shared cache; replicas can do without it", "redis-server"),
         _compute(),
         _shipped_models(),
     ]

@@ -28,13 +28,11 @@ def explain(
     ] = None,
     model: ModelOption = None,
     n_nearest: Annotated[
-        int, typer.Option("--nearest", min=1, max=20, help="Number of most similar known materials to list.")
+        int, typer.Option("--nearest", min=1, max=20, help="Number of similar known materials to list.")
     ] = 5,
     html: Annotated[
         Path | None,
-        typer.Option(
-            "--html", metavar="FILE", dir_okay=False, help="Write an HTML page; PATH must hold one structure."
-        ),
+        typer.Option("--html", metavar="FILE", dir_okay=False, help="Write an HTML page for a single structure."),
     ] = None,
     as_json: JsonOption = False,
     target: TargetOption = None,

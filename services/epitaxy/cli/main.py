@@ -1,4 +1,4 @@
-"""Entry point of the ``epitaxy`` command. It imports nothing before `main` runs, so that it handles Ctrl-C at any time."""
+"""Entry point of the ``epitaxy`` command. Imports nothing before `main` runs, so that Ctrl-C is handled at any time."""
 
 import sys
 

@@ -17,7 +17,7 @@ _ROWS_A_TABLE = 512
 
 def validate(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders.")],
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:

@@ -30,7 +30,7 @@ UnitOption = Annotated[
 ]
 NameOption = Annotated[
     list[str] | None,
-    typer.Option("--name", metavar="COLUMN=NAME", help="New name of a label column, without its unit."),
+    typer.Option("--name", metavar="COLUMN=NAME", help="New name of a label column, without unit."),
 ]
 DropOption = Annotated[list[str] | None, typer.Option("--drop", metavar="COLUMN", help="Leave a column out.")]
 LicenceOption = Annotated[str | None, typer.Option("--licence", help="Licence of the data, for the provenance.")]
@@ -55,7 +55,7 @@ def convert(
 
     Exit code 0 if every row was kept, 3 if some were refused.
     """
-    with clear_errors():
+    with reporting_errors():
         _check_out(out)
         from epitaxy_models.data.conversion import convert as convert_source  # noqa: PLC0415
         from epitaxy_models.data.label_plan import plan_labels  # noqa: PLC0415
@@ -125,7 +125,7 @@ def inspect(
     path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Table to inspect (.parquet).")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     outlier_z: Annotated[
-        float, typer.Option(min=1, help="Robust standard deviations from the median that make an outlier.")
+        float, typer.Option(min=1, help="Robust standard deviations from the median that make a label suspicious.")
     ] = 10.0,
     rows: Annotated[int, typer.Option(min=0, help="Maximum number of suspicious rows to print.")] = 20,
 ) -> None:
@@ -154,7 +154,7 @@ def reporting_errors() -> Iterator[None]:
         from epitaxy.datasets.errors import FetchError, FetchUsageError  # noqa: PLC0415
         from epitaxy_models.errors import ConfigurationError  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise _missing(error) from error
+        raise _report_missing(error) from error
     try:
         yield
     except (ConfigurationError, FetchUsageError) as error:
@@ -163,7 +163,7 @@ def reporting_errors() -> Iterator[None]:
         stderr_console().print(f"epitaxy: {error}", soft_wrap=True)
         raise typer.Exit(exit_codes.RUN_FAILED) from error
     except ModuleNotFoundError as error:
-        raise _missing(error) from error
+        raise _report_missing(error) from error
     except KeyboardInterrupt as error:
         stderr_console().print("epitaxy: interrupted; run the same command again to continue a download")
         raise typer.Exit(exit_codes.INTERRUPTED) from error
@@ -245,7 +245,7 @@ def _finish(out: Path, provenance: "Provenance") -> None:
     raise typer.Exit(exit_codes.SOME_REFUSED if provenance.n_refused else exit_codes.ALL_ANSWERED)
 
 
-def _missing(error: ModuleNotFoundError) -> typer.Exit:
+def _report_missing(error: ModuleNotFoundError) -> typer.Exit:
     stderr_console().print(f"epitaxy: data sets need {error.name}: pip install 'epitaxy[data]'", soft_wrap=True)
     return typer.Exit(exit_codes.RUN_FAILED)
 

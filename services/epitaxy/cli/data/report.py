@@ -20,7 +20,7 @@ def print_provenance(console: Console, provenance: "Provenance") -> None:
     announced = provenance.origin.n_announced
     if announced is not None and announced != provenance.n_read:
         console.print(
-            f"  the source announced {announced} rows: either --max-entries, or the server counts differently"
+            f"  the source announced {announced} rows: either --max-entries was given, or the server counts differently"
         )
     console.print(f"kept     {provenance.n_kept}")
     console.print(f"refused  {provenance.n_refused}")

@@ -17,7 +17,7 @@ _DEFAULT_TOP = 20
 
 def screen(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, folders, Parquet or JSONL tables.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files, folders, Parquet or JSONL tables.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Table to write: .parquet, .csv or .jsonl.")],
     properties: Annotated[
         list[str] | None,
@@ -37,7 +37,7 @@ def screen(
             min=1,
             metavar="N",
             help="Print a ranking of the best N structures.",
-            show_default=f"no ranking; {_DEFAULT_TOP} with --sort or --measured",
+            show_default=f"{_DEFAULT_TOP} with --sort or --measured, else no ranking",
         ),
     ] = None,
     sort: Annotated[
