@@ -108,7 +108,7 @@ def estimate(demand: Demand, costs: MeasuredCosts) -> Estimate:
 
 
 def error_of(costs: MeasuredCosts) -> float:
-    """Relative error of the model, the larger of that on held-out sizes and that on a natural mix of sizes; 1 at most."""
+    """Relative error of the model: the larger of those on held-out sizes and on a natural mix of sizes; 1 at most."""
     return min(1.0, max(costs.error_share, costs.mix_error_share))
 
 

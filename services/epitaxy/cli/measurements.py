@@ -97,7 +97,7 @@ def _print_outcomes(made: MeasurementReport) -> None:
     console = stderr_console()
     if made.model:
         console.print(f"model     {made.model}:{made.version}", soft_wrap=True)
-    console.print(f"recorded  {len(made.recorded)} ({_n_repeats(made)} already known)")
+    console.print(f"recorded  {len(made.recorded)} ({_n_repeats(made)} known before)")
     console.print(f"refused   {len(made.refused)}")
     for result in made.refused[:_SHOWN_REFUSALS]:
         if result.error is not None:

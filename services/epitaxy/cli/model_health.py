@@ -25,9 +25,9 @@ def health_document(health: PropertyHealth) -> dict[str, Any]:
 
 def health_table(healths: Sequence[PropertyHealth]) -> Table:
     """Table of health with one row per property."""
-    title = "coverage and error on your latest measurements"
+    title = "what you measured: coverage and error of the latest measurements"
     table = Table(
-        "property", "measurements", "coverage", "expected range", "MAE", "bias", "verdict", title=title, box=None
+        "property", "measurements", "coverage", "within chance", "MAE", "bias", "verdict", title=title, box=None
     )
     for health in healths:
         table.add_row(

@@ -78,7 +78,7 @@ def test_create_without_waiting_says_the_job_and_watch_brings_its_end(finetune: 
     watched = finetune("watch", job_id)
     assert watched.returncode == 0, watched.stderr
     assert "training    25%  fitting [block_gp]" in watched.stderr
-    assert "held-a:1  tc, 30 labels: transfer HELPS, serves median, calibrated" in watched.stdout
+    assert "held-a:1  tc, 30 labels: transfer HELPS, best strategy median, calibrated" in watched.stdout
     assert f"epitaxy finetune report {job_id} --open" in watched.stderr
     events = [json.loads(line) for line in finetune("watch", "held-a", "--json").stdout.splitlines()]
     assert [event["state"] for event in events][-2:] == ["SUCCEEDED", "SUCCEEDED"]
@@ -96,7 +96,7 @@ def test_an_interrupted_wait_leaves_the_job_running(
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=200)
     assert (process.returncode, out) == (130, "")
-    assert "the job goes on; see it with: epitaxy finetune watch ft-" in err
+    assert "the job continues; to watch it: epitaxy finetune watch ft-" in err
     (job,) = [json.loads(line) for line in finetune("list", "--json").stdout.splitlines()]
     assert job["state"] == "TRAINING"
     assert finetune("cancel", "held-int").stdout == f"job {job['job_id']} CANCELLED\n"
@@ -159,10 +159,10 @@ def test_reports_are_printed_written_and_opened(finetune: Any, labels: Path, tmp
     assert printed.returncode == 0, printed.stderr
     for text in (
         "Transfer helps by half.",
-        "29 crystals to learn from, of 30 rows",
+        "29 usable crystals in 30 rows",
         "refused r7: overlapping [atoms]",
         "1 twin",
-        "forecast to be: NEUTRAL",
+        "forecast for transfer: NEUTRAL",
         "All elements are known.",
         "worst cases",
     ):
@@ -194,7 +194,7 @@ def test_promote_and_rollback_say_what_serves(finetune: Any, labels: Path) -> No
     told = {"model": "hurts-me", "version": "2", "previous_version": "1", "served_as": served_as}
     assert json.loads(second.stdout) == told
     back = finetune("rollback", "hurts-me", "--reason", "worse")
-    assert back.stdout == "hurts-me serves version 1, version 2 until now\n"
+    assert back.stdout == "hurts-me serves version 1 instead of version 2\n"
     assert finetune("rollback", "hurts-me").returncode == 1
 
 
@@ -206,8 +206,8 @@ def test_a_policy_is_set_by_name_and_stands_in_the_log_with_all_else_that_was_de
     wanted = ("--max-width", 4.5, "--coverage", 0.8, "--max-domain-score", 0.97, "--out-of-domain", "reject")
     done = finetune("policy", "judged", *wanted, "--forbid", "Pb,Cd", "--reason", "RoHS")
     assert done.stdout == (
-        "judged: tc intervals wider than 4.5 at 80 % to review; domain scores above 0.97 to review; "
-        "out of domain rejected; Cd, Pb rejected\n"
+        "judged: review tc intervals wider than 4.5 at 80 % coverage; review domain scores above 0.97; "
+        "reject answers out of domain; reject answers with Cd, Pb\n"
     )
     again = json.loads(finetune("policy", "judged", "--forbid", "Hg", "--json").stdout)
     assert again == {
@@ -226,8 +226,8 @@ def test_a_policy_is_set_by_name_and_stands_in_the_log_with_all_else_that_was_de
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("nothing", "--max-width", 1), 2, "no job made a model named 'nothing'"),
-        (("nothing", "--forbid", "Xx"), 2, "'Xx' is no element"),
+        (("nothing", "--max-width", 1), 2, "there is no job for a model named 'nothing'"),
+        (("nothing", "--forbid", "Xx"), 2, "'Xx' is not an element"),
         (("nothing", "--out-of-domain", "ignore"), 2, "--out-of-domain takes accept, review, reject"),
         (("nothing", "--forbid", "Pb"), 1, "no model named"),
     ],
@@ -252,7 +252,7 @@ def test_deletion_asks_first(finetune: Any, settings: Any, labels: Path) -> None
     finetune(*create(labels, "--wait"))
     asked = finetune("delete-data")
     assert asked.returncode == 2
-    assert "pass --yes where nobody can answer" in asked.stderr
+    assert "pass --yes if there is no terminal" in asked.stderr
     assert answered(settings, "no\n") == 2
     assert json.loads(finetune("list", "--json").stdout)["state"] == "SUCCEEDED"
     assert answered(settings, "delete\n") == 0
@@ -287,15 +287,15 @@ def test_audit_says_what_a_job_would_find(finetune: Any, tmp_path: Path) -> None
     done = finetune("audit", "--data", "l.jsonl", "--column", "tc_k", "--low-fidelity", "tc_dft:PBE")
     assert done.returncode == 3, done.stderr
     for text in (
-        "rows      20, 19 with tc_k, 15 crystals to learn from",
+        "rows      20, 19 with tc_k, 15 usable crystals",
         "inputs    tc_dft: 20 values",
-        "18 in domain of the base model",
+        "18 in domain, according to the base model",
         "row 3 (bad3): PARTIAL_OCCUPANCY: order the sites",
         "contradictory labels: 1",
         "row 4 (c4): NaCl is the same crystal as c5: labels 4 to 16",
         "same crystal, labels agree: 1",
         "row 19 (c19): label 900 is",
-        "enough for a job: 15 labelled crystals",
+        "enough for a job: 15 usable crystals",
     ):
         assert text in done.stdout
     document = json.loads(finetune("audit", "--data", "l.jsonl", "--column", "tc_k", "--json").stdout.splitlines()[-1])
@@ -307,7 +307,7 @@ def test_audit_of_too_few_labels_says_how_many_are_missing(finetune: Any, tmp_pa
         file.writelines(json.dumps(row) + "\n" for row in finetune_server.crystals(7))
     done = finetune("audit", "--data", "l.jsonl", "--column", "tc_k")
     assert done.returncode == 1
-    assert "too few for a job: 7 labelled crystals, and 10 are the least: add 3" in done.stdout
+    assert "too few for a job: 7 usable crystals, but a job needs at least 10: add 3" in done.stdout
 
 
 def test_screen_and_predict_take_known_columns_and_tenant_models(
