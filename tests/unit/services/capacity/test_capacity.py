@@ -77,8 +77,8 @@ def test_a_demand_without_sense_is_refused(wrong: dict[str, float]) -> None:
 
 
 def test_sizes_outside_of_the_measurement_are_said_to_be() -> None:
-    assert any("lie outside" in remark for remark in estimate(Demand(10, atoms=900), COSTS).remarks)
-    assert not any("lie outside" in remark for remark in estimate(Demand(10, atoms=30), COSTS).remarks)
+    assert any("outside the measured range" in remark for remark in estimate(Demand(10, atoms=900), COSTS).remarks)
+    assert not any("outside the measured range" in remark for remark in estimate(Demand(10, atoms=30), COSTS).remarks)
 
 
 def test_costs_survive_their_file_and_another_format_is_refused() -> None:
