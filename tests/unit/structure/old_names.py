@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 _SOURCE_ROOTS = {"epitaxy": ROOT / "services", "epitaxy_models": ROOT / "models"}
-_ROW = re.compile(r"^\|\s*`?([\w.]+)`?\s*\|\s*`?([\w.]+)`?\s*\|\s*$", re.MULTILINE)
+_ROW = re.compile(r"^\|\s*`?([a-z0-9_.]+)`?\s*\|\s*`?([a-z0-9_.]+)`?\s*\|\s*$", re.MULTILINE)
 _SEARCHED = ("services", "models", "protos", "charts", "docs", "loadtest", "tests", "tools")
 # History may speak of what was; this test has to.
 _NOT_SEARCHED = (ROOT / "docs" / "adr", ROOT / "CHANGELOG.md", Path(__file__).parent)

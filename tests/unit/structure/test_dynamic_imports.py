@@ -12,7 +12,6 @@ OWN = ("epitaxy", "epitaxy_models")
 CHOSEN_BY_NAME = {
     "services/epitaxy/finetune/composition.py": "the work of a job is a setting, so that tests can put another in",
     "services/epitaxy/stack/driver.py": "the Serve application is a part of the plan, so that tests can put another in",
-    "models/epitaxy_models/transfer/peers/__init__.py": "a peer needs packages that few installations have",
 }
 _IMPORTERS = ("import_module", "__import__")
 
