@@ -60,8 +60,8 @@ STACK_TESTS := tests/deploy/observability/test_expressions.py $(addprefix tests/
 PYTEST := $(BIN)/python -m pytest -q
 test: install-dev redis prometheus check check-generated ## Everything that CI runs
 	@# Three processes, for many tests wait for others; what watches clocks on fewer, and what starts the stack alone.
-	OMP_NUM_THREADS=1 $(PYTEST) -n 3 --dist loadfile -m "not stack and not pretraining" $(CALM_TESTS) --ignore tests/unit/services/cli/test_resume.py
-	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile $(WATCHFUL_TESTS) tests/unit/services/cli/test_resume.py
+	OMP_NUM_THREADS=1 $(PYTEST) -n 3 --dist loadfile -m "not stack and not pretraining" $(CALM_TESTS) --ignore tests/unit/services/cli/screen/test_resume.py
+	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile $(WATCHFUL_TESTS) tests/unit/services/cli/screen/test_resume.py
 	$(PYTEST) $(STACK_TESTS)
 
 test-deploy: install-dev prometheus ## The chart, images, rules and dashboards (without the running stack)
