@@ -122,19 +122,21 @@ def _remarks(demand: Demand, cores: int, costs: MeasuredCosts) -> list[str]:
     mean, worst, mix = (
         f"{100 * error:.0f} %" for error in (costs.error_share, costs.worst_error_share, costs.mix_error_share)
     )
-    said = [
+    remarks = [
         f"measured on {costs.machine}, commit {costs.commit}, {costs.measured_at[:10]}",
         f"the model's error is {mean} on average and {worst} at worst on cell sizes that it was not fitted on, and "
         f"{mix} on a natural mix of sizes; costs differ on other processors",
         "the time does not include the client, which is assumed to run on another machine",
     ]
     if cores != costs.n_cores or demand.within_hours is not None:
-        said.append(
+        remarks.append(
             f"beyond {costs.n_cores} cores the rate is assumed to grow in proportion to them: this was not measured"
         )
     fewest, most = costs.atoms
     if not fewest <= demand.atoms <= most:
-        said.append(f"{demand.atoms:g} atoms per cell are outside the measured range, {fewest:g} to {most:g}")
+        remarks.append(f"{demand.atoms:g} atoms per cell are outside the measured range, {fewest:g} to {most:g}")
     if demand.gpu:
-        said.append(f"the speed-up of {demand.speedup:g} on one {demand.gpu} is your figure: it was not measured here")
-    return said
+        remarks.append(
+            f"the speed-up of {demand.speedup:g} on one {demand.gpu} is your figure: it was not measured here"
+        )
+    return remarks

@@ -57,6 +57,7 @@ def convert(
     """
     with reporting_errors():
         _check_out(out)
+        # Not installed on a client's machine.
         from epitaxy_models.data.conversion import convert as convert_source  # noqa: PLC0415
         from epitaxy_models.data.label_plan import plan_labels  # noqa: PLC0415
         from epitaxy_models.data.provenance import Origin  # noqa: PLC0415
@@ -105,7 +106,7 @@ def fetch(
     """
     with reporting_errors():
         _check_out(out)
-        from epitaxy.datasets.pacing import Pacer  # noqa: PLC0415 - reading OPTIMADE is optional
+        from epitaxy.datasets.pacing import Pacer  # noqa: PLC0415 - not installed on a client's machine
 
         options: dict[str, Any] = {"choices": _choices(unit, name, None), "max_entries": max_entries}
         options["page_limit"] = page_limit
@@ -151,6 +152,7 @@ def inspect(
 def reporting_errors() -> Iterator[None]:
     """Reports errors as one line and an exit code: 2 for a mistake in the request or the data, 1 for a failed run."""
     try:
+        # Not installed on a client's machine, as everything of epitaxy_models and epitaxy.datasets below.
         from epitaxy.datasets.errors import FetchError, FetchUsageError  # noqa: PLC0415
         from epitaxy_models.errors import ConfigurationError  # noqa: PLC0415
     except ModuleNotFoundError as error:

@@ -38,7 +38,7 @@ def write_table(path: Path, rows: Iterable[Row]) -> int:
 
 def _write_parquet(path: Path, rows: Iterator[Row]) -> int:
     import pyarrow as pa  # noqa: PLC0415 - CSV and JSON Lines do not need it
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415 - likewise
 
     kinds = {"cache_hit": pa.bool_()} | {name: pa.float64() for name in FLOAT_COLUMNS}
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
