@@ -52,7 +52,7 @@ demo: $(VENV)/.installed ## Start the local stack, screen the bundled crystals, 
 serve: $(VENV)/.installed ## Run the local stack in the foreground
 	@$(BIN)/epitaxy serve
 
-CALM_TESTS := tests/unit/models tests/golden tests/deploy tests/unit/loadtest tests/integration/datasets \
+CALM_TESTS := tests/unit/models tests/unit/structure tests/golden tests/deploy tests/unit/loadtest tests/integration/datasets \
   $(addprefix tests/unit/services/,capacity cli datasets finetune measurements pretraining registry vectors)
 WATCHFUL_TESTS := $(filter-out $(CALM_TESTS) tests/unit/services %.py %__pycache__,$(wildcard tests/unit/* tests/unit/services/*)) \
   tests/contract $(addprefix tests/integration/,finetune prediction)

@@ -137,6 +137,6 @@ def _remarks(demand: Demand, cores: int, costs: MeasuredCosts) -> list[str]:
         remarks.append(f"{demand.atoms:g} atoms per cell are outside the measured range, {fewest:g} to {most:g}")
     if demand.gpu:
         remarks.append(
-            f"the speed-up of {demand.speedup:g} on one {demand.gpu} is your figure: it was not measured here"
+            f"the speed-up of {demand.speedup:g} on one {demand.gpu} is your own figure, not measured here"
         )
     return remarks
