@@ -1,4 +1,4 @@
-"""``epitaxy validate``: how the server reads structures, without a prediction."""
+"""``epitaxy validate``: how the server reads structures, without predicting anything."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,13 +17,15 @@ _ROWS_A_TABLE = 512
 
 def validate(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders.")],
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Report formula, sites, repairs and refusals of every structure.
+    """Check how the server reads structures.
 
-    Exit code 0 when all can be used, 3 when some are refused.
+    Prints the formula, number of sites, repairs and refusal of every structure. Predicts nothing.
+
+    Exit code 0 if all structures can be used, 3 if some are refused.
     """
     inventory = inventory_of(paths)
     n_refused = n_usable = 0

@@ -72,7 +72,7 @@ def test_what_a_killed_run_left_is_neither_used_nor_dropped_unasked(
     left = (tmp_path / "r.parquet.journal").read_bytes()
     refused = run(*killed_run, "r.parquet")
     assert refused.returncode == 2
-    assert "pass --resume to go on, or --restart to drop it" in refused.stderr
+    assert "pass --resume to continue it, or --restart to discard it" in refused.stderr
     assert (tmp_path / "r.parquet.journal").read_bytes() == left
     faults.delay_seconds = 0.0
     faults.seen_ids.clear()
@@ -95,7 +95,7 @@ def test_a_resumption_of_another_run_is_refused_with_what_differs(
         (other_coverage, "coverage (0.9 then, 0.8 now)"),
         (other_property, "properties ( then, band_gap now)"),
         (other_weights, "model (substrate:1 then, substrate:2 now)"),
-        (other_inputs, "other inputs"),
+        (other_inputs, "different inputs"),
     ):
         assert done.returncode == 2
         assert message in done.stderr
@@ -111,7 +111,7 @@ def test_an_interrupt_keeps_the_answers_and_says_how_to_go_on(
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert out == ""
-    assert "answers are kept; go on with: epitaxy screen" in err
+    assert "answers are kept; to continue: epitaxy screen" in err
     assert err.rstrip().endswith("--resume")
     assert "Traceback" not in err
     faults.delay_seconds = 0.0
@@ -131,7 +131,7 @@ def test_a_lost_server_keeps_the_answers(
             _, err = process.communicate(timeout=30)
     assert process.returncode == 1
     assert "unknown API key" in err
-    assert "answers are kept; go on with" in err
+    assert "answers are kept; to continue" in err
     assert "secret" not in err
 
 
