@@ -10,6 +10,7 @@ import torch
 from epitaxy_models.backbones.config import BackboneConfig
 from epitaxy_models.backbones.stacked import MessageLayer, StackedBackbone
 from epitaxy_models.backbones.tensors import to_tensors
+from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
@@ -36,7 +37,7 @@ def warm_networks() -> None:
     terms = layer.terms(network.species[:, graph.atomic_numbers])
     torch.sum(layer.messages(terms, graph, network.radial_grid, weights)).backward()  # type: ignore[no-untyped-call]
     artifact = load_artifact(shipped_model())
-    CalibratedReadout(artifact)(Embedder(artifact)([featurize_rock_salt()]), [rock_salt()], 0.9)
+    CalibratedReadout(artifact)(Embedder(artifact)([featurize_rock_salt()]), [rock_salt()], DEFAULT_COVERAGE)
     build_graph_with_origins(rock_salt())
     forest = DescriptorForest(n_trees=1)
     described = np.zeros((2, len(DESCRIPTOR_NAMES)))

@@ -9,7 +9,7 @@ from epitaxy.chassis.errors import InvalidRequestError, NotFoundError
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Query, Refusal
 from epitaxy.prediction.intake.items import items_of
 from epitaxy.prediction.ports import Embedding
-from epitaxy_models.calibration.conformal import COVERAGE_MAX, COVERAGE_MIN
+from epitaxy_models.calibration.coverage import COVERAGE_MAX, COVERAGE_MIN, DEFAULT_COVERAGE
 from epitaxy_models.calibration.verdict import DomainVerdict
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.card import PropertyCard
@@ -19,7 +19,6 @@ from epitaxy_models.structures.display import display_formula
 
 __all__ = ["BlockEncoder", "ResultEncoder", "check_model", "items_of", "query_for", "query_of", "reports"]
 
-DEFAULT_COVERAGE = 0.9
 CHAMPION = "champion"
 _VERDICTS = {
     DomainVerdict.IN_DOMAIN: prediction_pb2.DOMAIN_VERDICT_IN_DOMAIN,
