@@ -9,8 +9,8 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --progre
 comma := ,
 # uv takes a tenth of pip's time for some 200 packages; it knows no pip options, so with PIP_ARGS, and where it fails, pip does it.
 INSTALL = $(if $(PIP_ARGS),$(PIP) $(1),{ $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) || $(PIP) $(1); })
-# Installed first and by its exact version: anything else may pull a CUDA build of several gigabytes.
-TORCH := torch==2.13.0
+# Installed first and by the exact version of pyproject.toml: another one may bring a CUDA build of several gigabytes.
+TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml)
 
 export RAY_USAGE_STATS_ENABLED = 0
 

@@ -97,7 +97,7 @@ class Calibrator:
 
 
 def check_coverage(coverage: float) -> None:
-    """Raises ConfigurationError unless 0.5 <= coverage <= 0.99."""
+    """Raises ConfigurationError (COVERAGE_OUT_OF_RANGE) unless 0.5 <= coverage <= 0.99."""
     if not COVERAGE_MIN <= coverage <= COVERAGE_MAX:
         raise ConfigurationError(
             f"coverage must lie between {COVERAGE_MIN} and {COVERAGE_MAX}, got {coverage:g}",

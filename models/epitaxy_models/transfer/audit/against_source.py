@@ -16,9 +16,9 @@ from epitaxy_models.source_index.vector_index import Neighbours, VectorIndex
 from epitaxy_models.structures.elements import symbol_of
 from epitaxy_models.transfer.audit.probe import Probe, probe, probe_errors
 from epitaxy_models.transfer.contest.extrapolation import CurveErrors, Extrapolation, LabelsNeeded
-from epitaxy_models.transfer.contest.splits import few_label_draws
-from epitaxy_models.transfer.contest.verdict import Verdict
 from epitaxy_models.transfer.inputs import EMBEDDING, TransferInputs
+from epitaxy_models.transfer.splits import few_label_draws
+from epitaxy_models.transfer.verdict import Verdict
 
 # As in the domain score of served predictions.
 _BORDERLINE, _OUTSIDE = 0.95, 0.99

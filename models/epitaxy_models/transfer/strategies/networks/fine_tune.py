@@ -11,11 +11,11 @@ from epitaxy_models.backbones.stacked import StackedBackbone
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.transfer.inputs import TransferInputs
-from epitaxy_models.transfer.strategies.network_batches import minibatches, predict
-from epitaxy_models.transfer.strategies.network_body import TransferHead, TransferNetwork
-from epitaxy_models.transfer.strategies.network_fit import Start, known_names, known_values, train
-from epitaxy_models.transfer.strategies.network_start import fresh_network, pretrained_network
-from epitaxy_models.transfer.strategies.network_training import TrainingPlan
+from epitaxy_models.transfer.strategies.networks.batches import minibatches, predict
+from epitaxy_models.transfer.strategies.networks.body import TransferHead, TransferNetwork
+from epitaxy_models.transfer.strategies.networks.fit import Start, known_names, known_values, train
+from epitaxy_models.transfer.strategies.networks.start import fresh_network, pretrained_network
+from epitaxy_models.transfer.strategies.networks.training import TrainingPlan
 from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
 
 Array = NDArray[np.float64]

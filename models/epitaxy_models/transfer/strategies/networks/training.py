@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.training.network import member_axis
-from epitaxy_models.transfer.strategies.network_batches import Minibatch
-from epitaxy_models.transfer.strategies.network_body import TransferNetwork
+from epitaxy_models.transfer.strategies.networks.batches import Minibatch
+from epitaxy_models.transfer.strategies.networks.body import TransferNetwork
 
 # Where absolute errors go over into squared ones, in units of the labels' spread.
 _HUBER_WIDTH = 0.5

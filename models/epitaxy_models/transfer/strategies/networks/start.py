@@ -12,7 +12,7 @@ from epitaxy_models.backbones.stacked import StackedBackbone
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.errors import CheckpointError, ConfigurationError
 from epitaxy_models.training.network import member_axis
-from epitaxy_models.transfer.strategies.network_body import TransferHead, TransferNetwork
+from epitaxy_models.transfer.strategies.networks.body import TransferHead, TransferNetwork
 
 _N_HIDDEN = 64
 # Strengths over the largest eigenvalue of the Gram matrix, so that they fit any number of rows.

@@ -12,7 +12,7 @@ from torch import Tensor
 from epitaxy_models.backbones.tensors import GraphTensors, to_tensors
 from epitaxy_models.graphs.batch import collate
 from epitaxy_models.graphs.graph import CrystalGraph
-from epitaxy_models.transfer.strategies.network_body import Ground, TransferNetwork
+from epitaxy_models.transfer.strategies.networks.body import Ground, TransferNetwork
 
 
 @dataclass(frozen=True, slots=True, eq=False)
