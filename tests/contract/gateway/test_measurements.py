@@ -173,7 +173,7 @@ async def test_a_repeat_is_known_and_another_value_under_its_id_is_a_conflict(ac
     answer = await acme.report(report(2.5, 2.75, 2.0))
     assert answer.results[0].recorded.is_repeat
     assert answer.results[1].error.reason == "MEASUREMENT_CONFLICT"
-    assert "known with 2.5 and 2.75 is reported" in answer.results[1].error.message
+    assert "known with 2.5, and 2.75 is reported" in answer.results[1].error.message
     assert not answer.results[2].recorded.is_repeat
     assert answer.health.n_total == 3
 
