@@ -220,7 +220,7 @@ class Supervisor:
         return death is not None
 
     def _stop(self) -> None:
-        """Stops the gateway first, which lets calls end, then Ray at once, whose jobs begin again later, the cache last."""
+        """Stops the gateway first, which lets calls end, then Ray, whose jobs begin again later, and the cache last."""
         self._progress.close()
         if self._gateway is not None:
             self._gateway.child.stop(_GATEWAY_GRACE_SECONDS)
