@@ -28,7 +28,7 @@ _TENANT: TypeAdapter[str] = TypeAdapter(TenantName)
 
 
 class GatewayScope(CallScope):
-    """Binds the tenant that the gateway names. If there is a secret, callers must know it; health checks need neither."""
+    """Binds the tenant that the gateway names. If a secret is set, callers must know it; health checks need neither."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
