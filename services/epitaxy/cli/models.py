@@ -95,7 +95,7 @@ def _properties(card: ModelCard) -> Table:
 
 def _groups(part: PropertyCard, groups: Mapping[str, Mapping[str, float]]) -> Table:
     title = f"{part.name}: held-out errors by kind of crystal"
-    at = f"coverage of {part.calibration.measured_at:g}"
+    at = f"coverage of {part.calibration.nominal_coverage:g}"
     table = Table("kind", "structures", f"MAE, {part.unit}", at, "mean interval width", title=title, box=None)
     for kind, errors in groups.items():
         numbers = f"{errors['mae']:.4f}", f"{errors['coverage']:.3f}", f"{errors['mean_interval_width']:.3f}"
@@ -105,7 +105,7 @@ def _groups(part: PropertyCard, groups: Mapping[str, Mapping[str, float]]) -> Ta
 
 def _coverage(part: PropertyCard) -> str:
     stamp = part.calibration
-    return f"{stamp.measured_coverage:.3f} at {stamp.measured_at:g} ({stamp.n_measured} structures)"
+    return f"{stamp.measured_coverage:.3f} at {stamp.nominal_coverage:g} ({stamp.n_measured} structures)"
 
 
 def _metrics(part: PropertyCard) -> str:

@@ -32,8 +32,8 @@ def validate(
     with connect(context, target) as client:
         table = _table()
         for report in client.validate(inventory):
-            n_refused += report.refusal is not None
-            n_usable += report.refusal is None
+            n_refused += report.error is not None
+            n_usable += report.error is None
             if as_json:
                 print_json_line(report)
                 continue
@@ -58,5 +58,5 @@ def _table() -> Table:
 
 def _cells(report: IntakeReport) -> tuple[str, ...]:
     repairs = ", ".join(repair.code for repair in report.repairs)
-    refusal = f"{report.refusal.reason}: {report.refusal.message}" if report.refusal else ""
+    refusal = f"{report.error.reason}: {report.error.message}" if report.error else ""
     return report.id, report.formula, str(report.n_sites or ""), repairs, refusal

@@ -77,7 +77,7 @@ def log(
         entries = [entry for entry, _ in zip(client.audit_log(model), range(limit), strict=False)]
     if as_json:
         for entry in entries:
-            print_object(dataclasses.asdict(entry) | {"at": entry.at.isoformat()})
+            print_object(dataclasses.asdict(entry) | {"create_time": entry.create_time.isoformat()})
     else:
         stdout_console().print(_table(entries))
 
@@ -107,6 +107,6 @@ def _table(entries: list[AuditEntry]) -> Table:
     table = Table("at (UTC)", "action", "model", "version", "digest", "reason", "request", box=None)
     for entry in entries:
         digest = entry.digest.removeprefix("sha256:")[:12]
-        when = entry.at.strftime("%Y-%m-%d %H:%M:%S")
+        when = entry.create_time.strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(when, entry.action, entry.model, entry.version, digest, entry.reason, entry.request_id)
     return table

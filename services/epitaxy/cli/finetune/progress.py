@@ -57,6 +57,6 @@ class _Lines:
 
 
 def _note(event: JobEvent) -> str:
-    left = event.progress.seconds_left
+    left = event.progress.remaining_seconds
     parts = [event.progress.message, f"{duration_text(left)} left" if left else ""]
     return ", ".join(part for part in parts if part)

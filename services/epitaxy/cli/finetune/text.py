@@ -32,8 +32,8 @@ def job_document(status: JobStatus) -> dict[str, Any]:
         "n_rows": status.n_rows,
         "n_labels": status.n_labels,
         "attempts": status.attempts,
-        "created_at": _iso(status.created_at),
-        "ended_at": _iso(status.ended_at),
+        "created_at": _iso(status.create_time),
+        "ended_at": _iso(status.end_time),
         "failure": dataclasses.asdict(failure) if failure else None,
     }
 
@@ -46,7 +46,7 @@ def print_object(document: dict[str, Any]) -> None:
 
 def print_event(event: JobEvent) -> None:
     """Prints an event as one line of JSON on stdout."""
-    document = {"sequence": event.sequence, "time": _iso(event.time), "state": event.state}
+    document = {"sequence": event.sequence, "time": _iso(event.create_time), "state": event.state}
     print_object({**document, **dataclasses.asdict(event.progress)})
 
 
@@ -74,7 +74,7 @@ def jobs_table(jobs: Iterable[JobStatus]) -> Table:
         result = job.result
         made = (result.verdict, result.strategy, mae_text(result)) if result else ("", "", "")
         name = f"{job.model}:{result.model_version}" if result else job.model
-        created = job.created_at.astimezone().strftime("%Y-%m-%d %H:%M") if job.created_at else ""
+        created = job.create_time.astimezone().strftime("%Y-%m-%d %H:%M") if job.create_time else ""
         table.add_row(job.id, name, job.state, *made, job.unit, str(job.n_labels), created)
     return table
 
