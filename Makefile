@@ -15,7 +15,7 @@ TORCH := torch==2.13.0
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check format generate check-generated structure serve golden clean pictures bench loadtest growth performance \
+.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check format generate check-generated structure check-structure serve golden clean pictures bench loadtest growth performance \
         dashboards pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer bench-uncertainty
 
 help: ## Show this list
@@ -86,21 +86,23 @@ format: install-dev ## Format and fix what can be fixed
 generate: install-dev ## Regenerate services/epitaxy/api from protos/
 	$(BIN)/python tools/generate_stubs.py
 
-check-generated: install-dev
+check-generated: install-dev check-structure
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(BIN)/python tools/generate_stubs.py "$$scratch/api" && \
 	diff -r -x __pycache__ services/epitaxy/api "$$scratch/api" || \
 	{ echo "services/epitaxy/api differs from protos/: run make generate"; exit 1; }
-	$(BIN)/python -m tools.structure --check
-
-structure: install-dev ## Draw the rooms of the code and their imports into docs/architecture.md
-	$(BIN)/python -m tools.structure
 
 dashboards: install-dev ## Write the chart's dashboards again from tools/dashboards
 	$(BIN)/python -m tools.dashboards
 
 pictures-dashboards: install-dev prometheus ## Draw the dashboards from a running stack under a small load
 	$(BIN)/python -m tools.dashboards.pictures
+
+structure: install-dev ## Draw the rooms of the code and their imports into docs/architecture.md
+	$(BIN)/python -m tools.structure
+
+check-structure: install-dev
+	$(BIN)/python -m tools.structure --check
 
 golden: install-dev ## Record the golden predictions of the shipped model again
 	$(BIN)/python tests/golden/record.py

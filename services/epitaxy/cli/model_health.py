@@ -18,7 +18,7 @@ def fetch_health(client: Client, model: str) -> Sequence[PropertyHealth]:
 
 
 def health_document(health: PropertyHealth) -> dict[str, Any]:
-    """Health as a JSON object, with its sentence."""
+    """The health as a JSON object, with its sentence."""
     latest = health.latest_measurement_time
     document = dataclasses.asdict(health) | {"latest_measurement_time": latest.isoformat() if latest else None}
     return document | {"sentence": health.in_words()}

@@ -45,7 +45,7 @@ def print_object(document: dict[str, Any]) -> None:
 
 
 def print_event(event: JobEvent) -> None:
-    """Prints an event as one line of JSON on stdout."""
+    """One event as a line of JSON on stdout."""
     document = {"sequence": event.sequence, "time": _iso(event.create_time), "state": event.state}
     print_object({**document, **dataclasses.asdict(event.progress)})
 
