@@ -117,7 +117,7 @@ def test_a_failed_job_is_exit_code_1_with_its_remedy(finetune: Any, labels: Path
     [
         ({"--column": "tc"}, "no column 'tc', only id, structure, tc_k, tc_dft"),
         ({"--data": "none.parquet"}, "no such file or folder: none.parquet"),
-        ({"--low-fidelity": "tc_dft:B3LYP"}, "'B3LYP' is no fidelity"),
+        ({"--low-fidelity": "tc_dft:B3LYP"}, "'B3LYP' is not a fidelity"),
         ({"--transform": "sqrt"}, "'sqrt' is not one of"),
     ],
 )
@@ -144,7 +144,7 @@ def test_a_bad_cell_is_named_with_its_row_and_a_bad_structure_can_be_skipped(fin
     (tmp_path / "l.csv").write_text("id,structure,tc_k\na,x,n/a\n")
     bad = finetune(*create("l.csv"))
     assert bad.returncode == 2
-    assert "row 0 (a): tc_k holds 'n/a', which is no number" in bad.stderr
+    assert "row 0 (a): tc_k holds 'n/a', which is not a number" in bad.stderr
 
 
 def test_what_the_server_refuses_is_exit_code_1_with_its_words(finetune: Any, labels: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_policy_is_set_by_name_and_stands_in_the_log_with_all_else_that_was_de
     entries = [json.loads(line) for line in finetune("log", "--json").stdout.splitlines()]
     assert [entry["action"] for entry in entries] == ["POLICY", "POLICY", "PROMOTE"]
     assert [entry["reason"] for entry in entries] == ["", "RoHS", ""]
-    assert all(entry["digest"].startswith("sha256:") and entry["request_id"] and entry["at"] for entry in entries)
+    assert all(entry["digest"].startswith("sha256:") and entry["request_id"] and entry["create_time"] for entry in entries)
     assert len({entry["digest"] for entry in entries}) == 3
     assert [line.split()[2] for line in finetune("log", "--limit", 2).stdout.splitlines()[1:]] == ["POLICY"] * 2
     assert finetune("log", "--model", "nothing", "--json").stdout == ""
