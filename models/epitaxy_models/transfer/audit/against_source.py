@@ -83,7 +83,7 @@ class TransferAudit:
         structures: The audited structures, in the order given.
         elements: Coverage of each element, by symbol.
         forecast_basis: The quick look that the forecast rests on.
-        curve: Errors that the quick look extrapolates to more labels, None where labels are too few for it.
+        curve: Errors that the quick look extrapolates to more labels, None if there are too few labels for it.
         needed: Labels for each target error asked for.
         coordinates: Positions in the two leading directions of the index, float32 ``[n_structures, 2]``.
     """
@@ -122,12 +122,14 @@ class TransferAudit:
         basis = self.forecast_basis
         found = (
             f"Half of the structures lie farther from the source corpus than {100 * self.median_percentile:.0f} % of "
-            f"held-out source structures; {100 * self.share_outside:.0f} % are outside of its domain.",
+            f"held-out source structures; {100 * self.share_outside:.0f} % lie outside its domain.",
             f"The corpus holds the prototype of {100 * self.share_of_known_prototypes:.0f} % of the structures.",
-            f"Hardly seen elements: {', '.join(rare)}." if rare else "All elements are well represented.",
-            f"{_FORECASTS[self.forecast]}: left out one by one, labels are met within {basis.transfer_error:.3g} with "
-            f"the substrate and {basis.descriptor_error:.3g} without; their rank correlation with its predictions is "
-            f"{basis.correlation:.2f}.",
+            f"Elements that the corpus hardly holds: {', '.join(rare)}."
+            if rare
+            else "All elements are well represented.",
+            f"{_FORECASTS[self.forecast]}: if each label is left out in turn, it is predicted with an error of "
+            f"{basis.transfer_error:.3g} with the substrate and {basis.descriptor_error:.3g} without. The rank "
+            f"correlation of the labels with the substrate's predictions is {basis.correlation:.2f}.",
             *(map(_needed_text, self.needed)),
         )
         return tuple(found)
