@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, repeat
 
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 # A structure in a cell may be longer than the module allows.
@@ -20,7 +20,7 @@ class CsvRow:
 
     Attributes:
         line: Line on which it begins, as editors count: the first line of the file is 1.
-        cells: Cell by column; a row that is too short lacks the last ones.
+        cells: Cell by column; empty for the last ones of a row that is too short.
         n_extra: Cells beyond the header.
     """
 
@@ -52,7 +52,7 @@ def open_csv(lines: Iterable[str], wanted: Collection[str] = (), names: Collecti
         names: Names of the columns if the file has no header.
 
     Raises:
-        CsvError: The separator is ambiguous, or a column's name is repeated.
+        CsvError: The separator is ambiguous, or two columns have one of the wanted names.
     """
     source = iter(lines)
     skipped, first = 0, ""
@@ -67,7 +67,7 @@ def open_csv(lines: Iterable[str], wanted: Collection[str] = (), names: Collecti
         delimiter = _delimiter(first, frozenset(wanted))
     records = _records(chain([first], source), delimiter, skipped)
     header = tuple(names) if names is not None else tuple(map(str.strip, next(records, (0, []))[1]))
-    _check_names(header)
+    _check_names(header, wanted)
     return CsvTable(header, _DELIMITERS.get(delimiter, repr(delimiter)), _rows(records, header))
 
 
@@ -75,7 +75,7 @@ def _rows(records: Iterator[tuple[int, list[str]]], header: tuple[str, ...]) -> 
     for line, record in records:
         if any(map(str.strip, record)):
             extra = [cell for cell in record[len(header) :] if cell.strip()]
-            yield CsvRow(line, dict(zip(header, record, strict=False)), len(extra))
+            yield CsvRow(line, dict(zip(header, chain(record, repeat("")), strict=False)), len(extra))
 
 
 def _records(lines: Iterable[str], delimiter: str, n_skipped: int) -> Iterator[tuple[int, list[str]]]:
@@ -111,7 +111,8 @@ def _delimiter(first: str, wanted: frozenset[str]) -> str:
     return splitting[0] if splitting else next(mark for mark in _DELIMITERS if hits[mark] == best)
 
 
-def _check_names(names: tuple[str, ...]) -> None:
-    repeated = [name for position, name in enumerate(names) if name and name in names[:position]]
+def _check_names(names: tuple[str, ...], wanted: Collection[str]) -> None:
+    """Only columns that are read must be told apart."""
+    repeated = [name for position, name in enumerate(names) if name in wanted and name in names[:position]]
     if repeated:
         raise CsvError(f"two columns are named {repeated[0]!r}: rename one")

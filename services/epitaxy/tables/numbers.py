@@ -43,7 +43,7 @@ class NumberColumn:
 def is_missing(cell: Any) -> bool:
     """True for None, NaN, pandas' NA, blank text, and the usual words for a missing value in any case."""
     if isinstance(cell, str):
-        return len(cell) < 16 and cell.strip().lower() in MISSING_WORDS or not cell.strip()
+        return (len(cell) < 16 and cell.strip().lower() in MISSING_WORDS) or not cell.strip()
     is_nan = isinstance(cell, float | np.floating) and math.isnan(cell)
     return cell is None or is_nan or type(cell).__name__ in ("NAType", "NaTType")
 

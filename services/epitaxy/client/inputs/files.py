@@ -1,92 +1,57 @@
-"""Which files hold structures, and the reader of each kind."""
+"""Which files hold structures, and how they are read."""
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
-from epitaxy.client.inputs.item import Source, refuse
-from epitaxy.client.inputs.tables import count_jsonl, count_parquet, read_jsonl, read_parquet
-from epitaxy.client.inputs.texts import count_xyz, read_json, read_text, read_xyz
-
-Reader = Callable[[Path, str], Iterator[tuple[str, Source]]]
-# Reads a table with columns of known values.
-ColumnReader = Callable[[Path, str, Sequence[str]], Iterator[tuple[str, Source]]]
-Counter = Callable[[Path], int]
-
-_POSCAR_NAMES = ("POSCAR", "CONTCAR")
-KNOWN_ENDINGS = ".cif, .vasp, .poscar, .contcar, POSCAR*, CONTCAR*, .xyz, .extxyz, .json, .jsonl, .parquet"
+from epitaxy.client.inputs.columns import Columns
+from epitaxy.client.inputs.item import Source
+from epitaxy.client.inputs.reading_log import ReadingLog
+from epitaxy.client.inputs.rows import count_rows, row_opener_of
+from epitaxy.client.inputs.stored import StoredFile
+from epitaxy.client.inputs.structure_files import read_text_file, refuse_file, text_kind_of
+from epitaxy.client.inputs.tables import read_table
+from epitaxy.tables.texts import kind_of_binary
 
 
-@dataclass(frozen=True, slots=True)
-class FileKind:
-    """How to read a file, and how to count its structures without reading them (one, if there is no way)."""
-
-    read: Reader
-    count: Counter = lambda _: 1
-    read_columns: ColumnReader | None = None
+def holds_structures(name: str) -> bool:
+    """Whether a file holds structures, by its name."""
+    return text_kind_of(name) is not None or row_opener_of(name) is not None
 
 
-_POSCAR = FileKind(partial(read_text, kind="poscar"))
-_XYZ = FileKind(read_xyz, count_xyz)
-_JSONL = FileKind(read_jsonl, count_jsonl, read_jsonl)
-_BY_SUFFIX = {
-    ".cif": FileKind(partial(read_text, kind="cif")),
-    ".vasp": _POSCAR,
-    ".poscar": _POSCAR,
-    ".contcar": _POSCAR,
-    ".xyz": _XYZ,
-    ".extxyz": _XYZ,
-    ".json": FileKind(read_json),
-    ".jsonl": _JSONL,
-    ".ndjson": _JSONL,
-    ".parquet": FileKind(read_parquet, count_parquet, read_parquet),
-}
-
-
-def kind_of(path: Path) -> FileKind | None:
-    """The kind of a file by its name, None for one that holds no structures."""
-    known = _BY_SUFFIX.get(path.suffix.lower())
-    if known is None and path.name.upper().startswith(_POSCAR_NAMES):
-        return _POSCAR
-    return known
-
-
-def stem_of(path: str | os.PathLike[str]) -> str:
-    """The file's name without the ending that says its kind: ``POSCAR.NaCl`` keeps its own."""
-    # A Path would be taken apart anew for each of a million files.
-    name = os.path.basename(path)  # noqa: PTH119
-    stem, ending = os.path.splitext(name)  # noqa: PTH122
-    return stem if ending.lower() in _BY_SUFFIX else name
-
-
-def read_file(path: Path, file_id: str, known_columns: Sequence[str] = ()) -> Iterator[tuple[str, Source]]:
-    """The structures of one file, those of tables with the known values in these columns.
+def read_file(file: StoredFile, file_id: str, columns: Columns, log: ReadingLog) -> Iterator[tuple[str, Source]]:
+    """The structures of one file, those of tables from these columns.
 
     What cannot be read becomes a refusal, never an exception.
     """
-    kind = kind_of(path)
-    if kind is None:
-        yield file_id, refuse("UNKNOWN_FORMAT", f"{path.name} has no known ending; known are {KNOWN_ENDINGS}")
+    if row_opener_of(file.name) is None:
+        yield from read_text_file(file, file_id, log)
         return
     try:
-        if kind.read_columns is not None and known_columns:
-            yield from kind.read_columns(path, file_id, known_columns)
-        else:
-            yield from kind.read(path, file_id)
-    except (OSError, ValueError) as error:  # pyarrow's errors are both
-        yield file_id, refuse("UNREADABLE_FILE", f"cannot read {path.name}: {_why(error)}")
+        yield from read_table(file, file_id, columns, log)
+    except (OSError, EOFError, ValueError) as error:  # pyarrow's errors are the first or the last
+        yield file_id, refuse_file(file, error)
 
 
-def count_file(path: Path) -> int:
+def count_file(file: StoredFile, columns: Columns) -> int:
     """Structures that ``read_file`` will yield, as far as can be said cheaply."""
-    kind = kind_of(path)
     try:
-        return kind.count(path) if kind is not None else 1
-    except (OSError, ValueError):
+        if row_opener_of(file.name) is not None:
+            return count_rows(file, columns.structure)
+        kind = text_kind_of(file.name)
+        return kind.count(file) if kind is not None else 1
+    except (OSError, EOFError, ValueError):
         return 1
 
 
-def _why(error: OSError | ValueError) -> str:
-    return str((isinstance(error, OSError) and error.strerror) or error)
+def why_ignored(path: Path) -> str:
+    """Why a file of a folder is not read, from its name and its first bytes."""
+    if path.name.startswith("._") or path.name == ".DS_Store":
+        return "a file of the operating system"
+    try:
+        with path.open("rb") as file:
+            what = kind_of_binary(file.read(16))
+    except OSError as error:
+        return f"cannot be opened ({error.strerror})"
+    if "compressed" in what:
+        return f"{what}, and its name does not end like {'.cif' + path.suffix}"
+    return what or f"no ending of a structure file ({path.suffix or 'none'})"

@@ -1,15 +1,15 @@
 """Structures as objects: pymatgen's, ase's, plain tuples and dicts, known by what they carry."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 
-from epitaxy.client.inputs.item import Source, Text, clean_id, refuse
+from epitaxy.client.inputs.item import Source, Text, refuse
 from epitaxy.client.inputs.records import cell_from_arrays, read_record
-
-ID_NAMES = ("id", "material_id", "mp_id", "mpid", "structure_id", "jid")
+from epitaxy.tables.ids import id_text, own_id
 
 
 def is_structure(value: object) -> bool:
@@ -20,29 +20,18 @@ def is_structure(value: object) -> bool:
 def read_object(value: Any, default_id: str) -> tuple[str, Source]:
     """Id and source of one structure object."""
     if _is_named(value):
-        return clean_id(value[0]), read_object(value[1], default_id)[1]
-    if _is_pymatgen(value):
-        return _own_id(getattr(value, "properties", None), default_id), _read_pymatgen(value)
-    if _is_ase(value):
-        return _own_id(value.info, default_id), _read_ase(value)
-    if _is_record(value):
-        return _own_id(value, default_id), read_record(value)
-    if _is_triple(value):
-        return default_id, cell_from_arrays(*value)
+        return id_text(value[0]) or default_id, read_object(value[1], default_id)[1]
+    for is_kind, id_holder, read in _KINDS:
+        if is_kind(value):
+            return own_id(id_holder(value)) or default_id, read(value)
     return default_id, refuse("UNKNOWN_FORMAT", f"a {type(value).__name__} is neither a path nor a structure")
 
 
-def own_id(record: object) -> str | None:
-    """The id that a row or an object carries, None if there is none."""
-    if not isinstance(record, Mapping):
-        return None
-    found = (record[name] for name in ID_NAMES if record.get(name) not in (None, ""))
-    value = next(found, None)
-    return None if value is None else clean_id(value)
-
-
-def _own_id(record: object, default_id: str) -> str:
-    return own_id(record) or default_id
+def is_text(value: object) -> bool:
+    """True for the text of a structure, which a path is not: JSON, or more than one line."""
+    if isinstance(value, bytes):
+        return True
+    return isinstance(value, str) and (value.lstrip("\ufeff \t\r\n").startswith("{") or "\n" in value.strip())
 
 
 def _is_pymatgen(value: object) -> bool:
@@ -66,7 +55,9 @@ def _is_triple(value: object) -> bool:
 
 def _is_named(value: object) -> bool:
     """An ``(id, structure)`` pair."""
-    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str | int) and is_structure(value[1])
+    if not isinstance(value, tuple) or len(value) != 2 or not (np.isscalar(value[0]) or isinstance(value[0], UUID)):
+        return False
+    return is_structure(value[1]) or is_text(value[1])
 
 
 def _read_pymatgen(structure: Any) -> Source:
@@ -80,3 +71,13 @@ def _read_ase(atoms: Any) -> Source:
     if not all(atoms.pbc):
         return refuse("NOT_PERIODIC", "the atoms are not periodic in three directions; set pbc=True if they are")
     return cell_from_arrays(atoms.cell[:], atoms.numbers, atoms.get_scaled_positions(wrap=False))
+
+
+# How to know a kind of object, what of it may hold an id, and how to read it.
+_KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Any], Callable[[Any], Source]], ...] = (
+    (is_text, lambda _: None, read_record),
+    (_is_pymatgen, lambda structure: getattr(structure, "properties", None), _read_pymatgen),
+    (_is_ase, lambda atoms: atoms.info, _read_ase),
+    (_is_record, lambda record: record, read_record),
+    (_is_triple, lambda _: None, lambda triple: cell_from_arrays(*triple)),
+)

@@ -1,15 +1,19 @@
-"""Structures as plain data: ``{"lattice", "species", "frac"}``, pymatgen's dict, or either as JSON."""
+"""Structures as plain data: ``{"lattice", "species", "frac"}``, pymatgen's dict, JSON of either, or a file's text."""
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy.client.defaults import MAX_STRUCTURE_BYTES
+from epitaxy.client.inputs.cif_blocks import has_several_blocks, split_blocks
 from epitaxy.client.inputs.elements import ATOMIC_NUMBERS
 from epitaxy.client.inputs.item import Cell, Source, Text, refuse
 from epitaxy.client.inputs.json_text import load_json
+from epitaxy.tables.texts import decode_text, kind_of_binary, kind_of_text
 
 _FRACTIONAL_NAMES = ("frac", "frac_coords")
 _SPECIES_NAMES = ("species", "atomic_numbers", "numbers")
@@ -17,14 +21,53 @@ _REMEDY = 'write {"lattice": 3x3 in Angstrom, "species": [Z, ...], "frac": [[x, 
 
 
 def read_record(value: object) -> Source:
-    """The structure in a table's cell or a JSON document, which may itself be JSON text."""
-    if isinstance(value, str | bytes):
-        return _read_json(value)
+    """The structure in a table's cell or a JSON document, which may itself be the text of a file."""
+    if isinstance(value, str):
+        return _read_json(value) if value.startswith("{") else read_structure_text(value)
+    if isinstance(value, bytes):
+        return _read_json(value) if value.startswith(b"{") else _read_bytes(value)
     if isinstance(value, Mapping):
         return _read_mapping(value)
     if value is None:
         return refuse("NO_STRUCTURE", "the row has no structure; fill it or drop the row")
     return refuse("UNREADABLE", f"a {type(value).__name__} is not a structure; {_REMEDY}")
+
+
+def read_structure_text(text: str) -> Source:
+    """One structure of JSON, CIF, POSCAR or extended XYZ text."""
+    text = text.removeprefix("\ufeff")
+    kind = kind_of_text(text)
+    if kind is None:
+        return read_record(None)
+    if kind == "json":
+        return _read_json(text)
+    if kind == "name":
+        shown = repr(text.strip()[:40])
+        return refuse("UNREADABLE", f"{shown} is neither JSON, the text of a CIF, nor a structure file's name")
+    if kind == "cif" and has_several_blocks(text):
+        return _read_blocks(text)
+    return Text(kind, text)
+
+
+def _read_blocks(text: str) -> Source:
+    blocks = [block for block in split_blocks(text.splitlines(keepends=True)) if block.has_atoms]
+    if len(blocks) > 1:
+        names = ", ".join(block.name for block in blocks[:4])
+        return refuse("SEVERAL_STRUCTURES", f"the text holds {len(blocks)} structures ({names}); give each a row")
+    return Text("cif", blocks[0].text if blocks else text)
+
+
+def _read_bytes(content: bytes) -> Source:
+    if kind_of_binary(content) == "gzip-compressed":
+        try:
+            content = zlib.decompressobj(wbits=31).decompress(content, MAX_STRUCTURE_BYTES + 1)
+        except zlib.error as error:
+            return refuse("UNREADABLE", f"the cell's compressed content is damaged: {error}")
+    text = decode_text(content)
+    if text is None:
+        what = kind_of_binary(content) or "binary data"
+        return refuse("NOT_UTF8", f"the cell holds {what}, not the text of a structure")
+    return read_structure_text(text)
 
 
 def cell_from_arrays(lattice: Any, species: Any, frac: Any) -> Source:

@@ -1,0 +1,72 @@
+"""Kinds of files that hold structures as text, known by their names."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from epitaxy.client.inputs.item import Source, refuse
+from epitaxy.client.inputs.reading_log import ReadingLog
+from epitaxy.client.inputs.stored import StoredFile, without_compression
+from epitaxy.client.inputs.texts import count_xyz, read_cif, read_json, read_poscar, read_xyz
+
+TABLE_ENDINGS = (".parquet", ".csv", ".jsonl", ".ndjson")
+KNOWN_ENDINGS = (
+    ".cif, .mcif, .vasp, .poscar, .contcar, POSCAR*, CONTCAR*, .xyz, .extxyz, .json, .jsonl, .csv, .parquet, "
+    "each but Parquet also with .gz, .bz2 or .xz"
+)
+_POSCAR_NAMES = ("POSCAR", "CONTCAR")
+
+
+@dataclass(frozen=True, slots=True)
+class TextFileKind:
+    """How to read a file, and how to count its structures without sending them (one, if there is no cheap way)."""
+
+    read: Callable[[StoredFile, str, ReadingLog], Iterator[tuple[str, Source]]]
+    count: Callable[[StoredFile], int] = lambda _: 1
+
+
+_CIF, _POSCAR, _XYZ = TextFileKind(read_cif), TextFileKind(read_poscar), TextFileKind(read_xyz, count_xyz)
+_BY_SUFFIX = {
+    ".cif": _CIF,
+    ".mcif": _CIF,
+    ".vasp": _POSCAR,
+    ".poscar": _POSCAR,
+    ".contcar": _POSCAR,
+    ".xyz": _XYZ,
+    ".extxyz": _XYZ,
+    ".json": TextFileKind(read_json),
+}
+
+
+def text_kind_of(name: str) -> TextFileKind | None:
+    """The kind of a file by its name, None for one that holds no structures as text."""
+    plain = without_compression(os.path.basename(name))  # noqa: PTH119 - a Path for each of a million files takes long
+    known = _BY_SUFFIX.get(os.path.splitext(plain)[1].lower())  # noqa: PTH122 - likewise
+    if known is None and plain.upper().startswith(_POSCAR_NAMES):
+        return _POSCAR
+    return known
+
+
+def stem_of(path: str | os.PathLike[str]) -> str:
+    """The file's name without the endings that say its kind: ``POSCAR.NaCl`` keeps its own."""
+    name = without_compression(os.path.basename(path))  # noqa: PTH119 - likewise
+    stem, ending = os.path.splitext(name)  # noqa: PTH122 - likewise
+    return stem if ending.lower() in _BY_SUFFIX or ending.lower() in TABLE_ENDINGS else name
+
+
+def read_text_file(file: StoredFile, file_id: str, log: ReadingLog) -> Iterator[tuple[str, Source]]:
+    """The structures of one file. What cannot be read becomes a refusal, never an exception."""
+    kind = text_kind_of(file.name)
+    if kind is None:
+        yield file_id, refuse("UNKNOWN_FORMAT", f"{file.name} has no known ending; known are {KNOWN_ENDINGS}")
+        return
+    try:
+        yield from kind.read(file, file_id, log)
+    except (OSError, EOFError, ValueError) as error:
+        yield file_id, refuse_file(file, error)
+
+
+def refuse_file(file: StoredFile, error: Exception) -> Source:
+    """The refusal of a file that cannot be read."""
+    why = str((isinstance(error, OSError) and error.strerror) or error)
+    return refuse("UNREADABLE_FILE", f"cannot read {file.name}: {why}")
