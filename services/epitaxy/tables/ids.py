@@ -36,7 +36,7 @@ def own_id(row: object, column: str | None = None) -> str | None:
         row: Columns and cells; anything else has no id.
         column: Column of the ids; None for one of ``ID_NAMES``.
     """
-    if not isinstance(row, Mapping):
+    if type(row) is not dict and not isinstance(row, Mapping):
         return None
     if column is not None:
         return id_text(row.get(column))
@@ -49,6 +49,8 @@ def own_id(row: object, column: str | None = None) -> str | None:
 
 def id_text(value: Any) -> str | None:
     """A cell as an id, None for an empty one. The word "none" or "NA" may be an id."""
+    if type(value) is str and value and value.isascii():
+        return value if not value.isspace() else None
     if value is None or (not isinstance(value, str | bytes | int) and is_missing(value)):
         return None
     if isinstance(value, bytes):

@@ -24,6 +24,7 @@ _SIGNATURES = (
     (b"\x93NUMPY", "a NumPy array"),
     (b"\x7fELF", "a program"),
 )
+_MARKS = tuple(mark for mark, _ in _SIGNATURES)
 
 
 def decode_text(content: bytes) -> str | None:
@@ -38,7 +39,9 @@ def decode_text(content: bytes) -> str | None:
 
 def kind_of_binary(content: bytes) -> str:
     """What bytes are by the signature at their head, with an article; empty if the signature is not known."""
-    return next((name for mark, name in _SIGNATURES if content.startswith(mark)), "")
+    if not content.startswith(_MARKS):
+        return ""
+    return next(name for mark, name in _SIGNATURES if content.startswith(mark))
 
 
 def kind_of_text(text: str) -> CellKind | None:

@@ -52,7 +52,8 @@ class CifBlock:
 
 def has_several_blocks(text: str) -> bool:
     """Whether ``data_`` begins more than one line; some of those may be in text fields."""
-    return len(_BLOCKS.findall(text)) > 1
+    # Counting is ten times as fast as the pattern, and nearly every file has one block.
+    return text.lower().count("data_") > 1 and len(_BLOCKS.findall(text)) > 1
 
 
 def split_blocks(lines: Iterable[str], *, without_reflections: bool = False) -> Iterator[CifBlock]:

@@ -132,11 +132,12 @@ class Inventory:
 
     def _ids(self) -> Iterator[str]:
         """The stem if it is unique, else the path below the given folder, else that path with a number."""
-        stems = Counter(stem_of(file.member or file.path) for file in self.files)
+        own = [stem_of(file.member or file.path) for file in self.files]
+        stems = Counter(own)
         names = Counter(file.long_name for file in self.files)
         seen: Counter[str] = Counter()
-        for file in self.files:
-            stem, name = stem_of(file.member or file.path), file.long_name
+        for file, stem in zip(self.files, own, strict=True):
+            name = file.long_name
             seen[name] += 1
             suffix = f"#{seen[name]}" if names[name] > 1 else ""
             yield clean_id(stem if stems[stem] == 1 else f"{name}{suffix}")
@@ -145,8 +146,9 @@ class Inventory:
 def _is_input(path: Path) -> bool:
     """Whether a file of a folder is read: the CSV file beside structures holds their labels, not them."""
     name = path.name
-    is_csv = without_compression(name).lower().endswith(".csv")
-    return holds_structures(name) and not is_csv and not name.startswith("._")
+    if name.startswith("._") or not holds_structures(name):
+        return False
+    return not without_compression(name).lower().endswith(".csv")
 
 
 def _ignore(path: Path, long_name: str, log: ReadingLog) -> None:

@@ -59,7 +59,7 @@ RowOpener = Callable[[StoredFile, Collection[str] | None], RowStream]
 def row_opener_of(name: str) -> RowOpener | None:
     """The opener of a table by its file's name, None for one that is no table."""
     plain = without_compression(name).lower()
-    return next((opener for ending, opener in _OPENERS.items() if plain.endswith(ending)), None)
+    return _OPENERS.get(plain[plain.rfind(".") :]) if "." in plain else None
 
 
 def open_csv_rows(file: StoredFile, wanted: Collection[str] | None, names: Collection[str] | None = None) -> RowStream:

@@ -36,22 +36,25 @@ _BY_SUFFIX = {
     ".extxyz": _XYZ,
     ".json": TextFileKind(read_json),
 }
+_STEM_ENDINGS = frozenset((*_BY_SUFFIX, *TABLE_ENDINGS))
 
 
 def text_kind_of(name: str) -> TextFileKind | None:
     """The kind of a file by its name, None for one that holds no structures as text."""
-    plain = without_compression(os.path.basename(name))  # noqa: PTH119 - a Path for each of a million files takes long
-    known = _BY_SUFFIX.get(os.path.splitext(plain)[1].lower())  # noqa: PTH122 - likewise
-    if known is None and plain.upper().startswith(_POSCAR_NAMES):
+    plain = without_compression(name)
+    dot = plain.rfind(".")
+    known = _BY_SUFFIX.get(plain[dot:].lower()) if dot > 0 else None
+    if known is None and plain.rpartition("/")[2].upper().startswith(_POSCAR_NAMES):
         return _POSCAR
     return known
 
 
 def stem_of(path: str | os.PathLike[str]) -> str:
     """The file's name without the endings that say its kind: ``POSCAR.NaCl`` keeps its own."""
-    name = without_compression(os.path.basename(path))  # noqa: PTH119 - likewise
-    stem, ending = os.path.splitext(name)  # noqa: PTH122 - likewise
-    return stem if ending.lower() in _BY_SUFFIX or ending.lower() in TABLE_ENDINGS else name
+    # A Path would be taken apart anew for each of a million files.
+    name = without_compression(os.path.basename(path))  # noqa: PTH119
+    dot = name.rfind(".")
+    return name[:dot] if dot > 0 and name[dot:].lower() in _STEM_ENDINGS else name
 
 
 def read_text_file(file: StoredFile, file_id: str, log: ReadingLog) -> Iterator[tuple[str, Source]]:
