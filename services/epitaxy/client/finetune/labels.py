@@ -16,7 +16,7 @@ from epitaxy.client.inputs.cells import read_cell
 from epitaxy.client.inputs.item import InputItem
 from epitaxy.client.results import ItemError
 from epitaxy.client.screening.packing import pack_items
-from epitaxy.tables.ids import own_id
+from epitaxy.tables.ids import id_column_of, own_id
 from epitaxy.tables.numbers import NumberColumn, read_column
 
 # What a gateway takes in one message by default, less room for what goes around the labels.
@@ -143,6 +143,10 @@ def row_text(row_id: str, index: int, line: int | None = None) -> str:
 
 
 def _check_ids(table: RowTable, id_column: str | None) -> None:
+    if id_column is None and table.id_column is None and id_column_of(table.names) is None:
+        found = ", ".join(table.names[:12]) or "none"
+        message = f"the rows have no column 'id', 'material_id' or the like, only {found}: name the column of ids"
+        raise InvalidRequestError(message, reason="NO_ID")
     missing = [number for number, row_id in enumerate(_own_ids(table, id_column)) if row_id is None]
     if missing:
         row, _ = table.rows[missing[0]]

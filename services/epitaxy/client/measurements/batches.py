@@ -35,7 +35,7 @@ class MeasurementQuery:
         property: Name of the property; empty: the model's first.
         unit: Unit of the values.
         value: Column of the values; rows without one are left out.
-        id: Column of the rows' ids.
+        id: Column of the rows' ids; None for ``id``, ``material_id`` and the like, or a data frame's index.
         structure: Column of the structures, as in ``finetune.labels.read_labels``.
         known: Columns of known values that the model reads beside the structures.
     """
@@ -44,7 +44,7 @@ class MeasurementQuery:
     property: str
     unit: str
     value: str
-    id: str = "id"
+    id: str | None = None
     structure: str = STRUCTURE_COLUMN
     known: tuple[str, ...] = ()
 

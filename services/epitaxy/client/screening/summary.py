@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from epitaxy.client.inputs.reading_log import ReadingLog
 from epitaxy.client.results import ScreenResult
+from epitaxy.client.screening.repeats import IdTally
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,9 @@ class RunSummary:
         review_verdicts: Answered structures by verdict of the review policy, the most frequent first.
         elapsed_seconds: Time since the run began.
         total: Structures in the input; None if nobody counted them.
+        n_ignored: Files, and data blocks in files, that are no structures and were left out.
+        ignored: The first of those, each with why.
+        notes: How tables were read where that is not obvious, and, once the run has ended, repeated ids.
     """
 
     answered: int = 0
@@ -33,6 +38,9 @@ class RunSummary:
     review_verdicts: Mapping[str, int] = field(default_factory=dict)
     elapsed_seconds: float = 0.0
     total: int | None = None
+    n_ignored: int = 0
+    ignored: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def n_done(self) -> int:
@@ -52,8 +60,11 @@ ProgressCallback = Callable[[RunSummary], None]
 class RunTally:
     """Counts results as they come."""
 
-    def __init__(self, count: Callable[[], int | None] = lambda: None) -> None:
+    def __init__(self, count: Callable[[], int | None] = lambda: None, log: ReadingLog | None = None) -> None:
         self._count = count
+        self._log = log if log is not None else ReadingLog()
+        self._ids = IdTally()
+        self._repeats = ""
         self._total: int | None = None
         self._outcomes: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
@@ -70,6 +81,7 @@ class RunTally:
     def add(self, result: ScreenResult) -> None:
         """Counts one result."""
         self._outcomes[result.outcome] += 1
+        self._ids.add(result.id)
         if result.error is not None:
             self._reasons[result.error.reason] += 1
             return
@@ -78,8 +90,9 @@ class RunTally:
         self._reviews[result.review.verdict] += 1
 
     def end(self) -> None:
-        """Stops the clock."""
+        """Stops the clock, and looks for repeated ids."""
         self._ended = time.monotonic()
+        self._repeats = self._ids.sentence()
 
     @property
     def summary(self) -> RunSummary:
@@ -94,4 +107,7 @@ class RunTally:
             review_verdicts=dict(self._reviews.most_common()),
             elapsed_seconds=(self._ended or time.monotonic()) - self._began,
             total=self._total,
+            n_ignored=self._log.n_ignored,
+            ignored=tuple(self._log.ignored),
+            notes=(*self._log.notes, *([self._repeats] if self._repeats else [])),
         )
