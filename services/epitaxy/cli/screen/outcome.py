@@ -7,15 +7,24 @@ from rich.console import Console
 
 from epitaxy.cli import exit_codes
 from epitaxy.cli.wording import duration_text
+from epitaxy.client.results import ItemError
+from epitaxy.client.screening.repeats import IdTally
 from epitaxy.client.screening.rows import COLUMNS, Row
 
 
 class OutcomeTally:
-    """Counts inputs, not rows: an input has one row per property."""
+    """Counts inputs, not rows: an input has one row per property.
+
+    Attributes:
+        errors: Why inputs have no answer, by their position in the input.
+    """
 
     def __init__(self) -> None:
         self.n_answered = 0
         self.n_cache_hits = 0
+        self.errors: dict[int, ItemError] = {}
+        self._n_inputs = 0
+        self._ids = IdTally()
         self._reviews: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
@@ -23,13 +32,23 @@ class OutcomeTally:
     def see(self, rows: Sequence[Row], *, is_final: bool) -> None:
         """Counts the input that these rows answer."""
         reason = rows[0][_REASON] if rows else None
+        index, self._n_inputs = self._n_inputs, self._n_inputs + 1
+        if rows:
+            self._ids.add(str(rows[0][_ID]))
         if reason is not None:
             (self._refused if is_final else self._failed)[str(reason)] += 1
+            self.errors[index] = ItemError(str(reason), str(rows[0][_MESSAGE] or ""))
             return
         self.n_answered += 1
         self.n_cache_hits += bool(rows and rows[0][_CACHE_HIT])
         if rows and rows[0][_REVIEW] in _HELD_BACK:
             self._reviews[str(rows[0][_REVIEW])] += 1
+
+    @property
+    def notes(self) -> list[str]:
+        """What the summary tells of the inputs as a whole: repeated ids."""
+        sentence = self._ids.sentence()
+        return [sentence] if sentence else []
 
     @property
     def exit_code(self) -> int:
@@ -67,4 +86,5 @@ _HELD_BACK = {
     "REJECT": "rejected by the model's review policy",
 }
 _REVIEW = COLUMNS.index("review")
+_ID, _MESSAGE = COLUMNS.index("id"), COLUMNS.index("error_message")
 _REASON, _CACHE_HIT = COLUMNS.index("error_reason"), COLUMNS.index("cache_hit")

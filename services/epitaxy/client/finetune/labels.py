@@ -1,5 +1,6 @@
 """Labels on their way to the server: structures, and a number or none for each in every column."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from epitaxy.tables.numbers import NumberColumn, read_column
 # What a gateway takes in one message by default, less room for what goes around the labels.
 MAX_INLINE_BYTES = 15 << 20
 _SHOWN_REFUSALS = 3
+_LOGGER = logging.getLogger(__name__)
 _SHOWN_CELLS = 20
 
 
@@ -118,6 +120,8 @@ def read_labels(
     ]
     values = {name: np.array(column.values, dtype=np.float64) for name, column in columns_read.items()}
     notes = (*table.notes, *_number_notes(columns_read), *_repeats(ids))
+    for note in notes:
+        _LOGGER.warning("%s", note)
     return Labels(tuple(items), values, lines if len(lines) == len(ids) else None, notes)
 
 

@@ -144,9 +144,9 @@ def test_a_broken_file_is_refused_in_one_line(source, folder, suffix):
 
 
 def test_a_cell_without_a_number_is_named_with_its_row(source, folder, frame):
-    frame["tc_k"] = [*map(str, range(5)), "n/a", *map(str, range(6))]
+    frame["tc_k"] = [*map(str, range(5)), "cold", *map(str, range(6))]
     frame.to_csv(folder / "a.csv", index=False)
-    with pytest.raises(InvalidRequestError, match=r"row 5 \(f\): tc_k holds 'n/a'.*leave the cell empty"):
+    with pytest.raises(InvalidRequestError, match=r"line 7 \(f\): tc_k holds 'cold'.*leave the cell empty"):
         read(source, (folder / "a.csv").as_uri(), id_column="name")
 
 
