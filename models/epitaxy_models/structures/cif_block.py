@@ -83,20 +83,25 @@ def split_blocks(text: str, limits: IntakeLimits) -> tuple[Sequence[CifBlock], t
 class GemmiBlock:
     """A block split by gemmi."""
 
-    __slots__ = ("_block", "_single", "layout", "name", "tags")
+    __slots__ = ("_block", "_columns", "_single", "layout", "name", "tags")
 
     def __init__(self, block: Any) -> None:
         self._block = block
         self.name: str = block.name
         # A tag that is given twice keeps its first value, as in gemmi.
         self._single: dict[str, str] = {}
+        self._columns: dict[str, tuple[_Loop, int]] = {}
         names = []
         for item in block:
             if (pair := item.pair) is not None:
                 names.append(pair[0])
                 self._single.setdefault(*pair)
             elif (loop := item.loop) is not None:
-                names += loop.tags
+                tags = loop.tags
+                names += tags
+                rows = _Loop(loop, len(tags))
+                for place, tag in enumerate(tags):
+                    self._columns.setdefault(tag, (rows, place))
         self.layout = TagLayout.of(names)
         self.tags = self.layout.spellings
 
@@ -107,7 +112,26 @@ class GemmiBlock:
     def raw_values(self, spelled: str) -> list[str]:
         """Values of one tag as the file spells it, quotes not removed."""
         single = self._single.get(spelled)
-        return [single] if single is not None else list(self._block.find_values(spelled))
+        if single is not None:
+            return [single]
+        rows, place = self._columns[spelled]
+        return rows.column(place)
+
+
+class _Loop:
+    """A loop of gemmi's, its values taken over at once when the first column is asked for."""
+
+    __slots__ = ("_loop", "_values", "_width")
+
+    def __init__(self, loop: Any, width: int) -> None:
+        self._loop, self._width = loop, width
+        self._values: list[str] | None = None
+
+    def column(self, place: int) -> list[str]:
+        """Values of the column at a place."""
+        if self._values is None:
+            self._values = self._loop.values
+        return self._values[place :: self._width]
 
 
 class LenientBlock:

@@ -5,6 +5,7 @@ gemmi knows the tables; what files write around a symbol is taken off here: ``P2
 """
 
 import re
+import warnings
 from collections.abc import Iterable
 from functools import cache, lru_cache
 
@@ -19,12 +20,16 @@ _SETTING_OF_CODE = {"S": "1", "Z": "2", "O1": "1", "O2": "2", "H": "H", "R": "R"
 _SUBSCRIPT = re.compile(r"([2-6])\s*(?:\((\d)\)|_\{?(\d)\}?|~(\d)~|<sub>(\d)</sub>)", re.IGNORECASE)
 # What follows the symbol: ":2", ":H", ":b1", "(-cba)", "(225)", "(No. 225)".
 _SUFFIX = re.compile(r"^([^:(]*?)\s*(?::\s*([\w-]{1,6})|\(\s*(?:no\.?|#)?\s*([\w-]{1,6})\s*\))\s*$", re.IGNORECASE)
+# gemmi reads more than that, "a" for instance.
+_HALL = re.compile(r"-?\s*[PABCIRSTHF]\s+-?[1-6]", re.IGNORECASE)
 _MONOCLINIC = range(3, 16)
 
 
 @lru_cache(maxsize=256)
 def space_group_of_hall(symbol: str) -> SpaceGroup | None:
     """The group of a Hall symbol, None if the symbol is unknown."""
+    if not _HALL.match(symbol):
+        return None
     try:
         operations = gemmi.symops_from_hall(symbol)
         entry = gemmi.find_spacegroup_by_ops(operations)
@@ -150,7 +155,10 @@ def _full_symbols() -> dict[str, str]:
     """Hall symbols by full symbols without blanks: ``f4/m-32/m``."""
     import spglib  # noqa: PLC0415 - for symbols that gemmi does not know
 
-    kinds: Iterable[object] = (spglib.get_spacegroup_type(number) for number in range(1, 531))
+    with warnings.catch_warnings():
+        # spglib 2.8 warns at every call that errors will be raised some day.
+        warnings.filterwarnings("ignore", "Set OLD_ERROR_HANDLING", DeprecationWarning)
+        kinds: Iterable[object] = [spglib.get_spacegroup_type(number) for number in range(1, 531)]
     return {
         name: kind.hall_symbol  # type: ignore[attr-defined]  # spglib states no types
         for kind in kinds

@@ -55,6 +55,11 @@ class SpaceGroup:
         kinds = Counter(zip(*self._kinds_of_rotations(), strict=True))
         return frozenset((*kind, count / self.n_operations) for kind, count in kinds.items())
 
+    @property
+    def n_centrings(self) -> int:
+        """Number of pure translations, the zero one included: 4 for an F lattice."""
+        return int((self.rotations == np.eye(3)).all(axis=(1, 2)).sum())
+
     def _kinds_of_rotations(self) -> tuple[list[int], list[int]]:
         traces = np.trace(self.rotations, axis1=1, axis2=2)
         return traces.astype(int).tolist(), np.rint(np.linalg.det(self.rotations)).astype(int).tolist()
@@ -120,7 +125,8 @@ def space_group_of_triplets(triplets: tuple[str, ...]) -> SpaceGroup:
             reason=RefusalReason.UNREADABLE,
         )
     operations = operations_of(triplets)
-    found = gemmi.find_spacegroup_by_ops(gemmi.GroupOps([*operations, gemmi.Op()]))
+    distinct = {operation.wrap().triplet(): operation for operation in (gemmi.Op(), *operations)}
+    found = gemmi.find_spacegroup_by_ops(gemmi.GroupOps(list(distinct.values())))
     name = f"the {len(triplets)} symmetry operations listed"
     try:
         return build_space_group(name, operations, found.number if found else None)

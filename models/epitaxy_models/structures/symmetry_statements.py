@@ -310,8 +310,9 @@ def _allows(statement: Statement, groups: tuple[SpaceGroup, ...], group: SpaceGr
     if statement.role in {Role.OPERATIONS, Role.HALL} or len(statement.values) > 1:
         return False
     if group.number is None:
-        # No entry of the tables: another origin or odd axes. The point group is all that can be compared.
-        return group.crystal_class == groups[0].crystal_class
+        # No entry of the tables: another origin or odd axes. Point group and, by the symbol, centring can be compared.
+        same_lattice = statement.role is Role.NUMBER or group.n_centrings == groups[0].n_centrings
+        return same_lattice and group.crystal_class == groups[0].crystal_class
     if statement.role is Role.NUMBER or statement.tag.lower().endswith("_ref"):
         return group.number == groups[0].number
     return any(group.triplets == other.triplets for other in other_axes_of_symbol(statement.values[0]))
