@@ -28,7 +28,7 @@ def read_cif(text: str, limits: IntakeLimits) -> Intake:
     blocks, repairs = split_blocks(text, limits)
     with_sites = [block for block in blocks if has_sites(block)]
     if not with_sites:
-        raise _no_sites(len(blocks))
+        raise _no_sites(blocks)
     if len(with_sites) > 1:
         names = ", ".join(block.name[:30] for block in with_sites[1:4])
         repairs += (
@@ -40,11 +40,13 @@ def read_cif(text: str, limits: IntakeLimits) -> Intake:
     return _read_block(with_sites[0], limits).after(repairs)
 
 
-def _no_sites(n_blocks: int) -> InvalidStructureError:
-    if not n_blocks:
+def _no_sites(blocks: Sequence[CifBlock]) -> InvalidStructureError:
+    if not blocks:
         return InvalidStructureError("the text has no data_ block: send a CIF file", reason=RefusalReason.UNREADABLE)
+    has_reflections = any(tag.startswith("_refln") for block in blocks for tag in block.tags)
+    what = "these are reflections without a structure; " if has_reflections else ""
     return InvalidStructureError(
-        "no data block lists atoms by _atom_site_fract_x, _y and _z: send a file with fractional coordinates",
+        f"{what}no data block lists atoms by _atom_site_fract_x, _y and _z: send a file with fractional coordinates",
         reason=RefusalReason.EMPTY_STRUCTURE,
     )
 
