@@ -9,13 +9,17 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --progre
 comma := ,
 # uv takes a tenth of pip's time for some 200 packages; it knows no pip options, so with PIP_ARGS, and where it fails, pip does it.
 INSTALL = $(if $(PIP_ARGS),$(PIP) $(1),{ $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) || $(PIP) $(1); })
-# Installed first and by its exact version: anything else may pull a CUDA build of several gigabytes.
-TORCH := torch==2.13.0
+# Installed first and by the exact version of pyproject.toml: another one may bring a CUDA build of several gigabytes.
+TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml)
 
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check format generate check-generated serve golden clean pictures bench loadtest growth performance \
+<<<<<<< HEAD
+.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check check-protos contract format generate check-generated structure serve golden clean pictures bench loadtest growth performance \
+=======
+.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check format generate check-generated structure check-structure serve golden clean pictures bench loadtest growth performance \
+>>>>>>> command
         dashboards pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer bench-uncertainty
 
 help: ## Show this list
@@ -52,7 +56,7 @@ demo: $(VENV)/.installed ## Start the local stack, screen the bundled crystals, 
 serve: $(VENV)/.installed ## Run the local stack in the foreground
 	@$(BIN)/epitaxy serve
 
-CALM_TESTS := tests/unit/models tests/golden tests/deploy tests/unit/loadtest tests/integration/datasets \
+CALM_TESTS := tests/unit/models tests/unit/structure tests/golden tests/deploy tests/unit/loadtest tests/integration/datasets \
   $(addprefix tests/unit/services/,capacity cli datasets finetune measurements pretraining registry vectors)
 WATCHFUL_TESTS := $(filter-out $(CALM_TESTS) tests/unit/services %.py %__pycache__,$(wildcard tests/unit/* tests/unit/services/*)) \
   tests/contract $(addprefix tests/integration/,finetune prediction)
@@ -60,8 +64,8 @@ STACK_TESTS := tests/deploy/observability/test_expressions.py $(addprefix tests/
 PYTEST := $(BIN)/python -m pytest -q
 test: install-dev redis prometheus check check-generated ## Everything that CI runs
 	@# Three processes, for many tests wait for others; what watches clocks on fewer, and what starts the stack alone.
-	OMP_NUM_THREADS=1 $(PYTEST) -n 3 --dist loadfile -m "not stack and not pretraining" $(CALM_TESTS) --ignore tests/unit/services/cli/test_resume.py
-	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile $(WATCHFUL_TESTS) tests/unit/services/cli/test_resume.py
+	OMP_NUM_THREADS=1 $(PYTEST) -n 3 --dist loadfile -m "not stack and not pretraining" $(CALM_TESTS) --ignore tests/unit/services/cli/screen/test_resume.py
+	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile $(WATCHFUL_TESTS) tests/unit/services/cli/screen/test_resume.py
 	$(PYTEST) $(STACK_TESTS)
 
 test-deploy: install-dev prometheus ## The chart, images, rules and dashboards (without the running stack)
@@ -73,7 +77,7 @@ test-pretraining: install-dev ## Training through Ray Train, workers killed (5 t
 test-fast: install-dev ## Tests that start no Ray
 	$(PYTEST) -m "not stack and not pretraining"
 
-check: install-dev ## Lint, format, types, import contracts
+check: install-dev check-protos ## Lint, format, types, import contracts, protos
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -83,20 +87,41 @@ format: install-dev ## Format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-generate: install-dev ## Regenerate services/epitaxy/api from protos/
+generate: install-dev ## Regenerate the stubs from protos/ and the blocking client from the one for asyncio
 	$(BIN)/python tools/generate_stubs.py
+	$(BIN)/python tools/generate_client.py
 
-check-generated: install-dev
+check-protos: install-dev
+	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf breaking --against contract.binpb
+
+contract: install-dev ## Record the public protos after an additive change; refuses a change that breaks callers
+	cd protos && ../$(BIN)/buf breaking --against contract.binpb && ../$(BIN)/buf build --exclude-source-info -o contract.binpb
+
+check-generated: install-dev check-structure
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(BIN)/python tools/generate_stubs.py "$$scratch/api" && \
 	diff -r -x __pycache__ services/epitaxy/api "$$scratch/api" || \
 	{ echo "services/epitaxy/api differs from protos/: run make generate"; exit 1; }
+<<<<<<< HEAD
+	$(BIN)/python tools/generate_client.py --check
+	$(BIN)/python -m tools.structure --check
+
+structure: install-dev ## Draw the rooms of the code and their imports into docs/architecture.md
+	$(BIN)/python -m tools.structure
+=======
+>>>>>>> command
 
 dashboards: install-dev ## Write the chart's dashboards again from tools/dashboards
 	$(BIN)/python -m tools.dashboards
 
 pictures-dashboards: install-dev prometheus ## Draw the dashboards from a running stack under a small load
 	$(BIN)/python -m tools.dashboards.pictures
+
+structure: install-dev ## Draw the rooms of the code and their imports into docs/architecture.md
+	$(BIN)/python -m tools.structure
+
+check-structure: install-dev
+	$(BIN)/python -m tools.structure --check
 
 golden: install-dev ## Record the golden predictions of the shipped model again
 	$(BIN)/python tests/golden/record.py

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.calibration.conformal import check_coverage
+from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.review.decision import FiredRule, ReviewDecision, ReviewVerdict
@@ -36,7 +37,7 @@ class ReviewPolicy:
     """
 
     max_interval_width: Mapping[str, float] = field(default_factory=dict)
-    interval_coverage: float = 0.9
+    interval_coverage: float = DEFAULT_COVERAGE
     max_domain_score: float | None = None
     out_of_domain: ReviewVerdict = ReviewVerdict.REVIEW
     forbidden_elements: tuple[int, ...] = ()

@@ -16,7 +16,7 @@ from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.structures import structure_from_column
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import load_dataset
-from epitaxy_models.training.publisher import Publisher
+from epitaxy_models.training.release import Publisher
 from epitaxy_models.training.tasks import tasks_of_columns
 
 _LOG = logging.getLogger(__name__)

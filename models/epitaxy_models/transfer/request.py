@@ -13,7 +13,7 @@ from epitaxy_models.ensembles.artifact import shipped_model
 from epitaxy_models.errors import ConfigurationError, EpitaxyError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.structures.structure import Structure
-from epitaxy_models.transfer.contest.verdict import Verdict
+from epitaxy_models.transfer.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,11 @@ def bundled_crystals() -> tuple[BundledCrystal, ...]:
     return tuple(_crystal(fact, tuple(citations[key] for key in fact.sources)) for fact in read_facts())
 
 
+def bundled_structures() -> list[Structure]:
+    """The structures of all bundled crystals, in the table's order."""
+    return [crystal.structure for crystal in bundled_crystals()]
+
+
 def write_cifs(folder: Path) -> list[Path]:
     """Write one symmetric CIF a crystal, and ``measurements.csv`` beside them; returns the CIFs' paths."""
     folder.mkdir(parents=True, exist_ok=True)

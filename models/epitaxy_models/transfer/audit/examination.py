@@ -18,7 +18,7 @@ from epitaxy_models.source_index.faiss_index import FaissIndex
 from epitaxy_models.source_index.index import SourceIndex
 from epitaxy_models.source_index.storage import FILE_NAME, load_source_index
 from epitaxy_models.source_index.vector_index import VectorIndex
-from epitaxy_models.transfer.audit.audit import AuditedStructure, TransferAudit, audit_transfer
+from epitaxy_models.transfer.audit.against_source import AuditedStructure, TransferAudit, audit_transfer
 from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.labels.check import DataCheck, check_labels

@@ -15,10 +15,10 @@ from epitaxy_models.transfer.contest.cross_validation import (
     cross_validate,
 )
 from epitaxy_models.transfer.contest.judge import Candidate
-from epitaxy_models.transfer.contest.splits import Split
 from epitaxy_models.transfer.contest.stacking import stacked
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.records import SkippedStrategy
+from epitaxy_models.transfer.splits import Split
 from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
 from epitaxy_models.transfer.strategy import TransferStrategy
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from epitaxy_models.errors import ConfigurationError
-from epitaxy_models.transfer.contest.verdict import Verdict
+from epitaxy_models.transfer.verdict import Verdict
 
 # A verdict needs this confidence; the choice of what serves asks for less, as either answer is then a fair one.
 VERDICT_CONFIDENCE, CHOICE_CONFIDENCE = 0.95, 0.80

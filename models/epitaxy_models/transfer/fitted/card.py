@@ -7,9 +7,9 @@ from typing import Any
 from epitaxy_models.calibration.conformal import Calibrator
 from epitaxy_models.errors import CheckpointError, ConfigurationError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
-from epitaxy_models.transfer.contest.verdict import Verdict
 from epitaxy_models.transfer.descriptors import DESCRIPTOR_VERSION
 from epitaxy_models.transfer.labels.target import TargetTransform
+from epitaxy_models.transfer.verdict import Verdict
 
 FORMAT = 1
 

@@ -1,7 +1,7 @@
 """The verdict in one sentence."""
 
 from epitaxy_models.transfer.contest.judge import Judgement, StrategyVerdict
-from epitaxy_models.transfer.contest.verdict import Verdict
+from epitaxy_models.transfer.verdict import Verdict
 
 _WORDS = {
     "pool_median": "the plain median of your labels",
