@@ -24,7 +24,7 @@ def validate(
 ) -> None:
     """Check how the server reads structures.
 
-    Prints the formula, number of sites, repairs and refusal of every structure. Predicts nothing.
+    Prints the formula, number of sites, repairs, notes and refusal of every structure. Predicts nothing.
 
     Exit code 0 if all structures can be used, 3 if some are refused.
     """
@@ -59,11 +59,13 @@ def _table() -> Table:
     table = Table("id", "formula", box=None)
     table.add_column("sites", justify="right")
     table.add_column("repairs")
+    table.add_column("notes")
     table.add_column("refusal", overflow="fold")
     return table
 
 
 def _cells(report: IntakeReport) -> tuple[str, ...]:
     repairs = ", ".join(repair.code for repair in report.repairs)
+    notes = ", ".join(note.code for note in report.notes)
     refusal = f"{report.error.reason}: {report.error.message}" if report.error else ""
-    return report.id, report.formula, str(report.n_sites or ""), repairs, refusal
+    return report.id, report.formula, str(report.n_sites or ""), repairs, notes, refusal
