@@ -15,11 +15,7 @@ TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml)
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check check-protos contract format generate check-generated structure serve golden clean pictures bench loadtest growth performance \
-=======
-.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check format generate check-generated structure check-structure serve golden clean pictures bench loadtest growth performance \
->>>>>>> command
+.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check check-protos contract format generate check-generated structure check-structure serve golden clean pictures bench loadtest growth performance \
         dashboards pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer bench-uncertainty
 
 help: ## Show this list
@@ -102,14 +98,7 @@ check-generated: install-dev check-structure
 	$(BIN)/python tools/generate_stubs.py "$$scratch/api" && \
 	diff -r -x __pycache__ services/epitaxy/api "$$scratch/api" || \
 	{ echo "services/epitaxy/api differs from protos/: run make generate"; exit 1; }
-<<<<<<< HEAD
 	$(BIN)/python tools/generate_client.py --check
-	$(BIN)/python -m tools.structure --check
-
-structure: install-dev ## Draw the rooms of the code and their imports into docs/architecture.md
-	$(BIN)/python -m tools.structure
-=======
->>>>>>> command
 
 dashboards: install-dev ## Write the chart's dashboards again from tools/dashboards
 	$(BIN)/python -m tools.dashboards

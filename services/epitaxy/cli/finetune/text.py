@@ -37,17 +37,11 @@ def job_document(status: JobStatus) -> dict[str, Any]:
 
 
 def print_event(event: JobEvent) -> None:
-<<<<<<< HEAD
     """Prints an event as one line of JSON on stdout."""
     document = {"sequence": event.sequence, "time": _iso(event.create_time), "state": event.state}
     progress = dataclasses.asdict(event.progress)
     progress["seconds_left"] = progress.pop("remaining_seconds")
     print_object({**document, **progress})
-=======
-    """One event as a line of JSON on stdout."""
-    document = {"sequence": event.sequence, "time": _iso(event.create_time), "state": event.state}
-    print_object({**document, **dataclasses.asdict(event.progress)})
->>>>>>> command
 
 
 def print_end(status: JobStatus, *, as_json: bool) -> int:
