@@ -14,7 +14,7 @@ from epitaxy_models.structures.intake import (
 )
 from epitaxy_models.structures.packed import PackedBlock, pack_structures, unpack_structures
 from epitaxy_models.structures.structure import Structure, reduced_formula
-from epitaxy_models.structures.text_formats import TextFormat, read_text
+from epitaxy_models.structures.text_formats import TextFormat, read_single, read_text
 
 __all__ = [
     "INTAKE_VERSION",
@@ -30,6 +30,7 @@ __all__ = [
     "TextFormat",
     "check_structure",
     "pack_structures",
+    "read_single",
     "read_text",
     "reduced_formula",
     "structure_from_column",

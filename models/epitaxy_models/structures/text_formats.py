@@ -7,7 +7,15 @@ from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.structures.cif import read_cif
 from epitaxy_models.structures.cif_embedded import MAX_CIF_CHARACTERS, structure_part
 from epitaxy_models.structures.extxyz import read_extxyz
-from epitaxy_models.structures.intake import DEFAULT_LIMITS, Intake, IntakeLimits, Note, NoteCode, RefusalReason
+from epitaxy_models.structures.intake import (
+    DEFAULT_LIMITS,
+    Intake,
+    IntakeLimits,
+    Note,
+    NoteCode,
+    RefusalReason,
+    RepairCode,
+)
 from epitaxy_models.structures.poscar import read_poscar
 from epitaxy_models.structures.pymatgen_json import read_pymatgen_json
 
@@ -52,6 +60,21 @@ def read_text(text: str, text_format: TextFormat, limits: IntakeLimits = DEFAULT
             f"the text is empty: send a {_NAMES[text_format]}", reason=RefusalReason.EMPTY_STRUCTURE
         )
     return _READERS[text_format](text if text.isascii() else _ascii(text), limits).after(notes=notes)
+
+
+def read_single(text: str, text_format: TextFormat, limits: IntakeLimits = DEFAULT_LIMITS) -> Intake:
+    """The crystal of a text that must hold just one: a label belongs to one.
+
+    Raises InvalidStructureError (SEVERAL_STRUCTURES, and what ``read_text`` raises).
+    """
+    intake = read_text(text, text_format, limits)
+    ignored = next((one for one in intake.repairs if one.code == RepairCode.IGNORED_DATA_BLOCKS), None)
+    if ignored is not None:
+        raise InvalidStructureError(
+            f"the text holds several structures ({ignored.message[:120]}): give one a row",
+            reason=RefusalReason.SEVERAL_STRUCTURES,
+        )
+    return intake
 
 
 def _within_limits(text: str, text_format: TextFormat, limits: IntakeLimits) -> tuple[str, tuple[Note, ...]]:

@@ -46,6 +46,8 @@ def validate(
             stdout_console().print(table)
     ignored = f", {inventory.n_ignored} other files ignored" if inventory.n_ignored else ""
     stderr_console().print(f"{n_usable} usable, {n_refused} refused{ignored}")
+    for line in inventory.ignored_lines()[1:]:
+        stderr_console().print(f"  ignored {line}", soft_wrap=True)
     raise typer.Exit(exit_codes.SOME_REFUSED if n_refused else exit_codes.ALL_ANSWERED)
 
 

@@ -12,11 +12,10 @@ from pathlib import Path
 from epitaxy_models.data.source_row import SourceColumns, SourceRow
 from epitaxy_models.data.sources.opened import UNPACKING_ERRORS, open_bytes, open_text, unpacked_name
 from epitaxy_models.data.sources.records import ColumnScan
-from epitaxy_models.data.sources.structure_value import only_structure
 from epitaxy_models.errors import ConfigurationError, InvalidStructureError
 from epitaxy_models.structures.cif_embedded import MAX_CIF_CHARACTERS
 from epitaxy_models.structures.intake import Intake, RefusalReason
-from epitaxy_models.structures.text_formats import TextFormat, read_text
+from epitaxy_models.structures.text_formats import TextFormat, read_single
 
 TARGET_LISTS = ("id_prop.csv", "targets.csv")
 MISSING_FILE = "MISSING_FILE"
@@ -122,7 +121,7 @@ def _read_file(name: str, path: Path | None) -> Intake:
             f"{path.name} cannot be unpacked ({str(error)[:80]}): copy it anew", reason=RefusalReason.UNREADABLE
         ) from error
     text_format = _format_of(path)
-    return only_structure(read_text(content.decode(errors="replace"), text_format or TextFormat.CIF))
+    return read_single(content.decode(errors="replace"), text_format or TextFormat.CIF)
 
 
 def _refuse_unlisted(name: str) -> Intake:

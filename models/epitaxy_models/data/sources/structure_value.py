@@ -9,8 +9,8 @@ from epitaxy_models.data.sources.jarvis_atoms import is_jarvis_atoms, read_jarvi
 from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.structures.checks import check_structure
 from epitaxy_models.structures.dataset_column import structure_from_column
-from epitaxy_models.structures.intake import DEFAULT_LIMITS, Intake, RefusalReason, RepairCode
-from epitaxy_models.structures.text_formats import TextFormat, read_text
+from epitaxy_models.structures.intake import DEFAULT_LIMITS, Intake, RefusalReason
+from epitaxy_models.structures.text_formats import TextFormat, read_single, read_text
 
 
 def reader_of(value: object) -> Callable[[], Intake]:
@@ -26,21 +26,7 @@ def read_structure_value(value: object) -> Intake:
         raise InvalidStructureError("the row has no structure", reason=RefusalReason.EMPTY_STRUCTURE)
     if value.lstrip().startswith("{"):
         return _read_json(value)
-    return only_structure(read_text(value, _text_format(value)))
-
-
-def only_structure(intake: Intake) -> Intake:
-    """The intake of a text that must hold one structure: a label belongs to one.
-
-    Raises InvalidStructureError (SEVERAL_STRUCTURES).
-    """
-    ignored = next((one for one in intake.repairs if one.code == RepairCode.IGNORED_DATA_BLOCKS), None)
-    if ignored is not None:
-        raise InvalidStructureError(
-            f"the text holds several structures ({ignored.message[:120]}): give one a row",
-            reason=RefusalReason.SEVERAL_STRUCTURES,
-        )
-    return intake
+    return read_single(value, _text_format(value))
 
 
 def _read_json(text: str) -> Intake:

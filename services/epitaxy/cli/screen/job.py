@@ -121,8 +121,11 @@ class ScreenJob:
     def _print_summary(self, tally: OutcomeTally, n_rows: int) -> None:
         elapsed = time.monotonic() - self._began
         tally.print(self._console, self._n_screened, self._screening_seconds, elapsed)
-        if self._inventory.n_ignored:
-            self._console.print(f"ignored   {self._inventory.n_ignored} other files")
+        head, *named = self._inventory.ignored_lines() or ("",)
+        if head:
+            self._console.print(f"ignored   {head}")
+        for line in named:
+            self._console.print(f"          {line}", soft_wrap=True)
         self._console.print(f"wrote     {self._plan.out} ({n_rows} rows)", soft_wrap=True)
 
     def _leave(self, journal: Journal, reason: str, code: int) -> int:

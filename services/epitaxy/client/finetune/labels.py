@@ -13,7 +13,7 @@ from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.finetune.tables import RowTable, read_rows
-from epitaxy.client.inputs.files import kind_of, read_file
+from epitaxy.client.inputs.files import holds_structures, read_file
 from epitaxy.client.inputs.item import InputItem, Source, Text, clean_id, refuse
 from epitaxy.client.inputs.numbers import is_empty, read_number
 from epitaxy.client.inputs.objects import own_id, read_object
@@ -166,7 +166,7 @@ def _of_text(text: str, row_id: str, folder: Path | None) -> Source:
         return read_record(text)
     if "\n" in text.strip():
         return Text("cif", text)
-    if folder is not None and kind_of(Path(text)) is not None:
+    if folder is not None and holds_structures(Path(text).name):
         return _of_file(folder / text, row_id)
     return refuse("UNREADABLE", f"{text[:40]!r} is neither JSON, the text of a CIF, nor a structure file's name")
 

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from epitaxy.client.errors import InvalidRequestError
-from epitaxy.client.inputs.files import count_file, kind_of, read_file, stem_of
+from epitaxy.client.inputs.files import count_file, holds_structures, read_file, stem_of, why_ignored
 from epitaxy.client.inputs.item import Source, clean_id
+
+# Names that are kept of the files that are not read.
+_MAX_IGNORED_NAMES = 1000
 
 PathLike = str | os.PathLike[str]
 
@@ -27,10 +30,13 @@ class Inventory:
     """Files in the order in which they are read.
 
     Attributes:
-        n_ignored: Files in the folders that hold no structures, by their names.
+        ignored: Files in the folders that hold no structures by their names, each path with a word on why; of very
+            many the first.
+        n_ignored: Number of all of them.
     """
 
     files: tuple[InputFile, ...]
+    ignored: tuple[tuple[str, str], ...] = ()
     n_ignored: int = 0
 
     @classmethod
@@ -42,18 +48,30 @@ class Inventory:
         """
         banned = {path.resolve() for path in exclude}
         banned_names = {path.name for path in banned}
-        files, n_ignored = [], 0
+        files: list[InputFile] = []
+        ignored: list[tuple[str, str]] = []
+        n_ignored = 0
         for path in map(Path, paths):
             if not path.exists():
                 raise InvalidRequestError(f"no such file or folder: {path}", reason="NO_SUCH_FILE")
             for found, long_name in _walk(path):
                 if found.name in banned_names and found.resolve() in banned:
                     continue
-                if found is not path and kind_of(found) is None:
+                if found is not path and not holds_structures(found.name):
                     n_ignored += 1
+                    if n_ignored <= _MAX_IGNORED_NAMES:
+                        ignored.append((long_name, why_ignored(found.name)))
                     continue
                 files.append(InputFile(str(found), long_name))
-        return cls(tuple(files), n_ignored)
+        return cls(tuple(files), tuple(ignored), n_ignored)
+
+    def ignored_lines(self, most: int = 5) -> list[str]:
+        """The ignored files for a person: their number, and the first ones by name with why; empty for none."""
+        if not self.n_ignored:
+            return []
+        named = [f"{name} ({why})" for name, why in self.ignored[:most]]
+        rest = [f"and {self.n_ignored - len(named)} more"] if self.n_ignored > len(named) else []
+        return [f"{self.n_ignored} other files", *named, *rest]
 
     def read(self, known_columns: Sequence[str] = ()) -> Iterator[tuple[str, Source]]:
         """Id and source of every structure, file after file; of tables with the known values in these columns."""

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy.client.inputs.elements import ATOMIC_NUMBERS
+from epitaxy.client.inputs.carried import text_of
+from epitaxy.client.inputs.elements import ATOMIC_NUMBERS, SYMBOLS
 from epitaxy.client.inputs.item import Cell, Source, Text, refuse
 from epitaxy.client.inputs.json_text import load_json
 
 _FRACTIONAL_NAMES = ("frac", "frac_coords")
 _SPECIES_NAMES = ("species", "atomic_numbers", "numbers")
+_HEAVY_HYDROGEN = frozenset({"D", "T"})
 _REMEDY = 'write {"lattice": 3x3 in Angstrom, "species": [Z, ...], "frac": [[x, y, z], ...]}'
 
 
@@ -29,6 +31,8 @@ def read_record(value: object) -> Source:
 
 def cell_from_arrays(lattice: Any, species: Any, frac: Any) -> Source:
     """A cell of array-likes; ``species`` holds atomic numbers or symbols. Values are judged by the server."""
+    if isinstance(species, list | tuple) and not _HEAVY_HYDROGEN.isdisjoint(map(str, species)):
+        return _with_isotopes(lattice, species, frac)
     try:
         numbers = atomic_numbers(species)
         matrix = np.asarray(lattice, dtype=np.float64)
@@ -42,6 +46,18 @@ def cell_from_arrays(lattice: Any, species: Any, frac: Any) -> Source:
     if len(coords) != len(numbers):
         return refuse("UNREADABLE", f"{len(numbers)} species for {len(coords)} coordinates; {_REMEDY}")
     return Cell(matrix, numbers, coords)
+
+
+def _with_isotopes(lattice: Any, species: Sequence[Any], frac: Any) -> Source:
+    """A structure with deuterium or tritium, sent with its symbols so that the server says what it made of them."""
+    plain = cell_from_arrays(lattice, ["H" if str(one) in _HEAVY_HYDROGEN else one for one in species], frac)
+    if not isinstance(plain, Cell):
+        return plain
+    symbols = [
+        one if str(one) in _HEAVY_HYDROGEN else SYMBOLS[number]
+        for one, number in zip(species, plain.atomic_numbers.tolist(), strict=True)
+    ]
+    return text_of(plain.lattice, symbols, plain.frac_coords) or plain
 
 
 def atomic_numbers(species: Any) -> NDArray[np.uint8]:

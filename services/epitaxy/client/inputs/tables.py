@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.errors import InvalidRequestError
@@ -16,18 +16,16 @@ _BATCH_ROWS = 1024
 _MAX_LINE_BYTES = 64 << 20
 
 
-def read_jsonl(path: Path, file_id: str, known_columns: Sequence[str] = ()) -> Iterator[tuple[str, Source]]:
+def read_jsonl(file: BinaryIO, file_id: str, known_columns: Sequence[str] = ()) -> Iterator[tuple[str, Source]]:
     """One structure a line, with the known values in these columns; blank lines are skipped."""
-    with path.open("rb") as lines:
-        for number, line in enumerate(iter(lambda: lines.readline(_MAX_LINE_BYTES), b"")):
-            if line.strip():
-                yield _read_line(line, f"{file_id}/{number}", known_columns)
+    for number, line in enumerate(iter(lambda: file.readline(_MAX_LINE_BYTES), b"")):
+        if line.strip():
+            yield _read_line(line, f"{file_id}/{number}", known_columns)
 
 
-def count_jsonl(path: Path) -> int:
+def count_jsonl(file: BinaryIO) -> int:
     """Rows of a JSON Lines file."""
-    with path.open("rb") as lines:
-        return sum(1 for line in iter(lambda: lines.readline(_MAX_LINE_BYTES), b"") if line.strip())
+    return sum(1 for line in iter(lambda: file.readline(_MAX_LINE_BYTES), b"") if line.strip())
 
 
 def read_parquet(path: Path, file_id: str, known_columns: Sequence[str] = ()) -> Iterator[tuple[str, Source]]:

@@ -2,15 +2,15 @@
 
 import codecs
 import json
-import os
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from pathlib import Path
 from typing import BinaryIO
 
 from epitaxy.client.defaults import MAX_STRUCTURE_BYTES
+from epitaxy.client.inputs.cif_text import MAX_CIF_BYTES, structure_part, structures_of
 from epitaxy.client.inputs.item import Source, Text, TextKind, refuse
 from epitaxy.client.inputs.objects import own_id
+from epitaxy.client.inputs.packed import read_at_most
 from epitaxy.client.inputs.records import read_record
 
 # Larger than any structure that a model takes, smaller than what gRPC and the gateway let through.
@@ -19,14 +19,29 @@ _MAX_JSON_BYTES = 64 << 20
 _MAX_ATOMS = 10**9
 
 
-def read_text(path: Path, file_id: str, kind: TextKind) -> Iterator[tuple[str, Source]]:
-    """The one structure of a CIF or POSCAR file."""
-    yield file_id, decode(_read_bounded(path, MAX_STRUCTURE_BYTES), kind)
+def read_poscar(file: BinaryIO, file_id: str) -> Iterator[tuple[str, Source]]:
+    """The one structure of a POSCAR file."""
+    yield file_id, decode(read_at_most(file, MAX_STRUCTURE_BYTES), "poscar")
 
 
-def read_json(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
+def read_cif(file: BinaryIO, file_id: str) -> Iterator[tuple[str, Source]]:
+    """The structures of a CIF file; the ids of several are ``file_id#block``."""
+    content = read_at_most(file, MAX_CIF_BYTES)
+    text = _text_of(content) if len(content) <= MAX_CIF_BYTES else None
+    if text is None:
+        yield file_id, _no_text() if len(content) <= MAX_CIF_BYTES else _too_large()
+        return
+    if len(content) > MAX_STRUCTURE_BYTES:
+        # Reflections and refinement instructions are embedded; the limit is on the structure.
+        text = structure_part(text)
+    for name, block in structures_of(text):
+        fits = len(block) <= MAX_STRUCTURE_BYTES // 4 or len(block.encode()) <= MAX_STRUCTURE_BYTES
+        yield f"{file_id}#{name}" if name else file_id, Text("cif", block) if fits else _too_large()
+
+
+def read_json(file: BinaryIO, file_id: str) -> Iterator[tuple[str, Source]]:
     """The structure of a JSON document, or the several of a list."""
-    content = _read_bounded(path, _MAX_JSON_BYTES)
+    content = read_at_most(file, _MAX_JSON_BYTES)
     if len(content) > _MAX_JSON_BYTES:
         yield file_id, refuse("TOO_LARGE", "over 64 MiB of JSON; write one structure a line (.jsonl)")
         return
@@ -41,33 +56,29 @@ def read_json(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
     yield from _read_document(document, file_id)
 
 
-def _read_bounded(path: Path, most: int) -> bytes:
-    """The file's bytes, of a longer one ``most`` and one more."""
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        # A buffer as large as the bound costs more than a small file; a pipe has no size.
-        return file.read(size + 1 if 0 < size < most else most + 1)
+def count_cif(file: BinaryIO) -> int:
+    """Structures that ``read_cif`` yields."""
+    text = _text_of(read_at_most(file, MAX_STRUCTURE_BYTES))
+    return len(structures_of(text)) if text is not None else 1
 
 
-def read_xyz(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
+def read_xyz(file: BinaryIO, file_id: str) -> Iterator[tuple[str, Source]]:
     """The frames of an XYZ file; the ids of several are ``file_id/0``, ``file_id/1``, ..."""
-    with path.open("rb") as file:
-        frames = _frames(file)
-        first, second = next(frames, None), next(frames, None)
-        if first is None:
-            yield file_id, refuse("EMPTY_STRUCTURE", "the file holds no frame")
-        elif second is None:
-            yield file_id, first
-        else:
-            yield f"{file_id}/0", first
-            yield f"{file_id}/1", second
-            yield from ((f"{file_id}/{number}", frame) for number, frame in enumerate(frames, start=2))
+    frames = _frames(file)
+    first, second = next(frames, None), next(frames, None)
+    if first is None:
+        yield file_id, refuse("EMPTY_STRUCTURE", "the file holds no frame")
+    elif second is None:
+        yield file_id, first
+    else:
+        yield f"{file_id}/0", first
+        yield f"{file_id}/1", second
+        yield from ((f"{file_id}/{number}", frame) for number, frame in enumerate(frames, start=2))
 
 
-def count_xyz(path: Path) -> int:
+def count_xyz(file: BinaryIO) -> int:
     """Structures that ``read_xyz`` yields."""
-    with path.open("rb") as file:
-        return max(1, sum(1 for _ in _frames(file)))
+    return max(1, sum(1 for _ in _frames(file)))
 
 
 def decode(content: bytes, kind: TextKind) -> Source:
