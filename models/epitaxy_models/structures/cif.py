@@ -37,7 +37,15 @@ def read_cif(text: str, limits: IntakeLimits) -> Intake:
                 f"{len(with_sites) - 1} further data block(s) with atoms ignored: {names}",
             ),
         )
-    return _read_block(with_sites[0], limits).after(repairs)
+    return _read_block(with_sites[0], limits).after(repairs, _without_atoms(blocks, with_sites))
+
+
+def _without_atoms(blocks: Sequence[CifBlock], with_sites: Sequence[CifBlock]) -> tuple[Note, ...]:
+    if len(blocks) == len(with_sites):
+        return ()
+    names = [block.name[:30] for block in blocks if not has_sites(block)]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return (Note(NoteCode.IGNORED_BLOCKS, f"data block(s) without atoms ignored: {', '.join(names[:3])}{more}"),)
 
 
 def _no_sites(blocks: Sequence[CifBlock]) -> InvalidStructureError:

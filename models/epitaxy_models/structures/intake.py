@@ -74,6 +74,8 @@ class NoteCode(StrEnum):
     SINGLE_DISORDER_GROUP = "SINGLE_DISORDER_GROUP"
     # Hydrogens are said to be attached and unplaced, and the stated formula is complete without them.
     UNUSED_ATTACHED_HYDROGENS = "UNUSED_ATTACHED_HYDROGENS"
+    # Data blocks without atoms: publication data, phases without a structure.
+    IGNORED_BLOCKS = "IGNORED_BLOCKS"
     # Reflections and refinement instructions that the file carries along.
     IGNORED_EMBEDDED_DATA = "IGNORED_EMBEDDED_DATA"
 

@@ -5,7 +5,8 @@ import gzip
 import io
 import lzma
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -20,9 +21,12 @@ _LONGEST_MAGIC = 6
 UNPACKING_ERRORS = (EOFError, lzma.LZMAError)
 
 
-def open_unpacked(path: Path) -> BinaryIO:
+@contextmanager
+def open_unpacked(path: Path) -> Iterator[BinaryIO]:
     """The bytes of a file as they were before it was packed."""
-    return unpacked(path.open("rb"))
+    # Closing what unpacks does not close the file below.
+    with path.open("rb") as file, unpacked(file) as content:
+        yield content
 
 
 def unpacked(file: BinaryIO) -> BinaryIO:
@@ -37,13 +41,10 @@ def unpacked(file: BinaryIO) -> BinaryIO:
 
 def read_at_most(file: BinaryIO, most: int) -> bytes:
     """The bytes of an open file, of a longer one ``most`` and one more: a small packed file can be huge."""
-    try:
-        # A buffer as large as the bound costs more than a small file; a pipe has no size.
-        size = os.fstat(file.fileno()).st_size if isinstance(file, io.BufferedReader | io.FileIO) else 0
-    except OSError:
-        size = 0
+    # A buffer as large as the bound costs more than a small file. What is unpacked, and a pipe, has no size.
     is_plain = isinstance(getattr(file, "raw", None), io.FileIO)
-    return file.read(size + 1 if is_plain and 0 < size < most else most + 1)
+    size = os.fstat(file.fileno()).st_size if is_plain else 0
+    return file.read(size + 1 if 0 < size < most else most + 1)
 
 
 def unpacked_name(name: str) -> str:
