@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from epitaxy.client.inputs.item import Cell, Text
+from epitaxy.client.inputs.source import open_inputs
 from epitaxy_models.data.sources.ase_structure import read_atoms
 from epitaxy_models.data.sources.jarvis_atoms import read_jarvis_atoms
 from epitaxy_models.data.sources.optimade import read_attributes
 from epitaxy_models.data.sources.structure_value import read_structure_value
 from epitaxy_models.errors import InvalidStructureError
-from epitaxy_models.structures import Intake, TextFormat, read_text
+from epitaxy_models.structures import Intake, Structure, TextFormat, check_structure, read_text
 
 EDGE = 4.2
 Door = Callable[[dict[str, Any]], Intake]
@@ -181,6 +183,37 @@ def through_poscar(facts: dict[str, Any]) -> Intake:
     return read_text(text, TextFormat.POSCAR)
 
 
+def through_client(value: Any) -> Intake:
+    """What the server makes of what the client sends for an input."""
+    ((source,),) = ([item.source] for item in open_inputs(value).items)
+    if isinstance(source, Text):
+        return read_text(source.content, TextFormat(source.kind))
+    if isinstance(source, Cell):
+        return check_structure(Structure(source.lattice, source.atomic_numbers, source.frac_coords))
+    raise InvalidStructureError(source.message, reason=source.reason)
+
+
+def through_client_with_pymatgen(facts: dict[str, Any]) -> Intake:
+    from pymatgen.core import Structure
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Structure charge")
+        return through_client(Structure.from_dict(pymatgen_dict(facts)))
+
+
+def through_client_with_pymatgen_dict(facts: dict[str, Any]) -> Intake:
+    return through_client(pymatgen_dict(facts))
+
+
+def through_client_with_ase(facts: dict[str, Any]) -> Intake:
+    return through_client(ase_atoms(facts))
+
+
+def through_client_with_record(facts: dict[str, Any]) -> Intake:
+    lattice, frac = (EDGE * np.eye(3)).tolist(), [[0] * 3, [0.5] * 3]
+    return through_client({"lattice": lattice, "species": facts["symbols"], "frac": frac})
+
+
 EVERYTHING = set(CARRIED)
 OF_FORMATS_WITHOUT_MORE = {"deuterium", "dummy"}
 # What each format can carry; what it has no words for cannot come by that door.
@@ -197,6 +230,10 @@ DOORS: dict[Door, set[str]] = {
     through_ase_extxyz: EVERYTHING - {"oxidation states", "deuterium"},
     through_optimade: {"slab", "mixed site", "half-empty site", *OF_FORMATS_WITHOUT_MORE},
     through_jarvis: OF_FORMATS_WITHOUT_MORE,
+    through_client_with_pymatgen: EVERYTHING - {"dummy", "deuterium"},
+    through_client_with_pymatgen_dict: EVERYTHING,
+    through_client_with_ase: EVERYTHING - {"oxidation states", "deuterium"},
+    through_client_with_record: OF_FORMATS_WITHOUT_MORE,
 }
 
 
