@@ -14,6 +14,7 @@ DOUBTFUL_STRUCTURE = "DOUBTFUL_STRUCTURE"
 
 def doubts_of(repairs: Iterable[Repair], notes: Iterable[Note]) -> Iterator[FiredRule]:
     """One rule, REVIEW, for each repair or note after which a person should look at the structure."""
-    for one in (*repairs, *notes):
+    findings: list[Repair | Note] = [*repairs, *notes]
+    for one in findings:
         if one.code in DOUBTFUL_CODES:
             yield FiredRule(ReviewVerdict.REVIEW, DOUBTFUL_STRUCTURE, f"{one.code}: {one.message}")

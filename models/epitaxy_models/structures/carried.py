@@ -98,7 +98,7 @@ def _numbers_in(value: object) -> list[float]:
         flat = np.asarray(value, dtype=np.float64).ravel() if value is not None else np.empty(0)
     except (ValueError, TypeError, OverflowError, RecursionError):
         return _numbers_of_mixed(value)
-    return flat[np.isfinite(flat)].tolist()
+    return list(map(float, flat[np.isfinite(flat)]))
 
 
 def _numbers_of_mixed(value: object) -> list[float]:

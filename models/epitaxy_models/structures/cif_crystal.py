@@ -16,6 +16,7 @@ from epitaxy_models.structures.structure import Structure
 
 _LENGTHS = [f"_cell_length_{name}" for name in "abc"]
 _ANGLES = [f"_cell_angle_{name}" for name in ("alpha", "beta", "gamma")]
+_CRYSTAL_SYSTEM = ("_space_group_crystal_system", "_symmetry_cell_setting")
 # g/cm^3 of one atomic mass unit in a cubic Angstrom.
 _DENSITY_UNIT = 1.66053907
 # Solvent that was masked, hydrogens that were not placed and other temperatures explain less.
@@ -30,11 +31,13 @@ class StatedFacts:
         formula: Amounts by atomic number, None if absent or no plain formula.
         units_in_cell: Z, None if absent or no positive integer.
         density_g_cm3: Calculated density, None if absent.
+        crystal_system: In lower case, empty if absent.
     """
 
     formula: Composition | None = None
     units_in_cell: int | None = None
     density_g_cm3: float | None = None
+    crystal_system: str = ""
 
     def check(self, structure: Structure) -> None:
         """Raise InvalidStructureError (FORMULA_MISMATCH) if the atoms contradict formula, Z or density."""
@@ -52,7 +55,8 @@ class StatedFacts:
 
 def read_facts(block: CifBlock) -> StatedFacts:
     """Formula, Z and density as stated."""
-    return StatedFacts(read_formula(block), _read_units_in_cell(block), _read_density(block))
+    system = value_of(block, *_CRYSTAL_SYSTEM) or ""
+    return StatedFacts(read_formula(block), _read_units_in_cell(block), _read_density(block), system.lower())
 
 
 def read_formula(block: CifBlock) -> Composition | None:
@@ -71,8 +75,13 @@ def read_cell(block: CifBlock, limits: IntakeLimits) -> NDArray[np.float64]:
         )
     lengths = [cif_number(text or "", tag) for tag, text in zip(_LENGTHS, texts, strict=True)]
     # The CIF core dictionary gives 90 degrees as the default of an angle.
-    angles = [cif_number(value_of(block, tag) or "90", tag) for tag in _ANGLES]
+    angles = [_angle(block, tag) for tag in _ANGLES]
     return lattice_from_parameters(lengths, angles, limits)
+
+
+def _angle(block: CifBlock, tag: str) -> float:
+    values = block.column(tag)
+    return cif_number("90" if not values or values[0] in {".", ""} else values[0], tag)
 
 
 def cif_number(text: str, what: str) -> float:

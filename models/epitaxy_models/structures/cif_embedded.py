@@ -43,7 +43,8 @@ def structure_part(text: str) -> StructurePart:
 
 def _items(lines: list[str]) -> Iterator[_Item]:
     """The items of all blocks: a tag with its value, a loop, or a block's head; the first holds what precedes them."""
-    current, is_structure, tag = [], True, ""
+    current: list[str] = []
+    is_structure, tag = True, ""
     is_text = is_header = False
     for line in lines:
         if line.startswith(";"):

@@ -33,10 +33,6 @@ class Reading:
     group: SpaceGroup
     cell: FilledCell
 
-    def strain(self) -> float:
-        """How far the nearest distances are from bonds: mean |ln(distance / sum of covalent radii)|."""
-        return float(np.abs(np.log(bond_ratios(self.cell.intake.structure, self.cell.first_atoms()))).mean())
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CrystalFacts:
@@ -51,9 +47,26 @@ class CrystalFacts:
         """The filled cell, held against multiplicities, formula, Z and density. Raises InvalidStructureError."""
         cell = fill_cell(self.sites, self.lattice, group, self.limits)
         self.stated.check(cell.intake.structure)
+        if cell.n_operations == 1 and self.stated.crystal_system not in {"", "triclinic"}:
+            self._check_all_atoms_are_listed(cell)
         if self.sites.multiplicities or self.sites.orders:
             cell.check_multiplicities(self.sites, group)
         return cell
+
+    def _check_all_atoms_are_listed(self, cell: FilledCell) -> None:
+        """Raise InvalidStructureError (SYMMETRY_MISMATCH) for lone atoms in P 1 in a cell that is said to be cubic."""
+        strain = strain_of(cell)
+        if strain > _UNSOUND_STRAIN:
+            raise InvalidStructureError(
+                f"the crystal is said to be {self.stated.crystal_system[:20]}, and the {cell.intake.structure.n_sites} "
+                f"atoms listed, read in P 1, are off bond lengths by {np.expm1(strain):.0%}: state the space group",
+                reason=RefusalReason.SYMMETRY_MISMATCH,
+            )
+
+
+def strain_of(cell: FilledCell) -> float:
+    """How far the nearest distances are from bonds: mean |ln(distance / sum of covalent radii)|."""
+    return float(np.abs(np.log(bond_ratios(cell.intake.structure, cell.first_atoms()))).mean())
 
 
 def choose_crystal(facts: CrystalFacts, resolution: Resolution, stated: tuple[Statement, ...]) -> Intake:
@@ -114,7 +127,8 @@ def _contradicted(facts: CrystalFacts, resolution: Resolution) -> Intake:
     chosen, strains = _least_strained(readings, _CONTRADICTION_MARGIN)
     if chosen is None:
         raise _refuse_contradiction(statements, f"each is possible ({_listed(readings, strains)})")
-    text = f"{statements} contradict each other: read by {chosen.group.name}, which alone fits the rest of the file"
+    why = "which alone fits the rest of the file" if len(readings) == 1 else "whose distances alone are those of bonds"
+    text = f"{statements} contradict each other: read by {chosen.group.name}, {why}"
     return chosen.cell.intake.after((Repair(RepairCode.CHOSEN_SYMMETRY, text),))
 
 
@@ -130,7 +144,7 @@ def _read_all(facts: CrystalFacts, groups: Sequence[SpaceGroup]) -> tuple[list[R
 
 def _least_strained(readings: Sequence[Reading], margin: float) -> tuple[Reading | None, list[float]]:
     """The reading whose distances are sound, and sounder than all others' by the margin; None if there is none."""
-    strains = [one.strain() for one in readings]
+    strains = [strain_of(one.cell) for one in readings]
     best, *others = np.argsort(strains, kind="stable").tolist()
     is_clear = strains[best] < _UNSOUND_STRAIN and all(strains[other] > strains[best] + margin for other in others)
     return (readings[best] if is_clear else None), strains

@@ -84,8 +84,8 @@ def _within_limits(text: str, text_format: TextFormat, limits: IntakeLimits) -> 
     if text_format is not TextFormat.CIF or len(text) > MAX_CIF_CHARACTERS:
         raise _too_large(len(text), limits)
     part = structure_part(text)
-    if len(part.text) > limits.max_text_bytes:
-        raise _too_large(len(part.text), limits)
+    if len(part.text) > limits.max_text_bytes or not part.removed:
+        raise _too_large(len(part.text) if part.removed else len(text), limits)
     shown = ", ".join(tag[:40] for tag in part.removed[:3])
     return part.text, (Note(NoteCode.IGNORED_EMBEDDED_DATA, f"embedded data that are no structure ignored ({shown})"),)
 

@@ -46,7 +46,7 @@ def text_of(
         for one, position, carried in zip(species, np.asarray(frac_coords).tolist(), properties, strict=True)
     ]
     document = {"lattice": {"matrix": np.asarray(lattice).tolist()}, "charge": _plain(net_charge), "sites": sites}
-    content = json.dumps(document)
+    content = json.dumps(document, default=str)
     return Text("pymatgen_json", content) if len(content) <= MAX_STRUCTURE_BYTES else None
 
 
@@ -58,23 +58,27 @@ def kinds_with_shares(occupancy: object, kinds: Any) -> dict[str, Mapping[str, f
     return {
         str(kind): shares
         for kind, shares in occupancy.items()
-        if isinstance(shares, Mapping)
-        and (used is None or str(kind) in used)
-        and (len(shares) != 1 or abs(float(next(iter(shares.values()))) - 1) > _FULL)
+        if isinstance(shares, Mapping) and (used is None or str(kind) in used) and not _is_full(shares)
     }
+
+
+def _is_full(shares: Mapping[str, Any]) -> bool:
+    share = next(iter(shares.values())) if len(shares) == 1 else 0
+    return isinstance(share, int | float) and abs(share - 1) <= _FULL
 
 
 def is_nonzero(values: Any) -> bool:
     """Whether any number of an array is not zero; False for None."""
-    if values is None:
+    try:
+        array: NDArray[np.float64] = np.asarray(0 if values is None else values, dtype=np.float64)
+    except (TypeError, ValueError):
         return False
-    array: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
     return bool(np.any(np.nan_to_num(array) != 0))
 
 
 def _listed(species: Any) -> list[dict[str, Any]]:
     shares = species if isinstance(species, Mapping) else {str(species): 1}
-    return [{"element": str(symbol), "occu": float(share)} for symbol, share in shares.items()]
+    return [{"element": str(symbol), "occu": _plain(share)} for symbol, share in shares.items()]
 
 
 def _plain(value: Any) -> Any:

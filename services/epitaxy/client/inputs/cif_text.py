@@ -44,7 +44,8 @@ def structure_part(text: str) -> str:
 
 def _blocks(text: str) -> Iterator[tuple[str, str]]:
     """Name and text of each data block; what precedes the first one belongs to none."""
-    name, lines, is_text = "", [], False
+    lines: list[str] = []
+    name, is_text = "", False
     for line in text.splitlines(keepends=True):
         head = None if is_text or line.startswith(";") else _BLOCK.match(line)
         if line.startswith(";"):

@@ -36,7 +36,7 @@ def unpacked(file: BinaryIO) -> BinaryIO:
     start = file.read(_LONGEST_MAGIC)
     file.seek(0)
     opener = next((one for magic, one in _OPENERS.items() if start.startswith(magic)), None)
-    return file if opener is None else cast(BinaryIO, io.BufferedReader(opener(file)))  # type: ignore[arg-type]
+    return file if opener is None else cast(BinaryIO, io.BufferedReader(opener(file)))
 
 
 def read_at_most(file: BinaryIO, most: int) -> bytes:

@@ -104,7 +104,8 @@ def test_a_statement_that_nobody_understands_is_refused_and_never_means_p1(state
 
 
 @pytest.mark.parametrize(
-    "statement", ["_symmetry_cell_setting cubic", "_space_group_crystal_system cubic", "_space_group_name_H-M_alt ?"]
+    "statement",
+    ["_symmetry_cell_setting triclinic", "_space_group_crystal_system triclinic", "_space_group_name_H-M_alt ?"],
 )
 def test_what_names_no_group_leaves_p1_assumed_and_said_so(statement):
     intake = read(cif_text(statement))
@@ -307,6 +308,22 @@ def test_an_asymmetric_unit_in_too_low_a_symmetry_is_refused_by_its_multipliciti
     error = refusal(cif_text(f"_symmetry_space_group_name_H-M '{symbol}'", rows, columns=["symmetry_multiplicity"]))
     assert error.reason == "SYMMETRY_MISMATCH"
     assert "multiplicity 4" in error.message
+
+
+@pytest.mark.parametrize("system", ["_symmetry_cell_setting cubic", "_space_group_crystal_system Tetragonal"])
+@pytest.mark.parametrize("group", ["", "_symmetry_space_group_name_H-M 'P 1'"])
+def test_lone_atoms_in_a_cell_of_high_symmetry_are_refused(system, group):
+    assert refusal(cif_text(f"{system}\n{group}")).reason == "SYMMETRY_MISMATCH"
+    near = cif_text(
+        f"{system}\n_space_group_IT_number 1", ["Cs1 Cs 0 0 0", "Cl1 Cl .5 .5 .5"], cell=(4.12,) * 3 + (90,) * 3
+    )
+    assert read(near).structure.n_sites == 2
+
+
+def test_an_unknown_angle_is_no_right_angle():
+    text = cif_text("_space_group_IT_number 1", cell=(5.64, 5.64, 5.64, 90, "?", 90))
+    assert refusal(text).reason == "UNREADABLE"
+    assert read(text.replace("_cell_angle_beta ?", "")).structure.n_sites == 2
 
 
 def test_density_shows_that_atoms_are_missing():
