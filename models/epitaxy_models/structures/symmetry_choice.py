@@ -43,6 +43,13 @@ class CrystalFacts:
     stated: StatedFacts
     limits: IntakeLimits
 
+    @property
+    def say_how_many_atoms(self) -> bool:
+        """Whether the file states how many atoms a reading must give."""
+        return bool(
+            self.stated.units_in_cell or self.stated.density_g_cm3 or self.sites.multiplicities or self.sites.orders
+        )
+
     def read(self, group: SpaceGroup | None) -> FilledCell:
         """The filled cell, held against multiplicities, formula, Z and density. Raises InvalidStructureError."""
         cell = fill_cell(self.sites, self.lattice, group, self.limits)
@@ -125,8 +132,11 @@ def _contradicted(facts: CrystalFacts, resolution: Resolution) -> Intake:
         )
         return readings[0].cell.intake.after(notes=(note,))
     chosen, strains = _least_strained(readings, _CONTRADICTION_MARGIN)
+    if chosen is None and len(readings) == 1 and facts.say_how_many_atoms:
+        chosen = readings[0]
     if chosen is None:
-        raise _refuse_contradiction(statements, f"each is possible ({_listed(readings, strains)})")
+        what = "each is possible" if len(readings) > 1 else "no reading of them has the distances of bonds"
+        raise _refuse_contradiction(statements, f"{what} ({_listed(readings, strains)})")
     why = "which alone fits the rest of the file" if len(readings) == 1 else "whose distances alone are those of bonds"
     text = f"{statements} contradict each other: read by {chosen.group.name}, {why}"
     return chosen.cell.intake.after((Repair(RepairCode.CHOSEN_SYMMETRY, text),))

@@ -251,6 +251,30 @@ def test_centring_left_out_of_the_operations_is_seen():
     assert codes(intake.repairs) == ["CHOSEN_SYMMETRY"]
 
 
+def shifted(name: str, eighths: tuple[int, int, int]) -> list[str]:
+    """The operations of a group about another origin, which no table lists."""
+    forth, back = (
+        gemmi.Op(",".join(f"{axis}{sign}{step}/8" for axis, step in zip("xyz", eighths, strict=True))) for sign in "+-"
+    )
+    operations = gemmi.find_spacegroup_by_name(name).operations()
+    return [(forth * operation * back).wrap().triplet() for operation in operations]
+
+
+def test_another_origin_agrees_with_the_symbol_and_a_lattice_without_centring_does_not():
+    rows = ["Na1 Na 0.125 0.25 0.375", "Cl1 Cl 0.625 0.75 0.875"]
+    name = "_symmetry_space_group_name_H-M 'F m -3 m'\n"
+    whole = read(cif_text(name + loop("_symmetry_equiv_pos_as_xyz", shifted("F m -3 m", (1, 2, 3))), rows))
+    assert (whole.structure.n_sites, whole.repairs, whole.notes) == (8, (), ())
+    assert group_number(whole.structure) == 225
+    primitive = cif_text(name + loop("_symmetry_equiv_pos_as_xyz", shifted("P m -3 m", (1, 2, 3))), rows)
+    # Read by the symbol, the sites overlap; read by the operations, they are lone atoms.
+    error = refusal(primitive)
+    assert error.reason == "SYMMETRY_MISMATCH"
+    assert "no reading of them has the distances of bonds" in error.message
+    stated = read(primitive.replace("data_x", "data_x\n_cell_formula_units_Z 1\n_chemical_formula_sum 'Na Cl'"))
+    assert (stated.structure.n_sites, codes(stated.repairs)) == (2, ["CHOSEN_SYMMETRY"])
+
+
 def test_operations_that_break_off_are_completed_by_the_name_that_holds_them():
     triplets = [operation.triplet() for operation in gemmi.find_spacegroup_by_name("F d -3 m:1").operations()]
     text = cif_text("_space_group_name_H-M_alt 'F d -3 m'\n" + loop("_symmetry_equiv_pos_as_xyz", triplets[:50]))
