@@ -56,7 +56,7 @@ class Calibrator:
 
         The k-th smallest normalized residual with k = ceil((n + 1) coverage) covers a new exchangeable structure with
         at least that probability (Papadopoulos et al. 2002; Lei et al. 2018). Raises ConfigurationError below 200
-        structures, where the 99.5 % quantile does not exist, and where the shape needs scores that are not given.
+        structures, too few for a 99.5 % quantile, and if the shape needs scores that are not given.
         """
         n = len(labels)
         if n < _N_MIN:

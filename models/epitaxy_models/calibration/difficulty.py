@@ -47,7 +47,7 @@ class DifficultyShape:
     def difficulties(
         self, expected_errors: NDArray[np.float64], domain_scores: NDArray[np.float64] | None
     ) -> NDArray[np.float64]:
-        """Relative difficulty of each structure, ``[n]``. Raises ConfigurationError where scores are missing."""
+        """Relative difficulty of each structure, ``[n]``. Raises ConfigurationError if scores are missing."""
         tempered = np.asarray(expected_errors**self.power)
         if self.slope == 0:
             return tempered
@@ -68,7 +68,7 @@ def most_even_shape(
 
     Unevenness is the largest shortfall or excess of coverage over groups by domain score and by expected error. Of
     shapes that are alike in it, the one with the fewest outlying standardized errors, so that these have a variance
-    worth stating. Arrays of calibration structures, ``[n]``; the plain shape where none is narrower.
+    worth stating. Arrays of calibration structures, ``[n]``; the plain shape if none is narrower.
     """
     constant = _quantile(residuals, DEFAULT_COVERAGE)
     groups = list(_groups(expected_errors, domain_scores))

@@ -13,7 +13,7 @@ class ReviewVerdict(StrEnum):
     REVIEW = "REVIEW"
     """A person should look at it first."""
     REJECT = "REJECT"
-    """It is not to be used."""
+    """It must not be used."""
 
     @property
     def gravity(self) -> int:
@@ -45,9 +45,14 @@ class ReviewDecision:
 
     @classmethod
     def of(cls, fired: Iterable[FiredRule]) -> "ReviewDecision":
-        """The decision of the rules that fired; ACCEPT where there are none."""
+        """The decision of the rules that fired; ACCEPT if there are none."""
         rules = tuple(sorted(fired, key=lambda rule: -rule.verdict.gravity))
         return cls(rules[0].verdict, rules) if rules else ACCEPTED
+
+    def with_rules(self, fired: Iterable[FiredRule]) -> "ReviewDecision":
+        """The decision of these rules too."""
+        more = tuple(fired)
+        return ReviewDecision.of((*self.rules, *more)) if more else self
 
 
 ACCEPTED = ReviewDecision(ReviewVerdict.ACCEPT)

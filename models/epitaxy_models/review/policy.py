@@ -81,13 +81,13 @@ class ReviewPolicy:
         """One decision a structure.
 
         Args:
-            atomic_numbers: Of the sites of each structure.
+            atomic_numbers: Atomic numbers of the sites of each structure.
             domains: One verdict a structure.
-            names: Of the properties.
-            widths: Of the intervals at ``interval_coverage``, ``[n_structures, n_properties]``; needed where
+            names: Names of the properties.
+            widths: Widths of the intervals at ``interval_coverage``, ``[n_structures, n_properties]``; needed if
                 ``judges_widths``.
 
-        Raises ConfigurationError where widths are needed and not given.
+        Raises ConfigurationError if widths are needed and not given.
         """
         if self.judges_widths and widths is None:
             raise _invalid("widths are limited: give them")

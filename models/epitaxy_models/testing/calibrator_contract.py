@@ -22,8 +22,8 @@ Array = NDArray[np.float64]
 
 _COVERAGES = (COVERAGE_MIN, 0.8, DEFAULT_COVERAGE, 0.95, COVERAGE_MAX)
 _FREEDOM = 4
-_N_POPULATION = 2000
-_N_SIGMA = 4.0
+_N_POPULATION = 300
+_N_SIGMA = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +60,7 @@ class CalibratorContract:
     """
 
     n_calibration = 200
-    n_fits = 600
+    n_fits = 400
     n_too_few = 7
     excess = 0.0
 
@@ -76,10 +76,10 @@ class CalibratorContract:
         """Float64 ``[n]``."""
         sample = draw(0, self.n_calibration)
         widths = self.half_widths(self.fit(sample), sample, DEFAULT_COVERAGE)
-        assert widths.shape == (self.n_calibration,)
-        assert widths.dtype == np.float64
-        assert np.isfinite(widths).all()
-        assert (widths > 0).all()
+        assert widths.shape == (self.n_calibration,), f"shape {widths.shape}"
+        assert widths.dtype == np.float64, f"dtype {widths.dtype}"
+        assert np.isfinite(widths).all(), "an interval is endless"
+        assert (widths > 0).all(), "an interval has no width"
 
     def test_no_structures_give_no_intervals(self) -> None:
         """Shape ``[0]``."""
@@ -110,18 +110,20 @@ class CalibratorContract:
         """Over the whole range of coverages, and wider at the end than at the beginning."""
         sample = draw(3, self.n_calibration)
         calibrator = self.fit(sample)
-        widths = np.array(
-            [self.half_widths(calibrator, sample, c) for c in np.linspace(COVERAGE_MIN, COVERAGE_MAX, 99)]
-        )
-        assert (np.diff(widths, axis=0) >= 0).all()
-        assert (widths[-1] > widths[0]).all()
+        coverages = np.linspace(COVERAGE_MIN, COVERAGE_MAX, 99)
+        widths = np.array([self.half_widths(calibrator, sample, coverage) for coverage in coverages])
+        assert (np.diff(widths, axis=0) >= 0).all(), "an interval of a higher coverage is narrower"
+        assert (widths[-1] > widths[0]).all(), f"coverages {COVERAGE_MIN} and {COVERAGE_MAX} have equal intervals"
 
     def test_a_larger_expected_error_gives_a_wider_interval(self) -> None:
         """At equal domain scores."""
         sample = draw(4, self.n_calibration)
         doubled = replace(sample, expected_errors=2.0 * sample.expected_errors)
         calibrator = self.fit(sample)
-        assert (self._widths(calibrator, doubled) > self._widths(calibrator, sample)).all()
+        before, after = self._widths(calibrator, sample), self._widths(calibrator, doubled)
+        assert (after >= before).all(), "an interval is narrower"
+        # Those below a floor need not widen.
+        assert np.mean(after > before) > 0.9, "few intervals are wider"
 
     def test_new_structures_are_covered_as_promised(self) -> None:
         """Finite-sample validity on exchangeable draws, averaged over calibration sets.

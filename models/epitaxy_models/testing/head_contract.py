@@ -55,15 +55,15 @@ class HeadContract:
         for size in (1.0, 1e4):
             embeddings, composition = self.inputs()
             for part in self.read(np.float32(size) * embeddings, composition):
-                assert part.shape == (self.n_members, _N_STRUCTURES, self.n_properties)
-                assert part.dtype == np.float32
-                assert np.isfinite(part).all()
+                assert part.shape == (self.n_members, _N_STRUCTURES, self.n_properties), f"shape {part.shape}"
+                assert part.dtype == np.float32, f"dtype {part.dtype}"
+                assert np.isfinite(part).all(), "a reading is not finite"
 
     def test_no_structures_give_no_rows(self) -> None:
         """Shape ``[n_members, 0, n_properties]``."""
         embeddings, composition = self.inputs()
         for part in self.read(embeddings[:0], composition[:0]):
-            assert part.shape == (self.n_members, 0, self.n_properties)
+            assert part.shape == (self.n_members, 0, self.n_properties), f"shape {part.shape}"
 
     def test_same_call_gives_the_same_bits(self) -> None:
         """Nothing random is left in evaluation."""
@@ -89,7 +89,7 @@ class HeadContract:
         after = self.read(other, composition)
         for part in (0, 1):
             self._assert_close(after[part][1:], before[part][1:])
-        assert (np.abs(after[0][0] - before[0][0]).max(axis=0) > 0).all()
+        assert (np.abs(after[0][0] - before[0][0]).max(axis=0) > 0).all(), "a member does not read its embedding"
 
     def test_the_composition_adds_a_linear_reference_to_values_alone(self) -> None:
         """As the element references of an energy do: the same whatever the embedding, and no part of the scale."""
@@ -100,8 +100,8 @@ class HeadContract:
         ]
         limit = 1e-4 * (1 + np.abs(self.read(embeddings, composition)[0]).max())
         np.testing.assert_allclose(differences[0], differences[1], rtol=0, atol=limit)
-        scales = [self.read(embeddings, c)[1] for c in (composition, other)]
-        np.testing.assert_array_equal(*scales)
+        before, after = (self.read(embeddings, c)[1] for c in (composition, other))
+        np.testing.assert_array_equal(after, before)
 
     def test_scales_stay_between_their_bounds(self) -> None:
         """``LOG_NOISE_RANGE`` times the spread of the labels, however far the embedding lies."""
@@ -109,8 +109,8 @@ class HeadContract:
         low, high = (np.exp(np.float32(bound)) * self.spreads() for bound in LOG_NOISE_RANGE)
         for size in (0.0, 1.0, 1e4):
             scales = self.read(np.float32(size) * embeddings, composition)[1]
-            assert (scales >= low * (1 - 1e-5)).all()
-            assert (scales <= high * (1 + 1e-5)).all()
+            assert (scales >= low * (1 - 1e-5)).all(), "a scale is below its bound"
+            assert (scales <= high * (1 + 1e-5)).all(), "a scale is above its bound"
 
     def test_stored_heads_read_the_same(self) -> None:
         """To the last bit."""

@@ -93,15 +93,15 @@ class StrategyContract:
         """Float64 ``[n_rows]`` each."""
         found = self._fitted().predict(self.problem().test)
         for part in (found.values, found.stds):
-            assert part.shape == (self.problem().test.n_rows,)
-            assert part.dtype == np.float64
-            assert np.isfinite(part).all()
-        assert (found.stds > 0).all()
+            assert part.shape == (self.problem().test.n_rows,), f"shape {part.shape}"
+            assert part.dtype == np.float64, f"dtype {part.dtype}"
+            assert np.isfinite(part).all(), "a prediction is not finite"
+        assert (found.stds > 0).all(), "an expected error is zero"
 
     def test_no_rows_give_no_predictions(self) -> None:
         """Shape ``[0]``."""
         found = self._fitted().predict(self.problem().test.take(np.zeros(0, dtype=np.int64)))
-        assert found.values.shape == found.stds.shape == (0,)
+        assert found.values.shape == found.stds.shape == (0,), f"shapes {found.values.shape}, {found.stds.shape}"
 
     def test_same_seed_gives_the_same_fit(self) -> None:
         """To the last bit."""
@@ -133,21 +133,21 @@ class StrategyContract:
 
     def test_labels_in_another_unit_give_the_same_model_in_that_unit(self) -> None:
         """Labels in meV give the predictions and expected errors in eV, times 1000, within ``other_unit``."""
-        self._assert_close(self._fit(1000.0 * self.problem().targets), self._fitted(), self.tolerances.other_unit, 1000)
+        scaled = self._fit(1000.0 * self.problem().targets)
+        self._assert_close(scaled, self._fitted(), self.tolerances.other_unit, scale=1000.0)
 
     def test_labels_from_another_zero_give_the_same_model_from_that_zero(self) -> None:
         """A constant that is added to all labels is added to all predictions, within ``other_unit``."""
         shift = 5.0 * float(self.problem().targets.std())
-        self._assert_close(
-            self._fit(self.problem().targets + shift), self._fitted(), self.tolerances.other_unit, 1, shift
-        )
+        shifted = self._fit(self.problem().targets + shift)
+        self._assert_close(shifted, self._fitted(), self.tolerances.other_unit, shift=shift)
 
     def test_equal_labels_are_predicted_again(self) -> None:
         """A property that never varies is no reason to fail."""
         value = float(self.problem().targets[0])
         found = self._fit(np.full(self.problem().n_train, value)).predict(self.problem().test)
         np.testing.assert_allclose(found.values, value, atol=1e-6 * max(1.0, abs(value)))
-        assert np.isfinite(found.stds).all()
+        assert np.isfinite(found.stds).all(), "an expected error is not finite"
 
     def test_a_stored_fit_predicts_the_same(self) -> None:
         """To the last bit, after JSON and npz without pickles."""
@@ -166,14 +166,14 @@ class StrategyContract:
     def test_a_strategy_is_named_as_jobs_and_reports_name_it(self) -> None:
         """Snake case."""
         name = self.strategy().name
-        assert name.isidentifier()
-        assert name == name.lower()
+        assert name.isidentifier(), f"{name!r} is not an identifier"
+        assert name == name.lower(), f"{name!r} is not snake case"
 
     def _fit(self, targets: NDArray[np.float64]) -> FittedStrategy:
         return self.strategy().fit(self.problem().train, targets, seed=_SEED)
 
     def _fitted(self) -> FittedStrategy:
-        return _fit_once(type(self))
+        return _fit_once(type(self))  # type: ignore[arg-type]  # a class is hashable; mypy takes its instances' __hash__
 
     def _assert_close(
         self,
@@ -228,7 +228,7 @@ def stored_and_restored(fitted: FittedStrategy) -> FittedStrategy:
     """A fitted strategy after its state went through JSON and npz."""
     state = fitted.state()
     file = io.BytesIO()
-    np.savez(file, **state.tensors)
+    np.savez(file, **state.tensors)  # type: ignore[arg-type]  # numpy takes the arrays for its own flag
     file.seek(0)
     with np.load(file, allow_pickle=False) as tensors:
         return restore(replace(state, settings=json.loads(json.dumps(state.settings)), tensors=dict(tensors)))

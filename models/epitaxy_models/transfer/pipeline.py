@@ -59,8 +59,8 @@ def run_transfer(
 
     Everything is written beside ``request.out`` and moved there as a whole: a job that is killed leaves no model.
     ``field`` names other competitors than this version's, ``open_vectors`` another place to search the source.
-    Raises StoppedError soon after ``should_stop`` says so, ConfigurationError where the rows make no model,
-    CheckpointError where the substrate cannot be read.
+    Raises StoppedError soon after ``should_stop`` says so, ConfigurationError if the rows make no model,
+    CheckpointError if the substrate cannot be read.
     """
     artifact = load_artifact(request.base)
     field = field or default_field(artifact, with_peers=bool(request.peers))

@@ -10,6 +10,7 @@ from rich.console import Console
 from epitaxy.cli.terminal import usage_error
 from epitaxy.client.inputs.columns import Columns
 from epitaxy.client.inputs.inventory import Inventory
+from epitaxy.client.inputs.reading_log import lines_of_ignored
 
 InputStructureColumnOption = Annotated[
     str,
@@ -28,26 +29,27 @@ InputIdColumnOption = Annotated[
         show_default="a column such as id or material_id, or a data frame's index",
     ),
 ]
-_SHOWN_IGNORED = 3
+_SHOWN_IGNORED = 5
 
 
 def inventory_of(paths: Sequence[Path], exclude: Collection[Path] = (), columns: Columns | None = None) -> Inventory:
     """Lists the files below these paths. Having no structures in them is a mistake in the command line."""
     inventory = Inventory.of(paths, exclude, columns)
     if not inventory.files:
-        shown = "; ".join(inventory.ignored[:_SHOWN_IGNORED])
-        why = f" ({inventory.n_ignored} files ignored: {shown})" if shown else ""
+        shown = "; ".join(inventory.ignored_lines(_SHOWN_IGNORED))
+        why = f"; ignored {shown}" if shown else ""
         raise usage_error(f"no structures in {', '.join(map(str, paths))}{why}")
     return inventory
 
 
-def print_ignored(console: Console, n_ignored: int, ignored: Sequence[str], notes: Sequence[str] = ()) -> None:
+def print_reading(
+    console: Console, n_ignored: int, ignored: Sequence[tuple[str, str]], notes: Sequence[str] = ()
+) -> None:
     """Prints what was left out, the first few with why, and how tables were read."""
-    if n_ignored:
-        console.print(f"ignored   {n_ignored} other files or parts of files")
-        for line in ignored[:_SHOWN_IGNORED]:
-            console.print(f"          {line}", soft_wrap=True)
-        if n_ignored > _SHOWN_IGNORED:
-            console.print(f"          and {n_ignored - _SHOWN_IGNORED} more")
+    head, *named = lines_of_ignored(n_ignored, ignored, _SHOWN_IGNORED) or ("",)
+    if head:
+        console.print(f"ignored   {head}")
+    for line in named:
+        console.print(f"          {line}", soft_wrap=True)
     for note in notes:
         console.print(f"note      {note}", soft_wrap=True)

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import JsonOption, KnownColumnOption, ModelOption, TargetOption, connect
-from epitaxy.cli.inputs import InputIdColumnOption, InputStructureColumnOption, inventory_of, print_ignored
+from epitaxy.cli.inputs import InputIdColumnOption, InputStructureColumnOption, inventory_of, print_reading
 from epitaxy.cli.refused.table_file import RefusedOption, check_refused_file, write_refused
 from epitaxy.cli.terminal import print_json_line, stderr_console, stdout_console
 from epitaxy.cli.wording import interval_text, split_names, value_text
@@ -47,7 +47,7 @@ def predict(
             print_json_line(result)
     else:
         stdout_console().print(_table(results))
-    print_ignored(stderr_console(), inventory.n_ignored, inventory.ignored)
+    print_reading(stderr_console(), inventory.n_ignored, inventory.ignored)
     if refused is not None:
         errors = {result.index: result.error for result in results if result.error is not None}
         n_refused = write_refused(refused, inventory, errors)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import JsonOption, TargetOption, connect
-from epitaxy.cli.inputs import InputIdColumnOption, InputStructureColumnOption, inventory_of, print_ignored
+from epitaxy.cli.inputs import InputIdColumnOption, InputStructureColumnOption, inventory_of, print_reading
 from epitaxy.cli.refused.table_file import RefusedOption, check_refused_file, write_refused
 from epitaxy.cli.terminal import print_object, stderr_console, stdout_console
 from epitaxy.client import IntakeReport, ItemError
@@ -29,7 +29,7 @@ def validate(
 ) -> None:
     """Check how the server reads structures.
 
-    Prints the formula, number of sites, repairs and refusal of every structure. Predicts nothing.
+    Prints the formula, number of sites, repairs, notes and refusal of every structure. Predicts nothing.
 
     Exit code 0 if all structures can be used, 3 if some are refused.
     """
@@ -53,9 +53,8 @@ def validate(
                 table = _table()
         if table.row_count:
             stdout_console().print(table)
-    ignored = f", {inventory.n_ignored} other files ignored" if inventory.n_ignored else ""
-    stderr_console().print(f"{n_usable} usable, {len(errors)} refused{ignored}")
-    print_ignored(stderr_console(), inventory.n_ignored, inventory.ignored)
+    stderr_console().print(f"{n_usable} usable, {len(errors)} refused")
+    print_reading(stderr_console(), inventory.n_ignored, inventory.ignored)
     if refused is not None:
         n_refused = write_refused(refused, inventory, errors)
         stderr_console().print(f"wrote     {refused} ({n_refused} refused inputs)", soft_wrap=True)
@@ -72,11 +71,13 @@ def _table() -> Table:
     table = Table("id", "formula", box=None)
     table.add_column("sites", justify="right")
     table.add_column("repairs")
+    table.add_column("notes")
     table.add_column("refusal", overflow="fold")
     return table
 
 
 def _cells(report: IntakeReport) -> tuple[str, ...]:
     repairs = ", ".join(repair.code for repair in report.repairs)
+    notes = ", ".join(note.code for note in report.notes)
     refusal = f"{report.error.reason}: {report.error.message}" if report.error else ""
-    return report.id, report.formula, str(report.n_sites or ""), repairs, refusal
+    return report.id, report.formula, str(report.n_sites or ""), repairs, notes, refusal

@@ -37,7 +37,7 @@ class TestOutOfFold(CalibratorContract):
 class TestOutOfFoldOfFewLabels(TestOutOfFold):
     """Coverages beyond ``n / (n + 1)`` are met by a tail, from above."""
 
-    n_calibration, n_fits = 40, 1500
+    n_calibration, n_fits = 40, 800
     excess = 0.01
 
 
@@ -98,5 +98,5 @@ class _Wide(TestSplitConformal):
     ],
 )
 def test_contract_catches(broken: type[CalibratorContract], test: str) -> None:
-    with pytest.raises(AssertionError, match=r"covers|Not equal|assert|promised"):
+    with pytest.raises(AssertionError, match=r"covers|not equal|Not equal|equal intervals|promised"):
         getattr(broken(), test)()

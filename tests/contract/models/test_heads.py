@@ -138,5 +138,5 @@ class _Squared(TestTrainingHeads):
     ],
 )
 def test_contract_catches(broken: type[HeadContract], test: str) -> None:
-    with pytest.raises(AssertionError, match=r"differ|Not equal|assert|Arrays|not close"):
+    with pytest.raises(AssertionError, match=r"differ|[Nn]ot equal|above its bound"):
         getattr(broken(), test)()

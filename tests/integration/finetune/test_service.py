@@ -290,7 +290,7 @@ async def test_a_repeated_decision_gets_the_first_answer_over_the_wire(caller, n
     rollback.reason = "much worse"
     assert reason(await failure(caller.call("RollbackModel", rollback))) == "REQUEST_ID_REUSED"
     policy = governance_pb2.SetReviewPolicyRequest(
-        model_name="my-tc", policy={"max_domain_score": 2.0}, request_id="p1"
+        model_name="my-tc", policy={"max_domain_score": 0.5}, request_id="p1"
     )
     for _ in range(2):
         assert (await caller.call("SetReviewPolicy", policy)).policy.interval_coverage == 0.9

@@ -30,7 +30,7 @@ class Refit:
 
     Attributes:
         members: Fits on all labels but a few each.
-        blocks: Share of each block of inputs, mean over the members; empty where the strategy has none.
+        blocks: Share of each block of inputs, mean over the members; empty if the strategy has none.
     """
 
     members: tuple[Member, ...]

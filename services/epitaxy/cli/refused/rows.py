@@ -29,7 +29,7 @@ def refused_rows(inventory: Inventory, refused: Mapping[int, ItemError]) -> Iter
         refused: Why each was refused, by its position in the input.
     """
     index, last = 0, max(refused, default=-1)
-    for file, _, sources in inventory.read_files(ReadingLog()):
+    for file, sources in inventory.read_files(ReadingLog()):
         if index > last:
             return
         cells = _cells_of(file)

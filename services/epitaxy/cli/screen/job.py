@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from epitaxy.cli import exit_codes
-from epitaxy.cli.inputs import print_ignored
+from epitaxy.cli.inputs import print_reading
 from epitaxy.cli.refused.table_file import write_refused
 from epitaxy.cli.screen.journal import Journal, JournalError
 from epitaxy.cli.screen.outcome import OutcomeTally
@@ -131,7 +131,7 @@ class ScreenJob:
     def _print_summary(self, tally: OutcomeTally, n_rows: int) -> None:
         elapsed = time.monotonic() - self._began
         tally.print(self._console, self._n_screened, self._screening_seconds, elapsed)
-        print_ignored(self._console, self._log.n_ignored, self._log.ignored, [*self._log.notes, *tally.notes])
+        print_reading(self._console, self._log.n_ignored, self._log.ignored, [*self._log.notes, *tally.remarks])
         self._console.print(f"wrote     {self._plan.out} ({n_rows} rows)", soft_wrap=True)
 
     def _write_refused(self, tally: OutcomeTally) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.inputs.frames import is_frame, rows_of_columns, rows_of_frame
 from epitaxy.client.inputs.neighbours import NeighbourFiles
+from epitaxy.client.inputs.packed import unpacked_name
 from epitaxy.client.inputs.rows import (
     Cells,
     RowStream,
@@ -17,7 +18,7 @@ from epitaxy.client.inputs.rows import (
     row_opener_of,
     rows_of_mappings,
 )
-from epitaxy.client.inputs.stored import StoredFile, without_compression
+from epitaxy.client.inputs.stored import StoredFile
 from epitaxy.client.results import ItemError
 from epitaxy.tables.ids import ID_NAMES, id_column_of, id_text
 from epitaxy.tables.numbers import is_missing, read_number
@@ -98,7 +99,7 @@ def _of_folder(folder: Path, structure_column: str, wanted: Sequence[str]) -> Ro
     if len(tables) != 1:
         found = f"{len(tables)} tables ({', '.join(path.name for path in tables[:4])})" if tables else "no table"
         raise _unreadable(f"{folder} holds {found}: put one beside the CIF files, with columns id and {wanted[0]}")
-    is_bare = without_compression(tables[0].name) == _HEADERLESS and not _has_header(tables[0])
+    is_bare = unpacked_name(tables[0].name) == _HEADERLESS and not _has_header(tables[0])
     table = _read_headerless(tables[0], wanted[0]) if is_bare else _of_path(tables[0], structure_column, wanted)
     if structure_column in table.names:
         return table

@@ -1,132 +1,91 @@
-"""Structure files in zip and tar archives, read from the stream: nothing is unpacked to disk."""
+"""Archives of structure files, zip and tar, packed or not: read member by member, never unpacked to disk.
+
+What a member's header says of its size is not believed: each is read up to a bound, and so is the sum of all.
+"""
 
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO, NamedTuple, cast
 
-from epitaxy.client.errors import InvalidRequestError
+from epitaxy.client.inputs.packed import UNPACKING_ERRORS, read_at_most
 
-ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-MAX_MEMBERS = 1_000_000
-MAX_MEMBER_BYTES = 256 << 20
-MAX_UNPACKED_BYTES = 64 << 30
-# An unknown method of compression is NotImplementedError.
-_DAMAGE = (EOFError, NotImplementedError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
+# Of one member, and of all members together. A structure file has kilobytes; a million of them a few gigabytes.
+MAX_MEMBER_BYTES = 64 << 20
+MAX_ARCHIVE_BYTES = 16 << 30
+MAX_MEMBERS = 2_000_000
+_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+# Resource forks and thumbnails that operating systems add.
+_FOREIGN = ("__MACOSX", ".DS_Store", "Thumbs.db")
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """An entry of an archive.
-
-    Attributes:
-        name: Path in the archive.
-        size: Bytes that it unpacks to, as the archive states.
-        obstacle: Why it is not read; empty for a regular file.
-    """
+class Member(NamedTuple):
+    """A file in an archive: its path there, and its bytes; of one over the bound, one byte more than that."""
 
     name: str
-    size: int
-    obstacle: str = ""
+    content: bytes
+
+
+class ArchiveError(ValueError):
+    """The archive is damaged, encrypted, or holds more than is read."""
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file's name is that of an archive."""
-    return name.lower().endswith(ARCHIVE_ENDINGS)
+    """Whether a file's name says that it is an archive."""
+    return name.lower().endswith(_ENDINGS)
 
 
-def list_members(path: Path) -> list[Member]:
-    """Files and links of an archive in its order, without folders.
+def stem_of_archive(name: str) -> str:
+    """The name without the ending of an archive."""
+    ending = max((one for one in _ENDINGS if name.lower().endswith(one)), key=len, default="")
+    return name[: len(name) - len(ending)]
 
-    Raises:
-        InvalidRequestError: It cannot be read, or holds or unpacks to more than is read.
+
+def read_members(path: Path) -> Iterator[Member]:
+    """The files of an archive, in its own order; folders, links, hidden and foreign files are passed over.
+
+    Raises ArchiveError.
     """
-    members: list[Member] = []
     n_bytes = 0
     try:
-        for member in _zip_members(path) if _is_zip(path) else _tar_members(path):
-            members.append(member)
-            n_bytes += member.size
-            _check_bounds(path, len(members), n_bytes)
-    except (OSError, ValueError, *_DAMAGE) as error:
-        raise _unreadable(path, error) from None
-    return members
+        members = _zip_members(path) if zipfile.is_zipfile(path) else _tar_members(path)
+        for number, member in enumerate(members, start=1):
+            n_bytes += len(member.content)
+            if number > MAX_MEMBERS or n_bytes > MAX_ARCHIVE_BYTES:
+                raise ArchiveError(
+                    f"{path.name} holds over {MAX_MEMBERS:,} files or {MAX_ARCHIVE_BYTES >> 30} GiB; unpack it"
+                )
+            yield member
+    except (zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError, *UNPACKING_ERRORS) as error:
+        raise ArchiveError(f"{path.name} cannot be unpacked: {error}") from error
 
 
-def read_members(path: Path, wanted: frozenset[str]) -> Iterator[tuple[str, bytes]]:
-    """Name and content of the wanted regular files, in the archive's order.
-
-    Raises:
-        OSError: The archive cannot be read.
-        ValueError: It is damaged.
-    """
-    try:
-        yield from _read_zip(path, wanted) if _is_zip(path) else _read_tar(path, wanted)
-    except _DAMAGE as error:
-        raise ValueError(f"the archive is damaged: {error}") from None
-
-
-def _is_zip(path: Path) -> bool:
-    return path.name.lower().endswith(".zip")
+def count_members(path: Path) -> int:
+    """Files of a zip archive by its directory; a tar archive has none, and counts as one."""
+    if not zipfile.is_zipfile(path):
+        return 1
+    with zipfile.ZipFile(path) as archive:
+        return sum(1 for one in archive.infolist() if not one.is_dir() and _is_wanted(one.filename))
 
 
 def _zip_members(path: Path) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            if not info.is_dir():
-                yield Member(info.filename, info.file_size, _zip_obstacle(info))
-
-
-def _zip_obstacle(info: zipfile.ZipInfo) -> str:
-    mode = info.external_attr >> 16
-    if mode & 0o170000 == 0o120000:
-        return "a link, which is not followed"
-    return "encrypted: unpack it with its password" if info.flag_bits & 1 else _obstacle(info.filename, info.file_size)
+        for one in archive.infolist():
+            if not one.is_dir() and _is_wanted(one.filename):
+                with archive.open(one) as file:
+                    yield Member(one.filename, read_at_most(cast(BinaryIO, file), MAX_MEMBER_BYTES))
 
 
 def _tar_members(path: Path) -> Iterator[Member]:
-    with tarfile.open(path, "r|*") as archive:
-        for info in archive:
-            if not info.isdir():
-                is_file = info.isreg() and not info.issparse()
-                what = "a link, which is not followed" if info.islnk() or info.issym() else "not a regular file"
-                yield Member(
-                    info.name, info.size if is_file else 0, _obstacle(info.name, info.size) if is_file else what
-                )
+    with tarfile.open(path, "r:*") as archive:
+        for one in archive:
+            if one.isfile() and _is_wanted(one.name):
+                file = archive.extractfile(one)
+                if file is not None:
+                    yield Member(one.name, read_at_most(cast(BinaryIO, file), MAX_MEMBER_BYTES))
 
 
-def _obstacle(name: str, size: int) -> str:
-    if any(part.startswith("._") or part in ("__MACOSX", ".DS_Store") for part in PurePosixPath(name).parts):
-        return "a file of the operating system"
-    return f"over {MAX_MEMBER_BYTES >> 20} MiB: unpack it first" if size > MAX_MEMBER_BYTES else ""
-
-
-def _read_zip(path: Path, wanted: frozenset[str]) -> Iterator[tuple[str, bytes]]:
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            if info.filename in wanted and not _zip_obstacle(info):
-                with archive.open(info) as file:
-                    yield info.filename, file.read(MAX_MEMBER_BYTES)
-
-
-def _read_tar(path: Path, wanted: frozenset[str]) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(path, "r|*") as archive:
-        for info in archive:
-            is_file = info.isreg() and not info.issparse() and not _obstacle(info.name, info.size)
-            if is_file and info.name in wanted and (file := archive.extractfile(info)) is not None:
-                yield info.name, file.read(MAX_MEMBER_BYTES)
-
-
-def _check_bounds(path: Path, n_members: int, n_bytes: int) -> None:
-    if n_members > MAX_MEMBERS or n_bytes > MAX_UNPACKED_BYTES:
-        raise InvalidRequestError(
-            f"{path.name} holds more than {MAX_MEMBERS:,} files or {MAX_UNPACKED_BYTES >> 30} GiB: split it",
-            reason="ARCHIVE_TOO_LARGE",
-        )
-
-
-def _unreadable(path: Path, error: Exception) -> InvalidRequestError:
-    text = " ".join(str((isinstance(error, OSError) and error.strerror) or error).split())[:160]
-    return InvalidRequestError(f"cannot read the archive {path.name}: {text}", reason="UNREADABLE_FILE")
+def _is_wanted(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return bool(parts) and not any(part in _FOREIGN or (part.startswith(".") and part != ".") for part in parts)

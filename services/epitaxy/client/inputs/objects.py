@@ -7,9 +7,15 @@ from uuid import UUID
 
 import numpy as np
 
+from epitaxy.client.defaults import MAX_STRUCTURE_BYTES
+from epitaxy.client.inputs.carried import is_nonzero, kinds_with_shares, text_of
+from epitaxy.client.inputs.elements import SYMBOLS as _SYMBOLS
 from epitaxy.client.inputs.item import Source, Text, refuse
 from epitaxy.client.inputs.records import cell_from_arrays, read_record
 from epitaxy.tables.ids import id_text, own_id
+
+# Site properties of pymatgen's that the server notes.
+_CARRIED = frozenset({"charge", "charges", "final_charge", "bader_charge", "magmom", "magmoms", "final_magmom", "spin"})
 
 
 def is_structure(value: object) -> bool:
@@ -61,16 +67,55 @@ def _is_named(value: object) -> bool:
 
 
 def _read_pymatgen(structure: Any) -> Source:
-    if not structure.is_ordered:
-        # The server refuses it with the reason that a file of it would get.
-        return Text("pymatgen_json", json.dumps(structure.as_dict()))
+    if not all(getattr(structure.lattice, "pbc", (True,))):
+        return _not_periodic("the lattice is")
+    if not structure.is_ordered or _carries_more(structure):
+        # The server reads it as it would read a file of it, and refuses or notes the same.
+        content = json.dumps(structure.as_dict(), default=_plain_value)
+        if len(content) <= MAX_STRUCTURE_BYTES or not structure.is_ordered:
+            return Text("pymatgen_json", content)
     return cell_from_arrays(structure.lattice.matrix, structure.atomic_numbers, structure.frac_coords)
+
+
+def _carries_more(structure: Any) -> bool:
+    """Whether a structure has charges, moments or oxidation states besides its atoms."""
+    if getattr(structure, "_charge", None) or not _CARRIED.isdisjoint(structure.site_properties):
+        return True
+    return any(hasattr(one, "oxi_state") or getattr(one, "spin", None) for one in set(structure.species))
 
 
 def _read_ase(atoms: Any) -> Source:
     if not all(atoms.pbc):
-        return refuse("NOT_PERIODIC", "the atoms are not periodic in three directions; set pbc=True if they are")
-    return cell_from_arrays(atoms.cell[:], atoms.numbers, atoms.get_scaled_positions(wrap=False))
+        return _not_periodic("the atoms are")
+    cell, coords = atoms.cell[:], atoms.get_scaled_positions(wrap=False)
+    arrays = getattr(atoms, "arrays", {})
+    charges, moments = arrays.get("initial_charges"), arrays.get("initial_magmoms")
+    kinds = arrays.get("spacegroup_kinds")
+    mixed = kinds_with_shares(atoms.info.get("occupancy"), kinds)
+    net_charge = atoms.info.get("charge", None if charges is None else float(np.sum(charges)))
+    if mixed or is_nonzero(net_charge) or is_nonzero(charges) or is_nonzero(moments):
+        symbols = [_SYMBOLS[number] if 0 <= number < len(_SYMBOLS) else "X" for number in atoms.numbers.tolist()]
+        # Without kinds, any site may be the mixed one: the first one stands for all.
+        species = (
+            [mixed.get(str(kind), symbol) for kind, symbol in zip(kinds, symbols, strict=True)]
+            if (kinds is not None)
+            else [*mixed.values(), *symbols][: len(symbols)]
+        )
+        carried = text_of(cell, species, coords, net_charge=net_charge, charges=charges, moments=moments)
+        if carried is not None:
+            return carried
+    return cell_from_arrays(cell, atoms.numbers, coords)
+
+
+def _not_periodic(what: str) -> Source:
+    return refuse("NOT_PERIODIC", f"{what} not periodic in three directions; set pbc=True if the vacuum is meant")
+
+
+def _plain_value(value: Any) -> Any:
+    """Values of numpy and objects of pymatgen in JSON."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return value.as_dict() if hasattr(value, "as_dict") else str(value)
 
 
 # How to know a kind of object, what of it may hold an id, and how to read it.

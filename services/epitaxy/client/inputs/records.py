@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy.client.defaults import MAX_STRUCTURE_BYTES
-from epitaxy.client.inputs.cif_blocks import has_several_blocks, split_blocks
-from epitaxy.client.inputs.elements import ATOMIC_NUMBERS
+from epitaxy.client.inputs.carried import text_of
+from epitaxy.client.inputs.cif_text import structures_of
+from epitaxy.client.inputs.elements import ATOMIC_NUMBERS, SYMBOLS
 from epitaxy.client.inputs.item import Cell, Source, Text, refuse
 from epitaxy.client.inputs.json_text import load_json
 from epitaxy.tables.texts import decode_text, kind_of_binary, kind_of_text
 
 _FRACTIONAL_NAMES = ("frac", "frac_coords")
 _SPECIES_NAMES = ("species", "atomic_numbers", "numbers")
+_HEAVY_HYDROGEN = frozenset({"D", "T"})
 _REMEDY = 'write {"lattice": 3x3 in Angstrom, "species": [Z, ...], "frac": [[x, y, z], ...]}'
 
 
@@ -44,17 +46,10 @@ def read_structure_text(text: str) -> Source:
     if kind == "name":
         shown = repr(text.strip()[:40])
         return refuse("UNREADABLE", f"{shown} is neither JSON, the text of a CIF, nor a structure file's name")
-    if kind == "cif" and has_several_blocks(text):
-        return _read_blocks(text)
+    if kind == "cif" and len(found := structures_of(text)) > 1:
+        names = ", ".join(name for name, _ in found[:4])
+        return refuse("SEVERAL_STRUCTURES", f"the text holds {len(found)} structures ({names}); give each a row")
     return Text(kind, text)
-
-
-def _read_blocks(text: str) -> Source:
-    blocks = [block for block in split_blocks(text.splitlines(keepends=True)) if block.has_atoms]
-    if len(blocks) > 1:
-        names = ", ".join(block.name for block in blocks[:4])
-        return refuse("SEVERAL_STRUCTURES", f"the text holds {len(blocks)} structures ({names}); give each a row")
-    return Text("cif", blocks[0].text if blocks else text)
 
 
 def _read_bytes(content: bytes) -> Source:
@@ -72,6 +67,8 @@ def _read_bytes(content: bytes) -> Source:
 
 def cell_from_arrays(lattice: Any, species: Any, frac: Any) -> Source:
     """A cell of array-likes; ``species`` holds atomic numbers or symbols. Values are judged by the server."""
+    if isinstance(species, list | tuple) and not _HEAVY_HYDROGEN.isdisjoint(map(str, species)):
+        return _with_isotopes(lattice, species, frac)
     try:
         numbers = atomic_numbers(species)
         matrix = np.asarray(lattice, dtype=np.float64)
@@ -85,6 +82,18 @@ def cell_from_arrays(lattice: Any, species: Any, frac: Any) -> Source:
     if len(coords) != len(numbers):
         return refuse("UNREADABLE", f"{len(numbers)} species for {len(coords)} coordinates; {_REMEDY}")
     return Cell(matrix, numbers, coords)
+
+
+def _with_isotopes(lattice: Any, species: Sequence[Any], frac: Any) -> Source:
+    """A structure with deuterium or tritium, sent with its symbols so that the server says what it made of them."""
+    plain = cell_from_arrays(lattice, ["H" if str(one) in _HEAVY_HYDROGEN else one for one in species], frac)
+    if not isinstance(plain, Cell):
+        return plain
+    symbols = [
+        one if str(one) in _HEAVY_HYDROGEN else SYMBOLS[number]
+        for one, number in zip(species, plain.atomic_numbers.tolist(), strict=True)
+    ]
+    return text_of(plain.lattice, symbols, plain.frac_coords) or plain
 
 
 def atomic_numbers(species: Any) -> NDArray[np.uint8]:

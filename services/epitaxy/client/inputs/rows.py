@@ -8,7 +8,8 @@ from typing import Any
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.inputs.item import refuse
 from epitaxy.client.inputs.json_text import load_json
-from epitaxy.client.inputs.stored import StoredFile, without_compression
+from epitaxy.client.inputs.packed import unpacked_name
+from epitaxy.client.inputs.stored import StoredFile
 from epitaxy.client.results import ItemError
 from epitaxy.tables.csv_rows import CsvRow, open_csv
 from epitaxy.tables.ids import id_column_of
@@ -58,7 +59,7 @@ RowOpener = Callable[[StoredFile, Collection[str] | None], RowStream]
 
 def row_opener_of(name: str) -> RowOpener | None:
     """The opener of a table by its file's name, None for one that is no table."""
-    plain = without_compression(name).lower()
+    plain = unpacked_name(name).lower()
     return _OPENERS.get(plain[plain.rfind(".") :]) if "." in plain else None
 
 
@@ -158,7 +159,7 @@ def _index_of(schema: Any) -> _Index:
 
 def count_rows(file: StoredFile, structure_column: str) -> int:
     """Structures of a table, from a footer or counted lines; 1 for a CSV file, which would have to be read."""
-    plain = without_compression(file.name).lower()
+    plain = unpacked_name(file.name).lower()
     if plain.endswith(".parquet"):
         table = open_parquet(file)
         return int(table.metadata.num_rows) if structure_column in table.schema_arrow.names else 1
@@ -176,7 +177,7 @@ def open_parquet(file: StoredFile) -> Any:
         raise InvalidRequestError(
             "Parquet needs pyarrow: pip install 'epitaxy[client]'", reason="PYARROW_MISSING"
         ) from error
-    if without_compression(file.name) != file.name:
+    if unpacked_name(file.name) != file.name:
         raise ValueError("a compressed Parquet file is not supported: decompress it first")
     # Without pre-buffering, a file of one huge row group is read page by page.
     return pq.ParquetFile(file.path if file.content is None else file.open_raw(), pre_buffer=False)

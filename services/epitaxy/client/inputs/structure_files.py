@@ -4,15 +4,17 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from epitaxy.client.inputs.archives import is_archive, stem_of_archive
 from epitaxy.client.inputs.item import Source, refuse
+from epitaxy.client.inputs.packed import unpacked_name
 from epitaxy.client.inputs.reading_log import ReadingLog
-from epitaxy.client.inputs.stored import StoredFile, without_compression
+from epitaxy.client.inputs.stored import StoredFile
 from epitaxy.client.inputs.texts import count_xyz, read_cif, read_json, read_poscar, read_xyz
 
 TABLE_ENDINGS = (".parquet", ".csv", ".jsonl", ".ndjson")
 KNOWN_ENDINGS = (
     ".cif, .mcif, .vasp, .poscar, .contcar, POSCAR*, CONTCAR*, .xyz, .extxyz, .json, .jsonl, .csv, .parquet, "
-    "each but Parquet also with .gz, .bz2 or .xz"
+    "each but the last also with .gz, .bz2 or .xz, and archives (.zip, .tar, .tar.gz)"
 )
 _POSCAR_NAMES = ("POSCAR", "CONTCAR")
 
@@ -41,7 +43,7 @@ _STEM_ENDINGS = frozenset((*_BY_SUFFIX, *TABLE_ENDINGS))
 
 def text_kind_of(name: str) -> TextFileKind | None:
     """The kind of a file by its name, None for one that holds no structures as text."""
-    plain = without_compression(name)
+    plain = unpacked_name(name)
     dot = plain.rfind(".")
     known = _BY_SUFFIX.get(plain[dot:].lower()) if dot > 0 else None
     if known is None and plain.rpartition("/")[2].upper().startswith(_POSCAR_NAMES):
@@ -52,7 +54,10 @@ def text_kind_of(name: str) -> TextFileKind | None:
 def stem_of(path: str | os.PathLike[str]) -> str:
     """The file's name without the endings that say its kind: ``POSCAR.NaCl`` keeps its own."""
     # A Path would be taken apart anew for each of a million files.
-    name = without_compression(os.path.basename(path))  # noqa: PTH119
+    name = os.path.basename(path)  # noqa: PTH119
+    if is_archive(name):
+        return stem_of_archive(name)
+    name = unpacked_name(name)
     dot = name.rfind(".")
     return name[:dot] if dot > 0 and name[dot:].lower() in _STEM_ENDINGS else name
 

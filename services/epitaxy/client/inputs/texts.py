@@ -1,13 +1,12 @@
 """Structure files of text: CIF, POSCAR, extended XYZ, pymatgen's JSON. The server reads them; here they are split."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import BinaryIO
 
 from epitaxy.client.defaults import MAX_STRUCTURE_BYTES
-from epitaxy.client.inputs.cif_blocks import CifBlock, has_several_blocks, split_blocks
+from epitaxy.client.inputs.cif_text import MAX_CIF_BYTES, structure_part, structures_of
 from epitaxy.client.inputs.item import Source, Text, TextKind, refuse
 from epitaxy.client.inputs.reading_log import ReadingLog
 from epitaxy.client.inputs.records import read_record
@@ -26,65 +25,22 @@ def read_poscar(file: StoredFile, file_id: str, _log: ReadingLog) -> Iterator[tu
     yield file_id, decode(file.read(MAX_STRUCTURE_BYTES), "poscar")
 
 
-def read_cif(file: StoredFile, file_id: str, log: ReadingLog) -> Iterator[tuple[str, Source]]:
-    """The structures of a CIF: one for each data block that has atoms, ``file_id#block`` if there are several.
-
-    Blocks without atoms are left out if there are others. A file beyond the bound of one structure is read without its
-    embedded reflections.
-    """
-    content = file.read(MAX_STRUCTURE_BYTES)
-    if len(content) > MAX_STRUCTURE_BYTES:
-        yield from _read_blocks(split_blocks(_long_lines(file), without_reflections=True), file, file_id, log)
+def read_cif(file: StoredFile, file_id: str, _log: ReadingLog) -> Iterator[tuple[str, Source]]:
+    """The structures of a CIF file; the ids of several are ``file_id#block``."""
+    content = file.read(MAX_CIF_BYTES)
+    if len(content) > MAX_CIF_BYTES:
+        yield file_id, _too_large()
         return
-    source = decode(content, "cif")
-    if isinstance(source, Text) and has_several_blocks(source.content):
-        yield from _read_blocks(split_blocks(source.content.splitlines(keepends=True)), file, file_id, log)
-    else:
-        yield file_id, source
-
-
-def _read_blocks(
-    blocks: Iterator[CifBlock], file: StoredFile, file_id: str, log: ReadingLog
-) -> Iterator[tuple[str, Source]]:
-    """Structures in turn; the first is held back until it is known whether it is the only one."""
-    first: Source | None = None
-    first_name, n_found, last = "", 0, None
-    seen: Counter[str] = Counter()
-    for block in blocks:
-        if not block.has_atoms:
-            last = block
-            log.ignore(f"{file.name}#{block.name}", "a data block without atoms")
-            continue
-        n_found += 1
-        seen[block.name] += 1
-        name = f"{file_id}#{block.name or n_found}" + (f"#{seen[block.name]}" if seen[block.name] > 1 else "")
-        if n_found == 1:
-            first_name, first = name, _source_of(block, file, log)
-            continue
-        if first is not None:
-            yield first_name, first
-            first = None
-        yield name, _source_of(block, file, log)
-    if first is not None:
-        yield file_id, first
-    elif n_found == 0:
-        # The server says what is missing.
-        yield file_id, _source_of(last or CifBlock(""), file, log)
-
-
-def _source_of(block: CifBlock, file: StoredFile, log: ReadingLog) -> Source:
-    if block.n_left_out:
-        log.note(f"{file.name}: left out {block.n_left_out / 2**20:.1f} MiB of reflections and other long fields")
-    if block.is_too_large:
-        return _too_large()
-    return decode(block.text.encode("utf-8", "surrogateescape"), "cif")
-
-
-def _long_lines(file: StoredFile) -> Iterator[str]:
-    """Lines of a text in any one-byte encoding, of bounded length."""
-    with file.open() as content:
-        for line in iter(lambda: content.readline(_MAX_LINE_BYTES), b""):
-            yield line.decode("utf-8", "surrogateescape")
+    text = None if kind_of_binary(content[:16]) else decode_text(content)
+    if text is None:
+        yield file_id, _no_text(content)
+        return
+    if len(content) > MAX_STRUCTURE_BYTES:
+        # Reflections and refinement instructions are embedded; the limit is on the structure.
+        text = structure_part(text)
+    for name, block in structures_of(text):
+        fits = len(block) <= MAX_STRUCTURE_BYTES // 4 or len(block.encode()) <= MAX_STRUCTURE_BYTES
+        yield f"{file_id}#{name}" if name else file_id, Text("cif", block) if fits else _too_large()
 
 
 def read_json(file: StoredFile, file_id: str, _log: ReadingLog) -> Iterator[tuple[str, Source]]:

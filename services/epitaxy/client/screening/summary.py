@@ -22,11 +22,13 @@ class RunSummary:
         errors_by_reason: Refused and failed structures by reason, the most frequent first.
         domain_verdicts: Answered structures by domain verdict, the most frequent first.
         review_verdicts: Answered structures by verdict of the review policy, the most frequent first.
+        repairs: Answered structures by code of their repairs, the most frequent first; one may have several.
+        notes: Answered structures by code of their notes, likewise.
         elapsed_seconds: Time since the run began.
         total: Structures in the input; None if nobody counted them.
-        n_ignored: Files, and data blocks in files, that are no structures and were left out.
+        n_ignored: Files in folders and archives that hold no structures.
         ignored: The first of those, each with why.
-        notes: How tables were read where that is not obvious, and, once the run has ended, repeated ids.
+        remarks: How tables were read where that is not obvious, and, once the run has ended, repeated ids.
     """
 
     answered: int = 0
@@ -36,11 +38,13 @@ class RunSummary:
     errors_by_reason: Mapping[str, int] = field(default_factory=dict)
     domain_verdicts: Mapping[str, int] = field(default_factory=dict)
     review_verdicts: Mapping[str, int] = field(default_factory=dict)
+    repairs: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, int] = field(default_factory=dict)
     elapsed_seconds: float = 0.0
     total: int | None = None
     n_ignored: int = 0
-    ignored: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def n_done(self) -> int:
@@ -70,6 +74,8 @@ class RunTally:
         self._reasons: Counter[str] = Counter()
         self._verdicts: Counter[str] = Counter()
         self._reviews: Counter[str] = Counter()
+        self._repairs: Counter[str] = Counter()
+        self._notes: Counter[str] = Counter()
         self._cache_hits = 0
         self._began = time.monotonic()
         self._ended: float | None = None
@@ -88,6 +94,8 @@ class RunTally:
         self._cache_hits += result.cache_hit
         self._verdicts[result.domain_verdict] += 1
         self._reviews[result.review.verdict] += 1
+        self._repairs.update({repair.code for repair in result.repairs})
+        self._notes.update({note.code for note in result.notes})
 
     def end(self) -> None:
         """Stops the clock, and looks for repeated ids."""
@@ -105,9 +113,11 @@ class RunTally:
             errors_by_reason=dict(self._reasons.most_common()),
             domain_verdicts=dict(self._verdicts.most_common()),
             review_verdicts=dict(self._reviews.most_common()),
+            repairs=dict(self._repairs.most_common()),
+            notes=dict(self._notes.most_common()),
             elapsed_seconds=(self._ended or time.monotonic()) - self._began,
             total=self._total,
             n_ignored=self._log.n_ignored,
             ignored=tuple(self._log.ignored),
-            notes=(*self._log.notes, *([self._repeats] if self._repeats else [])),
+            remarks=(*self._log.notes, *([self._repeats] if self._repeats else [])),
         )

@@ -23,7 +23,7 @@ class Minibatch:
         rows: int64 ``[n_graphs]``.
         graph: Their graphs.
         known: Values that the caller knows, ``[n_graphs, n_known]``.
-        ground: What the frozen layers say of them; None where no layer is frozen.
+        ground: What the frozen layers say of them; None if no layer is frozen.
     """
 
     rows: NDArray[np.int64]

@@ -58,7 +58,7 @@ def train(
         inputs: Rows.
         labels: Centred and in units of their spread, ``[n_rows]``.
         plan: Settings.
-        seed: Of folds and order.
+        seed: Seed of the folds and of the order of the rows.
         readout: Whether the readout starts from a ridge regression, not from zero.
     """
     known = known_values(inputs, known_names(inputs))
