@@ -72,8 +72,8 @@ def _text_of(source: Source) -> str:
     if isinstance(source, Text):
         return source.content
     if isinstance(source, Cell):
-        arrays = {"lattice": source.lattice, "species": source.atomic_numbers, "frac": source.frac_coords}
-        return json.dumps({name: array.tolist() for name, array in arrays.items()})
+        lattice, species, frac = source.lattice.tolist(), source.atomic_numbers.tolist(), source.frac_coords.tolist()
+        return json.dumps({"lattice": lattice, "species": species, "frac": frac})
     return ""
 
 

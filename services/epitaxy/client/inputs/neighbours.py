@@ -83,4 +83,6 @@ def read_single(path: Path) -> Source:
     """The structure of a file that must hold just one."""
     file = StoredFile(str(path))
     sources = [source for _, source in islice(read_text_file(file, file.name, ReadingLog()), 2)]
-    return sources[0] if len(sources) == 1 else refuse("UNREADABLE", f"{path.name} holds several structures: give one")
+    if len(sources) == 1:
+        return sources[0]
+    return refuse("SEVERAL_STRUCTURES", f"{path.name} holds several structures: give one")
