@@ -29,6 +29,8 @@ _UNKNOWN_VALUES = frozenset({"?", ".", ""})
 # Longer than any symbol or operation of the tables; keeps the caches of groups small.
 _MAX_SYMBOL_LENGTH = 80
 _MAX_SHOWN = 40
+# Longer than any tag of the dictionaries; the patterns of tags are quadratic in their length.
+_MAX_TAG_LENGTH = 120
 # One text field may hold all operations, a line each.
 _MAX_TEXT_LENGTH = 8000
 # More lines than any group has operations are cut, so that a refusal of them costs nothing.
@@ -152,7 +154,9 @@ def collect_statements(block: CifBlock) -> SymmetryStatements:
 @lru_cache(maxsize=512)
 def _stating_tags(layout: TagLayout) -> tuple[tuple[Role, str], ...]:
     """The tags that may state a symmetry, with their roles."""
-    roles = ((role_of(plain), spellings) for plain, spellings in layout.spellings.items())
+    roles = (
+        (role_of(plain), spellings) for plain, spellings in layout.spellings.items() if len(plain) <= _MAX_TAG_LENGTH
+    )
     return tuple(
         (role, tag) for role, spellings in roles if role is not None and role is not Role.DETAIL for tag in spellings
     )
