@@ -1,0 +1,122 @@
+"""Labels that no natural spread explains: mistyped numbers, lost decimal points, turned signs.
+
+Labels of materials have heavy tails: five robust deviations would stop most sets of experimental gaps. What is asked
+instead is a gap: the doubted labels must lie far beyond all others, both from the median of the labels and from what
+the others say of them. Where a tail falls as the inverse square, the largest of many residuals is 30 times the second
+largest in one of 900 sets, whatever their number.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.transfer.labels.plausibility import Residuals, Similarity, residuals_without
+
+Array = NDArray[np.float64]
+
+
+class Scale(StrEnum):
+    """Where labels are compared."""
+
+    PLAIN = "plain"
+    LOGARITHM = "logarithm"
+
+
+# How far beyond the farthest other label: from the median, and from what the others say. Measured by
+# ``python -m loadtest.suspicious_labels``.
+_BEYOND_MEDIAN = {Scale.PLAIN: 15.0, Scale.LOGARITHM: 5.0}
+_BEYOND_OTHERS = {Scale.PLAIN: 30.0, Scale.LOGARITHM: 6.0}
+# Positive labels may span decades: the same gap must show between logarithms above the median.
+_BEYOND_UPWARD = 1.5
+# Fewer labels than this say less of their tail: both distances grow with the power below.
+_N_ENOUGH, _GROWTH = 40, 1.5
+# A negative number among positive ones needs less.
+_BEYOND_BY_SIGN = 3.0
+_N_POSITIVE = 15
+# At most so many labels, and one in so many, are doubted at once.
+_N_DOUBTED, _ONE_IN = 5, 10
+# Labels that differ from the commonest one, without which nothing is known of their spread.
+_N_INFORMATIVE = 8
+# Rows that others are compared on: an inverse costs n^3.
+_N_FITTED = 300
+
+
+@dataclass(frozen=True, slots=True)
+class WildLabel:
+    """A label that no natural spread explains.
+
+    Attributes:
+        place: Position among the labels.
+        expected: What the other labels say of it, in its unit.
+        times: Its distance from that, over the largest distance of any other label.
+    """
+
+    place: int
+    expected: float
+    times: float
+
+
+def wild_labels(labels: Array, similarity: Callable[[], Similarity]) -> tuple[WildLabel, ...]:
+    """Those of ``labels`` ``[n_rows]``, the wildest first; ``similarity`` of all rows is asked for only if one may be.
+
+    Labels that are all positive are compared as logarithms too.
+    """
+    found: dict[int, WildLabel] = {}
+    for scale in Scale:
+        if scale is Scale.LOGARITHM and labels.min(initial=np.inf) <= 0:
+            continue
+        for wild in _on_scale(labels, scale, similarity):
+            found.setdefault(wild.place, wild)
+    return tuple(sorted(found.values(), key=lambda wild: -wild.times))
+
+
+def _on_scale(labels: Array, scale: Scale, similarity: Callable[[], Similarity]) -> list[WildLabel]:
+    values = np.log10(labels) if scale is Scale.LOGARITHM else labels
+    doubted, least = _doubted(values, scale)
+    if not len(doubted):
+        return []
+    others = np.setdiff1d(np.arange(len(values)), doubted)
+    step = -(-len(others) // _N_FITTED)
+    residuals = residuals_without(values, doubted, others[::step], similarity())
+    times = _times(residuals)
+    if times.min() < least:
+        return []
+    expected = values[doubted] - residuals.of_doubted
+    known = 10.0**expected if scale is Scale.LOGARITHM else expected
+    return [WildLabel(*entry) for entry in zip(doubted.tolist(), known.tolist(), times.tolist(), strict=True)]
+
+
+def _doubted(values: Array, scale: Scale) -> tuple[NDArray[np.int64], float]:
+    """The most rows that a gap divides from all others, and how far beyond what the others say they must lie."""
+    nothing = np.zeros(0, dtype=np.int64)
+    _, counts = np.unique(values, return_counts=True)
+    if len(values) - counts.max(initial=0) < _N_INFORMATIVE:
+        return nothing, 0.0
+    distances = np.abs(values - np.median(values))
+    order = np.argsort(-distances, kind="stable")
+    care = max(1.0, _N_ENOUGH / len(values)) ** _GROWTH
+    for number in range(min(_N_DOUBTED, len(values) // _ONE_IN), 0, -1):
+        beyond = distances[order[number - 1]] / max(distances[order[number]], np.finfo(np.float64).tiny)
+        if beyond > care * _BEYOND_MEDIAN[scale] and not _is_decades(values, order, number):
+            return order[:number], care * _BEYOND_OTHERS[scale]
+        others = values[order[number:]]
+        is_turned = scale is Scale.PLAIN and (values[order[:number]] < 0).all() and others.min() >= 0
+        if is_turned and len(others) >= _N_POSITIVE and beyond > _BEYOND_BY_SIGN:
+            return order[:number], _BEYOND_BY_SIGN
+    return nothing, 0.0
+
+
+def _is_decades(values: Array, order: NDArray[np.int64], number: int) -> bool:
+    """Whether the first ``number`` labels of an order just go on where the others, all of them positive, end."""
+    if values.min() <= 0:
+        return False
+    decades = np.log10(values[order] / np.median(values))
+    return bool(decades[:number].min() <= _BEYOND_UPWARD * decades[number:].max())
+
+
+def _times(residuals: Residuals) -> Array:
+    largest = max(float(np.abs(residuals.left_out).max()), np.finfo(np.float64).tiny)
+    return np.asarray(np.abs(residuals.of_doubted) / largest, dtype=np.float64)
