@@ -23,11 +23,18 @@ from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.labels.check import check_labels
 from epitaxy_models.transfer.labels.findings import DataCheck
+from epitaxy_models.transfer.labels.references import SubstrateReferences
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
 from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
-from epitaxy_models.transfer.labels.references import SubstrateReferences
 from epitaxy_models.transfer.peers import peer_blocks
-from epitaxy_models.transfer.records import AuditSection, DataSection, LatentMap, NeighbourRow, RefusedRow
+from epitaxy_models.transfer.records import (
+    AuditSection,
+    DataSection,
+    LatentMap,
+    NeighbourRow,
+    RefusedRow,
+    SuspiciousRow,
+)
 from epitaxy_models.transfer.request import TransferRequest
 
 _ROWS_AT_ONCE = 32
@@ -187,4 +194,7 @@ def _source_index(request: TransferRequest, artifact: ModelArtifact) -> SourceIn
 
 def _data_section(check: DataCheck) -> DataSection:
     refused = tuple(RefusedRow(entry.id, entry.message) for entry in check.refused)
-    return DataSection(check.n_rows, check.n_usable, check.n_merged, refused, check.warnings, check.as_json())
+    odd = tuple(
+        SuspiciousRow(entry.row, entry.id, entry.value, str(entry.kind), entry.message) for entry in check.suspicious
+    )
+    return DataSection(check.n_rows, check.n_usable, check.n_merged, refused, check.warnings, check.as_json(), odd)

@@ -1,4 +1,4 @@
-"""The one check of labels, for a job and for ``epitaxy finetune audit``: rows in, crystals to learn from and findings out.
+"""The one check of labels, for a job and for ``epitaxy finetune audit``: rows in, crystals and findings out.
 
 It imports nothing but NumPy and this package's own light modules, so that it runs on a client's machine.
 """
@@ -255,8 +255,8 @@ def _obstacle(
         return Obstacle("TOO_FEW_LABELS", message)
     if len(set(formulas)) < 2:
         message = (
-            f"all {len(labels)} labels are of one formula, {formulas[0]}, and errors are measured on formulas that were "
-            "left out: add labels of other formulas"
+            f"all {len(labels)} labels are of one formula, {formulas[0]}, and errors are measured on formulas that "
+            "were left out: add labels of other formulas"
         )
         return Obstacle("TOO_FEW_FORMULAS", message)
     return constant_labels(labels)

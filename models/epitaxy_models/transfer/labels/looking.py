@@ -55,20 +55,18 @@ def suspicious_labels(
     """
     known = {rows[entry.place].row for entry in wild}
     left = [entry for entry in outliers if entry.row not in known]
-    return tuple(
-        [
-            *([SuspiciousLabel(None, "", None, SuspicionKind.WRONG_UNIT, doubt.message)] if doubt else ()),
-            *(_wild(rows[entry.place], float(labels[entry.place]), unit, entry) for entry in wild),
-            *_unexpected(rows, labels, unit, left, similarity),
-            *(_replicates(entry, unit) for entry in duplicates if entry.is_conflicting),
-        ]
+    return (
+        *([SuspiciousLabel(None, "", None, SuspicionKind.WRONG_UNIT, doubt.message)] if doubt else ()),
+        *(_wild(rows[entry.place], float(labels[entry.place]), unit, entry) for entry in wild),
+        *_unexpected(rows, labels, unit, left, similarity),
+        *(_replicates(entry, unit) for entry in duplicates if entry.is_conflicting),
     )
 
 
 def _wild(row: NamedRow, label: float, unit: str, wild: WildLabel) -> SuspiciousLabel:
     text = (
-        f"{place_of(row.row, row.id)}: {label:g}{_in(unit)} is {wild.times:.0f} times farther than any other label from "
-        f"what the others say of it (about {wild.expected:.3g})"
+        f"{place_of(row.row, row.id)}: {label:g}{_in(unit)} is {wild.times:.0f} times farther than any other label "
+        f"from what the others say of it (about {wild.expected:.3g})"
     )
     return SuspiciousLabel(row.row, row.id, label, SuspicionKind.WILD, text)
 
@@ -92,8 +90,8 @@ def _unexpected(
     for entry, residual in zip(outliers, residuals.of_doubted.tolist(), strict=True):
         if abs(residual) > _UNEXPECTED * deviation:
             text = (
-                f"{place_of(entry.row, entry.id)}: {entry.label:g}{_in(unit)} lies far from the other labels, which say "
-                f"about {entry.label - residual:.3g}"
+                f"{place_of(entry.row, entry.id)}: {entry.label:g}{_in(unit)} lies far from the other labels, which "
+                f"say about {entry.label - residual:.3g}"
             )
             yield SuspiciousLabel(entry.row, entry.id, entry.label, SuspicionKind.OUTLIER, text)
 

@@ -37,7 +37,7 @@ class PosteriorObjective:
     def __init__(
         self, terms: Sequence[KernelTerm], rows: Rows, labels: Array, prior: KernelPrior, least_noise: float = 0.0
     ) -> None:
-        """``labels`` ``[n_rows]`` are centred and of unit scale, and their noise variance is ``least_noise`` or more."""
+        """``labels`` ``[n_rows]`` are centred and of unit scale; their noise variance is at least ``least_noise``."""
         self._least_noise = least_noise
         self._terms, self._labels, self._prior = terms, labels, prior
         self._measured = [term.measure_within(rows) for term in terms]

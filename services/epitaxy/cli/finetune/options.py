@@ -49,5 +49,11 @@ BaseModelOption = Annotated[
         "--base-model", metavar="NAME", help="Pretrained model to start from.", show_default="the server's default"
     ),
 ]
+AcceptSuspiciousOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-suspicious", help="Train on labels with gross errors (wild numbers, a wrong unit) as they are."
+    ),
+]
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job, or name of a model for its latest job.")]
 OneObjectOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
