@@ -208,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print(title: str, names: Sequence[object], shares: Sequence[float]) -> None:
-    parts = (f"{name}: {100 * share:.1f} %" for name, share in zip(names, shares, strict=True) if share == share)
+    parts = (f"{name}: {100 * share:.1f} %" for name, share in zip(names, shares, strict=True) if np.isfinite(share))
     sys.stdout.write(f"{title} {', '.join(parts)}\n")
 
 
