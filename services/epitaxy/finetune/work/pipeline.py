@@ -13,6 +13,7 @@ from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.vectors import VectorSettings, open_vectors
 from epitaxy_models.ensembles.artifact import shipped_model
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
+from epitaxy_models.transfer.contest.field import Field
 from epitaxy_models.transfer.labels.findings import SuspiciousLabelsError
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
 from epitaxy_models.transfer.pipeline import run_transfer
@@ -28,9 +29,15 @@ def build_transfer(settings: FineTuneSettings) -> "PipelineTransfer":
 
 @dataclass(frozen=True, slots=True)
 class PipelineTransfer:
-    """Implements Transfer."""
+    """Implements Transfer.
+
+    Attributes:
+        base_models: Folders of substrates by name, beside the shipped one.
+        field: Who competes; None: all that this version knows.
+    """
 
     base_models: Mapping[str, Path]
+    field: Field | None = None
 
     def __call__(
         self,
@@ -48,7 +55,7 @@ class PipelineTransfer:
         request = self._request(job.spec, labels, folder / "out")
         open_index = partial(open_vectors, VectorSettings())
         try:
-            outcome = run_transfer(request, tell, should_stop, open_vectors=open_index)
+            outcome = run_transfer(request, tell, should_stop, self.field, open_index)
         except SuspiciousLabelsError as error:
             raise LabelsStoppedError(error.message, suspicious=_suspicions(error.suspicious)) from error
         return TransferResult(
