@@ -1,7 +1,9 @@
 """What people really bring: one wild label, and one wrong unit, from the command to the shipped pipeline and back."""
 
 import json
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +18,30 @@ from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.graphs.graph import build_graph
+from epitaxy_models.source_index.storage import FILE_NAME
 from epitaxy_models.structures import structure_to_column
 from epitaxy_models.transfer.contest.field import Field
 from epitaxy_models.transfer.labels.references import SubstrateReferences
+from epitaxy_models.transfer.request import TransferRequest
 from epitaxy_models.transfer.strategies import EmbeddingRidge, PoolMedian
 
 N = 40
+
+
+class WithoutIndex(PipelineTransfer):
+    """On the shipped substrate without its source index, which takes seconds to open and says nothing of labels."""
+
+    def _request(self, *arguments: Any) -> TransferRequest:
+        return replace(super()._request(*arguments), base=self.base_models[""])
 
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A service whose jobs run the shipped pipeline with the strategies that take no time."""
     torch.set_num_threads(1)
-    work = PipelineTransfer({}, Field((EmbeddingRidge(), PoolMedian())))
+    base = tmp_path_factory.mktemp("base") / "substrate"
+    shutil.copytree(shipped_model(), base, ignore=shutil.ignore_patterns(FILE_NAME))
+    work = WithoutIndex({"": base}, Field((EmbeddingRidge(), PoolMedian())))
     with finetune_server.serving_finetune(tmp_path_factory.mktemp("pipeline"), work) as (target, _):
         yield {"EPITAXY_TARGET": target, "EPITAXY_API_KEY": "stories"}
 
