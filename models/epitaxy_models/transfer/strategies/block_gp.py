@@ -21,7 +21,7 @@ from epitaxy_models.transfer.inputs import (
     TransferInputs,
 )
 from epitaxy_models.transfer.labels.plausibility import Similarity
-from epitaxy_models.transfer.labels.wild import wild_labels
+from epitaxy_models.transfer.labels.wild import misleading_labels
 from epitaxy_models.transfer.strategies.block_kernel import (
     KernelParameters,
     KernelTerm,
@@ -127,9 +127,9 @@ class BlockGP:
 
 
 def _trusted(inputs: TransferInputs, targets: Array) -> NDArray[np.int64]:
-    """Rows to learn from: all but those whose labels no natural spread explains, which a normal noise would follow."""
+    """Rows to learn from: all but those whose labels a normal noise would follow at the cost of all others."""
     answers = inputs.blocks.get(SUBSTRATE, np.zeros((inputs.n_rows, 0)))
-    wild = wild_labels(targets, Similarity.lazily(inputs.formulas, list(answers.T)))
+    wild = misleading_labels(targets, Similarity.lazily(inputs.formulas, list(answers.T)))
     return np.setdiff1d(np.arange(len(targets)), [entry.place for entry in wild])
 
 
