@@ -16,4 +16,5 @@ def _mean_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """As ``scipy.stats.rankdata``, which a client's machine lacks."""
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
-    return np.asarray((ends - (counts - 1) / 2)[places], dtype=np.float64)
+    ranks: NDArray[np.float64] = ends - (counts - 1) / 2
+    return ranks[places]

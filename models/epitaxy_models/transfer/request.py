@@ -72,7 +72,7 @@ class TransferRequest:
         seed: Of all splits and fits; equal requests give equal models.
         target_errors: Mean absolute errors, on the scale that is learned, for which to estimate the labels needed.
         peers: Other substrates whose features are read besides, of ``names.PEERS``.
-        accept_suspicious: Whether to train on labels with gross errors as they are.
+        accept_suspicious: Whether to go on in spite of gross errors, without wild labels.
     """
 
     name: str

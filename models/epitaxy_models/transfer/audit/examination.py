@@ -21,10 +21,10 @@ from epitaxy_models.source_index.vector_index import VectorIndex
 from epitaxy_models.transfer.audit.against_source import AuditedStructure, TransferAudit, audit_transfer
 from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.inputs import TransferInputs
-from epitaxy_models.transfer.labels.check import check_labels
+from epitaxy_models.transfer.labels.check import CheckedLabels, check_labels
 from epitaxy_models.transfer.labels.findings import DataCheck
 from epitaxy_models.transfer.labels.references import SubstrateReferences
-from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
+from epitaxy_models.transfer.labels.suspicion import SuspicionKind, SuspiciousLabel
 from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 from epitaxy_models.transfer.peers import peer_blocks
 from epitaxy_models.transfer.records import (
@@ -108,6 +108,7 @@ def examine(
         request.transform,
     )
     checked.check.require_learnable(accept_suspicious=request.accept_suspicious)
+    checked = _without_wild(checked, request.transform)
     columns = {name: column.values[checked.rows] for name, column in request.low_fidelity.items()}
     starts = range(0, len(checked.graphs), _ROWS_AT_ONCE)
     embeddings = np.concatenate([embedder(checked.graphs[start : start + _ROWS_AT_ONCE]) for start in starts])
@@ -121,6 +122,23 @@ def examine(
     noise = _noise_on_scale(checked.replicate_std, checked.labels, transform)
     return Examination(
         checked.rows, names, inputs, checked.labels, transform, targets, data, audit, checked.check.suspicious, noise
+    )
+
+
+def _without_wild(checked: CheckedLabels, transform: str) -> CheckedLabels:
+    """The labels without those that no natural spread explains: every strategy would follow them."""
+    wild = {entry.row for entry in checked.check.suspicious if entry.kind is SuspicionKind.WILD}
+    if not wild:
+        return checked
+    kept = [place for place, row in enumerate(checked.rows.tolist()) if row not in wild]
+    labels = checked.labels[kept]
+    return replace(
+        checked,
+        rows=checked.rows[kept],
+        structures=tuple(checked.structures[place] for place in kept),
+        graphs=tuple(checked.graphs[place] for place in kept),
+        labels=labels,
+        transform=TargetTransform.fit(transform, labels),
     )
 
 

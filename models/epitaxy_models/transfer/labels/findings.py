@@ -176,8 +176,8 @@ class DataCheck:
             return self.obstacle
         return Obstacle(
             SUSPICIOUS_LABELS,
-            f"{named(self.gross)}. Correct the labels, or train on them as they are with accept_suspicious "
-            "(--accept-suspicious)",
+            f"{named(self.gross)}. Correct the labels, or go on without wild ones and with the unit as stated with "
+            "accept_suspicious (--accept-suspicious)",
         )
 
     def require_learnable(self, *, accept_suspicious: bool = False) -> None:

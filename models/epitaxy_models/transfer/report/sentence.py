@@ -36,7 +36,7 @@ def suspicion_sentence(suspicious: Sequence[SuspiciousLabel]) -> str:
     """What is odd among the labels, with rows and values; empty where nothing is."""
     gross = [entry for entry in suspicious if entry.kind.is_gross]
     others = [entry for entry in suspicious if not entry.kind.is_gross]
-    accepted = f" Trained on labels that were accepted although nothing explains them: {named(gross)}." if gross else ""
+    accepted = f" Accepted although suspicious; what is wild was left out of the fit: {named(gross)}." if gross else ""
     return accepted + (f" Look at: {named(others, _N_TOLD)}." if others else "")
 
 

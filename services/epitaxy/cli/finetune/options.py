@@ -52,7 +52,8 @@ BaseModelOption = Annotated[
 AcceptSuspiciousOption = Annotated[
     bool,
     typer.Option(
-        "--accept-suspicious", help="Train on labels with gross errors (wild numbers, a wrong unit) as they are."
+        "--accept-suspicious",
+        help="Go on in spite of gross errors: wild numbers are left out, a doubted unit is taken as stated.",
     ),
 ]
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job, or name of a model for its latest job.")]

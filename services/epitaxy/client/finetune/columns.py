@@ -78,7 +78,7 @@ class FineTuneRequest:
         use_gpu: True to wait for a GPU.
         seed: Seed of every random choice.
         peers: Other pretrained networks whose features are read too: ``"chgnet"``.
-        accept_suspicious: True to train on labels with gross errors as they are.
+        accept_suspicious: True to go on in spite of gross errors, without wild labels.
     """
 
     name: str

@@ -90,7 +90,7 @@ class FineTuneSpec:
         transform: Scale on which the labels are learned.
         seed: Seed of every random choice.
         peers: Other pretrained networks whose features are read too.
-        accept_suspicious: Whether to train on labels with gross errors as they are.
+        accept_suspicious: Whether to go on in spite of gross errors, without wild labels.
     """
 
     model_name: str
