@@ -53,7 +53,7 @@ AcceptSuspiciousOption = Annotated[
     bool,
     typer.Option(
         "--accept-suspicious",
-        help="Go on in spite of gross errors: wild numbers are left out, a doubted unit is taken as stated.",
+        help="Go on in spite of gross errors: leave wild labels out, take the unit as stated.",
     ),
 ]
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job, or name of a model for its latest job.")]

@@ -66,8 +66,8 @@ class AsyncFineTuneMethods:
             seed: Seed of every random choice: the same labels and seed give the same model.
             peers: Other pretrained networks whose features are read too, such as ``"chgnet"``, if the server has them.
             skip_refused: True to leave out rows whose structure cannot be read, instead of failing.
-            accept_suspicious: True to go on in spite of gross errors: wild numbers are left out, units taken as stated; by
-                default the job ends with ``SUSPICIOUS_LABELS`` and names them.
+            accept_suspicious: True to go on in spite of gross errors, without wild labels and with the unit as stated;
+                by default the job ends with ``SUSPICIOUS_LABELS`` and names them.
             request_id: Id that makes the call safe to repeat from another process: a call with an equal id gets the
                 job that the first one made (default: a random one).
 
