@@ -19,6 +19,7 @@ from epitaxy_models.structures.elements import symbol_of
 
 FORBIDDEN_ELEMENT, OUT_OF_DOMAIN = "FORBIDDEN_ELEMENT", "OUT_OF_DOMAIN"
 DOMAIN_SCORE, INTERVAL_WIDTH, POLICY_DAMAGED = "DOMAIN_SCORE", "INTERVAL_WIDTH", "POLICY_DAMAGED"
+CONSTANT_MODEL = "CONSTANT_MODEL"
 _FIELDS = {"max_interval_width", "interval_coverage", "max_domain_score", "out_of_domain", "forbidden_elements"}
 _N_ELEMENTS = 118
 
@@ -34,6 +35,7 @@ class ReviewPolicy:
         out_of_domain: What becomes of an answer whose domain verdict is OUT_OF_DOMAIN.
         forbidden_elements: Atomic numbers that make an answer REJECT, ascending.
         damage: Why the policy that was set cannot be read; every answer goes to REVIEW then. Never stored.
+        is_constant: Whether the model knows no more than a constant; every answer goes to REVIEW then. Never stored.
     """
 
     max_interval_width: Mapping[str, float] = field(default_factory=dict)
@@ -42,6 +44,7 @@ class ReviewPolicy:
     out_of_domain: ReviewVerdict = ReviewVerdict.REVIEW
     forbidden_elements: tuple[int, ...] = ()
     damage: str = ""
+    is_constant: bool = False
 
     def __post_init__(self) -> None:
         check_coverage(self.interval_coverage)
@@ -135,6 +138,10 @@ class ReviewPolicy:
         """Stands in for one that cannot be read: nothing passes unseen."""
         return replace(DEFAULT_POLICY, damage=reason)
 
+    def of_model(self, *, is_constant: bool) -> "ReviewPolicy":
+        """The same for a model of which it is known whether it is a constant."""
+        return replace(self, is_constant=is_constant) if is_constant else self
+
     def _on_elements(self, atomic_numbers: NDArray[np.uint8]) -> Iterator[FiredRule]:
         found = np.intersect1d(atomic_numbers, self.forbidden_elements) if self.forbidden_elements else ()
         if len(found):
@@ -159,6 +166,9 @@ class ReviewPolicy:
     def _on_itself(self) -> Iterator[FiredRule]:
         if self.damage:
             yield FiredRule(ReviewVerdict.REVIEW, POLICY_DAMAGED, f"the model's policy cannot be read: {self.damage}")
+        if self.is_constant:
+            text = "the model knows no more than a constant: it answers nearly the same whatever the structure"
+            yield FiredRule(ReviewVerdict.REVIEW, CONSTANT_MODEL, text)
 
 
 DEFAULT_POLICY = ReviewPolicy()

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +25,11 @@ from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.fitted.refit import N_MEMBERS, Calibration, Refit, calibrated, refit
 from epitaxy_models.transfer.fitted.training_domain import TrainingDomain
 from epitaxy_models.transfer.inputs import EMBEDDING, PEER_PREFIX
+from epitaxy_models.transfer.labels.judging import robust_deviation
 from epitaxy_models.transfer.records import TransferReport
 from epitaxy_models.transfer.report.assembly import Findings, assemble
 from epitaxy_models.transfer.report.page import render_page
-from epitaxy_models.transfer.report.sentence import verdict_sentence
+from epitaxy_models.transfer.report.sentence import suspicion_sentence, verdict_sentence
 from epitaxy_models.transfer.request import (
     OnEvent,
     ShouldStop,
@@ -44,6 +45,8 @@ from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
 
 MODEL, REPORT_JSON, REPORT_HTML = "model", "report.json", "report.html"
 _N_REPEATS = 3
+# Predictions that vary by less than this share of the labels' spread.
+_CONSTANT = 0.01
 # Refits, curves and the report need time after the comparison.
 _SHARE_FOR_COMPARISON = 0.7
 
@@ -100,6 +103,7 @@ class _Job:
             self._request, artifact, SubstrateFeatures(artifact), Embedder(artifact), self._open_vectors
         )
         self._go_on()
+        self._field = self._field.with_noise(examination.replicate_std)
         task = self._task(examination)
         comparison = self._compare(task)
         # What another network says has to earn its place.
@@ -115,7 +119,7 @@ class _Job:
         found = Findings(self._request, artifact.card.name, task, examination, comparison, judgement)
         report = assemble(found, winner.calibration, winner.fit.blocks, curves, model.card.verdict_reason)
         self._go_on()
-        return self._publish(model, report, judgement)
+        return self._publish(model, report, judgement, examination)
 
     def _task(self, examination: Examination) -> Task:
         inputs, transform = examination.inputs, examination.transform
@@ -187,22 +191,36 @@ class _Job:
             strategy=judgement.chosen,
             calibration=winner.calibration.record,
             verdict=judgement.verdict,
-            verdict_reason=verdict_sentence(judgement, request.definition.name, request.definition.unit, inputs.n_rows),
+            verdict_reason=self._sentence(judgement, examination),
             maes=comparison.maes(),
             n_labels=inputs.n_rows,
             known_columns=tuple(self._known_column(name, examination) for name in request.low_fidelity),
             peers=tuple(peer for peer in request.peers if f"{PEER_PREFIX}{peer}" in winner.fit.blocks),
-            training={"seed": request.seed, "shares": dict(winner.shares), "is_calibrated": winner.calibration.is_kept},
+            training={
+                "seed": request.seed,
+                "shares": dict(winner.shares),
+                "is_calibrated": winner.calibration.is_kept,
+                "is_constant": _is_constant(judgement, winner, examination),
+                "suspicious_labels": [asdict(entry) for entry in examination.suspicious],
+                "accepted_suspicious": bool(examination.gross),
+            },
         )
         domain = TrainingDomain.fit(artifact.domain, inputs.blocks[EMBEDDING], inputs.structures)
         return TransferModel.of(card, winner.fit.members, domain)
+
+    def _sentence(self, judgement: Judgement, examination: Examination) -> str:
+        definition = self._request.definition
+        text = verdict_sentence(judgement, definition.name, definition.unit, examination.inputs.n_rows)
+        return text + suspicion_sentence(examination.suspicious)
 
     def _known_column(self, name: str, examination: Examination) -> KnownColumn:
         column = self._request.low_fidelity[name]
         is_required = bool(np.isfinite(column.values[examination.rows]).all())
         return KnownColumn(name, is_required, column.unit, column.fidelity)
 
-    def _publish(self, model: TransferModel, report: TransferReport, judgement: Judgement) -> TransferOutcome:
+    def _publish(
+        self, model: TransferModel, report: TransferReport, judgement: Judgement, examination: Examination
+    ) -> TransferOutcome:
         out = self._request.out
         out.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
@@ -226,6 +244,8 @@ class _Job:
             report_html=out / REPORT_HTML,
             model=out / MODEL,
             digest=model.digest,
+            is_constant=model.card.is_constant,
+            suspicious=examination.suspicious,
         )
 
     def _tell(
@@ -236,6 +256,13 @@ class _Job:
     def _go_on(self) -> None:
         if self._should_stop():
             raise StoppedError("the job was stopped before its model was written", reason="STOPPED")
+
+
+def _is_constant(judgement: Judgement, winner: _Winner, examination: Examination) -> bool:
+    """Whether what serves knows no more than a constant: by name, or by predictions that do not vary."""
+    values, _ = winner.calibration.predictions.means()
+    spread = robust_deviation(examination.targets) or float(np.ptp(examination.targets))
+    return judgement.chosen == MEDIAN or float(values.std()) < _CONSTANT * spread
 
 
 def _replace(staging: Path, out: Path) -> None:

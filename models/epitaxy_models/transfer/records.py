@@ -51,6 +51,25 @@ class RefusedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SuspiciousRow:
+    """A label that its owner should look at.
+
+    Attributes:
+        row: Position from 0; None for a finding about all labels.
+        row_id: Name of the row.
+        value: The label.
+        kind: What is odd: ``WILD``, ``WRONG_UNIT``, ``OUTLIER`` or ``REPLICATES``.
+        message: One line.
+    """
+
+    row: int | None
+    row_id: str
+    value: float | None
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class DataSection:
     """The data check before training; ``details`` is all of it, plain containers."""
 
@@ -60,6 +79,7 @@ class DataSection:
     refused: tuple[RefusedRow, ...]
     warnings: tuple[str, ...]
     details: Mapping[str, Any] = field(default_factory=dict)
+    suspicious: tuple[SuspiciousRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from epitaxy_models.ensembles.artifact import shipped_model
 from epitaxy_models.errors import ConfigurationError, EpitaxyError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
 from epitaxy_models.transfer.verdict import Verdict
 
 
@@ -71,6 +72,7 @@ class TransferRequest:
         seed: Seed of all splits and fits; equal requests give equal models.
         target_errors: Mean absolute errors, on the scale that is learned, for which to estimate the labels needed.
         peers: Other substrates whose features are read besides, of ``names.PEERS``.
+        accept_suspicious: Whether to go on in spite of gross errors, without wild labels.
     """
 
     name: str
@@ -85,6 +87,7 @@ class TransferRequest:
     seed: int = 0
     target_errors: tuple[float, ...] = ()
     peers: tuple[str, ...] = ()
+    accept_suspicious: bool = False
 
     def __post_init__(self) -> None:
         lengths = {"labels": self.labels.shape} | {name: c.values.shape for name, c in self.low_fidelity.items()}
@@ -137,6 +140,8 @@ class TransferOutcome:
         report_html: Path of the report as HTML.
         model: Folder of the model.
         digest: Digest of the model.
+        is_constant: True if the model knows no more than a constant.
+        suspicious: What is odd among the labels, the gravest first.
     """
 
     verdict: Verdict
@@ -150,6 +155,8 @@ class TransferOutcome:
     report_html: Path
     model: Path
     digest: str
+    is_constant: bool = False
+    suspicious: tuple[SuspiciousLabel, ...] = ()
 
 
 OnEvent = Callable[[TransferEvent], None]

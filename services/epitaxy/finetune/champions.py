@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 
 from epitaxy.chassis.errors import FailedPreconditionError, InvalidRequestError, NotFoundError
 from epitaxy.chassis.model_names import ModelName
+from epitaxy.finetune.domain.challenge import Challenge, challenge
 from epitaxy.finetune.domain.job import Result
 from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, Ruling, promotion_of, standing_champions
 from epitaxy.finetune.domain.spec import check_model_name
-from epitaxy.finetune.ports import Decision, JobStore, Ledger, ModelRegistry, NumberedEntry, RequestKey
+from epitaxy.finetune.ports import Decision, JobFiles, JobStore, Ledger, ModelRegistry, NumberedEntry, RequestKey
 from epitaxy.registry.ports import Alias
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.review import ReviewPolicy
@@ -47,6 +48,8 @@ class Champions:
     store: JobStore
     ledger: Ledger
     registry: ModelRegistry
+    files: JobFiles | None = None
+    """Where reports are; without them, no version is compared with the champion."""
 
     def promote(
         self, caller: Caller, name: str, version: str, override_reason: str, key: RequestKey | None = None
@@ -59,7 +62,7 @@ class Champions:
         decision = self._find(caller, key)
         if decision is None:
             result = self._result(caller.tenant, name, version or self._candidate(caller.tenant, name))
-            rule = _promotion(caller, name, result, override_reason)
+            rule = self._promotion(caller, name, result, override_reason)
             decision = self.ledger.decide(caller.tenant, name, key, rule)
         self._settle_champion(caller.tenant, name, decision, key)
         return Change(**decision.answer)
@@ -93,6 +96,22 @@ class Champions:
         """Removes all models of a tenant; returns their number."""
         self.ledger.append(_entry(caller, AuditAction.DELETE_TENANT))
         return self.registry.delete_tenant(caller.tenant)
+
+    def _promotion(
+        self, caller: Caller, name: str, result: Result, override_reason: str
+    ) -> Callable[[Sequence[AuditEntry]], Ruling]:
+        standing = standing_champions(self.ledger.history(caller.tenant, name))
+        before = standing[-1].version if standing else ""
+        against = self._against(caller.tenant, name, result.version, before) if before != result.version else None
+        return _promotion(caller, name, result, promotion_of(result, override_reason, against), override_reason)
+
+    def _against(self, tenant: str, name: str, version: str, champion: str) -> Challenge | None:
+        """The version against the champion; None where they cannot be compared."""
+        if self.files is None or not champion:
+            return None
+        jobs = [self.store.of_version(tenant, name, which) for which in (version, champion)]
+        reports = [self.files.read_report(tenant, job.id, "json") if job else None for job in jobs]
+        return challenge(*reports)
 
     def _find(self, caller: Caller, key: RequestKey | None) -> Decision | None:
         return self.ledger.find_decision(caller.tenant, key) if key else None
@@ -139,9 +158,8 @@ class Champions:
 
 
 def _promotion(
-    caller: Caller, name: str, result: Result, override_reason: str
+    caller: Caller, name: str, result: Result, action: AuditAction, override_reason: str
 ) -> Callable[[Sequence[AuditEntry]], Ruling]:
-    action = promotion_of(result, override_reason)
     reason = override_reason if action is AuditAction.OVERRIDE else ""
 
     def rule(history: Sequence[AuditEntry]) -> Ruling:

@@ -14,7 +14,7 @@ from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.structure_ids import structure_ids
-from epitaxy.finetune.domain.job import FineTuneJob, JobEvent, Progress, Result
+from epitaxy.finetune.domain.job import FineTuneJob, JobEvent, Progress, Result, Suspicion
 from epitaxy.finetune.domain.label_table import LabelFile, LabelTable, StructureCell, StructureText
 from epitaxy.finetune.domain.spec import Budget, FineTuneSpec, LabelColumn, Transform
 from epitaxy.finetune.ports import RequestKey
@@ -77,6 +77,7 @@ def spec_of(message: finetune_pb2.FineTuneSpec, default_seconds: float) -> FineT
         transform=_TRANSFORMS[message.transform],
         seed=message.seed,
         peers=tuple(message.peers),
+        accept_suspicious=message.accept_suspicious,
     )
 
 
@@ -108,6 +109,7 @@ def job_message(job: FineTuneJob) -> finetune_pb2.FineTuneJob:
     )
     if job.failure is not None:
         message.failure.reason, message.failure.message = job.failure.reason, job.failure.message
+        message.failure.suspicious.extend(map(_suspicious_message, job.failure.suspicious))
     if job.result is not None:
         message.result.CopyFrom(_result_message(job.result, ModelName(job.tenant, job.spec.model_name)))
     return message
@@ -173,6 +175,7 @@ def _spec_message(spec: FineTuneSpec) -> finetune_pb2.FineTuneSpec:
         ),
         seed=spec.seed,
         peers=spec.peers,
+        accept_suspicious=spec.accept_suspicious,
     )
 
 
@@ -204,6 +207,14 @@ def _result_message(result: Result, model: ModelName) -> finetune_pb2.FineTuneRe
         is_calibrated=result.is_calibrated,
         sentence=result.sentence,
         served_as=str(model),
+        suspicious=map(_suspicious_message, result.suspicious),
+        is_constant=result.is_constant,
+    )
+
+
+def _suspicious_message(found: Suspicion) -> finetune_pb2.SuspiciousLabel:
+    return finetune_pb2.SuspiciousLabel(
+        row=found.row, id=found.id, value=found.value, kind=found.kind, message=found.message
     )
 
 

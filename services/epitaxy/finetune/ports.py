@@ -7,7 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from epitaxy.finetune.domain.job import FineTuneJob, JobEvent, JobState, Progress, Verdict
+from epitaxy.chassis.errors import FailedPreconditionError
+from epitaxy.finetune.domain.job import FineTuneJob, JobEvent, JobState, Progress, Suspicion, Verdict
 from epitaxy.finetune.domain.label_table import LabelFile, LabelTable
 from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, Ruling
 from epitaxy.finetune.domain.quotas import TenantUsage
@@ -24,6 +25,7 @@ __all__ = [
     "JobRunner",
     "JobStore",
     "LabelSource",
+    "LabelsStoppedError",
     "Ledger",
     "ModelRegistry",
     "NumberedEntry",
@@ -248,6 +250,8 @@ class TransferResult:
         report_json: The report as JSON.
         report_html: The report as one HTML file.
         sentence: The verdict for a chemist.
+        is_constant: Whether the model knows no more than a constant.
+        suspicious: Labels to look at, the gravest first.
     """
 
     folder: Path
@@ -258,6 +262,18 @@ class TransferResult:
     report_json: bytes
     report_html: bytes
     sentence: str = ""
+    is_constant: bool = False
+    suspicious: tuple[Suspicion, ...] = ()
+
+
+class LabelsStoppedError(FailedPreconditionError):
+    """The work ends because of gross errors among the labels; ``suspicious`` holds all findings."""
+
+    default_reason = "SUSPICIOUS_LABELS"
+
+    def __init__(self, message: str, *, reason: str = "", suspicious: tuple[Suspicion, ...] = ()) -> None:
+        super().__init__(message, reason=reason)
+        self.suspicious = suspicious
 
 
 class Transfer(Protocol):
@@ -273,8 +289,8 @@ class Transfer(Protocol):
     ) -> TransferResult:
         """Audits, trains, judges; writes the model into the folder.
 
-        Raises EpitaxyError for a fault of the labels. Returns early, or raises anything, once ``should_stop`` returns
-        True.
+        Raises EpitaxyError for a fault of the labels, LabelsStoppedError for gross errors that nobody accepted. Returns
+        early, or raises anything, once ``should_stop`` returns True.
         """
 
 

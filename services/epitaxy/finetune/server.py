@@ -126,7 +126,8 @@ class FineTuneServer:
         registry = MlflowRegistry(self._registry_settings)
         warming = asyncio.create_task(_warm(registry, settings.registry_warm_up_seconds))
         stack.push_async_callback(_cancel, warming)
-        champions = Champions(store, SqlLedger(self._database), registry)
+        files = FolderJobFiles(settings.jobs_folder)
+        champions = Champions(store, SqlLedger(self._database), registry, files)
         servicer = self._servicer(store, champions)
         stack.callback(servicer.drain)
         readiness = ReadinessReporter(

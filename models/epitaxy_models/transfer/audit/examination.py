@@ -21,11 +21,20 @@ from epitaxy_models.source_index.vector_index import VectorIndex
 from epitaxy_models.transfer.audit.against_source import AuditedStructure, TransferAudit, audit_transfer
 from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.inputs import TransferInputs
-from epitaxy_models.transfer.labels.check import DataCheck, check_labels
-from epitaxy_models.transfer.labels.target import TargetTransform
-from epitaxy_models.transfer.labels.units import SubstrateReferences
+from epitaxy_models.transfer.labels.check import CheckedLabels, check_labels
+from epitaxy_models.transfer.labels.findings import DataCheck
+from epitaxy_models.transfer.labels.references import SubstrateReferences
+from epitaxy_models.transfer.labels.suspicion import SuspicionKind, SuspiciousLabel
+from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 from epitaxy_models.transfer.peers import peer_blocks
-from epitaxy_models.transfer.records import AuditSection, DataSection, LatentMap, NeighbourRow, RefusedRow
+from epitaxy_models.transfer.records import (
+    AuditSection,
+    DataSection,
+    LatentMap,
+    NeighbourRow,
+    RefusedRow,
+    SuspiciousRow,
+)
 from epitaxy_models.transfer.request import TransferRequest
 
 _ROWS_AT_ONCE = 32
@@ -48,6 +57,8 @@ class Examination:
         targets: The labels on it.
         data: The data check for the report.
         audit: The audit for the report.
+        suspicious: What is odd among the labels, the gravest first.
+        replicate_std: Spread of labels of one crystal, on the scale that is learned; 0 where none is repeated.
     """
 
     rows: NDArray[np.int64]
@@ -58,6 +69,13 @@ class Examination:
     targets: NDArray[np.float64]
     data: DataSection
     audit: AuditSection
+    suspicious: tuple[SuspiciousLabel, ...] = ()
+    replicate_std: float = 0.0
+
+    @property
+    def gross(self) -> tuple[SuspiciousLabel, ...]:
+        """Gross errors that the owner of the labels accepts."""
+        return tuple(entry for entry in self.suspicious if entry.kind.is_gross)
 
 
 def in_process(source: SourceIndex) -> VectorIndex:
@@ -76,8 +94,8 @@ def examine(
 ) -> Examination:
     """Checks rows and labels, embeds what is usable, and looks where it lies in the source.
 
-    ``open_vectors`` gives an index that holds the source's vectors. Raises ConfigurationError (TOO_FEW_LABELS) below 10
-    usable rows.
+    ``open_vectors`` gives an index that holds the source's vectors. Raises ConfigurationError where the labels make no
+    model, SuspiciousLabelsError where they hold gross errors that nobody accepted.
     """
     source = _source_index(request, artifact)
     checked = check_labels(
@@ -87,19 +105,50 @@ def examine(
         artifact.card.rule,
         source.materials if source else None,
         SubstrateReferences(artifact, embedder),
+        request.transform,
     )
-    checked.check.require_enough()
+    checked.check.require_learnable(accept_suspicious=request.accept_suspicious)
+    checked = _without_wild(checked, request.transform)
     columns = {name: column.values[checked.rows] for name, column in request.low_fidelity.items()}
     starts = range(0, len(checked.graphs), _ROWS_AT_ONCE)
     embeddings = np.concatenate([embedder(checked.graphs[start : start + _ROWS_AT_ONCE]) for start in starts])
     inputs = features.inputs_from(checked.structures, checked.graphs, embeddings, columns)
     names = tuple(request.rows[row][0] for row in checked.rows)
     inputs = replace(inputs, blocks={**inputs.blocks, **_peer_blocks(request.peers, names, inputs)})
-    transform = TargetTransform.fit(request.transform, checked.labels)
+    transform = checked.transform or TargetTransform.fit(request.transform, checked.labels)
     targets = transform.forward(checked.labels)
     audit = _audit(source, open_vectors(source), names, inputs, targets, request) if source else NO_AUDIT
     data = _data_section(checked.check)
-    return Examination(checked.rows, names, inputs, checked.labels, transform, targets, data, audit)
+    noise = _noise_on_scale(checked.replicate_std, checked.labels, transform)
+    return Examination(
+        checked.rows, names, inputs, checked.labels, transform, targets, data, audit, checked.check.suspicious, noise
+    )
+
+
+def _without_wild(checked: CheckedLabels, transform: str) -> CheckedLabels:
+    """The labels without those that no natural spread explains: every strategy would follow them."""
+    wild = {entry.row for entry in checked.check.suspicious if entry.kind is SuspicionKind.WILD}
+    if not wild:
+        return checked
+    kept = [place for place, row in enumerate(checked.rows.tolist()) if row not in wild]
+    labels = checked.labels[kept]
+    return replace(
+        checked,
+        rows=checked.rows[kept],
+        structures=tuple(checked.structures[place] for place in kept),
+        graphs=tuple(checked.graphs[place] for place in kept),
+        labels=labels,
+        transform=TargetTransform.fit(transform, labels),
+    )
+
+
+def _noise_on_scale(std: float, labels: NDArray[np.float64], transform: TargetTransform) -> float:
+    """A spread in the labels' unit on the scale that is learned, as it is at the median label."""
+    if transform.kind is TransformKind.NONE:
+        return std
+    centre = float(np.median(labels))
+    low, high = transform.forward(np.array([centre, centre + std]))
+    return float(high - low)
 
 
 def _peer_blocks(peers: Sequence[str], names: Sequence[str], inputs: TransferInputs) -> dict[str, NDArray[np.float64]]:
@@ -163,4 +212,7 @@ def _source_index(request: TransferRequest, artifact: ModelArtifact) -> SourceIn
 
 def _data_section(check: DataCheck) -> DataSection:
     refused = tuple(RefusedRow(entry.id, entry.message) for entry in check.refused)
-    return DataSection(check.n_rows, check.n_usable, check.n_merged, refused, check.warnings, check.as_json())
+    odd = tuple(
+        SuspiciousRow(entry.row, entry.id, entry.value, str(entry.kind), entry.message) for entry in check.suspicious
+    )
+    return DataSection(check.n_rows, check.n_usable, check.n_merged, refused, check.warnings, check.as_json(), odd)

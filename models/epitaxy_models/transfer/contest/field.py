@@ -1,10 +1,11 @@
 """Who competes: every strategy of a job, by what it costs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.transfer.strategies import frozen_strategies
+from epitaxy_models.transfer.strategies.block_gp import BlockGP
 from epitaxy_models.transfer.strategies.networks.fine_tune import FullFineTune, PartialFineTune, ScratchNetwork
 from epitaxy_models.transfer.strategy import TransferStrategy
 
@@ -24,6 +25,11 @@ class Field:
     def named(self) -> dict[str, TransferStrategy]:
         """All of them."""
         return {strategy.name: strategy for strategy in (*self.frozen, *self.costly)}
+
+    def with_noise(self, std: float) -> "Field":
+        """The same, where the default process knows that labels are no better than that, on the scale of the fits."""
+        told = [replace(entry, noise_std=std) if isinstance(entry, BlockGP) else entry for entry in self.frozen]
+        return replace(self, frozen=tuple(told))
 
 
 def default_field(artifact: ModelArtifact, *, with_peers: bool = False) -> Field:

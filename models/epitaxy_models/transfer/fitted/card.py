@@ -100,6 +100,11 @@ class TransferCard:
     descriptors: str = DESCRIPTOR_VERSION
 
     @property
+    def is_constant(self) -> bool:
+        """Whether the model knows no more than a constant: its answers need a person's eye."""
+        return self.strategy == "pool_median" or bool(self.training.get("is_constant", False))
+
+    @property
     def required_columns(self) -> tuple[str, ...]:
         """Names of the values without which there is no answer."""
         return tuple(column.name for column in self.known_columns if column.is_required)

@@ -1,17 +1,14 @@
 """Whether labels have the unit that their owner says: held against what the substrate predicts for the structures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.data.units import UNITS, suffix_of_unit
-from epitaxy_models.ensembles.artifact import ModelArtifact
-from epitaxy_models.ensembles.embedder import Embedder
-from epitaxy_models.ensembles.readout import CalibratedReadout
-from epitaxy_models.graphs.graph import CrystalGraph
-from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.labels.formulas import atoms_in
 from epitaxy_models.transfer.ranks import rank_correlation
 
 # eV, then what the energy is counted for. J. Phys. Chem. Ref. Data 50, 033105 (2021), CODATA 2018.
@@ -30,7 +27,7 @@ _INTENSIVE, _EXTENSIVE = ("",), ("/atom", "/cell", "/formula unit")
 # Labels closer to zero than this share of their median say nothing of a ratio.
 _TINY = 0.1
 # Heights above the hull are near zero whatever the crystal: labels meet them by chance.
-_REFERENCES = ("formation_energy", "band_gap")
+REFERENCES = ("formation_energy", "band_gap")
 # Labels must follow the prediction this well (Spearman) before their unit is doubted.
 _RELATED = 0.5
 # And another unit must explain them better by this factor, and leave an error below that share of what it explains,
@@ -42,7 +39,18 @@ _GAINED, _SHARE_LEFT, _NEAR = float(np.log(3.0)), 0.25, 1.0
 _NEAR_TURNED = 0.5
 # Rows that say something of a ratio.
 _N_COMPARED = 15
-_ROWS_AT_ONCE = 32
+
+
+class Sized(Protocol):
+    """A crystal, as far as its size goes."""
+
+    @property
+    def n_sites(self) -> int:
+        """Atoms in the cell."""
+
+    @property
+    def reduced_formula(self) -> str:
+        """Formula of smallest integers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,9 +66,6 @@ class ReferenceValues:
     name: str
     unit: str
     values: NDArray[np.float64]
-
-
-ReadReferences = Callable[[Sequence[CrystalGraph], Sequence[Structure]], Sequence[ReferenceValues]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,27 +96,8 @@ class UnitDoubt:
         )
 
 
-class SubstrateReferences:
-    """Energies and gaps that a model predicts for structures; it embeds each of them."""
-
-    def __init__(self, artifact: ModelArtifact, embedder: Embedder) -> None:
-        """``embedder`` is one of the same artifact."""
-        self._card, self._embed, self._readout = artifact.card, embedder, CalibratedReadout(artifact)
-
-    def __call__(self, graphs: Sequence[CrystalGraph], structures: Sequence[Structure]) -> Sequence[ReferenceValues]:
-        """Predicted formation energies and gaps, as far as the model serves them, ``[n_rows]`` each."""
-        starts = range(0, len(graphs), _ROWS_AT_ONCE)
-        parts = [self._embed(graphs[start : start + _ROWS_AT_ONCE]) for start in starts] or [self._embed([])]
-        means, _, _ = self._readout.spread(np.concatenate(parts), [s.atomic_numbers for s in structures])
-        return [
-            ReferenceValues(entry.definition.name, entry.definition.unit, means[:, column])
-            for column, entry in enumerate(self._card.properties)
-            if entry.definition.name in _REFERENCES
-        ]
-
-
 def doubted_unit(
-    labels: NDArray[np.float64], unit: str, structures: Sequence[Structure], references: Sequence[ReferenceValues]
+    labels: NDArray[np.float64], unit: str, structures: Sequence[Sized], references: Sequence[ReferenceValues]
 ) -> UnitDoubt | None:
     """The strongest doubt about the unit of labels ``[n_rows]``; None if it is no energy, or none arises.
 
@@ -125,7 +111,7 @@ def doubted_unit(
 
 
 def _held_against(
-    reference: ReferenceValues, labels: NDArray[np.float64], stated: tuple[str, str], structures: Sequence[Structure]
+    reference: ReferenceValues, labels: NDArray[np.float64], stated: tuple[str, str], structures: Sequence[Sized]
 ) -> UnitDoubt | None:
     amounts = _EXTENSIVE if reference.unit.endswith("/atom") else _INTENSIVE
     if stated[1] not in amounts:
@@ -184,17 +170,13 @@ class _Reading:
         return cls(unit, float(np.exp(np.median(logs))), float(np.median(np.abs(logs))), correlation)
 
 
-def _atoms_in(amount: str, structures: Sequence[Structure]) -> NDArray[np.float64]:
+def _atoms_in(amount: str, structures: Sequence[Sized]) -> NDArray[np.float64]:
     """Atoms that an energy is counted for, ``[n_rows]``."""
     if amount == "/cell":
         return np.array([structure.n_sites for structure in structures], dtype=np.float64)
     if amount == "/formula unit":
-        return np.array([structure.n_sites / _formula_units(structure) for structure in structures])
+        return np.array([atoms_in(structure.reduced_formula) for structure in structures])
     return np.ones(len(structures))
-
-
-def _formula_units(structure: Structure) -> int:
-    return int(np.gcd.reduce(np.bincount(structure.atomic_numbers)))
 
 
 def _split(unit: str) -> tuple[str, str] | None:

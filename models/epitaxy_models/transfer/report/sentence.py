@@ -1,8 +1,12 @@
 """The verdict in one sentence."""
 
+from collections.abc import Sequence
+
 from epitaxy_models.transfer.contest.judge import Judgement, StrategyVerdict
+from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel, named
 from epitaxy_models.transfer.verdict import Verdict
 
+_N_TOLD = 3
 _WORDS = {
     "pool_median": "the plain median of your labels",
     "descriptor_forest": "a descriptor model without pretraining",
@@ -28,6 +32,14 @@ def verdict_sentence(judgement: Judgement, property_name: str, unit: str, n_labe
     else:
         text = f"{opening} pretraining makes no difference beyond noise: {facts}."
     return text + _served(judgement, unit)
+
+
+def suspicion_sentence(suspicious: Sequence[SuspiciousLabel]) -> str:
+    """What is odd among the labels, with rows and values; empty where nothing is."""
+    gross = [entry for entry in suspicious if entry.kind.is_gross]
+    others = [entry for entry in suspicious if not entry.kind.is_gross]
+    accepted = f" Accepted although suspicious; what is wild was left out of the fit: {named(gross)}." if gross else ""
+    return accepted + (f" Look at: {named(others, _N_TOLD)}." if others else "")
 
 
 def _served(judgement: Judgement, unit: str) -> str:

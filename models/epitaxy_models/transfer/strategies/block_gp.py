@@ -20,6 +20,8 @@ from epitaxy_models.transfer.inputs import (
     SUBSTRATE,
     TransferInputs,
 )
+from epitaxy_models.transfer.labels.plausibility import Similarity
+from epitaxy_models.transfer.labels.wild import misleading_labels
 from epitaxy_models.transfer.strategies.block_kernel import (
     KernelParameters,
     KernelTerm,
@@ -56,6 +58,7 @@ class BlockGP:
         prior: Beliefs about weights, lengths and noise.
         without_peers: Whether features of other substrates are left out.
         name: Name of the strategy.
+        noise_std: Least noise of a label, in the targets' unit, if labels of one crystal tell it.
     """
 
     shape: Shape = Shape.RBF
@@ -64,11 +67,15 @@ class BlockGP:
     prior: KernelPrior = field(default_factory=KernelPrior)
     without_peers: bool = False
     name: str = KIND
+    noise_std: float = 0.0
 
     def fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedBlockGP":
         """Learns from ``targets`` ``[n_rows]``; ``seed`` picks the rows that starts are compared on."""
         # Two BLAS threads take eight times as long as one for matrices of this size.
         with threadpool_limits(limits=1, user_api="blas"):
+            kept = _trusted(inputs, targets)
+            if len(kept) < len(targets):
+                inputs, targets = inputs.take(kept), targets[kept]
             return self._fit(inputs, targets, seed)
 
     def _fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedBlockGP":
@@ -79,7 +86,7 @@ class BlockGP:
         centre = float(np.median(targets))
         spread = float(np.sqrt(np.mean((targets - centre) ** 2))) or 1.0
         labels = (targets - centre) / spread
-        parameters, evidence = self._search(terms, rows, labels, seed)
+        parameters, evidence = self._search(terms, rows, labels, seed, (self.noise_std / spread) ** 2)
         trust = float(expit(evidence - _EVIDENCE_ASKED))
         return FittedBlockGP(terms, parameters, trust, scales, rows, labels, centre, spread)
 
@@ -95,16 +102,16 @@ class BlockGP:
                 yield KernelTerm(name, Shape.LINEAR)
 
     def _search(
-        self, terms: Sequence[KernelTerm], rows: Rows, labels: Array, seed: int
+        self, terms: Sequence[KernelTerm], rows: Rows, labels: Array, seed: int, least_noise: float
     ) -> tuple[KernelParameters, float]:
         """Parameters, and by how much their log-evidence exceeds that of pure noise."""
         order = np.random.default_rng(seed).permutation(len(labels))
         few = np.sort(order[:_N_SEARCH])
-        objective = PosteriorObjective(terms, _taken(rows, few), labels[few], self.prior)
+        objective = PosteriorObjective(terms, _taken(rows, few), labels[few], self.prior, least_noise)
         value, best = maximize(objective, self._starts(terms), _STEPS_SEARCH)[0]
         if len(labels) > _N_SEARCH:
             more = np.sort(order[:_N_REFINE])
-            objective = PosteriorObjective(terms, _taken(rows, more), labels[more], self.prior)
+            objective = PosteriorObjective(terms, _taken(rows, more), labels[more], self.prior, least_noise)
             value, best = maximize(objective, [best], _STEPS_REFINE)[0]
         return best, objective.of_pure_noise - value
 
@@ -117,6 +124,13 @@ class BlockGP:
         for block in (DESCRIPTORS, EMBEDDING):
             weights = tuple(-0.5 if term.block == block else -4.0 for term in terms)
             yield replace(even, log_weights=weights)
+
+
+def _trusted(inputs: TransferInputs, targets: Array) -> NDArray[np.int64]:
+    """Rows to learn from: all but those whose labels a normal noise would follow at the cost of all others."""
+    answers = inputs.blocks.get(SUBSTRATE, np.zeros((inputs.n_rows, 0)))
+    wild = misleading_labels(targets, Similarity.lazily(inputs.formulas, list(answers.T)))
+    return np.setdiff1d(np.arange(len(targets)), [entry.place for entry in wild])
 
 
 def _taken(rows: Rows, chosen: NDArray[np.int64]) -> Rows:

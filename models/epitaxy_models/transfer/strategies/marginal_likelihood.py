@@ -34,8 +34,11 @@ _WEIGHT_BOUNDS, _LENGTH_BOUNDS, _NOISE_BOUNDS = (-14.0, 5.0), (-2.5, 4.0), (-10.
 class PosteriorObjective:
     """Negative logarithm of marginal likelihood times prior, with its gradient."""
 
-    def __init__(self, terms: Sequence[KernelTerm], rows: Rows, labels: Array, prior: KernelPrior) -> None:
-        """``labels`` ``[n_rows]`` are centred and of unit scale."""
+    def __init__(
+        self, terms: Sequence[KernelTerm], rows: Rows, labels: Array, prior: KernelPrior, least_noise: float = 0.0
+    ) -> None:
+        """``labels`` ``[n_rows]`` are centred and of unit scale; their noise variance is at least ``least_noise``."""
+        self._least_noise = least_noise
         self._terms, self._labels, self._prior = terms, labels, prior
         self._measured = [term.measure_within(rows) for term in terms]
         self._has_length = np.array([term.shape.has_length for term in terms])
@@ -44,7 +47,10 @@ class PosteriorObjective:
     def bounds(self) -> list[tuple[float, float]]:
         """Of the vector that is searched: weights, lengths of the terms that have one, noise."""
         n_lengths = int(self._has_length.sum())
-        return [_WEIGHT_BOUNDS] * len(self._terms) + [_LENGTH_BOUNDS] * n_lengths + [_NOISE_BOUNDS]
+        low, high = _NOISE_BOUNDS
+        if self._least_noise > 0:
+            low = float(np.clip(np.log(self._least_noise), low, high))
+        return [_WEIGHT_BOUNDS] * len(self._terms) + [_LENGTH_BOUNDS] * n_lengths + [(low, high)]
 
     @property
     def of_pure_noise(self) -> float:

@@ -13,6 +13,7 @@ from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import TargetOption, connect
 from epitaxy.cli.finetune.check import MIN_LABELS, FlaggedRow, LabelCheck, check_labels
 from epitaxy.cli.finetune.options import (
+    AcceptSuspiciousOption,
     BaseModelOption,
     ColumnOption,
     DataOption,
@@ -32,21 +33,24 @@ def audit(
     context: typer.Context,
     data: DataOption,
     column: ColumnOption,
+    unit: Annotated[str, typer.Option("--unit", help="Unit of the labels, to hold it against their values.")] = "",
     structure_column: StructureColumnOption = "structure",
     id_column: IdColumnOption = None,
     transform: TransformOption = Transform.AUTO,
     low_fidelity: LowFidelityOption = None,
     base_model: BaseModelOption = "",
+    accept_suspicious: AcceptSuspiciousOption = False,
     rows: Annotated[int, typer.Option(min=0, help="Rows to print per kind of problem.")] = 10,
     as_json: OneObjectOption = False,
     target: TargetOption = None,
 ) -> None:
     """Check labels before training.
 
-    Lists refused rows, contradictory labels, outliers, and rows far from the base model's training data. Trains and
-    stores nothing. The report of a job has a deeper audit, with the nearest source materials.
+    Makes the same check as a job: refused rows, labels that contradict each other, suspicious labels, constant ones,
+    units; and lists rows far from the base model's training data. Trains and stores nothing. The report of a job has a
+    deeper audit, with the nearest source materials.
 
-    Exit code 0 if all rows can be used, 3 if some are refused, 1 if too few are left for a job.
+    Exit code 0 if "create" with the same arguments would start, 3 if rows have to be skipped, 1 otherwise.
     """
     if is_address(data):
         raise usage_error("audit reads only local data; for labels on the server, read the audit in the job's report")
@@ -54,8 +58,9 @@ def audit(
     labels = read_labels(data, columns, structure_column, id_column)
     with connect(context, target) as client:
         results = sorted(client.screen(iter(labels.items), None, base_model or None), key=lambda result: result.index)
-    logarithmic = transform in (Transform.LOG10, Transform.LOG1P)
-    check = check_labels(labels, column, results, logarithmic=logarithmic)
+    check = check_labels(
+        labels, column, results, unit=unit, transform=transform.value, accept_suspicious=accept_suspicious
+    )
     if as_json:
         sys.stdout.write(json.dumps(_document(check)) + "\n")
     else:
@@ -64,7 +69,7 @@ def audit(
 
 
 def _exit_code(check: LabelCheck) -> int:
-    if not check.is_enough:
+    if check.stop is not None:
         return exit_codes.RUN_FAILED
     return exit_codes.SOME_REFUSED if check.refused else exit_codes.ALL_ANSWERED
 
@@ -82,6 +87,10 @@ def _print(check: LabelCheck, column: str, n_shown: int) -> None:
     verdicts = ", ".join(f"{count} {name.lower().replace('_', ' ')}" for name, count in check.domain.items())
     console.print(f"domain    {verdicts or 'nothing to compare'}, according to the base model")
     _print_rows("refused", check.refused, n_shown)
+    if check.suspicious:
+        console.print(f"suspicious labels: {len(check.suspicious)}")
+        for one in check.suspicious[:n_shown]:
+            console.print(f"  {one.kind}: {one.message}", soft_wrap=True)
     _print_rows("contradictory labels", check.conflicts, n_shown)
     _print_rows("outlying labels", check.outliers, n_shown)
     _print_rows("same crystal, labels agree", check.twins, n_shown)
@@ -98,6 +107,8 @@ def _print_rows(title: str, flagged: Sequence[FlaggedRow], n_shown: int) -> None
 
 
 def _sentence(check: LabelCheck) -> str:
+    if check.is_enough and check.stop is not None:
+        return f"a job would not start: {check.stop.reason}: {check.stop.message}"
     if check.is_enough:
         return f"enough for a job: {check.n_usable} usable crystals, and a job needs at least {MIN_LABELS}"
     missing = MIN_LABELS - check.n_usable
@@ -106,6 +117,6 @@ def _sentence(check: LabelCheck) -> str:
 
 def _document(check: LabelCheck) -> dict[str, Any]:
     """The whole check as a JSON object; null stands for NaN, which JSON lacks."""
-    document = {**dataclasses.asdict(check), "is_enough": check.is_enough}
+    document = {**dataclasses.asdict(check), "is_enough": check.is_enough, "would_start": check.stop is None}
     is_number = {name: not (isinstance(value, float) and math.isnan(value)) for name, value in document.items()}
     return {name: value if is_number[name] else None for name, value in document.items()}

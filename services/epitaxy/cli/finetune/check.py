@@ -1,7 +1,7 @@
-"""A check of labels before training, from the labels themselves and from the base model's answers to their rows."""
+"""The check of labels that a job makes, on this machine: from the labels and the base model's answers to their rows."""
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from epitaxy.client import ScreenResult
 from epitaxy.client.finetune.labels import Labels
+from epitaxy_models.transfer.labels.findings import MIN_LABELS, DataCheck, DuplicateLabels, Obstacle
+from epitaxy_models.transfer.labels.judging import Crystal, LabelledRow, judge_labels, robust_deviation
+from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
+from epitaxy_models.transfer.labels.units import REFERENCES, ReferenceValues
 
-MIN_LABELS = 10
-# A label further from the median than this many robust standard deviations is worth a second look.
-_OUTLIER_Z = 6.0
-# Labels of one crystal contradict each other if they differ by more than this share of the labels' spread.
-_CONFLICT_SHARE = 0.25
+__all__ = ["MIN_LABELS", "FlaggedRow", "LabelCheck", "check_labels"]
+
 _SKEW_RATIO = 30.0
 
 
@@ -29,17 +30,21 @@ class FlaggedRow:
 
 @dataclass(frozen=True, slots=True)
 class LabelCheck:
-    """Outcome of a check.
+    """Outcome of a check; the counts are those of a job.
 
     Attributes:
-        n_usable: Number of crystals to learn from: they have a label without contradiction, and a structure that the
-            server accepts.
+        n_labels: Number of rows with a label.
+        n_usable: Number of crystals to learn from; rows of one crystal count once.
         known: Number of values per low-fidelity column.
         spread: Robust standard deviation of the labels, in their unit.
         is_skewed: Whether the labels are positive and span orders of magnitude, so that a logarithmic transform may
             help.
-        conflicts: Rows that the base model cannot tell apart, with labels that differ.
-        twins: Rows that the base model cannot tell apart, with labels that agree.
+        refused: Rows that would have to be skipped.
+        outliers: Labels far from the others.
+        conflicts: Crystals of several rows, with labels that differ.
+        twins: Crystals of several rows, with labels that agree.
+        suspicious: Labels to look at, as a job tells them, the gravest first.
+        stop: Why a job would make no model; None: it would start.
         domain: Number of usable rows per domain verdict of the base model.
         far: Usable rows outside the base model's training data, farthest first.
     """
@@ -57,6 +62,8 @@ class LabelCheck:
     outliers: tuple[FlaggedRow, ...]
     conflicts: tuple[FlaggedRow, ...]
     twins: tuple[FlaggedRow, ...]
+    suspicious: tuple[SuspiciousLabel, ...]
+    stop: Obstacle | None
     domain: Mapping[str, int]
     far: tuple[FlaggedRow, ...]
 
@@ -66,93 +73,90 @@ class LabelCheck:
         return self.n_usable >= MIN_LABELS
 
 
-def check_labels(labels: Labels, column: str, results: Sequence[ScreenResult], *, logarithmic: bool) -> LabelCheck:
+def check_labels(
+    labels: Labels,
+    column: str,
+    results: Sequence[ScreenResult],
+    *,
+    unit: str = "",
+    transform: str = "auto",
+    accept_suspicious: bool = False,
+) -> LabelCheck:
     """Checks the labels of a column.
 
     Args:
         labels: All rows.
         column: The column to learn.
         results: The base model's answer to each row, in the order of the rows.
-        logarithmic: Whether to look for outliers among the labels' logarithms.
+        unit: Of the labels; empty: not stated, so that it is not doubted.
+        transform: The scale on which the labels are learned.
+        accept_suspicious: Whether gross errors stop nothing.
     """
     values = labels.values[column]
+    rows = [_row(result, label) for result, label in zip(results, values.tolist(), strict=True)]
+
+    def answers(chosen: NDArray[np.int64]) -> list[ReferenceValues]:
+        return list(_answers([results[row] for row in chosen.tolist()]))
+
+    check = judge_labels(rows, unit, transform, answers).check
     has_label = np.isfinite(values)
-    is_usable = has_label & np.array([result.error is None for result in results], dtype=bool)
-    usable = [result for result, flag in zip(results, is_usable, strict=True) if flag]
     known = values[has_label] if has_label.any() else np.array([np.nan])
-    groups = _indistinct(usable)
-    limit = _CONFLICT_SHARE * _spread(known)
-    clashing = [rows for rows in groups if float(np.ptp(values[rows])) > limit]
-    agreeing = [rows for rows in groups if float(np.ptp(values[rows])) <= limit]
+    usable = [result for result, flag in zip(results, has_label, strict=True) if flag and result.error is None]
     return LabelCheck(
-        n_rows=len(results),
+        n_rows=check.n_rows,
         n_labels=int(has_label.sum()),
-        # As in a job: agreeing rows of one crystal count once, contradictory rows do not count.
-        n_usable=len(usable) - sum(len(rows) - 1 for rows in agreeing) - sum(map(len, clashing)),
+        n_usable=check.n_usable,
         known={name: int(np.isfinite(other).sum()) for name, other in labels.values.items() if name != column},
         minimum=float(known.min()),
         median=float(np.median(known)),
         maximum=float(known.max()),
-        spread=_spread(known),
+        spread=robust_deviation(known),
         is_skewed=bool(known.min() > 0 and known.max() > _SKEW_RATIO * np.median(known)),
-        refused=tuple(_refusals(results)),
-        outliers=tuple(_outliers(values, results, logarithmic=logarithmic and bool(known.min() > 0))),
-        conflicts=tuple(_group_notes(clashing, values, results)),
-        twins=tuple(_group_notes(agreeing, values, results)),
+        refused=tuple(FlaggedRow(e.row, e.id, f"{e.reason}: {e.message}") for e in check.refused if e.is_refused),
+        outliers=tuple(_outliers(check)),
+        conflicts=tuple(_note(group) for group in check.duplicates if group.is_conflicting),
+        twins=tuple(_note(group) for group in check.duplicates if not group.is_conflicting),
+        suspicious=check.suspicious,
+        stop=check.stops(accept_suspicious=accept_suspicious),
         domain=dict(Counter(result.domain_verdict for result in usable).most_common()),
         far=tuple(_far(usable)),
     )
 
 
-def _refusals(results: Sequence[ScreenResult]) -> list[FlaggedRow]:
-    refused = [(result, result.error) for result in results if result.error is not None]
-    return [FlaggedRow(result.index, result.id, f"{error.reason}: {error.message}") for result, error in refused]
+def _row(result: ScreenResult, label: float) -> LabelledRow:
+    if result.error is not None:
+        refusal = (result.error.reason, result.error.message)
+        return LabelledRow(result.index, result.id, label, None, refusal)
+    return LabelledRow(result.index, result.id, label, Crystal(result.formula, result.n_sites, _key(result)))
 
 
-def _outliers(values: NDArray[np.float64], results: Sequence[ScreenResult], *, logarithmic: bool) -> list[FlaggedRow]:
-    has_label = np.isfinite(values)
-    if not has_label.any():
-        return []
-    scaled = np.log10(values, where=has_label, out=np.zeros_like(values)) if logarithmic else values
-    spread = _spread(scaled[has_label])
-    distance = np.abs(scaled - np.median(scaled[has_label]))
-    rows = np.flatnonzero(has_label & (distance > _OUTLIER_Z * spread)) if spread > 0 else np.array([], dtype=np.int64)
-    return [
-        _flag(results[row], f"label {values[row]:g} is {distance[row] / spread:.0f} robust std from the median")
-        for row in rows.tolist()
-    ]
+def _key(result: ScreenResult) -> Hashable:
+    """Rows with one formula and equal predictions are one crystal to the base model."""
+    return (result.formula, *(f"{prediction.value:.5g}" for prediction in result.predictions))
 
 
-def _indistinct(results: Sequence[ScreenResult]) -> list[list[int]]:
-    """Groups rows with one formula and equal predictions: to the base model, each group is one crystal."""
-    groups: defaultdict[object, list[int]] = defaultdict(list)
-    for result in results:
-        key = (result.formula, *(f"{prediction.value:.5g}" for prediction in result.predictions))
-        groups[key].append(result.index)
-    return [rows for rows in groups.values() if len(rows) > 1]
+def _answers(results: Sequence[ScreenResult]) -> Iterator[ReferenceValues]:
+    """What the base model predicts of energies and gaps."""
+    for name in REFERENCES:
+        found = [[entry for entry in result.predictions if entry.property == name] for result in results]
+        if results and all(found):
+            values = np.array([entries[0].value for entries in found], dtype=np.float64)
+            yield ReferenceValues(name, found[0][0].unit, values)
 
 
-def _group_notes(
-    groups: Sequence[list[int]], values: NDArray[np.float64], results: Sequence[ScreenResult]
-) -> list[FlaggedRow]:
-    notes = []
-    for rows in groups:
-        others = ", ".join(results[row].id for row in rows[1:4])
-        span = f"labels {values[rows].min():g} to {values[rows].max():g}"
-        notes.append(_flag(results[rows[0]], f"{results[rows[0]].formula} is the same crystal as {others}: {span}"))
-    return notes
+def _outliers(check: DataCheck) -> Iterator[FlaggedRow]:
+    for entry in check.outliers:
+        note = f"label {entry.label:g} is {abs(entry.robust_z):.0f} robust std from the median"
+        yield FlaggedRow(entry.row, entry.id, note)
 
 
-def _far(results: Sequence[ScreenResult]) -> list[FlaggedRow]:
+def _note(group: DuplicateLabels) -> FlaggedRow:
+    span = f"labels {min(group.labels):g} to {max(group.labels):g}"
+    note = f"{group.formula} is the same crystal as {', '.join(group.ids[1:4])}: {span}"
+    return FlaggedRow(group.rows[0], group.ids[0], note)
+
+
+def _far(results: Sequence[ScreenResult]) -> Iterator[FlaggedRow]:
     outside = [result for result in results if result.domain_verdict not in ("IN_DOMAIN", "")]
-    outside.sort(key=lambda result: -(result.domain_score or 0.0))
-    return [_flag(result, f"{result.formula}, {result.domain_verdict}: {result.domain_reason}") for result in outside]
-
-
-def _flag(result: ScreenResult, note: str) -> FlaggedRow:
-    return FlaggedRow(result.index, result.id, note)
-
-
-def _spread(values: NDArray[np.float64]) -> float:
-    """Robust standard deviation, scaled to equal the standard deviation of a normal distribution."""
-    return float(1.4826 * np.median(np.abs(values - np.median(values))))
+    for result in sorted(outside, key=lambda result: -(result.domain_score or 0.0)):
+        yield FlaggedRow(result.index, result.id, f"{result.formula}, {result.domain_verdict}: {result.domain_reason}")

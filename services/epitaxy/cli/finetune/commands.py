@@ -88,7 +88,9 @@ def promote(
     override: Annotated[
         str,
         typer.Option(
-            "--override", metavar="REASON", help="Promote even if transfer HURTS or the model is not calibrated."
+            "--override",
+            metavar="REASON",
+            help="Promote in spite of objections, such as HURTS, no calibration, a constant, or suspicious labels.",
         ),
     ] = "",
     as_json: OneObjectOption = False,

@@ -7,6 +7,7 @@ import typer
 from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import TargetOption, connect
 from epitaxy.cli.finetune.options import (
+    AcceptSuspiciousOption,
     BaseModelOption,
     ColumnOption,
     DataOption,
@@ -68,6 +69,7 @@ def create(
     skip_refused: Annotated[
         bool, typer.Option("--skip-refused", help="Leave out rows whose structure cannot be read.")
     ] = False,
+    accept_suspicious: AcceptSuspiciousOption = False,
     request_id: Annotated[
         str,
         typer.Option(
@@ -81,7 +83,7 @@ def create(
     """Grow a model of your own from labels.
 
     The job trains several strategies, judges them, and keeps the best one as a candidate. The candidate serves once you
-    promote it.
+    promote it. It ends without a model if the labels hold gross errors; "epitaxy finetune audit" names them before.
 
     Exit code 0 if the job was created (with --wait: if it produced a model), 1 if it failed, 2 for a mistake in the
     command line or the labels, 130 if interrupted. The job continues if --wait is interrupted.
@@ -106,6 +108,7 @@ def create(
             seed=seed,
             peers=split_names(peers),
             skip_refused=skip_refused,
+            accept_suspicious=accept_suspicious,
             request_id=request_id,
         )
         status = job.status

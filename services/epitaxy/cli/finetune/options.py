@@ -49,5 +49,12 @@ BaseModelOption = Annotated[
         "--base-model", metavar="NAME", help="Pretrained model to start from.", show_default="the server's default"
     ),
 ]
+AcceptSuspiciousOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-suspicious",
+        help="Go on in spite of gross errors: leave wild labels out, take the unit as stated.",
+    ),
+]
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job, or name of a model for its latest job.")]
 OneObjectOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]

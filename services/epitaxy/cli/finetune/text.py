@@ -1,7 +1,7 @@
 """Text and JSON for jobs and their results."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,10 @@ from rich.table import Table
 from epitaxy.cli import exit_codes
 from epitaxy.cli.terminal import print_object, stderr_console, stdout_console
 from epitaxy.client import FineTuneResult, JobEvent, JobStatus
+from epitaxy.client.finetune.results import SuspiciousLabel
+
+# What asks for a reason before a model is promoted.
+_GROSS_KINDS = ("WILD", "WRONG_UNIT")
 
 
 def job_document(status: JobStatus) -> dict[str, Any]:
@@ -25,6 +29,9 @@ def job_document(status: JobStatus) -> dict[str, Any]:
         "strategy": result.strategy if result else None,
         "cross_validated_mae": dict(result.cross_validated_mae) if result else {},
         "is_calibrated": result.is_calibrated if result else None,
+        "is_constant": result.is_constant if result else None,
+        "sentence": result.sentence if result else None,
+        "suspicious": [dataclasses.asdict(entry) for entry in _suspicious(status)],
         "property": status.property_name,
         "unit": status.unit,
         "n_rows": status.n_rows,
@@ -32,7 +39,7 @@ def job_document(status: JobStatus) -> dict[str, Any]:
         "attempts": status.attempts,
         "created_at": _iso(status.create_time),
         "ended_at": _iso(status.end_time),
-        "failure": dataclasses.asdict(failure) if failure else None,
+        "failure": {"reason": failure.reason, "message": failure.message} if failure else None,
     }
 
 
@@ -94,11 +101,20 @@ def _print_result(status: JobStatus, result: FineTuneResult) -> None:
     for name, mae in result.cross_validated_mae.items():
         table.add_row(name, error_text(mae), "chosen" if name == result.strategy else "")
     stdout_console().print(table)
-    is_doubtful = result.verdict == "HURTS" or not result.is_calibrated
+    if result.sentence:
+        stdout_console().print(result.sentence, soft_wrap=True)
+    is_gross = any(entry.kind in _GROSS_KINDS for entry in result.suspicious)
+    is_doubtful = result.verdict == "HURTS" or not result.is_calibrated or result.is_constant or is_gross
     override = " --override REASON" if is_doubtful else ""
     console = stderr_console()
     console.print(f"report    epitaxy finetune report {status.id} --open", soft_wrap=True)
     console.print(f"promote   epitaxy finetune promote {status.model}:{result.model_version}{override}", soft_wrap=True)
+
+
+def _suspicious(status: JobStatus) -> Sequence[SuspiciousLabel]:
+    if status.result is not None:
+        return status.result.suspicious
+    return status.failure.suspicious if status.failure else ()
 
 
 def _iso(time: datetime | None) -> str | None:

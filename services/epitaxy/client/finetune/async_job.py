@@ -147,7 +147,8 @@ class AsyncFineTuneJob:
         """Makes the job's version the champion, which is what answers under the model's name alone.
 
         Args:
-            override_reason: Needed if the verdict is HURTS or the model is not calibrated; kept in the audit log.
+            override_reason: Needed for a model that HURTS, is not calibrated, is a constant, errs more than the
+                champion, or was fitted on suspicious labels; kept in the audit log.
             request_id: As in ``promote_model`` of the client.
 
         Raises:

@@ -38,6 +38,7 @@ class AsyncFineTuneMethods:
         seed: int = 0,
         peers: Sequence[str] = (),
         skip_refused: bool = False,
+        accept_suspicious: bool = False,
         request_id: str = "",
     ) -> AsyncFineTuneJob:
         """Starts a job that grows a model from labels. The job goes on by itself; ``wait()`` for its end.
@@ -65,6 +66,8 @@ class AsyncFineTuneMethods:
             seed: Seed of every random choice: the same labels and seed give the same model.
             peers: Other pretrained networks whose features are read too, such as ``"chgnet"``, if the server has them.
             skip_refused: True to leave out rows whose structure cannot be read, instead of failing.
+            accept_suspicious: True to go on in spite of gross errors, without wild labels and with the unit as stated;
+                by default the job ends with ``SUSPICIOUS_LABELS`` and names them.
             request_id: Id that makes the call safe to repeat from another process: a call with an equal id gets the
                 job that the first one made (default: a random one).
 
@@ -75,7 +78,7 @@ class AsyncFineTuneMethods:
         target = LabelColumn(column, fidelity, cost)
         asked = FineTuneRequest(
             name, target, unit, property_name, columns_of(low_fidelity), transform, base_model, tuple(strategies),
-            max_seconds, use_gpu, seed, tuple(peers),
+            max_seconds, use_gpu, seed, tuple(peers), accept_suspicious,
         )  # fmt: skip
         labels = await run_blocking(
             labels_of, data, asked.columns, structure_column, id_column, skip_refused=skip_refused

@@ -78,6 +78,7 @@ class FineTuneRequest:
         use_gpu: True to wait for a GPU.
         seed: Seed of every random choice.
         peers: Other pretrained networks whose features are read too: ``"chgnet"``.
+        accept_suspicious: True to go on in spite of gross errors, without wild labels.
     """
 
     name: str
@@ -92,6 +93,7 @@ class FineTuneRequest:
     use_gpu: bool = False
     seed: int = 0
     peers: tuple[str, ...] = ()
+    accept_suspicious: bool = False
 
     def __post_init__(self) -> None:
         if self.transform not in TRANSFORMS:
@@ -127,6 +129,7 @@ class FineTuneRequest:
             budget=budget,
             seed=self.seed,
             peers=self.peers,
+            accept_suspicious=self.accept_suspicious,
         )
 
 

@@ -1,7 +1,14 @@
 """From the wire to jobs, their events and results."""
 
 from epitaxy.api.finetune.v1 import finetune_pb2
-from epitaxy.client.finetune.results import FineTuneResult, JobEvent, JobFailure, JobProgress, JobStatus
+from epitaxy.client.finetune.results import (
+    FineTuneResult,
+    JobEvent,
+    JobFailure,
+    JobProgress,
+    JobStatus,
+    SuspiciousLabel,
+)
 from epitaxy.client.reading import enum_name, read_time
 
 
@@ -21,7 +28,7 @@ def read_status(job: finetune_pb2.FineTuneJob) -> JobStatus:
         n_rows=job.n_rows,
         n_labels=job.n_labels,
         attempts=job.attempts,
-        failure=JobFailure(job.failure.reason, job.failure.message) if job.HasField("failure") else None,
+        failure=_failure(job.failure) if job.HasField("failure") else None,
         result=_result(job.result) if job.HasField("result") else None,
     )
 
@@ -44,6 +51,15 @@ def state_name(value: int) -> str:
     return enum_name(finetune_pb2.JobState.Name, "JOB_STATE_", value)
 
 
+def _failure(failure: finetune_pb2.JobFailure) -> JobFailure:
+    return JobFailure(failure.reason, failure.message, tuple(map(_suspicious, failure.suspicious)))
+
+
+def _suspicious(found: finetune_pb2.SuspiciousLabel) -> SuspiciousLabel:
+    row, value = (getattr(found, name) if found.HasField(name) else None for name in ("row", "value"))
+    return SuspiciousLabel(row, found.id, value, found.kind, found.message)
+
+
 def _result(result: finetune_pb2.FineTuneResult) -> FineTuneResult:
     return FineTuneResult(
         model=result.model_name,
@@ -54,4 +70,7 @@ def _result(result: finetune_pb2.FineTuneResult) -> FineTuneResult:
         cross_validated_mae=dict(sorted(result.cross_validated_mae.items(), key=lambda entry: entry[1])),
         is_calibrated=result.is_calibrated,
         served_as=result.served_as,
+        sentence=result.sentence,
+        is_constant=result.is_constant,
+        suspicious=tuple(map(_suspicious, result.suspicious)),
     )

@@ -42,16 +42,38 @@ class JobEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class SuspiciousLabel:
+    """A label to look at, or a finding about all labels.
+
+    Attributes:
+        row: Position in the label table, from 0; None for a finding about all labels.
+        id: Id of the row.
+        value: The label; None for a finding about all labels.
+        kind: ``"WILD"`` and ``"WRONG_UNIT"`` stop a job unless they are accepted; ``"OUTLIER"`` and ``"REPLICATES"`` do
+            not.
+        message: One line with row and value.
+    """
+
+    row: int | None
+    id: str
+    value: float | None
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobFailure:
     """Why a job made no model.
 
     Attributes:
         reason: Stable upper-case code, such as ``TOO_FEW_USABLE_LABELS``.
         message: What is wrong and what to do about it.
+        suspicious: Labels to look at, the gravest first; filled for ``SUSPICIOUS_LABELS``.
     """
 
     reason: str
     message: str
+    suspicious: tuple[SuspiciousLabel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +89,9 @@ class FineTuneResult:
         cross_validated_mae: Mean absolute error of each strategy, in the property's unit, the smallest first.
         is_calibrated: True if the intervals hold what they promise.
         served_as: ``"TENANT/NAME"``: the name under which predictions ask for the model once it is promoted.
+        sentence: The verdict in one sentence, with the labels to look at.
+        is_constant: True if the model knows no more than a constant.
+        suspicious: Labels to look at, the gravest first.
     """
 
     model: str
@@ -77,6 +102,9 @@ class FineTuneResult:
     cross_validated_mae: Mapping[str, float]
     is_calibrated: bool
     served_as: str
+    sentence: str = ""
+    is_constant: bool = False
+    suspicious: tuple[SuspiciousLabel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from epitaxy.chassis.errors import FailedPreconditionError
 from epitaxy.finetune.domain.spec import FineTuneSpec
+from epitaxy_models.transfer.labels.suspicion import SuspicionKind
 
 
 class JobState(StrEnum):
@@ -73,11 +74,35 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A label to look at, or a finding about all labels (``row`` and ``value`` None).
+
+    Attributes:
+        row: Position in the label table, from 0.
+        id: Id of the row.
+        value: The label.
+        kind: Stable code; ``WILD`` and ``WRONG_UNIT`` are gross.
+        message: One line for a person.
+    """
+
+    row: int | None
+    id: str
+    value: float | None
+    kind: str
+    message: str
+
+
+GROSS_KINDS = frozenset(kind.value for kind in SuspicionKind if kind.is_gross)
+"""Kinds that stop a job unless they are accepted, and that ask for a reason before a model is promoted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job failed: a stable reason, and a message that says what to do."""
+    """Why a job failed: a stable reason, a message that says what to do, and the labels to look at."""
 
     reason: str
     message: str
+    suspicious: tuple[Suspicion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +117,8 @@ class Result:
         cross_validated_mae: Mean absolute error by strategy, in the property's unit.
         is_calibrated: Whether the intervals are calibrated.
         sentence: The verdict for a chemist.
+        is_constant: Whether the model knows no more than a constant.
+        suspicious: Labels to look at, the gravest first.
     """
 
     version: str
@@ -101,6 +128,13 @@ class Result:
     cross_validated_mae: Mapping[str, float]
     is_calibrated: bool
     sentence: str = ""
+    is_constant: bool = False
+    suspicious: tuple[Suspicion, ...] = ()
+
+    @property
+    def gross(self) -> tuple[Suspicion, ...]:
+        """Gross errors that were accepted."""
+        return tuple(entry for entry in self.suspicious if entry.kind in GROSS_KINDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.finetune.domain.spec import MIN_LABELS, FineTuneSpec
 from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.structures import Structure, TextFormat, check_structure, read_single, structure_from_column
+from epitaxy_models.transfer.labels.judging import constant_labels
 
 COLUMN_JSON = "column"
 """Kind of a text that holds JSON of lattice, species and frac; the other kinds are those of ``TextFormat``."""
@@ -83,7 +84,7 @@ class LabelTable:
 
 
 def check_labels(table: LabelTable, spec: FineTuneSpec) -> None:
-    """Raises InvalidRequestError for a missing column, an infinite value, or fewer than ten labels."""
+    """Raises InvalidRequestError for a missing column, an infinite value, fewer than ten labels, or constant ones."""
     for name in spec.columns:
         if name not in table.values:
             raise InvalidRequestError(f"the labels have no column {name!r}", reason="NO_LABEL_COLUMN")
@@ -96,6 +97,14 @@ def check_labels(table: LabelTable, spec: FineTuneSpec) -> None:
             f"better: add {MIN_LABELS - n_labels}",
             reason="TOO_FEW_LABELS",
         )
+    check_values(table, spec)
+
+
+def check_values(table: LabelTable, spec: FineTuneSpec) -> None:
+    """Raises InvalidRequestError for labels that do not vary: no work finds anything in them."""
+    obstacle = constant_labels(table.values[spec.target.name])
+    if obstacle is not None:
+        raise InvalidRequestError(obstacle.message, reason=obstacle.reason)
 
 
 def number_of(value: object, name: str, row: int, column: str) -> float:

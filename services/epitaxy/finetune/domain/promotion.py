@@ -7,6 +7,7 @@ from enum import StrEnum
 from hashlib import sha256
 
 from epitaxy.chassis.errors import FailedPreconditionError, InvalidRequestError
+from epitaxy.finetune.domain.challenge import Challenge
 from epitaxy.finetune.domain.job import Result, Verdict
 
 
@@ -15,7 +16,7 @@ class AuditAction(StrEnum):
 
     PROMOTE = "PROMOTE"
     OVERRIDE = "OVERRIDE"
-    """A promotion against the verdict, or without calibration."""
+    """A promotion against objections, such as a verdict of HURTS."""
     ROLLBACK = "ROLLBACK"
     POLICY = "POLICY"
     """A change of the review policy; the digest is the policy's."""
@@ -85,13 +86,12 @@ class Ruling:
     answer: Mapping[str, str] = field(default_factory=dict)
 
 
-def promotion_of(result: Result, override_reason: str) -> AuditAction:
-    """PROMOTE, or OVERRIDE for a result with objections. Raises FailedPreconditionError for those without a reason."""
-    objections = []
-    if result.verdict is Verdict.HURTS:
-        objections.append("transfer HURTS it")
-    if not result.is_calibrated:
-        objections.append("it is not calibrated")
+def promotion_of(result: Result, override_reason: str, against: Challenge | None = None) -> AuditAction:
+    """PROMOTE, or OVERRIDE for a result with objections; ``against`` compares it with the champion.
+
+    Raises FailedPreconditionError for objections without a reason.
+    """
+    objections = _objections(result, against)
     if not objections:
         return AuditAction.PROMOTE
     if override_reason.strip():
@@ -101,6 +101,24 @@ def promotion_of(result: Result, override_reason: str) -> AuditAction:
         "read its report, then promote another version or give an override reason",
         reason="OVERRIDE_NEEDED",
     )
+
+
+def _objections(result: Result, against: Challenge | None) -> list[str]:
+    found = []
+    if result.verdict is Verdict.HURTS:
+        found.append("transfer HURTS it")
+    if not result.is_calibrated:
+        found.append("it is not calibrated")
+    if result.is_constant:
+        found.append("it knows no more than a constant")
+    if result.gross:
+        found.append(f"it was fitted on suspicious labels ({'; '.join(entry.message for entry in result.gross[:3])})")
+    if against is not None and against.is_lost:
+        found.append(
+            f"it errs more than the champion ({against.error:.3g} against {against.champion_error:.3g} on "
+            f"{against.n_formulas} formulas)"
+        )
+    return found
 
 
 def standing_champions(history: Sequence[AuditEntry]) -> list[AuditEntry]:

@@ -90,6 +90,7 @@ class FineTuneSpec:
         transform: Scale on which the labels are learned.
         seed: Seed of every random choice.
         peers: Other pretrained networks whose features are read too.
+        accept_suspicious: Whether to go on in spite of gross errors, without wild labels.
     """
 
     model_name: str
@@ -102,6 +103,7 @@ class FineTuneSpec:
     transform: Transform = Transform.AUTO
     seed: int = 0
     peers: tuple[str, ...] = ()
+    accept_suspicious: bool = False
 
     def __post_init__(self) -> None:
         check_model_name(self.model_name, "spec.model_name")

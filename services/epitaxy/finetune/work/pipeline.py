@@ -1,18 +1,21 @@
 """The shipped transfer: the pipeline of the models, called for one job."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from epitaxy.finetune.domain.job import FineTuneJob, JobState, Progress, Verdict
+from epitaxy.finetune.domain.job import FineTuneJob, JobState, Progress, Suspicion, Verdict
 from epitaxy.finetune.domain.label_table import LabelTable
 from epitaxy.finetune.domain.spec import FineTuneSpec
-from epitaxy.finetune.ports import TransferResult
+from epitaxy.finetune.ports import LabelsStoppedError, TransferResult
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.vectors import VectorSettings, open_vectors
 from epitaxy_models.ensembles.artifact import shipped_model
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
+from epitaxy_models.transfer.contest.field import Field
+from epitaxy_models.transfer.labels.findings import SuspiciousLabelsError
+from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
 from epitaxy_models.transfer.pipeline import run_transfer
 from epitaxy_models.transfer.request import LowFidelityColumn, TransferBudget, TransferEvent, TransferRequest
 
@@ -26,9 +29,15 @@ def build_transfer(settings: FineTuneSettings) -> "PipelineTransfer":
 
 @dataclass(frozen=True, slots=True)
 class PipelineTransfer:
-    """Implements Transfer."""
+    """Implements Transfer.
+
+    Attributes:
+        base_models: Folders of substrates by name, beside the shipped one.
+        field: Who competes; None: all that this version knows.
+    """
 
     base_models: Mapping[str, Path]
+    field: Field | None = None
 
     def __call__(
         self,
@@ -44,7 +53,11 @@ class PipelineTransfer:
             on_event(JobState(event.stage.value), Progress(event.fraction, event.message, dict(event.metrics)))
 
         request = self._request(job.spec, labels, folder / "out")
-        outcome = run_transfer(request, tell, should_stop, open_vectors=partial(open_vectors, VectorSettings()))
+        open_index = partial(open_vectors, VectorSettings())
+        try:
+            outcome = run_transfer(request, tell, should_stop, self.field, open_index)
+        except SuspiciousLabelsError as error:
+            raise LabelsStoppedError(error.message, suspicious=_suspicions(error.suspicious)) from error
         return TransferResult(
             folder=outcome.model,
             verdict=Verdict(outcome.verdict.value),
@@ -54,6 +67,8 @@ class PipelineTransfer:
             report_json=outcome.report_json.read_bytes(),
             report_html=outcome.report_html.read_bytes(),
             sentence=outcome.sentence,
+            is_constant=outcome.is_constant,
+            suspicious=_suspicions(outcome.suspicious),
         )
 
     def _request(self, spec: FineTuneSpec, labels: LabelTable, out: Path) -> TransferRequest:
@@ -72,7 +87,12 @@ class PipelineTransfer:
             budget=TransferBudget(spec.budget.max_seconds, frozenset(spec.budget.strategies) or None),
             seed=spec.seed,
             peers=spec.peers,
+            accept_suspicious=spec.accept_suspicious,
         )
+
+
+def _suspicions(found: Sequence[SuspiciousLabel]) -> tuple[Suspicion, ...]:
+    return tuple(Suspicion(entry.row, entry.id, entry.value, entry.kind.value, entry.message) for entry in found)
 
 
 def _definition(spec: FineTuneSpec) -> PropertyDefinition:

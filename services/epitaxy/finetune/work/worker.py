@@ -13,7 +13,7 @@ from epitaxy.chassis.errors import (
 )
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.finetune.domain.job import Failure, FineTuneJob, JobEndedError, JobState, Progress, Result
-from epitaxy.finetune.ports import JobFiles, JobStore, ModelRegistry, Transfer, TransferResult
+from epitaxy.finetune.ports import JobFiles, JobStore, LabelsStoppedError, ModelRegistry, Transfer, TransferResult
 from epitaxy.registry.ports import Alias
 from epitaxy_models.errors import EpitaxyError
 
@@ -50,6 +50,8 @@ class JobWorker:
             result = self._make_model(job)
         except JobEndedError:
             raise
+        except LabelsStoppedError as error:
+            self._fail(job, Failure(error.reason, error.message, error.suspicious))
         except EpitaxyError as error:
             self._fail(job, Failure(error.reason, error.message))
         except Exception:
@@ -86,6 +88,8 @@ class JobWorker:
             dict(outcome.cross_validated_mae),
             outcome.is_calibrated,
             outcome.sentence,
+            outcome.is_constant,
+            outcome.suspicious,
         )
 
     def _fail(self, job: FineTuneJob, failure: Failure) -> None:

@@ -83,8 +83,8 @@ class TenantModels:
         try:
             policy.check_properties([served.card.definition.name])
         except ConfigurationError as error:
-            return ReviewPolicy.damaged(error.message)
-        return policy
+            policy = ReviewPolicy.damaged(error.message)
+        return policy.of_model(is_constant=served.card.is_constant)
 
     async def load(self, version: ModelVersion) -> TransferModel:
         """The model itself. Raises FailedPreconditionError if its files are damaged or for another substrate."""

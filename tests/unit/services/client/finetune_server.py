@@ -33,7 +33,7 @@ from epitaxy.finetune.domain.quotas import TenantQuota
 from epitaxy.finetune.governance_servicer import GovernanceServicer
 from epitaxy.finetune.jobs import JobLimits, Jobs
 from epitaxy.finetune.labels.source import RootedLabelSource
-from epitaxy.finetune.ports import TransferResult
+from epitaxy.finetune.ports import Transfer, TransferResult
 from epitaxy.finetune.servicer import FineTuneServicer
 from epitaxy.finetune.store.files import FolderJobFiles
 from epitaxy.finetune.store.jobs import SqlJobStore
@@ -194,7 +194,7 @@ class DroppingServicer(FineTuneServicer):
 class FineTuneRig:
     """All parts of the service over one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, work: Transfer | None = None) -> None:
         self.gates = Gates()
         self.labels_folder = folder / "labels"
         self.database = Database(f"sqlite:///{folder / 'jobs.db'}")
@@ -202,11 +202,11 @@ class FineTuneRig:
         store = SqlJobStore(self.database)
         registry = MlflowRegistry(RegistrySettings(folder=folder / "registry", tracking_uri=""))
         self.runner = ThreadRunner()
-        self.runner.work = JobWorker(store, self.files, registry, MedianWork(self.gates), 3)
+        self.runner.work = JobWorker(store, self.files, registry, work or MedianWork(self.gates), 3)
         quotas: defaultdict[str, TenantQuota] = defaultdict(lambda: TenantQuota(max_active_jobs=MAX_ACTIVE_JOBS))
         source = RootedLabelSource([f"{self.labels_folder.as_uri()}/{{tenant}}/"], 1 << 20)
         jobs = Jobs(store, self.files, source, self.runner, JobLimits(quotas.__getitem__, 3600.0))
-        champions = Champions(store, SqlLedger(self.database), registry)
+        champions = Champions(store, SqlLedger(self.database), registry, self.files)
         tenant_data = TenantData(jobs, champions, SqlMeasurementStore(self.database).delete_tenant)
         self.servicer = DroppingServicer(self.gates, jobs, tenant_data, 600.0, 0.05)
         self.governance = GovernanceServicer(champions)
@@ -240,9 +240,9 @@ async def _serving(rig: FineTuneRig) -> AsyncIterator[str]:
 
 
 @contextmanager
-def serving_finetune(folder: Path) -> Iterator[tuple[str, FineTuneRig]]:
-    """Runs the service beside a blocking client; gives its address and its parts."""
-    rig = FineTuneRig(folder)
+def serving_finetune(folder: Path, work: Transfer | None = None) -> Iterator[tuple[str, FineTuneRig]]:
+    """Runs the service beside a blocking client; gives its address and its parts; ``work`` replaces the small one."""
+    rig = FineTuneRig(folder, work)
     with small_server.in_thread(_serving(rig)) as address:
         try:
             yield address, rig

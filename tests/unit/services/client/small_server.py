@@ -1,6 +1,7 @@
 """A small Epitaxy server over grpc.aio: deterministic answers, out of order, with faults on demand.
 
-Ids steer it: ``bad*`` is refused, ``lost*`` always fails with a retryable error, ``flaky*`` only the first time.
+Ids steer it: ``bad*`` is refused, ``lost*`` always fails with a retryable error, ``flaky*`` only the first time,
+``kcl*`` is another compound.
 """
 
 import asyncio
@@ -181,7 +182,11 @@ class SmallServicer(
         values = [_value(content, name, index, options.coverage) for index, name in enumerate(names)]
         domain = prediction_pb2.DomainAssessment(score=0.25, verdict=prediction_pb2.DOMAIN_VERDICT_IN_DOMAIN)
         prediction = prediction_pb2.StructurePrediction(
-            reduced_formula="NaCl", n_sites=2, values=values, domain=domain, cache_hit=crc32(content) % 2 == 0
+            reduced_formula=_formula_of(item_id),
+            n_sites=2,
+            values=values,
+            domain=domain,
+            cache_hit=crc32(content) % 2 == 0,
         )
         return prediction_pb2.StructureResult(id=item_id, prediction=prediction)
 
@@ -216,6 +221,10 @@ class SmallServicer(
                 {"properties": [{"definition": {"name": n}, "errors_by_group": GROUPS} for n in UNITS]}
             ),
         )
+
+
+def _formula_of(item_id: str) -> str:
+    return "KCl" if item_id.startswith("kcl") else "NaCl"
 
 
 def contents(structures: Any) -> Iterator[tuple[str, bytes]]:

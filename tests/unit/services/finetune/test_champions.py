@@ -1,5 +1,6 @@
 """Decisions about models: repeated calls, and what a crash between record and registry leaves behind."""
 
+import json
 from dataclasses import dataclass, field, replace
 from threading import Thread
 
@@ -234,3 +235,27 @@ def test_deletion_forgets_the_ids_with_the_models(champions):
     champions.delete_all(CALLER)
     assert champions.ledger.find_decision("acme", KEY) is None
     assert champions.ledger.latest("acme", "", AuditAction.DELETE_TENANT) is not None
+
+
+class SmallFiles:
+    """Reports of three jobs: the second version errs more than the first."""
+
+    def read_report(self, tenant, job_id, kind):
+        assert (tenant, kind) == ("acme", "json")
+        error = {"ft-1": 0.1, "ft-2": 0.3, "ft-3": 0.1}[job_id]
+        rows = [
+            {"row_id": str(n), "formula": f"X{n}", "label": 1.0, "predicted": 1.0 + error + 0.01 * (n % 3)}
+            for n in range(20)
+        ]
+        return json.dumps({"subject": {"name": "tc", "unit": "K"}, "parity": rows}).encode()
+
+
+def test_a_version_that_errs_more_than_the_champion_is_not_promoted_without_a_reason(champions):
+    champions = replace(champions, files=SmallFiles())
+    champions.promote(CALLER, NAME, "2", "")
+    champions.promote(CALLER, NAME, "1", "")
+    with pytest.raises(FailedPreconditionError, match=r"errs more than the champion \(0.31 against 0.11 on 20"):
+        champions.promote(CALLER, NAME, "2", "")
+    champions.promote(CALLER, NAME, "3", "")
+    champions.promote(CALLER, NAME, "2", "it is faster")
+    assert actions(champions)[-1] == ("OVERRIDE", "2")

@@ -1,10 +1,13 @@
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
+import numpy as np
 import pytest
 
 from epitaxy.chassis.errors import FailedPreconditionError, InvalidRequestError, QuotaExceededError
+from epitaxy.finetune.domain.challenge import challenge
 from epitaxy.finetune.domain.job import (
     ACTIVE_STATES,
     STAGES,
@@ -14,6 +17,7 @@ from epitaxy.finetune.domain.job import (
     JobState,
     Progress,
     Result,
+    Suspicion,
     Verdict,
 )
 from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, promotion_of, standing_champions
@@ -155,3 +159,55 @@ def test_rollbacks_undo_promotions_one_by_one():
     assert [entry.version for entry in standing_champions(history[:3])] == ["1", "2", "3"]
     assert [entry.version for entry in standing_champions(history[:4])] == ["1", "2"]
     assert [entry.version for entry in standing_champions(history)] == ["1"]
+
+
+WILD = Suspicion(3, "LiI", 9999.0, "WILD", "row 3 (LiI): 9999 eV is far from what the others say")
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"is_constant": True}, "it knows no more than a constant"),
+        ({"suspicious": (WILD,)}, r"it was fitted on suspicious labels \(row 3 \(LiI\): 9999 eV"),
+    ],
+)
+def test_a_constant_and_a_model_of_suspicious_labels_need_a_reason(change, text):
+    doubtful = replace(RESULT, **change)
+    with pytest.raises(FailedPreconditionError, match=text) as error:
+        promotion_of(doubtful, "")
+    assert error.value.reason == "OVERRIDE_NEEDED"
+    assert promotion_of(doubtful, "we know why") is AuditAction.OVERRIDE
+
+
+def test_labels_that_are_only_far_from_the_others_need_no_reason():
+    assert promotion_of(replace(RESULT, suspicious=(replace(WILD, kind="OUTLIER"),)), "") is AuditAction.PROMOTE
+
+
+def report_of(errors, unit="eV"):
+    """A stored report whose labels are 1, with these errors out of fold, two rows a formula."""
+    rows = [
+        {"row_id": str(number), "formula": f"X{number // 2}", "label": 1.0, "predicted": 1.0 + error}
+        for number, error in enumerate(errors)
+    ]
+    return json.dumps({"subject": {"name": "gap", "unit": unit}, "parity": rows}).encode()
+
+
+def test_a_version_that_errs_more_than_the_champion_needs_a_reason():
+    noise = np.random.default_rng(0).uniform(0.1, 0.2, size=40)
+    lost = challenge(report_of(noise + 0.2), report_of(noise))
+    assert lost.is_lost
+    assert (lost.n_formulas, lost.error - lost.champion_error) == (20, pytest.approx(0.2))
+    with pytest.raises(FailedPreconditionError, match=r"it errs more than the champion \(0.3\d+ against 0.1\d+ on 20"):
+        promotion_of(RESULT, "", lost)
+    assert promotion_of(RESULT, "better where it matters", lost) is AuditAction.OVERRIDE
+
+
+def test_differences_within_noise_and_reports_that_do_not_compare_stop_nothing():
+    noise = np.random.default_rng(0).uniform(0.1, 0.4, size=(2, 40))
+    within = challenge(report_of(noise[0]), report_of(noise[1]))
+    assert not within.is_lost
+    assert promotion_of(RESULT, "", within) is AuditAction.PROMOTE
+    assert not challenge(report_of(noise[0]), report_of(noise[0] + 0.2)).is_lost
+    assert challenge(report_of(noise[0] + 1), report_of(noise[0], unit="meV")) is None
+    assert challenge(report_of(noise[0][:18] + 1), report_of(noise[0])) is None, "nine formulas in common"
+    assert challenge(None, report_of(noise[0])) is None

@@ -88,7 +88,7 @@ class FineTuneBudget(_message.Message):
     def __init__(self, max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., strategies: _Optional[_Iterable[str]] = ..., use_gpu: _Optional[bool] = ...) -> None: ...
 
 class FineTuneSpec(_message.Message):
-    __slots__ = ("model_name", "property_name", "unit", "base_model", "target", "low_fidelity", "transform", "budget", "seed", "peers")
+    __slots__ = ("model_name", "property_name", "unit", "base_model", "target", "low_fidelity", "transform", "budget", "seed", "peers", "accept_suspicious")
     MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
     PROPERTY_NAME_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
@@ -99,6 +99,7 @@ class FineTuneSpec(_message.Message):
     BUDGET_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     PEERS_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_SUSPICIOUS_FIELD_NUMBER: _ClassVar[int]
     model_name: str
     property_name: str
     unit: str
@@ -109,7 +110,8 @@ class FineTuneSpec(_message.Message):
     budget: FineTuneBudget
     seed: int
     peers: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, model_name: _Optional[str] = ..., property_name: _Optional[str] = ..., unit: _Optional[str] = ..., base_model: _Optional[str] = ..., target: _Optional[_Union[LabelColumn, _Mapping]] = ..., low_fidelity: _Optional[_Iterable[_Union[LabelColumn, _Mapping]]] = ..., transform: _Optional[_Union[LabelTransform, str]] = ..., budget: _Optional[_Union[FineTuneBudget, _Mapping]] = ..., seed: _Optional[int] = ..., peers: _Optional[_Iterable[str]] = ...) -> None: ...
+    accept_suspicious: bool
+    def __init__(self, model_name: _Optional[str] = ..., property_name: _Optional[str] = ..., unit: _Optional[str] = ..., base_model: _Optional[str] = ..., target: _Optional[_Union[LabelColumn, _Mapping]] = ..., low_fidelity: _Optional[_Iterable[_Union[LabelColumn, _Mapping]]] = ..., transform: _Optional[_Union[LabelTransform, str]] = ..., budget: _Optional[_Union[FineTuneBudget, _Mapping]] = ..., seed: _Optional[int] = ..., peers: _Optional[_Iterable[str]] = ..., accept_suspicious: _Optional[bool] = ...) -> None: ...
 
 class LabelValues(_message.Message):
     __slots__ = ("column", "values")
@@ -272,16 +274,32 @@ class FineTuneJob(_message.Message):
     result: FineTuneResult
     def __init__(self, id: _Optional[str] = ..., spec: _Optional[_Union[FineTuneSpec, _Mapping]] = ..., state: _Optional[_Union[JobState, str]] = ..., progress: _Optional[_Union[JobProgress, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., n_rows: _Optional[int] = ..., n_labels: _Optional[int] = ..., attempts: _Optional[int] = ..., failure: _Optional[_Union[JobFailure, _Mapping]] = ..., result: _Optional[_Union[FineTuneResult, _Mapping]] = ...) -> None: ...
 
+class SuspiciousLabel(_message.Message):
+    __slots__ = ("row", "id", "value", "kind", "message")
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    row: int
+    id: str
+    value: float
+    kind: str
+    message: str
+    def __init__(self, row: _Optional[int] = ..., id: _Optional[str] = ..., value: _Optional[float] = ..., kind: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
 class JobFailure(_message.Message):
-    __slots__ = ("reason", "message")
+    __slots__ = ("reason", "message", "suspicious")
     REASON_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    SUSPICIOUS_FIELD_NUMBER: _ClassVar[int]
     reason: str
     message: str
-    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    suspicious: _containers.RepeatedCompositeFieldContainer[SuspiciousLabel]
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., suspicious: _Optional[_Iterable[_Union[SuspiciousLabel, _Mapping]]] = ...) -> None: ...
 
 class FineTuneResult(_message.Message):
-    __slots__ = ("model_name", "model_version", "model_digest", "verdict", "strategy", "cross_validated_mae", "is_calibrated", "sentence", "served_as")
+    __slots__ = ("model_name", "model_version", "model_digest", "verdict", "strategy", "cross_validated_mae", "is_calibrated", "sentence", "served_as", "suspicious", "is_constant")
     class CrossValidatedMaeEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -298,6 +316,8 @@ class FineTuneResult(_message.Message):
     IS_CALIBRATED_FIELD_NUMBER: _ClassVar[int]
     SENTENCE_FIELD_NUMBER: _ClassVar[int]
     SERVED_AS_FIELD_NUMBER: _ClassVar[int]
+    SUSPICIOUS_FIELD_NUMBER: _ClassVar[int]
+    IS_CONSTANT_FIELD_NUMBER: _ClassVar[int]
     model_name: str
     model_version: str
     model_digest: str
@@ -307,7 +327,9 @@ class FineTuneResult(_message.Message):
     is_calibrated: bool
     sentence: str
     served_as: str
-    def __init__(self, model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., model_digest: _Optional[str] = ..., verdict: _Optional[_Union[TransferVerdict, str]] = ..., strategy: _Optional[str] = ..., cross_validated_mae: _Optional[_Mapping[str, float]] = ..., is_calibrated: _Optional[bool] = ..., sentence: _Optional[str] = ..., served_as: _Optional[str] = ...) -> None: ...
+    suspicious: _containers.RepeatedCompositeFieldContainer[SuspiciousLabel]
+    is_constant: bool
+    def __init__(self, model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., model_digest: _Optional[str] = ..., verdict: _Optional[_Union[TransferVerdict, str]] = ..., strategy: _Optional[str] = ..., cross_validated_mae: _Optional[_Mapping[str, float]] = ..., is_calibrated: _Optional[bool] = ..., sentence: _Optional[str] = ..., served_as: _Optional[str] = ..., suspicious: _Optional[_Iterable[_Union[SuspiciousLabel, _Mapping]]] = ..., is_constant: _Optional[bool] = ...) -> None: ...
 
 class GetTransferReportRequest(_message.Message):
     __slots__ = ("job_id", "format")

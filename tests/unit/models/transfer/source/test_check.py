@@ -13,8 +13,11 @@ from epitaxy_models.errors import ConfigurationError, EpitaxyError, InvalidStruc
 from epitaxy_models.source_index import SourceIndex
 from epitaxy_models.structures import Structure
 from epitaxy_models.testing.equivalent_cells import random_rotation, repeated, scaled, turned
-from epitaxy_models.transfer.labels.check import DataCheck, check_labels
-from epitaxy_models.transfer.labels.units import ReferenceValues, SubstrateReferences, UnitDoubt, doubted_unit
+from epitaxy_models.transfer.labels.check import check_labels
+from epitaxy_models.transfer.labels.findings import DataCheck
+from epitaxy_models.transfer.labels.judging import robust_deviation
+from epitaxy_models.transfer.labels.references import SubstrateReferences
+from epitaxy_models.transfer.labels.units import ReferenceValues, UnitDoubt, doubted_unit
 
 N = 40
 
@@ -35,22 +38,35 @@ def test_every_row_is_counted_once(rows: list, labels: np.ndarray, crystals: lis
     rows += [("again", repeated(crystals[8], (2, 1, 1))), ("other", repeated(crystals[9], (1, 2, 1)))]
     checked = check_labels(rows, np.append(labels, [labels[8], labels[9] + 9]), "K")
     check = checked.check
-    reasons = {"OVERLAPPING_ATOMS": 1, "MISSING_LABEL": 1, "INFINITE_LABEL": 1, "CONFLICTING_DUPLICATE": 2}
+    reasons = {"OVERLAPPING_ATOMS": 1, "MISSING_LABEL": 1, "INFINITE_LABEL": 1}
     assert check.n_refused == reasons
-    assert (check.n_rows, check.n_usable, check.n_merged) == (N + 2, N - 4, 1)
-    assert [entry.row for entry in check.refused] == [5, 6, 7, 9, N + 1]
-    assert checked.rows.tolist() == [row for row in range(N) if row not in (5, 6, 7, 9)]
+    assert (check.n_rows, check.n_usable, check.n_merged) == (N + 2, N - 3, 2)
+    assert [entry.row for entry in check.refused] == [5, 6, 7]
+    assert checked.rows.tolist() == [row for row in range(N) if row not in (5, 6, 7)]
     assert len(checked.structures) == len(checked.graphs) == len(checked.labels) == check.n_usable
     assert json.loads(json.dumps(check.as_json()))["n_refused"] == reasons
 
 
-def test_refusals_name_the_row_and_a_remedy(rows: list, labels: np.ndarray, crystals: list[Structure]) -> None:
-    labels[2] = np.nan
-    rows.append(("twin", turned(crystals[3], random_rotation(1))))
-    missing, first, second = check_labels(rows, np.append(labels, labels[3] + 20), "K").check.refused
+def test_refusals_name_the_row_and_a_remedy(rows: list, labels: np.ndarray) -> None:
+    labels[2], labels[4], labels[5] = np.nan, 1e200, -np.inf
+    missing, huge, infinite = check_labels(rows, labels, "K").check.refused
     assert (missing.id, missing.message) == ("r2", "it has no label: give its value, or leave the row out")
-    assert (first.id, second.id) == ("r3", "twin")
-    assert f"here and {labels[3] + 20:g} in row {N}: keep the right row" in first.message
+    assert (huge.id, huge.message) == ("r4", "its label is 1e+200, beyond 1e+100: give it in another unit")
+    assert (infinite.id, infinite.message) == ("r5", "its label is infinite: give a finite number")
+
+
+def test_labels_of_one_crystal_that_differ_are_replicates(
+    rows: list, labels: np.ndarray, crystals: list[Structure]
+) -> None:
+    """Told with rows and values; their median is learned, and their spread is known as noise."""
+    rows.append(("twin", turned(crystals[3], random_rotation(1))))
+    checked = check_labels(rows, np.append(labels, labels[3] + 2), "K")
+    assert checked.labels[3] == pytest.approx(labels[3] + 1)
+    assert 0.1 < checked.replicate_std <= 0.5 * robust_deviation(checked.labels)
+    (found,) = [entry for entry in checked.check.suspicious if entry.kind == "REPLICATES"]
+    assert (found.row, found.id, found.value) == (3, "r3", pytest.approx(labels[3] + 1))
+    assert f"rows 3, {N}: one crystal" in found.message
+    assert not found.kind.is_gross
 
 
 def test_labels_of_one_crystal_that_agree_become_their_median(

@@ -7,6 +7,8 @@ import finetune_server
 
 def test_audit_says_what_a_job_would_find(finetune: Any, tmp_path: Path) -> None:
     rows = list(finetune_server.crystals(20))
+    for row in rows[10:]:
+        row["id"] = f"kcl-{row['id']}"
     rows[3]["id"] = "bad3"
     rows[5]["structure"] = rows[4]["structure"]
     rows[7]["structure"] = rows[6]["structure"]
@@ -17,19 +19,20 @@ def test_audit_says_what_a_job_would_find(finetune: Any, tmp_path: Path) -> None
     done = finetune("audit", "--data", "l.jsonl", "--column", "tc_k", "--low-fidelity", "tc_dft:PBE")
     assert done.returncode == 3, done.stderr
     for text in (
-        "rows      20, 19 with tc_k, 15 usable crystals",
+        "rows      20, 19 with tc_k, 16 usable crystals",
         "inputs    tc_dft: 20 values",
         "18 in domain, according to the base model",
         "row 3 (bad3): PARTIAL_OCCUPANCY: order the sites",
         "contradictory labels: 1",
         "row 4 (c4): NaCl is the same crystal as c5: labels 4 to 16",
         "same crystal, labels agree: 1",
-        "row 19 (c19): label 900 is",
-        "enough for a job: 15 usable crystals",
+        "row 19 (kcl-c19): label 900 is",
+        "REPLICATES: rows 4, 5: one crystal (NaCl) has the labels 4, 16; 10 is learned",
+        "enough for a job: 16 usable crystals",
     ):
         assert text in done.stdout
     document = json.loads(finetune("audit", "--data", "l.jsonl", "--column", "tc_k", "--json").stdout.splitlines()[-1])
-    assert (document["n_usable"], document["is_enough"], len(document["refused"])) == (15, True, 1)
+    assert (document["n_usable"], document["is_enough"], len(document["refused"])) == (16, True, 1)
 
 
 def test_audit_of_too_few_labels_says_how_many_are_missing(finetune: Any, tmp_path: Path) -> None:

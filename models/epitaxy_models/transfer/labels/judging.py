@@ -1,0 +1,286 @@
+"""The one check of labels, for a job and for ``epitaxy finetune audit``: rows in, crystals and findings out.
+
+It imports nothing but NumPy and this package's own light modules, so that it runs on a client's machine.
+"""
+
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.transfer.labels.findings import (
+    MIN_LABELS,
+    DataCheck,
+    DuplicateLabels,
+    LabelRefusal,
+    Obstacle,
+    OutlyingLabel,
+    RefusedLabel,
+    SeenCrystal,
+)
+from epitaxy_models.transfer.labels.looking import suspicious_labels
+from epitaxy_models.transfer.labels.plausibility import Similarity
+from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
+from epitaxy_models.transfer.labels.units import ReferenceValues, doubted_unit
+from epitaxy_models.transfer.labels.wild import wild_labels
+
+# Labels of one crystal farther apart than this share of the robust deviation of all labels are told.
+_CONFLICT = 0.5
+_OUTLYING = 5.0
+# Median absolute deviation to standard deviation, for normal labels.
+_MAD_TO_STD = 1.4826
+# Squares of larger numbers overflow, and squares of smaller differences vanish.
+_LARGEST, _SMALLEST = 1e100, 1e-100
+# Differences below this share of the labels are rounding.
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Crystal:
+    """A crystal, as far as the check of labels needs it.
+
+    Attributes:
+        reduced_formula: Formula of smallest integers.
+        n_sites: Atoms in the cell.
+        key: Equal for equal crystals.
+    """
+
+    reduced_formula: str
+    n_sites: int
+    key: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRow:
+    """One row: its crystal, or why there is none.
+
+    Attributes:
+        row: Position from 0.
+        id: Name.
+        label: NaN where missing.
+        crystal: None where ``refusal`` says why.
+        refusal: Reason and message.
+    """
+
+    row: int
+    id: str
+    label: float
+    crystal: Crystal | None
+    refusal: tuple[str, str] = ("", "")
+
+
+ReadAnswers = Callable[[NDArray[np.int64]], Sequence[ReferenceValues]]
+"""What the substrate predicts for the crystals of some rows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedLabels:
+    """Crystals to learn from, one a row, and what the check found.
+
+    Attributes:
+        check: The findings.
+        rows: Position of each crystal's first row, int64 ``[n_usable]``.
+        labels: The label, or the median of several, float64 ``[n_usable]``.
+        transform: Scale to learn on; None where the labels have no place on the one asked for.
+        replicate_std: Spread of labels of one crystal, in their unit; 0 where none is repeated.
+    """
+
+    check: DataCheck
+    rows: NDArray[np.int64]
+    labels: NDArray[np.float64]
+    transform: TargetTransform | None
+    replicate_std: float
+
+
+def judge_labels(
+    rows: Sequence[LabelledRow],
+    unit: str = "",
+    transform: str = "auto",
+    read_answers: ReadAnswers | None = None,
+    find_seen: Callable[[Sequence[LabelledRow]], tuple[SeenCrystal, ...]] = lambda rows: (),
+) -> JudgedLabels:
+    """Sorts rows into usable, merged and refused, and looks for what is odd among the usable.
+
+    Args:
+        rows: All rows, in order.
+        unit: Of the labels; empty: not stated, so that it is not doubted.
+        transform: Scale to learn on, as in a request.
+        read_answers: The substrate's answers, asked for once, for the rows that are learned from.
+        find_seen: Crystals among some rows that the substrate was trained on.
+    """
+    usable, refused = _sorted(rows)
+    groups = _grouped(usable)
+    tolerance = _CONFLICT * robust_deviation(np.array([row.label for row in usable]))
+    duplicates = tuple(_duplicate(group, tolerance) for group in groups if len(group) > 1)
+    firsts = [group[0] for group in groups]
+    labels = np.array([np.median([row.label for row in group]) for group in groups], dtype=np.float64)
+    places = np.array([row.row for row in firsts], dtype=np.int64)
+    answers = read_answers(places) if read_answers and len(places) else ()
+    formulas = [_crystal(row).reduced_formula for row in firsts]
+    similarity = Similarity.lazily(formulas, [entry.values for entry in answers])
+    doubt = doubted_unit(labels, unit, [_crystal(row) for row in firsts], answers) if unit and len(labels) else None
+    wild = wild_labels(labels, similarity)
+    outliers = _outliers(firsts, labels)
+    scale, problem = _scale(transform, labels, [entry.place for entry in wild])
+    found = suspicious_labels(firsts, labels, unit, doubt, wild, outliers, duplicates, similarity)
+    check = DataCheck(
+        unit=unit,
+        n_rows=len(rows),
+        n_usable=len(groups),
+        n_merged=len(usable) - len(groups),
+        refused=tuple(refused),
+        duplicates=duplicates,
+        unit_doubt=doubt,
+        outliers=outliers,
+        seen=find_seen(firsts),
+        suspicious=found,
+        obstacle=_obstacle(len(rows), labels, formulas, refused) or problem,
+    )
+    return JudgedLabels(check, places, labels, scale, _replicate_std(groups, labels, {entry.place for entry in wild}))
+
+
+def constant_labels(labels: NDArray[np.float64]) -> Obstacle | None:
+    """The obstacle of labels that do not vary; None where they do, or where there are none."""
+    known = labels[np.isfinite(labels)]
+    if not len(known):
+        return None
+    low, high = float(known.min()), float(known.max())
+    if high / 2 - low / 2 > max(_ROUNDING * max(abs(low), abs(high)), _SMALLEST) / 2:
+        return None
+    what = f"are {low:g}" if low == high else f"lie between {low:.15g} and {high:.15g}"
+    return Obstacle(
+        "CONSTANT_LABELS",
+        f"the labels are constant: all {len(known)} {what}, so that there is nothing to learn; check that this is the "
+        "right column, and its unit",
+    )
+
+
+def robust_deviation(values: NDArray[np.float64]) -> float:
+    """Standard deviation of normal values, unmoved by outliers; the mean absolute deviation where half are equal."""
+    if not len(values):
+        return 0.0
+    deviations = np.abs(values - np.median(values))
+    return float(_MAD_TO_STD * np.median(deviations) or deviations.mean())
+
+
+def _crystal(row: LabelledRow) -> Crystal:
+    if row.crystal is None:
+        raise ValueError(f"row {row.row} has no crystal")
+    return row.crystal
+
+
+def _sorted(rows: Sequence[LabelledRow]) -> tuple[list[LabelledRow], list[RefusedLabel]]:
+    usable, refused = [], []
+    for row in rows:
+        why = row.refusal if row.crystal is None else _label_refusal(row.label)
+        if why:
+            refused.append(RefusedLabel(row.row, row.id, *why))
+        else:
+            usable.append(row)
+    return usable, refused
+
+
+def _label_refusal(label: float) -> tuple[str, str] | None:
+    if np.isnan(label):
+        return LabelRefusal.MISSING_LABEL, "it has no label: give its value, or leave the row out"
+    if np.isinf(label):
+        return LabelRefusal.INFINITE_LABEL, "its label is infinite: give a finite number"
+    if abs(label) > _LARGEST:
+        return LabelRefusal.HUGE_LABEL, f"its label is {label:g}, beyond {_LARGEST:g}: give it in another unit"
+    return None
+
+
+def _grouped(rows: Sequence[LabelledRow]) -> list[list[LabelledRow]]:
+    groups: dict[Hashable, list[LabelledRow]] = {}
+    for row in rows:
+        groups.setdefault(_crystal(row).key, []).append(row)
+    return list(groups.values())
+
+
+def _duplicate(group: Sequence[LabelledRow], tolerance: float) -> DuplicateLabels:
+    labels = tuple(row.label for row in group)
+    return DuplicateLabels(
+        tuple(row.row for row in group),
+        tuple(row.id for row in group),
+        _crystal(group[0]).reduced_formula,
+        labels,
+        max(labels) - min(labels) > tolerance,
+    )
+
+
+def _replicate_std(
+    groups: Sequence[Sequence[LabelledRow]], labels: NDArray[np.float64], wild: Collection[int]
+) -> float:
+    """Robust over crystals that are repeated, in the labels' unit, and at most half of the spread of all labels."""
+    deviations: list[float] = []
+    for place, group in enumerate(groups):
+        if len(group) > 1 and place not in wild:
+            # Residuals about a mean of k are smaller than the noise by the square root of (k - 1) / k.
+            factor = np.sqrt(len(group) / (len(group) - 1))
+            deviations += [factor * abs(row.label - labels[place]) for row in group]
+    if not deviations:
+        return 0.0
+    return float(min(_MAD_TO_STD * np.median(deviations), _CONFLICT * robust_deviation(labels)))
+
+
+def _scale(
+    transform: str, labels: NDArray[np.float64], wild: Sequence[int]
+) -> tuple[TargetTransform | None, Obstacle | None]:
+    """The scale that the labels ask for, whatever the wild ones among them ask."""
+    if not len(labels):
+        return None, None
+    try:
+        scale = TargetTransform.fit(transform, np.delete(labels, list(wild)))
+        if transform == TransformKind.AUTO and scale.kind is not TransformKind.NONE and labels.min() <= 0:
+            scale = TargetTransform.fit(TransformKind.NONE, labels)
+        scale.forward(labels)
+    except ConfigurationError as error:
+        return None, Obstacle(error.reason, error.message)
+    return scale, None
+
+
+def _obstacle(
+    n_rows: int, labels: NDArray[np.float64], formulas: Sequence[str], refused: Sequence[RefusedLabel]
+) -> Obstacle | None:
+    missing = MIN_LABELS - len(labels)
+    if missing > 0:
+        first = next(iter(refused), None)
+        example = f"; row {first.row} ({first.id}): {first.message}" if first else ""
+        message = (
+            f"{len(labels)} of {n_rows} rows are usable and {MIN_LABELS} are needed: give {missing} more crystals with "
+            f"a label{example}"
+        )
+        return Obstacle("TOO_FEW_LABELS", message)
+    if len(set(formulas)) < 2:
+        message = (
+            f"all {len(labels)} labels are of one formula, {formulas[0]}, and errors are measured on formulas that "
+            "were left out: add labels of other formulas"
+        )
+        return Obstacle("TOO_FEW_FORMULAS", message)
+    return constant_labels(labels)
+
+
+def _outliers(rows: Sequence[LabelledRow], labels: NDArray[np.float64]) -> tuple[OutlyingLabel, ...]:
+    """Labels far from the median, as they are and, where all are positive, as logarithms: a long tail is no fault."""
+    scores = _robust_scores(labels)
+    if len(labels) and labels.min() > 0:
+        logs = _robust_scores(np.log(labels))
+        scores = np.where(np.abs(logs) < np.abs(scores), logs, scores)
+    order = np.argsort(-np.abs(scores), kind="stable")
+    far = [place for place in order.tolist() if abs(scores[place]) > _OUTLYING]
+    return tuple(
+        OutlyingLabel(
+            rows[place].row, rows[place].id, _crystal(rows[place]).reduced_formula, float(labels[place]),
+            float(scores[place]),
+        )
+        for place in far
+    )  # fmt: skip
+
+
+def _robust_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    deviation = robust_deviation(values)
+    if deviation == 0:
+        return np.zeros(len(values))
+    return np.asarray((values - np.median(values)) / deviation, dtype=np.float64)
