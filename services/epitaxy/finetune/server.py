@@ -137,7 +137,14 @@ class FineTuneServer:
 
     def _reconciler(self, store: JobStore) -> Reconciler:
         settings = self._settings
-        return Reconciler(store, self._runner, self._metrics, settings.max_attempts, settings.overdue_grace_seconds)
+        return Reconciler(
+            store,
+            self._runner,
+            self._metrics,
+            settings.max_attempts,
+            settings.overdue_grace_seconds,
+            is_held=settings.is_held,
+        )
 
     def _servicer(self, store: JobStore, registry: ModelRegistry) -> FineTuneServicer:
         settings = self._settings

@@ -1,6 +1,8 @@
 """The chart as Helm's own engine renders it."""
 
 import json
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -63,9 +65,20 @@ def profile(name: str) -> dict[str, Any]:
     return values
 
 
-def render(values: Mapping[str, Any]) -> list[Manifest]:
+def combined(*several: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as Helm puts them together: mappings key by key, the later ones win."""
+    result: dict[str, Any] = {}
+    for values in several:
+        for key, value in values.items():
+            held = result.get(key)
+            both = isinstance(held, dict) and isinstance(value, Mapping)
+            result[key] = combined(held, value) if both else value
+    return result
+
+
+def render(values: Mapping[str, Any], release: str = "epitaxy", chart_version: str = "") -> list[Manifest]:
     """All manifests, hooks included; to be looked at, not changed."""
-    return _rendered(json.dumps(values))
+    return _rendered(json.dumps(values), release, chart_version)
 
 
 def rendered_notes(values: Mapping[str, Any]) -> str:
@@ -75,27 +88,48 @@ def rendered_notes(values: Mapping[str, Any]) -> str:
 
 
 @cache
-def _chart() -> helm_python.Chart:
-    return helm_python.Chart.load(str(CHART))
+def _chart(version: str) -> helm_python.Chart:
+    if not version:
+        return helm_python.Chart.load(str(CHART))
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(shutil.copytree(CHART, f"{folder}/epitaxy"))
+        about = yaml.safe_load((copy / "Chart.yaml").read_text())
+        (copy / "Chart.yaml").write_text(yaml.safe_dump(about | {"version": version, "appVersion": version}))
+        return helm_python.Chart.load(str(copy))
 
 
 @cache
-def rendered_files(values: str) -> Mapping[str, str]:
+def rendered_files(values: str, release: str = "epitaxy", chart_version: str = "") -> Mapping[str, str]:
     """Text by path, of values as JSON."""
-    files: dict[str, str] = _chart().render(json.loads(values), name="epitaxy", namespace="epitaxy")
+    chart = _chart(chart_version)
+    files: dict[str, str] = chart.render(json.loads(values), name=release, namespace="epitaxy")
     return files
 
 
 @cache
-def _rendered(values: str) -> list[Manifest]:
-    files = rendered_files(values)
+def _rendered(values: str, release: str, chart_version: str) -> list[Manifest]:
+    files = rendered_files(values, release, chart_version)
     texts = (text for path, text in files.items() if path.endswith((".yaml", ".yml")))
     return [document for text in texts for document in yaml.load_all(text, Loader=CSafeLoader) if document]
 
 
+def ray_objects(manifests: list[Manifest]) -> list[Manifest]:
+    """RayServices of the release, and the RayCluster that the keeper makes of its ConfigMap."""
+    maps = of_kind(manifests, "ConfigMap")
+    kept = [yaml.load(m["data"]["cluster.yaml"], Loader=CSafeLoader) for m in maps if "cluster.yaml" in m["data"]]
+    return [*of_kind(manifests, "RayService", "RayCluster"), *kept]
+
+
+def ray_spec(manifest: Manifest) -> Manifest:
+    """Of the cluster of a RayService or RayCluster."""
+    spec: Manifest = manifest["spec"].get("rayClusterConfig", manifest["spec"])
+    return spec
+
+
 def pod_specs(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest, Manifest]]:
     """Name, labels and spec of every pod, those of Ray's groups included."""
-    for manifest in manifests:
+    others = [manifest for manifest in manifests if manifest["kind"] not in {"RayCluster", "RayService"}]
+    for manifest in [*others, *ray_objects(manifests)]:
         name, spec = f"{manifest['kind']}/{manifest['metadata']['name']}", manifest.get("spec", {})
         if manifest["kind"] == "Pod":
             yield name, manifest["metadata"]["labels"], spec
@@ -105,7 +139,7 @@ def pod_specs(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest, Manife
             template = spec["jobTemplate"]["spec"]["template"]
             yield name, template["metadata"]["labels"], template["spec"]
         elif manifest["kind"] in {"RayCluster", "RayService"}:
-            cluster = spec.get("rayClusterConfig", spec)
+            cluster = ray_spec(manifest)
             groups = [("head", cluster["headGroupSpec"])]
             groups += [(group["groupName"], group) for group in cluster["workerGroupSpecs"]]
             for group, content in groups:
