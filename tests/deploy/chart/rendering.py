@@ -53,6 +53,71 @@ SWITCHES: Mapping[str, dict[str, Any]] = {
     "pull secrets": {"imagePullSecrets": ["registry"]},
     "upgrade in place": {"prediction": {"upgradeStrategy": "None"}},
     "more settings": {"gateway": {"settings": {"MAX_SCREENS": "512"}}, "finetune": {"settings": {"THREADS": "2"}}},
+    "redis with tls and a user": {
+        "redis": {"enabled": False, "externalAddress": "redis.stores:6380", "tls": True, "user": "epitaxy"}
+    },
+    "tokens of ray": {"ray": {"tokenAuthentication": True}},
+    "own claims": {
+        "finetune": {"storage": {"existingClaim": "mine-1"}},
+        "mlflow": {"storage": {"existingClaim": "mine-2"}},
+        "postgres": {"storage": {"existingClaim": "mine-3"}},
+        "qdrant": {"enabled": True, "storage": {"existingClaim": "mine-4"}},
+    },
+    "slices of gpus": {"training": {"gpuWorkers": {"enabled": True, "resourceName": "nvidia.com/mig-2g.20gb"}}},
+    "claimed gpus": {
+        "training": {
+            "gpuWorkers": {
+                "enabled": True,
+                "resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "one-gpu"}],
+            }
+        }
+    },
+    "a site": {
+        "qdrant": {"enabled": True},
+        "imageRegistry": "mirror.example.org:5000/epitaxy",
+        "imagePullPolicy": "Always",
+        "services": {"labels": {"team": "materials"}, "annotations": {"mesh": "on"}},
+        "gateway": {
+            "service": {"type": "LoadBalancer", "annotations": {"lb": "internal"}},
+            "pod": {"priorityClassName": "front", "nodeSelector": {"disk": "fast"}},
+        },
+        "pods": {
+            "fixedIds": False,
+            "labels": {"team": "materials"},
+            "annotations": {"mesh": "on"},
+            "serviceAccountLabels": {"team": "materials"},
+            "serviceAccountAnnotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/epitaxy"},
+            "nodeSelector": {"pool": "materials"},
+            "tolerations": [{"key": "pool", "operator": "Exists"}],
+            "affinity": {
+                "nodeAffinity": {
+                    "preferredDuringSchedulingIgnoredDuringExecution": [
+                        {"weight": 1, "preference": {"matchExpressions": [{"key": "disk", "operator": "Exists"}]}}
+                    ]
+                }
+            },
+            "priorityClassName": "normal",
+            "runtimeClassName": "gvisor",
+            "env": [{"name": "SITE", "value": "here"}],
+            "volumes": [{"name": "site", "configMap": {"name": "of-the-site"}}],
+            "volumeMounts": [{"name": "site", "mountPath": "/etc/site", "readOnly": True}],
+            "caBundle": {"configMap": "our-ca", "key": "bundle.pem"},
+            "proxy": {"http": "http://proxy:3128", "https": "http://proxy:3128", "except": "example.org"},
+        },
+        "extraObjects": [
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "{{ .Release.Name }}-of-the-site"},
+                "data": {"key": "value"},
+            }
+        ],
+    },
+    "private authority behind the route": {
+        "route": {"enabled": True},
+        "gateway": {"tls": {"enabled": True}},
+        "pods": {"caBundle": {"configMap": "our-ca"}},
+    },
     "label roots": {"finetune": {"labelRoots": ["s3://labels/{tenant}/"]}},
 }
 
@@ -110,14 +175,25 @@ def rendered_files(values: str, release: str = "epitaxy", chart_version: str = "
 def _rendered(values: str, release: str, chart_version: str) -> list[Manifest]:
     files = rendered_files(values, release, chart_version)
     texts = (text for path, text in files.items() if path.endswith((".yaml", ".yml")))
-    return [document for text in texts for document in yaml.load_all(text, Loader=CSafeLoader) if document]
+    return [document for text in texts for document in _documents(text)]
+
+
+@cache
+def _documents(text: str) -> tuple[Manifest, ...]:
+    """Most files are the same in most cases."""
+    return tuple(document for document in yaml.load_all(text, Loader=CSafeLoader) if document)
 
 
 def ray_objects(manifests: list[Manifest]) -> list[Manifest]:
     """RayServices of the release, and the RayCluster that the keeper makes of its ConfigMap."""
     maps = of_kind(manifests, "ConfigMap")
-    kept = [yaml.load(m["data"]["cluster.yaml"], Loader=CSafeLoader) for m in maps if "cluster.yaml" in m["data"]]
+    kept = [manifest for m in maps for manifest in _documents(m["data"].get("cluster.yaml", ""))]
     return [*of_kind(manifests, "RayService", "RayCluster"), *kept]
+
+
+def names(manifests: list[Manifest]) -> list[tuple[str, str]]:
+    """Kind and name of every object, the keeper's cluster included."""
+    return [(manifest["kind"], manifest["metadata"]["name"]) for manifest in [*manifests, *ray_objects(manifests)]]
 
 
 def ray_spec(manifest: Manifest) -> Manifest:
