@@ -15,7 +15,7 @@ TORCH := torch==2.13.0
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check format generate check-generated serve golden clean pictures bench loadtest growth performance \
+.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check check-protos contract format generate check-generated serve golden clean pictures bench loadtest growth performance \
         dashboards pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer bench-uncertainty
 
 help: ## Show this list
@@ -73,7 +73,7 @@ test-pretraining: install-dev ## Training through Ray Train, workers killed (5 t
 test-fast: install-dev ## Tests that start no Ray
 	$(PYTEST) -m "not stack and not pretraining"
 
-check: install-dev ## Lint, format, types, import contracts
+check: install-dev check-protos ## Lint, format, types, import contracts, protos
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -85,6 +85,12 @@ format: install-dev ## Format and fix what can be fixed
 
 generate: install-dev ## Regenerate services/epitaxy/api from protos/
 	$(BIN)/python tools/generate_stubs.py
+
+check-protos: install-dev
+	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf breaking --against contract.binpb
+
+contract: install-dev ## Record the public protos after an additive change; refuses a change that breaks callers
+	cd protos && ../$(BIN)/buf breaking --against contract.binpb && ../$(BIN)/buf build --exclude-source-info -o contract.binpb
 
 check-generated: install-dev
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \

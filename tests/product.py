@@ -81,8 +81,13 @@ class OneProduct:
         self._running: Product | None = None
         self._n_started = 0
 
-    def running(self, **settings: str) -> Product:
-        """The one with these settings in its environment; any other is stopped first."""
+    def running(self, prepare: Callable[[Path], None] = lambda home: None, **settings: str) -> Product:
+        """The one with these settings in its environment; any other is stopped first.
+
+        Args:
+            prepare: Called with the new product's home before it starts.
+            settings: Environment variables.
+        """
         if self._running is not None and settings != self._settings:
             self.stop()
         if self._running is None:
@@ -95,7 +100,9 @@ class OneProduct:
                         environment.delenv(name)
                 for name, value in settings.items():
                     environment.setenv(name, value)
-                self._running = Product(self._folder / f"home-{self._n_started}")
+                home = self._folder / f"home-{self._n_started}"
+                prepare(home)
+                self._running = Product(home)
             self._settings = settings
         return self._running
 

@@ -1,9 +1,14 @@
 """The running product with two tenants, and with the networks in a replica of their own, as a GPU has them."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from home_of_before import TENANT_OF_BEFORE, unpack_home_of_before
 from product import OneProduct, Product
 
 from epitaxy.chassis.api_keys import KeyHash, new_api_key
@@ -11,7 +16,7 @@ from epitaxy.chassis.api_keys import KeyHash, new_api_key
 
 @pytest.fixture(scope="session")
 def keys() -> dict[str, str]:
-    return {"acme": new_api_key(), "globex": new_api_key()}
+    return {tenant: new_api_key() for tenant in ("acme", "globex", TENANT_OF_BEFORE)}
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +29,7 @@ def tenants_file(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, str])
 @pytest.fixture(scope="module")
 def tenant_product(one_product: OneProduct, tenants_file: Path) -> Product:
     return one_product.running(
+        unpack_home_of_before,
         EPITAXY_GATEWAY_TENANTS_FILE=str(tenants_file),
         EPITAXY_PREDICTION_INTAKE_REPLICAS="1",
         EPITAXY_PREDICTION_ENSEMBLE_REPLICAS="1",
