@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from rendering import CHART, ROOT, of_kind, pod_specs, render
+from rendering import CHART, ROOT, pod_specs, ray_objects, ray_spec, render
 from test_policies import EXTERNAL_SECRETS
 
 TEXT = (ROOT / "docs" / "operate.md").read_text()
@@ -41,8 +41,8 @@ def test_every_value_that_it_names_exists(key: str) -> None:
 
 
 def test_the_versions_of_ray_agree() -> None:
-    manifests = of_kind(render({}), "RayCluster", "RayService")
-    clusters = [manifest["spec"].get("rayClusterConfig", manifest["spec"]) for manifest in manifests]
+    clusters = [ray_spec(manifest) for manifest in ray_objects(render({}))]
+    assert len(clusters) == 2
     assert {cluster["rayVersion"] for cluster in clusters} == {"2.60.0"}
     assert set(re.findall(r'"ray\[\w+\]==([\d.*]+)"', (ROOT / "pyproject.toml").read_text())) == {"2.60.*"}
 
