@@ -31,6 +31,7 @@ OTHERS: tuple[dict[str, Any], ...] = (
     {"gateway": {"autoscaling": {"enabled": False}}},
     {"keda": {"enabled": True}},
     {"mlflow": {"enabled": False}},
+    {"redis": {"enabled": True, "tls": False, "user": ""}, "mlflow": {"artifacts": ""}},
     {"qdrant": {"enabled": False}},
     {
         "imageRegistry": "",
