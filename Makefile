@@ -15,7 +15,7 @@ TORCH := torch==2.13.0
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check check-protos contract format generate check-generated serve golden clean pictures bench loadtest growth performance \
+.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check check-protos contract format generate check-generated structure serve golden clean pictures bench loadtest growth performance \
         dashboards pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer bench-uncertainty
 
 help: ## Show this list
@@ -52,7 +52,7 @@ demo: $(VENV)/.installed ## Start the local stack, screen the bundled crystals, 
 serve: $(VENV)/.installed ## Run the local stack in the foreground
 	@$(BIN)/epitaxy serve
 
-CALM_TESTS := tests/unit/models tests/golden tests/deploy tests/unit/loadtest tests/integration/datasets \
+CALM_TESTS := tests/unit/models tests/unit/structure tests/golden tests/deploy tests/unit/loadtest tests/integration/datasets \
   $(addprefix tests/unit/services/,capacity cli datasets finetune measurements pretraining registry vectors)
 WATCHFUL_TESTS := $(filter-out $(CALM_TESTS) tests/unit/services %.py %__pycache__,$(wildcard tests/unit/* tests/unit/services/*)) \
   tests/contract $(addprefix tests/integration/,finetune prediction)
@@ -60,8 +60,8 @@ STACK_TESTS := tests/deploy/observability/test_expressions.py $(addprefix tests/
 PYTEST := $(BIN)/python -m pytest -q
 test: install-dev redis prometheus check check-generated ## Everything that CI runs
 	@# Three processes, for many tests wait for others; what watches clocks on fewer, and what starts the stack alone.
-	OMP_NUM_THREADS=1 $(PYTEST) -n 3 --dist loadfile -m "not stack and not pretraining" $(CALM_TESTS) --ignore tests/unit/services/cli/test_resume.py
-	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile $(WATCHFUL_TESTS) tests/unit/services/cli/test_resume.py
+	OMP_NUM_THREADS=1 $(PYTEST) -n 3 --dist loadfile -m "not stack and not pretraining" $(CALM_TESTS) --ignore tests/unit/services/cli/screen/test_resume.py
+	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile $(WATCHFUL_TESTS) tests/unit/services/cli/screen/test_resume.py
 	$(PYTEST) $(STACK_TESTS)
 
 test-deploy: install-dev prometheus ## The chart, images, rules and dashboards (without the running stack)
@@ -83,8 +83,9 @@ format: install-dev ## Format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-generate: install-dev ## Regenerate services/epitaxy/api from protos/
+generate: install-dev ## Regenerate the stubs from protos/ and the blocking client from the one for asyncio
 	$(BIN)/python tools/generate_stubs.py
+	$(BIN)/python tools/generate_client.py
 
 check-protos: install-dev
 	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf breaking --against contract.binpb
@@ -97,6 +98,11 @@ check-generated: install-dev
 	$(BIN)/python tools/generate_stubs.py "$$scratch/api" && \
 	diff -r -x __pycache__ services/epitaxy/api "$$scratch/api" || \
 	{ echo "services/epitaxy/api differs from protos/: run make generate"; exit 1; }
+	$(BIN)/python tools/generate_client.py --check
+	$(BIN)/python -m tools.structure --check
+
+structure: install-dev ## Draw the rooms of the code and their imports into docs/architecture.md
+	$(BIN)/python -m tools.structure
 
 dashboards: install-dev ## Write the chart's dashboards again from tools/dashboards
 	$(BIN)/python -m tools.dashboards

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from epitaxy.prediction.cache.tiers import TieredStore
+from epitaxy.prediction.cache.tiers import TieredEmbeddings
 from epitaxy.prediction.domain import Accepted, Item, Query, TextSource
 from epitaxy.prediction.networks.batcher import EdgeBudgetBatcher
 from epitaxy.prediction.ports import CacheTier, Embedding, Stage
@@ -59,7 +59,7 @@ class InProcess:
         batcher = EdgeBudgetBatcher(embedder, forward, max_batch_edges, settings.max_queued_edges)
         self._service = PredictionService(
             artifact,
-            TieredStore(settings.local_cache_bytes - readings_bytes, None),
+            TieredEmbeddings(settings.local_cache_bytes - readings_bytes, None),
             _Network(batcher),
             NoMetrics(),
             IntakeLimits(max_sites=settings.max_sites),

@@ -17,6 +17,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+_STARTING_RAY = {"one_product", "ray_node", "running_stack", "start_stack"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuses a test that starts Ray without saying so: `make test-fast` would run it."""
+    for item in items:
+        markers = {marker.name for marker in item.iter_markers()}
+        if _STARTING_RAY & set(getattr(item, "fixturenames", ())) and not markers & {"stack", "pretraining"}:
+            raise pytest.UsageError(f"{item.nodeid} starts Ray: mark it with stack or pretraining")
+
+
 @pytest.fixture(scope="session")
 def one_product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneProduct]:
     kept = OneProduct(tmp_path_factory.mktemp("product"))

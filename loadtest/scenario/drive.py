@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from epitaxy.client import EpitaxyClientError
-from epitaxy.client.aio import AsyncClient
-from epitaxy.client.screening.unary import MAX_PREDICT_STRUCTURES
+from epitaxy.client import AsyncClient, EpitaxyClientError
+from epitaxy.client.defaults import MAX_PREDICT_STRUCTURES
 from loadtest.corpus import Triple
 from loadtest.processes import resident_mib
 from loadtest.scenario.arrivals import intended_times

@@ -8,8 +8,8 @@ from pathlib import Path
 from threading import Event, Thread
 
 from epitaxy.client import Client
-from epitaxy.client.errors import EpitaxyClientError, NotFoundError
-from epitaxy.client.finetune.job import FineTuneFailedError, FineTuneJob
+from epitaxy.client.errors import EpitaxyClientError, FineTuneFailedError, NotFoundError
+from epitaxy.client.finetune.job import FineTuneJob
 from epitaxy_models.data.crystals import bundled_crystals, write_cifs
 from epitaxy_models.structures import structure_to_column
 from epitaxy_models.testing.equivalent_cells import scaled

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.calibration.coverage import COVERAGE_MAX, COVERAGE_MIN
 from epitaxy_models.calibration.difficulty import DEFAULT_SHAPE, DifficultyShape
 from epitaxy_models.errors import ConfigurationError
 
 METHOD = "split-conformal, normalized by ensemble spread, learned noise and distance to the training data"
-COVERAGE_MIN, COVERAGE_MAX = 0.5, 0.99
 # Multipliers are kept at these coverages and interpolated between them.
 COVERAGES = np.round(np.arange(0.50, 0.9951, 0.005), 3)
 _N_MIN = 200

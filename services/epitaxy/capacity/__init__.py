@@ -1,4 +1,4 @@
-"""How much machine a screening takes, from costs that were measured and come with the package."""
+"""The time and the cores that a screening needs, from measured costs that are part of the package."""
 
 from epitaxy.capacity.costs import CapacityError, MeasuredCosts, read_costs
 from epitaxy.capacity.estimate import Demand, Estimate, estimate

@@ -1,4 +1,4 @@
-"""From a demand to hours, cores and a rate: arithmetic on measured costs, with its assumptions said aloud."""
+"""From a demand to hours, cores and a rate: arithmetic on measured costs, with its assumptions stated."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -9,16 +9,16 @@ from epitaxy.capacity.costs import CapacityError, MeasuredCosts
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What is to be screened, on what.
+    """A screening, and the machine for it.
 
     Attributes:
-        structures: How many.
-        atoms: A cell on average.
-        cores: For the server; None for those of the machine that was measured.
-        cached_share: Structures that the cache knows, 0 to 1.
+        structures: Number of structures.
+        atoms: Average number of atoms per cell.
+        cores: Cores of the server; None for the number of the measured machine.
+        cached_share: Share of the structures that are cached, 0 to 1.
         gpu: Name of an accelerator for the networks; empty for none.
-        speedup: Of the networks on it over one core here, as the caller has measured it.
-        within_hours: Time allowed; the cores that it takes are then told.
+        speedup: Speed of the networks on it relative to one measured core, as the caller has measured it.
+        within_hours: Time limit, in hours; the estimate then has the number of cores needed.
     """
 
     structures: int
@@ -40,27 +40,27 @@ class Demand:
             raise CapacityError("give a positive number of hours")
         if self.gpu and self.speedup is None:
             raise CapacityError(
-                f"no figure was ever measured on {self.gpu} or any other GPU, and this command does not guess: give "
-                "--speedup, the networks' speed on it over one core, as you measured it"
+                f"no cost was measured on {self.gpu} or any other GPU, and this command does not guess: give "
+                "--speedup, the networks' speed on it relative to one core, as you measured it"
             )
         if self.speedup is not None and not self.gpu:
-            raise CapacityError("a speed-up is of a GPU: name it with --gpu")
+            raise CapacityError("--speedup needs the name of the GPU: give --gpu")
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The answer.
+    """Time and cores for a demand.
 
     Attributes:
-        core_ms: Core milliseconds of the server a structure.
-        gpu_ms: Milliseconds of the GPU a structure; 0 without one.
-        client_ms: Core milliseconds of the client a structure, on whatever machine it runs.
-        network_share: Part of the work that the networks are, were it all done by cores.
+        core_ms: Core milliseconds of the server per structure.
+        gpu_ms: Milliseconds of the GPU per structure; 0 without a GPU.
+        client_ms: Core milliseconds of the client per structure, on the machine on which it runs.
+        network_share: Share of the networks in all work, if cores do all of it.
         limited_by: ``cores`` or ``gpu``.
-        hours_low: With the cost as much lower as the model has erred.
-        hours_high: With the cost as much higher.
-        cores_needed: For ``within_hours``; None where it was not asked, or where the GPU alone is too slow.
-        remarks: What was assumed, a sentence each.
+        hours_low: Hours if the cost is lower by the model's error.
+        hours_high: Hours if the cost is higher by the model's error.
+        cores_needed: Cores needed for ``within_hours``; None without that limit, or if the GPU alone is too slow.
+        remarks: The assumptions, one sentence each.
     """
 
     cores: int
@@ -77,12 +77,12 @@ class Estimate:
     remarks: tuple[str, ...]
 
     def as_record(self) -> dict[str, Any]:
-        """Plain containers, for JSON."""
+        """Converts to plain containers, for JSON."""
         return {**asdict(self), "remarks": list(self.remarks)}
 
 
 def estimate(demand: Demand, costs: MeasuredCosts) -> Estimate:
-    """What a demand takes."""
+    """Estimates the time and the cores for a demand."""
     cores = demand.cores or costs.n_cores
     whole = costs.server_ms(demand.atoms, demand.cached_share)
     network = costs.network_ms(demand.atoms, demand.cached_share)
@@ -108,7 +108,7 @@ def estimate(demand: Demand, costs: MeasuredCosts) -> Estimate:
 
 
 def error_of(costs: MeasuredCosts) -> float:
-    """The larger of what the model erred on sizes kept back and on a natural mix of sizes; 1 at most."""
+    """Relative error of the model: the larger of those on held-out sizes and on a natural mix of sizes; 1 at most."""
     return min(1.0, max(costs.error_share, costs.mix_error_share))
 
 
@@ -122,17 +122,19 @@ def _remarks(demand: Demand, cores: int, costs: MeasuredCosts) -> list[str]:
     mean, worst, mix = (
         f"{100 * error:.0f} %" for error in (costs.error_share, costs.worst_error_share, costs.mix_error_share)
     )
-    said = [
+    remarks = [
         f"measured on {costs.machine}, commit {costs.commit}, {costs.measured_at[:10]}",
-        f"the model erred by {mean} on average and {worst} at worst on cell sizes that it was not fitted on, and by "
-        f"{mix} on a natural mix of sizes; another processor costs otherwise",
-        "the client runs elsewhere: its cost is not in the time",
+        f"the model's error is {mean} on average and {worst} at worst on cell sizes that it was not fitted on, and "
+        f"{mix} on a natural mix of sizes; costs differ on other processors",
+        "the time does not include the client, which is assumed to run on another machine",
     ]
     if cores != costs.n_cores or demand.within_hours is not None:
-        said.append(f"beyond {costs.n_cores} cores a straight line is assumed, with replicas by cores: not measured")
+        remarks.append(
+            f"beyond {costs.n_cores} cores the rate is assumed to grow in proportion to them: this was not measured"
+        )
     fewest, most = costs.atoms
     if not fewest <= demand.atoms <= most:
-        said.append(f"{demand.atoms:g} atoms a cell lie outside of what was measured, {fewest:g} to {most:g}")
+        remarks.append(f"{demand.atoms:g} atoms per cell are outside the measured range, {fewest:g} to {most:g}")
     if demand.gpu:
-        said.append(f"the speed-up of {demand.speedup:g} on one {demand.gpu} is yours: it was not measured here")
-    return said
+        remarks.append(f"the speed-up of {demand.speedup:g} on one {demand.gpu} is your own figure, not measured here")
+    return remarks

@@ -1,7 +1,7 @@
 """API keys: made here, shown once, stored as hashes.
 
 A key is ``epx_<id>_<secret>``: 8 random bytes that name it and 32 that prove it. Against 256 random bits there is
-nothing to guess, so one fast hash is right where a password would need a slow one; the id salts it.
+nothing to guess, so one fast hash is enough (a password would need a slow one); the id salts it.
 """
 
 import re
@@ -36,7 +36,7 @@ class KeyHash:
 
     @classmethod
     def of(cls, key: str) -> "KeyHash | None":
-        """The hash of a key; None where the text is not a key."""
+        """The hash of a key; None if the text is not a key."""
         match = _KEY.fullmatch(key)
         if match is None:
             return None
@@ -44,7 +44,7 @@ class KeyHash:
         return cls(match["id"], salted.hexdigest())
 
     def matches(self, other: "KeyHash") -> bool:
-        """Whether both are of one key, in a time that does not depend on where they differ."""
+        """Whether both belong to one key, in a time that does not depend on the place where they differ."""
         return compare_digest(self.digest, other.digest) and self.key_id == other.key_id
 
     def __str__(self) -> str:

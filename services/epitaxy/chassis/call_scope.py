@@ -17,7 +17,7 @@ class RpcCall:
 
     Attributes:
         method: Full name: ``/epitaxy.prediction.v1.PredictionService/Screen``.
-        metadata: What the caller sent; of a key sent twice, the last.
+        metadata: What the caller sent; the last of a key that is sent twice.
         context: The grpc.aio servicer context.
         is_stream: Whether either side sends more than one message.
     """
@@ -28,7 +28,7 @@ class RpcCall:
     is_stream: bool
 
     def header(self, key: str) -> str:
-        """A text header of the caller; empty where absent."""
+        """A text header of the caller; empty if absent."""
         value = self.metadata.get(key, "")
         return value if isinstance(value, str) else ""
 

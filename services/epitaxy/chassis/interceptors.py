@@ -24,7 +24,7 @@ from epitaxy.chassis.request_context import (
     bind_tenant,
     current_request,
 )
-from epitaxy.chassis.status import to_rpc_status
+from epitaxy.chassis.status import code_of, to_rpc_status
 from epitaxy.chassis.tenants import LOCAL_TENANT, TenantDirectory
 from epitaxy_models.errors import EpitaxyError
 
@@ -50,7 +50,7 @@ def service_interceptors(
 
 
 class RequestContextScope(CallScope):
-    """Names the call: by the caller's ``x-request-id`` where that is sane, else by a new one; sends it back."""
+    """Names the call: by the caller's ``x-request-id`` if that is valid, else by a new one; sends it back."""
 
     @asynccontextmanager
     async def scope(self, call: RpcCall) -> AsyncIterator[None]:
@@ -100,13 +100,13 @@ class ErrorScope(CallScope):
 
     @asynccontextmanager
     async def scope(self, call: RpcCall) -> AsyncIterator[None]:
-        """Ends the call with a status where the handler raised."""
+        """Ends the call with a status if the handler raises."""
         try:
             yield
         except grpc.aio.AbortError:
             raise
         except EpitaxyError as error:
-            if isinstance(error, InternalError):
+            if code_of(error) is grpc.StatusCode.INTERNAL:
                 logger.exception("internal error")
             await _abort(call.context, error)
         except Exception:

@@ -48,7 +48,7 @@ class KubernetesApi:
             bracketed, token = f"[{host}]" if ":" in host else host, account / "token"
             return cls(f"https://{bracketed}:{port}", lambda: token.read_text().strip(), namespace, account / "ca.crt")
         except (OSError, KeyError) as error:
-            raise ConfigurationError("this runs in a pod with a service account's token only") from error
+            raise ConfigurationError("this command runs only in a pod with a service account's token") from error
 
     def get(self, path: str) -> dict[str, Any] | None:
         """The object; None if there is none, or no such kind."""

@@ -56,7 +56,7 @@ class MetricsEndpoint:
     """Serves a registry over HTTP at ``/metrics`` in a thread of its own, with memory, time and start of the process.
 
     Beside it ``/livez`` and ``/readyz``, 200 or 503, for kubelets, whose own gRPC probe speaks no TLS. Raises OSError
-    where it cannot listen.
+    if it cannot listen.
     """
 
     def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
@@ -69,7 +69,7 @@ class MetricsEndpoint:
 
     @property
     def port(self) -> int:
-        """The port that it listens on, also where port 0 asked for any free one."""
+        """The port that it listens on, also if port 0 asked for any free one."""
         return self._server.server_port
 
     def answer_probes(self, *, is_alive: Callable[[], bool], is_ready: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""Names of models: a shared one is plain, a tenant's own is ``<tenant>/<name>``; who may know of which."""
+"""Names of models, and who may know of which: a shared model has a plain name, a tenant's own ``<tenant>/<name>``."""
 
 import re
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ class ModelName:
 
     def __post_init__(self) -> None:
         if not _TENANT.fullmatch(self.tenant):
-            raise InvalidRequestError.of_field("tenant", f"{self.tenant!r} is no name of a tenant")
+            raise InvalidRequestError.of_field("tenant", f"{self.tenant!r} is not the name of a tenant")
         if not _NAME.fullmatch(self.name):
             raise InvalidRequestError.of_field(
-                "name", f"{self.name!r} is no name of a model: write lower-case letters, digits, '.', '_' and '-'"
+                "name", f"{self.name!r} is not the name of a model: write lower-case letters, digits, '.', '_' and '-'"
             )
 
     def __str__(self) -> str:
@@ -50,5 +50,5 @@ def own_model(name: str, tenant: str) -> ModelName | None:
 
 
 def unknown_model(name: str) -> NotFoundError:
-    """The one answer to a name of the form ``<tenant>/<name>`` behind which there is no model for this caller."""
+    """The one answer to a name of the form ``<tenant>/<name>`` that means no model to this caller."""
     return NotFoundError(f"no model named {name!r}: list the models to see yours", reason="UNKNOWN_MODEL")

@@ -12,7 +12,7 @@ class RequestContext:
     Attributes:
         request_id: Names the call in every log line, here and upstream.
         tenant: Who calls; empty before authentication.
-        model_version: Which weights answer; empty where none do.
+        model_version: Which weights answer; empty if none do.
         deadline: When the caller stops waiting, in seconds of `time.monotonic`; None: never.
     """
 

@@ -21,14 +21,27 @@ from epitaxy.chassis.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from epitaxy_models.errors import EpitaxyError
+from epitaxy_models.errors import (
+    CheckpointError,
+    ConfigurationError,
+    EpitaxyError,
+    InvalidStructureError,
+    UnknownPropertyError,
+)
 
 ERROR_DOMAIN = "epitaxy"
 DETAILS_KEY = "grpc-status-details-bin"
 
 _DetailT = TypeVar("_DetailT", bound=Message)
 
+# A class without a row has the code of its nearest base class. Faults of the science that are not about the caller's
+# structure or property are ours: a caller can mend neither a damaged checkpoint nor a wrong setting.
 _CODES: dict[type[EpitaxyError], grpc.StatusCode] = {
+    EpitaxyError: grpc.StatusCode.INTERNAL,
+    InvalidStructureError: grpc.StatusCode.INVALID_ARGUMENT,
+    UnknownPropertyError: grpc.StatusCode.INVALID_ARGUMENT,
+    ConfigurationError: grpc.StatusCode.INTERNAL,
+    CheckpointError: grpc.StatusCode.INTERNAL,
     InvalidRequestError: grpc.StatusCode.INVALID_ARGUMENT,
     FailedPreconditionError: grpc.StatusCode.FAILED_PRECONDITION,
     NotFoundError: grpc.StatusCode.NOT_FOUND,
@@ -37,13 +50,20 @@ _CODES: dict[type[EpitaxyError], grpc.StatusCode] = {
     QuotaExceededError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     OverloadedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     UnavailableError: grpc.StatusCode.UNAVAILABLE,
+    RetryLaterError: grpc.StatusCode.UNAVAILABLE,
     DeadlineExceededError: grpc.StatusCode.DEADLINE_EXCEEDED,
     InternalError: grpc.StatusCode.INTERNAL,
 }
+# Codes that a single class of ours stands for, and that carry no details but a reason.
 _PLAIN_CLASSES: dict[int, type[EpitaxyError]] = {
-    code.value[0]: kind
-    for kind, code in _CODES.items()
-    if not issubclass(kind, (InvalidRequestError, RetryLaterError, InternalError))
+    _CODES[kind].value[0]: kind
+    for kind in (
+        FailedPreconditionError,
+        NotFoundError,
+        UnauthenticatedError,
+        PermissionDeniedError,
+        DeadlineExceededError,
+    )
 }
 
 
@@ -58,9 +78,9 @@ class RpcStatus(NamedTuple):
 def to_rpc_status(error: EpitaxyError, request_id: str = "") -> RpcStatus:
     """Code, text and trailing metadata for an error, with its typed details.
 
-    An InternalError's own message is withheld: the caller gets the request id instead.
+    The message of an error that is INTERNAL is withheld: the caller gets the request id instead.
     """
-    code = _CODES.get(type(error), grpc.StatusCode.INTERNAL)
+    code = code_of(error)
     text = _internal_text(request_id) if code is grpc.StatusCode.INTERNAL else error.message
     status = status_pb2.Status(code=code.value[0], message=text)
     for detail in _details(error, request_id):
@@ -68,10 +88,15 @@ def to_rpc_status(error: EpitaxyError, request_id: str = "") -> RpcStatus:
     return RpcStatus(code, text, ((DETAILS_KEY, status.SerializeToString()),))
 
 
-def from_trailing_metadata(metadata: Sequence[tuple[str, str | bytes]] | None) -> EpitaxyError | None:
-    """The error that another of our services sent with `to_rpc_status`; None where the status is not ours.
+def code_of(error: EpitaxyError) -> grpc.StatusCode:
+    """The code of an error: that of its class or of the nearest base class in the table."""
+    return next(_CODES[kind] for kind in type(error).__mro__ if kind in _CODES)
 
-    A status of ours holds an ErrorInfo of our domain. Only then is its text meant for callers: any other text (of
+
+def from_trailing_metadata(metadata: Sequence[tuple[str, str | bytes]] | None) -> EpitaxyError | None:
+    """The error that another of our services sent with `to_rpc_status`; None if the status is not ours.
+
+    A status of ours holds an ErrorInfo of our domain. Only then is its text meant for callers: any other text (from
     a proxy, a runtime, a library) may name processes and addresses.
     """
     for key, value in metadata or ():
@@ -88,7 +113,7 @@ def _internal_text(request_id: str) -> str:
 
 
 def _details(error: EpitaxyError, request_id: str) -> Iterator[Message]:
-    yield error_details_pb2.ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN)
+    yield error_details_pb2.ErrorInfo(reason=_public_reason(error), domain=ERROR_DOMAIN)
     if request_id:
         yield error_details_pb2.RequestInfo(request_id=request_id)
     if isinstance(error, InvalidRequestError) and error.violations:
@@ -100,6 +125,12 @@ def _details(error: EpitaxyError, request_id: str) -> Iterator[Message]:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromNanoseconds(int(error.retry_after_seconds * 1e9))
         yield retry
+
+
+def _public_reason(error: EpitaxyError) -> str:
+    """The error's reason, unless it names a fault of the science, which is withheld together with its text."""
+    is_withheld = code_of(error) is grpc.StatusCode.INTERNAL and not isinstance(error, InternalError)
+    return InternalError.default_reason if is_withheld else error.reason
 
 
 def _bad_request(violations: tuple[FieldViolation, ...]) -> error_details_pb2.BadRequest:

@@ -18,7 +18,7 @@ _HashLine = Annotated[str, AfterValidator(lambda line: str(KeyHash.parse(line)))
 
 
 class TenantLimits(BaseModel):
-    """What a tenant may use at once; None is no limit."""
+    """What a tenant may use at once; None: no limit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,6 +1,5 @@
-"""The commands of ``epitaxy`` and the options of all of them."""
+"""The ``epitaxy`` command line: its commands, and the options that they share."""
 
-import importlib
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -27,7 +26,7 @@ from epitaxy.client import EpitaxyClientError, InvalidRequestError
 
 app = typer.Typer(
     name="epitaxy",
-    help="Screen crystals over gRPC with calibrated uncertainty. The API key, where one is needed: EPITAXY_API_KEY.",
+    help="Screen crystals over gRPC, with calibrated uncertainty. If the server needs an API key, set EPITAXY_API_KEY.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -48,7 +47,7 @@ app.command()(pretrain)
 
 
 def run() -> None:
-    """Runs the command line; what fails as a whole is one line on stderr and an exit code."""
+    """Runs the command line. A command that fails as a whole prints one line to stderr and sets the exit code."""
     try:
         app()
     except EpitaxyClientError as error:
@@ -67,41 +66,52 @@ def _print_version(asked: bool) -> None:
 def global_options(
     context: typer.Context,
     target: TargetOption = None,
-    use_tls: Annotated[bool, typer.Option("--tls", envvar="EPITAXY_TLS", help="Use TLS, system roots.")] = False,
+    use_tls: Annotated[
+        bool, typer.Option("--tls", envvar="EPITAXY_TLS", help="Use TLS with the system's root certificates.")
+    ] = False,
     ca_file: Annotated[
         Path | None,
-        typer.Option("--ca-file", envvar="EPITAXY_TLS_CA", exists=True, dir_okay=False, help="Use TLS, this CA (PEM)."),
+        typer.Option(
+            "--ca-file",
+            envvar="EPITAXY_TLS_CA",
+            exists=True,
+            dir_okay=False,
+            help="Use TLS with this CA certificate (PEM).",
+        ),
     ] = None,
     _version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Options for every command."""
+    """Keeps the options that every command shares."""
     context.obj = GlobalOptions(target, use_tls, ca_file)
 
 
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 is any free one.")] = 50051,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on (0: any free port).")] = 50051,
     home: Annotated[
-        Path | None, typer.Option(envvar="EPITAXY_HOME", file_okay=False, help="Folder for all state and logs.")
+        Path | None,
+        typer.Option(
+            envvar="EPITAXY_HOME", file_okay=False, help="Folder for all state and logs.", show_default="~/.epitaxy"
+        ),
     ] = None,
 ) -> None:
-    """Run the local stack (Redis, Ray Serve, gateway) in the foreground; SIGINT or SIGTERM stops all of it.
+    """Run the local stack in the foreground.
 
-    Prints ``ready HOST:PORT`` on a line of stdout when it answers.
+    The stack is Redis, Ray Serve, the gateway and, if installed, the fine-tune service. When it answers, it prints
+    a line "ready HOST:PORT" to stdout. SIGINT or SIGTERM stops all of it.
     """
     try:
-        # Ray and torch take seconds to load, and a client's machine has neither.
-        command = importlib.import_module("epitaxy.stack.command")
+        from epitaxy.stack.command import serve_command  # noqa: PLC0415 - a client's machine lacks what serving needs
     except ModuleNotFoundError as error:
         _fail(f"serving needs {error.name}: pip install 'epitaxy[prediction]'", exit_codes.RUN_FAILED)
-    raise typer.Exit(command.serve_command(host=host, port=port, home=home) or 0)
+    raise typer.Exit(serve_command(host=host, port=port, home=home) or 0)
 
 
 def _is_usage(error: EpitaxyClientError) -> bool:
-    """True for what the client itself found wrong: no call was made."""
+    """True if the client itself found the mistake: no call was made."""
     return isinstance(error, InvalidRequestError) and not error.request_id
 
 

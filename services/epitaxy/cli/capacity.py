@@ -1,4 +1,4 @@
-"""``epitaxy capacity``: how long a screening takes and on how many cores, from measured costs."""
+"""``epitaxy capacity``: the time and the cores that a screening needs, from measured costs."""
 
 import json
 import re
@@ -17,25 +17,31 @@ _COUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kmgb]?)")
 
 
 def capacity(
-    structures: Annotated[str, typer.Option(help="How many, such as 10M, 250k or 1000.")],
-    atoms: Annotated[float, typer.Option(help="Atoms a cell on average.")] = 30.0,
-    cores: Annotated[int | None, typer.Option(help="Cores of the server.", show_default="those measured on")] = None,
-    cached: Annotated[float, typer.Option(metavar="SHARE", help="Share that the cache knows, 0 to 1.")] = 0.0,
-    within: Annotated[
-        float | None, typer.Option(metavar="HOURS", help="Tell the cores that it takes to end within so long.")
+    structures: Annotated[str, typer.Option(help="Number of structures, such as 10M, 250k or 1000.")],
+    atoms: Annotated[float, typer.Option(help="Average number of atoms per cell.")] = 30.0,
+    cores: Annotated[
+        int | None, typer.Option(help="Cores of the server.", show_default="those of the measured machine")
     ] = None,
-    gpu: Annotated[str, typer.Option(metavar="NAME", help="Networks on a GPU: needs --speedup.")] = "",
+    cached: Annotated[
+        float, typer.Option(metavar="SHARE", help="Share of the structures that are cached, 0 to 1.")
+    ] = 0.0,
+    within: Annotated[
+        float | None, typer.Option(metavar="HOURS", help="Also print the cores needed to finish within this time.")
+    ] = None,
+    gpu: Annotated[str, typer.Option(metavar="NAME", help="Run the networks on this GPU (needs --speedup).")] = "",
     speedup: Annotated[
-        float | None, typer.Option(help="Of the networks on that GPU over one core, measured by you.")
+        float | None, typer.Option(help="Speed of the networks on that GPU relative to one core, as you measured it.")
     ] = None,
     costs: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Costs of a machine of yours, as loadtest.growth writes them.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Costs of your own machine, as written by loadtest.growth."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
 ) -> None:
-    """Estimate the time and the cores of a screening from the costs that were measured for this version.
+    """Estimate the time and cores that a screening needs.
 
-    No figure of a GPU was measured: without --speedup, --gpu is refused (exit code 2).
+    The estimate uses the costs that were measured for this version. No GPU was measured, so --gpu without --speedup is
+    refused (exit code 2).
     """
     try:
         demand = Demand(count_of(structures), atoms, cores, cached, gpu, speedup, within)
@@ -51,10 +57,10 @@ def capacity(
 
 
 def count_of(text: str) -> int:
-    """``10M`` as a number. Raises CapacityError."""
+    """Reads a count such as ``10M``. Raises CapacityError."""
     match = _COUNT.fullmatch(text.strip().lower().replace("_", "").replace(",", ""))
     if match is None:
-        raise CapacityError(f"{text!r} is no number of structures: write 10M, 250k or 1000")
+        raise CapacityError(f"{text!r} is not a number of structures: write 10M, 250k or 1000")
     return round(float(match[1]) * _FACTORS[match[2]])
 
 
@@ -62,12 +68,12 @@ def _table(found: Estimate) -> Table:
     table = Table(show_header=False, box=None)
     table.add_row("time", f"{_hours(found.hours)} ({_hours(found.hours_low)} to {_hours(found.hours_high)})")
     table.add_row("rate", f"{found.structures_per_second:.0f} structures/s, limited by {_limit(found)}")
-    table.add_row("server", f"{found.core_ms:.2f} core ms a structure; of all work {_share(found)} is the networks'")
+    table.add_row("server", f"{found.core_ms:.2f} core ms per structure; the networks are {_share(found)} of all work")
     if found.gpu_ms:
-        table.add_row("GPU", f"{found.gpu_ms:.3f} ms a structure")
-    table.add_row("client", f"{found.client_ms:.2f} core ms a structure, where it runs")
+        table.add_row("GPU", f"{found.gpu_ms:.3f} ms per structure")
+    table.add_row("client", f"{found.client_ms:.2f} core ms per structure, on the client's machine")
     if found.cores_needed is not None:
-        table.add_row("cores", f"{found.cores_needed} to end in time")
+        table.add_row("cores", f"{found.cores_needed} needed to finish in time")
     return table
 
 

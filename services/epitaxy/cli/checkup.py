@@ -1,4 +1,4 @@
-"""What the doctor looks at."""
+"""The checks of ``epitaxy doctor``."""
 
 import importlib.util
 import platform
@@ -16,18 +16,18 @@ Status = Literal["ok", "note", "problem"]
 
 _CLIENT_PACKAGES = ("grpcio", "protobuf", "numpy", "pandas", "pyarrow", "rich", "typer")
 _SERVER_PACKAGES = ("torch", "torch-geometric", "ray", "redis", "pymatgen", "safetensors", "prometheus-client")
-_SERVER_REMEDY = "only to serve: pip install 'epitaxy[prediction]'"
-# Loading kernels from numba's cache takes a fraction of a second, compiling them many.
+_SERVER_REMEDY = "needed only to serve: pip install 'epitaxy[prediction]'"
+# Loading kernels from numba's cache takes a fraction of a second, compiling them takes many seconds.
 _COMPILING_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at.
+    """The result of one check.
 
     Attributes:
-        status: ``"problem"`` where something must be done, ``"note"`` where it may be.
-        remedy: What to do; empty where nothing is.
+        status: ``"problem"`` if something must be done, ``"note"`` if something may be done.
+        remedy: What to do; empty if nothing is needed.
     """
 
     subject: str
@@ -37,27 +37,27 @@ class Finding:
 
 
 def check_packages() -> list[Finding]:
-    """Versions of what the client needs and of what serving needs."""
+    """Checks the packages that the client needs, and those that serving needs."""
     python = Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     client = [_package(name, "problem", f"pip install {name}") for name in ("epitaxy", *_CLIENT_PACKAGES)]
     return [python, *client, *(_package(name, "note", _SERVER_REMEDY) for name in _SERVER_PACKAGES)]
 
 
 def check_fast_paths() -> list[Finding]:
-    """What makes a server on this machine fast, and what it does without."""
+    """Checks what makes a server on this machine fast."""
     return [
         _fast_module("numba", "compiled featurizer and edge kernel"),
         _kernels(),
         _fast_module("gemmi", "fast CIF reader"),
         _fast_module("uvloop", "fast event loop"),
-        _program("redis-server", ("redis-server",), "shared cache; each replica remembers on its own", "redis-server"),
+        _program("redis-server", ("redis-server",), "shared cache; replicas can do without it", "redis-server"),
         _compute(),
         _shipped_models(),
     ]
 
 
 def check_server(client: Client) -> list[Finding]:
-    """Whether the server answers, is healthy, and what it serves."""
+    """Checks whether the server answers, whether it is healthy, and what it serves."""
     began = time.monotonic()
     subject = f"server {client.target}"
     if not client.is_ready():
@@ -69,17 +69,17 @@ def check_server(client: Client) -> list[Finding]:
         return [reached, Finding("models", "problem", error.message)]
     served = ", ".join(f"{card.name}:{card.version}" for card in cards)
     if not cards:
-        return [reached, Finding("models", "problem", "none served", "look at the server's log")]
+        return [reached, Finding("models", "problem", "none served", "read the server's log")]
     return [reached, Finding("models", "ok", served)]
 
 
 def _not_ready(client: Client, subject: str) -> Finding:
-    """Tells a server that is not there from one that is and does not serve."""
+    """Tells a server that cannot be reached from one that answers but does not serve."""
     try:
         client.list_models()
     except EpitaxyClientError as error:
         return Finding(subject, "problem", error.message, "start one with `epitaxy serve`, or set EPITAXY_TARGET")
-    return Finding(subject, "problem", "answers, and says that it does not serve", "look at the server's log")
+    return Finding(subject, "problem", "answers, but reports that it does not serve", "read the server's log")
 
 
 def _package(name: str, status: Status, remedy: str) -> Finding:
@@ -98,30 +98,32 @@ def _fast_module(name: str, purpose: str) -> Finding:
 def _program(subject: str, names: tuple[str, ...], purpose: str, system_package: str) -> Finding:
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
-        return Finding(subject, "note", f"not found: {purpose}", f"only to serve: apt-get install {system_package}")
+        return Finding(
+            subject, "note", f"not found: {purpose}", f"needed only to serve: apt-get install {system_package}"
+        )
     return Finding(subject, "ok", f"{found}: {purpose.partition(';')[0]}")
 
 
 def _kernels() -> Finding:
-    """Whether the compiled kernels are at hand, or every new process compiles them."""
+    """Checks whether the compiled kernels are cached, or every new process compiles them."""
     if importlib.util.find_spec("epitaxy_models") is None or importlib.util.find_spec("numba") is None:
-        return Finding("kernels", "note", "no featurizer and no network here", _SERVER_REMEDY)
-    from epitaxy_models.backbones.fused import embed_rock_salt  # noqa: PLC0415 - a client's machine has none
+        return Finding("kernels", "note", "featurizer and network not installed", _SERVER_REMEDY)
+    from epitaxy_models.backbones.fused import embed_rock_salt  # noqa: PLC0415 - not installed on a client's machine
 
     began = time.monotonic()
     embed_rock_salt()
     seconds = time.monotonic() - began
     if seconds > _COMPILING_SECONDS:
-        remedy = "once: python -m epitaxy_models.warmup (NUMBA_CACHE_DIR where the package cannot be written)"
-        return Finding("kernels", "note", f"featurizer and forward pass compiled just now, {seconds:.0f} s", remedy)
+        remedy = "run python -m epitaxy_models.warmup once (set NUMBA_CACHE_DIR if the package is not writable)"
+        return Finding("kernels", "note", f"featurizer and forward pass had to be compiled, {seconds:.0f} s", remedy)
     return Finding("kernels", "ok", f"featurizer and compiled forward pass loaded from the cache in {seconds:.1f} s")
 
 
 def _compute() -> Finding:
-    """Loads torch, where it is: it takes a second and nothing else tells whether it sees a GPU."""
+    """Counts cores and names the GPU. Loads torch if it is installed: only torch tells whether it sees a GPU."""
     if importlib.util.find_spec("torch") is None:
-        return Finding("compute", "note", f"{usable_cores()} cores, no torch here", _SERVER_REMEDY)
-    import torch  # noqa: PLC0415 - a client's machine has none
+        return Finding("compute", "note", f"{usable_cores()} cores, torch not installed", _SERVER_REMEDY)
+    import torch  # noqa: PLC0415 - not installed on a client's machine
 
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     return Finding("compute", "ok", f"{usable_cores()} cores, {device}")
@@ -132,5 +134,5 @@ def _shipped_models() -> Finding:
     roots = [Path(root) for root in (spec.submodule_search_locations or ())] if spec else []
     found = sorted({file.parent.name for root in roots for file in root.glob("pretrained/**/*.safetensors")})
     if not found:
-        return Finding("shipped models", "note", "none in this installation", "only to serve: reinstall epitaxy")
+        return Finding("shipped models", "note", "none in this installation", "needed only to serve: reinstall epitaxy")
     return Finding("shipped models", "ok", ", ".join(found))

@@ -1,4 +1,4 @@
-"""The options by which every command finds its server."""
+"""Options that name the server and the model, shared by many commands."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,12 @@ TargetOption = Annotated[
 ]
 ModelOption = Annotated[
     str | None,
-    typer.Option("--model", metavar="NAME[@ALIAS|:VERSION]", help="Model; the server's default where left out."),
+    typer.Option("--model", metavar="NAME[@ALIAS|:VERSION]", help="Model to ask.", show_default="the server's default"),
 ]
 KnownColumnOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--known-column", metavar="NAME,...", help="Columns of the tables with known values that the model reads."
+        "--known-column", metavar="NAME,...", help="Table columns of known values that the model takes as inputs."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON Lines.")]
@@ -28,7 +28,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON Lines.")]
 
 @dataclass(frozen=True, slots=True)
 class GlobalOptions:
-    """Options given before the command's name."""
+    """Options that stand before the command's name."""
 
     target: str | None = None
     use_tls: bool = False
@@ -36,7 +36,7 @@ class GlobalOptions:
 
 
 def connect(context: typer.Context, target: str | None) -> Client:
-    """A client for the command's own ``--target``, else the one given before the command's name."""
+    """Makes a client for the command's own ``--target``, or else the one before the command's name."""
     options = context.obj if isinstance(context.obj, GlobalOptions) else GlobalOptions()
     tls = options.ca_file or (True if options.use_tls else None)
     return Client(target or options.target, tls=tls)

@@ -1,6 +1,5 @@
-"""``epitaxy demo``: the whole product once, on crystals that come with it."""
+"""``epitaxy demo``: the whole product once, on the bundled crystals."""
 
-import importlib
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from epitaxy.cli import exit_codes
 from epitaxy.cli.terminal import stderr_console
 
 _READY = "ready "
-# The stack drains, then stops its children; longer than it ever needs.
+# The stack drains, then stops its children. This is longer than it ever needs.
 _STOP_SECONDS = 30
 _COMMAND = (sys.executable, "-m", "epitaxy.cli")
 
@@ -28,21 +27,25 @@ def demo(
     ),
     top: Annotated[int, typer.Option(min=1, help="Rows to print.")] = 25,
 ) -> None:
-    """Start the local stack, screen the bundled crystals over gRPC, print a ranked table, stop the stack."""
+    """Run the whole product once, on bundled crystals.
+
+    Starts the local stack, screens the crystals over gRPC, prints a ranked table, and stops the stack.
+    """
     console = stderr_console()
     began = time.monotonic()
-    crystals = importlib.import_module("epitaxy_models.data.crystals")
+    from epitaxy_models.data.crystals import write_cifs  # noqa: PLC0415 - not installed on a client's machine
+
     folder = home / "crystals"
-    files = crystals.write_cifs(folder)
+    files = write_cifs(folder)
     console.print(f"crystals  {len(files)} CIF files of real compounds in {folder}", soft_wrap=True)
     try:
         with _local_stack(home) as target:
             code = _screen(target, folder, out, "--sort", "band_gap", "--top", str(top))
-            console.print("\nscreening the same crystals again, now from the cache:")
+            console.print("\nscreening the same crystals again, this time from the cache:")
             again = _screen(target, folder, out.with_stem(f"{out.stem}-again"))
     except KeyboardInterrupt:
         raise typer.Exit(exit_codes.INTERRUPTED) from None
-    console.print(f"demo      done in {time.monotonic() - began:.0f} s; everything it started is stopped")
+    console.print(f"demo      done in {time.monotonic() - began:.0f} s; everything that it started has stopped")
     raise typer.Exit(code or again)
 
 
@@ -54,7 +57,7 @@ def _screen(target: str, folder: Path, out: Path, *ranking: str) -> int:
 
 @contextmanager
 def _local_stack(home: Path) -> Iterator[str]:
-    """A stack of its own on a free port; stopped whatever happens."""
+    """Runs a stack of its own on a free port, and stops it whatever happens."""
     command = [*_COMMAND, "serve", "--port", "0", "--home", str(home)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as stack:
         try:
@@ -67,7 +70,7 @@ def _ready_address(stack: subprocess.Popen[str]) -> str:
     for line in stack.stdout or ():
         if line.startswith(_READY):
             return line.removeprefix(_READY).strip()
-    # The stack has said why on stderr.
+    # The stack has printed the reason to stderr.
     raise typer.Exit(exit_codes.RUN_FAILED)
 
 
@@ -77,5 +80,5 @@ def _stop(stack: subprocess.Popen[str]) -> None:
     try:
         stack.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        # Its children watch for its end and follow.
+        # Its children notice that it is gone, and exit.
         stack.kill()

@@ -1,4 +1,4 @@
-"""``epitaxy doctor``: what is installed, what answers, which fast paths are in use, and what to do about the rest."""
+"""``epitaxy doctor``: checks packages, fast paths and the server, and says what to do about problems."""
 
 import typer
 from rich.table import Table
@@ -14,19 +14,19 @@ _MARKS = {"ok": "ok", "note": "-", "problem": "PROBLEM"}
 def doctor(context: typer.Context, target: TargetOption = None) -> None:
     """Check the installation and the server.
 
-    Exit code 0 when nothing is wrong, 1 when something has to be done.
+    Exit code 0 if all is well, 1 if there are problems.
     """
     findings = check_packages() + check_fast_paths()
     with connect(context, target) as client:
         findings += check_server(client)
     stdout_console().print(_table(findings))
     n_problems = sum(finding.status == "problem" for finding in findings)
-    stdout_console().print("nothing to do" if n_problems == 0 else f"{n_problems} to be put right, see PROBLEM above")
+    stdout_console().print("no problems found" if n_problems == 0 else f"problems to fix: {n_problems}, marked above")
     raise typer.Exit(exit_codes.RUN_FAILED if n_problems else exit_codes.ALL_ANSWERED)
 
 
 def _table(findings: list[Finding]) -> Table:
-    table = Table("", "what", box=None)
+    table = Table("", "subject", box=None)
     table.add_column("found", overflow="fold")
     table.add_column("what to do", overflow="fold")
     for finding in findings:

@@ -1,7 +1,7 @@
-"""What the command's exit code says to a script."""
+"""Exit codes of the command, for scripts."""
 
 ALL_ANSWERED = 0
 RUN_FAILED = 1
-USAGE = 2  # as click has it
+USAGE = 2  # as in click
 SOME_REFUSED = 3
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED = 130  # 128 + SIGINT, as in shells

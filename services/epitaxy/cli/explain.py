@@ -12,7 +12,7 @@ from epitaxy.cli.inputs import inventory_of
 from epitaxy.cli.terminal import print_json_line, stderr_console, stdout_console, usage_error
 from epitaxy.client import Explanation
 
-# At a second or more each, more is a mistake or a job for a script.
+# Each takes a second or more: more of them are a mistake, or a job for a script.
 _MAX_STRUCTURES = 64
 _SHOWN_SHELLS = 6
 
@@ -21,27 +21,35 @@ def explain(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A file or folder of a few structures.")],
     property_name: Annotated[
-        str | None, typer.Option("--property", metavar="NAME", help="The model's first where left out.")
+        str | None,
+        typer.Option(
+            "--property", metavar="NAME", help="Property to explain.", show_default="the model's first property"
+        ),
     ] = None,
     model: ModelOption = None,
-    n_nearest: Annotated[int, typer.Option("--nearest", min=1, max=20, help="Known materials to name.")] = 5,
+    n_nearest: Annotated[
+        int, typer.Option("--nearest", min=1, max=20, help="Number of similar known materials to list.")
+    ] = 5,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", dir_okay=False, help="Write a page of one structure.")
+        Path | None,
+        typer.Option("--html", metavar="FILE", dir_okay=False, help="Write an HTML page for a single structure."),
     ] = None,
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Explain predictions: contributions by element and shell of neighbours, the known materials that are most similar,
-    and whether the explanation passes its own test.
+    """Show what a prediction rests on.
 
-    Exit code 0 when all were explained, 3 when some were refused.
+    Prints the contributions of elements and of shells of neighbours, the most similar known materials, and whether
+    the explanation passes its faithfulness test.
+
+    Exit code 0 if all structures were explained, 3 if some were refused.
     """
     inventory = inventory_of([path])
     n_structures = inventory.count()
     if n_structures > _MAX_STRUCTURES:
-        raise usage_error(f"{n_structures} structures in {path}: explain {_MAX_STRUCTURES} or fewer, a second each")
+        raise usage_error(f"{path} holds {n_structures} structures: at most {_MAX_STRUCTURES} are allowed")
     if html is not None and n_structures != 1:
-        raise usage_error(f"--html shows one structure, and {path} holds {n_structures}")
+        raise usage_error(f"--html needs exactly one structure, but {path} holds {n_structures}")
     with connect(context, target) as client:
         explanations = client.explain(inventory, property_name, model, n_nearest=n_nearest)
     for explanation in explanations:
@@ -63,7 +71,7 @@ def _print(explanation: Explanation) -> None:
         return
     console.print(
         f"{explanation.id}  {explanation.formula}  {explanation.property_name} {explanation.value:.3f} "
-        f"{explanation.unit}, of it {explanation.baseline:.3f} for these places without elements",
+        f"{explanation.unit} (baseline {explanation.baseline:.3f}: the same sites, filled with average atoms)",
         soft_wrap=True,
     )
     console.print(_contributions(explanation))
@@ -85,7 +93,7 @@ def _contributions(explanation: Explanation) -> Table:
 
 
 def _nearest(explanation: Explanation) -> Table:
-    table = Table("it resembles", "formula", box=None)
+    table = Table("most similar", "formula", box=None)
     for name in ("space group", "distance", explanation.property_name):
         table.add_column(name, justify="right")
     for material in explanation.nearest:

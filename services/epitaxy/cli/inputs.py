@@ -1,4 +1,4 @@
-"""The files that a command line names."""
+"""The input files that a command line names."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from epitaxy.client.inputs.inventory import Inventory
 
 
 def inventory_of(paths: Sequence[Path], exclude: Collection[Path] = ()) -> Inventory:
-    """The files below these paths; a mistake in the command line where none holds structures."""
+    """Lists the files below these paths. Having no structures in them is a mistake in the command line."""
     inventory = Inventory.of(paths, exclude)
     if not inventory.files:
         raise usage_error(f"no structures in {', '.join(map(str, paths))}")

@@ -1,4 +1,4 @@
-"""Entry of the ``epitaxy`` command. Nothing is imported before `main` runs, so that Ctrl-C meets it at any time."""
+"""Entry point of the ``epitaxy`` command. Imports nothing before `main` runs, so that Ctrl-C is handled at any time."""
 
 import sys
 
@@ -6,7 +6,7 @@ _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Runs the command line; exit code 130, without a traceback, when interrupted."""
+    """Runs the command line. Exits with code 130, without a traceback, if interrupted."""
     try:
         from epitaxy.cli.app import run  # noqa: PLC0415 - takes most of a second
 

@@ -1,4 +1,4 @@
-"""``epitaxy measurements``: tell the server what was measured after it was predicted."""
+"""``epitaxy measurements``: reports to the server what was measured after it was predicted."""
 
 import time
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ from epitaxy.cli.wording import split_names
 from epitaxy.client import MeasurementReport
 
 measurements_app = typer.Typer(
-    name="measurements", help="Hold models to what was measured after they predicted it.", no_args_is_help=True
+    name="measurements", help="Report measured values to compare models with them.", no_args_is_help=True
 )
 
 _SECONDS_A_LINE = 2.0
@@ -24,7 +24,7 @@ _SHOWN_REFUSALS = 10
 
 @measurements_app.callback()
 def measurements() -> None:
-    """Hold models to what was measured after they predicted it."""
+    """Report measured values to compare models with them."""
 
 
 @measurements_app.command()
@@ -32,27 +32,33 @@ def report(
     context: typer.Context,
     data: Annotated[
         str,
-        typer.Option("--data", metavar="PATH", help="Parquet, CSV or JSONL; or a folder with a table and CIF files."),
+        typer.Option(
+            "--data", metavar="PATH", help="Parquet, CSV or JSONL table, or a folder with a table and CIF files."
+        ),
     ],
-    column: Annotated[str, typer.Option("--column", metavar="NAME", help="The column of measured values.")],
-    unit: Annotated[str, typer.Option("--unit", help="Of the values: the property's own.")],
+    column: Annotated[str, typer.Option("--column", metavar="NAME", help="Column of the measured values.")],
+    unit: Annotated[str, typer.Option("--unit", help="Unit of the values; must be the property's own unit.")],
     model: ModelOption = None,
     property_name: Annotated[
-        str, typer.Option("--property", metavar="NAME", help="That was measured; the model's first where left out.")
+        str,
+        typer.Option(
+            "--property", metavar="NAME", help="Property that was measured.", show_default="the model's first property"
+        ),
     ] = "",
     id_column: Annotated[
-        str, typer.Option("--id-column", metavar="NAME", help="Column that names the rows, each of them once.")
+        str, typer.Option("--id-column", metavar="NAME", help="Column of row ids; each id must be unique.")
     ] = "id",
     structure_column: StructureColumnOption = "structure",
     known_columns: KnownColumnOption = None,
     as_json: OneObjectOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Report measured values; the server says whether the model's intervals still keep their promise.
+    """Report measured values, to check the model's intervals.
 
-    Safe to repeat: a row that is known by its id counts once, so an interrupted report is simply made again.
+    The server then says whether the intervals still cover the measured values as often as they should. The command is
+    safe to repeat: the server counts each row id once, so if a report is interrupted, run it again.
 
-    Exit code 0 when all rows are kept, 3 when some were refused.
+    Exit code 0 if all rows were recorded, 3 if some were refused.
     """
     with connect(context, target) as client:
         made = client.report_measurements(
@@ -75,13 +81,13 @@ def report(
 
 
 class _ProgressLines:
-    """A line on stderr now and then."""
+    """Prints at most one line to stderr every two seconds."""
 
     def __init__(self) -> None:
         self._told = time.monotonic()
 
     def tell(self, n_done: int, n_rows: int) -> None:
-        """So many of the rows are done."""
+        """Takes the number of rows that are done."""
         if (now := time.monotonic()) - self._told >= _SECONDS_A_LINE:
             self._told = now
             stderr_console().print(f"reported {n_done} of {n_rows}")
@@ -97,7 +103,7 @@ def _print_outcomes(made: MeasurementReport) -> None:
         if result.error is not None:
             console.print(f"  {result.id}: {result.error.reason}: {result.error.message}", soft_wrap=True)
     if len(made.refused) > _SHOWN_REFUSALS:
-        console.print(f"  and {len(made.refused) - _SHOWN_REFUSALS} more; --json has all")
+        console.print(f"  and {len(made.refused) - _SHOWN_REFUSALS} more; use --json for all of them")
 
 
 def _document(made: MeasurementReport) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How a model does on what the caller's tenant has measured, as text."""
+"""Text for a model's health: its performance on what the caller's tenant has measured."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from rich.table import Table
 from epitaxy.client import Client, EpitaxyClientError, PropertyHealth
 
 
-def known_health(client: Client, model: str) -> Sequence[PropertyHealth]:
-    """What is known; nothing where the server keeps no measurements, or is too old to be asked."""
+def fetch_health(client: Client, model: str) -> Sequence[PropertyHealth]:
+    """Asks for a model's health. Empty if the server keeps no measurements, or is too old to have the call."""
     try:
         return client.model_health(model).properties
     except EpitaxyClientError:
@@ -18,15 +18,18 @@ def known_health(client: Client, model: str) -> Sequence[PropertyHealth]:
 
 
 def health_document(health: PropertyHealth) -> dict[str, Any]:
-    """The health as a JSON object, with its sentence."""
-    latest_at = health.latest_at.isoformat() if health.latest_at else None
-    return dataclasses.asdict(health) | {"latest_at": latest_at, "sentence": health.in_words()}
+    """Health as a JSON object, with its sentence."""
+    document = dataclasses.asdict(health)
+    latest = document.pop("latest_measurement_time")
+    return document | {"latest_at": latest and latest.isoformat(), "sentence": health.in_words()}
 
 
 def health_table(healths: Sequence[PropertyHealth]) -> Table:
-    """One line a property."""
-    title = "what you measured: coverage and error over the latest measurements"
-    table = Table("property", "measurements", "coverage", "within chance", "MAE", "bias", "", title=title, box=None)
+    """Table of health with one row per property."""
+    title = "what you measured: coverage and error of the latest measurements"
+    table = Table(
+        "property", "measurements", "coverage", "within chance", "MAE", "bias", "verdict", title=title, box=None
+    )
     for health in healths:
         table.add_row(
             health.property,

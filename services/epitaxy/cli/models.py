@@ -1,4 +1,4 @@
-"""``epitaxy models``: which models are served, and what is known about each."""
+"""``epitaxy models``: the served models and their cards."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ from rich.table import Table
 from epitaxy.cli.connecting import JsonOption, TargetOption, connect
 from epitaxy.cli.finetune.policy import policy_text
 from epitaxy.cli.finetune.text import print_object
-from epitaxy.cli.model_health import health_document, health_table, known_health
+from epitaxy.cli.model_health import fetch_health, health_document, health_table
 from epitaxy.cli.terminal import print_json_line, stdout_console
 from epitaxy.client import ModelCard, PropertyCard
 
-models_app = typer.Typer(name="models", help="List models, or show one's card.", no_args_is_help=True)
+models_app = typer.Typer(name="models", help="List the served models, or show a model's card.", no_args_is_help=True)
 
 
 @models_app.command("list")
 def list_models(context: typer.Context, as_json: JsonOption = False, target: TargetOption = None) -> None:
-    """List the models that the server has."""
+    """List the served models."""
     with connect(context, target) as client:
         cards = client.list_models()
     if as_json:
@@ -36,14 +36,18 @@ def list_models(context: typer.Context, as_json: JsonOption = False, target: Tar
 @models_app.command("show")
 def show_model(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME[@ALIAS|:VERSION]")],
+    name: Annotated[str, typer.Argument(metavar="NAME[@ALIAS|:VERSION]", help="Model to show.")],
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Show a model's card: properties, training data, held-out metrics, and how it does on what you measured."""
+    """Show a model's card.
+
+    A card has the model's properties, training data and held-out metrics. If you reported measurements, it also shows
+    the model's performance on them.
+    """
     with connect(context, target) as client:
         card = client.get_model(name)
-        healths = known_health(client, f"{card.name}:{card.version}")
+        healths = fetch_health(client, f"{card.name}:{card.version}")
     if as_json:
         print_object(dataclasses.asdict(card) | {"health": [health_document(health) for health in healths]})
         return
@@ -70,7 +74,7 @@ def _facts(card: ModelCard) -> Table:
         "trained on": f"{data.name} ({data.license})",
         "structures": f"{parts}; split {data.split}",
         "attribution": data.attribution,
-        "members": f"{card.n_members} of {card.n_parameters_per_member:,} parameters",
+        "members": f"{card.n_members}, {card.n_parameters_per_member:,} parameters each",
         "elements": str(len(card.supported_elements)),
         "featurizer": card.featurizer_version,
         "license": card.license,
@@ -91,7 +95,7 @@ def _properties(card: ModelCard) -> Table:
 
 def _groups(part: PropertyCard, groups: Mapping[str, Mapping[str, float]]) -> Table:
     title = f"{part.name}: held-out errors by kind of crystal"
-    at = f"coverage of {part.calibration.measured_at:g}"
+    at = f"coverage of {part.calibration.nominal_coverage:g}"
     table = Table("kind", "structures", f"MAE, {part.unit}", at, "mean interval width", title=title, box=None)
     for kind, errors in groups.items():
         numbers = f"{errors['mae']:.4f}", f"{errors['coverage']:.3f}", f"{errors['mean_interval_width']:.3f}"
@@ -101,7 +105,7 @@ def _groups(part: PropertyCard, groups: Mapping[str, Mapping[str, float]]) -> Ta
 
 def _coverage(part: PropertyCard) -> str:
     stamp = part.calibration
-    return f"{stamp.measured_coverage:.3f} at {stamp.measured_at:g} ({stamp.n_measured} structures)"
+    return f"{stamp.measured_coverage:.3f} at {stamp.nominal_coverage:g} ({stamp.n_measured} structures)"
 
 
 def _metrics(part: PropertyCard) -> str:

@@ -1,4 +1,4 @@
-"""``epitaxy predict``: answers to a few structures, printed."""
+"""``epitaxy predict``: predictions for a few structures, printed."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,19 +16,20 @@ from epitaxy.client import ScreenResult
 
 def predict(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A file or folder; for many, see screen.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="File or folder. For many structures, use screen.")],
     properties: Annotated[
-        list[str] | None, typer.Option("--property", metavar="NAME,...", help="Properties; all where left out.")
+        list[str] | None,
+        typer.Option("--property", metavar="NAME,...", help="Properties to predict.", show_default="all"),
     ] = None,
     model: ModelOption = None,
     known_columns: KnownColumnOption = None,
-    coverage: Annotated[float, typer.Option(min=0.5, max=0.99, help="Of the intervals.")] = 0.9,
+    coverage: Annotated[float, typer.Option(min=0.5, max=0.99, help="Nominal coverage of the intervals.")] = 0.9,
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Predict the structures of a file and print the answers.
+    """Predict the properties of a few structures.
 
-    Exit code 0 when all were answered, 3 when some were refused.
+    Exit code 0 if all structures were answered, 3 if some were refused.
     """
     inventory = inventory_of([path])
     with connect(context, target) as client:

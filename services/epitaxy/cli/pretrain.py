@@ -1,6 +1,5 @@
 """``epitaxy pretrain``: train a substrate on labelled crystals."""
 
-import importlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,28 +16,33 @@ _SECONDS_A_LINE = 2.0
 
 def pretrain(
     config: Annotated[
-        Path, typer.Option("--config", exists=True, dir_okay=False, help="YAML; see models/configs/pretrain-mp.yaml.")
+        Path,
+        typer.Option(
+            "--config", exists=True, dir_okay=False, help="YAML file, such as models/configs/pretrain-mp.yaml."
+        ),
     ],
 ) -> None:
-    """Pretrain an ensemble on Ray workers; run again to resume.
+    """Pretrain an ensemble on Ray workers.
 
-    Exit code 2 where configuration or data are wrong, 1 where the workers were lost too often.
+    Run the same command again to resume an interrupted run.
+
+    Exit code 2 if the configuration or the data are wrong, 1 if workers were lost too often.
     """
     try:
         # Ray and torch take seconds to load, and a client's machine has neither.
-        command = importlib.import_module("epitaxy.pretraining.command")
-        errors = importlib.import_module("epitaxy_models.errors")
-        failures = importlib.import_module("epitaxy.pretraining.errors")
+        from epitaxy.pretraining.command import pretrain_command  # noqa: PLC0415
+        from epitaxy.pretraining.errors import PretrainingFailedError  # noqa: PLC0415
+        from epitaxy_models.errors import EpitaxyError  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise _ended(
+        raise _exit_with(
             f"pretraining needs {error.name}: pip install 'epitaxy[training]'", exit_codes.RUN_FAILED
         ) from None
     try:
-        run, outcome = command.pretrain_command(config, PretrainDisplay())
-    except errors.EpitaxyError as error:
-        raise _ended(error.message, exit_codes.USAGE) from None
-    except failures.PretrainingFailedError as error:
-        raise _ended(str(error), exit_codes.RUN_FAILED) from None
+        run, outcome = pretrain_command(config, PretrainDisplay())
+    except EpitaxyError as error:
+        raise _exit_with(error.message, exit_codes.USAGE) from None
+    except PretrainingFailedError as error:
+        raise _exit_with(str(error), exit_codes.RUN_FAILED) from None
     units = {task.definition.name: task.definition.unit for task in run.training.tasks}
     for name, value in outcome.errors.items():
         stdout_console().print(f"{name}: validation MAE {value:.4f} {units[name]}")
@@ -46,18 +50,18 @@ def pretrain(
 
 
 class PretrainDisplay:
-    """Lines on stderr: how far, how good, how fast, how long to go."""
+    """Prints progress to stderr: work done, errors, speed and time left."""
 
     def __init__(self) -> None:
         self._console = stderr_console()
         self._epochs, self._told, self._began = 0, 0.0, time.monotonic()
 
     def say(self, text: str) -> None:
-        """One line."""
+        """Prints a line."""
         self._console.print(text, soft_wrap=True)
 
     def featurized(self, done: int, total: int) -> None:
-        """A line now and then."""
+        """Prints at most one line every two seconds, and the last."""
         now = time.monotonic()
         if now - self._told < _SECONDS_A_LINE and done < total:
             return
@@ -66,7 +70,7 @@ class PretrainDisplay:
         self.say(f"featurized {done:,} of {total:,}, {rate:.0f}/s, {duration_text((total - done) / rate)} left")
 
     def show(self, event: Mapping[str, Any]) -> None:
-        """A line of the journal."""
+        """Prints an event of the journal."""
         if event["event"] == "started":
             self._epochs = event["epochs"]
             pids = ", ".join(map(str, event["pids"]))
@@ -85,6 +89,6 @@ class PretrainDisplay:
         self.say(f"epoch {event['epoch']}/{self._epochs}: loss {event['loss']:.4f}, MAE {errors}, {pace}, {left} left")
 
 
-def _ended(message: str, code: int) -> typer.Exit:
+def _exit_with(message: str, code: int) -> typer.Exit:
     stderr_console().print(f"epitaxy: {message}", soft_wrap=True)
     return typer.Exit(code)

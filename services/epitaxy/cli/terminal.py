@@ -1,4 +1,4 @@
-"""Where the command writes: results to stdout, everything about the run to stderr."""
+"""The command's output: results go to stdout, everything about the run goes to stderr."""
 
 import dataclasses
 import json
@@ -15,24 +15,30 @@ _PIPE_WIDTH = 160
 
 
 def stdout_console() -> Console:
-    """For results. Text is never read as markup: formulas and messages hold brackets."""
+    """Console for results. Never reads text as markup, since formulas and messages contain brackets."""
     return _console(stderr=False)
 
 
 def stderr_console() -> Console:
-    """For progress, summaries and errors."""
+    """Console for progress, summaries and errors."""
     return _console(stderr=True)
 
 
 def usage_error(message: str) -> typer.Exit:
-    """The exception for a mistake in the command line, its message already printed."""
+    """Prints a mistake in the command line, and returns the exception to raise."""
     stderr_console().print(f"epitaxy: {message}", soft_wrap=True)
     return typer.Exit(USAGE)
 
 
 def print_json_line(value: Any) -> None:
-    """One frozen result as a line of JSON on stdout."""
-    sys.stdout.write(json.dumps(dataclasses.asdict(value)) + "\n")
+    """Prints a frozen result as one line of JSON on stdout."""
+    print_object(dataclasses.asdict(value))
+
+
+def print_object(document: Mapping[str, Any]) -> None:
+    """Prints an object as one line of JSON on stdout."""
+    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.flush()
 
 
 def _console(*, stderr: bool) -> Console:

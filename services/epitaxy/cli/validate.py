@@ -1,5 +1,6 @@
-"""``epitaxy validate``: how the server reads structures, without a prediction."""
+"""``epitaxy validate``: how the server reads structures, without predicting anything."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from rich.table import Table
 from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import JsonOption, TargetOption, connect
 from epitaxy.cli.inputs import inventory_of
-from epitaxy.cli.terminal import print_json_line, stderr_console, stdout_console
+from epitaxy.cli.terminal import print_object, stderr_console, stdout_console
 from epitaxy.client import IntakeReport
 
 _ROWS_A_TABLE = 512
@@ -17,23 +18,25 @@ _ROWS_A_TABLE = 512
 
 def validate(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders.")],
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Report formula, sites, repairs and refusals of every structure.
+    """Check how the server reads structures.
 
-    Exit code 0 when all can be used, 3 when some are refused.
+    Prints the formula, number of sites, repairs and refusal of every structure. Predicts nothing.
+
+    Exit code 0 if all structures can be used, 3 if some are refused.
     """
     inventory = inventory_of(paths)
     n_refused = n_usable = 0
     with connect(context, target) as client:
         table = _table()
         for report in client.validate(inventory):
-            n_refused += report.refusal is not None
-            n_usable += report.refusal is None
+            n_refused += report.error is not None
+            n_usable += report.error is None
             if as_json:
-                print_json_line(report)
+                _print_report(report)
                 continue
             table.add_row(*_cells(report))
             if table.row_count == _ROWS_A_TABLE:
@@ -46,6 +49,12 @@ def validate(
     raise typer.Exit(exit_codes.SOME_REFUSED if n_refused else exit_codes.ALL_ANSWERED)
 
 
+def _print_report(report: IntakeReport) -> None:
+    document = dataclasses.asdict(report)
+    document["refusal"] = document.pop("error")
+    print_object(document)
+
+
 def _table() -> Table:
     table = Table("id", "formula", box=None)
     table.add_column("sites", justify="right")
@@ -56,5 +65,5 @@ def _table() -> Table:
 
 def _cells(report: IntakeReport) -> tuple[str, ...]:
     repairs = ", ".join(repair.code for repair in report.repairs)
-    refusal = f"{report.refusal.reason}: {report.refusal.message}" if report.refusal else ""
+    refusal = f"{report.error.reason}: {report.error.message}" if report.error else ""
     return report.id, report.formula, str(report.n_sites or ""), repairs, refusal

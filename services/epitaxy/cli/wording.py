@@ -1,26 +1,26 @@
-"""How values and lists are written on the command line."""
+"""Text for values, intervals and durations, and lists of names in options."""
 
 from collections.abc import Iterable
 
 
 def split_names(options: Iterable[str] | None) -> list[str]:
-    """Names from an option that is repeated, comma-separated, or both; each once."""
+    """Splits the values of an option that may be repeated, comma-separated or both. Each name appears once."""
     names = (name.strip() for option in options or () for name in option.split(","))
     return list(dict.fromkeys(name for name in names if name))
 
 
 def value_text(value: float) -> str:
-    """Three decimals: a thousandth of an eV is below every model's error."""
+    """Formats a value with three decimals: a thousandth of an eV is below every model's error."""
     return f"{value:.3f}"
 
 
 def interval_text(lower: float, upper: float) -> str:
-    """Both bounds, in the value's unit."""
+    """Formats both bounds, in the value's unit."""
     return f"{lower:.3f} to {upper:.3f}"
 
 
 def duration_text(seconds: float) -> str:
-    """``"4.2 s"``, ``"3:07"`` or ``"2:03:07"``."""
+    """Formats a duration: ``"4.2 s"``, ``"3:07"`` or ``"2:03:07"``."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,4 +1,4 @@
-"""The light client: needs gRPC and numpy, and loads neither torch, ray, pymatgen nor pandas.
+"""The light client: it needs gRPC and numpy, and loads neither torch, ray, pymatgen nor pandas.
 
 ::
 
@@ -8,11 +8,11 @@
         table = client.screen("crystals/", properties=["band_gap"]).to_pandas()
 """
 
-from epitaxy.client.aio import AsyncClient
-from epitaxy.client.cards import ModelCard, PropertyCard, TrainingData
+from epitaxy.client.async_client import AsyncClient
 from epitaxy.client.client import Client
 from epitaxy.client.errors import (
     EpitaxyClientError,
+    FineTuneFailedError,
     InvalidRequestError,
     NotFoundError,
     QuotaExceededError,
@@ -21,12 +21,16 @@ from epitaxy.client.errors import (
     UnavailableError,
 )
 from epitaxy.client.explanations import Explanation
+from epitaxy.client.finetune.async_job import AsyncFineTuneJob
 from epitaxy.client.finetune.columns import LabelColumn
-from epitaxy.client.finetune.job import FineTuneFailedError, FineTuneJob
-from epitaxy.client.finetune.results import FineTuneResult, JobEvent, JobStatus, ModelChange
+from epitaxy.client.finetune.job import FineTuneJob
+from epitaxy.client.finetune.results import FineTuneResult, JobEvent, JobStatus
 from epitaxy.client.measurements.results import MeasurementReport, MeasurementResult, ModelHealth, PropertyHealth
+from epitaxy.client.models.cards import ModelCard, PropertyCard, TrainingData
+from epitaxy.client.models.review import AuditEntry, ModelChange, ReviewPolicy
 from epitaxy.client.results import (
     CalibrationStamp,
+    EmbeddingResult,
     IntakeReport,
     ItemError,
     PropertyPrediction,
@@ -34,16 +38,15 @@ from epitaxy.client.results import (
     Review,
     ScreenResult,
 )
-from epitaxy.client.review import AuditEntry, ReviewPolicy
-from epitaxy.client.screening.aio_run import AsyncScreenRun
+from epitaxy.client.screening.async_run import AsyncScreenRun
 from epitaxy.client.screening.rows import COLUMNS
 from epitaxy.client.screening.run import ScreenRun
 from epitaxy.client.screening.summary import RunSummary
-from epitaxy.client.screening.unary import EmbeddingResult
 
 __all__ = [
     "COLUMNS",
     "AsyncClient",
+    "AsyncFineTuneJob",
     "AsyncScreenRun",
     "AuditEntry",
     "CalibrationStamp",

@@ -43,14 +43,15 @@ _OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """An address with what is needed to be let in.
+    """Address of a server, and what it takes to be let in.
 
     Attributes:
+        target: ``HOST:PORT``.
         api_key: Sent as ``authorization: Bearer <key>``; None sends nothing.
-        root_certificates: PEM; empty for the system's roots, None for plain text.
+        root_certificates: PEM; empty for the system's root certificates, None for plain text.
+        timeout_seconds: Longest time for one unary call.
+        patience_seconds: Longest silence between two answers of a screening.
         server_name: Name that the server's certificate carries; empty: the target's host.
-        timeout_seconds: Limit for one unary call.
-        patience_seconds: Limit for the silence between two answers of a screening.
     """
 
     target: str
@@ -76,7 +77,7 @@ class Connection:
         cluster, a forwarded port.
 
         Raises:
-            InvalidRequestError: the key cannot be sent, the CA file cannot be read, or the timeout is no time.
+            InvalidRequestError: The key cannot be sent, the CA file cannot be read, or a time is not positive.
         """
         if not (timeout_seconds > 0 and patience_seconds > 0):
             raise InvalidRequestError("timeout and patience must be more than 0 seconds", reason="INVALID_TIMEOUT")

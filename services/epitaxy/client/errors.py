@@ -1,6 +1,6 @@
-"""Errors of a whole call, one class a remedy of the caller's.
+"""Errors of a whole call, one class for each remedy that the caller has.
 
-An item that has no answer is no error of the call: see ``ScreenResult.error``.
+A structure that has no answer is not an error of the call: see ``ScreenResult.error``.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class EpitaxyClientError(Exception):
 
     Attributes:
         reason: Stable upper-case code.
-        message: One line for a person, with what to do.
-        request_id: Names the call in the server's logs; empty where no call was made.
+        message: One line: what is wrong and what to do about it.
+        request_id: Id of the call in the server's logs; empty if no call was made.
     """
 
     def __init__(self, message: str, *, reason: str, request_id: str = "") -> None:
@@ -30,7 +30,7 @@ class EpitaxyClientError(Exception):
 
 
 class UnavailableError(EpitaxyClientError):
-    """No server answers; start one or try again."""
+    """No server answers: start one, or try again."""
 
 
 class UnauthenticatedError(EpitaxyClientError):
@@ -38,7 +38,7 @@ class UnauthenticatedError(EpitaxyClientError):
 
 
 class InvalidRequestError(EpitaxyClientError):
-    """The request itself must change."""
+    """The request is wrong: change it."""
 
 
 class NotFoundError(EpitaxyClientError):
@@ -46,14 +46,18 @@ class NotFoundError(EpitaxyClientError):
 
 
 class QuotaExceededError(EpitaxyClientError):
-    """The tenant's quota is used up, or the server sheds load; wait."""
+    """The tenant's quota is used up, or the server sheds load: wait, or ask for a larger quota."""
 
 
 class ServerFaultError(EpitaxyClientError):
-    """A fault of the server's own; report the request id."""
+    """The server is at fault: report the request id."""
 
 
-# INTERNAL that is no fault of the server: a proxy lost its own connection, or a call began as the connection broke.
+class FineTuneFailedError(EpitaxyClientError):
+    """A fine-tune job ended without a model; ``reason`` and ``message`` say why and what to do."""
+
+
+# INTERNAL that is not the server's fault: a proxy lost its own connection, or a call began as the connection broke.
 _TRANSPORT_FAULTS = ("RST_STREAM", "Internal error from Core")
 
 
@@ -62,7 +66,7 @@ class Fault:
     """What a failed call says, whether it came from ``grpc`` or ``grpc.aio``.
 
     Attributes:
-        retry_after_seconds: The server's own hint, None where it gave none.
+        retry_after_seconds: The server's own hint, seconds; None if it gave none.
     """
 
     code: grpc.StatusCode
@@ -73,7 +77,7 @@ class Fault:
 
     @classmethod
     def of(cls, error: grpc.RpcError, request_id: str) -> "Fault":
-        """Reads the status, and its typed details where the server sent some."""
+        """Reads the status, and its typed details if the server sent some."""
         metadata = {str(key): value for key, value in (error.trailing_metadata() or ())}
         status = _status(metadata.get(_DETAILS_KEY, b""))
         info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
@@ -92,12 +96,12 @@ class Fault:
 
     @classmethod
     def lost(cls, details: str, request_id: str) -> "Fault":
-        """A stream that the client itself holds for lost."""
+        """A stream that the client itself considers lost."""
         return cls(grpc.StatusCode.UNAVAILABLE, details, "UNAVAILABLE", request_id)
 
     @property
     def is_passing(self) -> bool:
-        """True where the same call can succeed a little later."""
+        """True if the same call can succeed a little later."""
         if self.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
             return self.retry_after_seconds is not None
         is_reset = self.code is grpc.StatusCode.INTERNAL and any(text in self.details for text in _TRANSPORT_FAULTS)
@@ -105,7 +109,7 @@ class Fault:
         return is_reset or self.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
     def to_error(self, target: str) -> EpitaxyClientError:
-        """The error to raise, by the caller's remedy."""
+        """The error to raise, by the remedy that the caller has."""
         kind, advice = _remedy(self, target)
         message = f"{self.details or self.code.name}; {advice}" if advice else self.details or self.code.name
         return kind(message, reason=self.reason, request_id=self.request_id)

@@ -21,7 +21,7 @@ measurements = Table(
     metadata,
     *_subject_columns(),
     Column("id", _NAME, primary_key=True),
-    # From 1 within its subject: the order in which they came in.
+    # Order of arrival, counted from 1 within the subject.
     Column("sequence", Integer, nullable=False),
     Column("recorded_us", BigInteger, nullable=False),
     Column("reduced_formula", String, nullable=False),
@@ -32,7 +32,7 @@ measurements = Table(
     Column("coverage", Double, nullable=False),
     Index("measurements_in_order", "tenant", "model", "version", "property", "sequence", unique=True),
 )
-# One line a subject, written with its measurements: whoever scrapes metrics reads no measurement at all.
+# One row per subject, written with its measurements, so that a scrape of metrics reads no measurement.
 measured = Table(
     "measured",
     metadata,

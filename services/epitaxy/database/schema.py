@@ -1,4 +1,4 @@
-"""The version of the job store's tables, and the steps from one to the next."""
+"""The version of the tables, and the steps from one version to the next."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,31 +18,38 @@ _marker = Table(
 )
 
 Step = Callable[[Connection], None]
-STEPS: Mapping[int, Step] = {}
-"""By the version that a step leads to, from 2 on: what `create_all` cannot do, such as a new column."""
+
+
+def _add_decisions(connection: Connection) -> None:
+    """Version 2: decisions by request id, a new table that `create_all` has made by now, and an index for them."""
+    connection.execute(text("CREATE INDEX IF NOT EXISTS audit_of_model ON audit (tenant, model_name, sequence)"))
+
+
+STEPS: Mapping[int, Step] = {2: _add_decisions}
+"""Steps by the version that they lead to, from 2 on: what `create_all` cannot do, such as a new column."""
 
 
 class NewerSchemaError(UnavailableError):
-    """The tables are of a newer release: this one may not write into them."""
+    """A newer release has upgraded the tables: this one must not write into them."""
 
     default_reason = "NEWER_SCHEMA"
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """Which version the tables were of (0: there were none), and are of now."""
+    """Version of the tables before (0: there were none) and after."""
 
     before: int
     after: int
 
 
 def migrate(connection: Connection, metadata: MetaData, steps: Mapping[int, Step] = STEPS) -> Migration:
-    """Brings the tables up to date within a transaction, whoever else tries to at the same time.
+    """Upgrades the tables within a transaction; other processes may try at the same time.
 
-    Raises NewerSchemaError where a newer release was here.
+    Raises NewerSchemaError if a newer release has upgraded them.
     """
     if connection.dialect.name == "postgresql":
-        # Two processes that make one table at once fail; sqlite's transaction keeps the other one out.
+        # Two processes that create one table at once fail; on sqlite the transaction keeps the other one out.
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     newest = max(steps, default=1)
     before = _version(connection)
@@ -63,7 +70,7 @@ def _version(connection: Connection) -> int:
     if "jobs" not in tables:
         return 0
     if _marker.name not in tables:
-        return 1  # of before versions were counted
+        return 1  # written before versions were counted
     held = connection.execute(select(_marker.c.version).where(_marker.c.component == _COMPONENT)).scalar()
     return held or 1
 

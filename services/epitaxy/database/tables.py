@@ -1,4 +1,4 @@
-"""Tables of the job store, on sqlite and Postgres, and the connection to them."""
+"""Tables of jobs, decisions and the audit log, on sqlite and Postgres, and the connection to them."""
 
 import sqlite3
 import threading
@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     DDL,
     BigInteger,
+    Boolean,
     Column,
     Connection,
     Engine,
@@ -35,7 +36,7 @@ _BUSY_MILLISECONDS = 30_000
 _RETRY_SECONDS = 0.02
 
 metadata = MetaData()
-# A row is locked while a tenant's quota is judged.
+# A tenant's row is locked while their quota is checked.
 tenants = Table("tenants", metadata, Column("tenant", String(63), primary_key=True))
 jobs = Table(
     "jobs",
@@ -78,6 +79,20 @@ audit = Table(
     Column("chain", String(64), nullable=False),
     UniqueConstraint("chain"),
     Index("audit_of_tenant", "tenant", "sequence"),
+    Index("audit_of_model", "tenant", "model_name", "sequence"),
+)
+# What was decided about models in calls that named a request id, so that a repeated call decides nothing anew.
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("request_id", String(128), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("document", Text, nullable=False),
+    # Line of the audit log; null if the decision changed nothing.
+    Column("sequence", Integer),
+    # Whether the model registry has followed.
+    Column("is_settled", Boolean, nullable=False),
 )
 
 
@@ -120,7 +135,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that no other one of its kind overlaps on sqlite; on Postgres, rows are locked by name."""
+        """A transaction that changes something. On sqlite it runs alone; on Postgres it locks rows by name."""
         with self._transaction(" IMMEDIATE") as connection:
             yield connection
 
@@ -129,14 +144,14 @@ class Database:
         self._engine.dispose()
 
     def migrate(self) -> Migration:
-        """Makes or changes the tables, as every first transaction does. Raises UnavailableError."""
+        """Creates or upgrades the tables, as every first transaction does. Raises UnavailableError."""
         try:
             return self._make_tables()
         except SQLAlchemyError as error:
             raise _silent() from error
 
     def insert_new(self, table: Table) -> Any:
-        """An insert that leaves a row alone that is there already."""
+        """An insert that does nothing if the row exists."""
         dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
         return dialect.insert(table).on_conflict_do_nothing()
 
@@ -176,7 +191,7 @@ def _engine(url: str) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
-    # Python's driver begins transactions when it thinks fit; here `_begin_sqlite` does.
+    # Python's driver begins transactions by rules of its own; here `_begin_sqlite` does.
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}").close()
     _use_write_ahead_log(connection)
@@ -184,7 +199,7 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
 
 
 def _use_write_ahead_log(connection: Any) -> None:
-    """Tries as long as SQLite waits elsewhere: two that change a new database at once are not made to wait."""
+    """Retries: SQLite does not wait by itself if two connections switch the journal of a new database at once."""
     limit = time.monotonic() + _BUSY_MILLISECONDS / 1000
     while True:
         try:

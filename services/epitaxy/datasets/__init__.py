@@ -1,1 +1,1 @@
-"""Connectors to databases of crystals: what is downloaded, how often and how it resumes."""
+"""Connectors to databases of crystals: they download data sets, politely, and resume interrupted downloads."""

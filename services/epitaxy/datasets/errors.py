@@ -2,7 +2,7 @@
 
 
 class FetchError(Exception):
-    """The download cannot go on; what came so far stays in the journal."""
+    """The download cannot continue. What was downloaded so far stays in the journal."""
 
 
 class FetchUsageError(FetchError):

@@ -1,4 +1,4 @@
-"""Download from the Materials Project through its own client, ``mp-api``: ids first, then documents in batches."""
+"""Download from the Materials Project through its own client, ``mp-api``: first the ids, then documents in batches."""
 
 import importlib
 import json
@@ -48,8 +48,8 @@ class MaterialsProjectQuery:
         criteria: Arguments of ``MPRester.materials.summary.search``.
         fields: Summary fields to keep as labels.
         choices: Units and names of the fields.
-        page_limit: Documents a request.
-        max_entries: Stop after this many; None for all.
+        page_limit: Documents per request.
+        max_entries: Stop after this many documents; None for all.
     """
 
     criteria: Mapping[str, Any] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class MaterialsProjectQuery:
     max_entries: int | None = None
 
     def as_header(self) -> dict[str, object]:
-        """What binds a journal to this download."""
+        """The facts that bind a journal to this download."""
         return {
             "base_url": "mp-api",
             "filter": json.dumps(self.criteria, sort_keys=True),
@@ -71,13 +71,13 @@ class MaterialsProjectQuery:
 
 
 def open_session(api_key: str | None) -> Session:
-    """A way to open mp-api's client. Raises FetchUsageError without the package or the key."""
+    """Returns a function that opens mp-api's client. Raises FetchUsageError without the package or the key."""
     try:
-        client = importlib.import_module("mp_api.client")
+        client = importlib.import_module("mp_api.client")  # an optional package, not installed by default
     except ModuleNotFoundError as error:
         raise FetchUsageError("the Materials Project needs mp-api: pip install 'epitaxy[materials-project]'") from error
     if not api_key:
-        raise FetchUsageError("the Materials Project needs a key: set MP_API_KEY to the one on your dashboard there")
+        raise FetchUsageError("the Materials Project needs a key: set MP_API_KEY to the key from your dashboard there")
     return partial(client.MPRester, api_key, use_document_model=False, mute_progress_bars=True)
 
 
@@ -90,9 +90,9 @@ def fetch_materials_project(
     *,
     restart: bool = False,
 ) -> Provenance:
-    """Downloads into ``out``, resuming where an earlier run of the same query stopped.
+    """Downloads into ``out``. Resumes an earlier run of the same query.
 
-    Raises FetchError, FetchUsageError and ConfigurationError as ``fetch_optimade`` does.
+    Raises FetchError, FetchUsageError and ConfigurationError in the same cases as ``fetch_optimade``.
     """
     columns = SourceColumns(tuple(query.fields), (), FIELD_UNITS, are_chosen=True)
     plan = plan_labels(columns, query.choices)
@@ -126,7 +126,7 @@ class _SummarySource:
 def _download(
     query: MaterialsProjectQuery, summary: Any, journal: PageJournal, pacer: Pacer, on_progress: FetchProgress
 ) -> None:
-    """The first page of the journal holds the ids, so that a resumed run asks for the same list."""
+    """Downloads documents into the journal. Its first page keeps the ids, so that a resumed run has the same list."""
     if not journal.n_pages:
         found = _attempt(pacer, partial(summary.search, **query.criteria, all_fields=False, fields=["material_id"]))
         ids = sorted(str(one["material_id"]) for one in found)[: query.max_entries]
@@ -144,7 +144,7 @@ def _download(
 
 
 def _complete(ids: Sequence[str], documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One document an id, in order; an id without an answer stays, empty, and is refused and counted later."""
+    """Returns one document per id, in order. An id without an answer gets an empty document, which is refused later."""
     by_id = {str(one.get("material_id")): one for one in documents}
     return [by_id.get(one, {"material_id": one}) for one in ids]
 
@@ -162,7 +162,7 @@ def _attempt(pacer: Pacer, call: Callable[[], Any]) -> Any:
 
 
 def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document as JSON holds it: structures as dictionaries, ids as text."""
+    """Converts a document to JSON types: structures to dictionaries, ids to text."""
     structure = document.get("structure")
     as_dict = getattr(structure, "as_dict", None)
     plain = {**document, "structure": as_dict() if as_dict else structure}

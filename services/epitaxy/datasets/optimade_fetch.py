@@ -1,4 +1,4 @@
-"""Download from an OPTIMADE provider: pages to a journal, the journal to a table."""
+"""Download from an OPTIMADE provider: pages go to a journal, and the journal becomes a table."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from epitaxy_models.data.provenance import Origin, Provenance
 from epitaxy_models.data.sources.optimade import STRUCTURE_FIELDS, OptimadeSource
 from epitaxy_models.data.units import suffix_of_unit
 
-# Told of entries downloaded so far and how many there are, where the server says.
+# Receives the number of entries downloaded so far, and the number of all entries if the server states it.
 FetchProgress = Callable[[int, int | None], None]
 
 
@@ -27,11 +27,11 @@ class OptimadeQuery:
 
     Attributes:
         provider: The database.
-        filter: In OPTIMADE's language; empty for everything.
+        filter: Filter in OPTIMADE's language; empty for everything.
         fields: The provider's own fields to keep as labels.
         choices: Units and names of the fields.
-        page_limit: Entries a page.
-        max_entries: Stop after this many; None for all.
+        page_limit: Entries per page.
+        max_entries: Stop after this many entries; None for all.
     """
 
     provider: Provider
@@ -47,11 +47,11 @@ class OptimadeQuery:
 
     @property
     def response_fields(self) -> tuple[str, ...]:
-        """What is asked of the server: structure and the top level of each field."""
+        """The fields to request from the server: those of the structure, and the top level of each label field."""
         return ("id", *STRUCTURE_FIELDS, *dict.fromkeys(name.split(".")[0] for name in self.fields))
 
     def as_header(self) -> dict[str, object]:
-        """What binds a journal to this download."""
+        """The facts that bind a journal to this download."""
         return {
             "base_url": self.provider.base_url,
             "filter": self.filter,
@@ -69,10 +69,10 @@ def fetch_optimade(
     *,
     restart: bool = False,
 ) -> Provenance:
-    """Downloads into ``out``, resuming where an earlier run of the same query stopped.
+    """Downloads into ``out``. Resumes an earlier run of the same query.
 
-    Raises FetchUsageError before anything is downloaded, FetchError where the server fails (the journal stays), and
-    ConfigurationError where nothing can be kept.
+    Raises FetchUsageError before anything is downloaded, FetchError if the server fails (the journal is kept), and
+    ConfigurationError if no row can be kept.
     """
     check_filter(query.filter)
     with OptimadePages(query.provider.base_url, pacer) as pages:
@@ -91,7 +91,7 @@ def fetch_optimade(
 
 
 def journal_path(out: Path) -> Path:
-    """Where the pages of a download to ``out`` are kept until it is done."""
+    """Path of the journal, which keeps the pages of a download to ``out`` until it is complete."""
     return out.with_name(f"{out.name}.pages.jsonl")
 
 
@@ -109,12 +109,12 @@ def _download(query: OptimadeQuery, pages: OptimadePages, journal: PageJournal, 
 
 
 def _known_units(query: OptimadeQuery, pages: OptimadePages) -> Mapping[str, str]:
-    """Units that the server states or that are known of the provider. Raises FetchUsageError for unknown fields."""
+    """Units that the server states, or that are known for the provider. Raises FetchUsageError for unknown fields."""
     stated = pages.property_units()
     unknown = sorted({name for name in query.fields if name.split(".")[0] not in stated})
     if unknown:
         own = ", ".join(sorted(name for name in stated if name.startswith("_"))) or "none"
-        raise FetchUsageError(f"{query.provider.name} has no field {', '.join(unknown)}; of its own it has {own}")
+        raise FetchUsageError(f"{query.provider.name} has no field {', '.join(unknown)}; its own fields are {own}")
     of_server = {name: suffix_of_unit(unit) for name, unit in stated.items() if unit and name in query.fields}
     return dict(query.provider.known_units) | {name: suffix for name, suffix in of_server.items() if suffix}
 

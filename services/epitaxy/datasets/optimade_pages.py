@@ -1,8 +1,8 @@
 """Pages of an OPTIMADE server, one request at a time.
 
-The ``optimade`` package parses the filter, so that a mistake in it is named before anything is asked. Its client is
-not used for the download itself: it keeps all results in memory, retries nothing but 429, does not read
-``Retry-After`` and begins anew after a kill.
+The ``optimade`` package parses the filter, so that a mistake in it is reported before the first request. Its client is
+not used for the download itself: it keeps all results in memory, retries only status 429, does not read
+``Retry-After``, and starts over after a kill.
 """
 
 import json
@@ -25,7 +25,7 @@ _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
 class OptimadePages:
-    """Reads pages politely: paced, with retries."""
+    """Reads pages politely: at a limited rate, with retries."""
 
     def __init__(self, base_url: str, pacer: Pacer) -> None:
         self._base_url = base_url.rstrip("/")
@@ -42,7 +42,7 @@ class OptimadePages:
         self._http.close()
 
     def property_units(self) -> dict[str, str | None]:
-        """Unit of every property that the server says its structures have. Raises FetchError."""
+        """Requests the unit of every property that the server lists for its structures. Raises FetchError."""
         data = self._get_json(f"{self._base_url}/v1/info/structures").get("data")
         properties = data.get("properties") if isinstance(data, dict) else None
         if not isinstance(properties, dict):
@@ -50,14 +50,14 @@ class OptimadePages:
         return {name: _unit(value) for name, value in properties.items()}
 
     def first_url(self, query: str, fields: Sequence[str], page_limit: int) -> str:
-        """Address of the first page."""
+        """Returns the address of the first page."""
         parameters: dict[str, str | int] = {"response_fields": ",".join(fields), "page_limit": page_limit}
         if query:
             parameters["filter"] = query
         return str(httpx.URL(f"{self._base_url}/v1/structures", params=parameters))
 
     def pages(self, url: str) -> Iterator[Page]:
-        """The page at ``url`` and those that follow. Raises FetchError where the server ends or repeats itself."""
+        """Yields the page at ``url`` and those that follow. Raises FetchError if the server fails or repeats a page."""
         seen: set[str] = set()
         following: str | None = url
         while following is not None:
@@ -83,9 +83,9 @@ class OptimadePages:
         try:
             document = json.loads(response.content)
         except ValueError as error:
-            raise FetchError(f"{url} answered no JSON: is it an OPTIMADE base URL?") from error
+            raise FetchError(f"the answer of {url} is not valid JSON: is it an OPTIMADE base URL?") from error
         if not isinstance(document, dict):
-            raise FetchError(f"{url} answered no JSON object: is it an OPTIMADE base URL?")
+            raise FetchError(f"the answer of {url} is not a JSON object: is it an OPTIMADE base URL?")
         return document
 
     def _get(self, url: str) -> httpx.Response:
@@ -105,26 +105,28 @@ class OptimadePages:
                     raise FetchError(f"{url} answered {problem}")
                 asked = retry_after_seconds(response.headers.get("Retry-After"))
                 if asked is not None and asked > LONGEST_WAIT_SECONDS:
-                    raise FetchError(f"the server asks to come back in {asked:.0f} s: run the same command then")
+                    raise FetchError(f"the server asks for a pause of {asked:.0f} s: run the same command again then")
                 wait = backoff_seconds(attempt) if asked is None else asked
             self._pacer.hold(wait)
-        raise FetchError(f"{url} failed {_MAX_ATTEMPTS} times, last with {problem}: run the same command to resume")
+        raise FetchError(
+            f"{url} failed {_MAX_ATTEMPTS} times, last with {problem}: run the same command again to resume"
+        )
 
 
 def check_filter(query: str) -> None:
-    """Raises FetchUsageError for a text that is no OPTIMADE filter."""
+    """Raises FetchUsageError if a text is not an OPTIMADE filter."""
     if not query:
         return
     try:
         LarkParser().parse(query)
     except BadRequest as error:
-        raise FetchUsageError(f"{query!r} is no OPTIMADE filter: {error.detail}") from error
+        raise FetchUsageError(f"{query!r} is not an OPTIMADE filter: {error.detail}") from error
 
 
 def _entries(document: dict[str, Any], url: str) -> list[dict[str, Any]]:
     entries = document.get("data")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise FetchError(f"{url} answered no list of entries")
+        raise FetchError(f"the answer of {url} has no list of entries")
     return entries
 
 

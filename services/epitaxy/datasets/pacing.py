@@ -1,18 +1,18 @@
-"""How often a server is asked: never above the rate given, and never before the server said."""
+"""The pace of requests to a server: never above the given rate, and never before the time that the server named."""
 
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-# A server that asks for more patience than this is down for today: the journal resumes tomorrow.
+# A server that asks for a longer pause is down for today: the journal resumes tomorrow.
 LONGEST_WAIT_SECONDS = 600.0
 _FIRST_BACKOFF_SECONDS = 1.0
 _LONGEST_BACKOFF_SECONDS = 60.0
 
 
 class Pacer:
-    """Spaces requests; waits are added up, the longest of them counts."""
+    """Spaces requests. If there are several reasons to wait, the longest wait counts."""
 
     def __init__(
         self,
@@ -28,19 +28,19 @@ class Pacer:
         self._next = -float("inf")
 
     def wait_turn(self) -> None:
-        """Returns when the next request may go."""
+        """Waits until the next request is allowed."""
         now = self._clock()
         if now < self._next:
             self._sleep(self._next - now)
         self._next = max(self._next, now) + self._interval
 
     def hold(self, seconds: float) -> None:
-        """No request before this many seconds from now."""
+        """Allows no request for this many seconds from now."""
         self._next = max(self._next, self._clock() + min(seconds, LONGEST_WAIT_SECONDS))
 
 
 def retry_after_seconds(header: str | None, now: datetime | None = None) -> float | None:
-    """Seconds that a ``Retry-After`` header asks for (a number or a date), None where it says nothing readable."""
+    """Seconds that a ``Retry-After`` header asks for, as a number or a date. None if it cannot be read."""
     if header is None:
         return None
     if header.strip().isdecimal():
@@ -53,5 +53,5 @@ def retry_after_seconds(header: str | None, now: datetime | None = None) -> floa
 
 
 def backoff_seconds(attempt: int) -> float:
-    """The wait after the ``attempt``-th failure in a row, counted from 1: 1, 2, 4 ... 60 s."""
+    """Wait after the ``attempt``-th failure in a row, counted from 1: 1, 2, 4 ... 60 s."""
     return float(min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2.0 ** (attempt - 1)))

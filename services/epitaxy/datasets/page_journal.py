@@ -1,7 +1,7 @@
-"""Pages as they come, on disk: what a killed download leaves to resume from.
+"""The journal of a download: its pages on disk, from which a killed download resumes.
 
-A text file: a header line that binds it to its query, then one line a page with the link to the next one. Only the
-last line can be torn, and a torn line is dropped: its page is asked for again.
+The journal is a text file. A header line binds it to its query, then there is one line per page, with the link to the
+next page. If the download is killed, only the last line can be torn; it is dropped, and its page is requested again.
 """
 
 import json
@@ -18,7 +18,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Entries and where the next page is: None for the last."""
+    """Entries of a page, and the link to the next page: None for the last."""
 
     entries: list[dict[str, Any]]
     next: str | None
@@ -28,9 +28,9 @@ class PageJournal:
     """An append-only file of pages."""
 
     def __init__(self, path: Path, query: Mapping[str, Any], *, restart: bool = False) -> None:
-        """Opens or makes the journal of a query; ``restart`` drops what is in it.
+        """Opens or creates the journal of a query; ``restart`` discards what the file holds.
 
-        Raises FetchUsageError where it belongs to another query or another process writes it.
+        Raises FetchUsageError if it belongs to another query, or if another process is writing it.
         """
         self.path = path
         self.n_pages = 0
@@ -48,34 +48,34 @@ class PageJournal:
 
     @property
     def is_complete(self) -> bool:
-        """True when the last page is in."""
+        """True if the journal has the last page."""
         return self.n_pages > 0 and self.next is None
 
     def append(self, page: Page) -> None:
-        """Adds a page; it is on the disk when this returns."""
+        """Adds a page, which is on disk when this returns."""
         self._write({"next": page.next, "n": len(page.entries), "data": page.entries})
         self._note(page.next, len(page.entries))
 
     def entries(self) -> Iterator[dict[str, Any]]:
-        """All entries so far, in order, a page in memory at a time."""
+        """Yields all entries so far, in order, with one page in memory at a time."""
         with self.path.open("rb") as file:
             file.readline()
             for line in file:
                 yield from json.loads(line)["data"]
 
     def close(self) -> None:
-        """Closes the file and leaves it."""
+        """Closes the file and keeps it."""
         self._file.close()
 
     def remove(self) -> None:
-        """Deletes the file: the table holds everything."""
+        """Deletes the file, once the table holds all of it."""
         self.path.unlink(missing_ok=True)
         self._file.close()
 
     def _recover(self, query: Mapping[str, Any]) -> dict[str, Any]:
         self._file.seek(0)
         line = self._file.readline()
-        if not line.endswith(b"\n"):  # new, or killed before the first line was whole
+        if not line.endswith(b"\n"):  # new, or killed before the header was complete
             self._file.truncate(0)
             header = {"page_journal": _FORMAT, **query}
             self._write(header)
@@ -116,22 +116,22 @@ def _checked_header(line: bytes, query: Mapping[str, Any], path: Path) -> dict[s
     except ValueError:
         found = None
     if not isinstance(found, dict) or found.get("page_journal") != _FORMAT:
-        raise FetchUsageError(f"{path} is no page journal of this version: pass --restart to begin anew")
-    # The day of the first request is kept, not compared: a download may take longer than one.
+        raise FetchUsageError(f"{path} is not a page journal of this version: pass --restart to discard it")
+    # The day of the first request is kept but not compared: a download may take longer than a day.
     changed = [name for name, value in query.items() if name != "retrieved" and found.get(name) != value]
     if changed:
         raise FetchUsageError(
-            f"{path} is of a download with other {', '.join(changed)}: repeat that one, or pass --restart"
+            f"{path} belongs to a download with different {', '.join(changed)}: repeat that one, or pass --restart"
         )
     return found
 
 
 def _lock(file: BinaryIO) -> None:
     try:
-        import fcntl  # noqa: PLC0415 - not on Windows, which goes without the lock
+        import fcntl  # noqa: PLC0415 - missing on Windows, where there is no lock
     except ImportError:
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise FetchUsageError(f"{file.name} is in use: another download writes the same table") from error
+        raise FetchUsageError(f"{file.name} is in use: another download is writing the same table") from error

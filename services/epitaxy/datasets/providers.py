@@ -1,4 +1,4 @@
-"""Databases known by a short name, and where they answer."""
+"""Databases with a short name, and their addresses."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -13,8 +13,8 @@ class Provider:
     Attributes:
         name: Short name.
         base_url: Address without the version.
-        licence: Licence of its data, as its site states it; ``"unknown"`` for a base URL that a person gave.
-        known_units: Unit suffix of its own fields, for servers that do not state it.
+        licence: Licence of its data, as stated on its site; ``"unknown"`` for a base URL.
+        known_units: Unit suffixes of its own fields, for servers that do not state them.
     """
 
     name: str
@@ -23,7 +23,7 @@ class Provider:
     known_units: tuple[tuple[str, str], ...] = ()
 
 
-# Licences and units as the sites of these databases state them.
+# Licences and units as stated on the sites of these databases.
 PROVIDERS = {
     provider.name: provider
     for provider in (
@@ -60,7 +60,7 @@ PROVIDERS = {
 
 
 def resolve_provider(name_or_url: str, licence: str | None = None) -> Provider:
-    """The provider of a short name or of a base URL. Raises FetchUsageError for neither."""
+    """Finds the provider for a short name or a base URL. Raises FetchUsageError for anything else."""
     known = PROVIDERS.get(name_or_url.lower())
     if known is not None:
         return Provider(known.name, known.base_url, licence or known.licence, known.known_units)

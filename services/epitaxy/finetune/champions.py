@@ -1,15 +1,20 @@
-"""The use cases of models: promotion, rollback, deletion, each of them on record."""
+"""The use cases of model governance: promotion, rollback, review policy, each of them on record.
 
-from collections.abc import Sequence
+The ledger is the truth: a decision is recorded first and the model registry follows it. If the registry cannot follow,
+the decision stands unsettled, and the next call about the model, or a repetition of this one, makes it follow. A
+repetition that comes after a newer decision never undoes that one.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from epitaxy.chassis.errors import FailedPreconditionError, InvalidRequestError, NotFoundError
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.finetune.domain.job import Result
-from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, champions, promotion_of
+from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, Ruling, promotion_of, standing_champions
 from epitaxy.finetune.domain.spec import check_model_name
-from epitaxy.finetune.ports import JobStore, Ledger, ModelRegistry, NumberedEntry
+from epitaxy.finetune.ports import Decision, JobStore, Ledger, ModelRegistry, NumberedEntry, RequestKey
 from epitaxy.registry.ports import Alias
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.review import ReviewPolicy
@@ -17,7 +22,7 @@ from epitaxy_models.review import ReviewPolicy
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who does something, and in which call."""
+    """The tenant that calls, and the id of the call."""
 
     tenant: str
     request_id: str
@@ -25,74 +30,93 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Which version serves now, and which one did until then (empty: none)."""
+    """The version that serves now, and the one that served before (empty: none)."""
 
     version: str
     previous_version: str
 
 
 @dataclass(frozen=True, slots=True)
-class ModelDesk:
-    """Decides on champions. The record is written first: what serves is never without one."""
+class Champions:
+    """Decides which versions serve and which policy reviews them.
+
+    Every method with a ``key`` is idempotent: an equal request gets the first answer and changes nothing. Raises
+    FailedPreconditionError if the key's request id was used for another request.
+    """
 
     store: JobStore
     ledger: Ledger
     registry: ModelRegistry
 
-    def promote(self, caller: Caller, name: str, version: str, override_reason: str) -> Change:
+    def promote(
+        self, caller: Caller, name: str, version: str, override_reason: str, key: RequestKey | None = None
+    ) -> Change:
         """Makes a version (empty: the candidate) the champion.
 
-        Raises NotFoundError, and FailedPreconditionError for one that needs a reason.
+        Raises NotFoundError, and FailedPreconditionError for a version that needs a reason.
         """
         check_model_name(name, "model_name")
-        result = self._result(caller.tenant, name, version or self._candidate(caller.tenant, name))
-        action = promotion_of(result, override_reason)
-        standing = champions(self.ledger.history(caller.tenant, name))
-        if not standing or standing[-1].version != result.version:
-            reason = override_reason if action is AuditAction.OVERRIDE else ""
-            self._record(caller, action, name, result.version, result.digest, reason)
-        self.registry.promote(ModelName(caller.tenant, name), result.version)
-        return Change(result.version, standing[-1].version if standing else "")
+        decision = self._find(caller, key)
+        if decision is None:
+            result = self._result(caller.tenant, name, version or self._candidate(caller.tenant, name))
+            rule = _promotion(caller, name, result, override_reason)
+            decision = self.ledger.decide(caller.tenant, name, key, rule)
+        self._settle_champion(caller.tenant, name, decision, key)
+        return Change(**decision.answer)
 
-    def roll_back(self, caller: Caller, name: str, reason: str) -> Change:
-        """Makes the champion before the present one the champion again. Raises FailedPreconditionError."""
+    def roll_back(self, caller: Caller, name: str, reason: str, key: RequestKey | None = None) -> Change:
+        """Makes the previous champion the champion again. Raises NotFoundError, FailedPreconditionError."""
         check_model_name(name, "model_name")
-        history = self.ledger.history(caller.tenant, name)
-        standing = champions(history)
-        if not history:
-            raise _unknown(name)
-        if len(standing) < 2:
-            raise FailedPreconditionError(
-                f"{name} has no champion before the present one: promote another version", reason="NO_PREVIOUS_VERSION"
-            )
-        present, before = standing[-1], standing[-2]
-        self._record(caller, AuditAction.ROLLBACK, name, before.version, before.digest, reason)
-        self.registry.promote(ModelName(caller.tenant, name), before.version)
-        return Change(before.version, present.version)
+        decision = self._find(caller, key)
+        if decision is None:
+            decision = self.ledger.decide(caller.tenant, name, key, _rollback(caller, name, reason))
+        self._settle_champion(caller.tenant, name, decision, key)
+        return Change(**decision.answer)
 
-    def set_policy(self, caller: Caller, name: str, policy: ReviewPolicy, reason: str) -> None:
-        """Makes a policy judge all answers of a model from now on. Raises NotFoundError, InvalidRequestError."""
+    def set_policy(
+        self, caller: Caller, name: str, policy: ReviewPolicy, reason: str, key: RequestKey | None = None
+    ) -> None:
+        """Makes a policy review all answers of a model from now on. Raises NotFoundError, InvalidRequestError."""
         check_model_name(name, "model_name")
-        model = ModelName(caller.tenant, name)
-        versions = self.registry.versions(model)
-        job = self.store.of_version(caller.tenant, name, versions[0].version) if versions else None
-        if job is None:
-            raise _unknown(name)
-        try:
-            policy.check_properties([job.spec.property_name])
-        except ConfigurationError as error:
-            raise InvalidRequestError.of_field("policy.max_interval_width", error.message) from error
-        self._record(caller, AuditAction.POLICY, name, "", policy.digest, reason)
-        self.registry.set_review_policy(model, policy.as_text())
+        decision = self._find(caller, key)
+        if decision is None:
+            self._check_policy(caller.tenant, name, policy)
+            entry = _entry(caller, AuditAction.POLICY, name, digest=policy.digest, reason=reason)
+            decision = self.ledger.decide(caller.tenant, name, key, lambda _: Ruling(entry))
+        self._settle_policy(caller.tenant, name, decision, policy, key)
 
     def audit(self, tenant: str, name: str, size: int, before: int | None) -> Sequence[NumberedEntry]:
         """Up to ``size`` entries of a tenant's own log before a sequence number, the latest first."""
         return self.ledger.page(tenant, name, size, before)
 
-    def delete(self, caller: Caller) -> int:
-        """Removes all models of a tenant; how many there were."""
-        self._record(caller, AuditAction.DELETE_TENANT)
+    def delete_all(self, caller: Caller) -> int:
+        """Removes all models of a tenant; returns their number."""
+        self.ledger.append(_entry(caller, AuditAction.DELETE_TENANT))
         return self.registry.delete_tenant(caller.tenant)
+
+    def _find(self, caller: Caller, key: RequestKey | None) -> Decision | None:
+        return self.ledger.find_decision(caller.tenant, key) if key else None
+
+    def _settle_champion(self, tenant: str, name: str, decision: Decision, key: RequestKey | None) -> None:
+        """Makes the registry serve what the ledger says, which may be a newer decision than this one."""
+        if decision.is_settled:
+            return
+        standing = standing_champions(self.ledger.history(tenant, name))
+        if standing:
+            self.registry.promote(ModelName(tenant, name), standing[-1].version)
+        if key:
+            self.ledger.settle(tenant, key)
+
+    def _settle_policy(
+        self, tenant: str, name: str, decision: Decision, policy: ReviewPolicy, key: RequestKey | None
+    ) -> None:
+        """Hands the policy to the registry, unless a newer policy was set since."""
+        if decision.is_settled:
+            return
+        if self.ledger.latest(tenant, name, AuditAction.POLICY) == decision.sequence:
+            self.registry.set_review_policy(ModelName(tenant, name), policy.as_text())
+        if key:
+            self.ledger.settle(tenant, key)
 
     def _candidate(self, tenant: str, name: str) -> str:
         return self.registry.find(ModelName(tenant, name), alias=Alias.CANDIDATE).version
@@ -103,25 +127,55 @@ class ModelDesk:
             raise _unknown(name)
         return job.result
 
-    def _record(
-        self,
-        caller: Caller,
-        action: AuditAction,
-        name: str = "",
-        version: str = "",
-        digest: str = "",
-        reason: str = "",
-    ) -> None:
-        now = datetime.now(UTC)
-        self.ledger.append(
-            AuditEntry(now, caller.tenant, caller.request_id, action, name, version, digest, reason.strip())
-        )
+    def _check_policy(self, tenant: str, name: str, policy: ReviewPolicy) -> None:
+        versions = self.registry.versions(ModelName(tenant, name))
+        job = self.store.of_version(tenant, name, versions[0].version) if versions else None
+        if job is None:
+            raise _unknown(name)
+        try:
+            policy.check_properties([job.spec.property_name])
+        except ConfigurationError as error:
+            raise InvalidRequestError.of_field("policy.max_interval_width", error.message) from error
 
 
-def check_confirmation(*, confirm: bool) -> None:
-    """Raises InvalidRequestError unless the caller says that he means it."""
-    if not confirm:
-        raise InvalidRequestError.of_field("confirm", "must be true: nothing brings the data back")
+def _promotion(
+    caller: Caller, name: str, result: Result, override_reason: str
+) -> Callable[[Sequence[AuditEntry]], Ruling]:
+    action = promotion_of(result, override_reason)
+    reason = override_reason if action is AuditAction.OVERRIDE else ""
+
+    def rule(history: Sequence[AuditEntry]) -> Ruling:
+        standing = standing_champions(history)
+        before = standing[-1].version if standing else ""
+        answer = {"version": result.version, "previous_version": before}
+        if before == result.version:
+            return Ruling(None, answer)
+        return Ruling(_entry(caller, action, name, result.version, result.digest, reason), answer)
+
+    return rule
+
+
+def _rollback(caller: Caller, name: str, reason: str) -> Callable[[Sequence[AuditEntry]], Ruling]:
+    def rule(history: Sequence[AuditEntry]) -> Ruling:
+        standing = standing_champions(history)
+        if not history:
+            raise _unknown(name)
+        if len(standing) < 2:
+            raise FailedPreconditionError(
+                f"{name} has no previous champion: promote another version", reason="NO_PREVIOUS_VERSION"
+            )
+        present, before = standing[-1], standing[-2]
+        entry = _entry(caller, AuditAction.ROLLBACK, name, before.version, before.digest, reason)
+        return Ruling(entry, {"version": before.version, "previous_version": present.version})
+
+    return rule
+
+
+def _entry(
+    caller: Caller, action: AuditAction, name: str = "", version: str = "", digest: str = "", reason: str = ""
+) -> AuditEntry:
+    now = datetime.now(UTC)
+    return AuditEntry(now, caller.tenant, caller.request_id, action, name, version, digest, reason.strip())
 
 
 def _unknown(name: str) -> NotFoundError:

@@ -1,4 +1,4 @@
-"""The use cases of fine-tuning, each for one tenant."""
+"""The use cases of fine-tune jobs, each for one tenant."""
 
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -18,13 +18,13 @@ _STOP_PATIENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceLimits:
-    """What the use cases keep to.
+class JobLimits:
+    """Limits that the use cases enforce.
 
     Attributes:
-        quota_of: Quota by tenant.
-        max_job_seconds: Longest budget.
-        base_models: Names of substrates beside the shipped one.
+        quota_of: Returns the quota of a tenant.
+        max_job_seconds: Longest budget of a job, seconds.
+        base_models: Names of the substrates other than the shipped one.
         offers_gpus: Whether a job may ask for a GPU.
     """
 
@@ -35,27 +35,28 @@ class ServiceLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class FineTuneService:
+class Jobs:
     """Jobs of tenants. Every method blocks on its store and is safe for threads."""
 
     store: JobStore
     files: JobFiles
     labels: LabelSource
     runner: JobRunner
-    limits: ServiceLimits
+    limits: JobLimits
 
     def create(
         self, tenant: str, spec: FineTuneSpec, source: LabelTable | LabelFile, key: RequestKey | None
     ) -> FineTuneJob:
-        """Takes the labels over and starts a job; an equal request gets the job that the first one made.
+        """Stores the labels and starts a job; an equal request gets the job of the first one.
 
-        Raises InvalidRequestError for what can be seen of the labels, QuotaExceededError, and what the source raises.
+        Raises InvalidRequestError for labels that are wrong at first sight, QuotaExceededError, and what the source
+        raises.
         """
         known = self.store.find_request(tenant, key) if key else None
         if known is not None:
             return known
         self._check_spec(spec)
-        table = self._table(tenant, spec, source)
+        table = self._read_table(tenant, spec, source)
         job = _new_job(tenant, spec, table)
         self.files.save_labels(tenant, job.id, table)
         quota = self.limits.quota_of(tenant)
@@ -79,7 +80,7 @@ class FineTuneService:
         return self.store.page(tenant, model_name, size, after)
 
     def cancel(self, tenant: str, job_id: str) -> FineTuneJob:
-        """Ends a job, whatever it is at. Raises NotFoundError."""
+        """Ends a job in any state. Raises NotFoundError."""
         self.store.get(tenant, job_id)
         cancelled = self.store.change(job_id, lambda job: job.cancelled(_now()))
         if cancelled.state is JobState.CANCELLED:
@@ -87,7 +88,7 @@ class FineTuneService:
         return cancelled
 
     def events(self, tenant: str, job_id: str, after: int) -> tuple[Sequence[JobEvent], FineTuneJob]:
-        """What happened to a job after an event, and the job as it was before they were read. Raises NotFoundError."""
+        """Events of a job after a sequence number, and the job as it was just before. Raises NotFoundError."""
         job = self.store.get(tenant, job_id)
         return self.store.events(job_id, after, _EVENTS_A_READ), job
 
@@ -99,8 +100,8 @@ class FineTuneService:
             raise NotFoundError(f"the job is {job.state} and has no report", reason="NO_REPORT")
         return content
 
-    def delete_jobs(self, tenant: str) -> int:
-        """Ends and removes all jobs of a tenant with their files; how many there were."""
+    def delete_all(self, tenant: str) -> int:
+        """Ends and removes all jobs of a tenant with their files; returns their number."""
         own = [job.id for job in self.store.active() if job.tenant == tenant]
         for job_id in own:
             self.cancel(tenant, job_id)
@@ -112,16 +113,16 @@ class FineTuneService:
     def _check_spec(self, spec: FineTuneSpec) -> None:
         if spec.budget.max_seconds > self.limits.max_job_seconds:
             most = f"is longer than {self.limits.max_job_seconds:g} s"
-            raise InvalidRequestError.of_field("spec.budget.max_wall_time", most)
+            raise InvalidRequestError.of_field("spec.budget.max_duration", most)
         if spec.budget.use_gpu and not self.limits.offers_gpus:
-            raise InvalidRequestError.of_field("spec.budget.use_gpu", "this server has no GPUs: leave it out")
+            raise InvalidRequestError.of_field("spec.budget.use_gpu", "this server has no GPUs: leave it unset")
         if spec.base_model and spec.base_model not in self.limits.base_models:
-            known = ", ".join(sorted(self.limits.base_models)) or "none but the one that an empty name means"
+            known = ", ".join(sorted(self.limits.base_models)) or "only the shipped one, which an empty name selects"
             raise InvalidRequestError.of_field(
-                "spec.base_model", f"{spec.base_model[:80]!r} is not here; known: {known}"
+                "spec.base_model", f"{spec.base_model[:80]!r} is not known here; known: {known}"
             )
 
-    def _table(self, tenant: str, spec: FineTuneSpec, source: LabelTable | LabelFile) -> LabelTable:
+    def _read_table(self, tenant: str, spec: FineTuneSpec, source: LabelTable | LabelFile) -> LabelTable:
         quota = self.limits.quota_of(tenant)
         if isinstance(source, LabelFile):
             table = self.labels.read(tenant, source, spec.columns, quota.max_labels)
@@ -135,16 +136,16 @@ class FineTuneService:
         try:
             self.runner.start(job)
         except UnavailableError:
-            return  # it waits in the store, and the reconciler starts it
+            return  # the job waits in the store until the reconciler starts it
 
     def _stop(self, job_id: str) -> None:
         try:
             self.runner.stop(job_id)
         except UnavailableError:
-            return  # its worker finds out by itself
+            return  # the worker notices by itself
 
     def _await_end(self, job_ids: Collection[str]) -> None:
-        """Until no worker is left that could write a file again. Raises UnavailableError."""
+        """Waits until no worker is left that could write files. Raises UnavailableError."""
         give_up_at = time.monotonic() + _STOP_PATIENCE_SECONDS
         while job_ids and self.runner.running() & frozenset(job_ids):
             if time.monotonic() > give_up_at:
@@ -154,7 +155,7 @@ class FineTuneService:
 
 def _new_job(tenant: str, spec: FineTuneSpec, table: LabelTable) -> FineTuneJob:
     n_labels = table.n_labels(spec.target.name)
-    # 128 random bits: nobody guesses another's.
+    # 128 random bits: nobody guesses the id of another tenant's job.
     return FineTuneJob(f"ft-{token_hex(16)}", tenant, spec, _now(), table.n_rows, n_labels)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
+from typing import Protocol
 
 import numpy as np
 from google.protobuf.duration_pb2 import Duration
@@ -14,12 +15,12 @@ from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.structure_ids import structure_ids
 from epitaxy.finetune.domain.job import FineTuneJob, JobEvent, Progress, Result
-from epitaxy.finetune.domain.label_table import COLUMN_JSON, LabelFile, LabelTable, StructureCell
+from epitaxy.finetune.domain.label_table import LabelFile, LabelTable, StructureCell, StructureText
 from epitaxy.finetune.domain.spec import Budget, FineTuneSpec, LabelColumn, Transform
 from epitaxy.finetune.ports import RequestKey
 from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.heads.property import Fidelity
-from epitaxy_models.structures import TextFormat, structure_to_column, unpack_structures
+from epitaxy_models.structures import TextFormat, unpack_structures
 
 _MAX_REQUEST_ID = 128
 _TEXT_KINDS = {
@@ -39,11 +40,23 @@ _TRANSFORM_NUMBERS = {transform: number for number, transform in _TRANSFORMS.ite
 _FIDELITY_PREFIX = "FIDELITY_"
 
 
-def request_key(request: finetune_pb2.CreateFineTuneJobRequest) -> RequestKey | None:
-    """What makes the request known when it is repeated; None without an id. Raises InvalidRequestError."""
+class _Repeatable(Protocol):
+    """A request with an id that makes it safe to repeat."""
+
+    @property
+    def request_id(self) -> str: ...
+
+    def SerializeToString(self, *, deterministic: bool) -> bytes: ...  # noqa: N802  # protobuf's
+
+
+def request_key(request: _Repeatable, method: str = "") -> RequestKey | None:
+    """What identifies the request when it is repeated; None without an id. Raises InvalidRequestError.
+
+    ``method`` tells requests of several methods apart that share one table of ids.
+    """
     if len(request.request_id) > _MAX_REQUEST_ID:
         raise InvalidRequestError.of_field("request_id", f"has more than {_MAX_REQUEST_ID} characters")
-    content = request.SerializeToString(deterministic=True)
+    content = method.encode() + request.SerializeToString(deterministic=True)
     return RequestKey(request.request_id, sha256(content).hexdigest()) if request.request_id else None
 
 
@@ -52,7 +65,7 @@ def spec_of(message: finetune_pb2.FineTuneSpec, default_seconds: float) -> FineT
     if message.transform not in _TRANSFORMS:
         raise InvalidRequestError.of_field("spec.transform", f"is {message.transform}, which this server does not know")
     budget = message.budget
-    seconds = budget.max_wall_time.ToNanoseconds() / 1e9 if budget.HasField("max_wall_time") else default_seconds
+    seconds = budget.max_duration.ToNanoseconds() / 1e9 if budget.HasField("max_duration") else default_seconds
     return FineTuneSpec(
         model_name=message.model_name,
         property_name=message.property_name,
@@ -68,7 +81,7 @@ def spec_of(message: finetune_pb2.FineTuneSpec, default_seconds: float) -> FineT
 
 
 def source_of(request: finetune_pb2.CreateFineTuneJobRequest) -> LabelTable | LabelFile:
-    """Labels, or where they lie. Raises InvalidRequestError."""
+    """The labels, or the file that holds them. Raises InvalidRequestError."""
     match request.WhichOneof("labels"):
         case "inline":
             return _inline(request.inline)
@@ -80,7 +93,7 @@ def source_of(request: finetune_pb2.CreateFineTuneJobRequest) -> LabelTable | La
 
 
 def job_message(job: FineTuneJob) -> finetune_pb2.FineTuneJob:
-    """A job as callers see it."""
+    """A job on the wire."""
     message = finetune_pb2.FineTuneJob(
         id=job.id,
         spec=_spec_message(job.spec),
@@ -101,10 +114,10 @@ def job_message(job: FineTuneJob) -> finetune_pb2.FineTuneJob:
 
 
 def event_message(event: JobEvent) -> finetune_pb2.JobEvent:
-    """One step of a job."""
+    """One event of a job on the wire."""
     return finetune_pb2.JobEvent(
         sequence=event.sequence,
-        time=_timestamp(event.at),
+        create_time=_timestamp(event.at),
         state=f"JOB_STATE_{event.state.value}",
         progress=_progress_message(event.progress),
     )
@@ -123,7 +136,7 @@ def _inline(labels: finetune_pb2.InlineLabels) -> LabelTable:
     cells = [cell for index, entry in enumerate(labels.structures) for cell in _cells(entry, index)]
     values = {column.column: np.array(column.values, dtype=np.float64) for column in labels.columns}
     if len(values) < len(labels.columns):
-        raise InvalidRequestError.of_field("inline.columns", "has a column twice")
+        raise InvalidRequestError.of_field("inline.columns", "names a column twice")
     return LabelTable([name or str(row) for row, name in enumerate(names)], cells, values)
 
 
@@ -133,14 +146,15 @@ def _cells(entry: structure_pb2.StructureInput, index: int) -> Iterator[Structur
     if kind is None:
         raise InvalidRequestError.of_field(field, "has no structure: fill packed, cif, poscar, extxyz or pymatgen_json")
     if kind != "packed":
-        yield StructureCell(_TEXT_KINDS[kind].value, getattr(entry, kind))
+        yield StructureText(_TEXT_KINDS[kind].value, getattr(entry, kind))
         return
     packed = entry.packed
     try:
-        block = unpack_structures(packed.n_sites, packed.lattices_angstrom, packed.atomic_numbers, packed.frac_coords)
+        yield from unpack_structures(
+            packed.n_sites, packed.lattices_angstrom, packed.atomic_numbers, packed.frac_coords
+        )
     except InvalidStructureError as error:
         raise InvalidRequestError.of_field(f"{field}.packed", error.message) from error
-    yield from (StructureCell(COLUMN_JSON, structure_to_column(structure)) for structure in block)
 
 
 def _spec_message(spec: FineTuneSpec) -> finetune_pb2.FineTuneSpec:
@@ -153,7 +167,7 @@ def _spec_message(spec: FineTuneSpec) -> finetune_pb2.FineTuneSpec:
         low_fidelity=[_column_message(column) for column in spec.low_fidelity],
         transform=_TRANSFORM_NUMBERS[spec.transform],
         budget=finetune_pb2.FineTuneBudget(
-            max_wall_time=_duration(spec.budget.max_seconds),
+            max_duration=_duration(spec.budget.max_seconds),
             strategies=spec.budget.strategies,
             use_gpu=spec.budget.use_gpu,
         ),
@@ -175,7 +189,7 @@ def _column_message(column: LabelColumn) -> finetune_pb2.LabelColumn:
 def _progress_message(progress: Progress) -> finetune_pb2.JobProgress:
     left = None if progress.seconds_left is None else _duration(progress.seconds_left)
     return finetune_pb2.JobProgress(
-        fraction=progress.fraction, message=progress.message, metrics=progress.metrics, time_left=left
+        fraction=progress.fraction, message=progress.message, metrics=progress.metrics, remaining_duration=left
     )
 
 
@@ -208,5 +222,5 @@ def _duration(seconds: float) -> Duration:
 
 
 def chunks_of(content: bytes, size: int) -> Sequence[bytes]:
-    """Pieces of a content in order; one empty piece of an empty one."""
+    """Pieces of a content in order; an empty content has one empty piece."""
     return [content[start : start + size] for start in range(0, max(1, len(content)), size)]

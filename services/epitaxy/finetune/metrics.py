@@ -30,7 +30,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
 class FineTuneMetrics:
-    """Counts jobs; implements the ServiceObserver port."""
+    """Counts jobs; implements the JobObserver port."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.rpc = RpcMetrics(registry, PREFIX)

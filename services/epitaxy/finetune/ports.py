@@ -1,4 +1,4 @@
-"""What the use cases need of the outside."""
+"""What the use cases need from outside."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,18 @@ from typing import Protocol
 
 from epitaxy.finetune.domain.job import FineTuneJob, JobEvent, JobState, Progress, Verdict
 from epitaxy.finetune.domain.label_table import LabelFile, LabelTable
-from epitaxy.finetune.domain.promotion import AuditEntry
+from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, Ruling
 from epitaxy.finetune.domain.quotas import TenantUsage
 from epitaxy.registry.ports import ModelRegistry
 
 __all__ = [
     "Cursor",
+    "Decision",
     "EndedJobs",
     "FileKind",
     "HeldFiles",
     "JobFiles",
+    "JobObserver",
     "JobRunner",
     "JobStore",
     "LabelSource",
@@ -26,7 +28,6 @@ __all__ = [
     "ModelRegistry",
     "NumberedEntry",
     "RequestKey",
-    "ServiceObserver",
     "Transfer",
     "TransferResult",
 ]
@@ -34,7 +35,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """What makes a repeated request known: the caller's id, and a digest of what was asked."""
+    """What identifies a repeated request: the caller's id, and a digest of the request's content."""
 
     request_id: str
     digest: str
@@ -50,15 +51,30 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class NumberedEntry:
-    """A line of the audit log, with its place in it."""
+    """A line of the audit log with its sequence number."""
 
     sequence: int
     entry: AuditEntry
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """A decision about a model, as the ledger holds it.
+
+    Attributes:
+        answer: What the caller is told, by field.
+        sequence: Its line of the audit log; None: it changed nothing.
+        is_settled: Whether the model registry has followed.
+    """
+
+    answer: Mapping[str, str]
+    sequence: int | None
+    is_settled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class EndedJobs:
-    """How many jobs of a model ended in a state."""
+    """Number of a model's jobs that ended in a state."""
 
     tenant: str
     model_name: str
@@ -67,22 +83,22 @@ class EndedJobs:
 
 
 class JobStore(Protocol):
-    """Jobs and their events; every method is one transaction and raises UnavailableError where there is no store."""
+    """Jobs and their events. Every method is one transaction and raises UnavailableError without a store."""
 
     def find_request(self, tenant: str, key: RequestKey) -> FineTuneJob | None:
-        """The job that an equal request made. Raises FailedPreconditionError where the digest is another."""
+        """The job of an equal request. Raises FailedPreconditionError if its content was different."""
 
     def create(self, job: FineTuneJob, key: RequestKey | None, check: Callable[[TenantUsage], None]) -> FineTuneJob:
-        """Adds a job, or finds the one that an equal request made; ``check`` raises where the tenant holds enough."""
+        """Adds a job, or finds the one of an equal request. ``check`` raises if the tenant's quota is used up."""
 
     def get(self, tenant: str, job_id: str) -> FineTuneJob:
-        """One job of a tenant. Raises NotFoundError, for another tenant's as well."""
+        """One job of a tenant. Raises NotFoundError, also for another tenant's job."""
 
     def page(self, tenant: str, model_name: str, size: int, after: Cursor | None) -> Sequence[FineTuneJob]:
-        """Up to ``size`` jobs of a tenant, the latest first; of all models where the name is empty."""
+        """Up to ``size`` jobs of a tenant, the latest first; of all models if the name is empty."""
 
     def change(self, job_id: str, change: Callable[[FineTuneJob], FineTuneJob]) -> FineTuneJob:
-        """Applies a change to a job that nobody else changes meanwhile, and tells watchers. Raises NotFoundError."""
+        """Applies a change to a job while nobody else changes it, and adds an event. Raises NotFoundError."""
 
     def events(self, job_id: str, after: int, limit: int) -> Sequence[JobEvent]:
         """Events of a job beyond a sequence number, in order."""
@@ -94,41 +110,61 @@ class JobStore(Protocol):
         """Jobs of all tenants that ended after a time, in that order."""
 
     def ended_by_model(self, since: datetime, limit: int) -> Sequence[EndedJobs]:
-        """How many jobs ended after a time, by model and state; the most first."""
+        """Number of jobs that ended after a time, by model and state, the largest first."""
 
     def of_version(self, tenant: str, model_name: str, version: str) -> FineTuneJob | None:
         """The latest job that made a version of a model."""
 
     def forget_version(self, tenant: str, model_name: str, version: str) -> None:
-        """Notes that a version is there no more: it no longer counts, and nothing promotes it. Its job stays."""
+        """Notes that a version was removed: it no longer counts and cannot be promoted. Its job stays."""
 
     def delete_tenant(self, tenant: str) -> int:
-        """Removes jobs, events and request ids of a tenant; how many jobs there were."""
+        """Removes jobs, events and request ids of a tenant; returns the number of jobs."""
 
 
 class Ledger(Protocol):
-    """The audit log: entries are added and never changed."""
+    """The audit log, whose entries never change, and the decisions in it that request ids identify.
+
+    Every method is one transaction and raises UnavailableError without a store.
+    """
 
     def append(self, entry: AuditEntry) -> None:
-        """Adds an entry."""
+        """Adds an entry. A deletion of the tenant's data also forgets their request ids."""
+
+    def find_decision(self, tenant: str, key: RequestKey) -> Decision | None:
+        """The decision of an equal request. Raises FailedPreconditionError if its content was different."""
+
+    def decide(
+        self, tenant: str, model_name: str, key: RequestKey | None, rule: Callable[[Sequence[AuditEntry]], Ruling]
+    ) -> Decision:
+        """Finds the decision of an equal request, or records what ``rule`` makes of the model's history.
+
+        No other decision is recorded between the history and the ruling. If ``rule`` raises, nothing is recorded.
+        """
+
+    def settle(self, tenant: str, key: RequestKey) -> None:
+        """Notes that the model registry has followed a decision."""
+
+    def latest(self, tenant: str, model_name: str, action: AuditAction) -> int | None:
+        """Sequence number of the latest entry of a kind; None: there is none."""
 
     def history(self, tenant: str, model_name: str) -> Sequence[AuditEntry]:
-        """Promotions and rollbacks of one model since the tenant's data were last deleted, oldest first."""
+        """Entries of one model since the tenant's data were last deleted, oldest first."""
 
     def entries(self, tenant: str) -> Sequence[AuditEntry]:
         """All entries of a tenant, oldest first."""
 
     def page(self, tenant: str, model_name: str, size: int, before: int | None) -> Sequence[NumberedEntry]:
-        """Entries of a tenant before a sequence number, the latest first; of all models where the name is empty."""
+        """Entries of a tenant before a sequence number, the latest first; of all models if the name is empty."""
 
 
 class FileKind(StrEnum):
-    """What files of a job are."""
+    """Kind of a job's files."""
 
     LABELS = "labels"
     REPORTS = "reports"
     DRAFT = "draft"
-    """A model in the making, or what a lost worker left of one."""
+    """A model that is being made, or what a lost worker left of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +179,7 @@ class HeldFiles:
 
 
 class JobFiles(Protocol):
-    """Files of jobs, where every worker can reach them."""
+    """Files of jobs, in a place that every worker can reach."""
 
     def save_labels(self, tenant: str, job_id: str, table: LabelTable) -> None:
         """Keeps the labels of a job."""
@@ -161,13 +197,13 @@ class JobFiles(Protocol):
         """Keeps a report; ``kind`` is ``json`` or ``html``."""
 
     def read_report(self, tenant: str, job_id: str, kind: str) -> bytes | None:
-        """A report; None where there is none yet."""
+        """A report; None if there is none yet."""
 
     def delete_job(self, tenant: str, job_id: str) -> None:
         """Removes all files of a job."""
 
     def held(self) -> Sequence[HeldFiles]:
-        """All that there is, of all tenants."""
+        """The files of all jobs of all tenants."""
 
     def discard(self, files: HeldFiles) -> None:
         """Removes files that `held` named."""
@@ -184,31 +220,31 @@ class LabelSource(Protocol):
 
 
 class JobRunner(Protocol):
-    """Runs jobs somewhere else, so that this process may go and come."""
+    """Runs jobs in other processes, so that this one may restart."""
 
     def start(self, job: FineTuneJob) -> None:
-        """Hands a job to a worker, unless it has one. Raises UnavailableError."""
+        """Gives a job to a worker, unless it has one. Raises UnavailableError."""
 
     def stop(self, job_id: str) -> None:
-        """Takes a job from its worker, at once; without effect where it has none."""
+        """Stops a job's worker at once; without effect if it has none."""
 
     def running(self) -> frozenset[str]:
-        """Ids of the jobs that have a worker, or wait for one to be free. Raises UnavailableError."""
+        """Ids of the jobs that have a worker or wait for a free one. Raises UnavailableError."""
 
     def close(self) -> None:
-        """Lets go of the workers, which go on."""
+        """Disconnects from the workers, which continue."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransferResult:
-    """What a transfer made.
+    """Result of a transfer.
 
     Attributes:
-        folder: Files of the model.
-        verdict: On transfer.
-        strategy: The winner.
-        cross_validated_mae: By strategy, in the property's unit.
-        is_calibrated: Whether the intervals hold what they promise.
+        folder: Folder of the model's files.
+        verdict: Verdict on transfer.
+        strategy: The winning strategy.
+        cross_validated_mae: Mean absolute error by strategy, in the property's unit.
+        is_calibrated: Whether the intervals are calibrated.
         report_json: The report as JSON.
         report_html: The report as one HTML file.
         sentence: The verdict for a chemist.
@@ -237,13 +273,13 @@ class Transfer(Protocol):
     ) -> TransferResult:
         """Audits, trains, judges; writes the model into the folder.
 
-        Raises EpitaxyError for what the labels are to blame for. Returns early, or raises anything, once
-        ``should_stop`` says so.
+        Raises EpitaxyError for a fault of the labels. Returns early, or raises anything, once ``should_stop`` returns
+        True.
         """
 
 
-class ServiceObserver(Protocol):
-    """Who wants to know how jobs come and go."""
+class JobObserver(Protocol):
+    """Observes how jobs come and go."""
 
     def active_jobs(self, by_state: Mapping[JobState, int]) -> None:
         """Jobs that have not ended, by state."""

@@ -13,7 +13,8 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
-from epitaxy.api.measurements.v1 import measurements_pb2, measurements_pb2_grpc
+from epitaxy.api.internal.v1 import measurement_backend_pb2, measurement_backend_pb2_grpc
+from epitaxy.api.models.v1 import governance_pb2, governance_pb2_grpc
 from epitaxy.chassis.errors import RetryLaterError
 from epitaxy.chassis.health import ReadinessReporter
 from epitaxy.chassis.json_logs import configure_logging
@@ -21,22 +22,24 @@ from epitaxy.chassis.metrics import MetricsEndpoint
 from epitaxy.chassis.settings import host_port
 from epitaxy.chassis.tenants import LOCAL_TENANT
 from epitaxy.database.tables import Database
-from epitaxy.finetune.champions import ModelDesk
-from epitaxy.finetune.composition import job_files
+from epitaxy.finetune.champions import Champions
 from epitaxy.finetune.gateway_trust import gateway_interceptors, read_secret
-from epitaxy.finetune.jobs import FineTuneService, ServiceLimits
+from epitaxy.finetune.governance_servicer import GovernanceServicer
+from epitaxy.finetune.jobs import JobLimits, Jobs
 from epitaxy.finetune.labels.source import RootedLabelSource
 from epitaxy.finetune.metrics import FineTuneMetrics, RecentJobs
 from epitaxy.finetune.ports import JobRunner, JobStore, ModelRegistry
 from epitaxy.finetune.servicer import FineTuneServicer
 from epitaxy.finetune.settings import FineTuneSettings
+from epitaxy.finetune.store.files import FolderJobFiles
 from epitaxy.finetune.store.jobs import SqlJobStore
 from epitaxy.finetune.store.ledger import SqlLedger
+from epitaxy.finetune.tenant_data import TenantData
 from epitaxy.finetune.upkeep.reconciler import Reconciler
 from epitaxy.finetune.work.ray_runner import RayJobRunner
 from epitaxy.measurements.metrics import MeasurementMetrics
 from epitaxy.measurements.service import MeasurementService
-from epitaxy.measurements.servicer import MeasurementBackendServicer
+from epitaxy.measurements.servicer import MeasurementServicer
 from epitaxy.measurements.store import SqlMeasurementStore
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
@@ -45,16 +48,18 @@ from epitaxy_models.errors import ConfigurationError
 logger = logging.getLogger(__name__)
 
 SERVICE = finetune_pb2.DESCRIPTOR.services_by_name["FineTuneService"].full_name
-MEASUREMENT_SERVICE = measurements_pb2.DESCRIPTOR.services_by_name["MeasurementBackend"].full_name
+GOVERNANCE_SERVICE = governance_pb2.DESCRIPTOR.services_by_name["ModelGovernanceService"].full_name
+MEASUREMENT_SERVICE = measurement_backend_pb2.DESCRIPTOR.services_by_name["MeasurementBackendService"].full_name
+SERVICES = (SERVICE, GOVERNANCE_SERVICE, MEASUREMENT_SERVICE)
 
 
 class FineTuneServer:
     """A service that runs from `start` to `stop`; as an async context manager, inside the block.
 
     Args:
-        settings: Of the service.
-        registry: Where models go.
-        runner: Of jobs; by default Ray.
+        settings: Settings of the service.
+        registry: Settings of the model registry.
+        runner: Runs the jobs; by default on Ray.
     """
 
     def __init__(self, settings: FineTuneSettings, registry: RegistrySettings, runner: JobRunner | None = None) -> None:
@@ -83,7 +88,7 @@ class FineTuneServer:
         return self._endpoint.port
 
     async def start(self) -> None:
-        """Listens. Raises ConfigurationError where a port or a file cannot be used."""
+        """Listens. Raises ConfigurationError if a port or a file cannot be used."""
         async with AsyncExitStack() as stack:
             await self._start(stack)
             self._stack = stack.pop_all()
@@ -106,7 +111,7 @@ class FineTuneServer:
         await self.stop()
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        """Starts the parts; the stack stops them in the opposite order."""
+        """Starts the parts; the stack stops them in reverse order."""
         settings = self._settings
         stack.callback(self._database.close)  # after the metrics, which read from it
         self._endpoint = _metrics_endpoint(self._metrics_registry, settings)
@@ -121,16 +126,16 @@ class FineTuneServer:
         registry = MlflowRegistry(self._registry_settings)
         warming = asyncio.create_task(_warm(registry, settings.registry_warm_up_seconds))
         stack.push_async_callback(_cancel, warming)
-        servicer = self._servicer(store, registry)
+        champions = Champions(store, SqlLedger(self._database), registry)
+        servicer = self._servicer(store, champions)
         stack.callback(servicer.drain)
         readiness = ReadinessReporter(
-            [SERVICE, MEASUREMENT_SERVICE],
+            SERVICES,
             lambda: asyncio.to_thread(reconciler.is_able),
             interval_seconds=settings.readiness_interval_seconds,
         )
         stack.push_async_callback(readiness.stop)
-        _register(server, servicer, readiness)
-        _register_measurements(server, self._measurements)
+        _register(server, servicer, GovernanceServicer(champions), MeasurementServicer(self._measurements), readiness)
         self._port = _listen(server, settings)
         await readiness.start()
         await server.start()
@@ -146,17 +151,15 @@ class FineTuneServer:
             is_held=settings.is_held,
         )
 
-    def _servicer(self, store: JobStore, registry: ModelRegistry) -> FineTuneServicer:
+    def _servicer(self, store: JobStore, champions: Champions) -> FineTuneServicer:
         settings = self._settings
         labels = RootedLabelSource(settings.label_roots, settings.max_label_bytes)
-        limits = ServiceLimits(
+        limits = JobLimits(
             settings.quota_of, settings.max_job_seconds, frozenset(settings.base_models), settings.gpus_per_job > 0
         )
-        service = FineTuneService(store, job_files(settings), labels, self._runner, limits)
-        desk = ModelDesk(store, SqlLedger(self._database), registry)
-        return FineTuneServicer(
-            service, desk, settings.default_job_seconds, settings.watch_seconds, self._measurements.delete
-        )
+        jobs = Jobs(store, FolderJobFiles(settings.jobs_folder), labels, self._runner, limits)
+        tenant_data = TenantData(jobs, champions, self._measurements.delete)
+        return FineTuneServicer(jobs, tenant_data, settings.default_job_seconds, settings.watch_seconds)
 
     def _grpc_server(self) -> grpc.aio.Server:
         settings = self._settings
@@ -194,7 +197,7 @@ async def _keep_reconciling(reconciler: Reconciler, seconds: float) -> None:
 
 
 async def _warm(registry: ModelRegistry, after_seconds: float) -> None:
-    """Its first use takes seconds, longer where it makes its tables: not in a caller's or a job's time."""
+    """Uses the registry once: the first use takes seconds, which no caller and no job should wait for."""
     await asyncio.sleep(after_seconds)
     try:
         await asyncio.to_thread(registry.list, LOCAL_TENANT)
@@ -207,16 +210,19 @@ async def _cancel(task: asyncio.Task[None]) -> None:
     await asyncio.wait([task])
 
 
-def _register(server: grpc.aio.Server, servicer: FineTuneServicer, readiness: ReadinessReporter) -> None:
+def _register(
+    server: grpc.aio.Server,
+    servicer: FineTuneServicer,
+    governance: GovernanceServicer,
+    measurements: MeasurementServicer,
+    readiness: ReadinessReporter,
+) -> None:
     finetune_pb2_grpc.add_FineTuneServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]  # generated
+    governance_pb2_grpc.add_ModelGovernanceServiceServicer_to_server(governance, server)  # type: ignore[no-untyped-call]  # generated
+    add_measurements = measurement_backend_pb2_grpc.add_MeasurementBackendServiceServicer_to_server
+    add_measurements(measurements, server)  # type: ignore[no-untyped-call]  # generated
     health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
-    listed = (SERVICE, MEASUREMENT_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(listed, server)
-
-
-def _register_measurements(server: grpc.aio.Server, service: MeasurementService) -> None:
-    add = measurements_pb2_grpc.add_MeasurementBackendServicer_to_server
-    add(MeasurementBackendServicer(service), server)  # type: ignore[no-untyped-call]  # generated
+    reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
 
 
 def _listen(server: grpc.aio.Server, settings: FineTuneSettings) -> int:

@@ -21,34 +21,34 @@ class FineTuneSettings(ServiceSettings):
     host: str = "127.0.0.1"
     port: Port = 50061
     gateway_secret_file: Path | None = None
-    """Holds what the gateway proves itself with. Without it whoever connects is taken for the gateway."""
+    """File with the secret by which the gateway proves itself; without it, every caller counts as the gateway."""
     trusts_network: bool = False
-    """Listen beyond loopback without a secret: only where the network lets nobody but the gateway in."""
+    """Listen beyond loopback without a secret: only if the network admits nobody but the gateway."""
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 9465
     log_level: str = "INFO"
 
     folder: Path = Path("~/.epitaxy/finetune")
-    """Labels, models in the making and reports; on several machines one that service and workers share."""
+    """Folder of labels, unfinished models and reports; on several machines one that service and workers share."""
     database_url: str = ""
     """SQLAlchemy URL of the job store, such as postgresql+psycopg://...; empty: sqlite in the folder."""
     label_roots: tuple[str, ...] = ()
     """Prefixes of URIs that label files may have, each with {tenant}: file:///srv/labels/{tenant}/, s3://b/{tenant}/"""
     max_label_bytes: PositiveInt = 64 * 2**20
     base_models: dict[str, Path] = Field(default_factory=dict)
-    """Folders of substrates beside the shipped one, by name."""
+    """Folders of substrates other than the shipped one, by name."""
 
     ray_address: str = ""
     """HOST:PORT of a cluster, or ray://HOST:10001; empty: a private Ray, whose jobs end with the service."""
-    transfer: str = "epitaxy.finetune.work.pipeline:build_transfer"
-    """Import path ``module:function`` of what builds the work itself from these settings."""
+    transfer: str = ""
+    """Import path ``module:function`` that builds another transfer from these settings; empty: the shipped pipeline."""
     cpus_per_job: PositiveFloat = 1.0
     gpus_per_job: NonNegativeFloat = 0.0
     """GPUs of a job that asks for one; 0: this server offers none."""
     threads: PositiveInt = 1
     """Torch threads of a job."""
     max_attempts: PositiveInt = 3
-    """Times that a job is begun; more than once where workers are lost."""
+    """How often a job is begun at most; more than once if workers are lost."""
     default_job_seconds: PositiveFloat = 1800.0
     max_job_seconds: PositiveFloat = 24 * 3600.0
     overdue_grace_seconds: PositiveFloat = 120.0
@@ -59,13 +59,13 @@ class FineTuneSettings(ServiceSettings):
 
     quota: TenantQuota = TenantQuota()
     tenant_quotas: dict[str, TenantQuota] = Field(default_factory=dict)
-    """By tenant, instead of ``quota``; as JSON in the environment."""
+    """Quotas of tenants that have another than ``quota``; as JSON in the environment."""
 
     max_message_bytes: PositiveInt = 16 * 1024 * 1024
     default_deadline_seconds: PositiveFloat = 60.0
     readiness_interval_seconds: PositiveFloat = 2.0
     registry_warm_up_seconds: NonNegativeFloat = 0.0
-    """After the start the registry's client is loaded, seconds of a core; a call that needs it does so before."""
+    """Pause before the registry's client is loaded, which takes seconds; a call that needs it loads it earlier."""
     shutdown_grace_seconds: NonNegativeFloat = 10.0
 
     @field_validator("label_roots")
@@ -73,15 +73,15 @@ class FineTuneSettings(ServiceSettings):
     def _roots_are_of_tenants(cls, roots: tuple[str, ...]) -> tuple[str, ...]:
         for root in roots:
             if "://" not in root or f"/{TENANT_MARK}/" not in root or not root.endswith("/"):
-                raise ValueError(f"label root {root!r} must be SCHEME://.../{TENANT_MARK}/..., with a / at its end")
+                raise ValueError(f"label root {root!r} must be SCHEME://.../{TENANT_MARK}/..., with a / at the end")
         return roots
 
     @model_validator(mode="after")
     def _open_only_to_the_gateway(self) -> "FineTuneSettings":
         if not (is_loopback(self.host) or self.gateway_secret_file or self.trusts_network):
             raise ValueError(
-                f"host {self.host} is reachable from other machines and anyone could name himself a tenant: set "
-                "EPITAXY_FINETUNE_GATEWAY_SECRET_FILE, or EPITAXY_FINETUNE_TRUSTS_NETWORK=true where a NetworkPolicy "
+                f"host {self.host} is reachable from other machines and anyone could pose as a tenant: set "
+                "EPITAXY_FINETUNE_GATEWAY_SECRET_FILE, or EPITAXY_FINETUNE_TRUSTS_NETWORK=true if a NetworkPolicy "
                 "admits the gateway alone"
             )
         return self
@@ -95,6 +95,11 @@ class FineTuneSettings(ServiceSettings):
     def home(self) -> Path:
         """The folder in full."""
         return self.folder.expanduser().resolve()
+
+    @property
+    def jobs_folder(self) -> Path:
+        """Folder of the jobs' files."""
+        return self.home / "jobs"
 
     @property
     def store_url(self) -> str:

@@ -1,6 +1,6 @@
-"""``python -m epitaxy.gateway``: serves. ``... keys new TENANT``: makes an API key.
+"""``python -m epitaxy.gateway`` serves. ``... keys new TENANT`` makes an API key.
 
-``... keys bootstrap`` makes the Secrets of a new installation, within its cluster.
+``... keys bootstrap`` makes the Secrets of a new installation, inside its cluster.
 """
 
 import argparse
@@ -14,8 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from epitaxy.chassis.api_keys import KeyHash, new_api_key
 from epitaxy.chassis.tenants import TenantName
-from epitaxy.gateway.bootstrap import BootstrapPlan, DatabaseSecret, bootstrap
-from epitaxy.gateway.kubernetes_secrets import KubernetesSecrets
+from epitaxy.gateway.secrets.bootstrap import BootstrapPlan, DatabaseSecret, bootstrap
+from epitaxy.gateway.secrets.kubernetes import KubernetesSecrets
 from epitaxy.gateway.server import serve
 from epitaxy.gateway.settings import GatewaySettings
 from epitaxy_models.errors import ConfigurationError
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     first.add_argument("--tenants", default="", help="Secret of the tenants file")
     first.add_argument("--api-key", default="", help="Secret of the first tenant's key")
     first.add_argument("--random", type=_two("/"), default=[], action="append", metavar="SECRET/KEY")
-    first.add_argument("--database", type=_two("@"), metavar="SECRET@HOST:PORT", help="of an own Postgres")
+    first.add_argument("--database", type=_two("@"), metavar="SECRET@HOST:PORT", help="for the release's Postgres")
     first.add_argument("--label", type=_two("="), default=[], action="append", metavar="KEY=VALUE")
     return parser
 
@@ -66,7 +66,7 @@ def _tenant_name(text: str) -> str:
         return TypeAdapter(TenantName).validate_python(text)
     except ValidationError as error:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no tenant name: 1 to 63 of a-z, 0-9 and -, not a - first"
+            f"{text!r} is not a tenant name: write 1 to 63 of a-z, 0-9 and -, without a leading -"
         ) from error
 
 
@@ -74,7 +74,7 @@ def _two(separator: str) -> Callable[[str], tuple[str, str]]:
     def parse(text: str) -> tuple[str, str]:
         first, found, second = text.partition(separator)
         if not (first and found and second):
-            raise argparse.ArgumentTypeError(f"{text!r} has to have a {separator} between two names")
+            raise argparse.ArgumentTypeError(f"{text!r} must have a {separator} between two names")
         return first, second
 
     return parse
@@ -91,7 +91,7 @@ def _serve(settings: GatewaySettings) -> None:
     if find_spec("uvloop") is None:
         asyncio.run(serve(settings))
         return
-    import uvloop  # noqa: PLC0415  # an optional extra: a fifth more messages a second where installed
+    import uvloop  # noqa: PLC0415  # an optional extra: a fifth more messages per second if installed
 
     uvloop.run(serve(settings))
 

@@ -1,19 +1,27 @@
-"""Result blocks: counts their outcomes, and sees to it that every structure of a request is in one."""
+"""Answers on the wire: counts outcomes, and makes sure that every structure of a chunk is in its answer."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
 
 from epitaxy.api.common.v1.review_pb2 import ReviewVerdict
 from epitaxy.api.common.v1.structure_pb2 import ItemError
+from epitaxy.api.internal.v1.prediction_backend_pb2 import EvaluateRequest, EvaluateResponse
 from epitaxy.api.prediction.v1.prediction_pb2 import (
     DomainVerdict,
     OutcomeCounts,
+    PropertyStamp,
     ResultBlock,
-    ScreenRequest,
+    ScreenResponse,
     ScreenSummary,
+    StructurePrediction,
     StructureResult,
 )
+from epitaxy.chassis.errors import InternalError
 from epitaxy.chassis.structure_ids import structure_ids
-from epitaxy.gateway.domain import Answer, Loss, ModelUse, PropertyUse, Summary, Tally
+from epitaxy.gateway.domain import Answer, Chunk, Loss, ModelUse, PropertyUse, ScreenEvent, Summary, Tally
 
 UNANSWERED = ItemError(
     reason="UNANSWERED", message="the prediction service left this structure out; send it again", retryable=True
@@ -23,28 +31,54 @@ _REVIEW_NAMES = {number: name.removeprefix("REVIEW_VERDICT_") for name, number i
 _VERDICT_NAMES = {number: name.removeprefix("DOMAIN_VERDICT_") for name, number in DomainVerdict.items()}
 
 
-def settle(block: ResultBlock, request: ScreenRequest, n_structures: int) -> Answer:
-    """The block as an answer to the request: with the caller's sequence, every structure once, and true counts."""
-    if len(block.results) != n_structures or any(result.WhichOneof("outcome") is None for result in block.results):
-        _fill_gaps(block, request)
-    tally = tally_of(block)
-    block.sequence = request.sequence
-    block.counts.CopyFrom(_counts(tally))
-    return Answer(block, tally, use_of(block))
+def settle_answer(encoded: bytes, chunk: Chunk) -> Answer:
+    """An EvaluateResponse as the answer to a chunk: with its sequence, every structure once, and true counts.
+
+    The bytes stay as they are unless something is amiss; they are those of a PredictResponse and of a ScreenResponse,
+    too. Raises InternalError if they are no EvaluateResponse.
+    """
+    response = _parse(encoded)
+    block = response.results
+    predictions = _predictions(block)
+    tally = _tally(block, predictions)
+    is_whole = len(block.results) == tally.n_structures == chunk.n_structures
+    if not is_whole:
+        _fill_gaps(block, structure_ids(EvaluateRequest.FromString(chunk.encoded).structures))
+        predictions = _predictions(block)
+        tally = _tally(block, predictions)
+    counts = _counts(tally)
+    if not is_whole or block.sequence != chunk.sequence or block.counts != counts:
+        block.sequence = chunk.sequence
+        block.counts.CopyFrom(counts)
+        encoded = response.SerializeToString()
+    return Answer(encoded, tally, _use(block, predictions))
 
 
-def lost_block(loss: Loss) -> ResultBlock:
-    """A block in which every structure of the lost chunk has its error."""
-    request: ScreenRequest = loss.chunk.payload
-    error = ItemError(reason=loss.error.reason, message=_loss_message(loss), retryable=True)
-    results = [StructureResult(id=name, error=error) for name in structure_ids(request.structures)]
-    return ResultBlock(sequence=request.sequence, results=results, counts=_counts(loss.tally))
+def encode_event(event: ScreenEvent) -> bytes:
+    """The ScreenResponse of an event."""
+    match event:
+        case Answer():
+            return event.encoded
+        case Loss():
+            return _lost_response(event).SerializeToString()
+        case _:
+            return ScreenResponse(summary=_summary(event)).SerializeToString()
 
 
-def tally_of(block: ResultBlock) -> Tally:
-    """Outcomes of the structures of a block."""
+def _parse(encoded: bytes) -> EvaluateResponse:
+    try:
+        return EvaluateResponse.FromString(encoded)
+    except DecodeError as error:
+        raise InternalError("the prediction service's answer is not a valid EvaluateResponse") from error
+
+
+def _predictions(block: ResultBlock) -> list[StructurePrediction]:
+    return [result.prediction for result in block.results if result.HasField("prediction")]
+
+
+def _tally(block: ResultBlock, predictions: Sequence[StructurePrediction]) -> Tally:
     errors = [result.error for result in block.results if result.HasField("error")]
-    predictions = [result.prediction for result in block.results if result.HasField("prediction")]
+    reviews = [prediction.review for prediction in predictions]
     n_failed = sum(error.retryable for error in errors)
     return Tally(
         answered=len(predictions),
@@ -53,65 +87,86 @@ def tally_of(block: ResultBlock) -> Tally:
         cache_hits=sum(prediction.cache_hit for prediction in predictions),
         errors_by_reason=Counter((error.reason, error.retryable) for error in errors),
         domain_verdicts=Counter(_VERDICT_NAMES.get(prediction.domain.verdict, "") for prediction in predictions),
-        review_verdicts=Counter(_REVIEW_NAMES.get(prediction.review.verdict, "") for prediction in predictions),
-        review_rules=Counter(rule.code for prediction in predictions for rule in prediction.review.rules),
+        review_verdicts=Counter(_REVIEW_NAMES.get(review.verdict, "") for review in reviews),
+        review_rules=Counter(rule.code for review in reviews for rule in review.rules),
     )
 
 
-def use_of(block: ResultBlock) -> ModelUse:
+def _use(block: ResultBlock, predictions: Sequence[StructurePrediction]) -> ModelUse:
     """The model of a block, with values and spreads summed by property."""
-    values, spread = [0] * len(block.properties), [0.0] * len(block.properties)
-    for result in block.results:
-        for value in result.prediction.values:
-            if value.property_index < len(values):
-                values[value.property_index] += 1
-                spread[value.property_index] += value.epistemic_std
-    properties = tuple(
-        PropertyUse(
-            stamp.definition.name, count, total, stamp.calibration.measured_coverage, stamp.calibration.measured_at
-        )
-        for stamp, count, total in zip(block.properties, values, spread, strict=True)
-    )
-    return ModelUse(block.model.name, block.model.version, properties)
+    counts, spreads = [0] * len(block.properties), [0.0] * len(block.properties)
+    for prediction in predictions:
+        for value in prediction.values:
+            index = value.property_index
+            if index < len(counts):
+                counts[index] += 1
+                spreads[index] += value.epistemic_std
+    uses = map(_property_use, block.properties, counts, spreads)
+    return ModelUse(block.model.name, block.model.version, tuple(uses))
 
 
-def summary_message(summary: Summary) -> ScreenSummary:
-    """The last message of a stream."""
-    by_reason: Counter[str] = Counter()
-    for (reason, _), count in summary.tally.errors_by_reason.items():
-        by_reason[reason] += count
-    return ScreenSummary(
-        counts=_counts(summary.tally),
-        errors_by_reason=by_reason,
-        domain_verdicts=summary.tally.domain_verdicts,
-        elapsed_seconds=summary.elapsed_seconds,
-        review_verdicts=summary.tally.review_verdicts,
+def _property_use(stamp: PropertyStamp, n_values: int, epistemic_std: float) -> PropertyUse:
+    calibration = stamp.calibration
+    return PropertyUse(
+        stamp.definition.name, n_values, epistemic_std, calibration.measured_coverage, calibration.nominal_coverage
     )
 
 
-def _fill_gaps(block: ResultBlock, request: ScreenRequest) -> None:
-    given = Counter(result.id for result in block.results if result.WhichOneof("outcome") is not None)
-    kept: list[StructureResult] = []
-    for name in structure_ids(request.structures):
-        given[name] -= 1
-        if given[name] < 0:
-            kept.append(StructureResult(id=name, error=UNANSWERED))
-    wanted = Counter(structure_ids(request.structures))
-    for result in block.results:
-        if result.WhichOneof("outcome") is not None and wanted[result.id] > 0:
-            wanted[result.id] -= 1
-            kept.append(result)
+def _fill_gaps(block: ResultBlock, ids: Sequence[str]) -> None:
+    """Keeps one result a structure that was asked for, and adds an error for each that has none."""
+    results = [result for result in block.results if result.WhichOneof("outcome") is not None]
+    kept = [*_unanswered(results, ids), *_asked_for(results, ids)]
     block.ClearField("results")
     block.results.extend(kept)
 
 
-def _counts(tally: Tally) -> OutcomeCounts:
-    return OutcomeCounts(
-        answered=tally.answered, refused=tally.refused, failed=tally.failed, cache_hits=tally.cache_hits
-    )
+def _unanswered(results: Sequence[StructureResult], ids: Sequence[str]) -> Iterator[StructureResult]:
+    given = Counter(result.id for result in results)
+    for name in ids:
+        given[name] -= 1
+        if given[name] < 0:
+            yield StructureResult(id=name, error=UNANSWERED)
+
+
+def _asked_for(results: Sequence[StructureResult], ids: Sequence[str]) -> Iterator[StructureResult]:
+    wanted = Counter(ids)
+    for result in results:
+        if wanted[result.id] > 0:
+            wanted[result.id] -= 1
+            yield result
+
+
+def _lost_response(loss: Loss) -> ScreenResponse:
+    """A block in which every structure of the lost chunk has its error."""
+    error = ItemError(reason=loss.error.reason, message=_loss_message(loss), retryable=True)
+    ids = structure_ids(EvaluateRequest.FromString(loss.chunk.encoded).structures)
+    results = [StructureResult(id=name, error=error) for name in ids]
+    block = ResultBlock(sequence=loss.chunk.sequence, results=results, counts=_counts(loss.tally))
+    return ScreenResponse(results=block)
 
 
 def _loss_message(loss: Loss) -> str:
     if loss.error.reason == "INTERNAL":
         return "internal error; send this structure again"
     return f"{loss.error.message}; send this structure again"
+
+
+def _summary(summary: Summary) -> ScreenSummary:
+    by_reason: Counter[str] = Counter()
+    for (reason, _), count in summary.tally.errors_by_reason.items():
+        by_reason[reason] += count
+    elapsed = Duration()
+    elapsed.FromNanoseconds(int(summary.elapsed_seconds * 1e9))
+    return ScreenSummary(
+        counts=_counts(summary.tally),
+        errors_by_reason=by_reason,
+        domain_verdicts=summary.tally.domain_verdicts,
+        elapsed_duration=elapsed,
+        review_verdicts=summary.tally.review_verdicts,
+    )
+
+
+def _counts(tally: Tally) -> OutcomeCounts:
+    return OutcomeCounts(
+        answered=tally.answered, refused=tally.refused, failed=tally.failed, cache_hits=tally.cache_hits
+    )

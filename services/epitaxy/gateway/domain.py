@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from epitaxy.chassis.errors import (
     DeadlineExceededError,
@@ -11,12 +10,9 @@ from epitaxy.chassis.errors import (
     OverloadedError,
     UnavailableError,
 )
+from epitaxy.chassis.limits import DEFAULT_COVERAGE, MAX_COVERAGE, MAX_PAGE_SIZE, MIN_COVERAGE
 from epitaxy_models.errors import EpitaxyError
 
-DEFAULT_COVERAGE = 0.9
-MIN_COVERAGE = 0.5
-MAX_COVERAGE = 0.99
-MAX_PAGE_SIZE = 100
 MAX_NEAREST = 20
 
 CHUNK_FAULTS = (UnavailableError, OverloadedError, DeadlineExceededError, InternalError)
@@ -25,21 +21,73 @@ ends the stream."""
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class StructureBlock:
     """Structures that travel in one message.
 
     Attributes:
-        n_structures: How many, those inside packed blocks counted.
-        payload: The message itself. Only the servicer and the upstream adapter look inside.
+        encoded: The message as its sender encoded it. Only edges and adapters look inside.
+        n_structures: Number of structures; those inside packed blocks count one by one.
+        model: Name of the model; empty: the server's default model.
     """
 
+    encoded: bytes
     n_structures: int
-    payload: Any
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk(StructureBlock):
+    """Structures to predict.
+
+    Attributes:
+        coverage: Nominal coverage of the intervals; 0: the default.
+        sequence: The caller's number of the message, which its answer repeats.
+    """
+
+    coverage: float = 0.0
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainQuery(StructureBlock):
+    """Structures whose predictions are to be explained.
+
+    Attributes:
+        n_nearest: Number of known materials to name beside each structure; 0: the default.
+    """
+
+    n_nearest: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsPage:
+    """Asks for one page of the list of models.
+
+    Attributes:
+        encoded: The message as its sender encoded it.
+        size: Number of cards on the page; 0: the default.
+    """
+
+    encoded: bytes
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelQuery:
+    """Asks for the card of one model.
+
+    Attributes:
+        encoded: The message as its sender encoded it.
+        model: Name of the model; empty: the server's default model.
+    """
+
+    encoded: bytes
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Outcomes of some structures; ``failed`` are those lost to a fault that a retry may cure."""
+    """Outcomes of some structures; ``failed`` counts those lost to a fault that a retry may cure."""
 
     answered: int = 0
     refused: int = 0
@@ -54,7 +102,7 @@ class Tally:
 
     @property
     def n_structures(self) -> int:
-        """All of them."""
+        """Number of all structures, whatever their outcome."""
         return self.answered + self.refused + self.failed
 
     def __add__(self, other: "Tally") -> "Tally":
@@ -76,23 +124,23 @@ class PropertyUse:
     """One property in an answer.
 
     Attributes:
-        name: Of the property.
-        n_values: Values answered.
-        epistemic_std: Sum over them, in the property's unit.
-        measured_coverage: Of the calibration that the answer carries.
-        promised_coverage: At which it was measured; 0: it was not.
+        name: Name of the property.
+        n_values: Number of values in the answer.
+        epistemic_std: Sum of the values' epistemic standard deviations, in the property's unit.
+        measured_coverage: Coverage that the calibration of the answer measured.
+        nominal_coverage: Nominal coverage at which it was measured; 0: it was not.
     """
 
     name: str
     n_values: int
     epistemic_std: float
     measured_coverage: float
-    promised_coverage: float
+    nominal_coverage: float
 
 
 @dataclass(frozen=True, slots=True)
 class ModelUse:
-    """The model version that answered a chunk, and what it said; the name is empty where the answer names none."""
+    """The model version that answered a chunk, and what it answered; the name is empty if the answer names none."""
 
     model: str = ""
     version: str = ""
@@ -101,16 +149,22 @@ class ModelUse:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What upstream said about a chunk; ``payload`` is its message."""
+    """What the prediction application answered to a chunk: each of its structures once.
 
-    payload: Any
+    Attributes:
+        encoded: The answer as it goes to the caller.
+        tally: Outcomes of the structures.
+        use: The model version that answered.
+    """
+
+    encoded: bytes
     tally: Tally
     use: ModelUse = ModelUse()
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A chunk that upstream did not answer, and why."""
+    """A chunk that got no answer, and why."""
 
     chunk: Chunk
     error: EpitaxyError
@@ -133,28 +187,29 @@ class Summary:
 ScreenEvent = Answer | Loss | Summary
 
 
-def check_size(chunk: Chunk, limit: int) -> None:
+def check_size(block: StructureBlock, limit: int) -> None:
     """Raises InvalidRequestError for a message without structures or with more than ``limit``."""
-    if chunk.n_structures == 0:
+    if block.n_structures == 0:
         raise InvalidRequestError.of_field("structures", "is empty")
-    if chunk.n_structures > limit:
-        raise InvalidRequestError.of_field("structures", f"has {chunk.n_structures} structures, at most {limit} go")
+    if block.n_structures > limit:
+        description = f"has {block.n_structures} structures; at most {limit} are allowed"
+        raise InvalidRequestError.of_field("structures", description)
 
 
 def check_coverage(coverage: float) -> None:
     """Raises InvalidRequestError unless 0 (the default) or from 0.5 to 0.99."""
     if coverage != 0 and not MIN_COVERAGE <= coverage <= MAX_COVERAGE:
-        description = f"is {coverage:g}; it goes from {MIN_COVERAGE} to {MAX_COVERAGE}, 0 means {DEFAULT_COVERAGE}"
+        description = f"is {coverage:g}; give {MIN_COVERAGE} to {MAX_COVERAGE}, or 0 for {DEFAULT_COVERAGE}"
         raise InvalidRequestError.of_field("options.coverage", description)
 
 
 def check_page_size(page_size: int) -> None:
     """Raises InvalidRequestError above 100."""
     if page_size > MAX_PAGE_SIZE:
-        raise InvalidRequestError.of_field("page_size", f"is {page_size}, at most {MAX_PAGE_SIZE} go")
+        raise InvalidRequestError.of_field("page_size", f"is {page_size}; at most {MAX_PAGE_SIZE} are allowed")
 
 
 def check_nearest(n_nearest: int) -> None:
     """Raises InvalidRequestError above 20."""
     if n_nearest > MAX_NEAREST:
-        raise InvalidRequestError.of_field("n_nearest", f"is {n_nearest}, at most {MAX_NEAREST} go")
+        raise InvalidRequestError.of_field("n_nearest", f"is {n_nearest}; at most {MAX_NEAREST} are allowed")

@@ -27,14 +27,14 @@ class GatewayMetrics:
         self._tenant = BoundedLabel(MAX_TENANTS)
         self._structures = Counter(
             f"{PREFIX}_structures",
-            "Structures answered, by outcome and, where there is no prediction, reason.",
+            "Structures by outcome and, if there is no prediction, reason.",
             ["outcome", "reason"],
             registry=registry,
         )
         self._tenant_structures = Counter(
             f"{PREFIX}_tenant_structures", "Structures received, by tenant.", ["tenant"], registry=registry
         )
-        self._begin_at_zero()
+        self._start_at_zero()
         self._models = ModelMetrics(registry, self._tenant)
         self._certificate_expiry: Gauge | None = None
         self._registry = registry
@@ -45,7 +45,7 @@ class GatewayMetrics:
             registry=registry,
         )
         self._in_flight = Gauge(
-            f"{PREFIX}_chunks_in_flight", "Messages that wait for their answer from upstream.", registry=registry
+            f"{PREFIX}_chunks_in_flight", "Messages that wait for an answer from upstream.", registry=registry
         )
         self._retries = Counter(
             f"{PREFIX}_chunk_retries", "Messages sent upstream again, by cause.", ["cause"], registry=registry
@@ -71,7 +71,7 @@ class GatewayMetrics:
 
     @contextmanager
     def chunk_in_flight(self) -> Iterator[None]:
-        """Counts one chunk as under way."""
+        """Counts one chunk as in flight, and times it."""
         with self._in_flight.track_inprogress(), self._chunk_seconds.time():
             yield
 
@@ -83,12 +83,12 @@ class GatewayMetrics:
         """Counts what a model version answered."""
         self._models.used(tenant, use, tally)
 
-    def certificate(self, expires_at: datetime) -> None:
-        """Says until when the certificate that is served is valid; without TLS there is no such metric."""
+    def publish_certificate_expiry(self, expires_at: datetime) -> None:
+        """Publishes the expiry of the served certificate; without TLS there is no such metric."""
         if self._certificate_expiry is None:
             self._certificate_expiry = Gauge(
                 f"{PREFIX}_certificate_expiry_timestamp_seconds",
-                "When the certificate that is served ceases to be valid, seconds since 1970.",
+                "Expiry of the served certificate, seconds since 1970.",
                 registry=self._registry,
             )
         self._certificate_expiry.set(expires_at.timestamp())
@@ -97,8 +97,8 @@ class GatewayMetrics:
         """Observes one upstream attempt."""
         self._upstream_seconds.labels(method, code).observe(seconds)
 
-    def _begin_at_zero(self) -> None:
-        """A series that begins with its first fault hides that fault from every rate."""
+    def _start_at_zero(self) -> None:
+        """Starts the series of faults: one that begins with its first fault hides that fault from every rate."""
         self._structures.labels("answered", "")
         for fault in CHUNK_FAULTS:
             self._structures.labels("failed", self._reason(fault.default_reason))

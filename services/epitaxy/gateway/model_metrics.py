@@ -1,4 +1,4 @@
-"""What models answer, by version: the domain they are asked about, their spread, and the coverage they promise."""
+"""Metrics of what models answer, by version: domain verdicts, review verdicts, spread and promised coverage."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -54,7 +54,7 @@ class ModelMetrics:
         )
         self._promised = Gauge(
             f"{_PREFIX}_promised_coverage_ratio",
-            "Coverage that the intervals promise where it was measured.",
+            "Nominal coverage at which the coverage of the intervals was measured.",
             _PROPERTY_LABELS,
             registry=registry,
         )
@@ -78,6 +78,6 @@ class ModelMetrics:
         labels = (model, version, part.name)
         self._values.labels(*labels).inc(part.n_values)
         self._spread.labels(*labels).inc(part.epistemic_std)
-        if part.promised_coverage > 0:
+        if part.nominal_coverage > 0:
             self._measured.labels(*labels).set(part.measured_coverage)
-            self._promised.labels(*labels).set(part.promised_coverage)
+            self._promised.labels(*labels).set(part.nominal_coverage)

@@ -1,35 +1,48 @@
-"""What the use cases need of the outside."""
+"""What the use cases need from the outside."""
 
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Protocol
 
-from epitaxy.gateway.domain import Answer, Chunk, ModelUse, Tally
+from epitaxy.gateway.domain import (
+    Answer,
+    Chunk,
+    ExplainQuery,
+    ModelQuery,
+    ModelsPage,
+    ModelUse,
+    StructureBlock,
+    Tally,
+)
 
 
 class PredictionUpstream(Protocol):
-    """The prediction application. Each method is one attempt and raises an EpitaxyError."""
+    """The prediction application.
+
+    Each call makes one attempt, is idempotent, MUST keep to the deadline of the current request, and raises an
+    EpitaxyError whose message is safe to show to the caller.
+    """
 
     async def evaluate(self, chunk: Chunk) -> Answer:
-        """Predicts the structures of a chunk; every one of them is in the answer."""
+        """Predicts the structures of a chunk. Every structure of the chunk MUST be in the answer, once."""
 
-    async def embed(self, payload: Any) -> Any:
-        """Embeds the structures of a message."""
+    async def embed(self, block: StructureBlock) -> bytes:
+        """Returns the embeddings of a block's structures, encoded."""
 
-    async def explain(self, payload: Any) -> Any:
-        """Explains the predictions for the structures of a message."""
+    async def explain(self, query: ExplainQuery) -> bytes:
+        """Returns explanations of the predictions for some structures, encoded."""
 
-    async def validate(self, payload: Any) -> Any:
-        """Reads the structures of a message as a prediction would."""
+    async def validate(self, block: StructureBlock) -> bytes:
+        """Returns reports on how a block's structures are read, encoded."""
 
-    async def list_models(self, payload: Any) -> Any:
-        """Lists the models served."""
+    async def list_models(self, page: ModelsPage) -> bytes:
+        """Returns the cards of served models, encoded."""
 
-    async def get_model(self, payload: Any) -> Any:
-        """Finds one model."""
+    async def get_model(self, query: ModelQuery) -> bytes:
+        """Returns the card of one model, encoded."""
 
 
 class GatewayObserver(Protocol):
-    """Who wants to know what passes."""
+    """Is told what passes. An observer MUST neither raise nor block."""
 
     def structures_in(self, tenant: str, count: int) -> None:
         """A tenant sent structures."""
@@ -41,7 +54,7 @@ class GatewayObserver(Protocol):
         """A model version answered structures of a tenant, with these verdicts."""
 
     def chunk_in_flight(self) -> AbstractContextManager[None]:
-        """Around each chunk from its arrival to its answer."""
+        """Runs around each chunk from its arrival to its answer."""
 
     def retry(self, cause: str) -> None:
         """A call is sent again."""

@@ -1,4 +1,4 @@
-"""What each tenant has used: structures a minute, screens at once."""
+"""What each tenant has used: structures per minute, concurrent screens."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +9,7 @@ from epitaxy.chassis.errors import OverloadedError, QuotaExceededError
 from epitaxy.chassis.tenants import TenantLimits
 
 SCREEN_RETRY_SECONDS = 5.0
-"""Hint for a screen turned away: screens end when they end, so it is a guess."""
+"""Hint for a refused screen. It is a guess: nobody knows when a running screen ends."""
 
 
 class TokenBucket:
@@ -26,7 +26,7 @@ class TokenBucket:
         self._updated = now
 
     def take(self, count: int, now: float) -> float:
-        """Takes ``count`` and returns 0; where the bucket is empty takes nothing and returns the wait in seconds."""
+        """Takes ``count`` and returns 0. If the bucket is empty, takes nothing and returns the wait in seconds."""
         self._level = min(self._capacity, self._level + (now - self._updated) * self._per_second)
         self._updated = now
         if self._level < 1:
@@ -56,7 +56,7 @@ class TenantQuotas:
         bucket = self._buckets.setdefault(tenant, TokenBucket(per_minute, now))
         wait = bucket.take(count, now)
         if wait > 0:
-            message = f"the quota of {per_minute} structures a minute is used up"
+            message = f"the quota of {per_minute} structures per minute is used up"
             raise QuotaExceededError(message, subject=_subject(tenant), retry_after_seconds=wait)
 
     @contextmanager

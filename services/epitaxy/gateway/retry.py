@@ -1,4 +1,4 @@
-"""When a call that failed upstream is sent again."""
+"""Decides when a call that failed upstream is sent again."""
 
 import asyncio
 import logging
@@ -23,8 +23,8 @@ class RetryPolicy:
     """How often and how soon.
 
     Attributes:
-        max_losses: Times that a lost call is sent again.
-        base_seconds: First wait; it doubles with every loss.
+        max_losses: How often a lost call is sent again.
+        base_seconds: First wait; it doubles with each loss.
         max_seconds: Longest wait without a hint.
     """
 
@@ -45,13 +45,13 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long one caller waits: overload is waited out only where the caller has a stream to keep."""
+    """How long one caller waits: overload is waited out only if the caller has a stream to keep."""
 
     give_up_at: float
     waits_out_overload: bool
 
     def allows(self, error: RetryLaterError, n_failures: int, policy: RetryPolicy) -> bool:
-        """Whether another attempt is in order at all."""
+        """Whether the policy allows another attempt."""
         if isinstance(error, OverloadedError):
             return self.waits_out_overload
         return n_failures <= policy.max_losses
@@ -63,7 +63,7 @@ async def call_again(
     patience: Patience,
     on_retry: Callable[[str], None],
 ) -> ResultT:
-    """The result of the first attempt that succeeds. ``attempt`` must be idempotent. Raises its last error."""
+    """Repeats ``attempt``, which must be idempotent, until it succeeds. Raises its last error."""
     failures: Counter[str] = Counter()
     while True:
         try:

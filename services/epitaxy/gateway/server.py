@@ -13,38 +13,43 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from epitaxy.api.finetune.v1 import finetune_pb2
-from epitaxy.api.measurements.v1 import measurements_pb2, measurements_pb2_grpc
-from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
-from epitaxy.api.prediction.v1 import prediction_pb2, prediction_pb2_grpc, structures_pb2, structures_pb2_grpc
+from epitaxy.api.models.v1 import governance_pb2
 from epitaxy.chassis.health import ReadinessReporter
 from epitaxy.chassis.interceptors import service_interceptors
 from epitaxy.chassis.json_logs import configure_logging
 from epitaxy.chassis.metrics import MetricsEndpoint
 from epitaxy.chassis.settings import host_port
 from epitaxy.chassis.tenants import TenantDirectory
-from epitaxy.gateway.certificate import expiry_of
-from epitaxy.gateway.finetune_forwarder import FineTuneForwarder
-from epitaxy.gateway.measurement_backend import ForwardedMeasurements
-from epitaxy.gateway.measurements import Measurements, MeasurementServicer
+from epitaxy.gateway.measurements.keeper import GrpcMeasurementKeeper
+from epitaxy.gateway.measurements.predictor import GatewayPredictor
+from epitaxy.gateway.measurements.service import MeasurementService
+from epitaxy.gateway.measurements.servicer import MEASUREMENTS, measurement_handler
 from epitaxy.gateway.metrics import GatewayMetrics
 from epitaxy.gateway.quotas import TenantQuotas
 from epitaxy.gateway.retry import RetryPolicy
+from epitaxy.gateway.secrets.certificate import expiry_of
 from epitaxy.gateway.service import GatewayLimits, GatewayService
-from epitaxy.gateway.servicer import ModelServicer, PredictionServicer, StructureServicer
+from epitaxy.gateway.servicer import MODELS, PREDICTIONS, STRUCTURES, prediction_handlers
 from epitaxy.gateway.settings import GatewaySettings
-from epitaxy.gateway.upstream import GrpcUpstream
+from epitaxy.gateway.upstream.finetune import FineTuneConnection, forwarding_handler
+from epitaxy.gateway.upstream.prediction import GrpcPrediction
 from epitaxy_models.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
-PUBLIC_SERVICES = (
-    prediction_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
-    structures_pb2.DESCRIPTOR.services_by_name["StructureService"].full_name,
-    models_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
+PUBLIC_SERVICES = tuple(service.full_name for service in (PREDICTIONS, STRUCTURES, MODELS))
+"""Services that the prediction application answers: they are ready if it is."""
+# Services that the fine-tune service answers. They are not part of the readiness: predictions are answered without it.
+FORWARDED = (
+    finetune_pb2.DESCRIPTOR.services_by_name["FineTuneService"],
+    governance_pb2.DESCRIPTOR.services_by_name["ModelGovernanceService"],
 )
-# Answered behind the fine-tune service, and not part of the readiness: predictions are answered without it.
-FORWARDED_SERVICE = finetune_pb2.DESCRIPTOR.services_by_name["FineTuneService"].full_name
-MEASUREMENT_SERVICE = measurements_pb2.DESCRIPTOR.services_by_name["MeasurementService"].full_name
+LISTED_SERVICES = (
+    *PUBLIC_SERVICES,
+    *(service.full_name for service in (*FORWARDED, MEASUREMENTS)),
+    health.SERVICE_NAME,
+    reflection.SERVICE_NAME,
+)
 
 
 class Gateway:
@@ -60,7 +65,7 @@ class Gateway:
 
     @property
     def address(self) -> str:
-        """HOST:PORT that it serves, once started."""
+        """HOST:PORT that it serves at, once started."""
         return host_port(self._settings.host, self._port)
 
     @property
@@ -69,7 +74,7 @@ class Gateway:
         return self._endpoint.port
 
     async def start(self) -> None:
-        """Listens. Raises ConfigurationError where a port or a file cannot be used."""
+        """Listens. Raises ConfigurationError if a port or a file cannot be used."""
         async with AsyncExitStack() as stack:
             await self._start(stack)
             self._stack = stack.pop_all()
@@ -97,10 +102,10 @@ class Gateway:
         settings = self._settings
         self._endpoint = _metrics_endpoint(self._registry, settings)
         stack.push_async_callback(asyncio.to_thread, self._endpoint.close)
-        upstream = GrpcUpstream(settings, self._metrics)
+        upstream = GrpcPrediction(settings, self._metrics)
         stack.push_async_callback(upstream.close)
-        forwarder = FineTuneForwarder(settings, self._metrics)
-        stack.push_async_callback(forwarder.close)
+        finetune = FineTuneConnection(settings, self._metrics)
+        stack.push_async_callback(finetune.close)
         server = _grpc_server(settings, self._metrics, self._tenants)
         stack.push_async_callback(server.stop, settings.shutdown_grace_seconds)
         service = self._service(upstream)
@@ -110,27 +115,25 @@ class Gateway:
         )
         stack.push_async_callback(readiness.stop)
         self._endpoint.answer_probes(is_alive=lambda: readiness.is_alive, is_ready=lambda: readiness.is_ready)
-        _register(server, service, readiness)
-        _register_measurements(server, Measurements(service, ForwardedMeasurements(forwarder)))
-        server.add_generic_rpc_handlers((forwarder.handler(),))
-        self._tell_certificate()
+        _register(server, service, finetune, readiness)
+        self._publish_certificate_expiry()
         self._port = _listen(server, settings)
         await readiness.start()
         await server.start()
 
-    def _tell_certificate(self) -> None:
-        """What is served is what was read at the start, whatever the file holds later."""
+    def _publish_certificate_expiry(self) -> None:
+        """Publishes the expiry of the certificate that is served: the one read now, whatever the file holds later."""
         path = self._settings.tls_cert_path
         if path is None:
             return
         try:
-            self._metrics.certificate(expiry_of(path.read_bytes()))
+            self._metrics.publish_certificate_expiry(expiry_of(path.read_bytes()))
         except ValueError as error:
             raise ConfigurationError(f"the TLS file {path} {error}") from error
         except OSError:
             return  # listening, which comes next, says which of its files is missing
 
-    def _service(self, upstream: GrpcUpstream) -> GatewayService:
+    def _service(self, upstream: GrpcPrediction) -> GatewayService:
         settings = self._settings
         limits = {} if self._tenants is None else self._tenants.limits
         return GatewayService(
@@ -175,21 +178,14 @@ def _grpc_server(
     )
 
 
-def _register(server: grpc.aio.Server, service: GatewayService, readiness: ReadinessReporter) -> None:
-    add_prediction = prediction_pb2_grpc.add_PredictionServiceServicer_to_server
-    add_structures = structures_pb2_grpc.add_StructureServiceServicer_to_server
-    add_models = models_pb2_grpc.add_ModelServiceServicer_to_server
-    add_prediction(PredictionServicer(service), server)  # type: ignore[no-untyped-call]  # generated
-    add_structures(StructureServicer(service), server)  # type: ignore[no-untyped-call]  # generated
-    add_models(ModelServicer(service), server)  # type: ignore[no-untyped-call]  # generated
+def _register(
+    server: grpc.aio.Server, service: GatewayService, finetune: FineTuneConnection, readiness: ReadinessReporter
+) -> None:
+    measurements = MeasurementService(GatewayPredictor(service), GrpcMeasurementKeeper(finetune))
+    forwarded = (forwarding_handler(descriptor, finetune) for descriptor in FORWARDED)
+    server.add_generic_rpc_handlers((*prediction_handlers(service), measurement_handler(measurements), *forwarded))
     health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
-    listed = (*PUBLIC_SERVICES, FORWARDED_SERVICE, MEASUREMENT_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(listed, server)
-
-
-def _register_measurements(server: grpc.aio.Server, measurements: Measurements) -> None:
-    add = measurements_pb2_grpc.add_MeasurementServiceServicer_to_server
-    add(MeasurementServicer(measurements), server)  # type: ignore[no-untyped-call]  # generated
+    reflection.enable_server_reflection(LISTED_SERVICES, server)
 
 
 def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> int:

@@ -1,14 +1,31 @@
-"""The gateway's use cases."""
+"""The gateway's use cases. They know neither gRPC nor protobuf: any edge that can encode the messages may call them."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from time import monotonic, perf_counter
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from epitaxy.chassis.errors import UnavailableError
 from epitaxy.chassis.request_context import current_request
-from epitaxy.gateway.domain import CHUNK_FAULTS, Answer, Chunk, Loss, ScreenEvent, Summary, Tally, check_size
+from epitaxy.gateway.domain import (
+    CHUNK_FAULTS,
+    Answer,
+    Chunk,
+    ExplainQuery,
+    Loss,
+    ModelQuery,
+    ModelsPage,
+    ScreenEvent,
+    StructureBlock,
+    Summary,
+    Tally,
+    check_coverage,
+    check_nearest,
+    check_page_size,
+    check_size,
+)
+from epitaxy.gateway.model_access import check_model_access
 from epitaxy.gateway.ports import GatewayObserver, PredictionUpstream
 from epitaxy.gateway.quotas import TenantQuotas
 from epitaxy.gateway.retry import Patience, RetryPolicy, call_again
@@ -50,13 +67,13 @@ class GatewayService:
         self._is_draining = False
 
     def drain(self) -> None:
-        """Takes no further chunks: open streams end once their callers send more, after what is under way."""
+        """Takes no further chunks: an open stream ends when its caller sends more, after the answers under way."""
         self._is_draining = True
 
     async def predict(self, chunk: Chunk) -> Answer:
-        """Answers a few structures; overload is passed on, for the caller waits."""
-        self._admit(chunk, self._limits.max_structures_per_predict)
-        answer = await self._sent(lambda: self._upstream.evaluate(chunk))
+        """Answers a few structures. Overload is passed on at once, because the caller waits."""
+        self._admit_chunk(chunk, self._limits.max_structures_per_predict)
+        answer = await self._send(lambda: self._upstream.evaluate(chunk))
         self._count(answer)
         return answer
 
@@ -69,7 +86,7 @@ class GatewayService:
         started = perf_counter()
         tally = Tally()
         with self._quotas.screen_slot(current_request().tenant):
-            window = Window(self._admitted(chunks), self._answered, self._limits.chunk_window)
+            window = Window(self._admit_each(chunks), self._evaluate, self._limits.chunk_window)
             async with aclosing(window.results()) as outcomes:
                 async for outcome in outcomes:
                     self._count(outcome)
@@ -77,47 +94,60 @@ class GatewayService:
                     yield outcome
         yield Summary(tally, perf_counter() - started)
 
-    async def embed(self, chunk: Chunk) -> Any:
-        """Embeds the structures of a message."""
-        self._admit(chunk, self._limits.max_structures_per_message)
-        return await self._sent(lambda: self._upstream.embed(chunk.payload))
+    async def embed(self, block: StructureBlock) -> bytes:
+        """Embeds the structures of a block; returns the answer, unread."""
+        check_model_access(block.model)
+        self._admit(block, self._limits.max_structures_per_message)
+        return await self._send(lambda: self._upstream.embed(block))
 
-    async def explain(self, chunk: Chunk) -> Any:
-        """Explains the predictions for a few structures; overload is passed on, for the caller waits."""
-        self._admit(chunk, self._limits.max_structures_per_explain)
-        return await self._sent(lambda: self._upstream.explain(chunk.payload))
+    async def explain(self, query: ExplainQuery) -> bytes:
+        """Explains the predictions for a few structures; returns the answer, unread.
 
-    async def validate(self, chunk: Chunk) -> Any:
-        """Reports on the structures of a message without predicting."""
-        self._admit(chunk, self._limits.max_structures_per_message)
-        return await self._sent(lambda: self._upstream.validate(chunk.payload))
+        Overload is passed on at once, because the caller waits.
+        """
+        check_model_access(query.model)
+        check_nearest(query.n_nearest)
+        self._admit(query, self._limits.max_structures_per_explain)
+        return await self._send(lambda: self._upstream.explain(query))
 
-    async def list_models(self, payload: Any) -> Any:
-        """Lists the models served."""
-        return await self._sent(lambda: self._upstream.list_models(payload))
+    async def validate(self, block: StructureBlock) -> bytes:
+        """Reports on the structures of a block without predicting; returns the answer, unread."""
+        self._admit(block, self._limits.max_structures_per_message)
+        return await self._send(lambda: self._upstream.validate(block))
 
-    async def get_model(self, payload: Any) -> Any:
-        """Finds one model."""
-        return await self._sent(lambda: self._upstream.get_model(payload))
+    async def list_models(self, page: ModelsPage) -> bytes:
+        """Lists the served models; returns the answer, unread."""
+        check_page_size(page.size)
+        return await self._send(lambda: self._upstream.list_models(page))
 
-    def _admit(self, chunk: Chunk, limit: int) -> None:
+    async def get_model(self, query: ModelQuery) -> bytes:
+        """Finds one model; returns the answer, unread."""
+        check_model_access(query.model)
+        return await self._send(lambda: self._upstream.get_model(query))
+
+    def _admit_chunk(self, chunk: Chunk, limit: int) -> None:
+        check_model_access(chunk.model)
+        check_coverage(chunk.coverage)
+        self._admit(chunk, limit)
+
+    def _admit(self, block: StructureBlock, limit: int) -> None:
         tenant = current_request().tenant
-        check_size(chunk, limit)
-        self._quotas.take_structures(tenant, chunk.n_structures)
-        self._observer.structures_in(tenant, chunk.n_structures)
+        check_size(block, limit)
+        self._quotas.take_structures(tenant, block.n_structures)
+        self._observer.structures_in(tenant, block.n_structures)
 
-    async def _admitted(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
+    async def _admit_each(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
         async with aclosing(chunks):
             async for chunk in chunks:
                 if self._is_draining:
                     raise UnavailableError(DRAINING, reason="DRAINING", retry_after_seconds=DRAIN_RETRY_SECONDS)
-                self._admit(chunk, self._limits.max_structures_per_message)
+                self._admit_chunk(chunk, self._limits.max_structures_per_message)
                 yield chunk
 
-    async def _answered(self, chunk: Chunk) -> Answer | Loss:
+    async def _evaluate(self, chunk: Chunk) -> Answer | Loss:
         with self._observer.chunk_in_flight():
             try:
-                return await self._sent(lambda: self._upstream.evaluate(chunk), waits_out_overload=True)
+                return await self._send(lambda: self._upstream.evaluate(chunk), waits_out_overload=True)
             except CHUNK_FAULTS as error:
                 return Loss(chunk, error)
 
@@ -126,7 +156,7 @@ class GatewayService:
         if isinstance(outcome, Answer):
             self._observer.model_used(current_request().tenant, outcome.use, outcome.tally)
 
-    async def _sent(self, attempt: Callable[[], Awaitable[ResultT]], *, waits_out_overload: bool = False) -> ResultT:
+    async def _send(self, attempt: Callable[[], Awaitable[ResultT]], *, waits_out_overload: bool = False) -> ResultT:
         left = current_request().seconds_left()
         patience = self._limits.chunk_patience_seconds
         give_up_at = monotonic() + (patience if left is None else min(left, patience))

@@ -21,7 +21,7 @@ class GatewaySettings(ServiceSettings):
     tls_cert_path: Path | None = None
     tls_key_path: Path | None = None
     tenants_file: Path | None = None
-    """Tenants with their key hashes. Without it everyone who can connect is served, so only loopback is bound."""
+    """Tenants with their key hashes. Without it, everyone who can connect is served, so only loopback is bound."""
 
     upstream: str = "127.0.0.1:9000"
     """HOST:PORT (or any gRPC target) of the prediction application."""
@@ -31,9 +31,9 @@ class GatewaySettings(ServiceSettings):
     """Longest time between two attempts to connect to a lost upstream."""
 
     finetune_upstream: str = ""
-    """HOST:PORT of the fine-tune service; empty: there is none, and its calls are answered UNAVAILABLE."""
+    """HOST:PORT of the fine-tune service; empty: there is none, and its calls are refused as FAILED_PRECONDITION."""
     finetune_secret_file: Path | None = None
-    """Holds what the gateway proves itself with to the fine-tune service."""
+    """File with the secret by which the fine-tune service knows the gateway."""
 
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 9464
@@ -44,18 +44,18 @@ class GatewaySettings(ServiceSettings):
     max_structures_per_explain: PositiveInt = 8
     max_message_bytes: PositiveInt = 16 * 1024 * 1024
     max_screens: PositiveInt = 256
-    """Streams at once over all tenants; more are shed."""
+    """Concurrent streams of all tenants together; more are shed."""
     chunk_window: PositiveInt = 8
-    """Messages of one stream that are upstream at once: the back-pressure."""
+    """Messages of one stream that are in flight at once: the back-pressure."""
 
     default_deadline_seconds: PositiveFloat = 60.0
-    """For unary calls without a deadline of their own."""
+    """Deadline of unary calls that have none."""
     chunk_attempt_seconds: PositiveFloat = 120.0
     """Longest wait for one upstream answer."""
     chunk_patience_seconds: PositiveFloat = 300.0
-    """Longest time that a chunk of a stream is tried again, overload included."""
+    """Longest time for which a chunk of a stream is tried again, overload included."""
     chunk_retries: NonNegativeInt = 4
-    """Times that a chunk lost upstream is sent again."""
+    """How often a chunk that was lost upstream is sent again."""
     retry_base_seconds: PositiveFloat = 0.25
     retry_max_seconds: PositiveFloat = 5.0
 

@@ -11,8 +11,8 @@ ResultT = TypeVar("ResultT")
 class Window(Generic[ItemT, ResultT]):
     """Works on up to ``limit`` items of a source at once.
 
-    While the window is full nothing is read, so a slow worker or a slow consumer holds the source back. If the source
-    raises, what it gave before is still answered; if the work raises, the rest is cancelled.
+    While the window is full, nothing is read: a slow worker or a slow consumer holds the source back. If the source
+    raises, the items that it gave before are still worked on; if the work raises, the rest is cancelled.
     """
 
     def __init__(
@@ -27,10 +27,10 @@ class Window(Generic[ItemT, ResultT]):
         self._source_error: Exception | None = None
 
     async def results(self) -> AsyncGenerator[ResultT, None]:
-        """Yields results in the order in which they complete. Call it once."""
+        """Yields results as they complete; results that complete together have no order. Call it once."""
         try:
             while self._read_ahead() or self._working:
-                for future in await self._completed():
+                for future in await self._wait_for_some():
                     yield future.result()
             if self._source_error is not None:
                 raise self._source_error
@@ -42,7 +42,7 @@ class Window(Generic[ItemT, ResultT]):
             self._reading = asyncio.ensure_future(anext(self._source))
         return self._reading is not None
 
-    async def _completed(self) -> list[asyncio.Future[ResultT]]:
+    async def _wait_for_some(self) -> list[asyncio.Future[ResultT]]:
         pending: set[asyncio.Future[Any]] = set(self._working)
         if self._reading is not None:
             pending.add(self._reading)

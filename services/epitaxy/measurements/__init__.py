@@ -1,1 +1,1 @@
-"""What was measured after it was predicted, and whether the models still keep what their intervals promise."""
+"""Measurements of predicted values, and whether intervals still cover what they promise."""

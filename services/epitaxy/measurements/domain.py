@@ -1,4 +1,4 @@
-"""Measurements beside predictions, and what the latest of them say about a model."""
+"""Measurements beside predictions, and what the latest ones say about a model."""
 
 import math
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from scipy.special import bdtr
 from epitaxy.chassis.errors import InvalidRequestError
 
 WINDOW = 200
-"""Measurements that the health is taken over: the latest ones."""
+"""Number of latest measurements that the health is computed from."""
 MIN_MEASUREMENTS = 20
 """Below it there is no verdict: at a coverage of 0.9, seven in ten would still be within chance."""
 BAND_MASS = 0.99
-"""Of the cases, chance alone leaves the coverage within the band in this share."""
+"""Share of cases in which chance alone leaves the coverage within the band."""
 MAX_ID_CHARACTERS = 128
 
 
@@ -35,11 +35,12 @@ class PredictedMeasurement:
     """One measured value beside what was predicted of it, all in the property's unit.
 
     Attributes:
-        id: The caller's.
-        lower: Bound of the predicted interval; so ``upper``.
+        id: The caller's id of the measurement.
+        lower: Lower end of the predicted interval.
+        upper: Upper end of the predicted interval.
         coverage: Nominal coverage of the interval, in (0, 1).
 
-    Raises InvalidRequestError for an id or a number that nothing can be made of.
+    Raises InvalidRequestError for an invalid id or number.
     """
 
     id: str
@@ -83,8 +84,8 @@ class Window:
     """The latest measurements, summed up; errors in the property's unit.
 
     Attributes:
-        n_inside: Of the ``n_measurements``, those that their interval holds.
-        nominal_coverage: Mean of what the intervals promise.
+        n_inside: Number of measurements inside their interval.
+        nominal_coverage: Mean nominal coverage of the intervals.
         bias: Mean of measured minus predicted.
     """
 
@@ -110,7 +111,7 @@ class Window:
 
     @property
     def coverage(self) -> float:
-        """Share that the intervals hold; 0 of none."""
+        """Share of measurements inside their interval; 0 without measurements."""
         return self.n_inside / self.n_measurements if self.n_measurements else 0.0
 
     @property
@@ -134,23 +135,23 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class PropertyHealth:
-    """How one property of one version does.
+    """Health of one property of one model version.
 
     Attributes:
-        n_total: Measurements ever.
-        latest_at: When the last one came in; None: none has.
+        n_total: Number of measurements ever kept.
+        latest_measurement_at: When the latest measurement was kept; None: there is none.
     """
 
     subject: Subject
     unit: str
     window: Window = Window()
     n_total: int = 0
-    latest_at: datetime | None = None
+    latest_measurement_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A measurement that is kept; a repeat was kept before, with the prediction of then."""
+    """A measurement that is kept; a repeat keeps its first prediction."""
 
     measurement: PredictedMeasurement
     is_repeat: bool
@@ -171,7 +172,7 @@ Outcome = Recorded | Conflict
 def band_counts(n_measurements: int, nominal_coverage: float) -> tuple[int, int]:
     """Fewest and most measurements inside that chance explains, in 99 of 100 cases or more.
 
-    The central interval of the binomial distribution, with at most half of the rest in each tail. Where the nominal
+    The central interval of the binomial distribution, with at most half of the rest in each tail. If the nominal
     coverage differs between measurements, the binomial at their mean is the wider one (Hoeffding 1956), so the band
     errs on the side of silence.
     """

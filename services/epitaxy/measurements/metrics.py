@@ -16,9 +16,9 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "epitaxy_measurements"
 MAX_SERIES = 500
-"""Subjects shown at most, those measured last; each is eight series."""
+"""Largest number of subjects shown, the latest measured first; each is eight series."""
 SHOWN_FOR = timedelta(days=30)
-"""A version that nobody measures any more is not to keep an alert alive."""
+"""A version that is no longer measured must not keep an alert alive."""
 LABELS = ("tenant", "model", "version", "property")
 
 

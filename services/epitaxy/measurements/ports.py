@@ -1,4 +1,4 @@
-"""What the use cases need of the outside."""
+"""What the use cases need from outside."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -18,9 +18,9 @@ class MeasurementStore(Protocol):
         at: datetime,
         check: Callable[[int], None],
     ) -> tuple[Sequence[Outcome], PropertyHealth]:
-        """Keeps what is new, and says what became of each measurement and how the property does after it.
+        """Keeps new measurements; returns the outcome of each and the property's health afterwards.
 
-        ``check`` gets the number that the tenant would hold and raises where that is too many; nothing is kept then.
+        ``check`` gets the number that the tenant would hold and raises if that is too many; then nothing is kept.
         """
 
     def health(self, tenant: str, model: str, version: str) -> Sequence[PropertyHealth]:
@@ -30,4 +30,4 @@ class MeasurementStore(Protocol):
         """Of all tenants, what was measured after a time, the latest first."""
 
     def delete_tenant(self, tenant: str) -> int:
-        """Removes all measurements of a tenant; how many there were."""
+        """Removes all measurements of a tenant; returns their number."""

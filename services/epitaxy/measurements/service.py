@@ -9,7 +9,7 @@ from epitaxy.measurements.domain import Outcome, PredictedMeasurement, PropertyH
 from epitaxy.measurements.ports import MeasurementStore
 
 MAX_MEASUREMENTS = 64
-"""In one request."""
+"""Largest number of measurements in one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,8 @@ class MeasurementService:
     """Measurements of tenants. Every method blocks on its store and is safe for threads.
 
     Attributes:
-        store: Keeps them.
-        limit_of: How many a tenant may hold.
+        store: Store of the measurements.
+        limit_of: Returns the number of measurements that a tenant may hold.
     """
 
     store: MeasurementStore
@@ -29,20 +29,22 @@ class MeasurementService:
     ) -> tuple[Sequence[Outcome], PropertyHealth]:
         """Keeps measurements; repeats count once. Raises InvalidRequestError, QuotaExceededError."""
         if not (subject.model and subject.version and subject.property):
-            raise InvalidRequestError("a measurement is of a property of a model version: name all three")
+            raise InvalidRequestError(
+                "a measurement belongs to a property of a model version: name model, version and property"
+            )
         if len(measurements) > MAX_MEASUREMENTS:
-            description = f"has {len(measurements)} entries, at most {MAX_MEASUREMENTS} go"
+            description = f"has {len(measurements)} entries, at most {MAX_MEASUREMENTS} are allowed"
             raise InvalidRequestError.of_field("measurements", description)
         if len({measurement.id for measurement in measurements}) < len(measurements):
             raise InvalidRequestError.of_field("measurements", "has an id twice")
         return self.store.record(subject, unit, measurements, datetime.now(UTC), self._check(subject.tenant))
 
     def health(self, tenant: str, model: str, version: str) -> Sequence[PropertyHealth]:
-        """How the properties of a version do that the tenant has measured."""
+        """Health of those properties of a version that the tenant has measured."""
         return self.store.health(tenant, model, version)
 
     def delete(self, tenant: str) -> int:
-        """Removes all measurements of a tenant; how many there were."""
+        """Removes all measurements of a tenant; returns their number."""
         return self.store.delete_tenant(tenant)
 
     def _check(self, tenant: str) -> Callable[[int], None]:

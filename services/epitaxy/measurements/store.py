@@ -119,8 +119,8 @@ def _health(connection: Connection, subject: Subject) -> PropertyHealth | None:
 def _read_health(row: Mapping[Any, Any]) -> PropertyHealth:
     subject = Subject(*(row[field.name] for field in fields(Subject)))
     window = Window(*(row[name] for name in _WINDOW))
-    latest_at = _EPOCH + timedelta(microseconds=row["latest_us"])
-    return PropertyHealth(subject, row["unit"], window, row["n_total"], latest_at)
+    latest_measurement_at = _EPOCH + timedelta(microseconds=row["latest_us"])
+    return PropertyHealth(subject, row["unit"], window, row["n_total"], latest_measurement_at)
 
 
 def _outcome(measurement: PredictedMeasurement, known: PredictedMeasurement | None) -> Outcome:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from epitaxy.chassis.limits import DEFAULT_COVERAGE
 from epitaxy_models.ensembles.readout import EnsemblePrediction
 from epitaxy_models.review import ReviewDecision
 from epitaxy_models.structures import Repair, Structure, TextFormat
 
-# Values of a lower fidelity that the caller knows, by column; NaN where it does not.
+# Values of a lower fidelity that the caller knows, by column; NaN if they do not know it.
 KnownValues = Mapping[str, float]
 
 
@@ -21,7 +22,7 @@ class TextSource:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One structure of a request; ``source`` is an error where the wire form itself could not be read."""
+    """One structure of a request; ``source`` is a refusal if the wire form itself could not be read."""
 
     id: str
     source: "TextSource | Structure | Refusal"
@@ -51,10 +52,10 @@ class Answer:
     """Outcome of one item.
 
     Attributes:
-        id: The caller's.
+        id: The caller's id of the structure.
         outcome: The structure as accepted, or the refusal.
         row: Row of the block's prediction arrays; -1 for a refusal.
-        is_cache_hit: True where the backbone did not run.
+        is_cache_hit: True if the backbone did not run.
     """
 
     id: str
@@ -65,7 +66,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """How a block of items is to be answered.
+    """How a block of items is answered.
 
     Attributes:
         properties: Indices into the model card's properties.
@@ -74,7 +75,7 @@ class Query:
     """
 
     properties: tuple[int, ...]
-    coverage: float = 0.9
+    coverage: float = DEFAULT_COVERAGE
     bypass_cache: bool = False
 
 
@@ -85,4 +86,4 @@ class BlockAnswer:
     answers: tuple[Answer, ...]
     prediction: EnsemblePrediction
     reviews: tuple[ReviewDecision, ...] = ()
-    """One a row of the prediction."""
+    """One decision per row of the prediction."""

@@ -1,15 +1,16 @@
-"""Protobuf to domain and back, and nothing else."""
+"""Requests out of protobuf and answers into it."""
 
 from collections.abc import Iterator, Sequence
 
 from epitaxy.api.common.v1 import model_pb2, property_pb2, review_pb2, structure_pb2
+from epitaxy.api.internal.v1 import prediction_backend_pb2
 from epitaxy.api.models.v1 import models_pb2
-from epitaxy.api.prediction.v1 import prediction_pb2, structures_pb2
+from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError
+from epitaxy.chassis.limits import DEFAULT_COVERAGE, MAX_COVERAGE, MIN_COVERAGE
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Query, Refusal
 from epitaxy.prediction.intake.items import items_of
 from epitaxy.prediction.ports import Embedding
-from epitaxy_models.calibration.conformal import COVERAGE_MAX, COVERAGE_MIN
 from epitaxy_models.calibration.verdict import DomainVerdict
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.card import PropertyCard
@@ -19,7 +20,6 @@ from epitaxy_models.structures.display import display_formula
 
 __all__ = ["BlockEncoder", "ResultEncoder", "check_model", "items_of", "query_for", "query_of", "reports"]
 
-DEFAULT_COVERAGE = 0.9
 CHAMPION = "champion"
 _VERDICTS = {
     DomainVerdict.IN_DOMAIN: prediction_pb2.DOMAIN_VERDICT_IN_DOMAIN,
@@ -63,9 +63,9 @@ def query_for(options: prediction_pb2.PredictionOptions, names: Sequence[str]) -
             "options.properties", f"the model has no {', '.join(unknown)}; it has {', '.join(names)}"
         )
     coverage = options.coverage or DEFAULT_COVERAGE
-    if not COVERAGE_MIN <= coverage <= COVERAGE_MAX:
+    if not MIN_COVERAGE <= coverage <= MAX_COVERAGE:
         raise InvalidRequestError.of_field(
-            "options.coverage", f"must lie between {COVERAGE_MIN} and {COVERAGE_MAX}, got {coverage:g}"
+            "options.coverage", f"must lie between {MIN_COVERAGE} and {MAX_COVERAGE}, got {coverage:g}"
         )
     chosen = dict.fromkeys(options.properties or names)
     return Query(tuple(names.index(name) for name in chosen), coverage, options.bypass_cache)
@@ -108,10 +108,11 @@ class BlockEncoder(ResultEncoder):
         stamp = model_pb2.ModelStamp(name=card.name, version=card.version, digest=artifact.digest)
         super().__init__(stamp, [_property_stamp(entry) for entry in card.properties])
 
-    def embeddings(self, answers: Sequence[Answer], embeddings: Embedding) -> prediction_pb2.EmbedResponse:
+    def embeddings(self, answers: Sequence[Answer], embeddings: Embedding) -> prediction_backend_pb2.EmbedBlockResponse:
         """Embeddings of all members side by side, float32."""
         shape = self._artifact.card.backbone
-        message = prediction_pb2.EmbedResponse(model=self._stamp, dimension=shape.n_members * shape.embedding_width)
+        dimension = shape.n_members * shape.embedding_width
+        message = prediction_backend_pb2.EmbedBlockResponse(model=self._stamp, dimension=dimension)
         for answer in answers:
             entry = message.embeddings.add(id=answer.id, cache_hit=answer.is_cache_hit)
             if isinstance(answer.outcome, Refusal):
@@ -148,13 +149,13 @@ class BlockEncoder(ResultEncoder):
         )
 
 
-def reports(answers: Sequence[Answer]) -> structures_pb2.ValidateResponse:
-    """Intake reports, in order."""
-    message = structures_pb2.ValidateResponse()
+def reports(answers: Sequence[Answer]) -> prediction_backend_pb2.ValidateBlockResponse:
+    """One intake report per item, in order."""
+    message = prediction_backend_pb2.ValidateBlockResponse()
     for answer in answers:
         report = message.reports.add(id=answer.id)
         if isinstance(answer.outcome, Refusal):
-            report.refusal.CopyFrom(item_error(answer.outcome))
+            report.error.CopyFrom(item_error(answer.outcome))
         else:
             report.reduced_formula = display_formula(answer.outcome.structure.atomic_numbers)
             report.n_sites = answer.outcome.structure.n_sites
@@ -233,7 +234,7 @@ def _calibration(entry: PropertyCard) -> property_pb2.CalibrationStamp:
         method=entry.calibration_method,
         n_calibration=entry.calibrator.n_calibration,
         measured_coverage=entry.measured_coverage,
-        measured_at=entry.measured_at,
+        nominal_coverage=entry.measured_at,
         n_measured=entry.n_measured,
     )
 

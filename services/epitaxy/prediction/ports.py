@@ -1,4 +1,4 @@
-"""What the prediction service needs of the outside world."""
+"""What the prediction service needs from outside."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -48,26 +48,26 @@ class EmbeddingStore(Protocol):
         """Remembers embeddings by graph key, and graph keys by content digest."""
 
 
-class AnswerCache(Protocol):
-    """What replicas tell each other of inputs that one of them has seen. Its loss costs time, never an answer."""
+class ReadingCache(Protocol):
+    """A cache that replicas share of inputs that one of them has seen. Its loss costs time, never an answer."""
 
     async def readings(self, digests: Sequence[bytes]) -> dict[bytes, Reading]:
         """Readings by content digest of the structure."""
 
     async def texts(self, digests: Sequence[bytes]) -> dict[bytes, Accepted]:
-        """What intake made of texts, by digest of the text; nothing of those that it refused."""
+        """Accepted structures of texts, by digest of the text; refused texts are not cached."""
 
     async def put(self, readings: Mapping[bytes, Reading], texts: Mapping[bytes, Accepted]) -> None:
         """Remembers both."""
 
 
 class EmbeddingBackend(Protocol):
-    """Runs the backbone, somewhere."""
+    """Runs the backbone, in this process or in another."""
 
     async def embed(self, graphs: Sequence[CrystalGraph]) -> "list[Embedding | Exception]":
         """The embedding of each graph ``[n_members, embedding_width]``, or why there is none.
 
-        Raises OverloadedError where the queue is full, UnavailableError where no replica answers.
+        Raises OverloadedError if the queue is full, UnavailableError if no replica answers.
         """
 
 

@@ -9,17 +9,17 @@ from epitaxy_models.review import DEFAULT_POLICY, ReviewPolicy
 
 
 def model_folder(settings: PredictionSettings) -> Path:
-    """Where it lies: the folder that the settings name, or that of the one that is shipped."""
+    """Folder of the model: the one that the settings name, or the shipped one."""
     return Path(settings.model_folder) if settings.model_folder else shipped_model()
 
 
-def model_of(settings: PredictionSettings) -> ModelArtifact:
-    """The model, loaded."""
+def load_model(settings: PredictionSettings) -> ModelArtifact:
+    """Loads the model."""
     return load_artifact(model_folder(settings))
 
 
-def policy_of(settings: PredictionSettings) -> ReviewPolicy:
-    """The policy of the settings' file, or the default one. Raises ConfigurationError where it cannot be read."""
+def load_policy(settings: PredictionSettings) -> ReviewPolicy:
+    """Reads the policy that the settings name, else the default. Raises ConfigurationError for an unreadable one."""
     if not settings.review_policy_file:
         return DEFAULT_POLICY
     try:

@@ -10,16 +10,16 @@ from typing import TypeVar
 
 import numpy as np
 
-from epitaxy.prediction.cache.lru import LocalCache
+from epitaxy.prediction.cache.lru import LruCache
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query, Refusal, TextSource
 from epitaxy.prediction.intake.reader import ItemReader, failure
 from epitaxy.prediction.ports import (
-    AnswerCache,
     CacheTier,
     Embedding,
     EmbeddingBackend,
     EmbeddingStore,
     PredictionMetrics,
+    ReadingCache,
     Stage,
 )
 from epitaxy_models.calibration.verdict import DomainScore
@@ -31,7 +31,7 @@ from epitaxy_models.structures import IntakeLimits, Structure
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
-# A digest, a few floats, a verdict with its line, and what Python keeps around them.
+# A digest, a few floats, a verdict with its reason, and Python's overhead.
 _READING_BYTES = 900
 
 
@@ -47,13 +47,13 @@ class PredictionService:
         limits: IntakeLimits,
         policy: ReviewPolicy = DEFAULT_POLICY,
         readings_bytes: int = 0,
-        answers: AnswerCache | None = None,
+        answers: ReadingCache | None = None,
     ) -> None:
-        """``readings_bytes`` bound what is kept of answers; 0: nothing, every answer is read from an embedding.
+        """Caches at most ``readings_bytes`` of readings; 0: none, so that every answer is read from an embedding.
 
-        ``answers`` is what replicas share of them and of read texts.
+        ``answers`` is the cache of readings and read texts that replicas share.
 
-        Raises ConfigurationError where the policy limits what the model does not have.
+        Raises ConfigurationError if the policy limits a property that the model does not have.
         """
         self.artifact, self.policy = artifact, policy
         self._names = [entry.definition.name for entry in artifact.card.properties]
@@ -62,23 +62,23 @@ class PredictionService:
         self._reader = ItemReader(limits, artifact.supported_elements())
         self._store, self._backend, self._metrics = store, backend, metrics
         self._shared_answers = answers
-        # By content digest: a structure that comes again needs neither its graph nor its embedding.
-        self._readings: LocalCache[Reading] = LocalCache(readings_bytes, lambda _: _READING_BYTES)
-        # One thread: featurizing holds the interpreter, and a second would only fight the first for it.
+        # By content digest: a structure that comes again needs neither graph nor embedding.
+        self._readings: LruCache[Reading] = LruCache(readings_bytes, lambda _: _READING_BYTES)
+        # One thread: featurizing holds the interpreter lock, for which a second thread would only compete.
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="featurize")
 
     async def evaluate(self, items: Sequence[Item], query: Query) -> BlockAnswer:
-        """Predictions for all items; arrays hold a row an answered item."""
-        outcomes, texts = await self._taken_in(items, bypass_cache=query.bypass_cache)
+        """Predictions for all items; arrays hold one row per answered item."""
+        outcomes, texts = await self._take_in(items, bypass_cache=query.bypass_cache)
         held = {} if query.bypass_cache else await self._held(outcomes)
         missing = [entry for entry in outcomes if isinstance(entry, Accepted) and entry.digest not in held]
-        found = await self._looked_up(missing, bypass_cache=query.bypass_cache) if missing else {}
+        found = await self._look_up(missing, bypass_cache=query.bypass_cache) if missing else {}
         with self.timed(Stage.READOUT):
             new = self._read({entry.digest: entry.structure for entry in missing}, found)
             readings = held | new
             is_hit = dict.fromkeys(held, True) | {digest: hit for digest, (_, hit) in found.items()}
             refusals = {digest: result for digest, (result, _) in found.items() if isinstance(result, Refusal)}
-            answers = _answers_of(items, outcomes, refusals, is_hit)
+            answers = _merge_answers(items, outcomes, refusals, is_hit)
             accepted = [answer.outcome for answer in answers if isinstance(answer.outcome, Accepted)]
             judged_at = self.policy.interval_coverage if self.policy.judges_widths else None
             rows = [readings[entry.digest] for entry in accepted]
@@ -94,37 +94,37 @@ class PredictionService:
         return await self._answers(items, bypass_cache=bypass_cache)
 
     def domains(self, embeddings: Embedding, structures: Sequence[Structure]) -> tuple[DomainScore, ...]:
-        """How far structures with these embeddings lie from what the substrate was trained on."""
+        """Distance of structures with these embeddings from the substrate's training data."""
         return self._readout.domains(embeddings, structures)
 
     async def validate(self, items: Sequence[Item]) -> list[Answer]:
-        """What intake makes of each item, without predicting."""
+        """The outcome of intake for each item, without predicting."""
         outcomes = await self._in_worker(lambda: [self._reader.read(item) for item in items])
         return [Answer(item.id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
 
     async def _answers(self, items: Sequence[Item], *, bypass_cache: bool) -> tuple[list[Answer], Embedding]:
-        outcomes, texts = await self._taken_in(items, bypass_cache=bypass_cache)
-        found = await self._looked_up(outcomes, bypass_cache=bypass_cache)
+        outcomes, texts = await self._take_in(items, bypass_cache=bypass_cache)
+        found = await self._look_up(outcomes, bypass_cache=bypass_cache)
         await self._share({}, texts)
         refusals = {digest: result for digest, (result, _) in found.items() if isinstance(result, Refusal)}
-        answers = _answers_of(items, outcomes, refusals, {digest: hit for digest, (_, hit) in found.items()})
+        answers = _merge_answers(items, outcomes, refusals, {digest: hit for digest, (_, hit) in found.items()})
         results = (found[answer.outcome.digest][0] for answer in answers if isinstance(answer.outcome, Accepted))
         rows = [result for result in results if not isinstance(result, Refusal)]
         return answers, np.stack(rows) if rows else self._no_embeddings()
 
-    async def _taken_in(
+    async def _take_in(
         self, items: Sequence[Item], *, bypass_cache: bool
     ) -> tuple[list[Accepted | Refusal], dict[bytes, Accepted]]:
-        """What intake makes of the items, and which texts it read that no other replica had, by digest."""
+        """Outcomes of intake, and by digest those texts among them that no other replica had read."""
         shared = self._shared_answers
         if shared is None or not any(isinstance(item.source, TextSource) for item in items):
-            return await self._in_worker(lambda: self._accepted(items)), {}
+            return await self._in_worker(lambda: self._accept(items)), {}
         unread = await self._in_worker(lambda: self._reader.unread_texts(items))
         known = {}
         if unread and not bypass_cache:
             with self.timed(Stage.CACHE_READ):
                 known = await shared.texts(list(unread))
-        outcomes = await self._in_worker(lambda: self._accepted(items, known))
+        outcomes = await self._in_worker(lambda: self._accept(items, known))
         read = {digest: outcomes[row] for digest, row in unread.items() if digest not in known}
         return outcomes, {digest: outcome for digest, outcome in read.items() if isinstance(outcome, Accepted)}
 
@@ -161,24 +161,24 @@ class PredictionService:
             self._readings.put(digest, reading)
         return readings
 
-    async def _looked_up(
+    async def _look_up(
         self, outcomes: Sequence[Accepted | Refusal], *, bypass_cache: bool
     ) -> dict[bytes, tuple[Embedding | Refusal, bool]]:
         """Embedding or refusal of each accepted structure by content digest, and whether it came from the cache."""
         structures = {entry.digest: entry.structure for entry in outcomes if isinstance(entry, Accepted)}
         keys = {} if bypass_cache else await self._known_keys(list(structures))
         asked = dict.fromkeys(keys.values())
-        cached = await self._cached(list(asked))
+        cached = await self._read_cached(list(asked))
         # A key without an embedding (evicted, or damaged) needs the graph again.
         unknown = [digest for digest in structures if keys.get(digest) not in cached]
         graphs, refusals = await self._in_worker(
-            lambda: self._graphs({digest: structures[digest] for digest in unknown})
+            lambda: self._build_graphs({digest: structures[digest] for digest in unknown})
         )
         keys |= {digest: graph.key for digest, graph in graphs.items()}
         if not bypass_cache:
             # Another cell, or another file, of a crystal that was seen before.
-            cached |= await self._cached([key for key in dict.fromkeys(keys.values()) if key not in asked])
-        computed = await self._computed([graph for graph in graphs.values() if graph.key not in cached])
+            cached |= await self._read_cached([key for key in dict.fromkeys(keys.values()) if key not in asked])
+        computed = await self._compute([graph for graph in graphs.values() if graph.key not in cached])
         await self._remember(computed, {digest: graph.key for digest, graph in graphs.items()})
         return {digest: (refusal, False) for digest, refusal in refusals.items()} | {
             digest: (cached[key], True) if (key := keys[digest]) in cached else (computed[key], False)
@@ -186,13 +186,13 @@ class PredictionService:
             if digest not in refusals
         }
 
-    def _accepted(
-        self, items: Sequence[Item], known: Mapping[bytes, Accepted] | None = None
-    ) -> list[Accepted | Refusal]:
+    def _accept(self, items: Sequence[Item], known: Mapping[bytes, Accepted] | None = None) -> list[Accepted | Refusal]:
         with self.timed(Stage.PARSE):
             return [self._reader.read(item, known) for item in items]
 
-    def _graphs(self, structures: Mapping[bytes, Structure]) -> tuple[dict[bytes, CrystalGraph], dict[bytes, Refusal]]:
+    def _build_graphs(
+        self, structures: Mapping[bytes, Structure]
+    ) -> tuple[dict[bytes, CrystalGraph], dict[bytes, Refusal]]:
         """Graphs by content digest, and the refusals of structures that have none."""
         graphs: dict[bytes, CrystalGraph] = {}
         refusals: dict[bytes, Refusal] = {}
@@ -210,7 +210,7 @@ class PredictionService:
         with self.timed(Stage.CACHE_READ):
             return await self._store.graph_keys(digests)
 
-    async def _cached(self, keys: Sequence[bytes]) -> dict[bytes, Embedding]:
+    async def _read_cached(self, keys: Sequence[bytes]) -> dict[bytes, Embedding]:
         if not keys:
             return {}
         with self.timed(Stage.CACHE_READ):
@@ -220,7 +220,7 @@ class PredictionService:
         self._metrics.count_cache(CacheTier.MISS, len(keys) - len(found))
         return {key: embedding for key, (embedding, _) in found.items()}
 
-    async def _computed(self, graphs: Sequence[CrystalGraph]) -> dict[bytes, Embedding | Refusal]:
+    async def _compute(self, graphs: Sequence[CrystalGraph]) -> dict[bytes, Embedding | Refusal]:
         """Embeddings by key; equal crystals of one block are computed once."""
         distinct = list({graph.key: graph for graph in graphs}.values())
         if not distinct:
@@ -244,7 +244,7 @@ class PredictionService:
         return np.zeros((0, shape.n_members, shape.embedding_width), dtype=np.float32)
 
     def count(self, answers: Sequence[Answer]) -> None:
-        """Tells the metrics how these structures ended."""
+        """Counts the outcomes of these structures."""
         for answer in answers:
             if isinstance(answer.outcome, Accepted):
                 self._metrics.count_outcome("answered", "")
@@ -265,7 +265,7 @@ class PredictionService:
             self._metrics.observe_stage(stage, time.perf_counter() - start)
 
 
-def _answers_of(
+def _merge_answers(
     items: Sequence[Item],
     outcomes: Sequence[Accepted | Refusal],
     refusals: Mapping[bytes, Refusal],

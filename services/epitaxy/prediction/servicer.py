@@ -1,8 +1,8 @@
-"""PredictionBackend of protos/epitaxy/prediction/v1/backend.proto: which model is meant, and who may mean it."""
+"""epitaxy.internal.v1.PredictionBackendService: which model a call asks, and whether the caller may ask it."""
 
 from epitaxy.api.common.v1 import model_pb2
-from epitaxy.api.models.v1 import models_pb2
-from epitaxy.api.prediction.v1 import explanation_pb2, prediction_pb2, structures_pb2
+from epitaxy.api.internal.v1 import prediction_backend_pb2 as backend_pb2
+from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.chassis.errors import FailedPreconditionError
 from epitaxy.chassis.model_names import own_model
 from epitaxy.chassis.request_context import bind_model_version, current_request
@@ -16,8 +16,8 @@ from epitaxy.prediction.tenants.models import ServedVersion, TenantModels
 from epitaxy.prediction.tenants.service import TenantService
 
 
-class Backend:
-    """Answers with the shared model, or with one of the caller's own; each method one call."""
+class PredictionServicer:
+    """Answers with the shared model, or with one of the caller's own. Each method is one RPC."""
 
     def __init__(
         self,
@@ -31,12 +31,12 @@ class Backend:
         self.activity = Activity()
         self._encoder = messages.BlockEncoder(shared.artifact)
 
-    async def evaluate(self, request: prediction_pb2.ScreenRequest) -> prediction_pb2.ResultBlock:
+    async def evaluate(self, request: backend_pb2.EvaluateRequest) -> backend_pb2.EvaluateResponse:
         """Predictions for one block."""
         with self.activity.call():
-            return await self._evaluated(request)
+            return backend_pb2.EvaluateResponse(results=await self._evaluate(request))
 
-    async def _evaluated(self, request: prediction_pb2.ScreenRequest) -> prediction_pb2.ResultBlock:
+    async def _evaluate(self, request: backend_pb2.EvaluateRequest) -> prediction_pb2.ResultBlock:
         served = await self._own(request.options.model)
         if served is None:
             query = messages.query_of(request.options, self._shared.artifact)
@@ -47,7 +47,7 @@ class Backend:
         block = await self._tenants.evaluate(messages.items_of(request.structures), served, query)
         return tenant_encoder(served).results(block, query, request.sequence)
 
-    async def embed(self, request: prediction_pb2.EmbedRequest) -> prediction_pb2.EmbedResponse:
+    async def embed(self, request: backend_pb2.EmbedBlockRequest) -> backend_pb2.EmbedBlockResponse:
         """Structure embeddings of one block; only the shared model has any."""
         served = await self._own(request.model)
         if served is not None:
@@ -59,14 +59,14 @@ class Backend:
         answers, embeddings = await self._shared.embed(messages.items_of(request.structures))
         return self._encoder.embeddings(answers, embeddings)
 
-    async def explain(self, request: explanation_pb2.ExplainRequest) -> explanation_pb2.ExplainResponse:
-        """Explanations of one block; only the shared model's predictions can be told apart by atoms."""
+    async def explain(self, request: backend_pb2.ExplainBlockRequest) -> backend_pb2.ExplainBlockResponse:
+        """Explanations of one block; only the shared model's predictions can be attributed to atoms."""
         served = await self._own(request.model)
         if served is not None:
             base = served.card.base.name
             raise FailedPreconditionError(
-                f"{served.version.model} predicts from descriptors and labels beside the network, of which no atom has "
-                f"a part: explain {base}, and see in `epitaxy finetune report` what the model goes by",
+                f"{served.version.model} also predicts from descriptors and labels, which cannot be attributed to "
+                f"atoms: explain {base}, and read in `epitaxy finetune report` what the model relies on",
                 reason="NOT_EXPLAINABLE",
             )
         messages.check_model(request.model, self._shared.artifact)
@@ -75,36 +75,36 @@ class Backend:
         explained = await self._explanations.explain(items, query, current_request().tenant)
         return explanations_message(explained, query, self._shared.artifact)
 
-    async def validate(self, request: structures_pb2.ValidateRequest) -> structures_pb2.ValidateResponse:
+    async def validate(self, request: backend_pb2.ValidateBlockRequest) -> backend_pb2.ValidateBlockResponse:
         """Intake reports of one block."""
         return messages.reports(await self._shared.validate(messages.items_of(request.structures)))
 
-    async def list_models(self, request: models_pb2.ListModelsRequest) -> models_pb2.ListModelsResponse:
+    async def list_models(self, request: backend_pb2.ListServedModelsRequest) -> backend_pb2.ListServedModelsResponse:
         """Cards of the shared model and of the caller's own."""
         tenant = current_request().tenant
-        # The gateway's probes have no tenant, and are to be answered whatever the registry does.
-        own = await self._models.listed(tenant) if tenant else []
+        # The gateway's probes name no tenant and must be answered whatever the registry does.
+        own = await self._models.list_served(tenant) if tenant else []
         cards = [self._encoder.model_card(self._shared.policy)]
         for served, aliases in own:
-            cards.append(tenant_card(served, aliases, await self._models.policy(served)))
+            cards.append(tenant_card(served, aliases, await self._models.read_policy(served)))
         return page_of(cards, request)
 
-    async def get_model(self, request: models_pb2.GetModelRequest) -> models_pb2.GetModelResponse:
+    async def get_model(self, request: backend_pb2.GetServedModelRequest) -> backend_pb2.GetServedModelResponse:
         """One model's card, by name."""
         served = await self._own(request.model)
         if served is not None:
-            aliases = await self._models.aliases(served.version)
-            policy = await self._models.policy(served)
-            return models_pb2.GetModelResponse(model=tenant_card(served, aliases, policy))
+            aliases = await self._models.read_aliases(served.version)
+            policy = await self._models.read_policy(served)
+            return backend_pb2.GetServedModelResponse(model=tenant_card(served, aliases, policy))
         messages.check_model(request.model, self._shared.artifact)
-        return models_pb2.GetModelResponse(model=self._encoder.model_card(self._shared.policy))
+        return backend_pb2.GetServedModelResponse(model=self._encoder.model_card(self._shared.policy))
 
     async def _own(self, selector: model_pb2.ModelSelector) -> ServedVersion | None:
-        """The caller's own model that is meant, None for a shared one. Raises NotFoundError.
+        """The caller's own model that the selector names, None for the shared one. Raises NotFoundError.
 
-        The tenant is the one that the gateway authenticated; nothing in the message can say otherwise.
+        The tenant is the one that the gateway authenticated; nothing in the message can name another.
         """
         name = own_model(selector.name, current_request().tenant)
         if name is None:
             return None
-        return await self._models.served(name, alias=selector.alias, version=selector.version)
+        return await self._models.resolve(name, alias=selector.alias, version=selector.version)

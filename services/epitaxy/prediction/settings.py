@@ -1,4 +1,4 @@
-"""Settings of the prediction application, read once where it is composed."""
+"""Settings of the prediction application, read once when it is composed."""
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -9,7 +9,7 @@ class PredictionSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="EPITAXY_PREDICTION_", frozen=True, extra="forbid")
 
-    model_folder: str = Field("", description="Folder of the model that is served; empty: the one that is shipped")
+    model_folder: str = Field("", description="Folder of the served model; empty: the shipped model")
     review_policy_file: str = Field("", description="JSON file of the served model's review policy; empty: the default")
     redis_url: str = Field("", description="redis:// or unix:// URL of the shared cache; empty: no shared cache")
     redis_user: str = Field("", description="User of Redis, if the URL names none")
@@ -17,30 +17,34 @@ class PredictionSettings(BaseSettings):
     redis_timeout_seconds: float = Field(0.25, gt=0, description="A slower Redis counts as down")
     redis_retry_seconds: float = Field(2.0, gt=0, description="Pause before a Redis that was down is tried again")
     cache_ttl_seconds: int = Field(7 * 24 * 3600, gt=0, description="Life of an embedding in Redis")
-    share_texts: bool = Field(True, description="Keep structures read from texts in Redis too; False: numbers alone")
+    share_texts: bool = Field(True, description="Keep structures read from texts in Redis too; False: predictions only")
     local_cache_bytes: int = Field(256 * 2**20, ge=0, description="Bound of each replica's own cache")
     device: str = Field("cpu", description="Device of the ensemble: cpu or cuda")
     max_batch_edges: int = Field(
-        0, ge=0, description="Edge budget of one forward pass; 0: by the device, on a GPU what its free memory takes"
+        0, ge=0, description="Edge budget of one forward pass; 0: chosen by the device, on a GPU by its free memory"
     )
     max_queued_edges: int = Field(4_000_000, gt=0, description="Queue bound; beyond it work is shed with a retry hint")
-    max_sites: int = Field(1000, gt=0, description="Largest cell that is answered")
+    max_sites: int = Field(1000, gt=0, description="Sites of the largest cell that is accepted")
     intake_replicas: int = Field(1, gt=0, description="Processes that parse and featurize")
     ensemble_replicas: int = Field(
-        0, ge=0, description="Processes that run the ensemble; 0: each intake replica runs it, in a thread"
+        0, ge=0, description="Processes that run the ensemble; 0: each intake replica runs it in a thread"
     )
     replica_cpus: float = Field(1.0, ge=0, description="Cores that Ray reserves a replica")
     ensemble_gpus: float = Field(0.0, ge=0, description="GPUs that Ray reserves an ensemble replica")
     threads: int = Field(1, gt=0, description="Threads of a forward pass; two processes of one beat one of two")
-    explainer_replicas: int = Field(1, gt=0, description="Most processes that explain; none runs until one is asked")
-    explainer_idle_seconds: float = Field(1800.0, gt=0, description="An explainer that nobody asks for so long ends")
+    explainer_replicas: int = Field(
+        1, gt=0, description="Largest number of explaining processes; none runs before the first call"
+    )
+    explainer_idle_seconds: float = Field(1800.0, gt=0, description="Idle time after which an explainer ends")
     explainer_queue: int = Field(8, gt=0, description="Calls that wait for an explainer; beyond it they are shed")
-    explain_calls_each: int = Field(2, gt=0, description="Calls of one tenant for explanations that may be under way")
+    explain_calls_each: int = Field(2, gt=0, description="Open calls for explanations that one tenant may have")
     registry_poll_seconds: float = Field(2.0, gt=0, description="Time in which a promotion takes effect")
-    tenant_models_bytes: int = Field(512 * 2**20, ge=0, description="Bound of the tenants' models held by a replica")
-    tenant_threads: int = Field(4, gt=1, description="Threads a replica has for tenants' models")
-    tenant_threads_each: int = Field(1, gt=0, description="Of these, what one tenant may hold at once")
-    tenant_queue_each: int = Field(16, ge=0, description="Calls of one tenant that wait for its threads")
+    tenant_models_bytes: int = Field(
+        512 * 2**20, ge=0, description="Bound of the tenants' models that a replica keeps loaded"
+    )
+    tenant_threads: int = Field(4, gt=1, description="Threads of a replica for tenants' models")
+    tenant_threads_each: int = Field(1, gt=0, description="Threads of these that one tenant may hold at once")
+    tenant_queue_each: int = Field(16, ge=0, description="Calls of one tenant that may wait for its threads")
     tenant_timeout_seconds: float = Field(60.0, gt=0, description="Longest work of a tenant's model on one message")
 
     @model_validator(mode="after")

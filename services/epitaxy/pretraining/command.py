@@ -11,7 +11,7 @@ from epitaxy.pretraining.service import Pretraining
 
 
 def pretrain_command(file: Path, display: Display) -> tuple[PretrainRun, PretrainOutcome]:
-    """Pretrains as a configuration file says, or goes on where the last call ended."""
+    """Pretrains as a configuration file says, or resumes where the last call ended."""
     config = read_config(file)
     run = run_of(config)
     pretraining = Pretraining(RayTrainer(config.ray_address), _tracking(config), display)

@@ -33,7 +33,7 @@ UNITS = {
 
 
 def unit_of(column: str) -> str:
-    """The unit that a label column's suffix states. Raises ValueError where it states none."""
+    """The unit that a label column's suffix states. Raises ValueError if it states none."""
     for suffix, unit in UNITS.items():
         if column.endswith(suffix):
             return unit

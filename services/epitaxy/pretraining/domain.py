@@ -15,18 +15,18 @@ class PretrainRun:
     """What a worker needs to know.
 
     Attributes:
-        name: Of the run.
+        name: Name of the run.
         data: Parquet with structures and labels.
         work: Folder that every worker can read and write.
         training: What decides the trajectory.
         workers: Processes that share each global batch.
         use_gpu: One GPU a worker, nccl between them; else gloo.
-        cpus_per_worker: That Ray reserves.
+        cpus_per_worker: Cores that Ray reserves for each worker.
         threads: torch threads of a worker.
-        placement_strategy: Of Ray's placement group.
+        placement_strategy: Strategy of Ray's placement group.
         half_precision: Backbone in bfloat16.
         patience: Epochs without a better score before the run ends; None: never.
-        max_restarts: Of the workers after one was lost; -1: without limit.
+        max_restarts: Restarts of the workers after losses; -1: without limit.
     """
 
     name: str
@@ -60,10 +60,10 @@ class PretrainRun:
 
 @dataclass(frozen=True, slots=True)
 class DataCounts:
-    """Where every row of the file goes: the counts add up to the file's.
+    """How the rows of the file are used: the counts add up to the file's rows.
 
     Attributes:
-        rows: Of the file.
+        rows: Rows of the file.
         unlabelled: Rows without any label: featurized, never trained on.
         parts: Labelled rows of each part.
         labels: Known labels of each column.

@@ -11,7 +11,7 @@ class DistributedTrainer(Protocol):
     """Runs the training loop on workers, restarts lost ones, and keeps a checkpoint an epoch."""
 
     def train(self, run: PretrainRun) -> PretrainOutcome:
-        """Trains, or goes on where an earlier call ended. Blocks until the end."""
+        """Trains, or resumes where an earlier call ended. Blocks until the end."""
 
 
 class Tracking(Protocol):
@@ -24,7 +24,7 @@ class Tracking(Protocol):
         """Adds an epoch; one that is already there is left alone."""
 
     def end(self, outcome: PretrainOutcome | None) -> None:
-        """Closes the record; None where the run failed."""
+        """Closes the record; None if the run failed."""
 
 
 class Display(Protocol):

@@ -20,7 +20,7 @@ def ray_session(run: PretrainRun, address: str = "") -> Iterator[None]:
     if address:
         ray.init(address=address, log_to_driver=False)
     else:
-        # A private node that nobody else is given the address of; by default Ray writes a token below the home folder.
+        # A private node whose address nobody else gets; by default Ray would write a token below the home folder.
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")
         cores = math.ceil(run.workers * run.cpus_per_worker)
         ray.init(address="local", num_cpus=cores, include_dashboard=False, log_to_driver=False)

@@ -1,6 +1,6 @@
 """The distributed trainer on Ray Train: the training loop in every worker, a checkpoint an epoch.
 
-The only module of this service that imports Ray, but for the session.
+Except for the session, the only module of this service that imports Ray.
 """
 
 import os
@@ -33,7 +33,7 @@ class RayTrainer:
     """Adapter of ``DistributedTrainer``.
 
     Args:
-        address: Of a running cluster; empty: a private Ray for the time of the run.
+        address: Address of a running cluster; empty: a private Ray for the time of the run.
     """
 
     def __init__(self, address: str = "") -> None:
@@ -43,7 +43,7 @@ class RayTrainer:
         """Trains on Ray workers.
 
         Ray keeps the list of checkpoints below the work folder, so that a second call under the same name goes on
-        after the last one. Raises PretrainingFailedError where workers were lost too often.
+        after the last one. Raises PretrainingFailedError if workers were lost too often.
         """
         os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", _SECONDS_A_POLL)
         try:
@@ -146,7 +146,7 @@ def _outcome(run: PretrainRun, result: Result) -> PretrainOutcome:
 
 
 def _first_line(error: TrainingFailedError) -> str:
-    """The worker's own exception where there is one; Ray's text is a page of traceback."""
+    """The worker's own exception if there is one; Ray's text is a page of traceback."""
     failures = getattr(error, "worker_failures", {}) or {}
     cause = next(iter(failures.values()), error)
     lines = [line for line in str(cause).splitlines() if line.strip()] or [type(cause).__name__]

@@ -15,7 +15,7 @@ from epitaxy_models.training.loop import changed_settings, check_enough, setting
 
 @dataclass(frozen=True, slots=True)
 class Pretraining:
-    """Pretrains from a table of labelled crystals; calling it again after any interruption goes on."""
+    """Pretrains from a table of labelled crystals; calling it again after an interruption resumes."""
 
     trainer: DistributedTrainer
     tracking: Tracking

@@ -15,7 +15,7 @@ from epitaxy_models.transfer.fitted.digest import folder_digest
 
 _LOG = logging.getLogger(__name__)
 _DRAFTS = ".drafts"
-# Whoever was given a folder a moment ago is still reading from it.
+# A folder that was handed out a moment ago is still being read.
 _IN_USE_SECONDS = 120.0
 _ABANDONED_SECONDS = 24 * 3600.0
 
@@ -27,9 +27,9 @@ class ArtifactCache:
         self._root, self._capacity = root, capacity_bytes
 
     def folder(self, tenant: str, digest: str, download: Callable[[Path], None]) -> Path:
-        """A folder whose files have this digest; ``download`` writes them into a folder where they are not held.
+        """A folder whose files have this digest; ``download`` writes them into a folder if they are not held.
 
-        Raises CheckpointError where what was downloaded has another digest.
+        Raises CheckpointError if the downloaded files have another digest.
         """
         held = self._root / tenant / digest.replace(":", "-")
         if not self._is_whole(held, digest):

@@ -1,4 +1,4 @@
-"""How a process tells those that it starts where the registry is; light, for whoever starts them."""
+"""The environment that tells started processes where the registry is; imports nothing heavy."""
 
 import os
 from pathlib import Path

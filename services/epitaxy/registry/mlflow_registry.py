@@ -84,7 +84,7 @@ class MlflowRegistry:
             return _version(model, created)
 
     def exists(self) -> bool:
-        """False where nobody has used the folder's own database yet."""
+        """False if the folder's own database has never been used."""
         return self._settings.exists
 
     def find(self, model: ModelName, *, alias: str = "", version: str = "") -> ModelVersion:
@@ -155,7 +155,7 @@ class MlflowRegistry:
                 return
             if champion is not None:
                 self.set_alias(model, Alias.PREVIOUS, champion)
-            # Last: until here everything is as it was for whoever is served.
+            # Last: until here the champion is unchanged.
             self.set_alias(model, Alias.CHAMPION, version)
 
     def roll_back(self, model: ModelName) -> ModelVersion:
@@ -257,7 +257,7 @@ class MlflowRegistry:
 
     @contextmanager
     def _exchange(self, model: ModelName | None = None, wanted: str = "") -> Iterator[Any]:
-        """A client; what MLflow raises inside becomes an error of ours."""
+        """A client; errors of MLflow become errors of ours."""
         try:
             client = self._client()
         except Exception as error:
@@ -293,7 +293,7 @@ class MlflowRegistry:
 def _connected(settings: RegistrySettings) -> Any:
     settings.home.mkdir(parents=True, exist_ok=True)
     if settings.is_server:
-        # MLflow's own defaults go on for minutes where a server is gone.
+        # By default MLflow retries for minutes if a server is gone.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(settings.request_timeout_seconds))
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     # A bar a file, on the standard error of a service.

@@ -56,7 +56,7 @@ class RegisteredModel:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """A version whose files lie in a local folder, checked against their digest."""
+    """A version with its files in a local folder, checked against their digest."""
 
     version: ModelVersion
     folder: Path
@@ -73,12 +73,12 @@ class LocalCopy:
 class ModelRegistry(Protocol):
     """Models by tenant and name, in versions; blocking, safe for threads and processes.
 
-    Every method raises UnavailableError where the registry does not answer, and NotFoundError for a model, version or
+    Every method raises UnavailableError if the registry does not answer, and NotFoundError for a model, version or
     alias that is not there.
     """
 
     def exists(self) -> bool:
-        """False where nothing can have been registered yet; asks nobody."""
+        """False if nothing can have been registered yet; asks no server."""
 
     def register(
         self,
@@ -96,7 +96,7 @@ class ModelRegistry(Protocol):
         """The version of that number, else of that alias, else the champion."""
 
     def fetch(self, version: ModelVersion) -> Path:
-        """Local folder of the files, checked. Raises CheckpointError where they are damaged at their source."""
+        """Local folder of the files, checked. Raises CheckpointError if they are damaged at their source."""
 
     def resolve(self, model: ModelName, *, alias: str = "", version: str = "") -> ResolvedModel:
         """`find`, then `fetch`."""
@@ -122,11 +122,11 @@ class ModelRegistry(Protocol):
     def roll_back(self, model: ModelName) -> ModelVersion:
         """Makes ``previous`` the champion, and the champion so far ``previous``; the new champion.
 
-        Raises FailedPreconditionError where there is no previous one.
+        Raises FailedPreconditionError if there is no previous one.
         """
 
     def review_policy(self, model: ModelName) -> str:
-        """What `set_review_policy` was given last; empty where nothing was."""
+        """The text that `set_review_policy` got last; empty before the first call."""
 
     def set_review_policy(self, model: ModelName, text: str) -> None:
         """Keeps the review policy of all versions of a model, as JSON text."""

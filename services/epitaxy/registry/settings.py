@@ -1,4 +1,4 @@
-"""Where the registry lies."""
+"""Settings of the model registry."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ class RegistrySettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     folder: Path = Path("~/.epitaxy/registry")
-    """Holds the sqlite database and the files of the models, where no server does, and the copies of those in use."""
+    """Folder of the sqlite database and the models' files, unless a server holds them, and of local copies in use."""
     tracking_uri: str = Field(
         default="", validation_alias=AliasChoices("tracking_uri", f"{PREFIX}TRACKING_URI", "MLFLOW_TRACKING_URI")
     )
@@ -41,7 +41,7 @@ class RegistrySettings(ServiceSettings):
 
     @property
     def exists(self) -> bool:
-        """False where nobody has used the folder's own database yet; nothing is asked."""
+        """False if the folder's own database has never been used; asks no server."""
         return bool(self.tracking_uri) or (self.home / _DATABASE).exists()
 
     @property

@@ -1,7 +1,7 @@
 """``python -m epitaxy.stack.driver``: starts Ray and the Serve application, and watches them.
 
 Reads its plan as one line of JSON from stdin and runs until it is killed. There is no orderly shutdown: neither Ray nor
-Serve holds anything that outlives them, so the supervisor kills the session, which takes no time at any moment.
+Serve holds anything that outlives them, so the supervisor kills the session, which is immediate in any state.
 """
 
 import importlib
@@ -32,15 +32,15 @@ _WATCH_SECONDS = 0.5
 
 
 def driver_command(home: StackHome, events: int) -> Command:
-    """The driver, which writes its events into this file descriptor."""
+    """Command of the driver, which writes its events into this file descriptor."""
     arguments = [sys.executable, "-m", "epitaxy.stack.driver", str(events)]
-    # Replicas, far below, serve the models that this stack's own jobs register.
+    # Replicas inherit it and serve the models that this stack's own jobs register.
     environment = {**registry_environment(home.folder / "registry"), **ray_environment(home.run)}
     return Command("ray", arguments, home.logs / "ray.log", environment, (events,), stdin=True)
 
 
 def driver_input(plan: StackPlan, run: Path, redis_url: str) -> bytes:
-    """The line that the driver reads first: not arguments, which every user of the machine could read."""
+    """The line that the driver reads first. It is not an argument, because every user of the machine can read those."""
     return json.dumps({"plan": asdict(plan), "run": str(run), "redis_url": redis_url}).encode() + b"\n"
 
 
@@ -58,12 +58,12 @@ def main() -> int:
 def _deploy(plan: StackPlan, redis_url: str, events: EventWriter) -> None:
     events.send(Event("prediction", detail="loading Serve"))
     import_serve()
-    from ray import serve  # noqa: PLC0415  # after pandas was kept out of it
+    from ray import serve  # noqa: PLC0415  # after pandas was kept out of Serve
 
     starting = _Background(lambda: _start_serve(plan))
     events.send(Event("prediction", detail="loading the application"))
-    application = _built(plan, redis_url)
-    # Needs the controller only: replicas load while Serve's proxy does.
+    application = _build_application(plan, redis_url)
+    # Only the controller is needed: replicas load while Serve's proxy starts.
     _await_controller(starting)
     target = serve.RunTarget(target=application, name=plan.application_name, route_prefix=f"/{plan.application_name}")
     serve.run_many([target], wait_for_applications_running=False)
@@ -77,7 +77,7 @@ def _start_serve(plan: StackPlan) -> None:
 
     serve.start(
         proxy_location="HeadOnly",
-        # Serve cannot leave its HTTP proxy out (ray-project/ray#38788), and 8000 is a popular port.
+        # Serve cannot run without its HTTP proxy (ray-project/ray#38788), and port 8000 is often taken.
         http_options={"host": "127.0.0.1", "port": plan.http_port},
         grpc_options=gRPCOptions(
             port=plan.serve_port, grpc_servicer_functions=list(plan.servicer_functions), enable_reflection=False
@@ -86,17 +86,26 @@ def _start_serve(plan: StackPlan) -> None:
     )
 
 
-def _built(plan: StackPlan, redis_url: str) -> Any:
-    module, _, function = plan.application.partition(":")
+def _build_application(plan: StackPlan, redis_url: str) -> Any:
     arguments = {**shipped_config().arguments, "redis_url": redis_url}
-    # An argument would win over the environment.
+    # An argument would override the environment.
     if _REPLICAS_SETTING not in os.environ:
         arguments["intake_replicas"] = plan.intake_replicas
-    return getattr(importlib.import_module(module), function)(arguments)
+    return _builder(plan)(arguments)
+
+
+def _builder(plan: StackPlan) -> Callable[[dict[str, Any]], Any]:
+    """The prediction application's builder, or the one that the operator named instead."""
+    if plan.application == shipped_config().import_path:
+        from epitaxy.prediction.app import build_application  # noqa: PLC0415  # after pandas was kept out of Serve
+
+        return build_application
+    module, _, function = plan.application.partition(":")
+    return getattr(importlib.import_module(module), function)  # type: ignore[no-any-return]  # by name
 
 
 def _await_running(plan: StackPlan, events: EventWriter) -> None:
-    """Polls: Serve's own wait looks once a second."""
+    """Polls faster than Serve's own wait, which looks once a second."""
     from ray import serve  # noqa: PLC0415
 
     told = ""
@@ -114,7 +123,7 @@ def _await_running(plan: StackPlan, events: EventWriter) -> None:
 
 
 def _reason(application: Any) -> str:
-    """The last line of the traceback of the first deployment that failed: the application itself names only it."""
+    """Last line of the traceback of the first deployment that failed; the application's message only names it."""
     for name, deployment in application.deployments.items():
         lines = [line.strip() for line in deployment.message.splitlines() if line.strip()]
         if deployment.status == "DEPLOY_FAILED" and lines:
@@ -171,7 +180,7 @@ class _Background:
     def _run(self) -> None:
         try:
             self._work()
-        except BaseException as error:  # raised again by whoever waits
+        except BaseException as error:  # `result` raises it again
             self._failure = error
 
 

@@ -20,7 +20,7 @@ _WARM_UP = "EPITAXY_FINETUNE_REGISTRY_WARM_UP_SECONDS"
 
 
 def missing_library() -> str | None:
-    """A library that fine-tuning needs and that is not installed; None where all are."""
+    """A library that fine-tuning needs and that is not installed; None if all are."""
     return next((name for name in _NEEDED if find_spec(name) is None), None)
 
 
@@ -33,7 +33,7 @@ def new_secret(home: StackHome) -> Path:
 
 
 def finetune_command(plan: StackPlan, home: StackHome, secret: Path, ray_address: str) -> Command:
-    """The service on this stack's Ray; a job that an earlier run of the stack left goes on."""
+    """The service on this stack's Ray; jobs that an earlier run of the stack left continue."""
     environment = {
         **registry_environment(home.folder / "registry"),
         **ray_client_environment(home.run),

@@ -31,7 +31,7 @@ class StackHome:
     Attributes:
         folder: Everything below it belongs to the stack.
         run: Short-lived files and sockets, emptied at every start. Below ``folder``, or a short temporary folder
-            where that path would be too long for a socket or holds more than plain ASCII.
+            if that path would be too long for a socket or holds more than plain ASCII.
     """
 
     folder: Path
@@ -49,7 +49,7 @@ class StackHome:
         return self.folder / "endpoints.json"
 
     def __enter__(self) -> "StackHome":
-        """Makes the folders and takes the lock. Raises StackError where another stack holds it."""
+        """Makes the folders and takes the lock. Raises StackError if another stack holds it."""
         self.folder = self.folder.expanduser().resolve()
         self._make(self.folder)
         self._take_lock()
@@ -105,7 +105,7 @@ class StackHome:
         return run
 
     def _fresh_temporary_folder(self) -> Path:
-        """Named after the home, whose lock is held: what a killed run left there is nobody's and goes first."""
+        """A folder named after the home, whose lock is held: what a killed run left there is removed first."""
         name = blake2b(os.fsencode(self.folder), digest_size=6).hexdigest()
         run = Path(tempfile.gettempdir(), f"epitaxy-{os.getuid()}-{name}")
         shutil.rmtree(run, ignore_errors=True)
@@ -118,7 +118,7 @@ class StackHome:
     @staticmethod
     def _make(folder: Path) -> None:
         try:
-            # Sockets and Ray's token lie here: for this user only.
+            # It holds sockets and Ray's token: for this user only.
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StackError(f"cannot make {folder}: {error.strerror}; choose another --home") from error

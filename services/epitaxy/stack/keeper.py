@@ -7,7 +7,7 @@ from epitaxy.stack.reaper import Reaper
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
-# Whoever lives this long has recovered.
+# A child that lives this long has recovered.
 _RECOVERED_SECONDS = 60.0
 
 
@@ -23,7 +23,7 @@ class Keeper:
         self._due: float | None = None
 
     def died(self) -> str | None:
-        """A line for the operator, once a death."""
+        """A line for the operator, once per death."""
         if self.child.exit_code is None or self._due is not None:
             return None
         now = time.monotonic()
@@ -34,10 +34,10 @@ class Keeper:
         return obituary(self.child)
 
     def revive(self) -> bool:
-        """Starts it again when the pause is over; True when it did."""
+        """Restarts the child when the pause is over; True if it did."""
         if self._due is None or time.monotonic() < self._due:
             return False
-        # What the dead one left behind, if anything, would hold its port.
+        # Processes that the dead child left behind would hold its port.
         self.child.stop(0)
         self.child = Child(self._command, self._reaper)
         self._started, self._due = time.monotonic(), None

@@ -34,7 +34,7 @@ class StackPlan:
         servicer_functions: Import paths that register the ingress servicers.
         logical_cpus: CPUs that Ray counts with, not cores: every replica finds a place on a small machine.
         object_store_bytes: Shared memory of Ray.
-        intake_replicas: Processes that answer, one thread each, where the environment says no other number.
+        intake_replicas: Processes that answer, one thread each, unless the environment sets another number.
     """
 
     host: str
@@ -55,7 +55,7 @@ class StackPlan:
 
     @classmethod
     def draw(cls, host: str, port: int, redis_url: str = "", **changes: Any) -> "StackPlan":
-        """A plan on free ports; port 0 is any. Raises StackError where the public one is taken."""
+        """A plan on free ports; port 0 is any. Raises StackError if the public one is taken."""
         _refuse_tls()
         if port:
             require_free(host, port)

@@ -27,7 +27,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def preferred_port(port: int) -> int:
-    """This loopback port, or any free one where it is taken."""
+    """This loopback port, or any free one if it is taken."""
     try:
         require_free(LOOPBACK, port)
     except StackError:
@@ -36,7 +36,7 @@ def preferred_port(port: int) -> int:
 
 
 def require_free(host: str, port: int) -> None:
-    """Raises StackError where HOST:PORT cannot be listened on."""
+    """Raises StackError if HOST:PORT cannot be listened on."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:

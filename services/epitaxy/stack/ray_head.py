@@ -39,7 +39,7 @@ def ray_client_environment(run: Path) -> dict[str, str]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(run / _TOKEN_FILE),
         "RAY_USAGE_STATS_ENABLED": "0",
-        # Ray runs workers at 15, the wrong way round where anything else computes: they answer the caller.
+        # Ray runs workers at niceness 15, which is wrong here: they answer the caller and must not yield to others.
         "RAY_worker_niceness": "0",
         # Else Ray starts as many idle workers as there are logical CPUs.
         "RAY_prestart_worker_first_driver": "0",
@@ -57,7 +57,7 @@ class RayHead:
     """The started node, and this process connected to it as its driver."""
 
     def __init__(self, plan: StackPlan, run: Path) -> None:
-        import ray  # noqa: PLC0415  # a second that the supervisor, who imports this module, does not have
+        import ray  # noqa: PLC0415  # a second that the supervisor, which imports this module, does not have
 
         if ray.__version__.split(".")[:2] != ["2", "60"]:
             raise StackError(f"Ray {ray.__version__} is installed and the stack is written for 2.60: reinstall epitaxy")

@@ -10,7 +10,7 @@ _MAX_MEMORY = "512mb"
 
 
 def redis_binary() -> str | None:
-    """Path of redis-server, None where it is not installed."""
+    """Path of redis-server, None if it is not installed."""
     return shutil.which("redis-server")
 
 

@@ -23,12 +23,12 @@ class ServeConfig:
     """The application of a Serve configuration; ports and hosts in it are a cluster's.
 
     Attributes:
-        name: Of the application.
+        name: Name of the application.
         route_prefix: Its path at the HTTP proxy.
         import_path: ``module:function`` of its builder.
-        arguments: Of the builder.
+        arguments: Arguments of the builder.
         servicer_functions: Import paths that register the ingress servicers.
-        logging: Of Serve's own processes.
+        logging: Logging configuration of Serve's own processes.
     """
 
     name: str
@@ -41,7 +41,7 @@ class ServeConfig:
 
 @cache
 def shipped_config() -> ServeConfig:
-    """That of the package. Raises KeyError or ValueError where the file is not what this reads."""
+    """Reads the package's configuration. Raises KeyError or ValueError if the file has another form."""
     import yaml  # noqa: PLC0415  # comes with Ray
 
     read = yaml.safe_load((files("epitaxy.prediction") / "serve.yaml").read_text())

@@ -1,7 +1,6 @@
 """What every process of the stack's Ray does before it loads Serve."""
 
 import gc
-import importlib
 import sys
 from typing import Any
 
@@ -18,15 +17,15 @@ def prepare_worker() -> None:
 def import_serve() -> None:
     """Imports Ray Serve in 0.8 CPU seconds instead of 1.4, measured; every process of a stack does it.
 
-    Without pandas, which Serve wants only to answer HTTP requests with data frames and does without where it is not
-    installed (ray/serve/_private/utils.py); whoever imports pandas afterwards gets it. And without garbage collection,
-    which finds nothing among a hundred thousand objects that all stay.
+    Pandas is kept out: Serve needs it only to answer HTTP requests with data frames and works without it if it is not
+    installed (ray/serve/_private/utils.py). A later import of pandas succeeds. Garbage collection is off meanwhile: it
+    would find nothing among a hundred thousand objects that all stay.
     """
     pandas: Any = sys.modules.get("pandas", _ABSENT)
     gc.disable()
     sys.modules["pandas"] = None  # type: ignore[assignment]  # makes `import pandas` raise ImportError
     try:
-        importlib.import_module("ray.serve")
+        import ray.serve  # noqa: F401, PLC0415  # here and not above: this function decides how it is imported
     finally:
         gc.enable()
         if pandas is _ABSENT:
@@ -36,10 +35,10 @@ def import_serve() -> None:
 
 
 def listen_on_loopback() -> None:
-    """Makes gRPC servers of this process listen on loopback where they ask for every address.
+    """Makes gRPC servers of this process listen on loopback if they ask for every address.
 
-    Serve writes ``[::]`` into its gRPC ingress (grpc_util.py) and into each replica's internal server (replica.py) and
-    has no setting for it. The internal one unpickles what it is sent: on a laptop nobody else may reach it.
+    Serve hard-codes ``[::]`` for its gRPC ingress (grpc_util.py) and for each replica's internal server (replica.py).
+    The internal server unpickles what it receives, so nobody else may reach it.
     """
     from grpc.aio._server import Server  # noqa: PLC0415  # Ray must have set up its own gRPC before
 

@@ -12,7 +12,7 @@ _DIGEST_DIGITS = 16
 def open_vectors(settings: VectorSettings, source: SourceIndex) -> VectorIndex:
     """Searches the materials of a source index by their row numbers.
 
-    A server is given the vectors where it does not hold all of them; ids are row numbers, so a cut-off upload goes on
+    Vectors that a server lacks are uploaded; ids are row numbers, so an interrupted upload continues
     and two processes that upload at once do no harm. Raises UnavailableError, FailedPreconditionError.
     """
     vectors = _index(settings, source)
@@ -24,7 +24,7 @@ def open_vectors(settings: VectorSettings, source: SourceIndex) -> VectorIndex:
 def _index(settings: VectorSettings, source: SourceIndex) -> VectorIndex:
     if not settings.qdrant_url:
         return FaissIndex(source.n_directions)
-    # An extra: imported where a server is asked for.
+    # An optional dependency: imported only if a server is set.
     from epitaxy.vectors.qdrant_index import QdrantIndex  # noqa: PLC0415
 
     return QdrantIndex.connect(settings, _collection(settings, source), source.n_directions)

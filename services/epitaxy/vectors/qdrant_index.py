@@ -22,9 +22,9 @@ class QdrantIndex:
     """One collection of a server; it outlives the process and several may share it."""
 
     def __init__(self, client: QdrantClient, collection: str, width: int) -> None:
-        """Makes the collection where it is missing.
+        """Creates the collection if it is missing.
 
-        Raises FailedPreconditionError where it holds vectors of another width or distance, UnavailableError where the
+        Raises FailedPreconditionError if it holds vectors of another width or distance, UnavailableError if the
         server does not answer.
         """
         self._client, self._collection, self.width = client, collection, width

@@ -10,10 +10,10 @@ class VectorSettings(ServiceSettings):
     """Read from ``EPITAXY_VECTORS_...``.
 
     Attributes:
-        qdrant_url: Of a Qdrant server, ``http://qdrant:6333``; empty searches in the process with FAISS.
-        qdrant_api_key: Sent with each request where the server asks for one.
-        timeout_seconds: A request's.
-        collection_prefix: Before the names of collections, where several installations share a server.
+        qdrant_url: URL of a Qdrant server, ``http://qdrant:6333``; empty searches in the process with FAISS.
+        qdrant_api_key: Sent with each request, for servers that ask for one.
+        timeout_seconds: Timeout of a request, seconds.
+        collection_prefix: Prefix of collection names, for installations that share a server.
     """
 
     model_config = SettingsConfigDict(env_prefix="EPITAXY_VECTORS_", frozen=True, extra="forbid")

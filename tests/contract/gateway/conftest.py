@@ -15,9 +15,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from epitaxy.api.common.v1.model_pb2 import ModelStamp
 from epitaxy.api.common.v1.structure_pb2 import ItemError, PackedStructures, StructureInput
+from epitaxy.api.internal.v1 import prediction_backend_pb2, prediction_backend_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
 from epitaxy.api.prediction.v1 import (
-    backend_pb2_grpc,
     explanation_pb2,
     prediction_pb2,
     prediction_pb2_grpc,
@@ -33,7 +33,7 @@ from epitaxy_models.errors import EpitaxyError
 Fault = EpitaxyError | tuple[grpc.StatusCode, str]
 
 
-class ScriptedBackend(backend_pb2_grpc.PredictionBackendServicer):
+class ScriptedBackend(prediction_backend_pb2_grpc.PredictionBackendServiceServicer):
     """Predicts ``good`` CIF texts, refuses others; a chunk goes by the id of its first structure."""
 
     def __init__(self) -> None:
@@ -53,9 +53,10 @@ class ScriptedBackend(backend_pb2_grpc.PredictionBackendServicer):
         await self._behave(ids[0], context)
         bad = {structure.id for structure in request.structures if structure.cif == "bad"}
         results = [_result(name, is_bad=name in bad) for name in ids if name not in self.drops]
-        return prediction_pb2.ResultBlock(
+        block = prediction_pb2.ResultBlock(
             sequence=999, model=ModelStamp(name="crystals", version="1", digest="sha256:0"), results=results
         )
+        return prediction_backend_pb2.EvaluateResponse(results=block)
 
     async def EmbedBlock(self, request, context):
         await self._behave("embed", context)
@@ -63,7 +64,7 @@ class ScriptedBackend(backend_pb2_grpc.PredictionBackendServicer):
             prediction_pb2.StructureEmbedding(id=name, embedding=struct.pack("<2f", 1, 2))
             for name in structure_ids(request.structures)
         ]
-        return prediction_pb2.EmbedResponse(dimension=2, embeddings=embeddings)
+        return prediction_backend_pb2.EmbedBlockResponse(dimension=2, embeddings=embeddings)
 
     async def ExplainBlock(self, request, context):
         await self._behave("explain", context)
@@ -73,19 +74,21 @@ class ScriptedBackend(backend_pb2_grpc.PredictionBackendServicer):
             else explanation_pb2.ExplanationResult(id=one.id, explanation=explanation_pb2.Explanation(value=1.5))
             for one in request.structures
         ]
-        return explanation_pb2.ExplainResponse(model=ModelStamp(name="crystals"), results=results)
+        return prediction_backend_pb2.ExplainBlockResponse(model=ModelStamp(name="crystals"), results=results)
 
     async def ValidateBlock(self, request, context):
         await self._behave("validate", context)
         reports = [structures_pb2.IntakeReport(id=name) for name in structure_ids(request.structures)]
-        return structures_pb2.ValidateResponse(reports=reports)
+        return prediction_backend_pb2.ValidateBlockResponse(reports=reports)
 
     async def ListServedModels(self, request, context):
-        return models_pb2.ListModelsResponse(models=[models_pb2.ModelCard(stamp=ModelStamp(name="crystals"))])
+        card = models_pb2.ModelCard(stamp=ModelStamp(name="crystals"))
+        return prediction_backend_pb2.ListServedModelsResponse(models=[card])
 
     async def GetServedModel(self, request, context):
         await self._behave("model", context)
-        return models_pb2.GetModelResponse(model=models_pb2.ModelCard(stamp=ModelStamp(name=request.model.name)))
+        card = models_pb2.ModelCard(stamp=ModelStamp(name=request.model.name))
+        return prediction_backend_pb2.GetServedModelResponse(model=card)
 
     def gate(self, *names: str) -> None:
         """Holds chunks until their gate is opened."""
@@ -178,7 +181,7 @@ def backend() -> ScriptedBackend:
 async def upstream(stack: AsyncExitStack, backend: ScriptedBackend) -> str:
     """Address of the running backend."""
     server = grpc.aio.server()
-    backend_pb2_grpc.add_PredictionBackendServicer_to_server(backend, server)
+    prediction_backend_pb2_grpc.add_PredictionBackendServiceServicer_to_server(backend, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     stack.push_async_callback(server.stop, None)

@@ -73,7 +73,7 @@ async def test_an_unreachable_upstream_is_unavailable_without_its_address(start_
 
 
 async def test_a_bug_of_the_gateway_is_an_internal_error_whose_text_is_only_logged(edge, caplog, monkeypatch):
-    monkeypatch.setattr("epitaxy.gateway.servicer.check_coverage", None)  # calling it raises TypeError
+    monkeypatch.setattr("epitaxy.gateway.service.check_coverage", None)  # calling it raises TypeError
     error = await failed_predict(edge)
     assert error.code() is grpc.StatusCode.INTERNAL
     assert "NoneType" not in everything_in(error)

@@ -1,4 +1,4 @@
-"""FineTuneService at the edge: bytes go through, the tenant is the gateway's word, nothing of the inside comes out."""
+"""Services that the fine-tune service answers: bytes pass, the gateway names the tenant, no inner text comes out."""
 
 import asyncio
 import json
@@ -8,6 +8,7 @@ import pytest
 
 from epitaxy.api.finetune.v1 import finetune_pb2 as pb
 from epitaxy.api.finetune.v1 import finetune_pb2_grpc
+from epitaxy.api.models.v1 import governance_pb2, governance_pb2_grpc
 from epitaxy.chassis.api_keys import KeyHash, new_api_key
 from epitaxy.chassis.errors import FailedPreconditionError, UnauthenticatedError
 from epitaxy.chassis.status import from_trailing_metadata, to_rpc_status
@@ -52,15 +53,34 @@ class ScriptedFineTune(finetune_pb2_grpc.FineTuneServiceServicer):
             await context.abort(status.code, status.details, status.trailing_metadata)
 
 
+class ScriptedGovernance(governance_pb2_grpc.ModelGovernanceServiceServicer):
+    """Promotes whatever it is asked to."""
+
+    def __init__(self):
+        self.metadata = []
+        self.requests = []
+
+    async def PromoteModel(self, request, context):
+        self.requests.append(request.SerializeToString())
+        self.metadata.append({item.key: item.value for item in context.invocation_metadata()})
+        return governance_pb2.PromoteModelResponse(model_name=request.model_name, version=request.version)
+
+
 @pytest.fixture
 def finetune():
     return ScriptedFineTune()
 
 
 @pytest.fixture
-async def start(stack, start_edge, finetune, tmp_path):
+def governance():
+    return ScriptedGovernance()
+
+
+@pytest.fixture
+async def start_edge_with_finetune(stack, start_edge, finetune, governance, tmp_path):
     async def begin(**changes):
         server = grpc.aio.server()
+        governance_pb2_grpc.add_ModelGovernanceServiceServicer_to_server(governance, server)
         finetune_pb2_grpc.add_FineTuneServiceServicer_to_server(finetune, server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
@@ -68,8 +88,15 @@ async def start(stack, start_edge, finetune, tmp_path):
         secret = tmp_path / "secret"
         secret.write_text("open sesame\n")
         options = {"finetune_upstream": f"127.0.0.1:{port}", "finetune_secret_file": secret}
-        edge = await start_edge(**(options | changes))
-        return finetune_pb2_grpc.FineTuneServiceStub(edge.channel)
+        return await start_edge(**(options | changes))
+
+    return begin
+
+
+@pytest.fixture
+async def start(start_edge_with_finetune):
+    async def begin(**changes):
+        return finetune_pb2_grpc.FineTuneServiceStub((await start_edge_with_finetune(**changes)).channel)
 
     return begin
 
@@ -88,6 +115,27 @@ async def test_calls_and_streams_go_through(start):
     stub = await start()
     assert (await stub.GetFineTuneJob(pb.GetFineTuneJobRequest(job_id="ft-1"))).job.id == "ft-1"
     assert [message.event.sequence for message in await watched(stub)] == [0, 1, 2]
+
+
+async def test_decisions_on_models_go_through_with_the_tenant_and_the_secret(start_edge_with_finetune, governance):
+    edge = await start_edge_with_finetune()
+    stub = governance_pb2_grpc.ModelGovernanceServiceStub(edge.channel)
+    response = await stub.PromoteModel(governance_pb2.PromoteModelRequest(model_name="tc", version="3"))
+    assert (response.model_name, response.version) == ("tc", "3")
+    assert [(seen["x-tenant"], seen["x-gateway-secret"]) for seen in governance.metadata] == [("local", "open sesame")]
+    samples = await edge.metrics()
+    assert samples['epitaxy_gateway_upstream_seconds_count{code="OK",method="PromoteModel"}'] == 1
+
+
+async def test_fields_that_the_gateway_does_not_know_go_through(start_edge_with_finetune, governance):
+    edge = await start_edge_with_finetune()
+    newer = b"\xa2\x06\x03new"  # field 100, of a later release
+    sent = newer + governance_pb2.PromoteModelRequest(model_name="tc").SerializeToString()
+    promote = edge.channel.unary_unary("/epitaxy.models.v1.ModelGovernanceService/PromoteModel")
+    received = governance_pb2.PromoteModelResponse.FromString(await promote(sent))
+    assert received.model_name == "tc"
+    (request,) = governance.requests
+    assert newer in request
 
 
 async def test_the_tenant_is_the_keys_whatever_the_caller_says(start, finetune, tmp_path):

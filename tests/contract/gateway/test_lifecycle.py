@@ -14,7 +14,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from epitaxy.api.common.v1.structure_pb2 import StructureInput
-from epitaxy.api.prediction.v1 import backend_pb2_grpc
+from epitaxy.api.internal.v1 import prediction_backend_pb2_grpc
 from epitaxy.api.prediction.v1.prediction_pb2 import PredictRequest, ScreenRequest
 from epitaxy.gateway.server import PUBLIC_SERVICES, Gateway
 from epitaxy.gateway.settings import GatewaySettings
@@ -34,7 +34,7 @@ async def test_health_is_not_serving_until_the_upstream_answers(start_edge, back
     assert {await edge.health_status(service) for service in ("", *PUBLIC_SERVICES)} == {"NOT_SERVING"}
     assert await edge.health_status("liveness") == "SERVING"
     server = grpc.aio.server()
-    backend_pb2_grpc.add_PredictionBackendServicer_to_server(backend, server)
+    prediction_backend_pb2_grpc.add_PredictionBackendServiceServicer_to_server(backend, server)
     server.add_insecure_port(f"127.0.0.1:{unused_tcp_port}")
     await server.start()
     for service in ("", *PUBLIC_SERVICES):

@@ -9,10 +9,11 @@ from prometheus_client import CollectorRegistry
 from epitaxy.api.common.v1.model_pb2 import ModelSelector, ModelStamp
 from epitaxy.api.common.v1.property_pb2 import PredictionInterval, PropertyDefinition
 from epitaxy.api.common.v1.structure_pb2 import ItemError, StructureInput
+from epitaxy.api.internal.v1 import measurement_backend_pb2_grpc, prediction_backend_pb2, prediction_backend_pb2_grpc
 from epitaxy.api.measurements.v1 import measurements_pb2 as pb
 from epitaxy.api.measurements.v1 import measurements_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2
-from epitaxy.api.prediction.v1 import backend_pb2_grpc, prediction_pb2
+from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.chassis.api_keys import KeyHash, new_api_key
 from epitaxy.chassis.metrics import RpcMetrics
 from epitaxy.chassis.status import from_trailing_metadata
@@ -27,7 +28,7 @@ SECRET = "open sesame"
 UNITS = {"formation_energy": "eV/atom", "gap": "eV"}
 
 
-class MeasurableBackend(backend_pb2_grpc.PredictionBackendServicer):
+class MeasurableBackend(prediction_backend_pb2_grpc.PredictionBackendServiceServicer):
     """Says 2 with an interval of 1 to 3 of every good structure; a wide one has no interval at all."""
 
     def __init__(self):
@@ -46,16 +47,17 @@ class MeasurableBackend(backend_pb2_grpc.PredictionBackendServicer):
             prediction_pb2.PropertyStamp(definition=PropertyDefinition(name=name, unit=self.units[name]))
             for name in names
         ]
-        return prediction_pb2.ResultBlock(
+        block = prediction_pb2.ResultBlock(
             model=self._stamp(request.options.model), properties=stamps, results=reversed(results)
         )
+        return prediction_backend_pb2.EvaluateResponse(results=block)
 
     async def GetServedModel(self, request, context):
         properties = [
             models_pb2.PropertyCard(definition=PropertyDefinition(name=name, unit=unit)) for name, unit in UNITS.items()
         ]
         card = models_pb2.ModelCard(stamp=self._stamp(request.model), properties=properties)
-        return models_pb2.GetModelResponse(model=card)
+        return prediction_backend_pb2.GetServedModelResponse(model=card)
 
     def _stamp(self, selector):
         return ModelStamp(
@@ -93,7 +95,9 @@ async def keeper(stack, tmp_path):
     service = MeasurementService(SqlMeasurementStore(database), lambda tenant: 70)
     interceptors = gateway_interceptors(RpcMetrics(CollectorRegistry(), "keeper"), SECRET, 60.0)
     server = grpc.aio.server(interceptors=interceptors)
-    measurements_pb2_grpc.add_MeasurementBackendServicer_to_server(MeasurementBackendServicer(service), server)
+    measurement_backend_pb2_grpc.add_MeasurementBackendServiceServicer_to_server(
+        MeasurementBackendServicer(service), server
+    )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     stack.push_async_callback(server.stop, None)
@@ -222,8 +226,8 @@ async def test_versions_are_held_to_account_one_by_one_and_an_alias_is_resolved(
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [
-        (report(), "measurements: has 0 entries, 1 to 64 go"),
-        (report(*[2.0] * 65), "measurements: has 65 entries, 1 to 64 go"),
+        (report(), "measurements: has 0 entries; 1 to 64 are allowed"),
+        (report(*[2.0] * 65), "measurements: has 65 entries; 1 to 64 are allowed"),
         (report(2.0, float("nan")), r"measurements[1].value: is nan, and must be a finite number"),
         (report(2.0, unit="eV"), "unit: is 'eV', and formation_energy is in 'eV/atom': convert the values"),
         (report(2.0, unit=""), "unit: is '', and formation_energy is in 'eV/atom': convert the values"),

@@ -122,7 +122,7 @@ async def test_the_summary_counts_outcomes_reasons_and_verdicts(edge, backend, m
     assert (counts.answered, counts.refused, counts.failed, counts.cache_hits) == (3, 1, 0, 3)
     assert dict(summary.errors_by_reason) == {"PARTIAL_OCCUPANCY": 1}
     assert dict(summary.domain_verdicts) == {"IN_DOMAIN": 3}
-    assert summary.elapsed_seconds > 0
+    assert summary.elapsed_duration.ToNanoseconds() > 0
     assert sum(block.counts.answered for block in blocks) == 3
 
 

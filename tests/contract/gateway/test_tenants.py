@@ -74,12 +74,16 @@ async def test_reflection_needs_a_key_and_health_does_not(start_with_tenants, ke
     assert await edge.health_status("liveness") == "SERVING"
     error = await failure(listed_services(edge))
     assert error.code() is grpc.StatusCode.UNAUTHENTICATED
-    assert {
+    assert await listed_services(edge, bearer(keys["acme"])) == {
         "epitaxy.prediction.v1.PredictionService",
         "epitaxy.prediction.v1.StructureService",
         "epitaxy.models.v1.ModelService",
+        "epitaxy.models.v1.ModelGovernanceService",
+        "epitaxy.finetune.v1.FineTuneService",
+        "epitaxy.measurements.v1.MeasurementService",
         "grpc.health.v1.Health",
-    } <= await listed_services(edge, bearer(keys["acme"]))
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
 
 
 async def test_structures_over_the_quota_are_turned_away_with_the_time_to_wait(start_with_tenants, keys):

@@ -130,7 +130,7 @@ def test_what_the_services_have_not_counted_yet_are_metrics_of_theirs(tmp_path: 
     database = Database(f"sqlite:///{tmp_path / 'jobs.db'}")
     RecentJobs(registry, SqlJobStore(database))
     MeasurementMetrics(registry, SqlMeasurementStore(database))
-    GatewayMetrics(registry).certificate(datetime.now(UTC))
+    GatewayMetrics(registry).publish_certificate_expiry(datetime.now(UTC))
     known = {f"{family.name}_total" if family.type == "counter" else family.name for family in registry.collect()}
     database.close()
     assert {name for name in NOT_EXPORTED_AT_REST if name.startswith("epitaxy_")} <= known

@@ -29,10 +29,10 @@ def test_convert_reports_counts_and_inspect_reads_the_table(run: Run, rows: Path
     done = run("convert", rows, "--out", "a.parquet", "--unit", "gap=eV", "--licence", "CC0-1.0")
     assert done.returncode == 3, done.stderr
     assert "read     4\nkept     3\nrefused  1\n        1 DEGENERATE_CELL\n" in done.stderr
-    assert "refused rows in a.parquet.refused.csv" in done.stderr
+    assert "wrote a.parquet, and the refused rows to a.parquet.refused.csv" in done.stderr
     shown = run("inspect", "a.parquet")
     assert shown.returncode == 0, shown.stderr
-    assert "rows        3, 0 with a structure that intake refuses" in shown.stdout
+    assert "rows        3, 0 with a refused structure" in shown.stdout
     assert "gap_eV" in shown.stdout
     assert "licence CC0-1.0" in shown.stdout
     document = json.loads(run("inspect", "a.parquet", "--json").stdout)

@@ -108,7 +108,7 @@ def test_the_rate_stays_below_the_one_given(run: Run, server: Any) -> None:
 def test_a_bad_filter_and_a_wrong_address_leave_nothing_behind(run: Run, server: Any, tmp_path: Path) -> None:
     done = run("fetch", "http://127.0.0.1:9", "--out", "a.parquet", "--filter", "nsites=")
     assert done.returncode == 2
-    assert "is no OPTIMADE filter" in done.stderr
+    assert "is not an OPTIMADE filter" in done.stderr
     missing = run("fetch", server.url + "/nowhere", "--out", "a.parquet", *FAST)
     assert missing.returncode == 1
     assert "404" in missing.stderr
@@ -118,7 +118,7 @@ def test_a_bad_filter_and_a_wrong_address_leave_nothing_behind(run: Run, server:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--field", "_exmpl_mass"), "has no field _exmpl_mass; of its own it has _exmpl_band_gap"),
+        (("--field", "_exmpl_mass"), "has no field _exmpl_mass; its own fields are _exmpl_band_gap"),
         (("--field", "nsites"), "--unit nsites=SUFFIX"),
         (("--field", "nsites", "--unit", "nsites=parsec"), "'parsec' for column 'nsites' is no known unit suffix"),
         (("--unit", "nsites"), "must have the form COLUMN=VALUE"),
@@ -138,7 +138,7 @@ def test_another_query_does_not_continue_a_journal(run: Run, server: Any, tmp_pa
     (tmp_path / "a.parquet.pages.jsonl").write_text(json.dumps(header) + "\n")
     refused = run("fetch", server.url, "--out", "a.parquet", *FAST)
     assert refused.returncode == 2
-    assert "is of a download with other base_url, fields, page_limit" in refused.stderr
+    assert "belongs to a download with different base_url, fields, page_limit" in refused.stderr
     restarted = run("fetch", server.url, "--out", "a.parquet", "--restart", *FAST)
     assert restarted.returncode == 3, restarted.stderr
 

@@ -16,6 +16,7 @@ from service_caller import SECRET, Caller, Service, ThreadRunner
 
 from epitaxy.api.common.v1.structure_pb2 import PackedStructures, StructureInput
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
+from epitaxy.api.models.v1 import governance_pb2_grpc
 from epitaxy.finetune.server import FineTuneServer
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.registry.mlflow_registry import MlflowRegistry
@@ -63,7 +64,10 @@ async def start_service(
             runner = ThreadRunner(settings, registry_settings)
             server = await stack.enter_async_context(FineTuneServer(settings, registry_settings, runner))
             channel = await stack.enter_async_context(grpc.aio.insecure_channel(server.address))
-            return Service(server, runner, Caller(finetune_pb2_grpc.FineTuneServiceStub(channel)), channel)
+            caller = Caller(
+                finetune_pb2_grpc.FineTuneServiceStub(channel), governance_pb2_grpc.ModelGovernanceServiceStub(channel)
+            )
+            return Service(server, runner, caller, channel)
 
         yield start
 

@@ -1,4 +1,4 @@
-"""A fine-tune service of this process and a tenant who calls it, as the gateway presents him."""
+"""A fine-tune service of this process and a tenant who calls it, as the gateway presents them."""
 
 import threading
 from dataclasses import dataclass, field
@@ -8,9 +8,10 @@ from uuid import uuid4
 import grpc
 
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
-from epitaxy.finetune.composition import build_work
+from epitaxy.api.models.v1 import governance_pb2_grpc
 from epitaxy.finetune.server import FineTuneServer
 from epitaxy.finetune.settings import FineTuneSettings
+from epitaxy.finetune.work.composition import build_worker
 from epitaxy.registry.settings import RegistrySettings
 
 SECRET = "open sesame"
@@ -20,7 +21,7 @@ class ThreadRunner:
     """Runs jobs in threads of this process; a stopped one finds out by itself."""
 
     def __init__(self, settings: FineTuneSettings, registry: RegistrySettings) -> None:
-        self._work = build_work(settings, registry)
+        self._work = build_worker(settings, registry)
         self._threads: dict[str, threading.Thread] = {}
         self.is_paused = False
 
@@ -42,9 +43,10 @@ class ThreadRunner:
 
 @dataclass
 class Caller:
-    """A tenant as the gateway presents him."""
+    """A tenant as the gateway presents them."""
 
     stub: finetune_pb2_grpc.FineTuneServiceStub
+    governance: governance_pb2_grpc.ModelGovernanceServiceStub
     tenant: str = field(default_factory=lambda: f"t-{uuid4().hex[:12]}")
 
     @property
@@ -52,10 +54,11 @@ class Caller:
         return (("x-tenant", self.tenant), ("x-gateway-secret", SECRET))
 
     def other(self) -> "Caller":
-        return Caller(self.stub)
+        return Caller(self.stub, self.governance)
 
     async def call(self, method: str, request: Any) -> Any:
-        return await getattr(self.stub, method)(request, metadata=self.metadata, timeout=60)
+        stub = self.stub if hasattr(self.stub, method) else self.governance
+        return await getattr(stub, method)(request, metadata=self.metadata, timeout=60)
 
     async def create(self, request: Any) -> Any:
         return (await self.call("CreateFineTuneJob", request)).job

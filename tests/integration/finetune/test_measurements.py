@@ -9,8 +9,8 @@ from service_caller import SECRET
 
 from epitaxy.api.common.v1.model_pb2 import ModelStamp
 from epitaxy.api.finetune.v1 import finetune_pb2
-from epitaxy.api.measurements.v1 import measurements_pb2 as pb
-from epitaxy.api.measurements.v1 import measurements_pb2_grpc
+from epitaxy.api.internal.v1 import measurement_backend_pb2 as pb
+from epitaxy.api.internal.v1.measurement_backend_pb2_grpc import MeasurementBackendServiceStub
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow")
 
@@ -42,7 +42,7 @@ def fetch(url):
 async def test_metrics_are_right_after_a_restart_and_gone_with_the_tenant(start_service):
     first = await start_service()
     caller, other = first.caller, first.caller.other()
-    backend = measurements_pb2_grpc.MeasurementBackendStub(first.channel)
+    backend = MeasurementBackendServiceStub(first.channel)
     await backend.RecordMeasurements(record(30), metadata=caller.metadata)
     await backend.RecordMeasurements(record(10, 9.0, first=30), metadata=caller.metadata)
     await backend.RecordMeasurements(record(5), metadata=other.metadata)
@@ -61,7 +61,7 @@ async def test_metrics_are_right_after_a_restart_and_gone_with_the_tenant(start_
     again = await start_service()
     assert await measured(again, caller.tenant) == before
 
-    backend = measurements_pb2_grpc.MeasurementBackendStub(again.channel)
+    backend = MeasurementBackendServiceStub(again.channel)
     repeated = await backend.RecordMeasurements(record(30), metadata=caller.metadata)
     assert all(result.recorded.is_repeat for result in repeated.results)
     request = finetune_pb2.DeleteTenantDataRequest(confirm=True)
@@ -74,7 +74,7 @@ async def test_metrics_are_right_after_a_restart_and_gone_with_the_tenant(start_
 
 async def test_a_quota_of_the_settings_is_kept(start_service):
     service = await start_service(quota={"max_measurements": 12})
-    backend = measurements_pb2_grpc.MeasurementBackendStub(service.channel)
+    backend = MeasurementBackendServiceStub(service.channel)
     await backend.RecordMeasurements(record(10), metadata=service.caller.metadata)
     with pytest.raises(grpc.aio.AioRpcError, match="13 measurements would be kept and the quota is 12"):
         await backend.RecordMeasurements(record(3, first=10), metadata=service.caller.metadata)
@@ -82,7 +82,7 @@ async def test_a_quota_of_the_settings_is_kept(start_service):
 
 async def test_only_the_gateway_may_record(start_service):
     service = await start_service()
-    backend = measurements_pb2_grpc.MeasurementBackendStub(service.channel)
+    backend = MeasurementBackendServiceStub(service.channel)
     for metadata in ((("x-tenant", "acme"),), (("x-gateway-secret", SECRET),)):
         with pytest.raises(grpc.aio.AioRpcError, match="UNAUTHENTICATED"):
             await backend.RecordMeasurements(record(1), metadata=metadata)

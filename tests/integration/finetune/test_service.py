@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from service_caller import SECRET, Caller
 
 from epitaxy.api.finetune.v1 import finetune_pb2 as pb
+from epitaxy.api.models.v1 import governance_pb2
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.status import from_trailing_metadata
 from epitaxy.database.tables import Database
@@ -79,9 +80,9 @@ async def test_another_tenant_finds_nothing_at_all(caller, new_request):
         assert foreign.details() == absent.details()
     for stream in (other.watch(job.id), report(other, job.id, pb.REPORT_FORMAT_HTML)):
         assert (await failure(stream)).code() is grpc.StatusCode.NOT_FOUND
-    promote = pb.PromoteModelRequest(model_name="my-tc", version="1")
+    promote = governance_pb2.PromoteModelRequest(model_name="my-tc", version="1")
     assert (await failure(other.call("PromoteModel", promote))).code() is grpc.StatusCode.NOT_FOUND
-    rollback = pb.RollbackModelRequest(model_name="my-tc")
+    rollback = governance_pb2.RollbackModelRequest(model_name="my-tc")
     assert (await failure(other.call("RollbackModel", rollback))).code() is grpc.StatusCode.NOT_FOUND
     assert not (await other.call("ListFineTuneJobs", pb.ListFineTuneJobsRequest())).jobs
     assert (await other.call("DeleteTenantData", pb.DeleteTenantDataRequest(confirm=True))).n_jobs == 0
@@ -132,7 +133,7 @@ async def test_labels_that_make_no_model_fail_with_what_to_do(caller, new_reques
     assert job.state == pb.JOB_STATE_FAILED
     assert (job.failure.reason, job.failure.message) == ("TOO_FEW_LABELS", "9 of 12 rows are usable, 10 are needed")
     assert not MlflowRegistry(registry_settings).list(caller.tenant)
-    request = pb.PromoteModelRequest(model_name="my-tc")
+    request = governance_pb2.PromoteModelRequest(model_name="my-tc")
     assert (await failure(caller.call("PromoteModel", request))).code() is grpc.StatusCode.NOT_FOUND
 
 
@@ -153,7 +154,7 @@ async def test_too_few_labels_are_refused_before_a_job_is_made(caller, new_reque
 async def test_requests_beyond_the_servers_means_name_their_field(caller, new_request):
     changes = [
         ("use_gpu", pb.FineTuneBudget(use_gpu=True)),
-        ("max_wall_time", pb.FineTuneBudget(max_wall_time=Duration(seconds=10**7))),
+        ("max_duration", pb.FineTuneBudget(max_duration=Duration(seconds=10**7))),
     ]
     for name, budget in changes:
         request = new_request()
@@ -170,7 +171,7 @@ async def test_quotas_hold_per_tenant(start_service, new_request):
     quotas = {"acme": {"max_active_jobs": 1, "max_labels": 12}, "globex": {"max_labels": 11}}
     service = await start_service(tenant_quotas=quotas)
     service.runner.is_paused = True
-    acme, globex = (Caller(service.caller.stub, tenant) for tenant in quotas)
+    acme, globex = (Caller(service.caller.stub, service.caller.governance, tenant) for tenant in quotas)
     await acme.create(new_request())
     error = await failure(acme.create(new_request()))
     assert (error.code(), reason(error)) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "JOB_QUOTA")
@@ -182,21 +183,22 @@ async def test_promotion_rollback_and_their_record(caller, new_request, registry
     for seed in (1, 2):
         await caller.finish(new_request(seed=seed))
     hurting = await caller.finish(new_request("hurts", seed=3))
-    error = await failure(caller.call("PromoteModel", pb.PromoteModelRequest(model_name="my-tc")))
+    error = await failure(caller.call("PromoteModel", governance_pb2.PromoteModelRequest(model_name="my-tc")))
     assert (error.code(), reason(error)) == (grpc.StatusCode.FAILED_PRECONDITION, "OVERRIDE_NEEDED")
     for version in ("1", "2"):
-        await caller.call("PromoteModel", pb.PromoteModelRequest(model_name="my-tc", version=version))
+        await caller.call("PromoteModel", governance_pb2.PromoteModelRequest(model_name="my-tc", version=version))
     overridden = await caller.call(
-        "PromoteModel", pb.PromoteModelRequest(model_name="my-tc", override_reason="for the comparison")
+        "PromoteModel", governance_pb2.PromoteModelRequest(model_name="my-tc", override_reason="for the comparison")
     )
     assert (overridden.version, overridden.previous_version) == ("3", "2")
     assert overridden.served_as == f"{caller.tenant}/my-tc"
     registry, model = MlflowRegistry(registry_settings), ModelName(caller.tenant, "my-tc")
     assert registry.aliases(model)["champion"] == "3"
     for version in ("2", "1"):
-        answer = await caller.call("RollbackModel", pb.RollbackModelRequest(model_name="my-tc", reason="worse"))
+        rollback = governance_pb2.RollbackModelRequest(model_name="my-tc", reason="worse")
+        answer = await caller.call("RollbackModel", rollback)
         assert answer.version == registry.aliases(model)["champion"] == version
-    error = await failure(caller.call("RollbackModel", pb.RollbackModelRequest(model_name="my-tc")))
+    error = await failure(caller.call("RollbackModel", governance_pb2.RollbackModelRequest(model_name="my-tc")))
     assert reason(error) == "NO_PREVIOUS_VERSION"
     ledger = SqlLedger(Database(f"sqlite:///{tmp_path / 'state' / 'jobs.db'}"))
     entries = ledger.entries(caller.tenant)

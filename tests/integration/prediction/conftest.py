@@ -13,10 +13,10 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "services" / "predic
 from prediction_rig import MAX_SITES, Rig
 from redis_process import RedisProcess
 
-from epitaxy.prediction.cache.redis_client import RedisEntries
-from epitaxy.prediction.cache.redis_embeddings import RedisStore
-from epitaxy.prediction.cache.redis_readings import RedisAnswers
-from epitaxy.prediction.cache.tiers import TieredStore
+from epitaxy.prediction.cache.redis_client import RedisClient
+from epitaxy.prediction.cache.redis_embeddings import RedisEmbeddings
+from epitaxy.prediction.cache.redis_readings import RedisReadings
+from epitaxy.prediction.cache.tiers import TieredEmbeddings
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
@@ -84,7 +84,7 @@ def states() -> list[bool]:
 @pytest.fixture
 async def replica(artifact: ModelArtifact, embedder: Embedder, states: list[bool]) -> AsyncIterator[Callable[..., Rig]]:
     """Builds services as intake replicas do: a local cache of their own in front of one Redis."""
-    stores: list[RedisEntries] = []
+    stores: list[RedisClient] = []
     shape = (artifact.card.backbone.n_members, artifact.card.backbone.embedding_width)
 
     def build(
@@ -97,13 +97,13 @@ async def replica(artifact: ModelArtifact, embedder: Embedder, states: list[bool
     ) -> Rig:
         options = {"redis_timeout_seconds": TIMEOUT_SECONDS, "redis_retry_seconds": RETRY_SECONDS} | settings
         chosen = PredictionSettings(redis_url=url, cache_ttl_seconds=TTL_SECONDS, **options)
-        stores.append(RedisEntries(chosen, states.append))
-        store = RedisStore(stores[-1], model, rule, shape)
+        stores.append(RedisClient(chosen, states.append))
+        store = RedisEmbeddings(stores[-1], model, rule, shape)
         limits = IntakeLimits(max_sites=MAX_SITES)
         answers = None
         if readings_bytes:
-            answers = RedisAnswers(stores[-1], artifact, limits, share_texts=chosen.share_texts)
-        return Rig(artifact, embedder, executor, TieredStore(local_bytes, store), None, readings_bytes, answers)
+            answers = RedisReadings(stores[-1], artifact, limits, share_texts=chosen.share_texts)
+        return Rig(artifact, embedder, executor, TieredEmbeddings(local_bytes, store), None, readings_bytes, answers)
 
     with ThreadPoolExecutor(max_workers=1) as executor:
         yield build

@@ -4,12 +4,12 @@ from typing import Any
 
 from ray import serve
 
-from epitaxy.api.models.v1 import models_pb2
+from epitaxy.api.internal.v1.prediction_backend_pb2 import ListServedModelsRequest, ListServedModelsResponse
 
 
-class Backend:
-    async def ListServedModels(self, request: models_pb2.ListModelsRequest) -> models_pb2.ListModelsResponse:
-        return models_pb2.ListModelsResponse()
+class SmallBackend:
+    async def ListServedModels(self, request: ListServedModelsRequest) -> ListServedModelsResponse:
+        return ListServedModelsResponse()
 
 
 class BrokenBackend:
@@ -18,7 +18,7 @@ class BrokenBackend:
 
 
 def build(arguments: dict[str, Any]) -> serve.Application:
-    return serve.deployment(Backend, name="backend").bind()
+    return serve.deployment(SmallBackend, name="backend").bind()
 
 
 def build_broken(arguments: dict[str, Any]) -> serve.Application:

@@ -15,6 +15,8 @@ from stack_process import StackProcess
 
 from epitaxy.stack.home import StackHome
 
+pytestmark = pytest.mark.stack
+
 StartStack = Callable[..., StackProcess]
 STOP_SECONDS = 8.0
 
@@ -25,7 +27,7 @@ def test_a_signal_during_start_up_leaves_no_process(start_stack: StartStack, num
     assert eventually(lambda: len(stack.alive()) > 1, seconds=30)
     time.sleep(seconds)
     exit_code, took = stack.interrupt(number)
-    # 0 where a fast machine was ready already.
+    # 0 if a fast machine was ready already.
     assert exit_code in {128 + number, 0}, stack.stderr
     assert stack.alive() == set()
     assert took < STOP_SECONDS

@@ -16,6 +16,8 @@ from stack_process import StackProcess, addresses_listened_on
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
 
+pytestmark = pytest.mark.stack
+
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
 needs_redis = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
 

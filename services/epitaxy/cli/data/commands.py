@@ -1,7 +1,6 @@
-"""``epitaxy data``: data sets from databases and files to one validated table, and what a table holds."""
+"""``epitaxy data``: turns data sets from databases and files into one validated table, and inspects tables."""
 
 import dataclasses
-import importlib
 import json
 import math
 import os
@@ -25,35 +24,40 @@ if TYPE_CHECKING:
 
 data_app = typer.Typer(name="data", help="Fetch, convert and inspect data sets of crystals.", no_args_is_help=True)
 
-OutOption = Annotated[Path, typer.Option("--out", dir_okay=False, help="The table to write (.parquet).")]
+OutOption = Annotated[Path, typer.Option("--out", dir_okay=False, help="Table to write (.parquet).")]
 UnitOption = Annotated[
-    list[str] | None, typer.Option("--unit", metavar="COLUMN=SUFFIX", help="Unit of a label column, as eV_atom.")
+    list[str] | None, typer.Option("--unit", metavar="COLUMN=SUFFIX", help="Unit of a label column, such as eV_atom.")
 ]
 NameOption = Annotated[
-    list[str] | None, typer.Option("--name", metavar="COLUMN=NAME", help="New name of a label column, without unit.")
+    list[str] | None,
+    typer.Option("--name", metavar="COLUMN=NAME", help="New name of a label column, without unit."),
 ]
 DropOption = Annotated[list[str] | None, typer.Option("--drop", metavar="COLUMN", help="Leave a column out.")]
-LicenceOption = Annotated[str | None, typer.Option("--licence", help="Licence of the data, for provenance.")]
+LicenceOption = Annotated[str | None, typer.Option("--licence", help="Licence of the data, for the provenance.")]
 
 
 @data_app.command()
 def convert(
-    path: Annotated[Path, typer.Argument(help="File, or folder with id_prop.csv or targets.csv.")],
+    path: Annotated[Path, typer.Argument(help="File, or folder of CIF files with id_prop.csv or targets.csv.")],
     out: OutOption,
     unit: UnitOption = None,
     name: NameOption = None,
     drop: DropOption = None,
-    id_column: Annotated[str | None, typer.Option(help="Column that names the rows.")] = None,
+    id_column: Annotated[str | None, typer.Option(help="Column of row ids.")] = None,
     structure_column: Annotated[str | None, typer.Option(help="Column of the structures.")] = None,
-    provider: Annotated[str, typer.Option(help="Who publishes the data, for provenance.")] = "",
+    provider: Annotated[str, typer.Option(help="Publisher of the data, for the provenance.")] = "",
     licence: LicenceOption = None,
 ) -> None:
-    """Convert Parquet, JSON Lines, CSV, CIF folders, ASE databases, extended XYZ or Matbench frames.
+    """Convert a data set to one validated table.
 
-    Refused rows go to OUT.refused.csv with their reasons. Exit code 0 when every row is kept, 3 when some are refused.
+    Reads Parquet, JSON Lines, CSV, folders of CIF files, ASE databases, extended XYZ and Matbench data frames. Refused
+    rows are written to OUT.refused.csv with their reasons.
+
+    Exit code 0 if every row was kept, 3 if some were refused.
     """
-    with clear_errors():
+    with reporting_errors():
         _check_out(out)
+        # Not installed on a client's machine.
         from epitaxy_models.data.conversion import convert as convert_source  # noqa: PLC0415
         from epitaxy_models.data.label_plan import plan_labels  # noqa: PLC0415
         from epitaxy_models.data.provenance import Origin  # noqa: PLC0415
@@ -72,36 +76,46 @@ def convert(
 @data_app.command()
 def fetch(
     provider: Annotated[
-        str, typer.Argument(help="oqmd, jarvis, alexandria, mp, an OPTIMADE base URL, or materials-project (mp-api).")
+        str,
+        typer.Argument(
+            help="Database: oqmd, jarvis, alexandria, mp, an OPTIMADE base URL, or materials-project (through mp-api)."
+        ),
     ],
     out: OutOption,
     query: Annotated[
-        str, typer.Option("--filter", help="OPTIMADE filter; for materials-project a JSON object of search criteria.")
+        str,
+        typer.Option("--filter", help="OPTIMADE filter; for materials-project, a JSON object of search criteria."),
     ] = "",
-    field: Annotated[list[str] | None, typer.Option(help="Field of the provider to keep as a label.")] = None,
+    field: Annotated[
+        list[str] | None, typer.Option(help="Field of the provider to keep as a label; may be repeated.")
+    ] = None,
     unit: UnitOption = None,
     name: NameOption = None,
-    max_per_second: Annotated[float, typer.Option(min=0.001, help="Requests a second at most.")] = 2.0,
-    page_limit: Annotated[int, typer.Option(min=1, help="Entries a request.")] = 100,
-    max_entries: Annotated[int | None, typer.Option(min=1, help="Stop after this many.")] = None,
+    max_per_second: Annotated[float, typer.Option(min=0.001, help="Maximum number of requests per second.")] = 2.0,
+    page_limit: Annotated[int, typer.Option(min=1, help="Entries per request.")] = 100,
+    max_entries: Annotated[int | None, typer.Option(min=1, help="Stop after this many entries.")] = None,
     licence: LicenceOption = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Drop what an earlier run downloaded.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Discard what an earlier run downloaded.")] = False,
 ) -> None:
-    """Download from a database. A download that was stopped goes on where it was when the command is run again.
+    """Download a data set from a database.
 
-    Pages are kept in OUT.pages.jsonl until the table is written. The Materials Project's key: MP_API_KEY.
+    Run the same command again to continue a download that was stopped. Until the table is written, OUT.pages.jsonl
+    keeps what was downloaded. For materials-project, set MP_API_KEY to your API key.
+
+    Exit code 0 if every row was kept, 3 if some were refused.
     """
-    with clear_errors():
+    with reporting_errors():
         _check_out(out)
-        pacing = importlib.import_module("epitaxy.datasets.pacing")
+        from epitaxy.datasets.pacing import Pacer  # noqa: PLC0415 - not installed on a client's machine
+
         options: dict[str, Any] = {"choices": _choices(unit, name, None), "max_entries": max_entries}
         options["page_limit"] = page_limit
         with show_rows(stderr_console(), "downloading", None) as report:
             provenance = (
-                _fetch_materials_project(query, field, options, out, pacing.Pacer(max_per_second), report.at, restart)
+                _fetch_materials_project(query, field, options, out, Pacer(max_per_second), report.at, restart)
                 if provider == "materials-project"
                 else _fetch_optimade(
-                    provider, licence, query, field, options, out, pacing.Pacer(max_per_second), report.at, restart
+                    provider, licence, query, field, options, out, Pacer(max_per_second), report.at, restart
                 )
             )
     _finish(out, provenance)
@@ -109,13 +123,18 @@ def fetch(
 
 @data_app.command()
 def inspect(
-    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Table (.parquet).")],
+    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Table to inspect (.parquet).")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    outlier_z: Annotated[float, typer.Option(min=1, help="Robust standard deviations from the median.")] = 10.0,
-    rows: Annotated[int, typer.Option(min=0, help="Suspicious rows to print.")] = 20,
+    outlier_z: Annotated[
+        float, typer.Option(min=1, help="Robust standard deviations from the median that make a label suspicious.")
+    ] = 10.0,
+    rows: Annotated[int, typer.Option(min=0, help="Maximum number of suspicious rows to print.")] = 20,
 ) -> None:
-    """Print counts, elements, label ranges, duplicates and suspicious rows of a table."""
-    with clear_errors():
+    """Inspect a table.
+
+    Prints counts, elements, label ranges, duplicates and suspicious rows.
+    """
+    with reporting_errors():
         from epitaxy_models.data.crystal_table import open_table  # noqa: PLC0415
         from epitaxy_models.data.inspection import inspect_table  # noqa: PLC0415
 
@@ -130,13 +149,14 @@ def inspect(
 
 
 @contextmanager
-def clear_errors() -> Iterator[None]:
-    """What went wrong as one line and an exit code: 2 for a mistake in the request or data, 1 for a failed run."""
+def reporting_errors() -> Iterator[None]:
+    """Reports errors as one line and an exit code: 2 for a mistake in the request or the data, 1 for a failed run."""
     try:
+        # Not installed on a client's machine, as everything of epitaxy_models and epitaxy.datasets below.
         from epitaxy.datasets.errors import FetchError, FetchUsageError  # noqa: PLC0415
         from epitaxy_models.errors import ConfigurationError  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise _missing(error) from error
+        raise _report_missing(error) from error
     try:
         yield
     except (ConfigurationError, FetchUsageError) as error:
@@ -145,9 +165,9 @@ def clear_errors() -> Iterator[None]:
         stderr_console().print(f"epitaxy: {error}", soft_wrap=True)
         raise typer.Exit(exit_codes.RUN_FAILED) from error
     except ModuleNotFoundError as error:
-        raise _missing(error) from error
+        raise _report_missing(error) from error
     except KeyboardInterrupt as error:
-        stderr_console().print("epitaxy: interrupted; a download goes on when the command is run again")
+        stderr_console().print("epitaxy: interrupted; run the same command again to continue a download")
         raise typer.Exit(exit_codes.INTERRUPTED) from error
 
 
@@ -187,9 +207,9 @@ def _fetch_materials_project(
     try:
         criteria = json.loads(query) if query else {}
     except ValueError as error:
-        raise usage_error(f"--filter {query!r} is no JSON object of search criteria: {error}") from error
+        raise usage_error(f"--filter {query!r} is not a JSON object of search criteria: {error}") from error
     if not isinstance(criteria, dict):
-        raise usage_error(f"--filter {query!r} is no JSON object of search criteria")
+        raise usage_error(f"--filter {query!r} is not a JSON object of search criteria")
     if fields:
         options["fields"] = tuple(fields)
     session = open_session(os.environ.get("MP_API_KEY"))
@@ -217,23 +237,23 @@ def _check_out(out: Path) -> None:
     if out.suffix.lower() not in (".parquet", ".pq"):
         raise usage_error(f"--out {out} must end in .parquet")
     if not out.parent.is_dir():
-        raise usage_error(f"--out {out}: there is no folder {out.parent}")
+        raise usage_error(f"--out {out}: the folder {out.parent} does not exist")
 
 
 def _finish(out: Path, provenance: "Provenance") -> None:
     print_provenance(stderr_console(), provenance)
-    refused = f", refused rows in {out}.refused.csv" if provenance.n_refused else ""
+    refused = f", and the refused rows to {out}.refused.csv" if provenance.n_refused else ""
     stderr_console().print(f"wrote {out}{refused}", soft_wrap=True)
     raise typer.Exit(exit_codes.SOME_REFUSED if provenance.n_refused else exit_codes.ALL_ANSWERED)
 
 
-def _missing(error: ModuleNotFoundError) -> typer.Exit:
+def _report_missing(error: ModuleNotFoundError) -> typer.Exit:
     stderr_console().print(f"epitaxy: data sets need {error.name}: pip install 'epitaxy[data]'", soft_wrap=True)
     return typer.Exit(exit_codes.RUN_FAILED)
 
 
 def _without_nan(value: Any) -> Any:
-    """JSON has no NaN."""
+    """Replaces NaN and infinity, which JSON lacks, by None."""
     if isinstance(value, dict):
         return {name: _without_nan(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

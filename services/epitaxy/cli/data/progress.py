@@ -1,4 +1,4 @@
-"""Progress over rows on stderr: a bar on a terminal, a line now and then elsewhere."""
+"""Progress over rows on stderr: a bar on a terminal, a line every two seconds elsewhere."""
 
 import time
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _SECONDS_A_LINE = 2.0
 
 @contextmanager
 def show_rows(console: Console, verb: str, total: int | None) -> Iterator["RowReport"]:
-    """A report on rows done, of ``total`` where that is known."""
+    """Shows progress over rows; ``total`` is None if unknown."""
     if not console.is_terminal:
         yield RowReport(console, verb, total)
         return
@@ -24,7 +24,7 @@ def show_rows(console: Console, verb: str, total: int | None) -> Iterator["RowRe
 
 
 class RowReport:
-    """Told of rows as they are done; prints a line every two seconds."""
+    """Receives progress over rows, and prints at most one line every two seconds."""
 
     def __init__(self, console: Console, verb: str, total: int | None) -> None:
         self._console = console
@@ -35,11 +35,11 @@ class RowReport:
         self._began = self._told = time.monotonic()
 
     def advance(self) -> None:
-        """One more row is done."""
+        """Reports that one more row is done."""
         self.at(self._n_done + 1, self._total)
 
     def at(self, n_done: int, total: int | None) -> None:
-        """So many rows are done by now; those of an earlier run came with the first of this one."""
+        """Reports the number of rows done so far. The rate leaves out the rows of the first report of this run."""
         if self._n_before is None:
             self._n_before = n_done
         self._n_done, self._total = n_done, total

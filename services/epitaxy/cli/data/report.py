@@ -1,4 +1,4 @@
-"""How the counts of a table and its inspection are printed."""
+"""Text for the provenance of a table and for its inspection."""
 
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 
 def print_provenance(console: Console, provenance: "Provenance") -> None:
-    """Rows read, kept and refused by reason; labels without values; columns left out."""
+    """Prints rows read, kept and refused by reason, labels without values, and columns left out."""
     console.print(f"read     {provenance.n_read}")
     announced = provenance.origin.n_announced
     if announced is not None and announced != provenance.n_read:
-        console.print(f"  the source announced {announced} rows: --max-entries, or a server that counts otherwise")
+        console.print(
+            f"  the source announced {announced} rows: either --max-entries was given, or the server counts differently"
+        )
     console.print(f"kept     {provenance.n_kept}")
     console.print(f"refused  {provenance.n_refused}")
     for reason, count in sorted(provenance.refused.items(), key=lambda item: -item[1]):
@@ -31,18 +33,18 @@ def print_provenance(console: Console, provenance: "Provenance") -> None:
 
 
 def print_inspection(inspection: "Inspection", n_suspicious: int) -> None:
-    """The whole report on stdout."""
+    """Prints the whole inspection to stdout."""
     console = stdout_console()
     low, median, high = inspection.n_sites
     n_refused = sum(inspection.n_refused.values())
-    console.print(f"rows        {inspection.n_rows}, {n_refused} with a structure that intake refuses")
+    console.print(f"rows        {inspection.n_rows}, {n_refused} with a refused structure")
     console.print(f"sites       {low} to {high}, median {median:g}")
     console.print(_elements_text(inspection), soft_wrap=True)
     if inspection.labels:
         console.print(_label_table(inspection))
     if inspection.other_columns:
         names = ", ".join(inspection.other_columns)
-        console.print(f"no label    {names} (no unit in the name, no numbers, or facts of the structure)")
+        console.print(f"not labels  {names} (no unit in the name, not numeric, or a fact of the structure)")
     console.print(_duplicates_text("same crystal", inspection.same_crystal), soft_wrap=True)
     console.print(_duplicates_text("same formula", inspection.same_formula), soft_wrap=True)
     _print_suspicious(console, inspection, n_suspicious)
@@ -52,7 +54,7 @@ def print_inspection(inspection: "Inspection", n_suspicious: int) -> None:
 def _elements_text(inspection: "Inspection") -> str:
     most = ", ".join(f"{symbol} {count}" for symbol, count in islice(inspection.elements.items(), 8))
     missing = " ".join(inspection.missing_elements) or "none"
-    return f"elements    {len(inspection.elements)}; most frequent {most}; missing up to Pu: {missing}"
+    return f"elements    {len(inspection.elements)}; most frequent: {most}; missing up to Pu: {missing}"
 
 
 def _label_table(inspection: "Inspection") -> Table:
@@ -72,7 +74,7 @@ def _statistics_cells(statistics: "LabelStatistics") -> tuple[str, ...]:
 
 def _duplicates_text(title: str, found: "Duplicates") -> str:
     examples = "; ".join(", ".join(group) for group in found.examples[:3])
-    return f"{title}  {found.n_rows} rows in {found.n_groups} groups{f', as {examples}' if examples else ''}"
+    return f"{title}  {found.n_rows} rows in {found.n_groups} groups{f', such as {examples}' if examples else ''}"
 
 
 def _print_suspicious(console: Console, inspection: "Inspection", n_shown: int) -> None:
@@ -80,7 +82,7 @@ def _print_suspicious(console: Console, inspection: "Inspection", n_shown: int) 
     for row in inspection.suspicious[:n_shown]:
         console.print(f"  {row.id}: {row.reason}: {row.message}", soft_wrap=True)
     if len(inspection.suspicious) > n_shown:
-        console.print(f"  and {len(inspection.suspicious) - n_shown} more: --rows N, or --json for all")
+        console.print(f"  and {len(inspection.suspicious) - n_shown} more; use --rows N, or --json for all of them")
 
 
 def _print_origin(console: Console, provenance: "Provenance | None") -> None:

@@ -1,4 +1,4 @@
-"""``epitaxy finetune audit``: labels checked, and compared with what the base model knows, before any training."""
+"""``epitaxy finetune audit``: checks labels, and compares them with the base model, before any training."""
 
 import dataclasses
 import json
@@ -37,18 +37,19 @@ def audit(
     transform: TransformOption = Transform.AUTO,
     low_fidelity: LowFidelityOption = None,
     base_model: BaseModelOption = "",
-    rows: Annotated[int, typer.Option(min=0, help="Rows to print of each kind.")] = 10,
+    rows: Annotated[int, typer.Option(min=0, help="Rows to print per kind of problem.")] = 10,
     as_json: OneObjectOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Check labels before training: refused rows, contradictions, outliers, and how far the rows are from the source.
+    """Check labels before training.
 
-    Nothing is trained or kept. A job audits in more depth, with nearest source materials; see its report.
+    Lists refused rows, contradictory labels, outliers, and rows far from the base model's training data. Trains and
+    stores nothing. The report of a job has a deeper audit, with the nearest source materials.
 
-    Exit code 0 when all rows can be used, 3 when some are refused, 1 when too few are left for a job.
+    Exit code 0 if all rows can be used, 3 if some are refused, 1 if too few are left for a job.
     """
     if is_address(data):
-        raise usage_error("audit reads local data; labels at the server are audited by their job: see its report")
+        raise usage_error("audit reads only local data; for labels on the server, read the audit in the job's report")
     columns = (column, *(one.name for one in columns_of(low_fidelity or ())))
     labels = read_labels(data, columns, structure_column, id_column)
     with connect(context, target) as client:
@@ -70,21 +71,21 @@ def _exit_code(check: LabelCheck) -> int:
 
 def _print(check: LabelCheck, column: str, n_shown: int) -> None:
     console = stdout_console()
-    console.print(f"rows      {check.n_rows}, {check.n_labels} with {column}, {check.n_usable} crystals to learn from")
+    console.print(f"rows      {check.n_rows}, {check.n_labels} with {column}, {check.n_usable} usable crystals")
     for name, count in check.known.items():
         console.print(f"inputs    {name}: {count} values", soft_wrap=True)
     if check.n_labels:
         middle = f"median {check.median:g}, robust std {check.spread:.3g}"
         console.print(f"labels    {check.minimum:g} to {check.maximum:g}, {middle}")
     if check.is_skewed:
-        console.print("          positive and skewed: --transform log10, or auto, may help")
+        console.print("          positive and skewed: --transform log10 or auto may help")
     verdicts = ", ".join(f"{count} {name.lower().replace('_', ' ')}" for name, count in check.domain.items())
-    console.print(f"domain    {verdicts or 'nothing to compare'} of the base model")
+    console.print(f"domain    {verdicts or 'nothing to compare'}, according to the base model")
     _print_rows("refused", check.refused, n_shown)
     _print_rows("contradictory labels", check.conflicts, n_shown)
     _print_rows("outlying labels", check.outliers, n_shown)
     _print_rows("same crystal, labels agree", check.twins, n_shown)
-    _print_rows("far from the source", check.far, n_shown)
+    _print_rows("far from the base model's training data", check.far, n_shown)
     console.print(_sentence(check), soft_wrap=True)
 
 
@@ -98,13 +99,13 @@ def _print_rows(title: str, flagged: Sequence[FlaggedRow], n_shown: int) -> None
 
 def _sentence(check: LabelCheck) -> str:
     if check.is_enough:
-        return f"enough for a job: {check.n_usable} labelled crystals, and {MIN_LABELS} are the least"
+        return f"enough for a job: {check.n_usable} usable crystals, and a job needs at least {MIN_LABELS}"
     missing = MIN_LABELS - check.n_usable
-    return f"too few for a job: {check.n_usable} labelled crystals, and {MIN_LABELS} are the least: add {missing}"
+    return f"too few for a job: {check.n_usable} usable crystals, but a job needs at least {MIN_LABELS}: add {missing}"
 
 
 def _document(check: LabelCheck) -> dict[str, Any]:
-    """All of it as JSON has it, which knows no NaN."""
+    """The whole check as a JSON object; null stands for NaN, which JSON lacks."""
     document = {**dataclasses.asdict(check), "is_enough": check.is_enough}
     is_number = {name: not (isinstance(value, float) and math.isnan(value)) for name, value in document.items()}
     return {name: value if is_number[name] else None for name, value in document.items()}

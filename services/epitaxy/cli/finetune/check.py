@@ -1,4 +1,4 @@
-"""What can be said of labels before anything is trained: from the labels, and from how the base model sees the rows."""
+"""A check of labels before training, from the labels themselves and from the base model's answers to their rows."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,16 +11,16 @@ from epitaxy.client import ScreenResult
 from epitaxy.client.finetune.labels import Labels
 
 MIN_LABELS = 10
-# Robust standard deviations from the median, beyond which a label is worth a second look.
+# A label further from the median than this many robust standard deviations is worth a second look.
 _OUTLIER_Z = 6.0
-# Labels of one crystal that differ by more than this share of the labels' spread contradict each other.
+# Labels of one crystal contradict each other if they differ by more than this share of the labels' spread.
 _CONFLICT_SHARE = 0.25
 _SKEW_RATIO = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class FlaggedRow:
-    """A row, and what is wrong or remarkable about it."""
+    """A row, and a note on what is wrong or remarkable about it."""
 
     row: int
     id: str
@@ -29,17 +29,19 @@ class FlaggedRow:
 
 @dataclass(frozen=True, slots=True)
 class LabelCheck:
-    """The outcome.
+    """Outcome of a check.
 
     Attributes:
-        n_usable: Crystals to learn from: those with a label, a structure that the server takes, and no contradiction.
-        known: Values by low-fidelity column.
+        n_usable: Number of crystals to learn from: they have a label without contradiction, and a structure that the
+            server accepts.
+        known: Number of values per low-fidelity column.
         spread: Robust standard deviation of the labels, in their unit.
-        is_skewed: Whether the labels are positive and span orders of magnitude: a logarithmic transform may serve.
+        is_skewed: Whether the labels are positive and span orders of magnitude, so that a logarithmic transform may
+            help.
         conflicts: Rows that the base model cannot tell apart, with labels that differ.
-        twins: Rows that it cannot tell apart, with labels that agree.
-        domain: Usable rows by the base model's verdict.
-        far: Usable rows outside what the base model was trained on, farthest first.
+        twins: Rows that the base model cannot tell apart, with labels that agree.
+        domain: Number of usable rows per domain verdict of the base model.
+        far: Usable rows outside the base model's training data, farthest first.
     """
 
     n_rows: int
@@ -60,7 +62,7 @@ class LabelCheck:
 
     @property
     def is_enough(self) -> bool:
-        """Whether a job would be taken."""
+        """Whether there are enough labels for a job."""
         return self.n_usable >= MIN_LABELS
 
 
@@ -70,8 +72,8 @@ def check_labels(labels: Labels, column: str, results: Sequence[ScreenResult], *
     Args:
         labels: All rows.
         column: The column to learn.
-        results: The base model's answer to each row, in order.
-        logarithmic: Whether outliers are to be judged by the labels' logarithms.
+        results: The base model's answer to each row, in the order of the rows.
+        logarithmic: Whether to look for outliers among the labels' logarithms.
     """
     values = labels.values[column]
     has_label = np.isfinite(values)
@@ -85,7 +87,7 @@ def check_labels(labels: Labels, column: str, results: Sequence[ScreenResult], *
     return LabelCheck(
         n_rows=len(results),
         n_labels=int(has_label.sum()),
-        # As a job has it: agreeing rows of one crystal count once, contradictory ones not at all.
+        # As in a job: agreeing rows of one crystal count once, contradictory rows do not count.
         n_usable=len(usable) - sum(len(rows) - 1 for rows in agreeing) - sum(map(len, clashing)),
         known={name: int(np.isfinite(other).sum()) for name, other in labels.values.items() if name != column},
         minimum=float(known.min()),
@@ -116,13 +118,13 @@ def _outliers(values: NDArray[np.float64], results: Sequence[ScreenResult], *, l
     distance = np.abs(scaled - np.median(scaled[has_label]))
     rows = np.flatnonzero(has_label & (distance > _OUTLIER_Z * spread)) if spread > 0 else np.array([], dtype=np.int64)
     return [
-        _flag(results[row], f"label {values[row]:g} is {distance[row] / spread:.0f} spreads off")
+        _flag(results[row], f"label {values[row]:g} is {distance[row] / spread:.0f} robust std from the median")
         for row in rows.tolist()
     ]
 
 
 def _indistinct(results: Sequence[ScreenResult]) -> list[list[int]]:
-    """Groups of rows with one formula and equal predictions: one crystal, as far as the base model can tell."""
+    """Groups rows with one formula and equal predictions: to the base model, each group is one crystal."""
     groups: defaultdict[object, list[int]] = defaultdict(list)
     for result in results:
         key = (result.formula, *(f"{prediction.value:.5g}" for prediction in result.predictions))
@@ -152,5 +154,5 @@ def _flag(result: ScreenResult, note: str) -> FlaggedRow:
 
 
 def _spread(values: NDArray[np.float64]) -> float:
-    """Robust standard deviation: of the normal distribution it is the standard deviation."""
+    """Robust standard deviation, scaled to equal the standard deviation of a normal distribution."""
     return float(1.4826 * np.median(np.abs(values - np.median(values))))

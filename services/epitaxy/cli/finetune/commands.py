@@ -1,4 +1,4 @@
-"""``epitaxy finetune``: jobs that grow models from labels, and the models that they make."""
+"""``epitaxy finetune``: jobs that grow models from labels, and the models that they produce."""
 
 import sys
 from typing import Annotated
@@ -24,7 +24,7 @@ finetune_app.command()(report)
 finetune_app.command()(policy)
 finetune_app.command()(log)
 
-ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, as given to create.")]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model, as passed to create.")]
 _DELETE_WORD = "delete"
 
 
@@ -32,12 +32,13 @@ _DELETE_WORD = "delete"
 def watch(
     context: typer.Context,
     job: JobArgument,
-    as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON Lines, the job last.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON Lines, then the job.")] = False,
     target: TargetOption = None,
 ) -> None:
-    """Show a job's progress until it has ended.
+    """Show a job's progress until it ends.
 
-    Exit code 0 when it made a model, 1 when it failed or was cancelled, 130 when interrupted: the job goes on.
+    Exit code 0 if the job produced a model, 1 if it failed or was cancelled, 130 if interrupted. The job continues if
+    this command is interrupted.
     """
     with connect(context, target) as client:
         raise typer.Exit(follow(client.finetune_job(job), as_json=as_json, with_events=as_json))
@@ -46,12 +47,12 @@ def watch(
 @finetune_app.command("list")
 def list_jobs(
     context: typer.Context,
-    model: Annotated[str, typer.Option("--model", metavar="NAME", help="Jobs of one model only.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="Jobs to print.")] = 50,
+    model: Annotated[str, typer.Option("--model", metavar="NAME", help="List only the jobs of this model.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of jobs.")] = 50,
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """List jobs, the latest first."""
+    """List jobs, latest first."""
     with connect(context, target) as client:
         jobs = [status for status, _ in zip(client.finetune_jobs(model), range(limit), strict=False)]
     if as_json:
@@ -65,7 +66,10 @@ def list_jobs(
 def cancel(
     context: typer.Context, job: JobArgument, as_json: OneObjectOption = False, target: TargetOption = None
 ) -> None:
-    """End a job; its labels are kept. One that has ended stays as it is."""
+    """Cancel a job.
+
+    Its labels are kept. A job that has already ended does not change.
+    """
     with connect(context, target) as client:
         found = client.finetune_job(job)
         status = found.cancel()
@@ -78,14 +82,22 @@ def cancel(
 @finetune_app.command()
 def promote(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="MODEL[:VERSION]", help="The candidate where no version is given.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL[:VERSION]", help="Model to promote (default version: the candidate).")
+    ],
     override: Annotated[
-        str, typer.Option("--override", metavar="REASON", help="Promote one that HURTS or is not calibrated.")
+        str,
+        typer.Option(
+            "--override", metavar="REASON", help="Promote even if transfer HURTS or the model is not calibrated."
+        ),
     ] = "",
     as_json: OneObjectOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Make a version the champion, which is what screen --model TENANT/MODEL serves."""
+    """Make a version of a model its champion.
+
+    The champion answers requests for TENANT/MODEL, for example "epitaxy screen --model TENANT/MODEL".
+    """
     name, _, version = model.partition(":")
     with connect(context, target) as client:
         change = client.promote_model(name, version, override)
@@ -96,11 +108,11 @@ def promote(
 def rollback(
     context: typer.Context,
     model: ModelArgument,
-    reason: Annotated[str, typer.Option("--reason", help="Kept on record.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Reason, for the audit log.")] = "",
     as_json: OneObjectOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Make the champion before the present one the champion again."""
+    """Make the previous champion of a model the champion again."""
     with connect(context, target) as client:
         change = client.rollback_model(model, reason)
         _print_change(change, as_json=as_json)
@@ -109,11 +121,14 @@ def rollback(
 @finetune_app.command("delete-data")
 def delete_data(
     context: typer.Context,
-    is_confirmed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    is_confirmed: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: OneObjectOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Delete all jobs, labels, reports, models and measurements of your tenant. Nothing brings them back."""
+    """Delete all data of your tenant.
+
+    Deletes all jobs, labels, reports, models and measurements. This cannot be undone.
+    """
     with connect(context, target) as client:
         if not is_confirmed:
             _confirm(client.target)
@@ -125,11 +140,12 @@ def delete_data(
 
 
 def _confirm(target: str) -> None:
-    """Returns where the user means it."""
+    """Asks for confirmation, and returns only if it is given."""
     if not sys.stdin.isatty():
-        raise usage_error("delete-data asks before it deletes: pass --yes where nobody can answer")
+        raise usage_error("delete-data asks for confirmation: pass --yes if there is no terminal")
     question = (
-        f"All your jobs, labels, reports, models and measurements at {target} are lost for good. Type {_DELETE_WORD!r}"
+        f"This permanently deletes all your jobs, labels, reports, models and measurements on {target}. "
+        f"Type {_DELETE_WORD!r} to confirm"
     )
     if typer.prompt(question, default="", show_default=False, err=True).strip() != _DELETE_WORD:
         raise usage_error("nothing was deleted")
@@ -139,6 +155,8 @@ def _print_change(change: ModelChange, *, as_json: bool) -> None:
     if as_json:
         print_json_line(change)
         return
-    instead = f", version {change.previous_version} until now" if change.previous_version else ""
+    instead = f" instead of version {change.previous_version}" if change.previous_version else ""
     stdout_console().print(f"{change.model} serves version {change.version}{instead}", soft_wrap=True)
-    stderr_console().print(f"screen with: epitaxy screen FILES --out TABLE --model {change.served_as}", soft_wrap=True)
+    stderr_console().print(
+        f"to screen with it: epitaxy screen FILES --out TABLE --model {change.served_as}", soft_wrap=True
+    )

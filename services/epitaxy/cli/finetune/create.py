@@ -1,4 +1,4 @@
-"""``epitaxy finetune create``: labels in, a judged model out."""
+"""``epitaxy finetune create``: starts a job that grows a model from labels, and judges it."""
 
 from typing import Annotated
 
@@ -28,44 +28,63 @@ def create(
     context: typer.Context,
     data: DataOption,
     column: ColumnOption,
-    unit: Annotated[str, typer.Option("--unit", help="Of all label columns; 1 for none.")],
-    name: Annotated[str, typer.Option("--name", metavar="MODEL", help="Model to grow: a-z, 0-9, ., _ and -.")],
+    unit: Annotated[str, typer.Option("--unit", help="Unit of all label columns (1: dimensionless).")],
+    name: Annotated[
+        str,
+        typer.Option("--name", metavar="MODEL", help="Name of the new model (allowed characters: a-z, 0-9, ., _, -)."),
+    ],
     structure_column: StructureColumnOption = "structure",
     id_column: IdColumnOption = None,
     transform: TransformOption = Transform.AUTO,
     low_fidelity: LowFidelityOption = None,
-    fidelity: Annotated[str, typer.Option("--fidelity", help="Of the column: EXPERIMENT, HSE06, PBE, ...")] = "",
-    cost: Annotated[float, typer.Option("--cost", min=0, help="Of one label of the column.")] = 0.0,
+    fidelity: Annotated[
+        str, typer.Option("--fidelity", help="Fidelity of the label column: EXPERIMENT, HSE06, PBE, ...")
+    ] = "",
+    cost: Annotated[float, typer.Option("--cost", min=0, help="Cost of one label of the label column.")] = 0.0,
     property_name: Annotated[
-        str, typer.Option("--property", metavar="NAME", help="Snake case; from the column's name where left out.")
+        str,
+        typer.Option(
+            "--property",
+            metavar="NAME",
+            help="Name of the property, in snake case.",
+            show_default="from the column's name",
+        ),
     ] = "",
     base_model: BaseModelOption = "",
     strategies: Annotated[
-        list[str] | None, typer.Option("--strategy", metavar="NAME,...", help="To compare; all where left out.")
+        list[str] | None,
+        typer.Option("--strategy", metavar="NAME,...", help="Strategies to compare.", show_default="all"),
     ] = None,
     max_seconds: Annotated[
-        float | None, typer.Option("--max-seconds", min=1, help="Of work; the server's default where left out.")
+        float | None,
+        typer.Option("--max-seconds", min=1, help="Time limit of the job's work.", show_default="the server's default"),
     ] = None,
-    use_gpu: Annotated[bool, typer.Option("--gpu", help="Wait for a GPU.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="The same labels and seed give the same model.")] = 0,
+    use_gpu: Annotated[bool, typer.Option("--gpu", help="Run on a GPU; the job waits for one.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed; equal labels and seeds give equal models.")] = 0,
     peers: Annotated[
         list[str] | None,
-        typer.Option("--peer", metavar="NAME,...", help="Read features of another pretrained network too: chgnet."),
+        typer.Option("--peer", metavar="NAME,...", help="Also use features of another pretrained network: chgnet."),
     ] = None,
     skip_refused: Annotated[
         bool, typer.Option("--skip-refused", help="Leave out rows whose structure cannot be read.")
     ] = False,
     request_id: Annotated[
-        str, typer.Option("--request-id", help="Makes the command safe to repeat: an equal one gets the same job.")
+        str,
+        typer.Option(
+            "--request-id", help="Id that makes the command safe to repeat: the same id returns the same job."
+        ),
     ] = "",
-    wait: Annotated[bool, typer.Option("--wait", help="Show progress until the job has ended.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Show progress until the job ends.")] = False,
     as_json: OneObjectOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Grow a model of your own from labels, and judge it. It serves once it is promoted.
+    """Grow a model of your own from labels.
 
-    Exit code 0 when the job is made (with --wait: made a model), 1 when it failed, 2 for a mistake in the command line
-    or the labels, 130 when interrupted; an interrupted wait leaves the job running.
+    The job trains several strategies, judges them, and keeps the best one as a candidate. The candidate serves once you
+    promote it.
+
+    Exit code 0 if the job was created (with --wait: if it produced a model), 1 if it failed, 2 for a mistake in the
+    command line or the labels, 130 if interrupted. The job continues if --wait is interrupted.
     """
     with connect(context, target) as client:
         job = client.finetune(
@@ -98,12 +117,12 @@ def create(
 
 
 def follow(job: FineTuneJob, *, as_json: bool, with_events: bool = False) -> int:
-    """Shows a job's progress to its end; returns the exit code.
+    """Shows a job's progress until it ends, and returns the exit code.
 
     Args:
-        job: The job.
-        as_json: The end as one JSON object on stdout.
-        with_events: Every event as a JSON object before it, instead of the progress on stderr.
+        job: Job to follow.
+        as_json: Prints the ended job as one JSON object to stdout.
+        with_events: Prints every event as a JSON object to stdout, instead of the progress on stderr.
     """
     try:
         if with_events:
@@ -114,7 +133,7 @@ def follow(job: FineTuneJob, *, as_json: bool, with_events: bool = False) -> int
                 for event in job.watch():
                     tell(event)
     except KeyboardInterrupt:
-        hint = f"the job goes on; see it with: epitaxy finetune watch {job.id}"
+        hint = f"the job continues; to watch it: epitaxy finetune watch {job.id}"
         stderr_console().print(f"epitaxy: interrupted; {hint}", soft_wrap=True)
         return exit_codes.INTERRUPTED
     return print_end(job.status, as_json=as_json)
@@ -125,4 +144,4 @@ def _print_made(job: FineTuneJob, *, as_json: bool) -> None:
         print_object(job_document(job.status))
         return
     stdout_console().print(f"job {job.id} {job.status.state}", soft_wrap=True)
-    stderr_console().print(f"watch it with: epitaxy finetune watch {job.id}", soft_wrap=True)
+    stderr_console().print(f"to watch it: epitaxy finetune watch {job.id}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Options of more than one ``epitaxy finetune`` command."""
+"""Options that several ``epitaxy finetune`` commands share."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -20,25 +20,34 @@ DataOption = Annotated[
     typer.Option(
         "--data",
         metavar="PATH|URI",
-        help="Parquet, CSV or JSONL; a folder with a table and CIF files; or file:// or s3:// for the server to read.",
+        help="Labels: a Parquet, CSV or JSONL table, a folder with a table and CIF files, or a file:// or s3:// "
+        "address that the server reads.",
     ),
 ]
-ColumnOption = Annotated[str, typer.Option("--column", metavar="NAME", help="The column to learn.")]
+ColumnOption = Annotated[str, typer.Option("--column", metavar="NAME", help="Column of the labels to learn.")]
 StructureColumnOption = Annotated[
-    str, typer.Option("--structure-column", metavar="NAME", help="Column of JSON, CIF text or file names.")
+    str, typer.Option("--structure-column", metavar="NAME", help="Column of structures: JSON, CIF text or file names.")
 ]
 IdColumnOption = Annotated[
-    str | None, typer.Option("--id-column", metavar="NAME", help="Column that names the rows; id and its like, if any.")
+    str | None,
+    typer.Option(
+        "--id-column", metavar="NAME", help="Column of row ids.", show_default="a column such as id, if there is one"
+    ),
 ]
-TransformOption = Annotated[Transform, typer.Option("--transform", help="Scale of the labels.")]
+TransformOption = Annotated[Transform, typer.Option("--transform", help="Scale on which the labels are learned.")]
 LowFidelityOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--low-fidelity", metavar="COLUMN:FIDELITY[:COST]", help="Known values that serve as inputs; may be repeated."
+        "--low-fidelity",
+        metavar="COLUMN:FIDELITY[:COST]",
+        help="Column of known low-fidelity values to use as inputs; may be repeated.",
     ),
 ]
 BaseModelOption = Annotated[
-    str, typer.Option("--base-model", metavar="NAME", help="The substrate; the server's own where left out.")
+    str,
+    typer.Option(
+        "--base-model", metavar="NAME", help="Pretrained model to start from.", show_default="the server's default"
+    ),
 ]
-JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job's id, or a model's name for its latest job.")]
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job, or name of a model for its latest job.")]
 OneObjectOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]

@@ -1,4 +1,4 @@
-"""``epitaxy finetune policy`` and ``log``: what a model's answers must meet, and who decided what."""
+"""``epitaxy finetune policy`` and ``log``: a model's review policy, and the audit log of decisions."""
 
 import dataclasses
 from typing import Annotated
@@ -19,25 +19,32 @@ _OUTCOMES = ("accept", "review", "reject")
 
 def policy(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, as given to create.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model, as passed to create.")],
     max_width: Annotated[
-        float | None, typer.Option("--max-width", help="Widest interval, in the property's unit; wider: review.")
+        float | None,
+        typer.Option("--max-width", help="Review answers with intervals wider than this, in the property's unit."),
     ] = None,
-    coverage: Annotated[float, typer.Option(min=0.5, max=0.99, help="At which widths are judged.")] = 0.9,
+    coverage: Annotated[
+        float, typer.Option(min=0.5, max=0.99, help="Nominal coverage of the intervals for --max-width.")
+    ] = 0.9,
     max_domain_score: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Beyond this domain score: review.")
+        float | None, typer.Option(min=0, max=1, help="Review answers with a domain score above this.")
     ] = None,
-    out_of_domain: Annotated[str, typer.Option(help="Answers out of domain: accept, review or reject.")] = "review",
+    out_of_domain: Annotated[
+        str, typer.Option(help="Outcome for answers out of domain: accept, review or reject.")
+    ] = "review",
     forbid: Annotated[
-        list[str] | None, typer.Option("--forbid", metavar="Pb,...", help="Elements: answers with them are rejected.")
+        list[str] | None,
+        typer.Option("--forbid", metavar="Pb,...", help="Reject answers for structures with these elements."),
     ] = None,
-    reason: Annotated[str, typer.Option("--reason", help="Kept on record.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Reason, for the audit log.")] = "",
     as_json: OneObjectOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Set what the answers of a model must meet to pass unseen; replaces the policy as a whole.
+    """Set a model's review policy.
 
-    It holds for all versions, within seconds and without a restart. `models show TENANT/MODEL` prints it.
+    The policy decides which answers are accepted, need review or are rejected. The options replace the old policy as a
+    whole, for all versions of the model, within seconds. "epitaxy models show TENANT/MODEL" prints the policy.
     """
     if out_of_domain.lower() not in _OUTCOMES:
         raise usage_error(f"--out-of-domain takes {', '.join(_OUTCOMES)}, not {out_of_domain!r}")
@@ -45,7 +52,7 @@ def policy(
     with connect(context, target) as client:
         latest = next(iter(client.finetune_jobs(model)), None) if max_width is not None else None
         if max_width is not None and latest is None:
-            raise usage_error(f"no job made a model named {model!r}: list the jobs to see yours")
+            raise usage_error(f"there is no job for a model named {model!r}: see epitaxy finetune list")
         widths = {latest.property_name: max_width} if latest is not None and max_width is not None else {}
         wanted = ReviewPolicy(widths, coverage, max_domain_score, out_of_domain.upper(), elements)
         kept = client.set_review_policy(model, wanted, reason)
@@ -57,40 +64,43 @@ def policy(
 
 def log(
     context: typer.Context,
-    model: Annotated[str, typer.Option("--model", metavar="NAME", help="Of one model only.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="Entries to print.")] = 50,
+    model: Annotated[str, typer.Option("--model", metavar="NAME", help="Show only the entries of this model.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of entries.")] = 50,
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Show the audit log: who promoted, rolled back, changed or deleted what, the latest first."""
+    """Show the audit log, latest entries first.
+
+    The log records every promotion, rollback, change of policy and deletion.
+    """
     with connect(context, target) as client:
         entries = [entry for entry, _ in zip(client.audit_log(model), range(limit), strict=False)]
     if as_json:
         for entry in entries:
-            print_object(dataclasses.asdict(entry) | {"at": entry.at.isoformat()})
+            document = dataclasses.asdict(entry)
+            print_object({"at": document.pop("create_time").isoformat(), **document})
     else:
         stdout_console().print(_table(entries))
 
 
 def policy_text(kept: ReviewPolicy) -> str:
-    """A policy in one line."""
+    """Describes a policy in one line."""
     parts = [
-        f"{name} intervals wider than {width:g} at {100 * kept.interval_coverage:g} % to review"
+        f"review {name} intervals wider than {width:g} at {100 * kept.interval_coverage:g} % coverage"
         for name, width in sorted(kept.max_interval_width.items())
     ]
     if kept.max_domain_score is not None:
-        parts.append(f"domain scores above {kept.max_domain_score:g} to review")
-    outcomes = {"ACCEPT": "accepted", "REVIEW": "to review", "REJECT": "rejected"}
-    parts.append(f"out of domain {outcomes.get(kept.out_of_domain, kept.out_of_domain)}")
+        parts.append(f"review domain scores above {kept.max_domain_score:g}")
+    parts.append(f"{kept.out_of_domain.lower()} answers out of domain")
     if kept.forbidden_elements:
-        parts.append(f"{', '.join(SYMBOLS[number] for number in kept.forbidden_elements)} rejected")
+        parts.append(f"reject answers with {', '.join(SYMBOLS[number] for number in kept.forbidden_elements)}")
     return "; ".join(parts)
 
 
 def _number(symbol: str) -> int:
     number = ATOMIC_NUMBERS.get(symbol)
     if number is None:
-        raise usage_error(f"--forbid: {symbol!r} is no element")
+        raise usage_error(f"--forbid: {symbol!r} is not an element")
     return number
 
 
@@ -98,6 +108,6 @@ def _table(entries: list[AuditEntry]) -> Table:
     table = Table("at (UTC)", "action", "model", "version", "digest", "reason", "request", box=None)
     for entry in entries:
         digest = entry.digest.removeprefix("sha256:")[:12]
-        when = entry.at.strftime("%Y-%m-%d %H:%M:%S")
+        when = entry.create_time.strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(when, entry.action, entry.model, entry.version, digest, entry.reason, entry.request_id)
     return table

@@ -1,4 +1,4 @@
-"""Progress of a fine-tune job on stderr: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of a fine-tune job on stderr: a bar on a terminal, a line every two seconds elsewhere."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ _STATE_WIDTH = 10
 
 @contextmanager
 def show_job(console: Console) -> Iterator[Callable[[JobEvent], None]]:
-    """Takes events as they come: stage, share of its work, time left of the job."""
+    """Shows events as they arrive: the stage, the share of its work that is done, and the time left of the job."""
     if not console.is_terminal:
         yield _Lines(console).tell
         return
@@ -57,6 +57,6 @@ class _Lines:
 
 
 def _note(event: JobEvent) -> str:
-    left = event.progress.seconds_left
+    left = event.progress.remaining_seconds
     parts = [event.progress.message, f"{duration_text(left)} left" if left else ""]
     return ", ".join(part for part in parts if part)

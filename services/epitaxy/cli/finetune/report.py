@@ -1,4 +1,4 @@
-"""``epitaxy finetune report``: the transfer report in the browser, as a file, or in short on the terminal."""
+"""``epitaxy finetune report``: the transfer report in the browser, in a file, or as a summary on the terminal."""
 
 import json
 import sys
@@ -23,23 +23,28 @@ _ROWS = 10
 def report(
     context: typer.Context,
     job: JobArgument,
-    open_browser: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write it: JSON where FILE ends in .json, else HTML.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write the report to FILE: JSON if it ends in .json, else HTML."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole report as one JSON object.")] = False,
     target: TargetOption = None,
 ) -> None:
-    """Show a job's report: data check, audit, strategies, worst cases, verdict."""
+    """Show a job's report.
+
+    The report has the verdict, the check of the labels, the audit, the compared strategies and the worst cases. Without
+    options, this command prints a summary.
+    """
     if out is not None and not out.absolute().parent.is_dir():
-        raise usage_error(f"--out {out}: there is no folder {out.parent}")
+        raise usage_error(f"--out {out}: the folder {out.parent} does not exist")
     with connect(context, target) as client:
         found = client.finetune_job(job)
         if open_browser or out is not None:
-            path = found.save_report(out or _page_of(found))
+            path = found.save_report(out or _make_page_path(found))
             stderr_console().print(f"wrote     {path}", soft_wrap=True)
             if open_browser and not webbrowser.open(path.absolute().as_uri()):
-                stderr_console().print("epitaxy: no browser is to be found: open that file in one", soft_wrap=True)
+                stderr_console().print("epitaxy: found no browser; open the file yourself", soft_wrap=True)
             return
         document = found.report()
     if as_json:
@@ -48,8 +53,8 @@ def report(
         _print(document)
 
 
-def _page_of(job: FineTuneJob) -> Path:
-    """A file that outlives the command: the browser may read it later."""
+def _make_page_path(job: FineTuneJob) -> Path:
+    """Makes a folder for the page. It outlives the command, since the browser may read the page later."""
     return Path(tempfile.mkdtemp(prefix="epitaxy-report-")) / f"{job.status.model}.html"
 
 
@@ -57,16 +62,16 @@ def _print(document: Mapping[str, Any]) -> None:
     console = stdout_console()
     data, audit = document["data"], document["audit"]
     console.print(document["verdict"]["sentence"], soft_wrap=True)
-    merged = f", {data['n_merged']} of the same crystal as another" if data.get("n_merged") else ""
-    console.print(f"\ndata      {data['n_usable']} crystals to learn from, of {data['n_rows']} rows{merged}")
+    merged = f" ({data['n_merged']} merged with another row of the same crystal)" if data.get("n_merged") else ""
+    console.print(f"\ndata      {data['n_usable']} usable crystals in {data['n_rows']} rows{merged}")
     for row in data["refused"][:_ROWS]:
         console.print(f"  refused {row['row_id']}: {row['reason']}", soft_wrap=True)
     if len(data["refused"]) > _ROWS:
-        console.print(f"  and {len(data['refused']) - _ROWS} more; see --out FILE")
+        console.print(f"  and {len(data['refused']) - _ROWS} more; use --out FILE for all of them")
     for warning in data["warnings"]:
         console.print(f"  {warning}", soft_wrap=True)
     if audit["forecast"]:
-        console.print(f"audit     transfer was forecast to be: {audit['forecast']}")
+        console.print(f"audit     forecast for transfer: {audit['forecast']}")
     for statement in audit["statements"]:
         console.print(f"  {statement}", soft_wrap=True)
     console.print()
@@ -77,7 +82,7 @@ def _print(document: Mapping[str, Any]) -> None:
 def _strategies(document: Mapping[str, Any]) -> Table:
     table = Table("strategy", box=None)
     table.add_column(f"MAE, {document['subject']['unit']}", justify="right")
-    for name in ("interval", "gain on the best without transfer", "verdict", ""):
+    for name in ("interval", "gain over the best without transfer", "verdict", ""):
         table.add_column(name)
     for row in sorted(document["strategies"], key=lambda row: (row["mae"] is None, row["mae"])):
         band = f"{error_text(row['mae_low'])} to {error_text(row['mae_high'])}"

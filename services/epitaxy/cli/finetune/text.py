@@ -1,4 +1,4 @@
-"""How jobs and their results are printed."""
+"""Text and JSON for jobs and their results."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from epitaxy.client import FineTuneResult, JobEvent, JobStatus
 
 
 def job_document(status: JobStatus) -> dict[str, Any]:
-    """A job as one JSON object; what is not known yet is null."""
+    """Job as a JSON object; null stands for what is not known yet."""
     result, failure = status.result, status.failure
     return {
         "job_id": status.id,
@@ -32,26 +32,28 @@ def job_document(status: JobStatus) -> dict[str, Any]:
         "n_rows": status.n_rows,
         "n_labels": status.n_labels,
         "attempts": status.attempts,
-        "created_at": _iso(status.created_at),
-        "ended_at": _iso(status.ended_at),
+        "created_at": _iso(status.create_time),
+        "ended_at": _iso(status.end_time),
         "failure": dataclasses.asdict(failure) if failure else None,
     }
 
 
 def print_object(document: dict[str, Any]) -> None:
-    """One line of JSON on stdout."""
+    """Prints an object as one line of JSON on stdout."""
     sys.stdout.write(json.dumps(document) + "\n")
     sys.stdout.flush()
 
 
 def print_event(event: JobEvent) -> None:
-    """One event as a line of JSON on stdout."""
-    document = {"sequence": event.sequence, "time": _iso(event.time), "state": event.state}
-    print_object({**document, **dataclasses.asdict(event.progress)})
+    """Prints an event as one line of JSON on stdout."""
+    document = {"sequence": event.sequence, "time": _iso(event.create_time), "state": event.state}
+    progress = dataclasses.asdict(event.progress)
+    progress["seconds_left"] = progress.pop("remaining_seconds")
+    print_object({**document, **progress})
 
 
 def print_end(status: JobStatus, *, as_json: bool) -> int:
-    """Prints how a job ended, and what to do next; returns the exit code: 0 where it made a model."""
+    """Prints how a job ended and what to do next. Returns the exit code, which is 0 if the job produced a model."""
     if as_json:
         print_object(job_document(status))
     result, failure = status.result, status.failure
@@ -65,7 +67,7 @@ def print_end(status: JobStatus, *, as_json: bool) -> int:
 
 
 def jobs_table(jobs: Iterable[JobStatus]) -> Table:
-    """One row a job."""
+    """Table of jobs with one row per job."""
     table = Table("job", "model", "state", "verdict", "strategy", box=None)
     table.add_column("MAE", justify="right")
     for name in ("unit", "labels", "created"):
@@ -74,26 +76,26 @@ def jobs_table(jobs: Iterable[JobStatus]) -> Table:
         result = job.result
         made = (result.verdict, result.strategy, mae_text(result)) if result else ("", "", "")
         name = f"{job.model}:{result.model_version}" if result else job.model
-        created = job.created_at.astimezone().strftime("%Y-%m-%d %H:%M") if job.created_at else ""
+        created = job.create_time.astimezone().strftime("%Y-%m-%d %H:%M") if job.create_time else ""
         table.add_row(job.id, name, job.state, *made, job.unit, str(job.n_labels), created)
     return table
 
 
 def mae_text(result: FineTuneResult) -> str:
-    """The winner's error."""
+    """Formats the cross-validated error of the chosen strategy."""
     mae = result.cross_validated_mae.get(result.strategy)
     return "" if mae is None else error_text(mae)
 
 
 def error_text(value: float | None, sign: str = "") -> str:
-    """Three digits that count, for units differ by orders of magnitude; empty where there is no value."""
+    """Formats an error with three significant digits, since units differ by orders of magnitude. Empty for None."""
     return "" if value is None else f"{value:{sign}.3g}"
 
 
 def _print_result(status: JobStatus, result: FineTuneResult) -> None:
     calibrated = "calibrated" if result.is_calibrated else "NOT calibrated"
     head = f"{status.model}:{result.model_version}  {status.property_name}, {status.n_labels} labels"
-    stdout_console().print(f"{head}: transfer {result.verdict}, serves {result.strategy}, {calibrated}")
+    stdout_console().print(f"{head}: transfer {result.verdict}, best strategy {result.strategy}, {calibrated}")
     table = Table("strategy", box=None)
     table.add_column(f"cross-validated MAE, {status.unit}", justify="right")
     table.add_column("")

@@ -17,40 +17,60 @@ _DEFAULT_TOP = 20
 
 def screen(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, folders, Parquet and JSONL tables.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files, folders, Parquet or JSONL tables.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Table to write: .parquet, .csv or .jsonl.")],
     properties: Annotated[
-        list[str] | None, typer.Option("--property", metavar="NAME,...", help="Properties; all where left out.")
+        list[str] | None,
+        typer.Option("--property", metavar="NAME,...", help="Properties to predict.", show_default="all"),
     ] = None,
     model: ModelOption = None,
     known_columns: KnownColumnOption = None,
-    coverage: Annotated[float, typer.Option(min=0.5, max=0.99, help="Of the intervals.")] = 0.9,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="Drop what an interrupted run left.")] = False,
-    top: Annotated[int | None, typer.Option("--top", min=1, metavar="N", help="Print the best N.")] = None,
-    sort: Annotated[str | None, typer.Option("--sort", metavar="PROPERTY", help="What --top ranks by.")] = None,
-    ascending: Annotated[bool, typer.Option("--ascending", help="Lowest value first in --top.")] = False,
+    coverage: Annotated[float, typer.Option(min=0.5, max=0.99, help="Nominal coverage of the intervals.")] = 0.9,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Discard the answers of an interrupted run, and start over.")
+    ] = False,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            "--top",
+            min=1,
+            metavar="N",
+            help="Print a ranking of the best N structures.",
+            show_default=f"{_DEFAULT_TOP} with --sort or --measured, else no ranking",
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", metavar="PROPERTY", help="Property to rank by.", show_default="the first one predicted"),
+    ] = None,
+    ascending: Annotated[bool, typer.Option("--ascending", help="Rank the lowest values first.")] = False,
     measured: Annotated[
         Path | None,
         typer.Option(
-            "--measured", metavar="FILE.csv", exists=True, dir_okay=False, help="Print measured values beside --top."
+            "--measured",
+            metavar="FILE.csv",
+            exists=True,
+            dir_okay=False,
+            help="Show measured values beside the ranking. The file needs columns id and PROPERTY_measured.",
         ),
     ] = None,
-    chunk_size: Annotated[int, typer.Option(min=1, max=512, help="Structures a message.")] = 128,
-    bypass_cache: Annotated[bool, typer.Option("--bypass-cache", help="Do not read cached answers.")] = False,
+    chunk_size: Annotated[int, typer.Option(min=1, max=512, help="Structures per message.")] = 128,
+    bypass_cache: Annotated[bool, typer.Option("--bypass-cache", help="Do not use cached answers.")] = False,
     target: TargetOption = None,
 ) -> None:
-    """Screen crystals and write a table, one row an input and property.
+    """Screen crystals and write a table of predictions.
 
-    Answers are kept in FILE.journal as they come. A run that is killed or interrupted goes on with --resume and
-    gives the same table; the journal goes when the table is written. A FILE that is there is overwritten, whole or
-    not at all.
+    The table has one row per structure and property. If FILE exists, it is replaced once the new table is complete.
 
-    Exit code 0 when all were answered, 3 when some were refused or failed, 1 when the run failed, 2 for a mistake in
-    the command line, 130 when interrupted.
+    Answers are kept in FILE.journal as they arrive. If a run is killed or interrupted, repeat it with --resume: it
+    continues and writes the same table. The journal is deleted once the table is written.
+
+    Exit code 0 if all structures were answered, 3 if some were refused or failed, 1 if the run failed, 2 for a mistake
+    in the command line, 130 if interrupted.
     """
     if resume and restart:
-        raise usage_error("--resume goes on, --restart begins anew: give one of them")
+        raise usage_error("--resume continues a run, --restart discards it: give only one of them")
     _check_out(out)
     plan = ScreenPlan(
         out=out,
@@ -74,9 +94,9 @@ def screen(
 
 def _check_out(out: Path) -> None:
     if not can_write(out):
-        raise usage_error(f"--out {out}: give a file that ends in {endings()}")
+        raise usage_error(f"--out {out}: the name of the file must end in {endings()}")
     if not out.absolute().parent.is_dir():
-        raise usage_error(f"--out {out}: there is no folder {out.parent}")
+        raise usage_error(f"--out {out}: the folder {out.parent} does not exist")
     if out.is_dir():
         raise usage_error(f"--out {out} is a folder")
 
@@ -84,6 +104,8 @@ def _check_out(out: Path) -> None:
 def _check_journal(plan: ScreenPlan) -> None:
     path = journal_path(plan.out)
     if plan.journal is JournalPolicy.REFUSE and path.exists():
-        raise usage_error(f"{path} is of a run that did not end: pass --resume to go on, or --restart to drop it")
+        raise usage_error(
+            f"{path} is left from an unfinished run: pass --resume to continue it, or --restart to discard it"
+        )
     if plan.journal is JournalPolicy.RESUME and not path.exists():
-        stderr_console().print(f"nothing to resume: no {path}; beginning anew", soft_wrap=True)
+        stderr_console().print(f"nothing to resume: {path} does not exist; starting from the beginning", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""A screening from inputs to table: asks for what the journal lacks, then writes the table from the journal."""
+"""A screening from inputs to table: requests the answers that the journal lacks, then writes the table from it."""
 
 import shlex
 import sys
@@ -25,7 +25,7 @@ from epitaxy.client.screening.rows import Row
 
 
 class JournalPolicy(Enum):
-    """What to do with the journal of an earlier run."""
+    """How to treat the journal of an earlier run."""
 
     REFUSE = "refuse"
     RESUME = "resume"
@@ -37,10 +37,10 @@ class ScreenPlan:
     """What the command line asks for.
 
     Attributes:
-        properties: Empty for all that the model has.
-        known_columns: Of the tables, with values that the model reads beside the structures.
-        top: Rows of the ranking, None for no ranking.
-        sort: Property of the ranking, None for the model's first.
+        properties: Properties to predict; empty for all of the model's.
+        known_columns: Table columns of known values that the model takes as inputs.
+        top: Number of rows in the ranking; None for no ranking.
+        sort: Property of the ranking; None for the first property predicted.
     """
 
     out: Path
@@ -58,12 +58,12 @@ class ScreenPlan:
 
 
 def journal_path(out: Path) -> Path:
-    """Where the answers are kept until the table is written."""
+    """Path of the journal, which keeps the answers until the table is written."""
     return out.with_name(f"{out.name}.journal")
 
 
 class ScreenJob:
-    """One ``epitaxy screen``."""
+    """One run of ``epitaxy screen``."""
 
     def __init__(self, client: Client, inventory: Inventory, plan: ScreenPlan, console: Console) -> None:
         self._client = client
@@ -74,13 +74,13 @@ class ScreenJob:
         self._n_screened, self._screening_seconds = 0, 0.0
 
     def run(self) -> int:
-        """Returns the exit code. Raises EpitaxyClientError where the model is not there."""
+        """Runs the screening and returns the exit code. Raises EpitaxyClientError if the model does not exist."""
         card = self._client.get_model(self._plan.model)
         ranking = self._ranking(card)
         measured = self._measured(ranking)
         journal = self._open_journal(card)
         try:
-            self._screen(journal, _pinned(card))
+            self._screen(journal, _exact_name(card))
             tally = OutcomeTally()
             n_rows = write_table(self._plan.out, _table_rows(journal, tally, ranking))
         except KeyboardInterrupt:
@@ -94,9 +94,9 @@ class ScreenJob:
         return tally.exit_code
 
     def _screen(self, journal: Journal, model: str | None) -> None:
-        """Brings the answer of every input into the journal."""
+        """Adds the answers that are missing to the journal."""
         plan, began = self._plan, time.monotonic()
-        # The journal is synced once a block: that is when progress is told.
+        # Progress is reported once per block, so the journal is synced as often.
         run = self._client.screen(
             self._missing_items(journal),
             plan.properties,
@@ -126,12 +126,12 @@ class ScreenJob:
         self._console.print(f"wrote     {self._plan.out} ({n_rows} rows)", soft_wrap=True)
 
     def _leave(self, journal: Journal, reason: str, code: int) -> int:
-        """Keeps what was answered, and says how to go on."""
+        """Closes the journal, and says how to continue."""
         n_answers = journal.n_answers
         journal.close()
         self._console.print(f"epitaxy: {reason}", soft_wrap=True)
         if n_answers:
-            self._console.print(f"{n_answers} answers are kept; go on with: {_resume_command()}", soft_wrap=True)
+            self._console.print(f"{n_answers} answers are kept; to continue: {_resume_command()}", soft_wrap=True)
         return code
 
     def _open_journal(self, card: ModelCard) -> Journal:
@@ -142,19 +142,19 @@ class ScreenJob:
             raise usage_error(str(error)) from None
 
     def _fingerprint(self, card: ModelCard) -> dict[str, Any]:
-        """What must not change between a run and its resumption."""
+        """Everything that must stay the same between a run and its resumption."""
         return {
             "inputs": self._inventory.fingerprint(),
             "model": f"{card.name}:{card.version}",
             "weights": card.digest,
             "properties": list(self._plan.properties),
             "coverage": self._plan.coverage,
-            # Left out where there are none: a journal of an earlier release goes on.
+            # Left out if there are none, so that the journal of an earlier release can be resumed.
             **({"known_columns": list(self._plan.known_columns)} if self._plan.known_columns else {}),
         }
 
     def _ranking(self, card: ModelCard) -> Ranking | None:
-        """The ranking asked for. Fails early where the model lacks a property."""
+        """Makes the ranking that was asked for. Fails early if the model lacks a property."""
         plan, offered = self._plan, [part.name for part in card.properties]
         wanted = list(plan.properties) or offered
         missing = [name for name in wanted if name not in offered]
@@ -163,7 +163,7 @@ class ScreenJob:
         if plan.top is None:
             return None
         if plan.sort is not None and plan.sort not in wanted:
-            raise usage_error(f"--sort {plan.sort} is not among the properties screened: {', '.join(wanted)}")
+            raise usage_error(f"--sort {plan.sort} is not one of the predicted properties: {', '.join(wanted)}")
         chosen = plan.sort or wanted[0]
         theory = next(part.level_of_theory for part in card.properties if part.name == chosen)
         return Ranking(chosen, plan.top, ascending=plan.ascending, level_of_theory=theory)
@@ -186,8 +186,8 @@ def _table_rows(journal: Journal, tally: OutcomeTally, ranking: Ranking | None) 
             yield row
 
 
-def _pinned(card: ModelCard) -> str | None:
-    """The very version that the card is of: an alias may move while a long screening runs."""
+def _exact_name(card: ModelCard) -> str | None:
+    """Name and version of the model: an alias may move to another version during a long screening."""
     return f"{card.name}:{card.version}" if card.name and card.version else None
 
 

@@ -1,7 +1,7 @@
-"""The answers of a screening as they come, on disk: what a killed run leaves for ``--resume``.
+"""The journal of a screening: its answers on disk, from which ``--resume`` continues.
 
-A text file beside the table: a header line that binds it to its run, then one line an answer. Only the last line
-can be torn, and a torn line is dropped: its structure is asked for again.
+The journal is a text file beside the table. A header line binds it to its run, then there is one line per answer. If
+the run is killed, only the last line can be torn; it is dropped, and its structure is requested again.
 """
 
 import json
@@ -20,17 +20,22 @@ _ABSENT = -1
 
 
 class JournalError(Exception):
-    """The journal belongs to another run, or another process writes it."""
+    """The journal belongs to another run, or another process is writing it."""
 
 
 class Journal:
-    """An append-only file of answers, with the place of each input's answer kept in memory (8 bytes an input)."""
+    """An append-only file of answers. Keeps the position of each answer in memory, 8 bytes per input."""
 
     def __init__(self, path: Path, run: Mapping[str, Any], *, restart: bool = False) -> None:
-        """Opens or makes the journal of a run; ``restart`` drops what is in it.
+        """Opens or creates the journal of a run.
+
+        Args:
+            path: File of the journal.
+            run: Everything that must stay the same for the run to be resumed.
+            restart: Discards what the file holds.
 
         Raises:
-            JournalError: it belongs to a run with other inputs or options, or is in use.
+            JournalError: the journal belongs to a run with other inputs or options, or is in use.
         """
         self.path = path
         self._file: BinaryIO = path.open("a+b")
@@ -49,7 +54,7 @@ class Journal:
         return index < len(self._offsets) and self._offsets[index] != _ABSENT
 
     def append(self, result: ScreenResult) -> None:
-        """Adds an answer; it is safe once ``sync`` returns."""
+        """Adds an answer, which is safely on disk once ``sync`` has returned."""
         rows = rows_of(result)
         is_final = result.error is None or not result.error.retryable
         line = json.dumps([result.index, is_final, rows], separators=(",", ":")).encode() + b"\n"
@@ -58,12 +63,12 @@ class Journal:
         self._end += len(line)
 
     def sync(self) -> None:
-        """Brings everything appended so far to the disk."""
+        """Writes everything appended so far to disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
 
     def in_order(self) -> Iterator[tuple[list[Row], bool]]:
-        """The rows of each answer and whether it is final, in the order of the inputs."""
+        """Yields the rows of each answer, and whether the answer is final, in the order of the inputs."""
         self._file.flush()
         if self.n_answers == 0:
             return
@@ -75,21 +80,21 @@ class Journal:
                     yield [tuple(row) for row in rows], is_final
 
     def close(self) -> None:
-        """Closes the file and leaves it; an empty one goes, since there is nothing to resume."""
+        """Closes the file and keeps it, unless it has no answers to resume from."""
         self._file.close()
         if self.n_answers == 0:
             self.path.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Deletes the file: the table holds everything."""
+        """Deletes the file, once the table holds all of it."""
         self.path.unlink(missing_ok=True)
         self._file.close()
 
     def _recover(self, run: Mapping[str, Any]) -> int:
-        """Reads what is there, cuts off what is torn, and returns where to write on."""
+        """Reads the file, cuts off a torn line, and returns the offset at which to continue."""
         self._file.seek(0)
         header = self._file.readline()
-        if not header.endswith(b"\n"):  # new, or killed before the first line was whole
+        if not header.endswith(b"\n"):  # new, or killed before the header was complete
             self._file.truncate(0)
             header = json.dumps({"journal": FORMAT, **run}).encode() + b"\n"
             self._file.write(header)
@@ -107,7 +112,7 @@ class Journal:
             if entry is None:
                 break
             index, is_final = entry
-            if is_final:  # what failed by a passing fault is asked again
+            if is_final:  # an answer that failed by a passing fault is requested again
                 self._note(index, offset)
             offset += len(line)
         return offset
@@ -136,14 +141,16 @@ def _check_header(header: bytes, run: Mapping[str, Any], path: Path) -> None:
     except ValueError:
         found = None
     if not isinstance(found, dict) or found.get("journal") != FORMAT:
-        raise JournalError(f"{path} is no journal of this version; pass --restart to begin anew")
+        raise JournalError(f"{path} is not a journal of this version; pass --restart to discard it")
     changed = [
         f"{name} ({_short(found.get(name))} then, {_short(value)} now)"
         for name, value in run.items()
         if found.get(name) != value
     ]
     if changed:
-        raise JournalError(f"{path} is of a run with other {', '.join(changed)}; repeat that run, or pass --restart")
+        raise JournalError(
+            f"{path} belongs to a run with different {', '.join(changed)}; repeat that run, or pass --restart"
+        )
 
 
 def _short(value: object) -> str:
@@ -153,10 +160,10 @@ def _short(value: object) -> str:
 
 def _lock(file: BinaryIO) -> None:
     try:
-        import fcntl  # noqa: PLC0415 - not on Windows, which goes without the lock
+        import fcntl  # noqa: PLC0415 - missing on Windows, where there is no lock
     except ImportError:
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise JournalError(f"{file.name} is in use: another screening writes the same table") from error
+        raise JournalError(f"{file.name} is in use: another screening is writing the same table") from error

@@ -1,4 +1,4 @@
-"""The summary of a screening by outcome, counted from the rows of its table."""
+"""The summary of a screening: inputs counted by outcome, from the rows of its table."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from epitaxy.client.screening.rows import COLUMNS, Row
 
 
 class OutcomeTally:
-    """Counts inputs, not rows: an input has one row a property."""
+    """Counts inputs, not rows: an input has one row per property."""
 
     def __init__(self) -> None:
         self.n_answered = 0
@@ -33,18 +33,18 @@ class OutcomeTally:
 
     @property
     def exit_code(self) -> int:
-        """0 when every input has an answer."""
+        """0 if every input was answered."""
         has_all = not self._refused and not self._failed
         return exit_codes.ALL_ANSWERED if has_all else exit_codes.SOME_REFUSED
 
     def print(self, console: Console, n_screened: int, screening_seconds: float, elapsed_seconds: float) -> None:
-        """Prints outcomes, then time.
+        """Prints the outcomes, then the time.
 
         Args:
-            console: Where to.
-            n_screened: Structures of this session, without those of an interrupted one.
-            screening_seconds: From the first structure read to the last answer kept.
-            elapsed_seconds: The same with all before and after, such as writing the table.
+            console: Console to print to.
+            n_screened: Structures screened by this run, without those of a run that it resumes.
+            screening_seconds: Time from the first structure read to the last answer kept.
+            elapsed_seconds: Time of the whole run, including the writing of the table.
         """
         console.print(f"answered  {self.n_answered} ({self.n_cache_hits} cache hits)")
         for verdict, what in _HELD_BACK.items():
@@ -62,6 +62,9 @@ class OutcomeTally:
             console.print(f"  {number:>7} {reason}")
 
 
-_HELD_BACK = {"REVIEW": "to review first (column review_reason)", "REJECT": "rejected by the model's review policy"}
+_HELD_BACK = {
+    "REVIEW": "need review (see column review_reason)",
+    "REJECT": "rejected by the model's review policy",
+}
 _REVIEW = COLUMNS.index("review")
 _REASON, _CACHE_HIT = COLUMNS.index("error_reason"), COLUMNS.index("cache_hit")

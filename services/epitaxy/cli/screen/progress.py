@@ -1,4 +1,4 @@
-"""Progress of a screening on stderr: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of a screening on stderr: a bar on a terminal, a line every two seconds elsewhere."""
 
 import time
 from collections.abc import Iterator
@@ -15,15 +15,15 @@ _SECONDS_A_LINE = 2.0
 
 
 class ProgressReport(Protocol):
-    """Told of structures as they are done."""
+    """Receives the progress of a screening."""
 
     def advance(self, n_structures: int) -> None:
-        """So many more are done."""
+        """Reports that this many more structures are done."""
 
 
 @contextmanager
 def show_progress(console: Console, total: int, n_done: int) -> Iterator[ProgressReport]:
-    """A report that starts at ``n_done`` of ``total``; the rate counts what comes after."""
+    """Shows progress from ``n_done`` of ``total`` structures. The rate counts only structures of this run."""
     if not console.is_terminal:
         yield _Lines(console, total, n_done)
         return

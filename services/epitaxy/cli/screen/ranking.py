@@ -1,4 +1,4 @@
-"""The best rows of a screening, beside what was measured."""
+"""The best rows of a screening, beside measured values."""
 
 import csv
 import heapq
@@ -19,7 +19,7 @@ class Measurements:
     """Measured values of one property, by id.
 
     Attributes:
-        column: Name of the column that they come from, with its unit.
+        column: Name of the column that the values come from, with its unit.
     """
 
     column: str
@@ -30,14 +30,16 @@ class Measurements:
         """Reads the columns ``id`` and ``<property>_measured...`` of a CSV file.
 
         Raises:
-            ValueError: a column is missing, or a value is no number.
+            ValueError: a column is missing, or a value is not a number.
         """
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
             names = list(rows.fieldnames or ())
             column = next((name for name in names if name.startswith(f"{property_name}_measured")), None)
             if column is None or "id" not in names:
-                raise ValueError(f"{path} needs the columns id and {property_name}_measured..., has {', '.join(names)}")
+                raise ValueError(
+                    f"{path} needs the columns id and {property_name}_measured..., but has {', '.join(names)}"
+                )
             return cls(column, {row["id"]: _number(row[column], row["id"]) for row in rows if row[column]})
 
 
@@ -53,7 +55,7 @@ class Ranking:
         self._best: list[tuple[float, int, Row]] = []
 
     def see(self, row: Row) -> None:
-        """Takes a row in where it is one of the best; of equals the earlier stays."""
+        """Adds a row if it is among the best. Of equal rows the earlier is kept."""
         name, value = row[_PROPERTY], row[_VALUE]
         if name != self.property_name or not isinstance(value, int | float):
             return
@@ -68,7 +70,7 @@ class Ranking:
         return [row for _, _, row in sorted(self._best, reverse=True)]
 
     def table(self, measured: Measurements | None) -> Table:
-        """The ranking for a terminal; with measurements, a column beside the prediction."""
+        """The ranking as a table, with a column of measured values if there are any."""
         rows = self.rows()
         coverage = f"{100 * rows[0][_COVERAGE]:g} % interval" if rows else "interval"  # type: ignore[operator]
         order = "lowest" if self._sign < 0 else "highest"
@@ -106,7 +108,7 @@ def _cells(row: Mapping[str, Any], measured: Measurements | None) -> list[str]:
 
 
 def _review_text(row: Mapping[str, Any]) -> str:
-    """The verdict and the rules that fired: ``"review: out of domain"``."""
+    """Formats the verdict and the rules behind it: ``"review: out of domain"``."""
     verdict, rules = (row["review"] or "").lower(), (row["review_rules"] or "").lower().replace("_", " ")
     return f"{verdict}: {rules}" if rules else verdict
 
@@ -115,7 +117,7 @@ def _number(text: str, row_id: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{text!r}, measured of {row_id}, is no number") from None
+        raise ValueError(f"the measured value {text!r} of {row_id} is not a number") from None
 
 
 def _measured_text(value: float | None) -> str:

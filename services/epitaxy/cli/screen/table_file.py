@@ -1,4 +1,4 @@
-"""The table of a screening as a file: Parquet, CSV or JSON Lines by its ending, written whole or not at all."""
+"""The table of a screening as a file: Parquet, CSV or JSON Lines by its ending, replaced only once complete."""
 
 import csv
 import json
@@ -14,17 +14,17 @@ _ROWS_A_GROUP = 50_000
 
 
 def can_write(path: Path) -> bool:
-    """True for an ending that has a writer."""
+    """True if there is a writer for the file's ending."""
     return path.suffix.lower() in _WRITERS
 
 
 def endings() -> str:
-    """The endings that have a writer, for a message."""
+    """The endings that have a writer, as text for a message."""
     return ", ".join(_WRITERS)
 
 
 def write_table(path: Path, rows: Iterable[Row]) -> int:
-    """Writes rows in the order of ``COLUMNS``, returns how many; a file that was there stays until all are written."""
+    """Writes rows in the order of ``COLUMNS``, and returns their number. Replaces an old file only once complete."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         n_rows = _WRITERS[path.suffix.lower()](partial, iter(rows))
@@ -37,8 +37,8 @@ def write_table(path: Path, rows: Iterable[Row]) -> int:
 
 
 def _write_parquet(path: Path, rows: Iterator[Row]) -> int:
-    import pyarrow as pa  # noqa: PLC0415 - CSV and JSON Lines go without it
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415 - CSV and JSON Lines do not need it
+    import pyarrow.parquet as pq  # noqa: PLC0415 - likewise
 
     kinds = {"cache_hit": pa.bool_()} | {name: pa.float64() for name in FLOAT_COLUMNS}
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])

@@ -1,8 +1,8 @@
-"""Explanations as the client gives them back, drawn and written as a page."""
+"""Explanations of predictions: values, and how they are drawn."""
 
-from epitaxy.client.explanations.explanation import (
+from epitaxy.client.explanations.render import Explanation
+from epitaxy.client.explanations.results import (
     ElementContribution,
-    Explanation,
     Faithfulness,
     NearestMaterial,
     ShellContribution,

@@ -10,7 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from epitaxy.client.explanations.explanation import ElementContribution, Explanation, ShellContribution
+from epitaxy.client.explanations.results import ElementContribution, ExplanationResult, ShellContribution
 from epitaxy.client.explanations.scene import Ball, Scene, Stick, colour_of, is_dark, scene_of
 
 _INK, _QUIET, _GOOD, _BAD = "#22262b", "#7a828c", "#1b7837", "#b35806"
@@ -19,7 +19,7 @@ _MAX_LABELLED = 60
 _Entry = ElementContribution | ShellContribution
 
 
-def figure_of(explanation: Explanation) -> Figure:
+def figure_of(explanation: ExplanationResult) -> Figure:
     """The structure on the left, elements and shells of neighbours on the right, the test's verdict below."""
     figure = Figure(figsize=(10.5, 5.6), layout="constrained", facecolor="white")
     left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1), squeeze=False)[0]
@@ -38,7 +38,7 @@ def figure_of(explanation: Explanation) -> Figure:
     return figure
 
 
-def _title(explanation: Explanation) -> str:
+def _title(explanation: ExplanationResult) -> str:
     name = explanation.property_name.replace("_", " ")
     return (
         f"{explanation.formula}: {name} {explanation.value:.3f} {explanation.unit}"
@@ -46,7 +46,7 @@ def _title(explanation: Explanation) -> str:
     )
 
 
-def _draw_structure(axes: Axes, explanation: Explanation) -> None:
+def _draw_structure(axes: Axes, explanation: ExplanationResult) -> None:
     scene = scene_of(explanation)
     for order, part in enumerate(scene.parts):
         if isinstance(part, Stick):

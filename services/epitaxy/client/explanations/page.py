@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from epitaxy.client.explanations.explanation import (
+from epitaxy.client.explanations.results import (
     ElementContribution,
-    Explanation,
+    ExplanationResult,
     NearestMaterial,
     ShellContribution,
 )
@@ -34,7 +34,7 @@ _STYLE = """
 """
 
 
-def page_of(explanation: Explanation) -> str:
+def page_of(explanation: ExplanationResult) -> str:
     """The whole document."""
     title = escape(f"{explanation.formula}: {explanation.property_name}")
     return (
@@ -43,7 +43,7 @@ def page_of(explanation: Explanation) -> str:
     )
 
 
-def article_of(explanation: Explanation) -> str:
+def article_of(explanation: ExplanationResult) -> str:
     """What the document shows, with its style."""
     return (
         f'<div class="epx"><style>{_STYLE}</style>{_head(explanation)}{_verdict(explanation)}'
@@ -52,12 +52,12 @@ def article_of(explanation: Explanation) -> str:
     )
 
 
-def error_of(explanation: Explanation) -> str:
+def error_of(explanation: ExplanationResult) -> str:
     """What stands in the place of an explanation."""
     return f'<div class="epx"><style>{_STYLE}</style><p class="verdict bad">{escape(explanation.in_words())}</p></div>'
 
 
-def _head(explanation: Explanation) -> str:
+def _head(explanation: ExplanationResult) -> str:
     name = escape(explanation.property_name.replace("_", " "))
     unit = escape(explanation.unit)
     return (
@@ -69,14 +69,14 @@ def _head(explanation: Explanation) -> str:
     )
 
 
-def _verdict(explanation: Explanation) -> str:
+def _verdict(explanation: ExplanationResult) -> str:
     if explanation.faithfulness is None:
         return ""
     kind = "good" if explanation.is_faithful else "bad"
     return f'<p class="verdict {kind}">{escape(explanation.faithfulness.in_words())}.</p>'
 
 
-def _structure(explanation: Explanation) -> str:
+def _structure(explanation: ExplanationResult) -> str:
     scene = scene_of(explanation)
     left, bottom, right, top = scene.bounds
     scale = _WIDTH / max(right - left, top - bottom, 1e-6)
@@ -118,12 +118,12 @@ def _part(part: Ball | Stick, scene: Scene, scale: float) -> str:
     )
 
 
-def _elements(explanation: Explanation) -> str:
+def _elements(explanation: ExplanationResult) -> str:
     names = [f"{entry.element} <small>× {entry.n_sites}</small>" for entry in explanation.elements]
     return f"<h2>Elements</h2>{_bars(names, explanation.elements, explanation.unit)}"
 
 
-def _shells(explanation: Explanation) -> str:
+def _shells(explanation: ExplanationResult) -> str:
     shells = explanation.shells[:_SHOWN_SHELLS]
     if not shells:
         return ""
@@ -155,7 +155,7 @@ def _bar(value: float, std: float, limit: float, largest: float) -> str:
     )
 
 
-def _nearest(explanation: Explanation) -> str:
+def _nearest(explanation: ExplanationResult) -> str:
     if not explanation.nearest:
         return ""
     columns = list(dict.fromkeys(name for material in explanation.nearest for name in material.labels))
@@ -181,7 +181,7 @@ def _row(material: NearestMaterial, columns: Iterable[str]) -> str:
     )
 
 
-def _foot(explanation: Explanation) -> str:
+def _foot(explanation: ExplanationResult) -> str:
     missed = f"{explanation.completeness_error:+.3g} {escape(explanation.unit)}"
     return (
         '<p class="sub" style="margin-top:16px">Integrated gradients over the ensemble, ± one standard deviation of '

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from epitaxy.api.prediction.v1 import explanation_pb2
+from epitaxy.client.defaults import MAX_NEAREST
 from epitaxy.client.errors import InvalidRequestError
-from epitaxy.client.explanations.explanation import (
+from epitaxy.client.explanations.render import Explanation
+from epitaxy.client.explanations.results import (
     ElementContribution,
-    Explanation,
     Faithfulness,
     NearestMaterial,
     ShellContribution,
@@ -17,13 +18,13 @@ from epitaxy.client.explanations.explanation import (
 )
 from epitaxy.client.inputs.elements import SYMBOLS
 from epitaxy.client.inputs.item import InputItem
-from epitaxy.client.results import ItemError, item_error
-from epitaxy.client.screening.chunks import Chunk, Parcel, answer_in_order
-from epitaxy.client.selector import parse_model
+from epitaxy.client.models.selector import parse_model
+from epitaxy.client.reading import read_item_error
+from epitaxy.client.results import ItemError
+from epitaxy.client.screening.chunks import Message
 
 # One a message, though eight may go: an explanation takes a second or more, and each is to have the whole deadline.
 STRUCTURES_A_MESSAGE = 1
-MAX_NEAREST = 20
 
 
 def explain_request(model: str | None, name: str | None, n_nearest: int) -> explanation_pb2.ExplainRequest:
@@ -33,21 +34,21 @@ def explain_request(model: str | None, name: str | None, n_nearest: int) -> expl
     return explanation_pb2.ExplainRequest(model=parse_model(model), property=name or "", n_nearest=n_nearest)
 
 
-def with_structures(asked: explanation_pb2.ExplainRequest, parcel: Parcel) -> explanation_pb2.ExplainRequest:
+def with_structures(asked: explanation_pb2.ExplainRequest, message: Message) -> explanation_pb2.ExplainRequest:
     """The request for these structures."""
     return explanation_pb2.ExplainRequest(
-        model=asked.model, property=asked.property, n_nearest=asked.n_nearest, structures=parcel.structures
+        model=asked.model, property=asked.property, n_nearest=asked.n_nearest, structures=message.structures
     )
 
 
-def read_explanations(chunk: Chunk, parcel: Parcel, response: explanation_pb2.ExplainResponse) -> Iterator[Explanation]:
+def read_explanations(message: Message, response: explanation_pb2.ExplainResponse) -> Iterator[Explanation]:
     """Explanations of one message, in input order."""
     answers = {
         result.id: _read(result, response, item)
         for result in response.results
-        if (item := parcel.by_wire_id.get(result.id)) is not None
+        if (item := message.item_of(result.id)) is not None
     }
-    yield from answer_in_order(chunk, answers, parcel, _refused)
+    yield from message.in_order(answers, _refused)
 
 
 def _refused(item: InputItem, error: ItemError) -> Explanation:
@@ -58,7 +59,7 @@ def _read(
     result: explanation_pb2.ExplanationResult, response: explanation_pb2.ExplainResponse, item: InputItem
 ) -> Explanation:
     if result.WhichOneof("outcome") != "explanation":
-        return _refused(item, item_error(result.error))
+        return _refused(item, read_item_error(result.error))
     found, stamp, definition = result.explanation, response.model, response.property
     return Explanation(
         id=item.id,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy.client.explanations.explanation import Explanation, SiteContribution
 from epitaxy.client.explanations.radii import RADII
+from epitaxy.client.explanations.results import ExplanationResult, SiteContribution
 
 # Where the viewer stands, degrees; a little off every axis, so that rows of atoms do not hide each other.
 _AZIMUTH, _ELEVATION = 28.0, 16.0
@@ -65,7 +65,7 @@ class Scene:
         return (*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
 
 
-def scene_of(explanation: Explanation) -> Scene:
+def scene_of(explanation: ExplanationResult) -> Scene:
     """The unit cell with its atoms, those on faces on all of them, and bonds."""
     lattice = np.array(explanation.lattice)
     camera = _camera()
@@ -90,7 +90,7 @@ def colour_of(value: float, limit: float) -> str:
 
 
 def is_dark(value: float, limit: float) -> bool:
-    """Whether white text is read better on that colour."""
+    """True if white text is easier to read on that colour."""
     return abs(value) > 0.55 * limit
 
 
@@ -106,7 +106,7 @@ def _camera() -> NDArray[np.float64]:
 def _drawn_atoms(
     sites: Sequence[SiteContribution], lattice: NDArray[np.float64]
 ) -> tuple[list[SiteContribution], NDArray[np.float64]]:
-    """Atoms inside of the cell, repeated where they lie on its faces; positions in Angstrom ``[n_atoms, 3]``."""
+    """Atoms inside of the cell, repeated if they lie on its faces; positions in Angstrom ``[n_atoms, 3]``."""
     drawn, points = [], []
     for site in sites:
         frac = np.array(site.position) % 1.0

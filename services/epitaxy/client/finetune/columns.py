@@ -1,4 +1,4 @@
-"""What a fine-tune is asked for: columns with their fidelity, transform, budget."""
+"""What a fine-tune job is asked to do: columns with their fidelity, transform, budget."""
 
 import math
 import re
@@ -26,9 +26,12 @@ class LabelColumn:
     """One column of labels.
 
     Attributes:
-        name: In the label table.
-        fidelity: Level of theory or kind of measurement, ``"PBE"``, ``"HSE06"``, ``"EXPERIMENT"``; empty: not told.
-        cost: Of one label, in a unit that all columns share; 0: not known.
+        name: Name of the column in the label table.
+        fidelity: Level of theory or kind of measurement: ``"PBE"``, ``"HSE06"``, ``"EXPERIMENT"``; empty: not stated.
+        cost: Cost of one label, in any unit that is the same for all columns; 0: not known.
+
+    Raises:
+        InvalidRequestError: There is no such fidelity, or the cost is negative or infinite.
     """
 
     name: str
@@ -63,16 +66,18 @@ class FineTuneRequest:
     """Everything but the labels.
 
     Attributes:
-        name: Of the model to grow.
+        name: Name of the model to grow.
         target: The column to learn.
-        unit: Of all label columns.
-        property_name: Snake case; empty: from the target's name, without its unit.
+        unit: Unit of all label columns.
+        property_name: Name of the property, in snake case; empty: the target's name without its unit.
         low_fidelity: Columns of known values that serve as inputs.
-        transform: One of ``TRANSFORMS``.
+        transform: Scale on which the labels are learned, one of ``TRANSFORMS``.
         base_model: The substrate; empty: the one that the server ships.
-        strategies: To compare; empty: all that the server finds worthwhile.
-        max_seconds: Of work; None: the server's default.
-        peers: Other pretrained networks whose features are read besides: ``"chgnet"``.
+        strategies: Strategies to compare; empty: all that the server finds worthwhile.
+        max_seconds: Longest time for the work, not counting the wait for a worker; None: the server's default.
+        use_gpu: True to wait for a GPU.
+        seed: Seed of every random choice.
+        peers: Other pretrained networks whose features are read too: ``"chgnet"``.
     """
 
     name: str
@@ -90,7 +95,7 @@ class FineTuneRequest:
 
     def __post_init__(self) -> None:
         if self.transform not in TRANSFORMS:
-            message = f"{self.transform!r} is no transform: give one of {', '.join(TRANSFORMS)}"
+            message = f"{self.transform!r} is not a transform: give one of {', '.join(TRANSFORMS)}"
             raise InvalidRequestError(message, reason="INVALID_TRANSFORM")
         if not 0 <= self.seed <= _MAX_SEED:
             raise InvalidRequestError(f"the seed is {self.seed}: give 0 to {_MAX_SEED}", reason="INVALID_SEED")
@@ -110,7 +115,7 @@ class FineTuneRequest:
         """The specification on the wire."""
         budget = finetune_pb2.FineTuneBudget(strategies=self.strategies, use_gpu=self.use_gpu)
         if self.max_seconds is not None:
-            budget.max_wall_time.FromMilliseconds(max(1, round(self.max_seconds * 1000)))
+            budget.max_duration.FromMilliseconds(max(1, round(self.max_seconds * 1000)))
         return finetune_pb2.FineTuneSpec(
             model_name=self.name,
             property_name=self.property_name or property_name_of(self.target.name, self.unit),
@@ -135,7 +140,7 @@ def wire_fidelity(text: str) -> str:
     word = _NO_WORD.sub("_", text.lower()).strip("_").upper()
     name = _SPOKEN.get(word, word)
     if name and name not in _FIDELITIES:
-        message = f"{text!r} is no fidelity: give one of {', '.join(_FIDELITIES)}"
+        message = f"{text!r} is not a fidelity: give one of {', '.join(_FIDELITIES)}"
         raise InvalidRequestError(message, reason="INVALID_FIDELITY")
     return f"FIDELITY_{name or 'UNSPECIFIED'}"
 
@@ -151,5 +156,5 @@ def _snake(text: str) -> str:
 
 
 def _no_column(text: str) -> InvalidRequestError:
-    message = f"{text!r} is no column: write NAME, NAME:FIDELITY or NAME:FIDELITY:COST, as gap_pbe:PBE:0.1"
+    message = f"{text!r} is not a column: write NAME, NAME:FIDELITY or NAME:FIDELITY:COST, as gap_pbe:PBE:0.1"
     return InvalidRequestError(message, reason="INVALID_COLUMN")

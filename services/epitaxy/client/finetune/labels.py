@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy.api.finetune.v1 import finetune_pb2
+from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.finetune.tables import RowTable, read_rows
 from epitaxy.client.inputs.files import kind_of, read_file
@@ -30,8 +31,8 @@ class Labels:
     """Rows of one job.
 
     Attributes:
-        items: A structure a row; one that cannot be read has the reason in its place.
-        values: By column, float64 ``[n_rows]``, NaN where there is none.
+        items: One structure for each row; one that cannot be read has the reason in its place.
+        values: Values by column, float64, shape ``[n_rows]``; NaN if a row has none.
     """
 
     items: tuple[InputItem, ...]
@@ -49,7 +50,7 @@ class Labels:
         return Labels(tuple(self.items[row] for row in kept), values)
 
     def to_proto(self) -> finetune_pb2.InlineLabels:
-        """The labels on the wire, structures packed. Raises InvalidRequestError for a bad row, or too much of all."""
+        """The labels on the wire, structures packed. Raises InvalidRequestError for a bad row, or too many labels."""
         if self.refused:
             raise _bad_structures(self.refused)
         structures, _ = pack_items(self.items)
@@ -67,7 +68,7 @@ class Labels:
 def read_labels(
     data: Any,
     columns: Sequence[str],
-    structure_column: str = "structure",
+    structure_column: str = STRUCTURE_COLUMN,
     id_column: str | None = None,
     *,
     needs_ids: bool = False,
@@ -75,15 +76,15 @@ def read_labels(
     """The labels in a table, a folder, a data frame or plain rows (see ``read_rows``).
 
     Args:
-        data: Where they are.
+        data: The table, folder, data frame or rows.
         columns: Names of the columns of values, the target first.
-        structure_column: Its cells hold JSON of ``{"lattice", "species", "frac"}``, pymatgen's JSON, the text of a
-            CIF, the name of a file beside the table, or an object of pymatgen or ase.
-        id_column: Names the rows; None: ``id``, ``material_id`` and the like, or the row's number.
-        needs_ids: Refuse a row without a name, instead of numbering it.
+        structure_column: Column of the structures. A cell holds JSON of ``{"lattice", "species", "frac"}``,
+            pymatgen's JSON, the text of a CIF, the name of a file beside the table, or an object of pymatgen or ase.
+        id_column: Column of the rows' names; None: ``id``, ``material_id`` and the like, or the row's number.
+        needs_ids: True to refuse a row without a name, instead of numbering it.
 
     Raises:
-        InvalidRequestError: a column is not there, or a cell holds no number; names the row.
+        InvalidRequestError: A column is missing, or a cell does not hold a number; names the row.
     """
     wanted = (*columns, *([id_column] if id_column else ()))
     table = read_rows(data, structure_column, wanted)

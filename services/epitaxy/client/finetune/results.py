@@ -1,59 +1,54 @@
-"""What is known of a fine-tune job: frozen values, free of protobuf."""
+"""What is known of a fine-tune job: frozen values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
-
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from epitaxy.api.finetune.v1 import finetune_pb2
+from datetime import datetime
 
 ENDED_STATES = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """How far the work of the present state is.
+    """How far a job has come.
 
     Attributes:
-        fraction: 0 to 1.
+        fraction: Part of the job that is done, 0 to 1.
         message: One line for a person; may be empty.
-        metrics: Figures by name with unit.
-        seconds_left: Until the end of the job; None where nothing is known yet.
+        metrics: Metrics so far, by name with unit.
+        remaining_seconds: Expected time until the end of the job; None while nothing is known yet.
     """
 
     fraction: float
     message: str
     metrics: Mapping[str, float]
-    seconds_left: float | None
-
-    @classmethod
-    def from_proto(cls, progress: finetune_pb2.JobProgress) -> "JobProgress":
-        """The progress as the server told it."""
-        left = progress.time_left.ToTimedelta().total_seconds() if progress.HasField("time_left") else None
-        return cls(progress.fraction, progress.message, dict(progress.metrics), left)
+    remaining_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """One step of a job; ``sequence`` counts from 1, ``state`` is as in ``JobStatus``."""
+    """One step of a job.
+
+    Attributes:
+        sequence: Number of the event, counted from 1 in each job.
+        create_time: When it happened, UTC.
+        state: State of the job after the event; see ``JobStatus.state``.
+        progress: How far the job has come.
+    """
 
     sequence: int
-    time: datetime | None
+    create_time: datetime | None
     state: str
     progress: JobProgress
-
-    @classmethod
-    def from_proto(cls, event: finetune_pb2.JobEvent) -> "JobEvent":
-        """The event as the server told it."""
-        progress = JobProgress.from_proto(event.progress)
-        return cls(event.sequence, _time(event, "time"), state_name(event.state), progress)
 
 
 @dataclass(frozen=True, slots=True)
 class JobFailure:
-    """Why a job failed: a stable upper-case reason, and a message that says what to do."""
+    """Why a job made no model.
+
+    Attributes:
+        reason: Stable upper-case code, such as ``TOO_FEW_USABLE_LABELS``.
+        message: What is wrong and what to do about it.
+    """
 
     reason: str
     message: str
@@ -65,12 +60,13 @@ class FineTuneResult:
 
     Attributes:
         model: Name of the model.
+        model_version: Version of the model.
         model_digest: ``"sha256:..."`` of the weights and the card.
-        verdict: ``"HELPS"``, ``"NEUTRAL"`` or ``"HURTS"``: what transfer does to the error.
-        strategy: The winner, which the model was refitted with.
-        cross_validated_mae: Mean absolute error of each strategy, in the property's unit.
-        is_calibrated: Whether the intervals hold what they promise.
-        served_as: ``"TENANT/NAME"``: under which predictions ask for it, once it is promoted.
+        verdict: What transfer does to the error: ``"HELPS"``, ``"NEUTRAL"`` or ``"HURTS"``.
+        strategy: The winning strategy, which the model was refitted with.
+        cross_validated_mae: Mean absolute error of each strategy, in the property's unit, the smallest first.
+        is_calibrated: True if the intervals hold what they promise.
+        served_as: ``"TENANT/NAME"``: the name under which predictions ask for the model once it is promoted.
     """
 
     model: str
@@ -88,14 +84,22 @@ class JobStatus:
     """A job at one moment.
 
     Attributes:
-        model: Name of the model that it adds a version to.
+        id: Id of the job.
+        model: Name of the model that the job adds a version to.
+        property_name: Name of the property.
+        unit: Unit of the labels.
+        column: The column that is learned.
         state: ``"PENDING"``, ``"AUDITING"``, ``"TRAINING"``, ``"EVALUATING"``, ``"SUCCEEDED"``, ``"FAILED"`` or
             ``"CANCELLED"``.
-        n_rows: Of the label table.
+        progress: How far the job has come.
+        create_time: When the job was created, UTC.
+        start_time: When the work began, UTC; None while the job waits.
+        end_time: When the job ended, UTC; None until then.
+        n_rows: Rows in the label table.
         n_labels: Rows that have a value of the target.
-        attempts: Times that the work was begun: more than one where workers were lost.
-        failure: Of a job that FAILED.
-        result: Of a job that SUCCEEDED.
+        attempts: How often the work was begun: more than once if workers were lost.
+        failure: Why the job FAILED; None in any other state.
+        result: What the job made; None unless it SUCCEEDED.
     """
 
     id: str
@@ -105,9 +109,9 @@ class JobStatus:
     column: str
     state: str
     progress: JobProgress
-    created_at: datetime | None
-    started_at: datetime | None
-    ended_at: datetime | None
+    create_time: datetime | None
+    start_time: datetime | None
+    end_time: datetime | None
     n_rows: int
     n_labels: int
     attempts: int
@@ -116,72 +120,18 @@ class JobStatus:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing follows."""
+        """True if nothing follows."""
         return self.state in ENDED_STATES
-
-    @classmethod
-    def from_proto(cls, job: finetune_pb2.FineTuneJob) -> "JobStatus":
-        """The job as the server gave it."""
-        return cls(
-            id=job.id,
-            model=job.spec.model_name,
-            property_name=job.spec.property_name,
-            unit=job.spec.unit,
-            column=job.spec.target.name,
-            state=state_name(job.state),
-            progress=JobProgress.from_proto(job.progress),
-            created_at=_time(job, "create_time"),
-            started_at=_time(job, "start_time"),
-            ended_at=_time(job, "end_time"),
-            n_rows=job.n_rows,
-            n_labels=job.n_labels,
-            attempts=job.attempts,
-            failure=JobFailure(job.failure.reason, job.failure.message) if job.HasField("failure") else None,
-            result=_result(job.result) if job.HasField("result") else None,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ModelChange:
-    """Which version of a model serves now, which one did until now (empty: none), and under which name."""
-
-    model: str
-    version: str
-    previous_version: str
-    served_as: str
 
 
 @dataclass(frozen=True, slots=True)
 class DeletedData:
-    """How much of a tenant's was removed."""
+    """How much of a tenant's data was removed.
+
+    Attributes:
+        n_jobs: Jobs, with their labels and reports.
+        n_models: Models, with all versions.
+    """
 
     n_jobs: int
     n_models: int
-
-
-def state_name(value: int) -> str:
-    """``"TRAINING"`` for ``JOB_STATE_TRAINING``; the number itself for one that this client does not know."""
-    names = finetune_pb2.JobState.DESCRIPTOR.values_by_number
-    return names[value].name.removeprefix("JOB_STATE_") if value in names else str(value)
-
-
-def _result(result: finetune_pb2.FineTuneResult) -> FineTuneResult:
-    verdicts = finetune_pb2.TransferVerdict.DESCRIPTOR.values_by_number
-    known = result.verdict in verdicts
-    verdict = verdicts[result.verdict].name.removeprefix("TRANSFER_VERDICT_") if known else str(result.verdict)
-    return FineTuneResult(
-        model=result.model_name,
-        model_version=result.model_version,
-        model_digest=result.model_digest,
-        verdict=verdict,
-        strategy=result.strategy,
-        cross_validated_mae=dict(sorted(result.cross_validated_mae.items(), key=lambda entry: entry[1])),
-        is_calibrated=result.is_calibrated,
-        served_as=result.served_as,
-    )
-
-
-def _time(message: Any, field: str) -> datetime | None:
-    """A point in time, UTC; None where it is unset."""
-    stamp: Timestamp = getattr(message, field)
-    return stamp.ToDatetime(UTC) if message.HasField(field) else None

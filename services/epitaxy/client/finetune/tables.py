@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from epitaxy.client.defaults import MAX_STRUCTURE_BYTES
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.inputs.files import stem_of
 from epitaxy.client.inputs.inventory import Inventory
@@ -17,7 +18,6 @@ from epitaxy.client.inputs.tables import open_parquet
 ENDINGS = ".parquet, .csv, .jsonl"
 # As CGCNN writes it: no header, the id and the target.
 _HEADERLESS = "id_prop.csv"
-_MAX_CELL_BYTES = 3 << 20
 
 Row = Mapping[str, Any]
 
@@ -27,7 +27,9 @@ class RowTable:
     """Rows with the names of all columns; a row may lack some.
 
     Attributes:
-        folder: Where file names in the cells start from, None where the cells can hold none.
+        names: Names of all columns.
+        rows: One mapping of column and cell for each row.
+        folder: Folder that file names in the cells are relative to; None if the cells cannot name files.
     """
 
     names: Sequence[str]
@@ -45,7 +47,7 @@ def read_rows(data: Any, structure_column: str, wanted: Sequence[str]) -> RowTab
         wanted: Columns of values, the target first.
 
     Raises:
-        InvalidRequestError: there is no such file, or it cannot be read; names the row where one is to blame.
+        InvalidRequestError: There is no such file, or it cannot be read; names the row if one is to blame.
     """
     if isinstance(data, str | os.PathLike):
         return _of_path(Path(data), structure_column, wanted)
@@ -65,7 +67,9 @@ def _of_path(path: Path, structure_column: str, wanted: Sequence[str]) -> RowTab
         return _of_folder(path, structure_column, wanted)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise _unreadable(f"{path.name} is no table of labels: give {ENDINGS}, or a folder with a table and CIF files")
+        raise _unreadable(
+            f"{path.name} is not a table of labels: give {ENDINGS}, or a folder with a table and CIF files"
+        )
     try:
         table = reader(path, {structure_column, *wanted, *ID_NAMES})
     except UnicodeDecodeError:
@@ -161,13 +165,13 @@ def _read_jsonl(path: Path, _wanted: Collection[str]) -> RowTable:
                 try:
                     rows.append(json.loads(line))
                 except (ValueError, RecursionError) as error:
-                    raise _unreadable(f"line {number} of {path.name} is no JSON: {error}") from None
+                    raise _unreadable(f"line {number} of {path.name} is not valid JSON: {error}") from None
     return _of_rows(rows, "row")
 
 
 def _large_cells(reader: "csv.DictReader[str]") -> Iterator[dict[str, Any]]:
     """A structure in a cell may be longer than the module allows; its limit is of the whole process."""
-    before = csv.field_size_limit(_MAX_CELL_BYTES)
+    before = csv.field_size_limit(MAX_STRUCTURE_BYTES)
     try:
         yield from reader
     finally:

@@ -7,7 +7,7 @@ _TABLE = (
     "Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og"
 )
 
-# By atomic number; "X" where it is 0.
+# By atomic number; "X" for 0.
 SYMBOLS = ("X", *_TABLE.split())
 # Deuterium and tritium count as hydrogen, as at the server.
 ATOMIC_NUMBERS = {symbol: number for number, symbol in enumerate(SYMBOLS) if number} | {"D": 1, "T": 1}

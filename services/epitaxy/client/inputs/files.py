@@ -21,7 +21,7 @@ KNOWN_ENDINGS = ".cif, .vasp, .poscar, .contcar, POSCAR*, CONTCAR*, .xyz, .extxy
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """How to read a file, and how to count its structures without reading them (one, where there is no way)."""
+    """How to read a file, and how to count its structures without reading them (one, if there is no way)."""
 
     read: Reader
     count: Counter = lambda _: 1

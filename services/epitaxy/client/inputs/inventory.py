@@ -16,7 +16,7 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A file, with the name that tells it from the others where two have the same stem."""
+    """A file, with a longer name that tells it from another one of the same stem."""
 
     path: str
     long_name: str
@@ -38,7 +38,7 @@ class Inventory:
         """Lists files as given, and folders recursively and sorted; hidden folders are not entered.
 
         Raises:
-            InvalidRequestError: a path does not exist.
+            InvalidRequestError: A path does not exist.
         """
         banned = {path.resolve() for path in exclude}
         banned_names = {path.name for path in banned}
@@ -74,7 +74,7 @@ class Inventory:
         return content.hexdigest()
 
     def _ids(self) -> Iterator[str]:
-        """The stem where it is unique, else the path below the given folder, else that with a number."""
+        """The stem if it is unique, else the path below the given folder, else that path with a number."""
         stems = Counter(stem_of(file.path) for file in self.files)
         names = Counter(file.long_name for file in self.files)
         seen: Counter[str] = Counter()

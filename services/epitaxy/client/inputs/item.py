@@ -70,7 +70,7 @@ class InputItem:
 
 
 def with_known_values(source: Source, cells: Mapping[str, Any]) -> Source:
-    """The structure with known values, or a refusal where a cell holds no number."""
+    """The structure with known values, or a refusal if a cell does not hold a number."""
     if isinstance(source, ItemError) or not cells:
         return source
     values = []
@@ -90,5 +90,5 @@ def clean_id(value: object) -> str:
 
 
 def refuse(reason: str, message: str) -> ItemError:
-    """A refusal by the client itself, under the server's reason where it has one; the message goes on one line."""
+    """A refusal by the client itself, under the server's reason if it has one; the message goes on one line."""
     return ItemError(reason, clean_id(" ".join(message.split())))

@@ -1,4 +1,4 @@
-"""JSON as Python reads it, by orjson where that is installed: three times as fast on structures."""
+"""JSON as Python reads it, by orjson if that is installed: three times as fast on structures."""
 
 import json
 from typing import Any

@@ -15,7 +15,7 @@ def read_number(cell: Any) -> float:
     except (TypeError, ValueError):
         value = math.inf
     if math.isinf(value):
-        raise ValueError(f"{str(cell)[:40]!r}, which is no number: give one, or leave the cell empty")
+        raise ValueError(f"{str(cell)[:40]!r}, which is not a number: give one, or leave the cell empty")
     return value
 
 

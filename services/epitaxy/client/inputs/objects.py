@@ -33,7 +33,7 @@ def read_object(value: Any, default_id: str) -> tuple[str, Source]:
 
 
 def own_id(record: object) -> str | None:
-    """The id that a row or an object carries, None where there is none."""
+    """The id that a row or an object carries, None if there is none."""
     if not isinstance(record, Mapping):
         return None
     found = (record[name] for name in ID_NAMES if record.get(name) not in (None, ""))

@@ -24,7 +24,7 @@ def read_record(value: object) -> Source:
         return _read_mapping(value)
     if value is None:
         return refuse("NO_STRUCTURE", "the row has no structure; fill it or drop the row")
-    return refuse("UNREADABLE", f"a {type(value).__name__} is no structure; {_REMEDY}")
+    return refuse("UNREADABLE", f"a {type(value).__name__} is not a structure; {_REMEDY}")
 
 
 def cell_from_arrays(lattice: Any, species: Any, frac: Any) -> Source:
@@ -34,7 +34,7 @@ def cell_from_arrays(lattice: Any, species: Any, frac: Any) -> Source:
         matrix = np.asarray(lattice, dtype=np.float64)
         coords = np.asarray(frac, dtype=np.float64).reshape(-1, 3)
     except KeyError as error:
-        return refuse("UNKNOWN_ELEMENT", f"{error.args[0]!r} is no element; use symbols or atomic numbers 1 to 118")
+        return refuse("UNKNOWN_ELEMENT", f"{error.args[0]!r} is not an element; use symbols or atomic numbers 1 to 118")
     except (TypeError, ValueError, OverflowError) as error:
         return refuse("UNREADABLE", f"{error}; {_REMEDY}")
     if matrix.shape != (3, 3):
@@ -73,9 +73,9 @@ def _read_json(text: str | bytes) -> Source:
     try:
         value = load_json(text)
     except (ValueError, RecursionError) as error:
-        return refuse("UNREADABLE", f"the structure is no JSON: {error}; {_REMEDY}")
+        return refuse("UNREADABLE", f"the structure is not valid JSON: {error}; {_REMEDY}")
     if not isinstance(value, Mapping):
-        return refuse("UNREADABLE", f"JSON of a {type(value).__name__} is no structure; {_REMEDY}")
+        return refuse("UNREADABLE", f"JSON of a {type(value).__name__} is not a structure; {_REMEDY}")
     return _read_mapping(value)
 
 

@@ -16,7 +16,8 @@ class InputStream:
     """Items to be read once.
 
     Attributes:
-        count: Number of structures, read from footers and line counts; None where only reading tells.
+        items: The structures, read as they are drawn.
+        count: Counts the structures, from footers and lines of files; None if only reading them tells.
     """
 
     items: Iterator[InputItem]
@@ -35,7 +36,7 @@ def open_inputs(inputs: Any, known: Known = ()) -> InputStream:
         known: Values of a lower fidelity that go with the structures.
 
     Raises:
-        InvalidRequestError: a path does not exist, or ``inputs`` is nothing of the kind.
+        InvalidRequestError: A path does not exist, or ``inputs`` are neither paths nor structures.
     """
     if isinstance(known, str):
         known = (known,)
@@ -51,7 +52,7 @@ def _with_values(items: Iterator[InputItem], known: Mapping[str, Sequence[float]
             cells = {name: column[item.index] for name, column in known.items()}
             yield replace(item, source=with_known_values(item.source, cells))
         else:
-            message = "the known values are fewer than the structures: give one for each, NaN where there is none"
+            message = "the known values are fewer than the structures: give one for each, NaN if there is none"
             yield replace(item, source=refuse("MISSING_KNOWN_VALUE", message))
 
 

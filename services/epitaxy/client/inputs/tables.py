@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.inputs.item import Source, refuse, with_known_values
 from epitaxy.client.inputs.json_text import load_json
 from epitaxy.client.inputs.objects import ID_NAMES, own_id
 from epitaxy.client.inputs.records import read_record
 
-STRUCTURE_COLUMN = "structure"
 _BATCH_ROWS = 1024
-# A longer line is no row of structures but a file of another kind.
+# A longer line is not a row of structures: the file is of another kind.
 _MAX_LINE_BYTES = 64 << 20
 
 
@@ -87,7 +87,7 @@ def _read_line(line: bytes, default_id: str, known_columns: Sequence[str]) -> tu
     except UnicodeDecodeError:
         return default_id, refuse("NOT_UTF8", "the row is not UTF-8; convert the file with iconv")
     except (ValueError, RecursionError) as error:
-        return default_id, refuse("UNREADABLE", f"the row is no JSON: {error}")
+        return default_id, refuse("UNREADABLE", f"the row is not valid JSON: {error}")
     if not isinstance(row, Mapping):
         return default_id, refuse("UNREADABLE", f"the row is a {type(row).__name__}, not an object")
     source = read_record(row.get(STRUCTURE_COLUMN, row))

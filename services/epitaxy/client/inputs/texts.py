@@ -8,12 +8,12 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from epitaxy.client.defaults import MAX_STRUCTURE_BYTES
 from epitaxy.client.inputs.item import Source, Text, TextKind, refuse
 from epitaxy.client.inputs.objects import own_id
 from epitaxy.client.inputs.records import read_record
 
 # Larger than any structure that a model takes, smaller than what gRPC and the gateway let through.
-MAX_TEXT_BYTES = 3 << 20
 _MAX_LINE_BYTES = 1 << 16
 _MAX_JSON_BYTES = 64 << 20
 _MAX_ATOMS = 10**9
@@ -21,7 +21,7 @@ _MAX_ATOMS = 10**9
 
 def read_text(path: Path, file_id: str, kind: TextKind) -> Iterator[tuple[str, Source]]:
     """The one structure of a CIF or POSCAR file."""
-    yield file_id, decode(_read_bounded(path, MAX_TEXT_BYTES), kind)
+    yield file_id, decode(_read_bounded(path, MAX_STRUCTURE_BYTES), kind)
 
 
 def read_json(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
@@ -36,7 +36,7 @@ def read_json(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
         yield file_id, _no_text()
         return
     except (ValueError, RecursionError) as error:
-        yield file_id, refuse("UNREADABLE", f"the file is no JSON: {error}")
+        yield file_id, refuse("UNREADABLE", f"the file is not valid JSON: {error}")
         return
     yield from _read_document(document, file_id)
 
@@ -45,7 +45,7 @@ def _read_bounded(path: Path, most: int) -> bytes:
     """The file's bytes, of a longer one ``most`` and one more."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        # A buffer as large as the bound costs more than a small file; what is no file has no size.
+        # A buffer as large as the bound costs more than a small file; a pipe has no size.
         return file.read(size + 1 if 0 < size < most else most + 1)
 
 
@@ -72,17 +72,17 @@ def count_xyz(path: Path) -> int:
 
 def decode(content: bytes, kind: TextKind) -> Source:
     """Text to send, or why it cannot be sent."""
-    if len(content) > MAX_TEXT_BYTES:
+    if len(content) > MAX_STRUCTURE_BYTES:
         return _too_large()
     text = _text_of(content)
     if text is None:
         return _no_text()
     # Latin-1 grows on its way.
-    return Text(kind, text) if len(text.encode()) <= MAX_TEXT_BYTES else _too_large()
+    return Text(kind, text) if len(text.encode()) <= MAX_STRUCTURE_BYTES else _too_large()
 
 
 def _text_of(content: bytes) -> str | None:
-    """UTF-8, UTF-16 with its mark, or Latin-1, as old programs write names of authors; None where it is no text."""
+    """UTF-8, UTF-16 with its mark, or Latin-1, as old programs write names of authors; None if it is not text."""
     try:
         if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return content.decode("utf-16")
@@ -92,11 +92,11 @@ def _text_of(content: bytes) -> str | None:
 
 
 def _too_large() -> Source:
-    return refuse("TOO_LARGE", "over 3 MiB for one structure; send a smaller cell")
+    return refuse("TOO_LARGE", f"over {MAX_STRUCTURE_BYTES >> 20} MiB for one structure; send a smaller cell")
 
 
 def _no_text() -> Source:
-    return refuse("NOT_UTF8", "the file is no text in UTF-8, UTF-16 or Latin-1; convert it to UTF-8 with iconv")
+    return refuse("NOT_UTF8", "the file is not text in UTF-8, UTF-16 or Latin-1; convert it to UTF-8 with iconv")
 
 
 def _read_document(document: object, file_id: str) -> Iterator[tuple[str, Source]]:
@@ -137,10 +137,10 @@ def _read_frame(file: BinaryIO, head: bytes, n_atoms: int) -> Source:
     kept, n_bytes = [head], len(head)
     for line in islice(iter(lambda: file.readline(_MAX_LINE_BYTES), b""), n_atoms + 1):
         n_bytes += len(line)
-        if n_bytes <= MAX_TEXT_BYTES:
+        if n_bytes <= MAX_STRUCTURE_BYTES:
             kept.append(line)
-    if n_bytes > MAX_TEXT_BYTES:
-        return refuse("TOO_LARGE", "over 3 MiB for one frame; send a smaller cell")
+    if n_bytes > MAX_STRUCTURE_BYTES:
+        return refuse("TOO_LARGE", f"over {MAX_STRUCTURE_BYTES >> 20} MiB for one frame; send a smaller cell")
     return decode(b"".join(kept), "extxyz")
 
 

@@ -8,33 +8,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy.api.measurements.v1 import measurements_pb2
+from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.finetune.labels import Labels, read_labels, row_text
 from epitaxy.client.inputs.item import InputItem, with_known_values
-from epitaxy.client.measurements.results import MeasurementReport, MeasurementResult, PropertyHealth
+from epitaxy.client.measurements.reading import read_health, read_result
+from epitaxy.client.measurements.results import MeasurementReport, MeasurementResult
+from epitaxy.client.models.selector import parse_model
 from epitaxy.client.screening.chunks import Chunk, Chunker
 from epitaxy.client.screening.packing import pack_items
-from epitaxy.client.selector import parse_model
 
 MAX_MEASUREMENTS = 64
-"""In one request."""
+"""Most measurements that the server takes in one request."""
 _MAX_ID_CHARACTERS = 128
 
 ReportProgress = Callable[[int, int], None]
-"""Called with the rows that are done and the rows that there are."""
+"""Called with the number of rows that are done and of all rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeasurementQuery:
-    """Where the measurements are, and what they are of.
+    """Which columns hold the measurements, and which property was measured.
 
     Attributes:
         model: As in ``Client.predict``.
-        property: Empty: the model's first.
-        unit: Of the values.
+        property: Name of the property; empty: the model's first.
+        unit: Unit of the values.
         value: Column of the values; rows without one are left out.
-        id: Column of the rows' names.
-        structure: See ``finetune_labels.read_labels``.
+        id: Column of the rows' ids.
+        structure: Column of the structures, as in ``finetune.labels.read_labels``.
         known: Columns of known values that the model reads beside the structures.
     """
 
@@ -43,7 +45,7 @@ class MeasurementQuery:
     unit: str
     value: str
     id: str = "id"
-    structure: str = "structure"
+    structure: str = STRUCTURE_COLUMN
     known: tuple[str, ...] = ()
 
     def read(self, data: Any) -> "MeasurementRows":
@@ -65,12 +67,12 @@ class MeasurementQuery:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasurementRows:
-    """Rows with an id and a value.
+    """Rows that have an id and a value.
 
     Attributes:
-        query: What they are of.
-        items: Their structures; one that cannot be read has the reason in its place.
-        values: By the items' index, in the query's unit.
+        query: Which property was measured.
+        items: Structures of the rows; one that cannot be read has the reason in its place.
+        values: Measured values in the query's unit, float64, by the items' index.
     """
 
     query: MeasurementQuery
@@ -95,7 +97,7 @@ class MeasurementBatch:
 
     @property
     def request(self) -> measurements_pb2.ReportMeasurementsRequest | None:
-        """What to send; None where no row's structure can be read."""
+        """What to send; None if no row's structure can be read."""
         if not self.chunk.to_send:
             return None
         query, values = self.rows.query, self.rows.values
@@ -117,7 +119,7 @@ class MeasurementBatch:
         answers = {answer.id: answer for answer in response.results} if response else {}
         for item in self.chunk.to_send:
             answer = answers.get(item.id, measurements_pb2.MeasurementResult(id=item.id))
-            by_index[item.index] = MeasurementResult.from_proto(answer, item.index, float(values[item.index]))
+            by_index[item.index] = read_result(answer, item.index, float(values[item.index]))
         for index in sorted(by_index):
             yield by_index[index]
 
@@ -133,7 +135,7 @@ class ReportTally:
         """Notes the answer to one batch."""
         report = replace(self._report, results=(*self._report.results, *batch.read(response)))
         if response is not None:
-            health = PropertyHealth.from_proto(response.health)
+            health = read_health(response.health)
             report = replace(report, model=response.model.name, version=response.model.version, health=health)
         self._report = report
         if self._on_progress is not None:

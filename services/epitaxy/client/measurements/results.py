@@ -1,26 +1,27 @@
-"""What the client gives back of measurements: one result a row, and how the model does."""
+"""What the client returns of measurements: one result for each row, and how the model does. Frozen values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from epitaxy.api.measurements.v1 import measurements_pb2
-from epitaxy.client.results import ItemError, enum_name, item_error
+from epitaxy.client.results import ItemError
 
 
 @dataclass(frozen=True, slots=True)
 class MeasurementResult:
-    """What became of one measurement; numbers are in the property's unit.
+    """What became of one measurement; all numbers are in the property's unit.
 
     Attributes:
-        id: The row's.
+        id: The row's id.
         index: Position of the row in the input, from 0.
-        value: As measured.
-        predicted: By the model, when the measurement was first reported; so the bounds.
-        coverage: Nominal coverage of the interval.
-        is_inside: Whether the interval holds the value.
-        is_repeat: It was known, and counts once.
-        error: Why it is not recorded; None where it is.
+        value: The measured value.
+        predicted: The model's prediction when the measurement was first reported; None if it is not recorded.
+        lower: Lower bound of the prediction's interval; None if it is not recorded.
+        upper: Upper bound of the prediction's interval; None if it is not recorded.
+        coverage: Nominal coverage of the interval; None if it is not recorded.
+        is_inside: True if the interval holds the value; None if it is not recorded.
+        is_repeat: True if the measurement was recorded before; it counts once.
+        error: Why the measurement is not recorded; None if it is.
     """
 
     id: str
@@ -34,31 +35,24 @@ class MeasurementResult:
     is_repeat: bool = False
     error: ItemError | None = None
 
-    @classmethod
-    def from_proto(cls, result: measurements_pb2.MeasurementResult, index: int, value: float) -> "MeasurementResult":
-        """The result of a row."""
-        if result.WhichOneof("outcome") != "recorded":
-            return cls(result.id, index, value, error=item_error(result.error))
-        kept = result.recorded
-        return cls(
-            result.id, index, value, kept.predicted, kept.lower, kept.upper, kept.coverage, kept.is_inside,
-            kept.is_repeat,
-        )  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class PropertyHealth:
-    """How one property of one version does on the tenant's latest measurements (at most 200).
+    """How one property of one model version does on the tenant's latest measurements (at most 200).
 
     Attributes:
-        n_measurements: In the window; ``n_total`` is ever.
-        mean_absolute_error: In ``unit``, as is ``bias``.
-        bias: Mean of measured minus predicted.
-        coverage: Share inside of their intervals.
-        nominal_coverage: What the intervals promise.
-        band_lower: Chance alone leaves the coverage between it and ``band_upper`` in 99 of 100 cases.
+        property: Name of the property.
+        unit: Unit of the property.
+        n_measurements: Measurements in the window.
+        n_total: Measurements ever recorded.
+        mean_absolute_error: Mean absolute error over the window, in ``unit``.
+        bias: Mean of measured minus predicted over the window, in ``unit``.
+        coverage: Share of measurements inside their interval.
+        nominal_coverage: The share that the intervals promise.
+        band_lower: Lower end of the band in which chance alone leaves ``coverage`` in 99 of 100 cases.
+        band_upper: Upper end of that band.
         verdict: ``"TOO_FEW"``, ``"WITHIN_BAND"``, ``"OVERCONFIDENT"`` or ``"UNDERCONFIDENT"``.
-        latest_at: When the last measurement came in; None: none has.
+        latest_measurement_time: When the latest measurement was recorded, UTC; None if there is none.
     """
 
     property: str
@@ -72,28 +66,10 @@ class PropertyHealth:
     band_lower: float
     band_upper: float
     verdict: str
-    latest_at: datetime | None
-
-    @classmethod
-    def from_proto(cls, health: measurements_pb2.PropertyHealth) -> "PropertyHealth":
-        """The health as the server gave it."""
-        return cls(
-            property=health.property,
-            unit=health.unit,
-            n_measurements=health.n_measurements,
-            n_total=health.n_total,
-            mean_absolute_error=health.mean_absolute_error,
-            bias=health.bias,
-            coverage=health.coverage,
-            nominal_coverage=health.nominal_coverage,
-            band_lower=health.band_lower,
-            band_upper=health.band_upper,
-            verdict=enum_name(measurements_pb2.HealthVerdict.Name, "HEALTH_VERDICT_", health.verdict),
-            latest_at=health.latest_at.ToDatetime(UTC) if health.HasField("latest_at") else None,
-        )
+    latest_measurement_time: datetime | None
 
     def in_words(self) -> str:
-        """The health for a chemist, in one line."""
+        """One line for a chemist."""
         if not self.n_measurements:
             return f"{self.property}: nothing is measured yet"
         n_inside = round(self.coverage * self.n_measurements)
@@ -116,27 +92,28 @@ _MEANINGS = {
 
 @dataclass(frozen=True, slots=True)
 class ModelHealth:
-    """How a version does; without measurements it has no properties."""
+    """How a model version does on the tenant's measurements.
+
+    Attributes:
+        model: Name of the model.
+        version: Version of the model.
+        properties: The properties that have measurements.
+    """
 
     model: str
     version: str
     properties: tuple[PropertyHealth, ...] = ()
 
-    @classmethod
-    def from_proto(cls, response: measurements_pb2.GetModelHealthResponse) -> "ModelHealth":
-        """The health as the server gave it."""
-        properties = tuple(PropertyHealth.from_proto(health) for health in response.properties)
-        return cls(response.model.name, response.model.version, properties)
-
 
 @dataclass(frozen=True, slots=True)
 class MeasurementReport:
-    """What became of all rows with a value.
+    """What became of all rows that hold a value.
 
     Attributes:
-        model: That was held to account, by name and ``version``; empty where no row could be sent.
-        results: In the order of the rows.
-        health: After the last row; None where none could be sent.
+        results: One result for each row, in the order of the rows.
+        model: Name of the model that was measured against; empty if no row could be sent.
+        version: Version of that model.
+        health: How the property does after the last row; None if no row could be sent.
     """
 
     results: tuple[MeasurementResult, ...]
@@ -146,10 +123,10 @@ class MeasurementReport:
 
     @property
     def recorded(self) -> Sequence[MeasurementResult]:
-        """Rows that the server keeps, repeats included."""
+        """Results of the rows that the server recorded, repeats included."""
         return [result for result in self.results if result.error is None]
 
     @property
     def refused(self) -> Sequence[MeasurementResult]:
-        """Rows with an error."""
+        """Results of the rows that have an error."""
         return [result for result in self.results if result.error is not None]

@@ -1,18 +1,18 @@
 """Cuts a stream of items into messages, by number and by bytes."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from epitaxy.api.common.v1 import structure_pb2
+from epitaxy.client.defaults import MAX_STRUCTURE_BYTES
 from epitaxy.client.inputs.item import InputItem, refuse
 from epitaxy.client.results import ItemError
 from epitaxy.client.screening.packing import pack_items
 
-# gRPC servers take 4 MiB a message unless told otherwise.
-MESSAGE_BYTES = 2 << 20
-MAX_ITEM_BYTES = 3 << 20
+# Well below the 4 MiB that gRPC servers take in a message unless told otherwise.
+_MESSAGE_BYTES = 2 << 20
 
 Answer = TypeVar("Answer")
 
@@ -50,7 +50,7 @@ class Chunker:
                 refused.append((item, error))
                 continue
             n_bytes += size_of(item)
-            if to_send and n_bytes > MESSAGE_BYTES:
+            if to_send and n_bytes > _MESSAGE_BYTES:
                 self._held_back.append(item)
                 break
             to_send.append(item)
@@ -77,26 +77,54 @@ class Parcel:
         return cls(*pack_items(items))
 
 
-def answer_in_order(
-    chunk: Chunk,
-    answers: dict[str, Answer],
-    parcel: Parcel,
-    without_answer: Callable[[InputItem, ItemError], Answer],
-) -> Iterator[Answer]:
-    """One answer an item in input order: the server's, or what ``without_answer`` makes of a refusal."""
-    by_index = {item.index: without_answer(item, error) for item, error in chunk.refused}
-    for wire_id, item in parcel.by_wire_id.items():
-        by_index[item.index] = answers.get(wire_id) or without_answer(item, no_answer())
-    for index in sorted(by_index):
-        yield by_index[index]
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Items that one unary call answers, as they came and as they are sent."""
+
+    chunk: Chunk
+    parcel: Parcel
+
+    @property
+    def structures(self) -> list[structure_pb2.StructureInput]:
+        """What goes on the wire; empty if the client refuses all items itself."""
+        return self.parcel.structures
+
+    def item_of(self, wire_id: str) -> InputItem | None:
+        """The item that an answer belongs to, None for an id that was not sent."""
+        return self.parcel.by_wire_id.get(wire_id)
+
+    def in_order(
+        self, answers: Mapping[str, Answer], without_answer: Callable[[InputItem, ItemError], Answer]
+    ) -> Iterator[Answer]:
+        """One answer for each item in input order: the server's, or what ``without_answer`` makes of a refusal."""
+        by_index = {item.index: without_answer(item, error) for item, error in self.chunk.refused}
+        for wire_id, item in self.parcel.by_wire_id.items():
+            by_index[item.index] = answers.get(wire_id) or without_answer(item, no_answer())
+        for index in sorted(by_index):
+            yield by_index[index]
+
+
+class MessageReader:
+    """Draws messages from a stream of items; reads no further than it must."""
+
+    def __init__(self, items: Iterator[InputItem], limit: int) -> None:
+        self._chunker = Chunker(items, limit)
+
+    def draw(self) -> Message | None:
+        """The next message, None at the end of the stream."""
+        while not self._chunker.is_exhausted:
+            chunk = self._chunker.draw()
+            if chunk.to_send or chunk.refused:
+                return Message(chunk, Parcel.of(chunk.to_send))
+        return None
 
 
 def refusal_of(item: InputItem) -> ItemError | None:
-    """Why the client does not send an item, None where it does."""
+    """Why the client does not send an item, None if it does."""
     if isinstance(item.source, ItemError):
         return item.source
-    if size_of(item) > MAX_ITEM_BYTES:
-        return refuse("TOO_LARGE", "over 3 MiB for one structure; send a smaller cell")
+    if size_of(item) > MAX_STRUCTURE_BYTES:
+        return refuse("TOO_LARGE", f"over {MAX_STRUCTURE_BYTES >> 20} MiB for one structure; send a smaller cell")
     return None
 
 

@@ -1,15 +1,15 @@
 """The state of one screening: what is sent, answered, and to be sent again. No I/O; used by one thread at a time."""
 
+import heapq
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from epitaxy.api.prediction.v1 import prediction_pb2
-from epitaxy.client.errors import Fault
 from epitaxy.client.inputs.item import InputItem
-from epitaxy.client.results import ItemError, ResultBlockReader, ScreenResult
+from epitaxy.client.results import ScreenResult
 from epitaxy.client.screening.chunks import Chunker, Parcel, no_answer
+from epitaxy.client.screening.reading import ResultBlockReader, refused_result
 
 # Messages under way at once: enough to keep a few replicas busy, little enough to hold in memory.
 WINDOW = 16
@@ -27,7 +27,8 @@ class Exchange:
         self._next_sequence = 0
         self._in_flight: dict[int, Parcel] = {}
         self._lost: deque[Parcel] = deque()
-        self._delayed: deque[tuple[float, InputItem]] = deque()
+        # By due time; the index, which is unique, settles ties.
+        self._delayed: list[tuple[float, int, InputItem]] = []
         self._n_retries: Counter[int] = Counter()
         self._ready: list[ScreenResult] = []
 
@@ -57,11 +58,11 @@ class Exchange:
 
     @property
     def seconds_to_retry(self) -> float | None:
-        """Until an item is to be sent again, None where none is."""
+        """Seconds until the first item is due to be sent again, None if none is."""
         return max(0.0, self._delayed[0][0] - time.monotonic()) if self._delayed else None
 
     def next_request(self) -> prediction_pb2.ScreenRequest | None:
-        """The next message, None where there is nothing to send now; what a lost stream left goes first."""
+        """The next message, None if there is nothing to send now; what a lost stream left goes first."""
         if self._lost:
             return self._send(self._lost.popleft())
         items = self._due_items() or self._fresh_items()
@@ -86,7 +87,7 @@ class Exchange:
         ]
         results += [refused_result(item, no_answer()) for item in waiting.values()]
         items = {item.index: item for item in parcel.by_wire_id.values()}
-        return [result for result in results if not self._is_kept_back(result, items[result.index])]
+        return [result for result in results if not self._keep_back(result, items[result.index])]
 
     def lose_stream(self) -> None:
         """Everything unanswered is to be sent again."""
@@ -102,7 +103,7 @@ class Exchange:
     def _due_items(self) -> list[InputItem]:
         due: list[InputItem] = []
         while self._delayed and self._delayed[0][0] <= time.monotonic() and len(due) < self._chunk_size:
-            due.append(self._delayed.popleft()[1])
+            due.append(heapq.heappop(self._delayed)[-1])
         return due
 
     def _fresh_items(self) -> list[InputItem]:
@@ -112,8 +113,8 @@ class Exchange:
         self._ready.extend(refused_result(item, error) for item, error in chunk.refused)
         return list(chunk.to_send)
 
-    def _is_kept_back(self, result: ScreenResult, item: InputItem) -> bool:
-        """True where the item will be sent again instead of being reported."""
+    def _keep_back(self, result: ScreenResult, item: InputItem) -> bool:
+        """Keeps an item back that deserves another try; True if it will be sent again instead of being reported."""
         if result.error is None or not result.error.retryable:
             self._n_retries.pop(item.index, None)
             return False
@@ -121,31 +122,5 @@ class Exchange:
             return False
         self._n_retries[item.index] += 1
         wait = _ITEM_RETRY_SECONDS * 2 ** (self._n_retries[item.index] - 1)
-        self._delayed.append((time.monotonic() + wait, item))
+        heapq.heappush(self._delayed, (time.monotonic() + wait, item.index, item))
         return True
-
-
-@dataclass(slots=True)
-class Reconnects:
-    """How often, and after what wait, a lost stream is opened again."""
-
-    n_lost: int = field(default=0, init=False)
-    was_answered: bool = field(default=False, init=False)
-
-    def note_answer(self) -> None:
-        """Progress: patience starts anew."""
-        self.n_lost, self.was_answered = 0, True
-
-    def seconds_to_wait(self, fault: Fault) -> float | None:
-        """Before the next try, None to give up: soon where no server was ever seen, after half a minute otherwise."""
-        limit = 8 if self.was_answered or fault.retry_after_seconds is not None else 3
-        if not fault.is_passing or self.n_lost >= limit:
-            return None
-        backoff: float = min(0.2 * 2**self.n_lost, 10.0)
-        self.n_lost += 1
-        return max(backoff, min(fault.retry_after_seconds or 0.0, 30.0))
-
-
-def refused_result(item: InputItem, error: ItemError) -> ScreenResult:
-    """The result of an item that no model saw."""
-    return ScreenResult(item.id, item.index, error=error)

@@ -25,7 +25,7 @@ def pack_items(items: Sequence[InputItem]) -> tuple[list[structure_pb2.Structure
 
 
 def _free_id(item: InputItem, taken: dict[str, InputItem]) -> str:
-    """The item's own id where it is free; its index, being unique, tells it from the others where not."""
+    """The item's own id if it is free; else with the index, which is unique."""
     name = item.id or str(item.index)
     while name in taken:
         name = f"{name}#{item.index}"

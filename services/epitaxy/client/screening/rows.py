@@ -1,4 +1,4 @@
-"""The table of a screening: one row an input and property."""
+"""The table of a screening: one row for each structure and property."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -69,7 +69,7 @@ def _value_row(result: ScreenResult, prediction: PropertyPrediction) -> Row:
 
 def _error_row(result: ScreenResult, error: ItemError) -> Row:
     unknown = (None,) * 8
-    # Never answered by a model where the client itself refused: its name is null then.
+    # If the client itself refused the structure, no model saw it: the names are null.
     model = (result.model or None, result.model_version or None)
     head = (result.id, result.formula or None, *unknown, *(None,) * 5)
     return (*head, *model, None, error.reason, error.message)

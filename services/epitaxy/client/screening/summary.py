@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from epitaxy.client.results import ScreenResult
@@ -16,9 +16,12 @@ class RunSummary:
         answered: Structures with a prediction.
         refused: Structures that cannot be predicted as they are.
         failed: Structures lost to a fault that a later run may not see.
-        errors_by_reason: Refused and failed structures by reason.
-        total: Structures in the input, None where nobody counted.
-        elapsed_seconds: Since the run began.
+        cache_hits: Answered structures whose embedding came from a cache.
+        errors_by_reason: Refused and failed structures by reason, the most frequent first.
+        domain_verdicts: Answered structures by domain verdict, the most frequent first.
+        review_verdicts: Answered structures by verdict of the review policy, the most frequent first.
+        elapsed_seconds: Time since the run began.
+        total: Structures in the input; None if nobody counted them.
     """
 
     answered: int = 0
@@ -42,11 +45,16 @@ class RunSummary:
         return self.n_done / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
 
 
+ProgressCallback = Callable[[RunSummary], None]
+"""Called with the running summary after every block of answers."""
+
+
 class RunTally:
     """Counts results as they come."""
 
-    def __init__(self, total: int | None = None) -> None:
-        self._total = total
+    def __init__(self, count: Callable[[], int | None] = lambda: None) -> None:
+        self._count = count
+        self._total: int | None = None
         self._outcomes: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._verdicts: Counter[str] = Counter()
@@ -54,6 +62,10 @@ class RunTally:
         self._cache_hits = 0
         self._began = time.monotonic()
         self._ended: float | None = None
+
+    def count_inputs(self) -> None:
+        """Counts the inputs, from footers and lines of files: this reads."""
+        self._total = self._count()
 
     def add(self, result: ScreenResult) -> None:
         """Counts one result."""

@@ -10,7 +10,7 @@ from epitaxy.finetune.domain.spec import FineTuneSpec
 
 
 class JobState(StrEnum):
-    """Where a job is."""
+    """State of a job."""
 
     PENDING = "PENDING"
     AUDITING = "AUDITING"
@@ -22,7 +22,7 @@ class JobState(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing follows."""
+        """Whether no other state follows."""
         return not TRANSITIONS[self]
 
 
@@ -42,7 +42,7 @@ STAGES = (JobState.AUDITING, JobState.TRAINING, JobState.EVALUATING)
 
 
 class Verdict(StrEnum):
-    """What transfer does to the error, against doing without it."""
+    """Effect of transfer on the error, compared with doing without it."""
 
     HELPS = "HELPS"
     NEUTRAL = "NEUTRAL"
@@ -50,20 +50,20 @@ class Verdict(StrEnum):
 
 
 class JobEndedError(FailedPreconditionError):
-    """The job has ended, or is another worker's by now: nothing may be written any more."""
+    """The job has ended, or another worker has it by now: this one must not write any more."""
 
     default_reason = "JOB_ENDED"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is.
+    """How far a job has come.
 
     Attributes:
-        fraction: Of the whole job, 0 to 1.
+        fraction: Part of the job that is done, 0 to 1.
         message: One line for a person.
-        metrics: Figures by name with unit.
-        seconds_left: Until the end of the job; None: not known.
+        metrics: Metrics by name, with the unit in the name.
+        seconds_left: Expected time until the end of the job, seconds; None: not known.
     """
 
     fraction: float = 0.0
@@ -82,15 +82,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a job made and how good it is.
+    """The model that a job made, and how good it is.
 
     Attributes:
-        version: Of the registered model.
+        version: Version of the registered model.
         digest: ``sha256:<64 hex digits>`` of the model's files.
-        verdict: On transfer.
-        strategy: The winner.
-        cross_validated_mae: By strategy, in the property's unit.
-        is_calibrated: Whether the intervals hold what they promise.
+        verdict: Verdict on transfer.
+        strategy: The winning strategy.
+        cross_validated_mae: Mean absolute error by strategy, in the property's unit.
+        is_calibrated: Whether the intervals are calibrated.
         sentence: The verdict for a chemist.
     """
 
@@ -108,19 +108,19 @@ class FineTuneJob:
     """One job of one tenant.
 
     Attributes:
-        id: Not to be guessed.
-        tenant: Whose it is.
+        id: Random, unguessable id.
+        tenant: The tenant that owns the job.
         spec: What was asked for.
-        created_at: When.
-        n_rows: Of the label table.
-        n_labels: Rows with a value of the target.
-        state: Where it is.
-        progress: How far.
-        started_at: When the present attempt began; None while it waits for its first.
-        ended_at: When it ended.
-        attempt: Times that the work was begun.
-        failure: Of a FAILED job.
-        result: Of a SUCCEEDED job.
+        created_at: When the job was created.
+        n_rows: Number of rows of the label table.
+        n_labels: Number of rows with a value of the target.
+        state: State of the job.
+        progress: How far the job has come.
+        started_at: When the present attempt began; None before the first one.
+        ended_at: When the job ended; None until then.
+        attempt: How often the work was begun.
+        failure: Set if FAILED.
+        result: Set if SUCCEEDED.
     """
 
     id: str
@@ -138,7 +138,7 @@ class FineTuneJob:
     result: Result | None = None
 
     def begun(self, at: datetime, max_attempts: int) -> "FineTuneJob":
-        """A worker takes the job up, from the start; one attempt too many fails it. Raises JobEndedError."""
+        """The job as a worker begins it from the start; one attempt too many fails it. Raises JobEndedError."""
         if self.attempt >= max_attempts:
             return self.failed(worker_lost(self), at)
         waiting = self if self.state is JobState.PENDING else self._moved(JobState.PENDING)
@@ -151,9 +151,9 @@ class FineTuneJob:
         )
 
     def progressed(self, attempt: int, stage: JobState, progress: Progress) -> "FineTuneJob":
-        """News of the worker of an attempt; a stage before the present one does not take the job back.
+        """The job after a report of an attempt's worker; an earlier stage than the present one does not move it back.
 
-        Raises JobEndedError where the job has ended or the attempt is no longer the current one.
+        Raises JobEndedError if the job has ended or the attempt is no longer the current one.
         """
         self._check_attempt(attempt)
         is_ahead = STAGES.index(stage) > STAGES.index(self.state)
@@ -161,20 +161,20 @@ class FineTuneJob:
         return replace(moved, progress=progress)
 
     def succeeded(self, attempt: int, result: Result, at: datetime) -> "FineTuneJob":
-        """The worker of an attempt has registered a model."""
+        """The job after an attempt's worker has registered a model."""
         self._check_attempt(attempt)
         done = Progress(1.0, result.sentence or "done", self.progress.metrics, 0.0)
         return replace(self._moved(JobState.SUCCEEDED), result=result, ended_at=at, progress=done)
 
     def failed(self, failure: Failure, at: datetime, attempt: int | None = None) -> "FineTuneJob":
-        """The job cannot go on; with an attempt, in its worker's opinion."""
+        """The job after a failure; ``attempt`` is given if its worker reports it."""
         if attempt is not None:
             self._check_attempt(attempt)
         last = replace(self.progress, message=failure.message, seconds_left=None)
         return replace(self._moved(JobState.FAILED), failure=failure, ended_at=at, progress=last)
 
     def cancelled(self, at: datetime) -> "FineTuneJob":
-        """The tenant no longer wants it; a job that has ended stays as it is."""
+        """The job after its cancellation; a job that has ended stays as it is."""
         if self.state.is_terminal:
             return self
         last = replace(self.progress, message="cancelled", seconds_left=None)
@@ -198,7 +198,7 @@ class FineTuneJob:
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """One step that watchers are told of; ``sequence`` counts from 1 in each job."""
+    """One step that watchers see; ``sequence`` counts from 1 in each job."""
 
     sequence: int
     at: datetime
@@ -207,7 +207,7 @@ class JobEvent:
 
 
 def worker_lost(job: FineTuneJob) -> Failure:
-    """The failure of a job whose workers did not live."""
+    """The failure of a job whose workers were lost."""
     times = "once" if job.attempt == 1 else f"{job.attempt} times"
     return Failure(
         "WORKER_LOST",

@@ -1,4 +1,4 @@
-"""The labels of one job as they are kept: what each row's structure was given as, and the values."""
+"""The labels of one job: each row's structure in the form in which it was given, and the values."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.structures import Structure, TextFormat, check_structure, read_text, structure_from_column
 
 COLUMN_JSON = "column"
-"""Kind of a cell that holds JSON of lattice, species and frac; the other kinds are those of ``TextFormat``."""
+"""Kind of a text that holds JSON of lattice, species and frac; the other kinds are those of ``TextFormat``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class LabelFile:
     Attributes:
         uri: ``file://`` or ``s3://``.
         structure_column: Name of the column of structures.
-        id_column: Name of the column of names; empty: rows are named by their numbers.
+        id_column: Name of the column of row ids; empty: the ids are row numbers.
     """
 
     uri: str
@@ -32,17 +32,15 @@ class LabelFile:
 
 
 @dataclass(frozen=True, slots=True)
-class StructureCell:
-    """One structure as it was given, not yet read."""
+class StructureText:
+    """One structure as the text that was given."""
 
     kind: str
     text: str
 
-    def read(self) -> Structure:
-        """The structure, checked. Raises InvalidStructureError."""
-        if self.kind == COLUMN_JSON:
-            return check_structure(structure_from_column(self.text)).structure
-        return read_text(self.text, TextFormat(self.kind)).structure
+
+StructureCell = StructureText | Structure
+"""One structure as it was given: a text that is not yet read, or arrays that are not yet checked."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +48,9 @@ class LabelTable:
     """Rows of one job.
 
     Attributes:
-        ids: Name of each row.
+        ids: Id of each row.
         cells: Structure of each row.
-        values: By column, float64 ``[n_rows]``, NaN where there is none.
+        values: Values by column, float64 ``[n_rows]``, NaN for a missing value.
     """
 
     ids: Sequence[str]
@@ -65,22 +63,22 @@ class LabelTable:
         for name, values in self.values.items():
             if len(values) != len(self.cells):
                 raise InvalidRequestError(
-                    f"column {name} has {len(values)} values for {len(self.cells)} structures: give one a structure, "
-                    "NaN where there is none",
+                    f"column {name} has {len(values)} values for {len(self.cells)} structures: give one per structure, "
+                    "NaN for a missing one",
                     reason="UNEVEN_LABELS",
                 )
 
     @property
     def n_rows(self) -> int:
-        """Length of the table."""
+        """Number of rows."""
         return len(self.cells)
 
     def n_labels(self, column: str) -> int:
-        """Rows with a value in a column."""
+        """Number of rows with a value in a column."""
         return int(np.isfinite(self.values[column]).sum())
 
     def read_structures(self) -> list[tuple[str, Structure | InvalidStructureError]]:
-        """Each row's name with its structure, or why it has none."""
+        """Each row's id with its structure, checked, or the reason why it has none."""
         return [(name, _outcome(cell)) for name, cell in zip(self.ids, self.cells, strict=True)]
 
 
@@ -113,16 +111,25 @@ def number_of(value: object, name: str, row: int, column: str) -> float:
 
 
 def bad_label(name: str, row: int, column: str, what: str) -> InvalidRequestError:
-    """The error of one cell."""
+    """The error of one value."""
     place = f"row {row}" if name == str(row) else f"row {row} ({name[:80]})"
     return InvalidRequestError(
-        f"{place}: {column} holds {what}, which is no label: give a number, or leave the cell empty",
+        f"{place}: {column} holds {what}, which is not a label: give a number, or leave the cell empty",
         reason="INVALID_LABEL",
     )
 
 
 def _outcome(cell: StructureCell) -> Structure | InvalidStructureError:
     try:
-        return cell.read()
+        return _read(cell)
     except InvalidStructureError as error:
         return error
+
+
+def _read(cell: StructureCell) -> Structure:
+    """The structure, checked. Raises InvalidStructureError."""
+    if isinstance(cell, Structure):
+        return check_structure(cell).structure
+    if cell.kind == COLUMN_JSON:
+        return check_structure(structure_from_column(cell.text)).structure
+    return read_text(cell.text, TextFormat(cell.kind)).structure

@@ -1,7 +1,7 @@
-"""Champions: which version serves, by whose decision, and which one before it."""
+"""Champions: which version serves, who decided so, and which version served before."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -9,11 +9,9 @@ from hashlib import sha256
 from epitaxy.chassis.errors import FailedPreconditionError, InvalidRequestError
 from epitaxy.finetune.domain.job import Result, Verdict
 
-MAX_REASON = 1000
-
 
 class AuditAction(StrEnum):
-    """What is kept on record."""
+    """Kind of a decision in the audit log."""
 
     PROMOTE = "PROMOTE"
     OVERRIDE = "OVERRIDE"
@@ -27,6 +25,7 @@ class AuditAction(StrEnum):
 
 
 PROMOTIONS = (AuditAction.PROMOTE, AuditAction.OVERRIDE)
+MAX_REASON_CHARACTERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +33,14 @@ class AuditEntry:
     """One line of the audit log.
 
     Attributes:
-        at: When.
-        tenant: Who.
-        request_id: In which call.
-        action: What.
-        model_name: Of which model; empty for a deletion.
-        version: The champion from then on; of PRUNE, the version that went.
-        digest: Of that version's files, or of the policy.
-        reason: The caller's words.
+        at: When the decision was recorded.
+        tenant: Whose data it is about.
+        request_id: Id of the call in which it was made.
+        action: What was decided.
+        model_name: The model; empty for a deletion of all data.
+        version: The champion from then on; for PRUNE, the version that was removed.
+        digest: Digest of the version's files, or of the policy.
+        reason: The caller's reason.
     """
 
     at: datetime
@@ -54,11 +53,11 @@ class AuditEntry:
     reason: str = ""
 
     def __post_init__(self) -> None:
-        if len(self.reason) > MAX_REASON:
-            raise InvalidRequestError.of_field("reason", f"has more than {MAX_REASON} characters")
+        if len(self.reason) > MAX_REASON_CHARACTERS:
+            raise InvalidRequestError.of_field("reason", f"has more than {MAX_REASON_CHARACTERS} characters")
 
     def chained(self, previous: str) -> str:
-        """Digest of this entry and of all before it, 64 hex digits: a changed or missing line shows."""
+        """Digest of this entry and of all before it, 64 hex digits, which reveals a changed or missing line."""
         parts = (
             previous,
             self.at.isoformat(),
@@ -73,8 +72,21 @@ class AuditEntry:
         return sha256("\x1f".join(parts).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a decision amounts to.
+
+    Attributes:
+        entry: Line for the audit log; None: nothing changes.
+        answer: What the caller is told, by field.
+    """
+
+    entry: AuditEntry | None
+    answer: Mapping[str, str] = field(default_factory=dict)
+
+
 def promotion_of(result: Result, override_reason: str) -> AuditAction:
-    """PROMOTE, or OVERRIDE for a result that should not serve. Raises FailedPreconditionError without a reason."""
+    """PROMOTE, or OVERRIDE for a result with objections. Raises FailedPreconditionError for those without a reason."""
     objections = []
     if result.verdict is Verdict.HURTS:
         objections.append("transfer HURTS it")
@@ -85,14 +97,14 @@ def promotion_of(result: Result, override_reason: str) -> AuditAction:
     if override_reason.strip():
         return AuditAction.OVERRIDE
     raise FailedPreconditionError(
-        f"version {result.version} is not promoted as it is, for {' and '.join(objections)}: "
+        f"version {result.version} needs a reason to be promoted, because {' and '.join(objections)}: "
         "read its report, then promote another version or give an override reason",
         reason="OVERRIDE_NEEDED",
     )
 
 
-def champions(history: Sequence[AuditEntry]) -> list[AuditEntry]:
-    """The promotions that hold, oldest first: the last one is the champion, a rollback takes it away."""
+def standing_champions(history: Sequence[AuditEntry]) -> list[AuditEntry]:
+    """The promotions that hold, oldest first: the last one is the champion, and a rollback removes it."""
     standing: list[AuditEntry] = []
     for entry in history:
         if entry.action is AuditAction.ROLLBACK:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt
 from epitaxy.chassis.errors import QuotaExceededError
 
 RETRY_SECONDS = 30.0
-"""Hint for a job turned away: jobs end when they end, so it is a guess."""
+"""Hint after a refused job. When a job will end is not known, so this is a guess."""
 
 
 class TenantQuota(BaseModel):
@@ -40,10 +40,10 @@ def check_rows(quota: TenantQuota, tenant: str, n_rows: int) -> None:
 
 
 def check_usage(quota: TenantQuota, tenant: str, usage: TenantUsage) -> None:
-    """Raises QuotaExceededError where one more job is too many."""
+    """Raises QuotaExceededError if one more job is too many."""
     subject = f"tenant:{tenant}"
     if usage.active_jobs >= quota.max_active_jobs:
-        message = f"{usage.active_jobs} jobs are under way, which is the quota: wait for one, or cancel it"
+        message = f"{usage.active_jobs} jobs have not ended, which is the quota: wait for one to end, or cancel one"
         raise QuotaExceededError(message, subject=subject, reason="JOB_QUOTA", retry_after_seconds=RETRY_SECONDS)
     if usage.stored_models + usage.active_jobs >= quota.max_stored_models:
         message = f"{usage.stored_models} models are stored and the quota is {quota.max_stored_models}"

@@ -14,7 +14,7 @@ MIN_LABELS = 10
 MAX_STRATEGIES = 16
 MAX_COLUMNS = 9
 
-# As epitaxy.chassis.model_names has it.
+# The same as in epitaxy.chassis.model_names.
 _MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _PROPERTY_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _COLUMN_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
@@ -35,10 +35,10 @@ class LabelColumn:
     """One column of labels.
 
     Attributes:
-        name: In the label table.
-        fidelity: Level of theory or kind of measurement; None: not told.
+        name: Name of the column in the label table.
+        fidelity: Level of theory or kind of measurement; None: not stated.
         level_of_theory: The same in full.
-        cost: Of one label, in a unit that all columns share; 0: not known.
+        cost: Cost of one label, in a unit that all columns share; 0: not known.
     """
 
     name: str
@@ -54,12 +54,12 @@ class LabelColumn:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a job may use.
+    """What a job may spend.
 
     Attributes:
-        max_seconds: Longest run time.
-        strategies: Names of those to compare; empty: all that are worthwhile.
-        use_gpu: Whether it waits for a GPU.
+        max_seconds: Longest run time, seconds.
+        strategies: Names of the strategies to compare; empty: all that are worthwhile.
+        use_gpu: Whether the job waits for a GPU.
     """
 
     max_seconds: float
@@ -68,7 +68,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if not self.max_seconds > 0:
-            raise InvalidRequestError.of_field("spec.budget.max_wall_time", "must be positive")
+            raise InvalidRequestError.of_field("spec.budget.max_duration", "must be positive")
         if len(self.strategies) > MAX_STRATEGIES:
             raise InvalidRequestError.of_field("spec.budget.strategies", f"has more than {MAX_STRATEGIES} names")
         for name in self.strategies:
@@ -81,15 +81,15 @@ class FineTuneSpec:
 
     Attributes:
         model_name: A job adds a version to the tenant's model of this name.
-        property_name: Snake case.
-        unit: Of all label columns.
+        property_name: Name of the property, in snake case.
+        unit: Unit of all label columns.
         target: The column to learn.
-        budget: What it may cost.
-        low_fidelity: Known values that serve as inputs.
-        base_model: The substrate; empty: the one that is shipped.
-        transform: Scale of the labels.
-        seed: Of every draw.
-        peers: Other substrates whose features are read besides.
+        budget: What the job may spend.
+        low_fidelity: Columns of known values that serve as inputs.
+        base_model: Name of the substrate; empty: the shipped one.
+        transform: Scale on which the labels are learned.
+        seed: Seed of every random choice.
+        peers: Other pretrained networks whose features are read too.
     """
 
     model_name: str

@@ -11,7 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from epitaxy.chassis.errors import InvalidRequestError, QuotaExceededError
-from epitaxy.finetune.domain.label_table import COLUMN_JSON, LabelFile, LabelTable, StructureCell, number_of
+from epitaxy.finetune.domain.label_table import COLUMN_JSON, LabelFile, LabelTable, StructureText, number_of
 from epitaxy_models.structures import TextFormat
 
 # A small file may unpack to a large one.
@@ -21,13 +21,13 @@ _Columns = Mapping[str, Sequence[Any]]
 
 
 def read_table(content: bytes, file: LabelFile, columns: Sequence[str], max_rows: int) -> LabelTable:
-    """The table in a file's content. Raises InvalidRequestError, which names the row where one is to blame."""
+    """The table in a file's content. Raises InvalidRequestError, which names the row that is wrong."""
     wanted = [file.structure_column, *columns, *([file.id_column] if file.id_column else [])]
     found = _reader(file.uri)(content, wanted, max_rows)
     for name in wanted:
         if name not in found:
             raise InvalidRequestError(
-                f"the file has no column {name!r}: name one that it has", reason="NO_LABEL_COLUMN"
+                f"the file has no column {name!r}: name one of its columns", reason="NO_LABEL_COLUMN"
             )
     structures = found[file.structure_column]
     names = [str(name) for name in found[file.id_column]] if file.id_column else list(map(str, range(len(structures))))
@@ -35,12 +35,12 @@ def read_table(content: bytes, file: LabelFile, columns: Sequence[str], max_rows
     return LabelTable(names, [cell_of(structure) for structure in structures], values)
 
 
-def cell_of(value: object) -> StructureCell:
-    """What a table's cell holds: JSON of ours, pymatgen's, or a CIF; an empty one is refused when it is read."""
+def cell_of(value: object) -> StructureText:
+    """The structure in a table's cell: our JSON, pymatgen's JSON or a CIF. An empty cell is refused when it is read."""
     text = json.dumps(value) if isinstance(value, Mapping) else str(value or "")
     if not text.lstrip().startswith("{"):
-        return StructureCell(TextFormat.CIF if text.strip() else COLUMN_JSON, text)
-    return StructureCell(TextFormat.PYMATGEN_JSON if '"sites"' in text else COLUMN_JSON, text)
+        return StructureText(TextFormat.CIF if text.strip() else COLUMN_JSON, text)
+    return StructureText(TextFormat.PYMATGEN_JSON if '"sites"' in text else COLUMN_JSON, text)
 
 
 def _reader(uri: str) -> Callable[[bytes, Sequence[str], int], _Columns]:
@@ -91,9 +91,11 @@ def _json_row(line: bytes, number: int) -> Mapping[str, Any]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InvalidRequestError(f"line {number + 1} is no JSON: {error}", reason="UNREADABLE_LABELS") from error
+        raise InvalidRequestError(
+            f"line {number + 1} is not valid JSON: {error}", reason="UNREADABLE_LABELS"
+        ) from error
     if not isinstance(row, Mapping):
-        raise InvalidRequestError(f"line {number + 1} is no JSON object", reason="UNREADABLE_LABELS")
+        raise InvalidRequestError(f"line {number + 1} is not a JSON object", reason="UNREADABLE_LABELS")
     return row
 
 
@@ -113,4 +115,4 @@ def _check_rows(n_rows: int, max_rows: int) -> None:
 
 def _unreadable(kind: str, error: Exception) -> InvalidRequestError:
     text = " ".join(str(error).split())[:160]
-    return InvalidRequestError(f"the file is no readable {kind}: {text}", reason="UNREADABLE_LABELS")
+    return InvalidRequestError(f"the file is not readable as {kind}: {text}", reason="UNREADABLE_LABELS")

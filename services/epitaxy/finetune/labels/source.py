@@ -1,4 +1,4 @@
-"""Label tables from file:// and, through fsspec, from object stores: below the roots that are opened for a tenant."""
+"""Label tables from file:// and, through fsspec, from object stores, below the roots that are open to a tenant."""
 
 import os
 import re
@@ -26,24 +26,26 @@ class RootedLabelSource:
     """Implements LabelSource.
 
     Args:
-        roots: Prefixes such as ``file:///srv/labels/{tenant}/``; the mark stands for the tenant's name.
-        max_bytes: Of a file.
+        roots: Prefixes such as ``file:///srv/labels/{tenant}/``; ``{tenant}`` stands for the tenant's name.
+        max_bytes: Largest size of a file.
     """
 
     def __init__(self, roots: Sequence[str], max_bytes: int) -> None:
         self._roots, self._max_bytes = roots, max_bytes
 
     def read(self, tenant: str, file: LabelFile, columns: Sequence[str], max_rows: int) -> LabelTable:
-        """The table behind a URI, of which the file is read once."""
+        """The table at a URI; its file is read once."""
         root, parts = self._place(tenant, file.uri)
         content = self._local(root, parts) if root.startswith("file://") else self._remote(root + "/".join(parts))
         return read_table(content, file, columns, max_rows)
 
     def _place(self, tenant: str, uri: str) -> tuple[str, list[str]]:
-        """The root that the URI lies below, and the names from there on."""
+        """The root above the URI, and the path from there as names."""
         match = _URI.fullmatch(uri)
         if match is None:
-            raise InvalidRequestError.of_field("file.uri", "is no plain URI such as s3://bucket/folder/labels.parquet")
+            raise InvalidRequestError.of_field(
+                "file.uri", "is not a plain URI such as s3://bucket/folder/labels.parquet"
+            )
         for template in self._roots:
             root = template.replace(TENANT_MARK, tenant)
             parts = uri.removeprefix(root).split("/")
@@ -53,11 +55,11 @@ class RootedLabelSource:
 
     def _refusal(self, tenant: str) -> PermissionDeniedError:
         opened = ", ".join(template.replace(TENANT_MARK, tenant) for template in self._roots)
-        remedy = f"put them below {opened}" if opened else "send them inline, for this server reads no files"
+        remedy = f"put them below {opened}" if opened else "send them inline, because this server reads no files"
         return PermissionDeniedError(f"labels are not read from there: {remedy}", reason="LABELS_NOT_ALLOWED")
 
     def _local(self, root: str, parts: Sequence[str]) -> bytes:
-        """Opened name by name without following any link: a check before opening could be outrun by a swapped one."""
+        """Opens the path name by name and follows no link: a link could be swapped between a check and the opening."""
         try:
             descriptor = os.open(root.removeprefix("file://"), os.O_RDONLY | os.O_DIRECTORY)
             for number, name in enumerate(parts):
@@ -93,11 +95,11 @@ class RootedLabelSource:
     def _bounded(self, content: bytes) -> bytes:
         if len(content) > self._max_bytes:
             raise InvalidRequestError(
-                f"the file has more than {self._max_bytes} bytes: leave out columns that are not named in the request",
+                f"the file has more than {self._max_bytes} bytes: remove columns that the request does not name",
                 reason="LABELS_TOO_LARGE",
             )
         return content
 
 
 def _absent() -> NotFoundError:
-    return NotFoundError("there is no such file, or it is not a plain one", reason="NO_LABEL_FILE")
+    return NotFoundError("there is no such file, or it is not a regular file", reason="NO_LABEL_FILE")

@@ -4,17 +4,18 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 
-from epitaxy.chassis.errors import FailedPreconditionError, NotFoundError
+from epitaxy.chassis.errors import NotFoundError
+from epitaxy.database.documents import Documents
 from epitaxy.database.tables import Database, events, jobs, requests, tenants
 from epitaxy.finetune.domain.job import ACTIVE_STATES, FineTuneJob, JobEvent, JobState
 from epitaxy.finetune.domain.quotas import TenantUsage
 from epitaxy.finetune.ports import Cursor, EndedJobs, RequestKey
+from epitaxy.finetune.store.ledger import reused_request_id
 
-_JOB: TypeAdapter[FineTuneJob] = TypeAdapter(FineTuneJob)
-_EVENT: TypeAdapter[JobEvent] = TypeAdapter(JobEvent)
+_JOBS: Documents[FineTuneJob] = Documents(FineTuneJob)
+_EVENTS: Documents[JobEvent] = Documents(JobEvent)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -25,12 +26,12 @@ class SqlJobStore:
         self._database = database
 
     def find_request(self, tenant: str, key: RequestKey) -> FineTuneJob | None:
-        """The job that an equal request made."""
+        """The job of an equal request."""
         with self._database.reading() as connection:
             return _requested(connection, tenant, key)
 
     def create(self, job: FineTuneJob, key: RequestKey | None, check: Callable[[TenantUsage], None]) -> FineTuneJob:
-        """Adds a job while no other job of the tenant can be added."""
+        """Adds a job while the tenant's row is locked, so that no other job of theirs is added."""
         with self._database.writing() as connection:
             connection.execute(self._database.insert_new(tenants).values(tenant=job.tenant))
             connection.execute(select(tenants).where(tenants.c.tenant == job.tenant).with_for_update())
@@ -52,7 +53,7 @@ class SqlJobStore:
             document = connection.execute(wanted).scalar()
         if document is None:
             raise unknown_job()
-        return _JOB.validate_json(document)
+        return _JOBS.read(document)
 
     def page(self, tenant: str, model_name: str, size: int, after: Cursor | None) -> Sequence[FineTuneJob]:
         """Jobs of a tenant, the latest first."""
@@ -71,7 +72,7 @@ class SqlJobStore:
             document = connection.execute(wanted).scalar()
             if document is None:
                 raise unknown_job()
-            before = _JOB.validate_json(document)
+            before = _JOBS.read(document)
             after = change(before)
             if after != before:
                 connection.execute(update(jobs).where(jobs.c.id == job_id).values(_row(after)))
@@ -83,7 +84,7 @@ class SqlJobStore:
         wanted = select(events.c.document).where(events.c.job_id == job_id, events.c.sequence > after)
         with self._database.reading() as connection:
             rows = connection.execute(wanted.order_by(events.c.sequence).limit(limit)).scalars().all()
-        return [_EVENT.validate_json(document) for document in rows]
+        return [_EVENTS.read(document) for document in rows]
 
     def active(self) -> Sequence[FineTuneJob]:
         """Jobs that have not ended."""
@@ -94,7 +95,7 @@ class SqlJobStore:
         return self._all(select(jobs.c.document).where(jobs.c.ended_us > _microseconds(at)).order_by(jobs.c.ended_us))
 
     def ended_by_model(self, since: datetime, limit: int) -> Sequence[EndedJobs]:
-        """Counts rows."""
+        """Counts jobs that ended, by model and state."""
         groups, count = (jobs.c.tenant, jobs.c.model_name, jobs.c.state), func.count().label("n_jobs")
         ended = select(*groups, count).where(jobs.c.ended_us > _microseconds(since)).group_by(*groups)
         with self._database.reading() as connection:
@@ -108,13 +109,13 @@ class SqlJobStore:
         return found[0] if found else None
 
     def forget_version(self, tenant: str, model_name: str, version: str) -> None:
-        """Takes the version from the jobs' rows; their documents stay as they were."""
+        """Clears the version in the jobs' rows; their documents stay as they were."""
         made = (jobs.c.tenant == tenant, jobs.c.model_name == model_name, jobs.c.version == version)
         with self._database.writing() as connection:
             connection.execute(update(jobs).where(*made).values(version=None))
 
     def delete_tenant(self, tenant: str) -> int:
-        """Removes all that is known of a tenant's jobs."""
+        """Removes a tenant's jobs, their events and request ids."""
         with self._database.writing() as connection:
             own = select(jobs.c.id).where(jobs.c.tenant == tenant)
             count = connection.execute(select(func.count()).select_from(own.subquery())).scalar_one()
@@ -125,11 +126,11 @@ class SqlJobStore:
 
     def _all(self, wanted: Any) -> list[FineTuneJob]:
         with self._database.reading() as connection:
-            return [_JOB.validate_json(document) for document in connection.execute(wanted).scalars()]
+            return [_JOBS.read(document) for document in connection.execute(wanted).scalars()]
 
 
 def unknown_job() -> NotFoundError:
-    """The one answer to an id that is not the caller's, whether it is another's or nobody's."""
+    """The error of an id that is not the caller's: the same whether another tenant has it or nobody."""
     return NotFoundError("there is no such job: list the jobs to see yours", reason="UNKNOWN_JOB")
 
 
@@ -140,11 +141,8 @@ def _requested(connection: Connection, tenant: str, key: RequestKey) -> FineTune
     if row is None:
         return None
     if row.digest != key.digest:
-        raise FailedPreconditionError(
-            "the request id was used for another request: repeat that one unchanged, or choose another id",
-            reason="REQUEST_ID_REUSED",
-        )
-    return _JOB.validate_json(row.document)
+        raise reused_request_id()
+    return _JOBS.read(row.document)
 
 
 def _usage(connection: Connection, tenant: str) -> TenantUsage:
@@ -164,14 +162,14 @@ def _row(job: FineTuneJob) -> dict[str, Any]:
         "state": job.state.value,
         "model_name": job.spec.model_name,
         "version": None if job.result is None else job.result.version,
-        "document": _JOB.dump_json(job).decode(),
+        "document": _JOBS.write(job),
     }
 
 
 def _add_event(connection: Connection, job: FineTuneJob) -> None:
     last = connection.execute(select(func.max(events.c.sequence)).where(events.c.job_id == job.id)).scalar() or 0
     entry = JobEvent(last + 1, datetime.now(UTC), job.state, job.progress)
-    row = {"job_id": job.id, "sequence": entry.sequence, "document": _EVENT.dump_json(entry).decode()}
+    row = {"job_id": job.id, "sequence": entry.sequence, "document": _EVENTS.write(entry)}
     connection.execute(insert(events).values(row))
 
 

@@ -1,4 +1,4 @@
-"""What operators run beside the service: ``migrate``, ``prune`` and ``verify-log``."""
+"""Commands for operators: ``migrate``, ``prune`` and ``verify-log``."""
 
 import argparse
 import json
@@ -6,11 +6,11 @@ import sys
 from collections import Counter
 from dataclasses import asdict, fields
 
-import epitaxy.database.measurement_tables  # noqa: F401  # its tables are of the same database
+import epitaxy.database.measurement_tables  # noqa: F401  # its tables are in the same database
 from epitaxy.chassis.errors import FailedPreconditionError
 from epitaxy.database.tables import Database
-from epitaxy.finetune.composition import job_files
 from epitaxy.finetune.settings import FineTuneSettings
+from epitaxy.finetune.store.files import FolderJobFiles
 from epitaxy.finetune.store.jobs import SqlJobStore
 from epitaxy.finetune.store.ledger import SqlLedger
 from epitaxy.finetune.upkeep.pruning import Pruner
@@ -21,10 +21,12 @@ from epitaxy.registry.settings import RegistrySettings
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds all of them to a parser."""
-    commands.add_parser("migrate", help="make or change the tables of the job store; again does no harm")
-    commands.add_parser("verify-log", help="check the seals of the audit log; exit code 1 where a line was changed")
-    prune = commands.add_parser("prune", help="remove what is old; one line of JSON each, then the sums")
-    prune.add_argument("--dry-run", action="store_true", help="name it and leave it")
+    commands.add_parser("migrate", help="create or upgrade the tables of the job store; safe to repeat")
+    commands.add_parser("verify-log", help="check the seals of the audit log; exit code 1 if a line was changed")
+    prune = commands.add_parser(
+        "prune", help="remove old files and versions; prints one line of JSON for each, then the sums"
+    )
+    prune.add_argument("--dry-run", action="store_true", help="print what would be removed, and remove nothing")
     for field in fields(Retention):
         prune.add_argument(
             f"--{field.name}-days", type=_days, default=field.default, help=f"keep {field.name} (%(default)g days)"
@@ -52,7 +54,7 @@ def _migrate(database: Database) -> None:
 
 
 def _verify_log(database: Database) -> None:
-    """Raises FailedPreconditionError where a line was changed or removed behind the triggers."""
+    """Raises FailedPreconditionError if a line was changed or removed behind the triggers."""
     if not SqlLedger(database).is_intact():
         raise FailedPreconditionError(
             "the audit log was changed: a line does not follow from those before it; compare it with a backup",
@@ -66,7 +68,11 @@ def _prune(
 ) -> None:
     days = {field.name: getattr(arguments, f"{field.name}_days") for field in fields(Retention)}
     pruner = Pruner(
-        SqlJobStore(database), SqlLedger(database), job_files(settings), MlflowRegistry(registry), Retention(**days)
+        SqlJobStore(database),
+        SqlLedger(database),
+        FolderJobFiles(settings.jobs_folder),
+        MlflowRegistry(registry),
+        Retention(**days),
     )
     counts: Counter[str] = Counter()
     n_bytes = 0

@@ -1,4 +1,4 @@
-"""The use case of removing what is old: nothing that is served, that can be rolled back to, or that a job works on."""
+"""The use case of removing old data. Served versions, rollback targets and files of running jobs are kept."""
 
 import logging
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from epitaxy.chassis.errors import (
     NotFoundError,
 )
-from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, champions
+from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, standing_champions
 from epitaxy.finetune.ports import HeldFiles, JobFiles, JobStore, Ledger, ModelRegistry
 from epitaxy.finetune.upkeep.retention import Pruned, PrunedKind, Retention
 from epitaxy.registry.ports import ModelVersion, RegisteredModel
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pruner:
-    """Goes through everything once; safe beside running jobs and a serving service."""
+    """Checks everything once; safe while jobs run and the service serves."""
 
     store: JobStore
     ledger: Ledger
@@ -28,7 +28,7 @@ class Pruner:
     retention: Retention
 
     def __call__(self, *, dry_run: bool = False) -> Iterator[Pruned]:
-        """Removes what is old and names it; a dry run only names it. Raises UnavailableError."""
+        """Removes old data and yields what it removed; a dry run removes nothing. Raises UnavailableError."""
         now = datetime.now(UTC)
         yield from self._files(now, dry_run=dry_run)
         yield from self._versions(now, dry_run=dry_run)
@@ -45,7 +45,7 @@ class Pruner:
             yield Pruned(PrunedKind(files.kind.value), f"{files.tenant}/{files.job_id}", files.n_bytes)
 
     def _ended(self, files: HeldFiles) -> datetime | None:
-        """When the job ended, None while it has not; for a job that nobody knows, when it was last written to."""
+        """When the job ended, None until then; for files without a job, when they were last written to."""
         try:
             return self.store.get(files.tenant, files.job_id).ended_at
         except NotFoundError:
@@ -60,8 +60,8 @@ class Pruner:
 
     def _old_versions(self, entry: RegisteredModel, now: datetime) -> Iterator[ModelVersion]:
         history = self.ledger.history(entry.model.tenant, entry.model.name)
-        # Rollbacks lead through all champions, down to the first; the latest is what a review policy is checked by.
-        kept = {*entry.aliases.values(), entry.latest, *(champion.version for champion in champions(history))}
+        # A rollback can reach every champion down to the first; review policies are checked against the latest version.
+        kept = {*entry.aliases.values(), entry.latest, *(champion.version for champion in standing_champions(history))}
         for version in self.registry.versions(entry.model):
             if version.version not in kept and self.retention.is_old_version(version.created_at, now):
                 yield version
@@ -70,14 +70,16 @@ class Pruner:
         self._record(version)
         try:
             self.registry.delete_version(version)
-        except EpitaxyError as error:  # named by an alias meanwhile, or its files cannot be reached: another time
+        except (
+            EpitaxyError
+        ) as error:  # an alias names it by now, or its files cannot be reached: the next run tries again
             logger.warning("a version was not removed", extra={"model": str(version.model), "reason": error.message})
             return False
         self.store.forget_version(version.model.tenant, version.model.name, version.version)
         return True
 
     def _record(self, version: ModelVersion) -> None:
-        """Before it goes: nothing is gone without a record. What fails is tried, and recorded, another time."""
+        """Records the removal before it happens; a removal that fails is recorded again with the next try."""
         model, now = version.model, datetime.now(UTC)
         reason = f"older than {self.retention.versions:g} days, and nothing names it"
         self.ledger.append(

@@ -1,4 +1,4 @@
-"""Brings what the store says and what the cluster does together: lost jobs begin again, late ones end."""
+"""Reconciles the store with the cluster: lost jobs begin again, overdue jobs end."""
 
 import logging
 from collections import Counter
@@ -10,22 +10,22 @@ from epitaxy.chassis.errors import (
     RetryLaterError,
 )
 from epitaxy.finetune.domain.job import Failure, FineTuneJob, JobEndedError, worker_lost
-from epitaxy.finetune.ports import JobRunner, JobStore, ServiceObserver
+from epitaxy.finetune.ports import JobObserver, JobRunner, JobStore
 from epitaxy_models.errors import EpitaxyError
 
 logger = logging.getLogger(__name__)
 
-# A worker that has written the end of its job lives for a moment longer, and one just made is not listed yet.
+# A worker lives on for a moment after the end of its job, and a new one is not listed at once.
 _SETTLE = timedelta(seconds=2)
 
 
 @dataclass(slots=True)
 class Reconciler:
-    """Looks at all jobs that have not ended. The one object of the service that remembers something."""
+    """Looks at all jobs that have not ended. The only object of the service that holds mutable state."""
 
     store: JobStore
     runner: JobRunner
-    observer: ServiceObserver
+    observer: JobObserver
     max_attempts: int
     grace_seconds: float
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
@@ -35,7 +35,7 @@ class Reconciler:
     _told_until: datetime | None = field(default=None, init=False)
 
     def __call__(self) -> None:
-        """One look. Raises UnavailableError where store or cluster do not answer."""
+        """Looks once. Raises UnavailableError if store or cluster do not answer."""
         now = self.now()
         jobs = self.store.active()
         self.observer.active_jobs(Counter(job.state for job in jobs))
@@ -52,7 +52,7 @@ class Reconciler:
         if job.is_overdue(now, self.grace_seconds):
             self._end(job, _overdue(job), now)
         elif not (is_running or self.is_held()) and now - job.created_at > _SETTLE:
-            # The worker counts its attempts in the store; one that dies before it can is counted here.
+            # The worker counts its attempts in the store; a worker that dies before that is counted here.
             if max(job.attempt, self._starts[job.id]) >= self.max_attempts:
                 self._end(job, worker_lost(job), now)
             else:

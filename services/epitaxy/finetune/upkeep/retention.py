@@ -1,4 +1,4 @@
-"""How long things are kept."""
+"""How long files and models are kept."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,13 +9,13 @@ from epitaxy.finetune.ports import FileKind
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Days after which something goes.
+    """Days after which old things are removed.
 
     Attributes:
-        labels: Of a job that has ended, after its end; models in the making that nobody works on as well.
-        reports: Of a job that has ended, after its end; each is also an artefact of the model's run.
-        versions: Of a model that no alias names, after their registration.
-        caches: Local copies of models, after their last use.
+        labels: Labels, and unfinished models, of a job; counted from its end.
+        reports: Reports of a job, counted from its end; the registry keeps a copy with the model's run.
+        versions: Versions of a model that no alias names, counted from their registration.
+        caches: Local copies of models, counted from their last use.
     """
 
     labels: float = 30.0
@@ -29,7 +29,7 @@ class Retention:
         return now - since > timedelta(days=days)
 
     def is_old_version(self, created_at: datetime | None, now: datetime) -> bool:
-        """Whether a version has been kept long enough; never where nobody knows since when."""
+        """Whether a version has been kept long enough; False if its age is not known."""
         return created_at is not None and now - created_at > timedelta(days=self.versions)
 
 
@@ -50,7 +50,7 @@ class Pruned:
     Attributes:
         kind: What it was.
         name: TENANT/JOB or TENANT/MODEL:VERSION.
-        n_bytes: Its size; 0 where it is not known.
+        n_bytes: Its size; 0 if it is not known.
     """
 
     kind: PrunedKind

@@ -1,4 +1,4 @@
-"""The work itself: the transfer pipeline, called with what a job asks for."""
+"""The shipped transfer: the pipeline of the models, called for one job."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _NOT_STATED = "not stated"
 
 
 def build_transfer(settings: FineTuneSettings) -> "PipelineTransfer":
-    """The transfer that jobs run by default."""
+    """The transfer that jobs run unless the settings name another."""
     return PipelineTransfer(settings.base_models)
 
 
@@ -76,7 +76,7 @@ class PipelineTransfer:
 
 
 def _definition(spec: FineTuneSpec) -> PropertyDefinition:
-    """The property; labels of which nobody says whence they come count as measured."""
+    """The property; labels of unstated origin count as measured."""
     target = spec.target
     level = target.level_of_theory or (_NOT_STATED if target.fidelity is None else target.fidelity.value)
     description = f"{spec.property_name}, learned from the tenant's labels"

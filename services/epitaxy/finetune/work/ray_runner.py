@@ -1,4 +1,4 @@
-"""Jobs as detached Ray actors: they outlive this service, and Ray starts one anew whose process was lost."""
+"""Jobs as detached Ray actors: they outlive this service, and Ray restarts an actor whose process was lost."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ NAMESPACE = "epitaxy-finetune"
 
 
 class JobActor:
-    """Works on one job from its first moment, whoever made it: a restarted actor needs nobody to call it."""
+    """Begins its job as soon as it exists, so that a restarted actor needs no call."""
 
     def __init__(self, job_id: str, settings: Mapping[str, Any], registry: Mapping[str, Any]) -> None:
         self._job_id = job_id
@@ -37,16 +37,16 @@ class JobActor:
         except BaseException:
             logger.exception("the job's worker gives up", extra={"job": self._job_id})
         finally:
-            # Frees its place. What it had to say is in the store; where that failed, the service begins it again.
+            # Frees its place. The result is in the store; if storing failed, the service begins the job again.
             ray.kill(ray.get_actor(self._job_id, namespace=NAMESPACE), no_restart=True)
 
     def _run(self) -> None:
-        import torch  # noqa: PLC0415  # seconds that only the worker pays
+        import torch  # noqa: PLC0415  # takes seconds, so only the worker imports it
 
-        from epitaxy.finetune.composition import build_work  # noqa: PLC0415
+        from epitaxy.finetune.work.composition import build_worker  # noqa: PLC0415
 
         torch.set_num_threads(self._settings.threads)
-        build_work(self._settings, self._registry)(self._job_id)
+        build_worker(self._settings, self._registry)(self._job_id)
 
 
 class RayJobRunner:
@@ -87,7 +87,7 @@ class RayJobRunner:
             raise _unreachable() from error
 
     def running(self) -> frozenset[str]:
-        """Names of actors that live, wait for their place, or are being started anew."""
+        """Names of actors that run, wait for a place or are being restarted."""
         self._connect()
         try:
             actors = list_named_actors(all_namespaces=True)
@@ -96,7 +96,7 @@ class RayJobRunner:
         return frozenset(actor["name"] for actor in actors if actor["namespace"] == NAMESPACE)
 
     def close(self) -> None:
-        """Lets go of the cluster; detached actors stay."""
+        """Disconnects from the cluster; detached actors stay."""
         with self._lock:
             if ray.is_initialized():
                 ray.shutdown()
@@ -116,13 +116,13 @@ class RayJobRunner:
         if self._settings.ray_address:
             ray.init(address=self._settings.ray_address, namespace=NAMESPACE, log_to_driver=False)
             return
-        # A private node that nobody else is given the address of; by default Ray writes a token below the home folder.
+        # A private node whose address nobody else gets; by default Ray would write a token below the home folder.
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")
         ray.init(address="local", namespace=NAMESPACE, include_dashboard=False, log_to_driver=False)
 
 
 def _plain(settings: FineTuneSettings | RegistrySettings) -> dict[str, Any]:
-    """Settings as plain values: a worker's own environment must not add to them."""
+    """Settings as plain values, so that a worker's own environment does not add to them."""
     return settings.model_dump(mode="json")
 
 

@@ -27,8 +27,8 @@ _ResultT = TypeVar("_ResultT")
 
 
 @dataclass(frozen=True, slots=True)
-class FineTuneWork:
-    """Runs jobs, whoever calls it; what it learns goes into the store."""
+class JobWorker:
+    """Runs jobs and writes their progress and results into the store."""
 
     store: JobStore
     files: JobFiles
@@ -37,7 +37,7 @@ class FineTuneWork:
     max_attempts: int
 
     def __call__(self, job_id: str) -> None:
-        """Begins the job, from its start, and brings it to an end."""
+        """Begins the job from its start and brings it to an end."""
         try:
             job = _patiently(lambda: self.store.change(job_id, lambda job: job.begun(_now(), self.max_attempts)))
             if not job.state.is_terminal:
@@ -47,7 +47,7 @@ class FineTuneWork:
 
     def _run(self, job: FineTuneJob) -> None:
         try:
-            result = self._result(job)
+            result = self._make_model(job)
         except JobEndedError:
             raise
         except EpitaxyError as error:
@@ -60,16 +60,16 @@ class FineTuneWork:
         else:
             _patiently(lambda: self.store.change(job.id, lambda now: now.succeeded(job.attempt, result, _now())))
 
-    def _result(self, job: FineTuneJob) -> Result:
+    def _make_model(self, job: FineTuneJob) -> Result:
         teller = _Teller(self.store, job)
         labels = self.files.load_labels(job.tenant, job.id)
         folder = self.files.model_folder(job.tenant, job.id)
         outcome = self.transfer(job, labels, folder, teller.tell, teller.should_stop)
-        # Raises where the job was cancelled meanwhile: nothing of it is to be registered.
+        # Raises if the job was cancelled meanwhile, so that nothing of it is registered.
         teller.tell_now(JobState.EVALUATING, Progress(1.0, "storing the model"))
-        return self._kept(job, outcome)
+        return self._keep(job, outcome)
 
-    def _kept(self, job: FineTuneJob, outcome: TransferResult) -> Result:
+    def _keep(self, job: FineTuneJob, outcome: TransferResult) -> Result:
         self.files.save_report(job.tenant, job.id, "json", outcome.report_json)
         self.files.save_report(job.tenant, job.id, "html", outcome.report_html)
         model = ModelName(job.tenant, job.spec.model_name)
@@ -93,7 +93,7 @@ class FineTuneWork:
 
 
 class _Teller:
-    """Writes what the transfer tells into the store, not more than twice a second; knows when nobody listens."""
+    """Writes progress into the store, at most twice a second, and notices when the job was taken away."""
 
     def __init__(self, store: JobStore, job: FineTuneJob) -> None:
         self._store, self._job = store, job
@@ -101,7 +101,7 @@ class _Teller:
         self._told, self._stage, self._is_over = 0.0, JobState.PENDING, False
 
     def tell(self, stage: JobState, progress: Progress) -> None:
-        """Takes news; a store that does not answer costs the news, not the job. Raises JobEndedError."""
+        """Stores progress; if the store does not answer, the progress is lost, not the job. Raises JobEndedError."""
         if stage is self._stage and monotonic() - self._told < _SECONDS_A_LINE:
             return
         try:
@@ -110,7 +110,7 @@ class _Teller:
             logger.warning("progress was not stored", extra={"job": self._job.id, "reason": error.message})
 
     def tell_now(self, stage: JobState, progress: Progress) -> None:
-        """The same, at once and in any case."""
+        """Stores progress at once, and raises if the store does not answer."""
         timed = replace(progress, seconds_left=self._seconds_left(progress.fraction))
         self._store.change(self._job.id, lambda job: job.progressed(self._job.attempt, stage, timed))
         self._told, self._stage = monotonic(), stage
@@ -137,7 +137,7 @@ class _Teller:
 
 
 def _patiently(call: Callable[[], _ResultT]) -> _ResultT:
-    """Tries again for some minutes where a store or a registry does not answer: hours of work hang on it."""
+    """Retries for some minutes if a store or registry does not answer: hours of work would be lost."""
     for pause in _PAUSES_SECONDS:
         try:
             return call()

@@ -31,7 +31,7 @@ def encode_embedding(key: bytes, embedding: Embedding) -> bytes:
 
 
 def decode_embedding(key: bytes, entry: bytes, shape: tuple[int, int]) -> Embedding | None:
-    """The embedding, None where the entry is torn, altered, of another form or shape, or of another crystal."""
+    """The embedding, None if the entry is truncated, altered, of another form or shape, or of another crystal."""
     if len(entry) != _HEADER.size + 4 * shape[0] * shape[1]:
         return None
     magic, members, width, checksum = _HEADER.unpack_from(entry)
@@ -47,7 +47,7 @@ def encode_graph_key(digest: bytes, key: bytes) -> bytes:
 
 
 def decode_graph_key(digest: bytes, entry: bytes) -> bytes | None:
-    """The graph key, None where the entry is damaged or belongs to other content."""
+    """The graph key, None if the entry is damaged or belongs to other content."""
     return _intact(digest, entry)
 
 
@@ -60,7 +60,7 @@ def encode_reading(digest: bytes, reading: Reading) -> bytes:
 
 
 def decode_reading(digest: bytes, entry: bytes, n_properties: int) -> Reading | None:
-    """The reading, None where the entry is damaged, of other properties, or of other content."""
+    """The reading, None if the entry is damaged, of other properties, or of other content."""
     body = _intact(digest, entry)
     if body is None or len(body) < (start := _READING.size + 3 * 8 * n_properties):
         return None
@@ -82,7 +82,7 @@ def encode_accepted(digest: bytes, accepted: Accepted) -> bytes:
 
 
 def decode_accepted(digest: bytes, entry: bytes) -> Accepted | None:
-    """The structure with its repairs, None where the entry is damaged or belongs to another text."""
+    """The structure with its repairs, None if the entry is damaged or belongs to another text."""
     body = _intact(digest, entry)
     if body is None or len(body) < _SITES.size:
         return None
@@ -102,7 +102,7 @@ def decode_accepted(digest: bytes, entry: bytes) -> Accepted | None:
 
 
 def _intact(key: bytes, entry: bytes) -> bytes | None:
-    """An entry without its checksum, None where that says that the entry is another."""
+    """The entry without its checksum; None if the checksum does not match."""
     body, checksum = entry[: -_CHECKSUM.size], entry[-_CHECKSUM.size :]
     return body if checksum == _CHECKSUM.pack(_checksum(key, body)) else None
 

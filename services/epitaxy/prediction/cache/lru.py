@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 _ValueT = TypeVar("_ValueT")
 
 
-class LocalCache(Generic[_ValueT]):
+class LruCache(Generic[_ValueT]):
     """Values in this process, by key. Not safe for threads; the event loop owns it."""
 
     def __init__(self, capacity_bytes: int, size_of: Callable[[_ValueT], int]) -> None:
@@ -18,7 +18,7 @@ class LocalCache(Generic[_ValueT]):
         return len(self._entries)
 
     def get(self, key: bytes) -> _ValueT | None:
-        """The value, None where it is not held."""
+        """The value, None if it is not held."""
         found = self._entries.get(key)
         if found is not None:
             self._entries.move_to_end(key)

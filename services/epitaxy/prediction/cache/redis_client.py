@@ -23,8 +23,8 @@ class _Command(Protocol[_ResultT_co]):
     def __call__(self) -> Awaitable[_ResultT_co]: ...
 
 
-class RedisEntries:
-    """One connection with a circuit breaker: one warning when Redis goes, one line when it is back."""
+class RedisClient:
+    """One connection with a circuit breaker. It logs one warning when Redis is lost and one line when it is back."""
 
     def __init__(self, settings: PredictionSettings, on_state: Callable[[bool], None] = lambda _is_up: None) -> None:
         """``on_state`` is told after each command whether Redis answered."""
@@ -43,7 +43,7 @@ class RedisEntries:
         self._on_state = on_state
 
     async def read(self, prefix: bytes, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """What lies under the prefix and these keys; nothing while Redis is down."""
+        """Entries of these keys under the prefix; none while Redis is down."""
         entries: dict[bytes, bytes] = {}
         for start in range(0, len(keys), _PIPELINE_LENGTH):
             chunk = keys[start : start + _PIPELINE_LENGTH]
@@ -66,7 +66,7 @@ class RedisEntries:
         await self._redis.aclose()
 
     async def _guarded(self, command: _Command[_T]) -> _T | None:
-        """Runs a command unless Redis was down a moment ago; None where there is no answer."""
+        """Runs a command unless Redis was down a moment ago; None if there is no answer."""
         closed_until = self._closed_until
         if closed_until is not None and time.monotonic() < closed_until:
             return None
@@ -81,7 +81,7 @@ class RedisEntries:
             self._closed_until = time.monotonic() + self._pause
             self._on_state(False)
             return None
-        # An answer to a question from before the loss says nothing: only one that was asked since counts.
+        # An answer to a command from before the loss proves nothing: only a later command counts.
         if closed_until is not None and closed_until == self._closed_until:
             _LOG.info("Redis answers again")
             self._closed_until = None

@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from epitaxy.prediction.cache.codec import decode_accepted, decode_reading, encode_accepted, encode_reading
-from epitaxy.prediction.cache.redis_client import RedisEntries, name, undamaged
+from epitaxy.prediction.cache.redis_client import RedisClient, name, undamaged
 from epitaxy.prediction.domain import Accepted
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.readout import READING_VERSION, Reading
 from epitaxy_models.structures import INTAKE_VERSION, IntakeLimits
 
 
-class RedisAnswers:
-    """Implements AnswerCache. What another model, or other limits, would say lies under other names."""
+class RedisReadings:
+    """Implements ReadingCache. Entries of another model or of other limits have other names."""
 
     def __init__(
-        self, entries: RedisEntries, artifact: ModelArtifact, limits: IntakeLimits, *, share_texts: bool = True
+        self, entries: RedisClient, artifact: ModelArtifact, limits: IntakeLimits, *, share_texts: bool = True
     ) -> None:
         """Without ``share_texts`` no structure is written, only what was computed of one."""
         self._share_texts = share_texts

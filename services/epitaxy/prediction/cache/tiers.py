@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from epitaxy.prediction.cache.lru import LocalCache
-from epitaxy.prediction.cache.redis_embeddings import RedisStore
+from epitaxy.prediction.cache.lru import LruCache
+from epitaxy.prediction.cache.redis_embeddings import RedisEmbeddings
 from epitaxy.prediction.ports import CacheTier, Embedding
 
 # A digest and a key of 16 bytes each, and what Python keeps around them.
@@ -12,14 +12,12 @@ _GRAPH_KEY_BYTES = 200
 _GRAPH_KEY_SHARE = 0.1
 
 
-class TieredStore:
+class TieredEmbeddings:
     """Local cache in front of Redis, or alone."""
 
-    def __init__(self, capacity_bytes: int, shared: RedisStore | None) -> None:
-        self._embeddings: LocalCache[Embedding] = LocalCache(capacity_bytes, lambda embedding: embedding.nbytes)
-        self._graph_keys: LocalCache[bytes] = LocalCache(
-            int(_GRAPH_KEY_SHARE * capacity_bytes), lambda _: _GRAPH_KEY_BYTES
-        )
+    def __init__(self, capacity_bytes: int, shared: RedisEmbeddings | None) -> None:
+        self._embeddings: LruCache[Embedding] = LruCache(capacity_bytes, lambda embedding: embedding.nbytes)
+        self._graph_keys: LruCache[bytes] = LruCache(int(_GRAPH_KEY_SHARE * capacity_bytes), lambda _: _GRAPH_KEY_BYTES)
         self._shared = shared
 
     async def graph_keys(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:

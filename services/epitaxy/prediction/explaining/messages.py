@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from epitaxy.api.common.v1 import model_pb2, property_pb2, structure_pb2
+from epitaxy.api.internal.v1 import prediction_backend_pb2
 from epitaxy.api.prediction.v1 import explanation_pb2
 from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.prediction.domain import Refusal
@@ -24,24 +25,24 @@ DEFAULT_NEAREST = 5
 MAX_NEAREST = 20
 
 
-def query_of(request: explanation_pb2.ExplainRequest, artifact: ModelArtifact) -> ExplanationQuery:
+def query_of(request: prediction_backend_pb2.ExplainBlockRequest, artifact: ModelArtifact) -> ExplanationQuery:
     """The query; raises InvalidRequestError for an unknown property or too many known materials."""
     names = [entry.definition.name for entry in artifact.card.properties]
     name = request.property or names[0]
     if name not in names:
         raise InvalidRequestError.of_field("property", f"the model has no {name}; it has {', '.join(names)}")
     if request.n_nearest > MAX_NEAREST:
-        raise InvalidRequestError.of_field("n_nearest", f"is {request.n_nearest}, at most {MAX_NEAREST} go")
+        raise InvalidRequestError.of_field("n_nearest", f"is {request.n_nearest}, at most {MAX_NEAREST} are allowed")
     return ExplanationQuery(name, request.n_nearest or DEFAULT_NEAREST)
 
 
 def explanations_message(
     explained: Sequence[Explained], query: ExplanationQuery, artifact: ModelArtifact
-) -> explanation_pb2.ExplainResponse:
+) -> prediction_backend_pb2.ExplainBlockResponse:
     """The answer to one message."""
     card = artifact.card
     stamp = model_pb2.ModelStamp(name=card.name, version=card.version, digest=artifact.digest)
-    message = explanation_pb2.ExplainResponse(model=stamp, property=_definition(query.name, artifact))
+    message = prediction_backend_pb2.ExplainBlockResponse(model=stamp, property=_definition(query.name, artifact))
     for one in explained:
         result = message.results.add(id=one.id)
         if isinstance(one.outcome, Refusal):

@@ -22,7 +22,7 @@ class RayExplanationBackend:
         self._explainer = explainer
 
     async def explain(self, structures: Sequence[Structure], query: ExplanationQuery) -> list[Explanation | Refusal]:
-        """One answer a structure. Raises OverloadedError where too many wait, UnavailableError where none answers."""
+        """One answer per structure. Raises OverloadedError if too many wait, UnavailableError if none answers."""
         with calling("explainer"):
             try:
                 return list(await self._explainer.explain.remote(structures, query))

@@ -1,4 +1,4 @@
-"""Explainer replicas: processes of their own, of which there is none until somebody asks for an explanation."""
+"""Explainer replicas: processes of their own, which start with the first call for an explanation."""
 
 import asyncio
 import logging
@@ -13,22 +13,22 @@ from epitaxy.prediction.explaining.service import ExplanationQuery
 from epitaxy.prediction.intake.reader import failure
 from epitaxy.prediction.metrics import RayExplanationMetrics
 from epitaxy.prediction.serve.replica_logs import configure_replica_logging
-from epitaxy.prediction.served_model import model_folder, model_of
+from epitaxy.prediction.served_model import load_model, model_folder
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.explanation.explanation import Explanation
 from epitaxy_models.structures import Structure
 
 _LOG = logging.getLogger(__name__)
-# Of the thread that explains, below everything that answers a screen: on a full machine it takes what is left over.
+# Niceness of the explaining thread: on a busy machine it gets what the answers to screens leave over.
 _NICENESS = 10
 
 
 class ExplainerReplica:
-    """Explains one structure at a time; gives up between two where its caller is gone."""
+    """Explains one structure at a time; stops between two structures if its caller is gone."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        # Imported here: only this replica and the ensemble's load torch.
+        # Imported here: only this replica and the ensemble replicas load torch.
         import torch  # noqa: PLC0415
 
         from epitaxy_models.explanation.explainer import Explainer  # noqa: PLC0415
@@ -36,23 +36,23 @@ class ExplainerReplica:
         configure_replica_logging()
         chosen = PredictionSettings(**settings)
         torch.set_num_threads(chosen.threads)
-        self._explainer = Explainer(model_of(chosen), model_folder(chosen))
+        self._explainer = Explainer(load_model(chosen), model_folder(chosen))
         self._worker = ThreadPoolExecutor(1, "explain", initializer=os.nice, initargs=(_NICENESS,))
         self._metrics = RayExplanationMetrics()
 
     async def explain(self, structures: Sequence[Structure], query: ExplanationQuery) -> list[Explanation | Refusal]:
-        """One answer a structure."""
+        """One answer per structure."""
         loop = asyncio.get_running_loop()
-        return [await loop.run_in_executor(self._worker, self._explained, one, query) for one in structures]
+        return [await loop.run_in_executor(self._worker, self._explain_one, one, query) for one in structures]
 
-    def _explained(self, structure: Structure, query: ExplanationQuery) -> Explanation | Refusal:
+    def _explain_one(self, structure: Structure, query: ExplanationQuery) -> Explanation | Refusal:
         began = perf_counter()
-        answer = explained(self._explainer, structure, query)
+        answer = explain_structure(self._explainer, structure, query)
         self._metrics.observe_explanation(outcome_of(answer), perf_counter() - began)
         return answer
 
 
-def explained(explainer: Any, structure: Structure, query: ExplanationQuery) -> Explanation | Refusal:
+def explain_structure(explainer: Any, structure: Structure, query: ExplanationQuery) -> Explanation | Refusal:
     """The explanation, or the structure's own refusal; never raises."""
     try:
         explanation: Explanation = explainer(structure, query.name, query.n_nearest)

@@ -17,11 +17,11 @@ _RETRY_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ExplanationQuery:
-    """What is to be explained.
+    """What to explain.
 
     Attributes:
-        name: Of the property.
-        n_nearest: Known materials to name beside each structure.
+        name: Name of the property.
+        n_nearest: Number of known materials to name beside each structure.
     """
 
     name: str
@@ -41,7 +41,7 @@ class ExplanationBackend(Protocol):
     """Explains structures, somewhere."""
 
     async def explain(self, structures: Sequence[Structure], query: ExplanationQuery) -> list[Explanation | Refusal]:
-        """One answer a structure. Raises OverloadedError where too many wait, UnavailableError where none answers."""
+        """One answer per structure. Raises OverloadedError if too many wait, UnavailableError if none answers."""
 
 
 class ExplanationService:
@@ -54,7 +54,7 @@ class ExplanationService:
     async def explain(self, items: Sequence[Item], query: ExplanationQuery, tenant: str) -> list[Explained]:
         """One outcome an item, in order.
 
-        Raises OverloadedError where the tenant has too many calls under way already: an explanation costs some
+        Raises OverloadedError if the tenant has too many open calls already: an explanation costs about a
         hundred predictions, and explainers are few.
         """
         with self._one_call_of(tenant):

@@ -1,4 +1,4 @@
-"""Structures on the wire, as items: packed blocks taken apart, known values beside their structures."""
+"""Items from structures on the wire: packed blocks are taken apart, known values go with their structures."""
 
 from collections.abc import Iterator, Sequence
 
@@ -20,9 +20,9 @@ _TEXT_FIELDS = {
 
 
 def items_of(structures: Sequence[structure_pb2.StructureInput]) -> list[Item]:
-    """One item a structure, packed blocks taken apart; what cannot be taken apart is refused item by item.
+    """One item per structure of a block; a block that cannot be taken apart is refused item by item.
 
-    Raises InvalidRequestError where a packed block's ids or known values are not one a structure.
+    Raises InvalidRequestError if a packed block's ids or known values are not one per structure.
     """
     ids = iter(structure_ids(structures))
     return [

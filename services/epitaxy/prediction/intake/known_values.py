@@ -11,7 +11,7 @@ from epitaxy_models.transfer.fitted.card import KnownColumn, TransferCard
 
 
 def with_values(answer: Answer, item: Item, card: TransferCard) -> Answer:
-    """The answer, or a refusal where a value that the model needs is missing or no number."""
+    """The answer, or a refusal if a value that the model needs is missing or not a number."""
     if isinstance(answer.outcome, Refusal):
         return answer
     for column in card.known_columns:
@@ -24,7 +24,7 @@ def with_values(answer: Answer, item: Item, card: TransferCard) -> Answer:
 
 
 def columns_of(card: TransferCard, values: Sequence[KnownValues]) -> dict[str, NDArray[np.float64]]:
-    """The columns that the model reads, ``[n_rows]`` each, NaN where unknown."""
+    """The columns that the model reads, ``[n_rows]`` each, NaN if unknown."""
     return {
         column.name: np.array([entry.get(column.name, math.nan) for entry in values]) for column in card.known_columns
     }

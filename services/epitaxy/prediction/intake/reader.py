@@ -4,16 +4,16 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 
-from epitaxy.prediction.cache.lru import LocalCache
+from epitaxy.prediction.cache.lru import LruCache
 from epitaxy.prediction.domain import Accepted, Item, Refusal, TextSource
 from epitaxy_models.errors import EpitaxyError, InvalidStructureError
 from epitaxy_models.structures import Intake, IntakeLimits, Structure, check_structure, read_text
 from epitaxy_models.structures.elements import symbol_of
 
 _LOG = logging.getLogger(__name__)
-# Reading a CIF costs several times what a warm answer costs; a structure is small.
+# Reading a CIF costs several times as much as a warm answer; a structure is small.
 _TEXT_CACHE_BYTES = 32 * 2**20
-# What Python keeps around the arrays of a structure.
+# Python's overhead for the arrays of a structure.
 _OVERHEAD_BYTES = 600
 
 
@@ -25,7 +25,7 @@ class ItemReader:
 
     def __init__(self, limits: IntakeLimits, supported_elements: Collection[int]) -> None:
         self._limits, self._supported = limits, frozenset(supported_elements)
-        self._texts: LocalCache[Accepted | Refusal] = LocalCache(_TEXT_CACHE_BYTES, _size)
+        self._texts: LruCache[Accepted | Refusal] = LruCache(_TEXT_CACHE_BYTES, _size)
 
     def unread_texts(self, items: Sequence[Item]) -> dict[bytes, int]:
         """Texts among these items that were not read a moment ago: an item of each, by digest."""
@@ -35,12 +35,12 @@ class ItemReader:
         return {digest: row for digest, row in places.items() if self._texts.get(digest) is None}
 
     def read(self, item: Item, known: Mapping[bytes, Accepted] | None = None) -> Accepted | Refusal:
-        """Intake of one item; never raises. ``known`` is what others made of texts, by digest."""
+        """Intake of one item; never raises. ``known`` holds outcomes of other replicas by digest of the text."""
         if isinstance(item.source, Refusal):
             return item.source
         try:
             if isinstance(item.source, Structure):
-                return self._accepted(check_structure(item.source, self._limits))
+                return self._accept(check_structure(item.source, self._limits))
             return self._read_text(item.source, known or {})
         except InvalidStructureError as error:
             return Refusal(error.reason, error.message)
@@ -51,11 +51,11 @@ class ItemReader:
         digest = _text_digest(source)
         outcome = self._texts.get(digest)
         if outcome is None:
-            outcome = known.get(digest) or self._accepted(read_text(source.text, source.text_format, self._limits))
+            outcome = known.get(digest) or self._accept(read_text(source.text, source.text_format, self._limits))
             self._texts.put(digest, outcome)
         return outcome
 
-    def _accepted(self, intake: Intake) -> Accepted | Refusal:
+    def _accept(self, intake: Intake) -> Accepted | Refusal:
         foreign = sorted(set(intake.structure.atomic_numbers.tolist()) - self._supported)
         if not foreign:
             return Accepted(intake.structure, intake.repairs, intake.structure.content_digest())
@@ -70,9 +70,9 @@ def _text_digest(source: TextSource) -> bytes:
 
 
 def failure(error: Exception) -> Refusal:
-    """The refusal of one item that we failed on; the text of a foreign exception stays in the log.
+    """The refusal of one item on which this service failed; the text of a foreign exception stays in the log.
 
-    Retryable, whatever it was: what the structure itself is to blame for, intake has refused by then.
+    Always retryable: intake has already refused structures that are wrong themselves.
     """
     if isinstance(error, EpitaxyError):
         return Refusal(error.reason, error.message, is_retryable=True)

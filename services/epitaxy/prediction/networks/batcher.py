@@ -106,7 +106,7 @@ class EdgeBudgetBatcher:
                 self._tell_waits(batch)
                 await self._compute(batch)
             except Exception:
-                # A caller would wait for ever on a runner that died.
+                # If the runner died, callers would wait for ever.
                 _LOG.exception("a batch of %d graphs was lost", len(batch))
                 for job, index in batch:
                     job.settle(index, _failure())
@@ -147,13 +147,13 @@ class EdgeBudgetBatcher:
         seconds, edges = time.perf_counter() - start, sum(graph.n_edges for graph in graphs)
         for (job, index), result in zip(batch, results, strict=True):
             job.settle(index, result)
-        # What a near-empty batch takes says nothing of the rate at which a full queue drains.
+        # The time of a near-empty batch says nothing about the rate at which a full queue drains.
         weight = 0.2 * min(1.0, edges / self._max_batch)
         self._rate += weight * (edges / max(seconds, 1e-6) - self._rate)
         self._on_batch(edges, seconds)
 
     def _embedded(self, graphs: list[CrystalGraph]) -> list[Embedding]:
-        """The forward pass, in the executor; a wrong number of results fails here, where the batch is halved."""
+        """The forward pass, in the executor; a wrong number of results fails here, so that the batch is halved."""
         results = list(self._forward(graphs))
         if len(results) != len(graphs):
             raise RuntimeError(f"the forward pass gave {len(results)} embeddings for {len(graphs)} graphs")

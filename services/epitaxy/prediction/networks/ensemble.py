@@ -1,4 +1,4 @@
-"""One copy of the network with one queue in front of it: a replica of its own, or a thread of an intake replica."""
+"""One copy of the network with one queue in front of it, in an ensemble replica or in a thread of an intake replica."""
 
 import logging
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from epitaxy.prediction.metrics import RayBatchMetrics
 from epitaxy.prediction.networks.batcher import EdgeBudgetBatcher
-from epitaxy.prediction.networks.tenant_runner import NetworkRunner
+from epitaxy.prediction.networks.tenant_runner import TenantRunner
 from epitaxy.prediction.ports import Embedding
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy.prediction.tenants.service import TenantQuestion
@@ -25,8 +25,8 @@ _EMBED_TIMEOUT_SECONDS = 120.0
 class Ensemble:
     """Implements EmbeddingBackend and NetworkBackend for one process."""
 
-    def __init__(self, settings: PredictionSettings, artifact: ModelArtifact, networks: NetworkRunner) -> None:
-        """Loads the kernels, which takes a second, or many where they have to be compiled."""
+    def __init__(self, settings: PredictionSettings, artifact: ModelArtifact, networks: TenantRunner) -> None:
+        """Loads the kernels, which takes a second, or many seconds if they must be compiled."""
         embedder = Embedder(artifact, settings.device)
         embedder([featurize_rock_salt()])
         self._networks = networks
@@ -44,7 +44,7 @@ class Ensemble:
         )
 
     async def embed(self, graphs: Sequence[CrystalGraph]) -> "list[Embedding | Exception]":
-        """The embedding of each graph, or why there is none. Raises OverloadedError where the queue is full."""
+        """The embedding of each graph, or why there is none. Raises OverloadedError if the queue is full."""
         try:
             return [*await self._batcher.submit(graphs, _EMBED_TIMEOUT_SECONDS)]
         finally:

@@ -16,7 +16,7 @@ class RayNetworkBackend:
         self._ensemble = ensemble
 
     async def predict(self, version: ModelVersion, question: TenantQuestion) -> EnsemblePrediction:
-        """Predictions ``[n_rows, 1]``. Raises what the runner returned, UnavailableError where no replica answers."""
+        """Predictions ``[n_rows, 1]``. Raises what the runner returned, UnavailableError if no replica answers."""
         with calling("ensemble"):
             result = await self._ensemble.predict_network.remote(version, question)
         if isinstance(result, EpitaxyError):

@@ -1,4 +1,4 @@
-"""Whether a replica has anything to do, for work that can wait until it has not."""
+"""Tells whether a replica is busy, for work that can wait until it is idle."""
 
 import time
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 
 class Activity:
-    """Calls that are open, and since when none is."""
+    """Number of open calls, and the time since the last one ended."""
 
     def __init__(self) -> None:
         self._n_open, self._quiet_since = 0, time.monotonic()
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """Around a call."""
+        """Context of one call."""
         self._n_open += 1
         try:
             yield
@@ -22,5 +22,5 @@ class Activity:
             self._quiet_since = time.monotonic()
 
     def quiet_seconds(self) -> float:
-        """Since the last call ended; 0 while one is open."""
+        """Time since the last call ended, seconds; 0 while one is open."""
         return 0.0 if self._n_open else time.monotonic() - self._quiet_since

@@ -1,4 +1,4 @@
-"""Unanswered work by worker: who should get the next piece."""
+"""Unanswered work by worker: which worker should get the next piece."""
 
 import random
 import time
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 WorkerT = TypeVar("WorkerT", bound=Hashable)
-# Longer than any attempt of the gateway's: a piece whose end was never told must not weigh on a worker for good.
+# Longer than any attempt of the gateway: a piece whose end was never reported must not count for ever.
 FORGOTTEN_AFTER_SECONDS = 600.0
 
 
@@ -29,9 +29,9 @@ class OutstandingWork(Generic[WorkerT]):
         self._n_chosen = 0
 
     def keep(self, workers: Iterable[WorkerT]) -> None:
-        """These are the workers now; what others had is forgotten."""
+        """Keeps these workers and forgets all others with their work."""
         self._weights = {worker: self._weights.get(worker, 0) for worker in workers}
-        # Below 1, the first turn, and in no order: several accounts of the same workers must not all begin with one.
+        # Random and below 1, the first turn: several routers must not all begin with the same worker.
         self._turns = {worker: self._turns.get(worker, random.random()) for worker in self._weights}
         self._pieces = {name: piece for name, piece in self._pieces.items() if piece.worker in self._weights}
 
@@ -55,17 +55,17 @@ class OutstandingWork(Generic[WorkerT]):
         return ranked
 
     def move(self, piece: str, worker: WorkerT) -> None:
-        """The worker, perhaps another than the first, has got the piece."""
+        """Moves the piece to the worker that got it, perhaps not the first one."""
         known = self._take_off(piece)
         if known is not None:
             self._put_on(piece, worker, known.weight)
 
     def drop(self, piece: str) -> None:
-        """Nobody will get the piece."""
+        """Drops a piece that no worker will get."""
         self._take_off(piece)
 
     def finish(self, piece: str, worker: WorkerT) -> None:
-        """The worker has answered, refused or lost the piece; nothing where another has it by now."""
+        """Takes the piece off the worker that answered, refused or lost it, unless another has it by now."""
         known = self._pieces.get(piece)
         if known is not None and known.worker == worker:
             self._take_off(piece)

@@ -1,4 +1,4 @@
-"""Calls from one deployment to another, and what is told where none answers."""
+"""Calls from one deployment to another, and the error if none answers."""
 
 import logging
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _LOG = logging.getLogger(__name__)
 
 @contextmanager
 def calling(who: str) -> Iterator[None]:
-    """Around a call of the replicas of ``who``. Raises UnavailableError where Ray says that none answered."""
+    """Context of a call to the replicas of ``who``. Raises UnavailableError if Ray says that none answered."""
     try:
         yield
     except (RayError, RayServeException) as error:

@@ -1,4 +1,4 @@
-"""Logs of a replica: in Serve's own file of it, as JSON, with the call in progress."""
+"""Logs of a replica: JSON lines in its Serve log file, with the fields of the call in progress."""
 
 import logging
 

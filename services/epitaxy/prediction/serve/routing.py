@@ -1,4 +1,4 @@
-"""Which intake replica a message goes to: the one with the least work before it."""
+"""Routes each message to the intake replica with the least outstanding work."""
 
 import asyncio
 from functools import partial
@@ -9,7 +9,7 @@ from ray.serve.request_router import PendingRequest, ReplicaID, RequestRouter, R
 
 from epitaxy.prediction.serve.outstanding_work import OutstandingWork
 
-# What a message costs beside its bytes.
+# Cost of a message in addition to its bytes.
 BYTES_A_MESSAGE = 1024
 
 
@@ -57,7 +57,7 @@ class LeastWorkRouter(RequestRouter):  # type: ignore[misc]  # Ray has no types
         return self._outstanding.choose(name, replicas, weight_of(request))
 
     def _settle(self, name: str, future: "asyncio.Future[RunningReplica]") -> None:
-        """The message goes to a replica, not always the first that was named, or was given up before."""
+        """Notes which replica got the message, not always the first choice, or that the message was given up."""
         if future.cancelled() or future.exception() is not None:
             self._outstanding.drop(name)
         else:

@@ -1,4 +1,4 @@
-"""What is around every gRPC handler of a replica: the call's context, its status, its line in the log."""
+"""Wraps every gRPC handler of a replica: binds the call's context, sets its status, logs it."""
 
 import functools
 import logging
@@ -15,7 +15,7 @@ from epitaxy.chassis.errors import (
     InvalidRequestError,
 )
 from epitaxy.chassis.request_context import RequestContext, bind_request, current_request
-from epitaxy.chassis.status import to_rpc_status
+from epitaxy.chassis.status import code_of, to_rpc_status
 from epitaxy.chassis.structure_ids import count_structures
 from epitaxy_models.errors import EpitaxyError
 
@@ -24,7 +24,7 @@ _ReplyT = TypeVar("_ReplyT", bound=Message)
 
 
 class Deployment(Protocol):
-    """What a deployment with handlers tells of itself."""
+    """The part of a deployment that its handlers' wrapper reads."""
 
     model_version: str
 
@@ -36,7 +36,7 @@ class _Handler(Protocol):
         ...
 
 
-def answers_with_status(reply: type[_ReplyT]) -> Callable[[Callable[..., Awaitable[_ReplyT]]], _Handler]:
+def with_rpc_status(reply: type[_ReplyT]) -> Callable[[Callable[..., Awaitable[_ReplyT]]], _Handler]:
     """Turns our errors into google.rpc.Status on the reply instead of a traceback in the proxy.
 
     Serve answers what a handler raises with INTERNAL and a text that names actor, pid and address; a code set on the
@@ -71,10 +71,10 @@ def _bind(grpc_context: RayServegRPCContext, model_version: str) -> None:
 
 
 def _set_status(grpc_context: RayServegRPCContext, error: Exception) -> grpc.StatusCode:
-    if not isinstance(error, EpitaxyError):
+    ours = error if isinstance(error, EpitaxyError) else InternalError(str(error))
+    if code_of(ours) is grpc.StatusCode.INTERNAL:
         _LOG.error("request failed", exc_info=error)
-        error = InternalError(str(error))
-    status = to_rpc_status(error, current_request().request_id)
+    status = to_rpc_status(ours, current_request().request_id)
     grpc_context.set_code(status.code)
     grpc_context.set_details(status.details)
     grpc_context.set_trailing_metadata(list(status.trailing_metadata))
@@ -83,7 +83,7 @@ def _set_status(grpc_context: RayServegRPCContext, error: Exception) -> grpc.Sta
 
 def _log_call(method: str, code: grpc.StatusCode, seconds: float, request: Message) -> None:
     fields = {"method": method, "code": code.name, "seconds": round(seconds, 6), "structures": _n_structures(request)}
-    # The gateway's probes, some a second, are of no request.
+    # The gateway's probes, a few per second, belong to no request.
     is_probe = code is grpc.StatusCode.OK and not current_request().request_id
     _LOG.log(logging.DEBUG if is_probe else logging.INFO, "call", extra=fields)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy.chassis.errors import FailedPreconditionError
-from epitaxy.prediction.cache.lru import LocalCache
+from epitaxy.prediction.cache.lru import LruCache
 from epitaxy.prediction.domain import Accepted, Refusal
 from epitaxy.prediction.intake.reader import failure
 from epitaxy.prediction.ports import Embedding
@@ -45,15 +45,15 @@ class TenantFeatures:
 
     def __init__(self, artifact: ModelArtifact, capacity_bytes: int = _CACHE_BYTES) -> None:
         self._rule, self._features = artifact.card.rule, SubstrateFeatures(artifact)
-        self._rows: LocalCache[DescribedRow] = LocalCache(capacity_bytes, lambda row: row.n_bytes)
+        self._rows: LruCache[DescribedRow] = LruCache(capacity_bytes, lambda row: row.n_bytes)
         self._lock = threading.Lock()
 
-    def described(
+    def describe(
         self, accepted: Sequence[Accepted], embeddings: Embedding, peers: Sequence[str] = ()
     ) -> "list[DescribedRow | Refusal]":
         """The row of each structure with embeddings ``[n_rows, n_members, embedding_width]``, or why there is none.
 
-        Raises FailedPreconditionError where this server lacks a peer.
+        Raises FailedPreconditionError if this server lacks a peer.
         """
         rows = self._own(accepted, embeddings)
         return [
@@ -62,7 +62,7 @@ class TenantFeatures:
         ]
 
     def _with_peers(self, row: DescribedRow, accepted: Accepted, peers: Sequence[str]) -> "DescribedRow | Refusal":
-        """A row with the features of other substrates: tens of milliseconds each, and kept with the row."""
+        """A row with the features of other networks, which take tens of milliseconds each and are kept with the row."""
         missing = [peer for peer in peers if f"{PEER_PREFIX}{peer}" not in row.blocks]
         if not missing:
             return row
@@ -84,7 +84,7 @@ class TenantFeatures:
             }
         missing = {entry.digest: row for row, entry in enumerate(accepted) if found[entry.digest] is None}
         for digest, row in missing.items():
-            found[digest] = self._computed(accepted[row], embeddings[row])
+            found[digest] = self._compute(accepted[row], embeddings[row])
         self._keep({digest: found[digest] for digest in missing})
         return [result for entry in accepted if (result := found[entry.digest]) is not None]
 
@@ -94,7 +94,7 @@ class TenantFeatures:
                 if isinstance(row, DescribedRow):
                     self._rows.put(digest, row)
 
-    def _computed(self, accepted: Accepted, embedding: Embedding) -> "DescribedRow | Refusal":
+    def _compute(self, accepted: Accepted, embedding: Embedding) -> "DescribedRow | Refusal":
         try:
             graph = build_graph(accepted.structure, self._rule)
             inputs = self._features.inputs_from([accepted.structure], [graph], embedding[None])

@@ -1,4 +1,4 @@
-"""Threads for tenants' work: what one tenant's model does, no other tenant waits for."""
+"""Threads for tenants' work, shared so that no tenant waits for another tenant's model."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _RETRY_SECONDS = 1.0
 
 @dataclass(slots=True)
 class _Lane:
-    """One tenant's share of the threads: who waits for an answer, and what still runs."""
+    """One tenant's share of the threads: calls that wait for an answer, and work that still runs."""
 
     free: asyncio.Semaphore
     n_calls: int = 0
@@ -22,13 +22,13 @@ class _Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class PoolLimits:
-    """How much of a pool one tenant may take.
+class LaneLimits:
+    """How much of the threads one tenant may take.
 
     Attributes:
-        threads: Of the pool.
-        threads_each: That one tenant may hold at once; fewer than all.
-        max_waiting_each: Calls of one tenant that may wait; more are shed.
+        threads: Number of threads.
+        threads_each: Threads that one tenant may hold at once; fewer than all.
+        max_waiting_each: Calls of one tenant that may wait; further calls are shed.
         timeout_seconds: Longest time in a thread.
     """
 
@@ -38,10 +38,10 @@ class PoolLimits:
     timeout_seconds: float
 
 
-class TenantPool:
+class TenantLanes:
     """Runs blocking work of tenants, a few at a time each. The event loop owns it."""
 
-    def __init__(self, name: str, limits: PoolLimits) -> None:
+    def __init__(self, name: str, limits: LaneLimits) -> None:
         self._limits = limits
         self._executor = ThreadPoolExecutor(limits.threads, thread_name_prefix=name)
         self._lanes: dict[str, _Lane] = {}
@@ -49,7 +49,7 @@ class TenantPool:
     async def run(self, tenant: str, work: Callable[[], _T]) -> _T:
         """The result of the work.
 
-        Raises OverloadedError where too much of this tenant's waits already, UnavailableError after the timeout. A
+        Raises OverloadedError if too many of this tenant's calls wait already, UnavailableError after the timeout. A
         thread cannot be stopped: work given up on keeps its place among its tenant's until it ends by itself.
         """
         lane = self._lanes.setdefault(tenant, _Lane(asyncio.Semaphore(self._limits.threads_each)))
@@ -82,7 +82,7 @@ class TenantPool:
 
         def ended(done: "asyncio.Future[_T]") -> None:
             if not done.cancelled():
-                done.exception()  # seen, should nobody wait for it any more
+                done.exception()  # retrieved, in case nobody waits for it any more
             lane.n_running -= 1
             lane.free.release()
             self._close_empty(tenant, lane)

@@ -5,14 +5,15 @@ import binascii
 from collections.abc import Sequence
 
 from epitaxy.api.common.v1 import model_pb2, property_pb2
+from epitaxy.api.internal.v1 import prediction_backend_pb2
 from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.chassis.errors import InvalidRequestError
+from epitaxy.chassis.limits import DEFAULT_PAGE_SIZE
 from epitaxy.prediction.messages import ResultEncoder, definition_message, policy_message
 from epitaxy.prediction.tenants.models import ServedVersion
 from epitaxy_models.review import ReviewPolicy
 
-_DEFAULT_PAGE = 50
 _TENANT_LICENSE = "the tenant's own"
 
 
@@ -47,11 +48,11 @@ def tenant_card(served: ServedVersion, aliases: Sequence[str], policy: ReviewPol
 
 
 def page_of(
-    cards: Sequence[models_pb2.ModelCard], request: models_pb2.ListModelsRequest
-) -> models_pb2.ListModelsResponse:
+    cards: Sequence[models_pb2.ModelCard], request: prediction_backend_pb2.ListServedModelsRequest
+) -> prediction_backend_pb2.ListServedModelsResponse:
     """The cards of one page, in the order given; a token names the last card of the page before.
 
-    Raises InvalidRequestError for a token that no answer of ours carried.
+    Raises InvalidRequestError for a token that this server never sent.
     """
     start = 0
     if request.page_token:
@@ -59,9 +60,9 @@ def page_of(
         keys = [_key(card) for card in cards]
         # A model that has gone meanwhile leaves its place to the next one.
         start = keys.index(last) + 1 if last in keys else sum(key <= last for key in keys[1:]) + 1
-    end = start + (request.page_size or _DEFAULT_PAGE)
+    end = start + (request.page_size or DEFAULT_PAGE_SIZE)
     token = _token(_key(cards[end - 1])) if end < len(cards) else ""
-    return models_pb2.ListModelsResponse(models=cards[start:end], next_page_token=token)
+    return prediction_backend_pb2.ListServedModelsResponse(models=cards[start:end], next_page_token=token)
 
 
 def _stamp(served: ServedVersion) -> model_pb2.ModelStamp:
@@ -75,7 +76,7 @@ def _calibration(served: ServedVersion) -> property_pb2.CalibrationStamp:
         method=record.method,
         n_calibration=record.calibrator.n_calibration,
         measured_coverage=record.measured_coverage,
-        measured_at=record.measured_at,
+        nominal_coverage=record.measured_at,
         n_measured=record.n_measured,
     )
 

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from epitaxy.chassis.errors import FailedPreconditionError, NotFoundError
 from epitaxy.chassis.model_names import ModelName
-from epitaxy.prediction.cache.lru import LocalCache
-from epitaxy.prediction.tenants.lanes import TenantPool
+from epitaxy.prediction.cache.lru import LruCache
+from epitaxy.prediction.tenants.lanes import TenantLanes
 from epitaxy.prediction.tenants.recent_answers import RecentAnswers, Remembered
 from epitaxy.registry.ports import Alias, ModelRegistry, ModelVersion, RegisteredModel
 from epitaxy_models.errors import CheckpointError, ConfigurationError
@@ -22,7 +22,7 @@ from epitaxy_models.transfer.fitted.model import TransferModel
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _CARDS_BYTES = 32 * 2**20
-# Longer than it takes to see that a model is damaged, so that calls for it cannot keep a replica busy loading it.
+# Longer than loading takes to find the damage, so that calls for the model do not keep a replica busy loading it.
 _DAMAGED_SECONDS = 30.0
 
 
@@ -33,7 +33,7 @@ class ServedVersion:
     Attributes:
         version: In the registry.
         card: What is known of it.
-        card_json: The card as it lies on disk.
+        card_json: The card as it was stored.
         is_network: Whether it brings a backbone of its own.
         n_members: Fits whose disagreement is its spread.
     """
@@ -53,30 +53,30 @@ class TenantModels:
     """
 
     def __init__(
-        self, registry: ModelRegistry, pool: TenantPool, base_digest: str, poll_seconds: float, capacity_bytes: int
+        self, registry: ModelRegistry, pool: TenantLanes, base_digest: str, poll_seconds: float, capacity_bytes: int
     ) -> None:
         self._registry, self._pool, self._base_digest = registry, pool, base_digest
         self._versions: RecentAnswers[tuple[ModelName, str, str], ModelVersion] = RecentAnswers(poll_seconds)
         self._policies: RecentAnswers[ModelName, ReviewPolicy] = RecentAnswers(poll_seconds)
         self._lists: RecentAnswers[str, list[RegisteredModel]] = RecentAnswers(poll_seconds)
-        self._cards: LocalCache[ServedVersion] = LocalCache(_CARDS_BYTES, lambda served: 2 * len(served.card_json))
+        self._cards: LruCache[ServedVersion] = LruCache(_CARDS_BYTES, lambda served: 2 * len(served.card_json))
         self._damaged: Remembered[bytes, FailedPreconditionError] = Remembered(_DAMAGED_SECONDS)
         self._loading: dict[bytes, asyncio.Task[TransferModel]] = {}
-        self._models: LocalCache[TransferModel] = LocalCache(capacity_bytes, lambda model: model.n_bytes)
+        self._models: LruCache[TransferModel] = LruCache(capacity_bytes, lambda model: model.n_bytes)
 
     @property
     def registry(self) -> ModelRegistry:
-        """Where the models lie."""
+        """The registry of the models."""
         return self._registry
 
-    async def served(self, model: ModelName, *, alias: str = "", version: str = "") -> ServedVersion:
-        """What a name means now. Raises NotFoundError, FailedPreconditionError for a card that cannot be read."""
+    async def resolve(self, model: ModelName, *, alias: str = "", version: str = "") -> ServedVersion:
+        """The version that a name means now. Raises NotFoundError, FailedPreconditionError for an unreadable card."""
         find = partial(self._registry.find, model, alias=alias, version=version)
         found = await self._versions.get((model, alias, version), lambda: self._pool.run(model.tenant, find))
         return await self._with_card(found)
 
-    async def policy(self, served: ServedVersion) -> ReviewPolicy:
-        """What judges the answers of a model now; one that cannot be read lets nothing pass unseen."""
+    async def read_policy(self, served: ServedVersion) -> ReviewPolicy:
+        """The policy that reviews a model's answers now; one that cannot be read sends every answer to review."""
         model = served.version.model
         ask = partial(_read_policy, self._registry, model)
         policy = await self._policies.get(model, lambda: self._pool.run(model.tenant, ask))
@@ -86,8 +86,8 @@ class TenantModels:
             return ReviewPolicy.damaged(error.message)
         return policy
 
-    async def loaded(self, version: ModelVersion) -> TransferModel:
-        """The model itself. Raises FailedPreconditionError where its files are damaged or for another substrate."""
+    async def load(self, version: ModelVersion) -> TransferModel:
+        """The model itself. Raises FailedPreconditionError if its files are damaged or for another substrate."""
         key = _key(version)
         held = self._models.get(key)
         if held is not None:
@@ -96,10 +96,10 @@ class TenantModels:
         if task is None:
             task = self._loading[key] = asyncio.ensure_future(self._load(key, version))
             task.add_done_callback(lambda _: self._loading.pop(key, None))
-        # Shielded: whoever asked first may go away, the others wait for the same files.
+        # Shielded: others wait for the same files even if the first caller leaves.
         return await asyncio.shield(task)
 
-    async def listed(self, tenant: str) -> list[tuple[ServedVersion, tuple[str, ...]]]:
+    async def list_served(self, tenant: str) -> list[tuple[ServedVersion, tuple[str, ...]]]:
         """The tenant's champions and candidates with their aliases, by name; a damaged one is left out."""
         ask = partial(self._registry.list, tenant)
         models = await self._lists.get(tenant, lambda: self._pool.run(tenant, lambda: list(ask())))
@@ -108,14 +108,14 @@ class TenantModels:
             shown = {entry.aliases[alias] for alias in (Alias.CHAMPION, Alias.CANDIDATE) if alias in entry.aliases}
             for version in sorted(shown, key=int):
                 try:
-                    served = await self.served(entry.model, version=version)
+                    served = await self.resolve(entry.model, version=version)
                 except (NotFoundError, FailedPreconditionError):
                     continue
                 aliases = sorted(alias for alias, target in entry.aliases.items() if target == version)
                 found.append((served, tuple(aliases)))
         return found
 
-    async def aliases(self, version: ModelVersion) -> tuple[str, ...]:
+    async def read_aliases(self, version: ModelVersion) -> tuple[str, ...]:
         """Aliases that point to a version now."""
         found = await self._pool.run(version.model.tenant, partial(self._registry.aliases, version.model))
         return tuple(sorted(alias for alias, target in found.items() if target == version.version))

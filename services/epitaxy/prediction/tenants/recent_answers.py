@@ -13,7 +13,7 @@ from epitaxy.chassis.errors import NotFoundError, RetryLaterError
 _LOG = logging.getLogger(__name__)
 _KeyT = TypeVar("_KeyT", bound=Hashable)
 _ValueT = TypeVar("_ValueT")
-# Names asked for are the callers' choice: what is kept must not grow with them.
+# Callers choose the names that they ask for, so the number of entries is bounded.
 _CAPACITY = 4096
 
 
@@ -25,7 +25,7 @@ class Remembered(Generic[_KeyT, _ValueT]):
         self._entries: OrderedDict[_KeyT, tuple[float, _ValueT]] = OrderedDict()
 
     def get(self, key: _KeyT) -> _ValueT | None:
-        """The value, None where there is none any more."""
+        """The value, None if it has expired or was never put."""
         expires_at, value = self._entries.get(key, (0.0, None))
         return value if self._clock() < expires_at else None
 
@@ -47,10 +47,10 @@ class _Entry(Generic[_ValueT]):
 
 
 class RecentAnswers(Generic[_KeyT, _ValueT]):
-    """Keeps answers, and that there is none, for ``seconds``. The event loop owns it.
+    """Keeps answers, "not found" included, for ``seconds``. The event loop owns it.
 
-    Where the source fails for a passing reason, the last answer goes on to hold: a registry that restarts takes no
-    model from service.
+    If the source fails temporarily, the last answer stays valid: a restart of the registry takes no model out of
+    service.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -77,7 +77,7 @@ class RecentAnswers(Generic[_KeyT, _ValueT]):
     async def _refresh(self, entry: _Entry[_ValueT], ask: Callable[[], Awaitable[_ValueT]]) -> None:
         if entry.question is None:
             entry.question = asyncio.ensure_future(self._asked(entry, ask))
-        # Shielded: others wait for the same question, whoever asked first.
+        # Shielded: others wait for the same question even if the first caller leaves.
         await asyncio.shield(entry.question)
 
     async def _asked(self, entry: _Entry[_ValueT], ask: Callable[[], Awaitable[_ValueT]]) -> None:
@@ -88,7 +88,7 @@ class RecentAnswers(Generic[_KeyT, _ValueT]):
         except RetryLaterError as error:
             if entry.answer is None:
                 raise
-            _LOG.warning("no answer (%s): the last one goes on to hold", error.reason)
+            _LOG.warning("no answer (%s): the last one stays valid", error.reason)
         finally:
             entry.question = None
         entry.expires_at = self._clock() + self._seconds

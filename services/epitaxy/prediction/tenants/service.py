@@ -17,7 +17,7 @@ from epitaxy.prediction.intake.reader import failure
 from epitaxy.prediction.ports import Embedding, Stage
 from epitaxy.prediction.service import PredictionService
 from epitaxy.prediction.tenants.features import DescribedRow, TenantFeatures, joined
-from epitaxy.prediction.tenants.lanes import TenantPool
+from epitaxy.prediction.tenants.lanes import TenantLanes
 from epitaxy.prediction.tenants.models import ServedVersion, TenantModels
 from epitaxy.registry.ports import ModelVersion
 from epitaxy_models.calibration.verdict import DomainScore
@@ -32,13 +32,13 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TenantQuestion:
-    """What a tenant's model is asked.
+    """A question to a tenant's model.
 
     Attributes:
-        inputs: Of all structures.
-        coverage: Of the intervals.
-        substrate_domains: The substrate's verdict on each structure.
-        judged_at: Coverage at which a review policy judges widths; None where it judges none.
+        inputs: Inputs of all structures.
+        coverage: Nominal coverage of the intervals.
+        substrate_domains: The substrate's domain score of each structure.
+        judged_at: Coverage at which a review policy judges widths; None if it judges none.
     """
 
     inputs: TransferInputs
@@ -48,7 +48,7 @@ class TenantQuestion:
 
 
 class NetworkBackend(Protocol):
-    """Runs models that bring a backbone of their own, somewhere."""
+    """Runs models with a backbone of their own, in this process or in another."""
 
     async def predict(self, version: ModelVersion, question: TenantQuestion) -> EnsemblePrediction:
         """Predictions ``[n_rows, 1]``. Raises an EpitaxyError."""
@@ -59,8 +59,8 @@ class _Described:
     """Answers of a block so far, and what is known of the structures that are still to be predicted.
 
     Attributes:
-        answers: One an item.
-        positions: Of the items to be predicted.
+        answers: One answer per item.
+        positions: Positions of the items that remain to be predicted.
         accepted: Their structures.
         rows: Their descriptors.
         embeddings: Their embeddings.
@@ -81,7 +81,7 @@ class TenantService:
         shared: PredictionService,
         models: TenantModels,
         features: TenantFeatures,
-        heads: TenantPool,
+        heads: TenantLanes,
         networks: NetworkBackend,
     ) -> None:
         self._shared, self._models, self._features = shared, models, features
@@ -91,20 +91,20 @@ class TenantService:
         """Predictions for all items. Raises FailedPreconditionError for a model that cannot answer at all."""
         answers, embeddings = await self._shared.embed(items, bypass_cache=query.bypass_cache)
         complete = [with_values(answer, item, served.card) for answer, item in zip(answers, items, strict=True)]
-        described = await self._described(served, complete, embeddings)
+        described = await self._describe(served, complete, embeddings)
         if not described.positions:
-            return self._ended(described.answers, _nothing())
+            return self._finish(described.answers, _nothing())
         known = columns_of(served.card, [items[position].known_values for position in described.positions])
-        policy = await self._models.policy(served)
+        policy = await self._models.read_policy(served)
         with self._shared.timed(Stage.READOUT):
             asked = (query.coverage, policy.interval_coverage if policy.judges_widths else None)
-            prediction = await self._predicted(served, described, known, *asked)
+            prediction = await self._predict(served, described, known, *asked)
         atoms = [entry.structure.atomic_numbers for entry in described.accepted]
         names = [served.card.definition.name]
         reviews = policy.judge(atoms, prediction.domains, names, prediction.judged_widths)
-        return self._ended(_numbered(described, prediction), prediction, reviews)
+        return self._finish(_numbered(described, prediction), prediction, reviews)
 
-    async def _described(self, served: ServedVersion, answers: Sequence[Answer], embeddings: Embedding) -> _Described:
+    async def _describe(self, served: ServedVersion, answers: Sequence[Answer], embeddings: Embedding) -> _Described:
         """A structure that has no descriptors is refused alone, before any model sees it."""
         found = [(at, answer.outcome) for at, answer in enumerate(answers) if isinstance(answer.outcome, Accepted)]
         own = embeddings[[answers[at].row for at, _ in found]]
@@ -112,7 +112,7 @@ class TenantService:
         rows: Sequence[DescribedRow | Refusal] = ()
         if found:
             tenant, peers = served.version.model.tenant, served.card.peers
-            rows = await self._heads.run(tenant, lambda: self._features.described(accepted, own, peers))
+            rows = await self._heads.run(tenant, lambda: self._features.describe(accepted, own, peers))
         outcomes, kept = list(answers), []
         for number, ((at, _), row) in enumerate(zip(found, rows, strict=True)):
             if isinstance(row, Refusal):
@@ -128,7 +128,7 @@ class TenantService:
             own[numbers],
         )
 
-    async def _predicted(
+    async def _predict(
         self,
         served: ServedVersion,
         described: _Described,
@@ -145,20 +145,20 @@ class TenantService:
 
         if served.is_network:
             return await self._networks.predict(served.version, await self._heads.run(tenant, question))
-        model = await self._models.loaded(served.version)
-        return await self._heads.run(tenant, lambda: answer_of(model, served.version, question))
+        model = await self._models.load(served.version)
+        return await self._heads.run(tenant, lambda: run_model(model, served.version, question))
 
-    def _ended(
+    def _finish(
         self, answers: Sequence[Answer], prediction: EnsemblePrediction, reviews: tuple[ReviewDecision, ...] = ()
     ) -> BlockAnswer:
         self._shared.count(answers)
         return BlockAnswer(tuple(answers), prediction, reviews)
 
 
-def answer_of(
+def run_model(
     model: TransferModel, version: ModelVersion, question: Callable[[], TenantQuestion]
 ) -> EnsemblePrediction:
-    """What the model says. Raises FailedPreconditionError where it breaks: no other model is any the worse for it."""
+    """Runs the model on a question. Raises FailedPreconditionError if the model fails, which harms no other model."""
     try:
         asked = question()
         return model.predict(asked.inputs, asked.coverage, asked.substrate_domains, asked.judged_at)

@@ -1,4 +1,4 @@
-"""What a tenant's first call would otherwise wait for: imports, compiled descriptors, the registry's tables."""
+"""Warms up what a tenant's first call would wait for: imports, compiled descriptors, the registry's tables."""
 
 import logging
 import threading
@@ -11,7 +11,7 @@ from epitaxy_models.transfer.descriptors import describe
 
 _LOG = logging.getLogger(__name__)
 _NOBODY = "nobody"
-# It holds the interpreter for seconds, which the first screen of the shared model would share.
+# Warming up holds the interpreter lock for seconds, and the first screen would wait for it.
 _QUIET_SECONDS = 2.0
 _LONGEST_WAIT_SECONDS = 60.0
 _POLL_SECONDS = 0.2
@@ -19,9 +19,9 @@ _REGISTRY_POLL_SECONDS = 1.0
 
 
 def warm_up_beside(registry: ModelRegistry, quiet_seconds: Callable[[], float]) -> threading.Thread:
-    """Does it in a thread of its own: a replica is ready for the shared model before, and without it.
+    """Warms up in a thread of its own; a replica is ready for the shared model before that.
 
-    ``quiet_seconds`` tells how long the replica has had nothing to do; it begins in a pause, or after a minute. The
+    ``quiet_seconds`` returns how long the replica has been idle; warming up begins in a pause, or after a minute. The
     registry's client, seconds of imports, is loaded once there is a registry.
     """
     thread = threading.Thread(target=_warm_up, args=(registry, quiet_seconds), daemon=True, name="tenant-warmup")
@@ -50,7 +50,7 @@ def _do(steps: Sequence[Callable[[], object]]) -> None:
         try:
             step()
         except Exception:
-            # The first call will meet the same fault, and answer for it.
+            # The first call will meet the same fault and report it.
             _LOG.warning("warming up for tenants' models failed", exc_info=True)
     _LOG.info("warm for tenants' models after %.1f s", time.monotonic() - began)
 

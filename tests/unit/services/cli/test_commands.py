@@ -89,7 +89,7 @@ def test_doctor_finds_a_healthy_server_and_what_is_installed(run: Any, target: s
         " cores, ",
         "healthy",
         "substrate:1",
-        "nothing to do",
+        "no problems found",
     ):
         assert word in done.stdout
 
@@ -105,7 +105,7 @@ def test_the_doctor_tells_an_unhealthy_server_from_one_that_is_not_there(small_s
     with small_server.serving_in_thread(faults, is_healthy=False) as target, Client(target) as client:
         (finding,) = check_server(client)
     assert finding.status == "problem"
-    assert finding.detail == "answers, and says that it does not serve"
+    assert finding.detail == "answers, but reports that it does not serve"
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("screen", "--help"), ("serve", "--help"), ("models", "--help")])

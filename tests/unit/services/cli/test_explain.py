@@ -40,10 +40,10 @@ def test_html_is_written_for_one_structure(run: Any, target: str, cifs: Path, tm
     assert "Because it resembles" in page.read_text(encoding="utf-8")
     refused = run("explain", cifs, "--html", page, "--target", target)
     assert refused.returncode == 2
-    assert "--html shows one structure" in refused.stderr
+    assert "--html needs exactly one structure" in refused.stderr
 
 
 def test_many_structures_are_refused_before_a_call(run: Any, crystals_file: Any) -> None:
     done = run("explain", crystals_file(65), "--target", "127.0.0.1:1")
     assert done.returncode == 2
-    assert "explain 64 or fewer" in done.stderr
+    assert "at most 64 are allowed" in done.stderr

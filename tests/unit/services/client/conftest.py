@@ -1,3 +1,7 @@
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
 import pytest
 
 
@@ -10,3 +14,20 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def rock_salt() -> tuple[list[list[float]], list[str], list[list[float]]]:
     return [[0.0, 2.8, 2.8], [2.8, 0.0, 2.8], [2.8, 2.8, 0.0]], ["Na", "Cl"], [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]]
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+def connect(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Makes a client: the blocking one, then the one for asyncio behind a blocking face."""
+    import driven  # not before a test asks for it
+
+    from epitaxy.client import Client
+
+    if request.param == "blocking":
+        yield Client
+        return
+    loop = driven.LoopThread()
+    try:
+        yield partial(driven.Driven.connect, loop)
+    finally:
+        loop.stop()

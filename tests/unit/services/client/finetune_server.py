@@ -19,25 +19,27 @@ import numpy as np
 import small_server
 
 from epitaxy.api.finetune.v1 import finetune_pb2_grpc
-from epitaxy.api.models.v1 import models_pb2_grpc
+from epitaxy.api.models.v1 import governance_pb2_grpc, models_pb2_grpc
 from epitaxy.api.prediction.v1 import prediction_pb2_grpc, structures_pb2_grpc
 from epitaxy.chassis.call_scope import CallScope, RpcCall
 from epitaxy.chassis.errors import UnavailableError
 from epitaxy.chassis.interceptors import ErrorScope, RequestContextScope
 from epitaxy.chassis.request_context import bind_tenant
 from epitaxy.database.tables import Database
-from epitaxy.finetune.champions import ModelDesk
+from epitaxy.finetune.champions import Champions
 from epitaxy.finetune.domain.job import FineTuneJob, JobState, Progress, Verdict
 from epitaxy.finetune.domain.label_table import LabelTable
 from epitaxy.finetune.domain.quotas import TenantQuota
-from epitaxy.finetune.jobs import FineTuneService, ServiceLimits
+from epitaxy.finetune.governance_servicer import GovernanceServicer
+from epitaxy.finetune.jobs import JobLimits, Jobs
 from epitaxy.finetune.labels.source import RootedLabelSource
 from epitaxy.finetune.ports import TransferResult
 from epitaxy.finetune.servicer import FineTuneServicer
 from epitaxy.finetune.store.files import FolderJobFiles
 from epitaxy.finetune.store.jobs import SqlJobStore
 from epitaxy.finetune.store.ledger import SqlLedger
-from epitaxy.finetune.work.worker import FineTuneWork
+from epitaxy.finetune.tenant_data import TenantData
+from epitaxy.finetune.work.worker import JobWorker
 from epitaxy.measurements.store import SqlMeasurementStore
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
@@ -200,14 +202,14 @@ class FineTuneRig:
         store = SqlJobStore(self.database)
         registry = MlflowRegistry(RegistrySettings(folder=folder / "registry", tracking_uri=""))
         self.runner = ThreadRunner()
-        self.runner.work = FineTuneWork(store, self.files, registry, MedianWork(self.gates), 3)
+        self.runner.work = JobWorker(store, self.files, registry, MedianWork(self.gates), 3)
         quotas: defaultdict[str, TenantQuota] = defaultdict(lambda: TenantQuota(max_active_jobs=MAX_ACTIVE_JOBS))
         source = RootedLabelSource([f"{self.labels_folder.as_uri()}/{{tenant}}/"], 1 << 20)
-        limits = ServiceLimits(quotas.__getitem__, 3600.0)
-        service = FineTuneService(store, self.files, source, self.runner, limits)
-        desk = ModelDesk(store, SqlLedger(self.database), registry)
-        delete_measurements = SqlMeasurementStore(self.database).delete_tenant
-        self.servicer = DroppingServicer(self.gates, service, desk, 600.0, 0.05, delete_measurements)
+        jobs = Jobs(store, self.files, source, self.runner, JobLimits(quotas.__getitem__, 3600.0))
+        champions = Champions(store, SqlLedger(self.database), registry)
+        tenant_data = TenantData(jobs, champions, SqlMeasurementStore(self.database).delete_tenant)
+        self.servicer = DroppingServicer(self.gates, jobs, tenant_data, 600.0, 0.05)
+        self.governance = GovernanceServicer(champions)
 
     def labels_of(self, tenant: str, job_id: str) -> LabelTable:
         """What the server has kept."""
@@ -225,6 +227,7 @@ async def _serving(rig: FineTuneRig) -> AsyncIterator[str]:
     server = grpc.aio.server(interceptors=interceptors, options=[("grpc.max_receive_message_length", 16 << 20)])
     small = small_server.SmallServicer(small_server.Faults())
     finetune_pb2_grpc.add_FineTuneServiceServicer_to_server(rig.servicer, server)  # type: ignore[no-untyped-call]  # generated
+    governance_pb2_grpc.add_ModelGovernanceServiceServicer_to_server(rig.governance, server)  # type: ignore[no-untyped-call]  # generated
     prediction_pb2_grpc.add_PredictionServiceServicer_to_server(small, server)  # type: ignore[no-untyped-call]  # generated
     structures_pb2_grpc.add_StructureServiceServicer_to_server(small, server)  # type: ignore[no-untyped-call]  # generated
     models_pb2_grpc.add_ModelServiceServicer_to_server(small, server)  # type: ignore[no-untyped-call]  # generated

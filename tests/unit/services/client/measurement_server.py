@@ -13,6 +13,7 @@ import grpc
 import small_server
 
 from epitaxy.api.common.v1 import model_pb2, structure_pb2
+from epitaxy.api.internal.v1 import measurement_backend_pb2 as backend_pb2
 from epitaxy.api.measurements.v1 import measurements_pb2, measurements_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2_grpc
 from epitaxy.chassis.call_scope import CallScope, RpcCall
@@ -21,7 +22,7 @@ from epitaxy.chassis.interceptors import ErrorScope, RequestContextScope
 from epitaxy.chassis.request_context import bind_tenant
 from epitaxy.database.tables import Database
 from epitaxy.measurements.service import MeasurementService
-from epitaxy.measurements.servicer import MeasurementBackendServicer
+from epitaxy.measurements.servicer import MeasurementServicer
 from epitaxy.measurements.store import SqlMeasurementStore
 
 
@@ -42,7 +43,7 @@ class KeyIsTenant(CallScope):
 
 
 class SmallMeasurements(measurements_pb2_grpc.MeasurementServiceServicer):
-    def __init__(self, seen: Seen, backend: MeasurementBackendServicer) -> None:
+    def __init__(self, seen: Seen, backend: MeasurementServicer) -> None:
         self._seen, self._backend = seen, backend
 
     async def ReportMeasurements(self, request: Any, context: Any) -> Any:
@@ -51,7 +52,7 @@ class SmallMeasurements(measurements_pb2_grpc.MeasurementServiceServicer):
             raise InvalidRequestError.of_field("unit", f"is {request.unit!r}, and tc is in 'K': convert the values")
         model = model_pb2.ModelStamp(name=request.model.name or "substrate", version=request.model.version or "1")
         good = [entry for entry in request.measurements if not entry.id.startswith("bad")]
-        record = measurements_pb2.RecordMeasurementsRequest(
+        record = backend_pb2.RecordMeasurementsRequest(
             model=model, property=request.property or "tc", unit="K", measurements=[_predicted(entry) for entry in good]
         )
         answer = await self._backend.RecordMeasurements(record, context)
@@ -69,11 +70,12 @@ class SmallMeasurements(measurements_pb2_grpc.MeasurementServiceServicer):
 
     async def GetModelHealth(self, request: Any, context: Any) -> Any:
         model = model_pb2.ModelStamp(name=request.model.name or "substrate", version=request.model.version or "1")
-        return await self._backend.ReadModelHealth(measurements_pb2.ReadModelHealthRequest(model=model), context)
+        answer = await self._backend.ReadModelHealth(backend_pb2.ReadModelHealthRequest(model=model), context)
+        return measurements_pb2.GetModelHealthResponse(model=answer.model, properties=answer.properties)
 
 
-def _predicted(entry: Any) -> measurements_pb2.PredictedMeasurement:
-    return measurements_pb2.PredictedMeasurement(
+def _predicted(entry: Any) -> backend_pb2.PredictedMeasurement:
+    return backend_pb2.PredictedMeasurement(
         id=entry.id, reduced_formula="NaCl", value=entry.value, predicted=1.0, lower=0.5, upper=1.5, coverage=0.9
     )
 
@@ -86,7 +88,7 @@ async def serving(folder: Path, seen: Seen) -> AsyncIterator[str]:
     server = grpc.aio.server(interceptors=[RequestContextScope(), ErrorScope(), KeyIsTenant()])
     small = small_server.SmallServicer(small_server.Faults())
     models_pb2_grpc.add_ModelServiceServicer_to_server(small, server)  # type: ignore[no-untyped-call]  # generated
-    measurements = SmallMeasurements(seen, MeasurementBackendServicer(service))
+    measurements = SmallMeasurements(seen, MeasurementServicer(service))
     measurements_pb2_grpc.add_MeasurementServiceServicer_to_server(measurements, server)  # type: ignore[no-untyped-call]  # generated
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

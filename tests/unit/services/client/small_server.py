@@ -110,7 +110,7 @@ class SmallServicer(
         for item_id, content in contents(request.structures):
             error = self._error(item_id, content)
             repairs = [structure_pb2.Repair(code="WRAPPED_COORDINATES", message="1 site")]
-            outcome = {"refusal": error} if error else {"reduced_formula": "NaCl", "n_sites": 2, "repairs": repairs}
+            outcome = {"error": error} if error else {"reduced_formula": "NaCl", "n_sites": 2, "repairs": repairs}
             reports.append(structures_pb2.IntakeReport(id=item_id, **outcome))
         return structures_pb2.ValidateResponse(reports=reports)
 
@@ -251,7 +251,7 @@ def _property_stamp(name: str) -> prediction_pb2.PropertyStamp:
         name=name, unit=UNITS[name], fidelity=property_pb2.FIDELITY_PBE, level_of_theory="PBE, 2018", lower_bound=0.0
     )
     calibration = property_pb2.CalibrationStamp(
-        method="split-conformal", n_calibration=100, measured_coverage=0.91, measured_at=0.9, n_measured=200
+        method="split-conformal", n_calibration=100, measured_coverage=0.91, nominal_coverage=0.9, n_measured=200
     )
     return prediction_pb2.PropertyStamp(definition=definition, calibration=calibration)
 

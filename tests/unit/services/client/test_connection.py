@@ -34,20 +34,20 @@ def tls_target(small_server: ModuleType, faults: Any, certificate: tuple[Path, P
 
 
 def test_tls_with_a_ca_of_ones_own(
-    tls_target: str, certificate: tuple[Path, Path], rock_salt: Any, monkeypatch: pytest.MonkeyPatch
+    connect: Any, tls_target: str, certificate: tuple[Path, Path], rock_salt: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     crt, _ = certificate
-    with Client(tls_target, tls=crt) as client:
+    with connect(tls_target, tls=crt) as client:
         assert len(list(client.screen(rock_salt))) == 1
     monkeypatch.setenv("EPITAXY_TLS_CA", str(crt))
-    with Client(tls_target) as client:
+    with connect(tls_target) as client:
         assert client.is_ready()
 
 
-def test_a_ca_that_did_not_sign_is_not_trusted(tls_target: str) -> None:
-    with Client(tls_target, tls=True) as client:
+def test_a_ca_that_did_not_sign_is_not_trusted(connect: Any, tls_target: str) -> None:
+    with connect(tls_target, tls=True) as client:
         assert not client.is_ready()
-    with Client(tls_target, tls=False) as client:
+    with connect(tls_target, tls=False) as client:
         assert not client.is_ready()
 
 
@@ -57,22 +57,22 @@ def test_a_ca_file_that_is_not_there_is_a_mistake_of_the_request(kind: type, tmp
         kind("127.0.0.1:1", tls=tmp_path / "none.pem")
 
 
-def test_a_key_that_no_header_can_carry_is_refused_without_being_shown() -> None:
+def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(connect: Any) -> None:
     with pytest.raises(InvalidRequestError, match="characters that no key has") as caught:
-        Client("127.0.0.1:1", api_key="se\ncret")
+        connect("127.0.0.1:1", api_key="se\ncret")
     assert "cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("options", [{"timeout": 0.0}, {"patience": -1.0}])
-def test_a_time_that_is_none_is_refused(options: Any) -> None:
+def test_a_time_that_is_none_is_refused(connect: Any, options: Any) -> None:
     with pytest.raises(InvalidRequestError, match="more than 0 seconds"):
-        Client("127.0.0.1:1", **options)
+        connect("127.0.0.1:1", **options)
 
 
-def test_a_key_in_plain_text_over_a_network_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_key_in_plain_text_over_a_network_is_warned_of(connect: Any, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="epitaxy.client"):
-        Client("localhost:50051", api_key="secret").close()
+        connect("localhost:50051", api_key="secret").close()
         assert not caplog.records
-        Client("screening.example:50051", api_key="secret").close()
+        connect("screening.example:50051", api_key="secret").close()
     assert "plain text" in caplog.text
     assert "secret" not in caplog.text

@@ -32,8 +32,8 @@ def explanation(target: str) -> Explanation:
         return client.explain(crystals("perovskite"))[0]
 
 
-def test_structures_are_explained_in_order_beside_refused_ones(target: str, faults: Any) -> None:
-    with Client(target) as client:
+def test_structures_are_explained_in_order_beside_refused_ones(connect: Any, target: str, faults: Any) -> None:
+    with connect(target) as client:
         found = client.explain(crystals("a", "bad", "odd"), "band_gap", n_nearest=3)
     assert [one.id for one in found] == ["a", "bad", "odd"]
     assert [one.index for one in found] == [0, 1, 2]
@@ -69,8 +69,8 @@ def test_results_are_frozen_and_written_as_json(explanation: Explanation) -> Non
     assert len(record["sites"]) == 5
 
 
-def test_the_verdict_is_told_in_words(target: str) -> None:
-    with Client(target) as client:
+def test_the_verdict_is_told_in_words(connect: Any, target: str) -> None:
+    with connect(target) as client:
         good, odd = client.explain(crystals("a", "odd"))
     assert good.faithfulness is not None
     assert odd.faithfulness is not None
@@ -83,15 +83,17 @@ def test_the_verdict_is_told_in_words(target: str) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "reason"), [({"n_nearest": 0}, "NEAREST"), ({"n_nearest": 21}, "NEAREST")])
-def test_what_the_client_can_refuse_is_not_sent(target: str, faults: Any, arguments: dict, reason: str) -> None:
-    with Client(target) as client, pytest.raises(InvalidRequestError, match="give 1 to 20") as refused:
+def test_what_the_client_can_refuse_is_not_sent(
+    connect: Any, target: str, faults: Any, arguments: dict, reason: str
+) -> None:
+    with connect(target) as client, pytest.raises(InvalidRequestError, match="give 1 to 20") as refused:
         client.explain(crystals("a"), **arguments)
     assert reason in refused.value.reason
     assert faults.seen_metadata == []
 
 
-def test_an_unknown_property_is_refused_by_the_server(target: str) -> None:
-    with Client(target) as client, pytest.raises(InvalidRequestError, match="unknown property hardness"):
+def test_an_unknown_property_is_refused_by_the_server(connect: Any, target: str) -> None:
+    with connect(target) as client, pytest.raises(InvalidRequestError, match="unknown property hardness"):
         client.explain(crystals("a"), "hardness")
 
 
@@ -174,8 +176,8 @@ def test_a_page_escapes_what_others_wrote(explanation: Explanation) -> None:
     assert "<img" not in foreign.to_html()
 
 
-def test_an_error_shows_itself_and_is_not_drawn(target: str) -> None:
-    with Client(target) as client:
+def test_an_error_shows_itself_and_is_not_drawn(connect: Any, target: str) -> None:
+    with connect(target) as client:
         (refused,) = client.explain(crystals("bad"))
     assert "PARTIAL_OCCUPANCY: order the sites" in refused._repr_html_()
     for draw in (refused.plot, refused.to_html):

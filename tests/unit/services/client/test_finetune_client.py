@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from epitaxy.api.finetune.v1 import finetune_pb2
+from epitaxy.api.models.v1 import governance_pb2
 from epitaxy.client import (
     Client,
     FineTuneFailedError,
@@ -41,8 +41,8 @@ def rig(served: tuple[str, Any]) -> Iterator[Any]:
 
 
 @pytest.fixture
-def client(served: tuple[str, Any], rig: Any) -> Iterator[Client]:
-    with Client(served[0], next(_tenants)) as client:
+def client(connect: Any, served: tuple[str, Any], rig: Any) -> Iterator[Client]:
+    with connect(served[0], next(_tenants)) as client:
         yield client
 
 
@@ -59,6 +59,10 @@ def grow(client: Client, rows: Any, name: str = "my-tc", **options: Any) -> Any:
     return client.finetune(rows, column="tc_k", unit="K", name=name, **options)
 
 
+def arrays_of(structure: Any) -> tuple[Any, ...]:
+    return tuple(getattr(structure, name).tolist() for name in ("lattice", "atomic_numbers", "frac_coords"))
+
+
 def test_a_job_is_waited_for_and_gives_verdict_strategy_and_errors(client: Client, rows: Any) -> None:
     job = grow(client, rows)
     result = job.wait(timeout=200)
@@ -68,7 +72,7 @@ def test_a_job_is_waited_for_and_gives_verdict_strategy_and_errors(client: Clien
     assert result.is_calibrated
     assert job.status.state == "SUCCEEDED"
     assert (job.status.n_rows, job.status.n_labels, job.status.unit, job.status.property_name) == (30, 30, "K", "tc")
-    assert job.status.ended_at is not None
+    assert job.status.end_time is not None
     assert repr(job) == f"FineTuneJob({job.id!r}, model='my-tc', state='SUCCEEDED')"
 
 
@@ -77,7 +81,7 @@ def test_structures_go_packed_and_labels_with_gaps_and_low_fidelity_arrive(clien
     job = grow(client, rows, low_fidelity=["tc_dft:PBE:0.5"], fidelity="exp", cost=100, transform="log1p", seed=7)
     table = rig.labels_of(tenant_of(client), job.id)
     assert table.ids == [f"c{index}" for index in range(30)]
-    assert {cell.kind for cell in table.cells} == {"column"}
+    assert {type(cell).__name__ for cell in table.cells} == {"Structure"}  # neither texts nor refusals
     assert np.flatnonzero(np.isnan(table.values["tc_k"])).tolist() == [3]
     assert np.flatnonzero(np.isnan(table.values["tc_dft"])).tolist() == [4]
     assert job.status.n_labels == 29
@@ -102,7 +106,7 @@ def test_the_specification_arrives_as_asked(client: Client, rows: Any) -> None:
         7,
         "critical_temperature",
     )
-    assert (list(spec.budget.strategies), spec.budget.max_wall_time.ToMilliseconds()) == (["pool_median"], 90_500)
+    assert (list(spec.budget.strategies), spec.budget.max_duration.ToMilliseconds()) == (["pool_median"], 90_500)
     job.cancel()
 
 
@@ -116,7 +120,7 @@ def test_a_data_frame_rows_and_columns_make_the_same_labels(client: Client, rig:
         job.wait(200)
         tables.append(rig.labels_of(tenant_of(client), job.id))
     for table in tables[1:]:
-        assert table.cells == tables[0].cells
+        assert [arrays_of(cell) for cell in table.cells] == [arrays_of(cell) for cell in tables[0].cells]
         assert table.ids == tables[0].ids
         np.testing.assert_array_equal(table.values["tc_k"], tables[0].values["tc_k"])
 
@@ -218,21 +222,23 @@ def test_every_decision_stands_in_the_log_also_after_all_data_are_deleted(client
         ("DELETE_TENANT", ""), ("POLICY", "hurts-it"), ("OVERRIDE", "hurts-it"),
     ]  # fmt: skip
     assert [entry.reason for entry in log] == ["", "new limits", "a comparison"]
-    assert [entry.at for entry in log] == sorted((entry.at for entry in log), reverse=True)
+    assert [entry.create_time for entry in log] == sorted((entry.create_time for entry in log), reverse=True)
     assert all(entry.request_id for entry in log)
     assert log[1].digest.startswith("sha256:")
     assert log[2].version == "1"
-    assert list(client._grown.audit(page_size=1)) == log
+    assert list(client._governance.audit("", page_size=1)) == log
     with pytest.raises(InvalidRequestError, match="page_token"):
-        client._grown._calls.repeat(
-            client._grown._calls.stub.ListAuditEntries, finetune_pb2.ListAuditEntriesRequest(page_token="forged")
+        client._calls.repeat(
+            client._governance.stub.ListAuditEntries, governance_pb2.ListAuditEntriesRequest(page_token="forged")
         )
 
 
-def test_another_tenant_sees_nothing_of_the_log_and_sets_no_policy(client: Client, served: Any, rows: Any) -> None:
+def test_another_tenant_sees_nothing_of_the_log_and_sets_no_policy(
+    connect: Any, client: Client, served: Any, rows: Any
+) -> None:
     grow(client, rows).wait(200)
     client.promote_model("my-tc")
-    with Client(served[0], next(_tenants)) as other:
+    with connect(served[0], next(_tenants)) as other:
         assert list(other.audit_log()) == []
         with pytest.raises(NotFoundError, match="my-tc"):
             other.set_review_policy("my-tc", ReviewPolicy())
@@ -277,6 +283,38 @@ def test_a_lost_answer_to_create_makes_no_second_job(client: Client, rig: Any, r
     assert len(list(client.finetune_jobs())) == 1
 
 
+def test_a_lost_answer_to_a_decision_makes_no_second_decision(client: Client, rig: Any, rows: Any) -> None:
+    for labels in (rows, rows[:25], rows[:20]):
+        grow(client, labels).wait(200)
+    client.promote_model("my-tc", "2")
+    client.promote_model("my-tc", "3")
+    for method in ("PromoteModel", "RollbackModel", "SetReviewPolicy"):
+        rig.gates.drops_left[f"{method}-after"] = 2
+    back = client.rollback_model("my-tc")
+    assert (back.version, back.previous_version) == ("2", "3")
+    forward = client.promote_model("my-tc", "3")
+    assert (forward.version, forward.previous_version) == ("3", "2")
+    assert client.set_review_policy("my-tc", ReviewPolicy(max_domain_score=0.9)).max_domain_score == 0.9
+    assert rig.gates.drops_left.total() == 0
+    actions = [entry.action for entry in client.audit_log("my-tc")]
+    assert actions == ["POLICY", "PROMOTE", "ROLLBACK", "PROMOTE", "PROMOTE"]
+
+
+def test_an_equal_request_id_gets_the_first_decision(client: Client, rows: Any) -> None:
+    for labels in (rows, rows[:25]):
+        grow(client, labels).wait(200)
+    client.promote_model("my-tc", "1")
+    first = client.promote_model("my-tc", "2", request_id="once")
+    assert client.promote_model("my-tc", "2", request_id="once") == first
+    back = client.rollback_model("my-tc", request_id="back")
+    assert client.rollback_model("my-tc", request_id="back") == back
+    policy = ReviewPolicy(max_domain_score=0.9)
+    assert client.set_review_policy("my-tc", policy, request_id="policy") == policy
+    with pytest.raises(InvalidRequestError, match="request"):
+        client.set_review_policy("my-tc", ReviewPolicy(), request_id="policy")
+    assert [entry.action for entry in client.audit_log()] == ["POLICY", "ROLLBACK", "PROMOTE", "PROMOTE"]
+
+
 def test_an_equal_request_id_gets_the_same_job(client: Client, rows: Any) -> None:
     assert grow(client, rows, request_id="once").id == grow(client, rows, request_id="once").id
     assert len(list(client.finetune_jobs())) == 1
@@ -291,8 +329,10 @@ def test_a_full_quota_is_said_at_once(client: Client, rows: Any) -> None:
     assert time.monotonic() - began < 25
 
 
-def test_all_of_a_tenant_can_be_deleted_and_nothing_of_another(client: Client, served: Any, rows: Any) -> None:
-    with Client(served[0], next(_tenants)) as other:
+def test_all_of_a_tenant_can_be_deleted_and_nothing_of_another(
+    connect: Any, client: Client, served: Any, rows: Any
+) -> None:
+    with connect(served[0], next(_tenants)) as other:
         kept = grow(other, rows)
         kept.wait(200)
         grow(client, rows).wait(200)

@@ -94,7 +94,7 @@ def test_long_cells_of_a_csv_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ("n/a", r"row 2 \(c2\): tc_k holds 'n/a', which is no number: give one, or leave the cell empty"),
+        ("n/a", r"row 2 \(c2\): tc_k holds 'n/a', which is not a number: give one, or leave the cell empty"),
         (float("inf"), r"row 2 \(c2\): tc_k holds 'inf'"),
         (True, r"row 2 \(c2\): tc_k holds 'True'"),
         ([1.0], r"row 2 \(c2\): tc_k holds '\[1.0\]'"),
@@ -162,7 +162,7 @@ def test_files_that_are_no_tables_are_refused_with_what_to_do(tmp_path: Path) ->
         "none.csv": "no such file or folder",
         "l.xlsx": r"give \.parquet, \.csv, \.jsonl",
         "l.parquet": "cannot read l.parquet",
-        "l.jsonl": "line 2 of l.jsonl is no JSON",
+        "l.jsonl": "line 2 of l.jsonl is not valid JSON",
         "list.jsonl": "row 0 is a list: give a dict",
         "wide.csv": "row 0 of wide.csv has more cells than the header",
         "latin.csv": "not UTF-8; convert it with iconv",
@@ -182,7 +182,7 @@ def test_columns_are_read_from_text() -> None:
     for text in ("", ":PBE", "a:PBE:x", "a:PBE:1:2"):
         with pytest.raises(InvalidRequestError, match="write NAME, NAME:FIDELITY or NAME:FIDELITY:COST"):
             LabelColumn.parse(text)
-    with pytest.raises(InvalidRequestError, match="'B3LYP' is no fidelity: give one of PBE, PBE_U"):
+    with pytest.raises(InvalidRequestError, match="'B3LYP' is not a fidelity: give one of PBE, PBE_U"):
         LabelColumn("gap", "B3LYP")
     with pytest.raises(InvalidRequestError, match="the cost of gap is -1"):
         LabelColumn("gap", "PBE", -1)
@@ -191,7 +191,7 @@ def test_columns_are_read_from_text() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"transform": "sqrt"}, "'sqrt' is no transform: give one of none, log10, log1p, auto"),
+        ({"transform": "sqrt"}, "'sqrt' is not a transform: give one of none, log10, log1p, auto"),
         ({"seed": -1}, "the seed is -1"),
         ({"max_seconds": 0.0}, "the longest time is 0 s"),
         ({"low_fidelity": (LabelColumn("tc_k", "PBE"),)}, "named twice"),

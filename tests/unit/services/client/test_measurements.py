@@ -15,8 +15,8 @@ def seen() -> Any:
 
 
 @pytest.fixture
-def client(tmp_path: Path, seen: Any) -> Iterator[Client]:
-    with measurement_server.serving_in_thread(tmp_path, seen) as target, Client(target) as client:
+def client(connect: Any, tmp_path: Path, seen: Any) -> Iterator[Client]:
+    with measurement_server.serving_in_thread(tmp_path, seen) as target, connect(target) as client:
         yield client
 
 
@@ -41,7 +41,7 @@ def test_rows_are_reported_in_messages_of_64_and_answered_in_order(client: Clien
     assert (odd.value, odd.predicted, odd.lower, odd.upper, odd.coverage) == (9.0, 1.0, 0.5, 1.5, 0.9)
     assert (odd.is_inside, odd.is_repeat, odd.error, made.results[4].is_inside) == (False, False, None, True)
     assert (made.health.n_total, made.health.verdict, made.health.property) == (150, "UNDERCONFIDENT", "tc")
-    assert made.health.latest_at is not None
+    assert made.health.latest_measurement_time is not None
     assert client.model_health("film").properties == (made.health,)
 
 
@@ -97,7 +97,7 @@ def test_a_table_has_any_names_and_known_values_go_along(client: Client, seen: A
         (lambda rows: [row | {"id": None} for row in rows], "row 0 has no id: name the column of ids"),
         (lambda rows: [row | {"id": "same"} for row in rows], "rows 0 and 1 have the id 'same': give each its own"),
         (lambda rows: [row | {"id": "x" * 129} for row in rows], "at most 128 printable characters"),
-        (lambda rows: [row | {"tc_k": "cold"} for row in rows], "tc_k holds 'cold', which is no number"),
+        (lambda rows: [row | {"tc_k": "cold"} for row in rows], "tc_k holds 'cold', which is not a number"),
         (lambda rows: [row | {"tc_k": None} for row in rows], "no row has a value in 'tc_k'"),
         (lambda rows: [{"structure": row["structure"], "tc_k": 1.0} for row in rows], "have no column 'id'"),
     ],

@@ -11,7 +11,8 @@ from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.cli.screen.outcome import OutcomeTally
 from epitaxy.cli.screen.ranking import Ranking
 from epitaxy.client import COLUMNS, Review, ReviewPolicy, ScreenResult
-from epitaxy.client.results import ResultBlockReader
+from epitaxy.client.models.reading import read_policy, write_policy
+from epitaxy.client.screening.reading import ResultBlockReader
 from epitaxy.client.screening.rows import rows_of
 from epitaxy.client.screening.summary import RunTally
 
@@ -85,4 +86,4 @@ def test_answers_that_are_held_back_are_counted() -> None:
     "policy", [ReviewPolicy(), ReviewPolicy({"gap": 0.5}, 0.8, 0.97, "REJECT", (48, 82)), ReviewPolicy({}, 0.95)]
 )
 def test_a_policy_survives_the_wire(policy: ReviewPolicy) -> None:
-    assert ReviewPolicy.from_proto(policy.to_proto()) == policy
+    assert read_policy(write_policy(policy)) == policy

@@ -49,17 +49,17 @@ def test_a_torn_header_begins_anew(path: Path) -> None:
 
 def test_another_query_or_file_is_refused_and_left_alone(path: Path) -> None:
     before = path.read_bytes()
-    with pytest.raises(FetchUsageError, match="with other filter: repeat that one, or pass --restart"):
+    with pytest.raises(FetchUsageError, match="with different filter: repeat that one, or pass --restart"):
         PageJournal(path, QUERY | {"filter": "nsites=1"})
     assert path.read_bytes() == before
     path.write_text("id,gap\n")
-    with pytest.raises(FetchUsageError, match="is no page journal"):
+    with pytest.raises(FetchUsageError, match="is not a page journal"):
         PageJournal(path, QUERY)
 
 
 def test_two_downloads_to_one_table_do_not_mix(path: Path) -> None:
     first = PageJournal(path, QUERY)
-    with pytest.raises(FetchUsageError, match="another download writes the same table"):
+    with pytest.raises(FetchUsageError, match="another download is writing the same table"):
         PageJournal(path, QUERY)
     first.close()
 

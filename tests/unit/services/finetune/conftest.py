@@ -18,7 +18,7 @@ from postgres_process import PostgresProcess
 
 from epitaxy.database.tables import Database
 from epitaxy.finetune.domain.job import FineTuneJob
-from epitaxy.finetune.domain.label_table import COLUMN_JSON, LabelTable, StructureCell
+from epitaxy.finetune.domain.label_table import COLUMN_JSON, LabelTable, StructureText
 from epitaxy.finetune.domain.spec import Budget, FineTuneSpec, LabelColumn
 from epitaxy.finetune.store.jobs import SqlJobStore
 from epitaxy.finetune.store.ledger import SqlLedger
@@ -91,5 +91,5 @@ def crystal_texts() -> list[str]:
 
 @pytest.fixture
 def table(crystal_texts: list[str]) -> LabelTable:
-    cells = [StructureCell(COLUMN_JSON, text) for text in crystal_texts[:12]]
+    cells = [StructureText(COLUMN_JSON, text) for text in crystal_texts[:12]]
     return LabelTable([f"row{number}" for number in range(12)], cells, {"tc_k": np.arange(12.0)})

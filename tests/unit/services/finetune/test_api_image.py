@@ -15,4 +15,4 @@ def test_the_api_takes_a_job_in_without_torch(tmp_path, empty_database) -> None:
         [sys.executable, SCRIPT, tmp_path], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["12 JOB_STATE_PENDING", '{"schema_before": 1, "schema": 1}']
+    assert done.stdout.splitlines() == ["12 JOB_STATE_PENDING", '{"schema_before": 2, "schema": 2}']

@@ -16,7 +16,7 @@ from epitaxy.finetune.domain.job import (
     Result,
     Verdict,
 )
-from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, champions, promotion_of
+from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, promotion_of, standing_champions
 from epitaxy.finetune.domain.quotas import TenantQuota, TenantUsage, check_rows, check_usage
 from epitaxy.finetune.domain.spec import Budget, LabelColumn
 
@@ -152,6 +152,6 @@ def test_rollbacks_undo_promotions_one_by_one():
 
     promote, back = AuditAction.PROMOTE, AuditAction.ROLLBACK
     history = entries((promote, "1"), (AuditAction.OVERRIDE, "2"), (promote, "3"), (back, "2"), (back, "1"))
-    assert [entry.version for entry in champions(history[:3])] == ["1", "2", "3"]
-    assert [entry.version for entry in champions(history[:4])] == ["1", "2"]
-    assert [entry.version for entry in champions(history)] == ["1"]
+    assert [entry.version for entry in standing_champions(history[:3])] == ["1", "2", "3"]
+    assert [entry.version for entry in standing_champions(history[:4])] == ["1", "2"]
+    assert [entry.version for entry in standing_champions(history)] == ["1"]

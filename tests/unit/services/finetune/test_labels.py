@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError, PermissionDeniedError, QuotaExceededError
-from epitaxy.finetune.domain.label_table import LabelFile, LabelTable, StructureCell, check_labels
+from epitaxy.finetune.domain.label_table import LabelFile, LabelTable, StructureText, check_labels
 from epitaxy.finetune.labels.source import RootedLabelSource
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.finetune.store.files import FolderJobFiles
@@ -110,7 +110,7 @@ def test_links_out_of_the_root_are_not_followed(source, folder, tmp_path):
     (folder / "labels.csv").symlink_to(secret / "labels.csv")
     (folder / "inner").symlink_to(secret)
     for path in (folder / "labels.csv", folder / "inner" / "labels.csv"):
-        with pytest.raises(NotFoundError, match="not a plain one"):
+        with pytest.raises(NotFoundError, match="not a regular file"):
             read(source, path.as_uri())
 
 
@@ -138,7 +138,7 @@ def test_more_rows_than_the_quota_are_refused(source, folder, frame):
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
 def test_a_broken_file_is_refused_in_one_line(source, folder, suffix):
     (folder / f"a.{suffix}").write_bytes(b'PAR1 {"a": \x00\xff\n"')
-    with pytest.raises(InvalidRequestError, match=r"no readable|no JSON|no column") as caught:
+    with pytest.raises(InvalidRequestError, match=r"not readable|not valid JSON|no column") as caught:
         read(source, (folder / f"a.{suffix}").as_uri())
     assert "\n" not in caught.value.message
 
@@ -185,7 +185,7 @@ def test_uneven_columns_are_refused(table):
 
 def test_kept_labels_read_back_the_same(table, tmp_path):
     files = FolderJobFiles(tmp_path)
-    cells = [*table.cells[:-1], StructureCell("cif", "data_\n€")]
+    cells = [*table.cells[:-1], StructureText("cif", "data_\n€")]
     values = {"tc_k": np.array([0.1 + 0.2, np.nan, *range(10)]), "a/b": np.arange(12.0)}
     files.save_labels("acme", "ft-1", LabelTable(table.ids, cells, values))
     found = files.load_labels("acme", "ft-1")
@@ -206,7 +206,7 @@ def test_a_root_that_is_not_of_one_tenant_is_refused(root):
 
 
 def test_listening_to_the_network_needs_a_secret_or_a_word(tmp_path):
-    with pytest.raises(ValueError, match="anyone could name himself a tenant"):
+    with pytest.raises(ValueError, match="anyone could pose as a tenant"):
         FineTuneSettings(host="0.0.0.0")
     assert FineTuneSettings(host="0.0.0.0", trusts_network=True).address == "0.0.0.0:50061"
 

@@ -42,7 +42,7 @@ def test_a_measurement_is_kept_with_its_prediction(service):
     assert (health.subject, health.unit, health.n_total) == (SUBJECT, "K", 2)
     assert (health.window.n_measurements, health.window.n_inside) == (2, 1)
     assert health.window.bias == pytest.approx((0.25 + 6.0) / 2)
-    assert timedelta() <= datetime.now(UTC) - health.latest_at < timedelta(minutes=1)
+    assert timedelta() <= datetime.now(UTC) - health.latest_measurement_at < timedelta(minutes=1)
     assert service.health("acme", "acme/tc", "3") == [health]
 
 
@@ -132,14 +132,14 @@ def test_deletion_takes_one_tenant_and_spares_the_others(service, measurements):
 
 def test_nothing_reported_of_nothing_known_is_too_few(service):
     outcomes, health = service.record(SUBJECT, "K", [])
-    assert (outcomes, health.n_total, health.latest_at) == ([], 0, None)
+    assert (outcomes, health.n_total, health.latest_measurement_at) == ([], 0, None)
     assert service.health("acme", "acme/tc", "3") == []
 
 
 @pytest.mark.parametrize(
     ("subject", "given", "text"),
     [
-        (SUBJECT, many(0, 65), "has 65 entries, at most 64 go"),
+        (SUBJECT, many(0, 65), "has 65 entries, at most 64 are allowed"),
         (SUBJECT, [measurement()] * 2, "has an id twice"),
         (replace(SUBJECT, version=""), [measurement()], "name all three"),
     ],

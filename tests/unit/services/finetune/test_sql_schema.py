@@ -4,19 +4,21 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from epitaxy.database import schema
 from epitaxy.database.schema import Migration, NewerSchemaError
 from epitaxy.database.tables import Database
 from epitaxy.finetune.store.jobs import SqlJobStore
 
+NOW = max(schema.STEPS)
+
 
 def newer(monkeypatch) -> None:
     def add_column(connection) -> None:
         connection.execute(text("ALTER TABLE jobs ADD COLUMN note VARCHAR(8)"))
 
-    monkeypatch.setattr(schema.migrate, "__defaults__", ({2: add_column},))
+    monkeypatch.setattr(schema.migrate, "__defaults__", ({**schema.STEPS, NOW + 1: add_column},))
 
 
 def columns(database) -> set[str]:
@@ -25,8 +27,8 @@ def columns(database) -> set[str]:
 
 
 def test_tables_are_made_once(database) -> None:
-    assert database.migrate() == Migration(0, 1)
-    assert database.migrate() == Migration(1, 1)
+    assert database.migrate() == Migration(0, NOW)
+    assert database.migrate() == Migration(NOW, NOW)
 
 
 def test_a_step_changes_the_tables_once_and_keeps_the_rows(database_url, new_job, monkeypatch) -> None:
@@ -35,8 +37,8 @@ def test_a_step_changes_the_tables_once_and_keeps_the_rows(database_url, new_job
     old.close()
     newer(monkeypatch)
     database = Database(database_url)
-    assert database.migrate() == Migration(1, 2)
-    assert database.migrate() == Migration(2, 2)
+    assert database.migrate() == Migration(NOW, NOW + 1)
+    assert database.migrate() == Migration(NOW + 1, NOW + 1)
     assert "note" in columns(database)
     assert SqlJobStore(database).get("acme", "ft-1").id == "ft-1"
     database.close()
@@ -46,7 +48,19 @@ def test_tables_from_before_versions_were_counted_are_the_first_version(database
     SqlJobStore(database).create(new_job(), None, lambda usage: None)
     with database.writing() as connection:
         connection.execute(text("DROP TABLE schema_version"))
-    assert database.migrate() == Migration(1, 1)
+    assert database.migrate() == Migration(1, NOW)
+
+
+def test_version_1_becomes_version_2_with_decisions_and_their_index(database) -> None:
+    database.migrate()
+    with database.writing() as connection:
+        connection.execute(text("DROP TABLE decisions"))
+        connection.execute(text("DROP INDEX audit_of_model"))
+        connection.execute(text("UPDATE schema_version SET version = 1"))
+    assert database.migrate() == Migration(1, NOW)
+    with database.reading() as connection:
+        assert "decisions" in inspect(connection).get_table_names()
+        assert "audit_of_model" in {index["name"] for index in inspect(connection).get_indexes("audit")}
 
 
 def test_an_older_release_refuses_newer_tables(database_url, new_job, monkeypatch) -> None:
@@ -56,7 +70,7 @@ def test_an_older_release_refuses_newer_tables(database_url, new_job, monkeypatc
         ahead.migrate()
         ahead.close()
     behind = Database(database_url)
-    with pytest.raises(NewerSchemaError, match="version 2 and this release knows 1"):
+    with pytest.raises(NewerSchemaError, match=f"version {NOW + 1} and this release knows {NOW}"):
         SqlJobStore(behind).create(new_job(), None, lambda usage: None)
     behind.close()
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from epitaxy.chassis.errors import FailedPreconditionError, NotFoundError, QuotaExceededError, UnavailableError
 from epitaxy.database.tables import Database
 from epitaxy.finetune.domain.job import JobState, Progress, Result, Verdict
-from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, champions
+from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, standing_champions
 from epitaxy.finetune.domain.quotas import TenantQuota, check_usage
 from epitaxy.finetune.ports import Cursor, RequestKey
 from epitaxy.finetune.store.jobs import SqlJobStore
@@ -181,7 +181,7 @@ def test_pages_of_the_log_go_from_the_latest_to_the_first_and_are_of_one_tenant(
 def test_a_policy_in_between_leaves_the_champions_as_they_are(ledger):
     for action, version in ((AuditAction.PROMOTE, "1"), (AuditAction.POLICY, ""), (AuditAction.PROMOTE, "2")):
         ledger.append(entry(action, version=version))
-    assert [line.version for line in champions(ledger.history("acme", "my-tc"))] == ["1", "2"]
+    assert [line.version for line in standing_champions(ledger.history("acme", "my-tc"))] == ["1", "2"]
 
 
 def test_a_line_changed_behind_the_triggers_breaks_the_chain(ledger, database):

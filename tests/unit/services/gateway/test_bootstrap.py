@@ -14,8 +14,8 @@ from api_server import TOKEN, ApiServer
 from epitaxy.chassis.kubernetes_api import KubernetesApi
 from epitaxy.chassis.tenants import TenantDirectory
 from epitaxy.gateway.__main__ import main
-from epitaxy.gateway.bootstrap import BootstrapPlan, DatabaseSecret, bootstrap
-from epitaxy.gateway.kubernetes_secrets import KubernetesSecrets
+from epitaxy.gateway.secrets.bootstrap import BootstrapPlan, DatabaseSecret, bootstrap
+from epitaxy.gateway.secrets.kubernetes import KubernetesSecrets
 from epitaxy_models.errors import ConfigurationError
 
 PLAN = BootstrapPlan(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from epitaxy.gateway.certificate import expiry_of
+from epitaxy.gateway.secrets.certificate import expiry_of
 
 
 def made_by_openssl(folder, days):

@@ -20,4 +20,4 @@ def test_a_name_that_the_tenants_file_would_refuse_makes_no_key(capsys, name):
         main(["keys", "new", "--", name])
     told = capsys.readouterr()
     assert told.out == ""
-    assert "is no tenant name" in told.err
+    assert "is not a tenant name" in told.err

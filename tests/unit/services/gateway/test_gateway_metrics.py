@@ -7,18 +7,18 @@ from prometheus_client import CollectorRegistry
 from epitaxy.api.common.v1.model_pb2 import ModelStamp
 from epitaxy.api.common.v1.property_pb2 import CalibrationStamp, PropertyDefinition
 from epitaxy.api.common.v1.review_pb2 import FiredRule, ReviewDecision
-from epitaxy.api.common.v1.structure_pb2 import ItemError, StructureInput
+from epitaxy.api.common.v1.structure_pb2 import ItemError
+from epitaxy.api.internal.v1.prediction_backend_pb2 import EvaluateResponse
 from epitaxy.api.prediction.v1.prediction_pb2 import (
     DomainAssessment,
     PropertyStamp,
     PropertyValue,
     ResultBlock,
-    ScreenRequest,
     StructurePrediction,
     StructureResult,
 )
-from epitaxy.gateway.blocks import settle
-from epitaxy.gateway.domain import ModelUse, Tally
+from epitaxy.gateway.blocks import settle_answer
+from epitaxy.gateway.domain import Chunk, ModelUse, Tally
 from epitaxy.gateway.metrics import GatewayMetrics
 from epitaxy.gateway.model_metrics import MAX_VERSIONS
 
@@ -58,7 +58,7 @@ def predicted(name, std, verdict):
 
 
 def answer():
-    calibration = CalibrationStamp(measured_coverage=0.87, measured_at=0.9)
+    calibration = CalibrationStamp(measured_coverage=0.87, nominal_coverage=0.9)
     stamp = PropertyStamp(definition=PropertyDefinition(name="band_gap"), calibration=calibration)
     results = [
         predicted("a", 0.25, IN_DOMAIN),
@@ -66,8 +66,7 @@ def answer():
         StructureResult(id="c", error=ItemError(reason="EMPTY")),
     ]
     block = ResultBlock(model=ModelStamp(name="substrate", version="2"), properties=[stamp], results=results)
-    request = ScreenRequest(structures=[StructureInput(id=result.id, cif="x") for result in results])
-    return settle(block, request, len(results))
+    return settle_answer(EvaluateResponse(results=block).SerializeToString(), Chunk(b"", len(results)))
 
 
 def test_an_answer_is_counted_by_tenant_model_version_and_verdict(metrics, sample):
@@ -126,5 +125,5 @@ def test_a_chunk_is_timed_from_its_arrival_to_its_end_also_where_it_fails(metric
 
 def test_there_is_an_expiry_only_where_there_is_a_certificate(metrics, sample):
     assert sample("epitaxy_gateway_certificate_expiry_timestamp_seconds") is None
-    metrics.certificate(datetime(2030, 1, 1, tzinfo=UTC))
+    metrics.publish_certificate_expiry(datetime(2030, 1, 1, tzinfo=UTC))
     assert sample("epitaxy_gateway_certificate_expiry_timestamp_seconds") == 1893456000

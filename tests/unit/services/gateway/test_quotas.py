@@ -26,7 +26,7 @@ def quotas(clock):
 
 def test_an_allowance_lasts_a_minute_and_refills_steadily(quotas, clock):
     quotas.take_structures("acme", 60)
-    with pytest.raises(QuotaExceededError, match="60 structures a minute") as caught:
+    with pytest.raises(QuotaExceededError, match="60 structures per minute") as caught:
         quotas.take_structures("acme", 1)
     assert caught.value.retry_after_seconds == pytest.approx(1.0)
     assert caught.value.subject == "tenant:acme"

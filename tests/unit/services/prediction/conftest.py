@@ -13,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from prediction_rig import Rig
 from tenant_rig import TenantRig
 
-from epitaxy.prediction.cache.tiers import TieredStore
-from epitaxy.prediction.tenants.lanes import PoolLimits
+from epitaxy.prediction.cache.tiers import TieredEmbeddings
+from epitaxy.prediction.tenants.lanes import LaneLimits
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
 from epitaxy_models.data.crystals import bundled_crystals
@@ -22,7 +22,7 @@ from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, ship
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.structures import Structure
 
-LIMITS = PoolLimits(threads=3, threads_each=1, max_waiting_each=16, timeout_seconds=60.0)
+LIMITS = LaneLimits(threads=3, threads_each=1, max_waiting_each=16, timeout_seconds=60.0)
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def crystals() -> list[Structure]:
 @pytest.fixture
 def rig(artifact: ModelArtifact, embedder: Embedder, executor: ThreadPoolExecutor) -> Callable[..., Rig]:
     def build(store: Any = None, backend: Any = None, readings_bytes: int = 0) -> Rig:
-        return Rig(artifact, embedder, executor, store or TieredStore(64 * 2**20, None), backend, readings_bytes)
+        return Rig(artifact, embedder, executor, store or TieredEmbeddings(64 * 2**20, None), backend, readings_bytes)
 
     return build
 

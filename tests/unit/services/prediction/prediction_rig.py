@@ -9,7 +9,7 @@ import numpy as np
 
 from epitaxy.prediction.domain import Accepted, BlockAnswer, Item, Query, TextSource
 from epitaxy.prediction.networks.batcher import EdgeBudgetBatcher
-from epitaxy.prediction.ports import AnswerCache, CacheTier, Embedding, EmbeddingStore, Stage
+from epitaxy.prediction.ports import CacheTier, Embedding, EmbeddingStore, ReadingCache, Stage
 from epitaxy.prediction.service import PredictionService
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.embedder import Embedder
@@ -62,7 +62,7 @@ class Rig:
         store: EmbeddingStore,
         backend=None,
         readings_bytes: int = 0,
-        answers: AnswerCache | None = None,
+        answers: ReadingCache | None = None,
     ) -> None:
         self.backend = backend or InProcessBackend(EdgeBudgetBatcher(embedder, executor, 40_000, 4_000_000))
         self.metrics = CountedMetrics()

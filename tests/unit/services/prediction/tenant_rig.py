@@ -1,4 +1,4 @@
-"""Tenants' models in one process: a real registry on sqlite, the shipped network, and the backend of a replica."""
+"""Tenants' models in one process: a real registry on sqlite, the shipped network, and the servicer of a replica."""
 
 import os
 from collections.abc import Callable
@@ -9,16 +9,15 @@ from prediction_rig import Rig
 
 from epitaxy.api.common.v1.model_pb2 import ModelSelector
 from epitaxy.api.common.v1.structure_pb2 import StructureInput
-from epitaxy.api.models.v1.models_pb2 import GetModelRequest, ListModelsRequest
-from epitaxy.api.prediction.v1.explanation_pb2 import ExplainRequest
-from epitaxy.api.prediction.v1.prediction_pb2 import EmbedRequest, PredictionOptions, ResultBlock, ScreenRequest
+from epitaxy.api.internal.v1 import prediction_backend_pb2 as backend_pb2
+from epitaxy.api.prediction.v1.prediction_pb2 import PredictionOptions, ResultBlock
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.request_context import RequestContext, bind_request
 from epitaxy.prediction.explaining.service import ExplanationService
-from epitaxy.prediction.networks.tenant_runner import NetworkRunner
-from epitaxy.prediction.servicer import Backend
+from epitaxy.prediction.networks.tenant_runner import TenantRunner
+from epitaxy.prediction.servicer import PredictionServicer
 from epitaxy.prediction.tenants.features import TenantFeatures
-from epitaxy.prediction.tenants.lanes import PoolLimits, TenantPool
+from epitaxy.prediction.tenants.lanes import LaneLimits, TenantLanes
 from epitaxy.prediction.tenants.models import TenantModels
 from epitaxy.prediction.tenants.service import TenantService
 from epitaxy.registry.mlflow_registry import MlflowRegistry
@@ -32,7 +31,7 @@ POLL_SECONDS = 0.2
 class LocalNetworks:
     """A NetworkBackend on the runner of this process."""
 
-    def __init__(self, runner: NetworkRunner) -> None:
+    def __init__(self, runner: TenantRunner) -> None:
         self._runner, self.n_calls = runner, 0
 
     async def predict(self, version, question):
@@ -65,18 +64,18 @@ class NoExplanations:
 
 
 class TenantRig:
-    """A replica's backend with everything that a test looks at."""
+    """A replica's servicer with everything that a test looks at."""
 
-    def __init__(self, rig: Rig, registry: MlflowRegistry, scratch: Path, limits: PoolLimits) -> None:
+    def __init__(self, rig: Rig, registry: MlflowRegistry, scratch: Path, limits: LaneLimits) -> None:
         self.rig, self.registry, self._scratch = rig, CountedRegistry(registry), scratch
         self.models = TenantModels(
-            self.registry, TenantPool("registry", limits), rig.service.artifact.weights_digest, POLL_SECONDS, 2**26
+            self.registry, TenantLanes("registry", limits), rig.service.artifact.weights_digest, POLL_SECONDS, 2**26
         )
-        self.networks = LocalNetworks(NetworkRunner(self.models, TenantPool("networks", limits)))
+        self.networks = LocalNetworks(TenantRunner(self.models, TenantLanes("networks", limits)))
         features = TenantFeatures(rig.service.artifact)
-        self.service = TenantService(rig.service, self.models, features, TenantPool("heads", limits), self.networks)
+        self.service = TenantService(rig.service, self.models, features, TenantLanes("heads", limits), self.networks)
         explanations = ExplanationService(rig.service, NoExplanations(), calls_each=1)
-        self.backend = Backend(rig.service, self.service, self.models, explanations)
+        self.servicer = PredictionServicer(rig.service, self.service, self.models, explanations)
 
     def publish(self, name: str, model: TransferModel, alias: Alias | None = Alias.CHAMPION) -> str:
         """Registers a model as tenant/name; its version."""
@@ -94,25 +93,28 @@ class TenantRig:
         """What a tenant gets for a block of structures."""
         bind_request(RequestContext("r-1", tenant))
         options = PredictionOptions(model=ModelSelector(name=name, **selector))
-        return await self.backend.evaluate(ScreenRequest(options=options, structures=inputs_of(structures, known)))
+        request = backend_pb2.EvaluateRequest(options=options, structures=inputs_of(structures, known))
+        return (await self.servicer.evaluate(request)).results
 
     async def embed(self, tenant: str, name: str):
         bind_request(RequestContext("r-1", tenant))
-        return await self.backend.embed(EmbedRequest(model=ModelSelector(name=name)))
+        return await self.servicer.embed(backend_pb2.EmbedBlockRequest(model=ModelSelector(name=name)))
 
     async def explain(self, tenant: str, name: str, structures: list[Structure]):
         bind_request(RequestContext("r-1", tenant))
-        request = ExplainRequest(model=ModelSelector(name=name), structures=inputs_of(structures))
-        return await self.backend.explain(request)
+        request = backend_pb2.ExplainBlockRequest(model=ModelSelector(name=name), structures=inputs_of(structures))
+        return await self.servicer.explain(request)
 
     async def card(self, tenant: str, name: str, **selector):
         bind_request(RequestContext("r-1", tenant))
-        reply = await self.backend.get_model(GetModelRequest(model=ModelSelector(name=name, **selector)))
+        reply = await self.servicer.get_model(
+            backend_pb2.GetServedModelRequest(model=ModelSelector(name=name, **selector))
+        )
         return reply.model
 
     async def listed(self, tenant: str, **request):
         bind_request(RequestContext("r-1", tenant))
-        return await self.backend.list_models(ListModelsRequest(**request))
+        return await self.servicer.list_models(backend_pb2.ListServedModelsRequest(**request))
 
 
 def inputs_of(structures: list[Structure], known: list[dict[str, float]] | None = None) -> list[StructureInput]:

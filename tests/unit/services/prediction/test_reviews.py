@@ -16,7 +16,7 @@ from epitaxy.api.common.v1 import review_pb2
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.prediction.domain import Item, Query
 from epitaxy.prediction.messages import BlockEncoder
-from epitaxy.prediction.served_model import policy_of
+from epitaxy.prediction.served_model import load_policy
 from epitaxy.prediction.service import PredictionService
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy_models.errors import ConfigurationError
@@ -89,10 +89,10 @@ class TestSettingOfTheShippedModel:
         file = tmp_path / "policy.json"
         file.write_text(json.dumps({"forbidden_elements": [82], "max_domain_score": 0.97}))
         settings = PredictionSettings(review_policy_file=str(file))
-        assert policy_of(settings) == ReviewPolicy(max_domain_score=0.97, forbidden_elements=(82,))
+        assert load_policy(settings) == ReviewPolicy(max_domain_score=0.97, forbidden_elements=(82,))
 
     def test_without_one_the_default_holds(self):
-        assert policy_of(PredictionSettings()) == DEFAULT_POLICY
+        assert load_policy(PredictionSettings()) == DEFAULT_POLICY
 
     @pytest.mark.parametrize("text", [None, "{", '{"max_width": 1}'])
     def test_a_file_that_cannot_be_read_stops_the_start(self, tmp_path, text):
@@ -100,7 +100,7 @@ class TestSettingOfTheShippedModel:
         if text is not None:
             file.write_text(text)
         with pytest.raises(ConfigurationError, match="review policy"):
-            policy_of(PredictionSettings(review_policy_file=str(file)))
+            load_policy(PredictionSettings(review_policy_file=str(file)))
 
 
 class TestTenants:

@@ -8,7 +8,7 @@ from prediction_rig import assert_equal_predictions, hits, poscar, rock_salt, ro
 
 from epitaxy.chassis.errors import DeadlineExceededError, OverloadedError, UnavailableError
 from epitaxy.prediction import service as service_module
-from epitaxy.prediction.cache.tiers import TieredStore
+from epitaxy.prediction.cache.tiers import TieredEmbeddings
 from epitaxy.prediction.domain import Accepted, Item, Query, Refusal, TextSource
 from epitaxy.prediction.intake import reader
 from epitaxy.prediction.ports import CacheTier, Stage
@@ -151,7 +151,7 @@ async def test_bypassing_the_cache_computes_again_and_writes(rig, crystals):
 async def test_an_evicted_embedding_is_computed_again_though_its_graph_key_survives(rig, crystals, artifact):
     shape = artifact.card.backbone
     room_for_two = 2 * 4 * shape.n_members * shape.embedding_width
-    subject = rig(TieredStore(room_for_two, None))
+    subject = rig(TieredEmbeddings(room_for_two, None))
     first = await subject.evaluate(crystals[:10])
     again = await subject.evaluate(crystals[:10])
     assert sum(hits(again)) == 2
@@ -189,7 +189,7 @@ async def test_validation_reports_repairs_and_refusals_without_the_network(rig):
     ],
 )
 async def test_an_item_that_the_backend_failed_on_may_be_sent_again(rig, error, refusal):
-    store = TieredStore(2**20, None)
+    store = TieredEmbeddings(2**20, None)
     subject = rig(store, FailingBackend(item_error=error))
     block = await subject.evaluate([rock_salt(), Refusal("X", "no")])
     assert [answer.outcome for answer in block.answers] == [refusal, Refusal("X", "no")]
@@ -204,7 +204,7 @@ async def test_an_overload_or_a_lost_backend_fails_the_call(rig, error):
 
 
 async def test_an_embedding_that_overflowed_is_neither_answered_nor_kept(rig, crystals):
-    store = TieredStore(64 * 2**20, None)
+    store = TieredEmbeddings(64 * 2**20, None)
     salt_key = build_graph(rock_salt()).key
     backend = OverflowingBackend(rig(store).backend, lambda graph: graph.key == salt_key)
     block = await rig(store, backend).evaluate([crystals[0], rock_salt(), crystals[1]])

@@ -127,12 +127,12 @@ class TestTenants:
         ],
     )  # fmt: skip
     def test_no_name_leads_out_of_a_tenants_namespace(self, tenant, name):
-        with pytest.raises(InvalidRequestError, match=r"(tenant|name): .* is no name of"):
+        with pytest.raises(InvalidRequestError, match=r"(tenant|name): .* is not the name of"):
             ModelName(tenant, name)
 
     @pytest.mark.parametrize("tenant", ["%", "acm_", "a' OR '1'='1"])
     def test_no_tenant_lists_by_wildcard(self, registry, tenant):
-        with pytest.raises(InvalidRequestError, match="is no name of a tenant"):
+        with pytest.raises(InvalidRequestError, match="is not the name of a tenant"):
             registry.list(tenant)
 
     def test_deletion_takes_files_and_names_of_one_tenant_only(self, registry, home, files):

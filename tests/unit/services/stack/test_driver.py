@@ -1,6 +1,7 @@
 """What the driver hands to the application's builder."""
 
 import sys
+import warnings
 from types import ModuleType
 
 import pytest
@@ -20,10 +21,21 @@ def plan(monkeypatch: pytest.MonkeyPatch) -> StackPlan:
 
 
 def test_there_is_a_replica_a_core_and_not_too_many(plan: StackPlan) -> None:
-    arguments = driver._built(plan, "redis://somewhere")
+    arguments = driver._build_application(plan, "redis://somewhere")
     assert arguments == {"redis_url": "redis://somewhere", "intake_replicas": min(4, usable_cores())}
 
 
 def test_a_number_of_replicas_in_the_environment_goes_before(plan: StackPlan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EPITAXY_PREDICTION_INTAKE_REPLICAS", "3")
-    assert driver._built(plan, "") == {"redis_url": ""}
+    assert driver._build_application(plan, "") == {"redis_url": ""}
+
+
+def test_the_shipped_application_is_the_one_that_the_driver_imports_by_name() -> None:
+    with warnings.catch_warnings():
+        # Ray Serve's own use of pydantic warns while it is imported.
+        warnings.simplefilter("ignore")
+        from epitaxy.prediction.app import build_application
+
+    shipped = StackPlan.draw("127.0.0.1", 0)
+    assert driver._builder(shipped) is build_application
+    assert shipped.application == f"{build_application.__module__}:{build_application.__name__}"

@@ -1,0 +1,43 @@
+"""Unary calls: sent once, or again while their fault may pass."""
+
+from typing import Any, TypeVar
+
+import grpc
+
+from epitaxy.client.async_transport import UnaryMethod, sleep
+from epitaxy.client.connection import Connection, new_request_id
+from epitaxy.client.errors import Fault
+from epitaxy.client.patience import Patience
+
+Response = TypeVar("Response")
+
+
+class AsyncCalls:
+    """Sends requests; what is safe to repeat is sent again if the connection or the server was lost."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def once(self, method: UnaryMethod[Response], request: object) -> Response:
+        """Sends one call and returns its answer. Raises EpitaxyClientError."""
+        request_id = new_request_id()
+        try:
+            return await method(request, **self.options(request_id))
+        except grpc.RpcError as error:
+            raise Fault.of(error, request_id).to_error(self.connection.target) from None
+
+    async def repeat(self, method: UnaryMethod[Response], request: object) -> Response:
+        """Sends a call until it is answered or its fault will not pass. Raises EpitaxyClientError."""
+        patience = Patience(self.connection)
+        while True:
+            request_id = new_request_id()
+            try:
+                return await method(request, **self.options(request_id))
+            except grpc.RpcError as error:
+                wait = patience.seconds_to_wait(Fault.of(error, request_id))
+            await sleep(wait)
+
+    def options(self, request_id: str, timeout: float | None = None) -> dict[str, Any]:
+        """Deadline (seconds; None for the client's own) and metadata of one call."""
+        seconds = self.connection.timeout_seconds if timeout is None else timeout
+        return {"timeout": seconds, "metadata": self.connection.metadata(request_id)}

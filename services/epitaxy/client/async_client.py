@@ -1,0 +1,267 @@
+"""The client for asyncio."""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import grpc
+
+from epitaxy.api.measurements.v1 import measurements_pb2_grpc
+from epitaxy.api.models.v1 import models_pb2_grpc
+from epitaxy.api.prediction.v1 import (
+    explanation_pb2,
+    prediction_pb2,
+    prediction_pb2_grpc,
+    structures_pb2,
+    structures_pb2_grpc,
+)
+from epitaxy.client import defaults, health
+from epitaxy.client.async_calls import AsyncCalls
+from epitaxy.client.async_transport import open_channel, run_blocking
+from epitaxy.client.connection import Connection, new_request_id
+from epitaxy.client.explanations import Explanation
+from epitaxy.client.explanations.reading import (
+    STRUCTURES_A_MESSAGE,
+    explain_request,
+    read_explanations,
+    with_structures,
+)
+from epitaxy.client.finetune.async_calls import AsyncFineTuneCalls
+from epitaxy.client.finetune.async_jobs import AsyncFineTuneJobs
+from epitaxy.client.finetune.async_methods import AsyncFineTuneMethods
+from epitaxy.client.inputs.source import Known, open_inputs
+from epitaxy.client.measurements.async_methods import AsyncMeasurementMethods
+from epitaxy.client.models.async_governance import AsyncModelGovernance
+from epitaxy.client.models.async_methods import AsyncModelMethods
+from epitaxy.client.models.selector import parse_model
+from epitaxy.client.results import EmbeddingResult, IntakeReport, ScreenResult
+from epitaxy.client.screening.async_run import AsyncScreenRun
+from epitaxy.client.screening.exchange import Exchange
+from epitaxy.client.screening.reading import read_embeddings, read_predictions, read_reports
+from epitaxy.client.screening.requests import check_chunk_size, open_messages, prediction_options
+from epitaxy.client.screening.summary import ProgressCallback, RunTally
+
+
+class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMethods):
+    """Talks to an Epitaxy server from asyncio code; make it inside a running loop.
+
+    Structures are given as paths of files and folders, pymatgen or ase objects, ``(lattice, species, frac)`` tuples,
+    dicts of the same, ``(id, structure)`` pairs, and any collection or generator of these. They are read as they are
+    sent.
+
+    Args:
+        target: Address of the server, ``HOST:PORT`` (default: ``EPITAXY_TARGET``, else ``127.0.0.1:50051``).
+        api_key: Key of the tenant (default: ``EPITAXY_API_KEY``). A development server on the loopback needs none.
+        tls: True for the system's root certificates, the path of a CA file, or False for plain text (default: the
+            file that ``EPITAXY_TLS_CA`` names, else plain text).
+        timeout: Longest time for one call, in seconds.
+        patience: Longest silence within a screening, in seconds; after it the stream counts as lost. Should be a
+            little more than the gateway's own patience with one message.
+
+    Raises:
+        InvalidRequestError: The key cannot be sent, the CA file cannot be read, or a time is not positive.
+    """
+
+    def __init__(
+        self,
+        target: str | None = None,
+        api_key: str | None = None,
+        *,
+        tls: bool | str | Path | None = None,
+        timeout: float = defaults.TIMEOUT_SECONDS,
+        patience: float = defaults.PATIENCE_SECONDS,
+    ) -> None:
+        self._connection = Connection.from_settings(
+            target, api_key, tls, timeout_seconds=timeout, patience_seconds=patience
+        )
+        self._channel = channel = open_channel(self._connection)
+        self._calls = AsyncCalls(self._connection)
+        self._predictions = prediction_pb2_grpc.PredictionServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._structures = structures_pb2_grpc.StructureServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._models = models_pb2_grpc.ModelServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._measurements = measurements_pb2_grpc.MeasurementServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._governance = AsyncModelGovernance(channel, self._calls)
+        self._jobs = AsyncFineTuneJobs(AsyncFineTuneCalls(channel, self._connection), self._governance)
+
+    async def __aenter__(self) -> "AsyncClient":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def target(self) -> str:
+        """Address of the server."""
+        return self._connection.target
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        await self._channel.close()
+
+    def screen(
+        self,
+        paths_or_structures: Any,
+        properties: Sequence[str] | str | None = None,
+        model: str | None = None,
+        *,
+        coverage: float = defaults.COVERAGE,
+        chunk_size: int = defaults.CHUNK_SIZE,
+        on_progress: ProgressCallback | None = None,
+        bypass_cache: bool = False,
+        known: Known = (),
+    ) -> AsyncScreenRun:
+        """Screens any number of structures: iterate the run, or call its ``to_pandas()``.
+
+        A structure that cannot be answered is a result with an ``error``. A lost connection is opened again, and what
+        is unanswered is sent again.
+
+        Args:
+            paths_or_structures: Structures; see the class.
+            properties: Names of properties (default: all that the model has).
+            model: ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``, a model of your own as ``TENANT/NAME`` (default: the
+                server's default model).
+            coverage: Nominal coverage of the intervals, 0.5 to 0.99.
+            chunk_size: Structures in a message, 1 to 512.
+            on_progress: Called with the running summary after every block of answers.
+            bypass_cache: True to leave the server's cached answers unread.
+            known: Values of a lower fidelity that a model of your own reads beside the structures: names of columns
+                of the tables, or ``{column: values}`` in the order of the structures, NaN if unknown.
+
+        Returns:
+            A run; nothing is read or sent before it is iterated.
+
+        Raises:
+            InvalidRequestError: A path does not exist, or an option is out of range.
+        """
+        options = prediction_options(model, properties, coverage, bypass_cache)
+        stream = open_inputs(paths_or_structures, known)
+        exchange = Exchange(stream.items, options, check_chunk_size(chunk_size))
+        tally = RunTally(stream.count) if on_progress is not None else RunTally()
+        return AsyncScreenRun(self._predictions.Screen, self._connection, exchange, tally, on_progress)
+
+    async def predict(
+        self,
+        paths_or_structures: Any,
+        properties: Sequence[str] | str | None = None,
+        model: str | None = None,
+        *,
+        coverage: float = defaults.COVERAGE,
+        bypass_cache: bool = False,
+        known: Known = (),
+    ) -> list[ScreenResult]:
+        """Predicts a few structures and returns the results in input order; ``screen`` is for many.
+
+        Args:
+            paths_or_structures: Structures; see the class.
+            properties: As in ``screen``.
+            model: As in ``screen``.
+            coverage: As in ``screen``.
+            bypass_cache: As in ``screen``.
+            known: As in ``screen``.
+
+        Raises:
+            InvalidRequestError: A path does not exist, an option is out of range, or the model has no such property.
+            NotFoundError: There is no such model.
+            UnavailableError: No server answers.
+        """
+        options = prediction_options(model, properties, coverage, bypass_cache)
+        messages = await run_blocking(open_messages, paths_or_structures, defaults.MAX_PREDICT_STRUCTURES, known)
+        results: list[ScreenResult] = []
+        while (message := await run_blocking(messages.draw)) is not None:
+            block = prediction_pb2.ResultBlock()
+            if message.structures:
+                request = prediction_pb2.PredictRequest(options=options, structures=message.structures)
+                block = (await self._calls.once(self._predictions.Predict, request)).results
+            results.extend(read_predictions(message, block))
+        return results
+
+    async def embed(self, paths_or_structures: Any, model: str | None = None) -> AsyncIterator[EmbeddingResult]:
+        """Yields the backbone's embeddings in input order; they are fetched a message at a time.
+
+        Args:
+            paths_or_structures: Structures; see the class.
+            model: As in ``screen``.
+
+        Raises:
+            InvalidRequestError: A path does not exist, or the model's name cannot be read.
+            NotFoundError: There is no such model.
+            UnavailableError: No server answers.
+        """
+        selector = parse_model(model)
+        messages = await run_blocking(open_messages, paths_or_structures, defaults.MAX_CHUNK_SIZE)
+        while (message := await run_blocking(messages.draw)) is not None:
+            response = prediction_pb2.EmbedResponse()
+            if message.structures:
+                request = prediction_pb2.EmbedRequest(model=selector, structures=message.structures)
+                response = await self._calls.once(self._predictions.Embed, request)
+            for result in read_embeddings(message, response):
+                yield result
+
+    async def explain(
+        self,
+        paths_or_structures: Any,
+        property: str | None = None,  # noqa: A002 - as predictions call it
+        model: str | None = None,
+        *,
+        n_nearest: int = defaults.N_NEAREST,
+    ) -> list[Explanation]:
+        """Explains predictions of a few structures, a second or more each, and returns them in input order.
+
+        Every explanation carries the verdict of its own test; ``plot()`` and ``to_html()`` show one.
+
+        Args:
+            paths_or_structures: Structures; see the class.
+            property: Name of the property (default: the model's first).
+            model: As in ``screen``; models of your own cannot be explained (``NOT_EXPLAINABLE``).
+            n_nearest: Known materials to name beside each structure, 1 to 20.
+
+        Raises:
+            InvalidRequestError: A path does not exist, an option is out of range, or the model has no such property.
+            NotFoundError: There is no such model.
+            UnavailableError: No server answers.
+        """
+        asked = explain_request(model, property, n_nearest)
+        messages = await run_blocking(open_messages, paths_or_structures, STRUCTURES_A_MESSAGE)
+        results: list[Explanation] = []
+        while (message := await run_blocking(messages.draw)) is not None:
+            response = explanation_pb2.ExplainResponse()
+            if message.structures:
+                response = await self._calls.once(self._predictions.Explain, with_structures(asked, message))
+            results.extend(read_explanations(message, response))
+        return results
+
+    async def validate(self, paths_or_structures: Any) -> AsyncIterator[IntakeReport]:
+        """Yields how the server reads each structure, in input order; nothing is predicted.
+
+        Args:
+            paths_or_structures: Structures; see the class.
+
+        Raises:
+            InvalidRequestError: A path does not exist.
+            UnavailableError: No server answers.
+        """
+        messages = await run_blocking(open_messages, paths_or_structures, defaults.MAX_CHUNK_SIZE)
+        while (message := await run_blocking(messages.draw)) is not None:
+            response = structures_pb2.ValidateResponse()
+            if message.structures:
+                request = structures_pb2.ValidateRequest(structures=message.structures)
+                response = await self._calls.once(self._structures.Validate, request)
+            for report in read_reports(message, response):
+                yield report
+
+    async def is_ready(self, timeout: float = defaults.READY_SECONDS) -> bool:  # noqa: ASYNC109 - the deadline is gRPC's
+        """Returns True if the server answers and says that it serves.
+
+        Args:
+            timeout: Longest time to wait for the answer, in seconds.
+        """
+        check = self._channel.unary_unary(
+            health.METHOD, request_serializer=health.serialize, response_deserializer=health.is_serving
+        )
+        try:
+            return bool(await check(None, **self._calls.options(new_request_id(), timeout)))
+        except grpc.RpcError:
+            return False

@@ -1,0 +1,44 @@
+# Generated from async_calls.py by tools/generate_client.py: do not edit, run `make generate`.
+"""Unary calls: sent once, or again while their fault may pass."""
+
+from typing import Any, TypeVar
+
+import grpc
+
+from epitaxy.client.connection import Connection, new_request_id
+from epitaxy.client.errors import Fault
+from epitaxy.client.patience import Patience
+from epitaxy.client.transport import UnaryMethod, sleep
+
+Response = TypeVar("Response")
+
+
+class Calls:
+    """Sends requests; what is safe to repeat is sent again if the connection or the server was lost."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def once(self, method: UnaryMethod[Response], request: object) -> Response:
+        """Sends one call and returns its answer. Raises EpitaxyClientError."""
+        request_id = new_request_id()
+        try:
+            return method(request, **self.options(request_id))
+        except grpc.RpcError as error:
+            raise Fault.of(error, request_id).to_error(self.connection.target) from None
+
+    def repeat(self, method: UnaryMethod[Response], request: object) -> Response:
+        """Sends a call until it is answered or its fault will not pass. Raises EpitaxyClientError."""
+        patience = Patience(self.connection)
+        while True:
+            request_id = new_request_id()
+            try:
+                return method(request, **self.options(request_id))
+            except grpc.RpcError as error:
+                wait = patience.seconds_to_wait(Fault.of(error, request_id))
+            sleep(wait)
+
+    def options(self, request_id: str, timeout: float | None = None) -> dict[str, Any]:
+        """Deadline (seconds; None for the client's own) and metadata of one call."""
+        seconds = self.connection.timeout_seconds if timeout is None else timeout
+        return {"timeout": seconds, "metadata": self.connection.metadata(request_id)}

@@ -1,0 +1,116 @@
+"""What a client can do to grow models of the tenant's own."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from epitaxy.client.async_transport import run_blocking
+from epitaxy.client.defaults import STRUCTURE_COLUMN
+from epitaxy.client.finetune.async_job import AsyncFineTuneJob
+from epitaxy.client.finetune.async_jobs import AsyncFineTuneJobs
+from epitaxy.client.finetune.columns import FineTuneRequest, LabelColumn, columns_of
+from epitaxy.client.finetune.labels import labels_of
+from epitaxy.client.finetune.results import DeletedData, JobStatus
+
+
+class AsyncFineTuneMethods:
+    """The part of the client that grows models from labels."""
+
+    _jobs: AsyncFineTuneJobs
+
+    async def finetune(
+        self,
+        data: Any,
+        *,
+        column: str,
+        unit: str,
+        name: str,
+        property_name: str = "",
+        structure_column: str = STRUCTURE_COLUMN,
+        id_column: str | None = None,
+        transform: str = "auto",
+        fidelity: str = "",
+        cost: float = 0.0,
+        low_fidelity: Sequence[LabelColumn | str] = (),
+        base_model: str = "",
+        strategies: Sequence[str] = (),
+        max_seconds: float | None = None,
+        use_gpu: bool = False,
+        seed: int = 0,
+        peers: Sequence[str] = (),
+        skip_refused: bool = False,
+        request_id: str = "",
+    ) -> AsyncFineTuneJob:
+        """Starts a job that grows a model from labels. The job goes on by itself; ``wait()`` for its end.
+
+        Args:
+            data: The labels: a data frame; rows as dicts; a dict of columns; the path of a Parquet, CSV or JSON Lines
+                file, or of a folder with a table and CIF files; or a ``file://`` or ``s3://`` address that the server
+                reads.
+            column: The column to learn.
+            unit: Unit of all label columns.
+            name: Name of the model: lower-case letters, digits, ``.``, ``_`` and ``-``.
+            property_name: Name of the property, in snake case (default: the column's name without its unit).
+            structure_column: Column of the structures. A cell holds JSON of ``{"lattice", "species", "frac"}``,
+                pymatgen's JSON, the text of a CIF, the name of a file beside the table, or an object of pymatgen or
+                ase.
+            id_column: Column of the rows' names (default: ``id``, ``material_id`` and the like, or the row's number).
+            transform: Scale on which the labels are learned: ``"none"``, ``"log10"``, ``"log1p"`` or ``"auto"``.
+            fidelity: Level of theory or kind of measurement of the column to learn: ``"EXPERIMENT"``, ``"HSE06"``.
+            cost: Cost of one label of that column, in any unit that is the same for all columns; 0: not known.
+            low_fidelity: Columns of known values that serve as inputs: ``"gap_pbe:PBE"`` or a ``LabelColumn``.
+            base_model: The substrate (default: the one that the server ships).
+            strategies: Strategies to compare (default: all that the server finds worthwhile).
+            max_seconds: Longest time for the work, not counting the wait for a worker (default: the server's).
+            use_gpu: True to wait for a GPU.
+            seed: Seed of every random choice: the same labels and seed give the same model.
+            peers: Other pretrained networks whose features are read too, such as ``"chgnet"``, if the server has them.
+            skip_refused: True to leave out rows whose structure cannot be read, instead of failing.
+            request_id: Id that makes the call safe to repeat from another process: a call with an equal id gets the
+                job that the first one made (default: a random one).
+
+        Raises:
+            InvalidRequestError: A row or an option is wrong; names it, and says what to do.
+            QuotaExceededError: There are too many jobs, labels or models.
+        """
+        target = LabelColumn(column, fidelity, cost)
+        asked = FineTuneRequest(
+            name, target, unit, property_name, columns_of(low_fidelity), transform, base_model, tuple(strategies),
+            max_seconds, use_gpu, seed, tuple(peers),
+        )  # fmt: skip
+        labels = await run_blocking(
+            labels_of, data, asked.columns, structure_column, id_column, skip_refused=skip_refused
+        )
+        return await self._jobs.create(asked, labels, request_id)
+
+    async def finetune_job(self, job_or_model: str) -> AsyncFineTuneJob:
+        """Returns a job by its id, or the latest job of a model by the model's name.
+
+        Args:
+            job_or_model: Id of a job, or name of a model.
+
+        Raises:
+            NotFoundError: There is no such job.
+        """
+        return await self._jobs.get(job_or_model)
+
+    def finetune_jobs(self, model: str = "") -> AsyncIterator[JobStatus]:
+        """Yields jobs, the latest first.
+
+        Args:
+            model: Name of a model (default: all models).
+
+        Raises:
+            EpitaxyClientError: The call failed.
+        """
+        return self._jobs.recent(model)
+
+    async def delete_tenant_data(self, *, confirm: bool) -> DeletedData:
+        """Removes all jobs, labels, reports, models and measurements of the tenant; nothing brings them back.
+
+        Args:
+            confirm: Must be True.
+
+        Raises:
+            InvalidRequestError: ``confirm`` is not True.
+        """
+        return await self._jobs.delete_everything(confirm=confirm)

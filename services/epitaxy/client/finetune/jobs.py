@@ -1,0 +1,71 @@
+# Generated from async_jobs.py by tools/generate_client.py: do not edit, run `make generate`.
+"""The tenant's fine-tune jobs."""
+
+from collections.abc import Generator
+from contextlib import closing
+
+from epitaxy.api.finetune.v1 import finetune_pb2
+from epitaxy.client.connection import new_request_id
+from epitaxy.client.errors import NotFoundError
+from epitaxy.client.finetune.calls import FineTuneCalls
+from epitaxy.client.finetune.columns import FineTuneRequest
+from epitaxy.client.finetune.job import FineTuneJob
+from epitaxy.client.finetune.labels import Labels
+from epitaxy.client.finetune.reading import read_status
+from epitaxy.client.finetune.results import DeletedData, JobStatus
+from epitaxy.client.models.governance import ModelGovernance
+
+_PAGE_SIZE = 100
+
+
+class FineTuneJobs:
+    """Creates, finds, lists and deletes jobs."""
+
+    def __init__(self, calls: FineTuneCalls, governance: ModelGovernance) -> None:
+        self._calls = calls
+        self._governance = governance
+
+    def create(
+        self, asked: FineTuneRequest, labels: Labels | finetune_pb2.LabelFile, request_id: str = ""
+    ) -> FineTuneJob:
+        """Sends labels and starts a job; a repeated ``request_id`` gets the job that the first call made."""
+        source = {"inline": labels.to_proto()} if isinstance(labels, Labels) else {"file": labels}
+        request = finetune_pb2.CreateFineTuneJobRequest(
+            request_id=request_id or new_request_id(), spec=asked.to_proto(), **source
+        )
+        response = self._calls.repeat(self._calls.stub.CreateFineTuneJob, request)
+        return self._handle(read_status(response.job))
+
+    def get(self, job_or_model: str) -> FineTuneJob:
+        """A job by its id, or the latest one of a model by its name. Raises NotFoundError."""
+        request = finetune_pb2.GetFineTuneJobRequest(job_id=job_or_model)
+        try:
+            job = (self._calls.repeat(self._calls.stub.GetFineTuneJob, request)).job
+        except NotFoundError:
+            with closing(self.recent(job_or_model, page_size=1)) as found:
+                latest = next(found, None)
+            if latest is None:
+                raise
+            return self._handle(latest)
+        return self._handle(read_status(job))
+
+    def recent(self, model: str = "", page_size: int = _PAGE_SIZE) -> Generator[JobStatus]:
+        """Yields jobs, the latest first, of one model if a name is given; pages are fetched as they are needed."""
+        token = ""
+        while True:
+            request = finetune_pb2.ListFineTuneJobsRequest(page_size=page_size, page_token=token, model_name=model)
+            response = self._calls.repeat(self._calls.stub.ListFineTuneJobs, request)
+            for job in response.jobs:
+                yield read_status(job)
+            token = response.next_page_token
+            if not token:
+                return
+
+    def delete_everything(self, *, confirm: bool) -> DeletedData:
+        """Removes all data of the tenant; nothing brings them back."""
+        request = finetune_pb2.DeleteTenantDataRequest(confirm=confirm)
+        done = self._calls.repeat(self._calls.stub.DeleteTenantData, request)
+        return DeletedData(done.n_jobs, done.n_models)
+
+    def _handle(self, status: JobStatus) -> FineTuneJob:
+        return FineTuneJob(self._calls, self._governance, status)

@@ -1,0 +1,57 @@
+"""From the wire to jobs, their events and results."""
+
+from epitaxy.api.finetune.v1 import finetune_pb2
+from epitaxy.client.finetune.results import FineTuneResult, JobEvent, JobFailure, JobProgress, JobStatus
+from epitaxy.client.reading import enum_name, read_time
+
+
+def read_status(job: finetune_pb2.FineTuneJob) -> JobStatus:
+    """The job as the server gave it."""
+    return JobStatus(
+        id=job.id,
+        model=job.spec.model_name,
+        property_name=job.spec.property_name,
+        unit=job.spec.unit,
+        column=job.spec.target.name,
+        state=state_name(job.state),
+        progress=read_progress(job.progress),
+        create_time=read_time(job, "create_time"),
+        start_time=read_time(job, "start_time"),
+        end_time=read_time(job, "end_time"),
+        n_rows=job.n_rows,
+        n_labels=job.n_labels,
+        attempts=job.attempts,
+        failure=JobFailure(job.failure.reason, job.failure.message) if job.HasField("failure") else None,
+        result=_result(job.result) if job.HasField("result") else None,
+    )
+
+
+def read_event(event: finetune_pb2.JobEvent) -> JobEvent:
+    """The event as the server told it."""
+    progress = read_progress(event.progress)
+    return JobEvent(event.sequence, read_time(event, "create_time"), state_name(event.state), progress)
+
+
+def read_progress(progress: finetune_pb2.JobProgress) -> JobProgress:
+    """The progress as the server told it."""
+    is_known = progress.HasField("remaining_duration")
+    remaining = progress.remaining_duration.ToTimedelta().total_seconds() if is_known else None
+    return JobProgress(progress.fraction, progress.message, dict(progress.metrics), remaining)
+
+
+def state_name(value: int) -> str:
+    """``"TRAINING"`` for ``JOB_STATE_TRAINING``."""
+    return enum_name(finetune_pb2.JobState.Name, "JOB_STATE_", value)
+
+
+def _result(result: finetune_pb2.FineTuneResult) -> FineTuneResult:
+    return FineTuneResult(
+        model=result.model_name,
+        model_version=result.model_version,
+        model_digest=result.model_digest,
+        verdict=enum_name(finetune_pb2.TransferVerdict.Name, "TRANSFER_VERDICT_", result.verdict),
+        strategy=result.strategy,
+        cross_validated_mae=dict(sorted(result.cross_validated_mae.items(), key=lambda entry: entry[1])),
+        is_calibrated=result.is_calibrated,
+        served_as=result.served_as,
+    )

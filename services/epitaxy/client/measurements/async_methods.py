@@ -1,0 +1,76 @@
+"""What a client can do about measurements of what was predicted."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from epitaxy.api.measurements.v1 import measurements_pb2, measurements_pb2_grpc
+from epitaxy.client.async_calls import AsyncCalls
+from epitaxy.client.async_transport import run_blocking
+from epitaxy.client.defaults import STRUCTURE_COLUMN
+from epitaxy.client.measurements.batches import MeasurementQuery, ReportProgress, ReportTally
+from epitaxy.client.measurements.reading import read_model_health
+from epitaxy.client.measurements.results import MeasurementReport, ModelHealth
+from epitaxy.client.models.selector import parse_model
+
+
+class AsyncMeasurementMethods:
+    """The part of the client that compares models with measurements."""
+
+    _calls: AsyncCalls
+    _measurements: measurements_pb2_grpc.MeasurementServiceStub
+
+    async def report_measurements(
+        self,
+        data: Any,
+        *,
+        unit: str,
+        value: str,
+        model: str | None = None,
+        property: str = "",  # noqa: A002 - as predictions call it
+        id: str = "id",  # noqa: A002 - as predictions call it
+        structure: str = STRUCTURE_COLUMN,
+        known: Sequence[str] = (),
+        on_progress: ReportProgress | None = None,
+    ) -> MeasurementReport:
+        """Reports measured values, so that the server can say whether the model's intervals still hold.
+
+        Every row is known by its id, and what was reported before counts once: if a report was cut short, make it
+        again.
+
+        Args:
+            data: The measurements: a data frame; rows as dicts; a dict of columns; the path of a Parquet, CSV or JSON
+                Lines file, or of a folder with a table and CIF files.
+            unit: Unit of the values, which must be the property's own.
+            value: Column of the values; rows without one are left out.
+            model: ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``, a model of your own as ``TENANT/NAME`` (default: the
+                server's default model).
+            property: Name of the property that was measured (default: the model's first).
+            id: Column of ids, each unique for a model and property and of at most 128 characters.
+            structure: Column of the structures, as in ``finetune``.
+            known: Columns of known values that a model of your own reads beside the structures.
+            on_progress: Called after every message with the number of rows that are done and of all rows.
+
+        Raises:
+            InvalidRequestError: A row has no id or no number, or the unit is not the property's; names which.
+            QuotaExceededError: There are too many structures in a minute, or too many measurements kept.
+        """
+        query = MeasurementQuery(model, property, unit, value, id, structure, tuple(known))
+        rows = await run_blocking(query.read, data)
+        tally = ReportTally(rows, on_progress)
+        for batch in rows.batches():
+            request = batch.request
+            method = self._measurements.ReportMeasurements
+            tally.add(batch, None if request is None else await self._calls.repeat(method, request))
+        return tally.report()
+
+    async def model_health(self, model: str | None = None) -> ModelHealth:
+        """Returns coverage and error of a model on the tenant's latest measurements.
+
+        Args:
+            model: As in ``report_measurements``.
+
+        Raises:
+            NotFoundError: There is no such model.
+        """
+        request = measurements_pb2.GetModelHealthRequest(model=parse_model(model))
+        return read_model_health(await self._calls.once(self._measurements.GetModelHealth, request))

@@ -1,0 +1,1 @@
+"""Served models: their cards, names, review policies and the audit log."""

@@ -1,0 +1,111 @@
+"""What is known about a served model: frozen values."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from epitaxy.client.models.review import ReviewPolicy
+from epitaxy.client.results import CalibrationStamp
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyCard:
+    """One property of a model.
+
+    Attributes:
+        name: Snake-case name: ``"band_gap"``.
+        unit: Unit of every value, standard deviation and bound.
+        fidelity: Level of theory or kind of measurement in one word: ``"PBE"``.
+        level_of_theory: The level of theory in full, with its vintage.
+        description: One or two sentences on what the property is.
+        lower_bound: Lower physical bound, in ``unit``; None if there is none.
+        upper_bound: Upper physical bound, in ``unit``; None if there is none.
+        calibration: How the intervals were calibrated.
+        metrics: Metrics on held-out structures, by name with unit: ``"test_mae_ev_per_atom"``.
+    """
+
+    name: str
+    unit: str
+    fidelity: str
+    level_of_theory: str
+    description: str
+    lower_bound: float | None
+    upper_bound: float | None
+    calibration: CalibrationStamp
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """What a model was trained on.
+
+    Attributes:
+        name: Name of the data set.
+        attribution: Whom to cite.
+        license: License of the data.
+        n_train: Structures that the members were trained on.
+        n_validation: Structures that decided when training ended.
+        n_calibration: Structures that the intervals were calibrated on.
+        n_test: Structures that the metrics were measured on.
+        split: How these parts were chosen.
+    """
+
+    name: str
+    attribution: str
+    license: str
+    n_train: int
+    n_validation: int
+    n_calibration: int
+    n_test: int
+    split: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A model version with its origin and its metrics on held-out structures.
+
+    Attributes:
+        name: Name of the model.
+        version: Version of the model.
+        digest: ``"sha256:..."`` of the weights and the card.
+        description: One or two sentences on what the model is for.
+        aliases: Aliases that point to this version, such as ``"champion"``.
+        properties: What the model predicts.
+        training_data: What it was trained on.
+        n_members: Members of the ensemble.
+        n_parameters_per_member: Parameters of one member.
+        supported_elements: Atomic numbers.
+        featurizer_version: Version of the rules that make graphs of structures.
+        license: License of the weights.
+        card_json: The whole card, for what has no field here.
+        review_policy: The conditions under which answers of the model may be used without review.
+    """
+
+    name: str
+    version: str
+    digest: str
+    description: str
+    aliases: tuple[str, ...]
+    properties: tuple[PropertyCard, ...]
+    training_data: TrainingData
+    n_members: int
+    n_parameters_per_member: int
+    supported_elements: tuple[int, ...]
+    featurizer_version: str
+    license: str
+    card_json: str
+    review_policy: ReviewPolicy = field(default_factory=ReviewPolicy)
+
+    def errors_by_group(self, name: str) -> Mapping[str, Mapping[str, float]]:
+        """Errors of a property on held-out structures, by kind of crystal.
+
+        Args:
+            name: Name of the property.
+
+        Returns:
+            ``n``, ``mae``, ``coverage`` and ``mean_interval_width`` by kind; empty if the card has none.
+        """
+        for entry in json.loads(self.card_json or "{}").get("properties", []):
+            if entry["definition"]["name"] == name:
+                return dict(entry.get("errors_by_group", {}))
+        return {}

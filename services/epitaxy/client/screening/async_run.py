@@ -1,0 +1,121 @@
+"""A screening as an iterator: drives an ``Exchange`` over streams."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from epitaxy.client.async_transport import collect, run_blocking, sleep
+from epitaxy.client.connection import Connection
+from epitaxy.client.errors import InvalidRequestError
+from epitaxy.client.patience import Reconnects, StreamLostError
+from epitaxy.client.results import ScreenResult
+from epitaxy.client.screening.async_stream import AsyncStream
+from epitaxy.client.screening.exchange import Exchange
+from epitaxy.client.screening.rows import to_frame
+from epitaxy.client.screening.summary import ProgressCallback, RunSummary, RunTally
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class AsyncScreenRun(AsyncIterator[ScreenResult]):
+    """Results of a screening in the order in which they come; ``ScreenResult.index`` gives the input's order.
+
+    Iterating drives the screening: nothing is read or sent before the first result is asked for. Leaving a ``with``
+    block of the run early, or closing the run, ends the stream.
+    """
+
+    def __init__(
+        self,
+        open_call: Callable[..., Any],
+        connection: Connection,
+        exchange: Exchange,
+        tally: RunTally,
+        on_progress: ProgressCallback | None = None,
+    ) -> None:
+        self._open_call = open_call
+        self._connection = connection
+        self._exchange = exchange
+        self._tally = tally
+        self._on_progress = on_progress
+        self._results = self._drive()
+        self._has_begun = False
+
+    async def __anext__(self) -> ScreenResult:
+        """The next result. Raises EpitaxyClientError if the run as a whole fails."""
+        self._has_begun = True
+        return await anext(self._results)
+
+    async def __aenter__(self) -> "AsyncScreenRun":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    @property
+    def summary(self) -> RunSummary:
+        """Outcomes so far; complete once the iterator is exhausted."""
+        return self._tally.summary
+
+    async def aclose(self) -> None:
+        """Ends the stream. Structures without an answer stay unanswered."""
+        await self._results.aclose()
+
+    async def to_pandas(self) -> "pd.DataFrame":
+        """Runs to the end and returns a table in input order.
+
+        Returns:
+            One row for each structure and property, with the columns ``epitaxy.client.COLUMNS``. A structure without
+            an answer has one row, with ``error_reason`` and ``error_message``.
+
+        Raises:
+            InvalidRequestError: Some results were iterated before, so the table would lack them.
+            EpitaxyClientError: The run as a whole failed.
+            ImportError: pandas is not installed.
+        """
+        if self._has_begun:
+            raise InvalidRequestError("iterate a run or call to_pandas(), not both", reason="RUN_ALREADY_ITERATED")
+        return to_frame(await collect(self))
+
+    async def _drive(self) -> AsyncGenerator[ScreenResult]:
+        reconnects = Reconnects()
+        await run_blocking(self._tally.count_inputs)
+        while not self._exchange.is_finished:
+            try:
+                async with AsyncStream(self._open_call, self._connection) as stream:
+                    async for block in self._pump(stream, reconnects):
+                        for result in block:
+                            self._tally.add(result)
+                            yield result
+                        self._tell_progress(block)
+            except StreamLostError as lost:
+                self._exchange.lose_stream()
+                wait = reconnects.seconds_to_wait(lost.fault)
+                if wait is None:
+                    raise lost.fault.to_error(self._connection.target) from None
+                await sleep(wait)
+        self._tally.end()
+
+    async def _pump(self, stream: AsyncStream, reconnects: Reconnects) -> AsyncIterator[Sequence[ScreenResult]]:
+        """Yields blocks of results until everything is answered. Raises StreamLostError if the stream breaks."""
+        exchange = self._exchange
+        while not exchange.is_finished:
+            is_sending = exchange.can_send
+            if is_sending and (request := await run_blocking(exchange.next_request)) is not None:
+                await stream.send(request)
+            yield exchange.take_ready()
+            # Answers that are there are handed on before the next message is read and sent.
+            patience = 0.0 if is_sending else exchange.patience(self._connection.patience_seconds)
+            response = await stream.receive(patience)
+            if response is not None and response.HasField("results"):
+                reconnects.note_answer()
+                yield exchange.receive(response.results)
+            elif response is None and not is_sending and exchange.is_waiting:
+                stream.check_silence()
+        await stream.finish()
+
+    def _tell_progress(self, block: Sequence[ScreenResult]) -> None:
+        if block and self._on_progress is not None:
+            self._on_progress(self._tally.summary)

@@ -1,0 +1,1 @@
+"""Measurements at the edge: predicted with the gateway's own use cases, kept by the service behind it."""
