@@ -1,6 +1,5 @@
 """``epitaxy validate``: how the server reads structures, without predicting anything."""
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ from rich.table import Table
 from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import JsonOption, TargetOption, connect
 from epitaxy.cli.inputs import inventory_of
-from epitaxy.cli.terminal import print_object, stderr_console, stdout_console
+from epitaxy.cli.terminal import print_json_line, stderr_console, stdout_console
 from epitaxy.client import IntakeReport
 
 _ROWS_A_TABLE = 512
@@ -36,7 +35,7 @@ def validate(
             n_refused += report.error is not None
             n_usable += report.error is None
             if as_json:
-                _print_report(report)
+                print_json_line(report)
                 continue
             table.add_row(*_cells(report))
             if table.row_count == _ROWS_A_TABLE:
@@ -47,12 +46,6 @@ def validate(
     ignored = f", {inventory.n_ignored} other files ignored" if inventory.n_ignored else ""
     stderr_console().print(f"{n_usable} usable, {n_refused} refused{ignored}")
     raise typer.Exit(exit_codes.SOME_REFUSED if n_refused else exit_codes.ALL_ANSWERED)
-
-
-def _print_report(report: IntakeReport) -> None:
-    document = dataclasses.asdict(report)
-    document["refusal"] = document.pop("error")
-    print_object(document)
 
 
 def _table() -> Table:

@@ -47,9 +47,7 @@ def print_object(document: dict[str, Any]) -> None:
 def print_event(event: JobEvent) -> None:
     """Prints an event as one line of JSON on stdout."""
     document = {"sequence": event.sequence, "time": _iso(event.create_time), "state": event.state}
-    progress = dataclasses.asdict(event.progress)
-    progress["seconds_left"] = progress.pop("remaining_seconds")
-    print_object({**document, **progress})
+    print_object({**document, **dataclasses.asdict(event.progress)})
 
 
 def print_end(status: JobStatus, *, as_json: bool) -> int:
