@@ -16,7 +16,7 @@ export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check check-protos contract format generate check-generated structure serve golden clean pictures bench loadtest growth performance \
-        dashboards pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer bench-uncertainty
+        dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer bench-uncertainty
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +106,15 @@ structure: install-dev ## Draw the rooms of the code and their imports into docs
 
 dashboards: install-dev ## Write the chart's dashboards again from tools/dashboards
 	$(BIN)/python -m tools.dashboards
+
+chart-readme: install-dev ## Write the chart's README again from values.yaml
+	$(BIN)/python -m tools.chart.readme
+
+chart-package: install-dev ## The chart as .tgz, OCI layout and statement of provenance in dist/ (KEY=identity KEYRING=file: signed)
+	$(BIN)/python -m tools.chart.package --out dist $(if $(KEY),--key "$(KEY)" --keyring "$(KEYRING)")
+
+sbom: install-dev ## Bills of materials of the images in dist/ (CycloneDX)
+	$(BIN)/python -m tools.chart.sbom --out dist
 
 pictures-dashboards: install-dev prometheus ## Draw the dashboards from a running stack under a small load
 	$(BIN)/python -m tools.dashboards.pictures
