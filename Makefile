@@ -9,13 +9,13 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --progre
 comma := ,
 # uv takes a tenth of pip's time for some 200 packages; it knows no pip options, so with PIP_ARGS, and where it fails, pip does it.
 INSTALL = $(if $(PIP_ARGS),$(PIP) $(1),{ $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) || $(PIP) $(1); })
-# Installed first and by its exact version: anything else may pull a CUDA build of several gigabytes.
-TORCH := torch==2.13.0
+# Installed first and by the exact version of pyproject.toml: another one may bring a CUDA build of several gigabytes.
+TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml)
 
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check check-protos contract format generate check-generated structure serve golden clean pictures bench loadtest growth performance \
+.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check check-protos contract format generate check-generated structure check-structure serve golden clean pictures bench loadtest growth performance \
         dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer bench-uncertainty
 
 help: ## Show this list
@@ -93,16 +93,12 @@ check-protos: install-dev
 contract: install-dev ## Record the public protos after an additive change; refuses a change that breaks callers
 	cd protos && ../$(BIN)/buf breaking --against contract.binpb && ../$(BIN)/buf build --exclude-source-info -o contract.binpb
 
-check-generated: install-dev
+check-generated: install-dev check-structure
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(BIN)/python tools/generate_stubs.py "$$scratch/api" && \
 	diff -r -x __pycache__ services/epitaxy/api "$$scratch/api" || \
 	{ echo "services/epitaxy/api differs from protos/: run make generate"; exit 1; }
 	$(BIN)/python tools/generate_client.py --check
-	$(BIN)/python -m tools.structure --check
-
-structure: install-dev ## Draw the rooms of the code and their imports into docs/architecture.md
-	$(BIN)/python -m tools.structure
 
 dashboards: install-dev ## Write the chart's dashboards again from tools/dashboards
 	$(BIN)/python -m tools.dashboards
@@ -118,6 +114,12 @@ sbom: install-dev ## Bills of materials of the images in dist/ (CycloneDX)
 
 pictures-dashboards: install-dev prometheus ## Draw the dashboards from a running stack under a small load
 	$(BIN)/python -m tools.dashboards.pictures
+
+structure: install-dev ## Draw the rooms of the code and their imports into docs/architecture.md
+	$(BIN)/python -m tools.structure
+
+check-structure: install-dev
+	$(BIN)/python -m tools.structure --check
 
 golden: install-dev ## Record the golden predictions of the shipped model again
 	$(BIN)/python tests/golden/record.py

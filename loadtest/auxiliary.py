@@ -28,9 +28,9 @@ from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import load_dataset
 from epitaxy_models.training.loop import Trainer
 from epitaxy_models.training.tasks import MATERIALS_PROJECT_TASKS, auxiliary_tasks
-from epitaxy_models.transfer.contest.splits import Split, few_label_draws
 from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, SUBSTRATE, TransferInputs
 from epitaxy_models.transfer.labels.target import TargetTransform
+from epitaxy_models.transfer.splits import Split, few_label_draws
 from epitaxy_models.transfer.strategies.block_gp import BlockGP
 from loadtest.transfer_targets import TARGETS, Pool, read_pool
 

@@ -11,6 +11,7 @@ from epitaxy.prediction.networks.batcher import EdgeBudgetBatcher
 from epitaxy.prediction.ports import CacheTier, Embedding, Stage
 from epitaxy.prediction.service import PredictionService
 from epitaxy.prediction.settings import PredictionSettings
+from epitaxy_models.data.crystals import bundled_structures
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.graphs.graph import CrystalGraph
@@ -55,7 +56,7 @@ class InProcess:
         readings_bytes = settings.local_cache_bytes // 8  # as an intake replica divides it
         forward = ThreadPoolExecutor(max_workers=1)
         embedder = Embedder(artifact)
-        max_batch_edges = settings.max_batch_edges or embedder.edge_budget()
+        max_batch_edges = settings.max_batch_edges or embedder.edge_budget(bundled_structures)
         batcher = EdgeBudgetBatcher(embedder, forward, max_batch_edges, settings.max_queued_edges)
         self._service = PredictionService(
             artifact,

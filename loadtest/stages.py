@@ -26,6 +26,7 @@ from epitaxy.prediction.messages import BlockEncoder
 from epitaxy_models.backbones import messages
 from epitaxy_models.backbones.stacked import StackedBackbone
 from epitaxy_models.backbones.tensors import to_tensors
+from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.data.crystals import bundled_crystals, write_cifs
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
@@ -63,7 +64,7 @@ def stage_costs(structures: list[Structure], folder: Path) -> dict[str, float]:
     graphs = [build_graph(structure) for structure in structures]
     blocks = [graphs[start : start + _BATCH] for start in range(0, len(graphs), _BATCH)]
     embeddings = np.concatenate([embedder(block) for block in blocks])
-    prediction = readout(embeddings, structures, 0.9)
+    prediction = readout(embeddings, structures, DEFAULT_COVERAGE)
     accepted = [Accepted(structure, (), structure.content_digest()) for structure in structures]
     answers = tuple(Answer(str(row), entry, row) for row, entry in enumerate(accepted))
     names = [entry.definition.name for entry in artifact.card.properties]
@@ -84,7 +85,7 @@ def stage_costs(structures: list[Structure], folder: Path) -> dict[str, float]:
         "measure_geometry": microseconds(lambda: artifact.geometry.features(structures), count),
         "build_graph": microseconds(lambda: [build_graph(s) for s in structures], count),
         "embed (all members)": microseconds(lambda: [embedder(block) for block in blocks], count),
-        "readout": microseconds(lambda: readout(embeddings, structures, 0.9), count),
+        "readout": microseconds(lambda: readout(embeddings, structures, DEFAULT_COVERAGE), count),
         "review": microseconds(
             lambda: DEFAULT_POLICY.judge(elements, prediction.domains, names, prediction.judged_widths), count
         ),

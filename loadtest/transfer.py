@@ -33,10 +33,10 @@ from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.transfer.contest.comparison import Comparison, Contest, Task
 from epitaxy_models.transfer.contest.field import Field, default_field
 from epitaxy_models.transfer.contest.judge import Judgement, judge
-from epitaxy_models.transfer.contest.splits import Split, few_label_draws, grouped_folds, n_folds_for
 from epitaxy_models.transfer.contest.stacking import STACK, stack_weights
 from epitaxy_models.transfer.fitted.refit import COVERAGES, N_MEMBERS, calibrated, refit
 from epitaxy_models.transfer.labels.target import TargetTransform
+from epitaxy_models.transfer.splits import Split, few_label_draws, grouped_folds, n_folds_for
 from epitaxy_models.transfer.strategies import restore
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
 from epitaxy_models.transfer.strategy import TransferStrategy

@@ -9,7 +9,7 @@ from epitaxy_models.calibration.report import REPORTED, CalibrationReport, Inter
 from epitaxy_models.heads.property import PropertyDefinition
 from epitaxy_models.structures import Structure, structure_from_column
 from epitaxy_models.training.breakdown import chemical_system, crystal_groups
-from epitaxy_models.training.publisher import CALIBRATION_PARTS
+from epitaxy_models.training.release import CALIBRATION_PARTS
 from loadtest.uncertainty_oracle import Oracle
 
 NOMINAL = tuple(float(c) for c in np.round(np.arange(0.5, 0.991, 0.01), 2))

@@ -7,6 +7,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from epitaxy_models.kernel_cache import KernelCache
+
 _F = TypeVar("_F", bound=Callable[..., object])
 _DType = TypeVar("_DType", bound=np.generic)
 
@@ -14,13 +16,20 @@ _DType = TypeVar("_DType", bound=np.generic)
 def compiled(*, fastmath: bool = False) -> Callable[[_F], _F]:
     """Compiles a function with numba, cached on disk, without holding the interpreter lock.
 
-    The cache lies beside the source, or in ``NUMBA_CACHE_DIR`` where that cannot be written. It follows changes of
-    its own file only: after one to a kernel that kernels of other files call, touch those files.
+    The cache is that of ``kernel_cache``: an edit of any kernel, or of a constant that kernels import, compiles all of
+    them again.
 
     Args:
         fastmath: Allow reassociation, so that sums over channels vectorize; not for kernels that must be exact.
     """
-    return njit(cache=True, nogil=True, fastmath=fastmath, error_model="numpy")  # type: ignore[no-any-return]  # numba's decorators carry no types
+
+    def compile_kernel(function: _F) -> _F:
+        kernel = njit(nogil=True, fastmath=fastmath, error_model="numpy")(function)
+        # What numba's cache=True does, with the folder that we choose.
+        kernel._cache = KernelCache(function)
+        return kernel  # type: ignore[no-any-return]  # numba's decorators carry no types
+
+    return compile_kernel
 
 
 def read_only(array: NDArray[_DType]) -> NDArray[_DType]:

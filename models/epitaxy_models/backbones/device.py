@@ -15,7 +15,7 @@ from epitaxy_models.graphs.batch import CrystalGraphBatch
 
 
 def loaded_network(config: BackboneConfig, state: Mapping[str, NDArray[Any]]) -> StackedBackbone:
-    """The network with these weights, in evaluation mode. Raises CheckpointError where they are of another shape."""
+    """The network with these weights, in evaluation mode. Raises CheckpointError if they are of another shape."""
     network = StackedBackbone(config)
     try:
         network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
@@ -28,7 +28,7 @@ class DeviceBackbone:
     """``n_members`` networks in evaluation mode on one device."""
 
     def __init__(self, config: BackboneConfig, state: Mapping[str, NDArray[Any]], device: str) -> None:
-        """Raises CheckpointError where the weights are of another shape."""
+        """Raises CheckpointError if the weights are of another shape."""
         self._config, self._device = config, device
         self._network = loaded_network(config, state).to(device)
 

@@ -56,7 +56,7 @@ class Calibrator:
 
         The k-th smallest normalized residual with k = ceil((n + 1) coverage) covers a new exchangeable structure with
         at least that probability (Papadopoulos et al. 2002; Lei et al. 2018). Raises ConfigurationError below 200
-        structures, where the 99.5 % quantile does not exist, and where the shape needs scores that are not given.
+        structures, too few for a 99.5 % quantile, and if the shape needs scores that are not given.
         """
         n = len(labels)
         if n < _N_MIN:
@@ -97,7 +97,7 @@ class Calibrator:
 
 
 def check_coverage(coverage: float) -> None:
-    """Raises ConfigurationError unless 0.5 <= coverage <= 0.99."""
+    """Raises ConfigurationError (COVERAGE_OUT_OF_RANGE) unless 0.5 <= coverage <= 0.99."""
     if not COVERAGE_MIN <= coverage <= COVERAGE_MAX:
         raise ConfigurationError(
             f"coverage must lie between {COVERAGE_MIN} and {COVERAGE_MAX}, got {coverage:g}",

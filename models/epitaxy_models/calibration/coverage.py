@@ -2,5 +2,5 @@
 
 COVERAGE_MIN, COVERAGE_MAX = 0.5, 0.99
 """Lowest and highest nominal coverage for which a model can give an interval."""
-COVERAGE_DEFAULT = 0.9
+DEFAULT_COVERAGE = 0.9
 """Nominal coverage of an interval unless the caller asks for another."""

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.errors import ConfigurationError
 
 # Keeps the remoteness of a score of 1 finite: as remote as one structure in three hundred.
@@ -19,7 +20,6 @@ _POWERS, _SLOPES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5), (0.0, 0.1, 0.2, 0.3, 0.4)
 # Groups in which coverage should hold: by domain score, and by quarters of the expected error.
 _SCORE_GROUPS = (0.0, 0.5, 0.8, 0.9, 0.95, np.inf)
 _N_GROUP_MIN = 30
-_JUDGED_AT = 0.9
 # Of a constant width: what an interval that varies must at least save.
 _WORTHWHILE = 0.95
 # Shapes this close to the most even one cover as evenly, for all that a few thousand structures can tell.
@@ -47,7 +47,7 @@ class DifficultyShape:
     def difficulties(
         self, expected_errors: NDArray[np.float64], domain_scores: NDArray[np.float64] | None
     ) -> NDArray[np.float64]:
-        """Relative difficulty of each structure, ``[n]``. Raises ConfigurationError where scores are missing."""
+        """Relative difficulty of each structure, ``[n]``. Raises ConfigurationError if scores are missing."""
         tempered = np.asarray(expected_errors**self.power)
         if self.slope == 0:
             return tempered
@@ -68,15 +68,15 @@ def most_even_shape(
 
     Unevenness is the largest shortfall or excess of coverage over groups by domain score and by expected error. Of
     shapes that are alike in it, the one with the fewest outlying standardized errors, so that these have a variance
-    worth stating. Arrays of calibration structures, ``[n]``; the plain shape where none is narrower.
+    worth stating. Arrays of calibration structures, ``[n]``; the plain shape if none is narrower.
     """
-    constant = _quantile(residuals, _JUDGED_AT)
+    constant = _quantile(residuals, DEFAULT_COVERAGE)
     groups = list(_groups(expected_errors, domain_scores))
     found: list[tuple[float, float, DifficultyShape]] = []
     for shape in (DifficultyShape(power, slope) for power in _POWERS for slope in _SLOPES):
         difficulties = shape.difficulties(expected_errors, domain_scores)
         standardized = residuals / difficulties
-        multiplier = _quantile(standardized, _JUDGED_AT)
+        multiplier = _quantile(standardized, DEFAULT_COVERAGE)
         if multiplier * difficulties.mean() < _WORTHWHILE * constant:
             found.append((_unevenness(standardized <= multiplier, groups), _kurtosis(standardized), shape))
     most_even = min((unevenness for unevenness, _, _ in found), default=0.0)
@@ -99,7 +99,7 @@ def _groups(expected_errors: NDArray[np.float64], domain_scores: NDArray[np.floa
 
 
 def _unevenness(is_inside: NDArray[np.bool_], groups: Sequence[NDArray[np.bool_]]) -> float:
-    return max((abs(float(is_inside[group].mean()) - _JUDGED_AT) for group in groups), default=0.0)
+    return max((abs(float(is_inside[group].mean()) - DEFAULT_COVERAGE) for group in groups), default=0.0)
 
 
 def _quantile(values: NDArray[np.float64], coverage: float) -> float:

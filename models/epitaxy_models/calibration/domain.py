@@ -37,7 +37,7 @@ class DomainEvidence:
     """What is known of some structures before they are judged.
 
     Attributes:
-        embeddings: Of the first member, ``[n, embedding_width]``.
+        embeddings: Embeddings of the first member, ``[n, embedding_width]``.
         spreads: Epistemic, then aleatoric standard deviations of the served properties, ``[n, 2 * n_properties]``.
         geometry: `GeometryModel.features`, ``[n, 3]``.
     """
@@ -52,7 +52,7 @@ class DomainScores:
     """Percentiles among held-out source structures.
 
     Attributes:
-        scores: Of the three views together, ``[n]``.
+        scores: Score of the three views together, ``[n]``.
         views: Latent distance, perturbation, geometry, ``[n, 3]``.
     """
 
@@ -126,7 +126,7 @@ class DomainModel:
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, NDArray[Any]]) -> "DomainModel":
-        """The model of `tensors`. Raises KeyError where one is missing."""
+        """The model of `tensors`. Raises KeyError if one is missing."""
         latent = LatentSpace(**{f.name: tensors[f"latent.{f.name}"] for part, f in _PARTS if part == "latent"})
         probe = PerturbationProbe(**{f.name: tensors[f"probe.{f.name}"] for part, f in _PARTS if part == "probe"})
         return cls(latent, probe, **{name: tensors[name] for name in _OWN})

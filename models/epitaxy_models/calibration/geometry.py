@@ -32,7 +32,7 @@ _SEVERITY = {DomainVerdict.IN_DOMAIN: 0, DomainVerdict.BORDERLINE: 1, DomainVerd
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """Three numbers of one structure.
+    """Three numbers that describe how dense a structure is and how long its contacts are.
 
     Attributes:
         volume_per_atom: Cubic Angstrom.
@@ -107,11 +107,11 @@ def _note_shortest(
     largest = 0.0
     for number in numbers:
         largest = max(largest, radii[number])
-    centres, others, distances = neighbours_within(lattice, frac, _REACH * 2.0 * largest)
-    for edge in range(len(distances)):
-        first, second = numbers[centres[edge]], numbers[others[edge]]
-        if distances[edge] < min(_REACH * (radii[first] + radii[second]), found[first, second]):
-            found[first, second] = distances[edge]
+    pairs = neighbours_within(lattice, frac, _REACH * 2.0 * largest)
+    for edge in range(len(pairs.distances)):
+        first, second = numbers[pairs.centres[edge]], numbers[pairs.others[edge]]
+        if pairs.distances[edge] < min(_REACH * (radii[first] + radii[second]), found[first, second]):
+            found[first, second] = pairs.distances[edge]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,7 +26,7 @@ class OutOfFold:
     Attributes:
         rows: Row that each prediction is of, ``[n_predictions]``.
         values: Predicted values.
-        expected_errors: As the fit itself expects.
+        expected_errors: Errors that the fit itself expects.
         labels: True values, ``[n_rows]``.
     """
 

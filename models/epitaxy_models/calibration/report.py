@@ -21,10 +21,10 @@ class LevelReport:
     Attributes:
         nominal: Coverage asked for.
         coverage: Share of labels inside.
-        mean_width: In the property's unit.
+        mean_width: Mean width, in the property's unit.
         median_width: Likewise.
-        constant_width: Of an interval of the same width for all, with the same nominal coverage; its mean after it was
-            cut at physical bounds.
+        constant_width: Width of an interval of the same width for all, at the same nominal coverage: its
+            mean after cutting at physical bounds.
         equal_constant_width: Likewise, of the narrowest such interval that covers as many of these very labels.
         coverage_by_group: Coverage in each group of at least 20 structures.
     """
@@ -44,8 +44,9 @@ class CalibrationReport:
 
     Attributes:
         n: Structures measured.
-        levels: By nominal coverage.
-        mean_squared_z: Of errors over calibrated standard deviations; 1 is right, and one outlier can decide it.
+        levels: Measured coverage and widths, by nominal coverage.
+        mean_squared_z: Mean square of errors over calibrated standard deviations; 1 is right, and one
+            outlier can decide it.
         mean_squared_z_but_largest: The same without the largest one.
         miscalibration_area: Mean difference of coverage from nominal, over nominal coverages from 0.5 to 0.99.
         sharpness: Root mean square of the standard deviations, in the property's unit (Tran et al. 2020).

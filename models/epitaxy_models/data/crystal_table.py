@@ -107,7 +107,7 @@ def open_table(path: Path) -> pq.ParquetFile:
 
 
 def provenance_of(file: pq.ParquetFile) -> Provenance | None:
-    """The record of a table, None where it has none. Raises ConfigurationError (DAMAGED_PROVENANCE)."""
+    """The record of a table, None if it has none. Raises ConfigurationError (DAMAGED_PROVENANCE)."""
     return Provenance.from_metadata(file.metadata.metadata)
 
 

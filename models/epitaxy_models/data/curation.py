@@ -21,7 +21,7 @@ _MISSING_TEXTS = frozenset({"", "nan", "none", "null", "na", "n/a"})
 
 @dataclass(frozen=True, slots=True)
 class KeptRow:
-    """A row of the table; ``labels`` in the order of the plan, None where there is no value."""
+    """A row of the table; ``labels`` in the order of the plan, None if there is no value."""
 
     id: str
     formula: str

@@ -49,7 +49,7 @@ class Inspection:
         same_crystal: Rows whose crystals are one, whatever cell they are given in.
         same_formula: Rows that share a reduced formula.
         suspicious: Rows worth a second look.
-        provenance: The table's record, None where it has none.
+        provenance: The table's record, None if it has none.
     """
 
     n_rows: int

@@ -31,7 +31,7 @@ class Origin:
         provider: Who publishes it.
         licence: Licence of the data, ``"unknown"`` where nobody stated it.
         query: Filter and fields asked for.
-        n_announced: Rows that the source said it had, None where it did not say.
+        n_announced: Rows that the source said it had, None if it did not say.
     """
 
     source: str
@@ -84,7 +84,7 @@ class Provenance:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[bytes, bytes] | None) -> "Provenance | None":
-        """The record of a Parquet file, None where it has none. Raises ConfigurationError (DAMAGED_PROVENANCE)."""
+        """The record of a Parquet file, None if it has none. Raises ConfigurationError (DAMAGED_PROVENANCE)."""
         if not metadata or METADATA_KEY not in metadata:
             return None
         try:

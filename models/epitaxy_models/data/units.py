@@ -49,7 +49,7 @@ _LONGEST_FIRST = sorted(UNITS, key=len, reverse=True)
 
 
 def suffix_of(column: str) -> str | None:
-    """The unit suffix that a column name ends in, None where it has none."""
+    """The unit suffix that a column name ends in, None if it has none."""
     return next((suffix for suffix in _LONGEST_FIRST if column.endswith(f"_{suffix}")), None)
 
 
@@ -65,7 +65,7 @@ def checked_suffix(text: str, column: str) -> str:
     suffix = suffix_of_unit(text)
     if suffix is None:
         raise ConfigurationError(
-            f"{text!r} for column {column!r} is no known unit suffix: give one of {', '.join(UNITS)}",
+            f"{text!r} for column {column!r} is not a known unit suffix: give one of {', '.join(UNITS)}",
             reason="UNKNOWN_UNIT",
         )
     return suffix

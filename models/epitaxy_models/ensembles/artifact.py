@@ -72,7 +72,7 @@ def shipped_model() -> Path:
 
 
 def load_artifact(folder: Path) -> ModelArtifact:
-    """Reads and checks a model. Raises CheckpointError where a file is missing, damaged or of another version."""
+    """Reads and checks a model. Raises CheckpointError if a file is missing, damaged or of another version."""
     try:
         card_text = (folder / _CARD).read_bytes()
         weights = (folder / _WEIGHTS).read_bytes()

@@ -71,7 +71,7 @@ class ModelCard:
     heads: tuple[str, ...] = ()
 
     def property_named(self, name: str) -> PropertyCard | None:
-        """The property of that name, None where the model has none."""
+        """The property of that name, None if the model has none."""
         return next((card for card in self.properties if card.definition.name == name), None)
 
     def as_json(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class ModelCard:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "ModelCard":
-        """Rebuilds a card. Raises CheckpointError where a field is missing, unknown, or contradicts the code."""
+        """Rebuilds a card. Raises CheckpointError if a field is missing, unknown, or contradicts the code."""
         try:
             rule = GraphRule(**record["rule"])
             if rule.version != record["featurizer_version"]:

@@ -10,6 +10,7 @@ from epitaxy_models.backbones.fused import FusedBackbone
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.graphs.batch import CrystalGraphBatch, collate
 from epitaxy_models.graphs.graph import CrystalGraph, build_graph
+from epitaxy_models.structures.structure import Structure
 
 # On CPUs a larger batch is no faster an edge and makes small requests wait.
 EDGES_ON_CPUS = 40_000
@@ -19,7 +20,7 @@ class Embedder:
     """The backbone of one model, all members at once: compiled on CPUs, in torch on any other device."""
 
     def __init__(self, artifact: ModelArtifact, device: str = "cpu") -> None:
-        """Raises CheckpointError where the weights do not fit the card."""
+        """Raises CheckpointError if the weights do not fit the card."""
         self.device = device
         self.config = artifact.card.backbone
         self._run = FusedBackbone(self.config, artifact.backbone) if device == "cpu" else _on_device(artifact, device)
@@ -30,16 +31,16 @@ class Embedder:
             return np.zeros((0, self.config.n_members, self.config.embedding_width), dtype=np.float32)
         return self._run(collate(graphs))
 
-    def edge_budget(self, part: float = 1.0) -> int:
-        """Edges that one forward pass should have at most: ``EDGES_ON_CPUS``, or what a device's free memory takes now.
+    def edge_budget(self, examples: Callable[[], Sequence[Structure]], part: float = 1.0) -> int:
+        """Edges that one forward pass should have at most: ``EDGES_ON_CPUS``, or what a device's free memory allows.
 
-        On a device it runs batches of bundled crystals, for some seconds; ``part`` of its memory is this process's.
+        Args:
+            examples: Gives ordinary crystals; on a device, batches of them are run for some seconds.
+            part: Share of the device's memory that this process may use.
         """
         if self.device == "cpu":
             return EDGES_ON_CPUS
-        from epitaxy_models.data.crystals import bundled_crystals  # noqa: PLC0415 - for a device alone
-
-        probe = [build_graph(crystal.structure) for crystal in bundled_crystals()]
+        probe = [build_graph(structure) for structure in examples()]
 
         def forward(repetitions: int) -> int:
             self(probe * repetitions)

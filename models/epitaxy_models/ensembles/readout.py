@@ -32,7 +32,7 @@ class EnsemblePrediction:
         lower: Lower ends of the intervals.
         upper: Upper ends of the intervals.
         domains: One verdict a structure.
-        judged_widths: Of the intervals at the coverage that a review policy judges; None where none was asked for.
+        judged_widths: Widths of the intervals at the coverage that a review policy judges; None if none was asked for.
     """
 
     values: NDArray[np.float64]

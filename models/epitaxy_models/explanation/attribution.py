@@ -23,8 +23,8 @@ class Attribution:
     Attributes:
         values: What each member says, ``[n_members]``.
         baselines: What it says where nothing is left, ``[n_members]``.
-        nodes: Of all atoms of a node together, without their neighbours, ``[n_members, n_nodes]``.
-        edges: Of the neighbours that an edge stands for, ``[n_members, n_edges]``.
+        nodes: Contributions of all atoms of a node together, without their neighbours, ``[n_members, n_nodes]``.
+        edges: Contributions of the neighbours that an edge stands for, ``[n_members, n_edges]``.
         n_steps: Points of the path.
     """
 

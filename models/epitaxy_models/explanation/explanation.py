@@ -49,10 +49,10 @@ class NearestMaterial:
     """A material of the training data that a model sees as similar.
 
     Attributes:
-        id: As the source names it, ``"mp-149"``.
+        id: The source's own id, ``"mp-149"``.
         formula: Reduced, as chemists write it.
-        space_group: Number of the International Tables, 0 where unknown.
-        distance: In the leading directions of the embedding.
+        space_group: Number of the International Tables, 0 if unknown.
+        distance: Distance in the leading directions of the embedding.
         labels: Known values by property.
     """
 
@@ -71,7 +71,7 @@ class Explanation:
         value: Mean over the members.
         baseline: The same of the same places, filled with atoms of no element in particular.
         completeness_error: Sum of the contributions minus ``value - baseline``.
-        sites: In the structure's order; they add up to the change.
+        sites: Contributions in the structure's order; they add up to the change.
         elements: Sums over sites, the largest first.
         shells: The largest first.
         faithfulness: Whether the contributions pass their test.

@@ -32,7 +32,7 @@ class Faithfulness:
         beats_random: Share of random orders whose deletion and insertion together are smaller, 0 to 1.
         n_parts: Parts in the order.
         n_random_orders: Orders it was compared with.
-        reason: Why the order is not to be relied on; empty where it is.
+        reason: Why the order is not to be relied on; empty if it is.
     """
 
     deletion: float

@@ -17,7 +17,7 @@ class NearestMaterials:
     """Searches the source index that lies beside a model's weights; without one nothing is near."""
 
     def __init__(self, folder: Path, weights_digest: str) -> None:
-        """Raises CheckpointError where the index is damaged or another model's."""
+        """Raises CheckpointError if the index is damaged or another model's."""
         path = folder / FILE_NAME
         self._source = load_source_index(path, weights_digest) if path.exists() else None
         if self._source is not None:

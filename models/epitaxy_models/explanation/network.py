@@ -70,7 +70,7 @@ class ExplainedNetwork:
             presence: Share of each neighbour that is there, ``[n_members, n_edges]``; for the rest of it stands what
                 the blank terms say.
             blank: Terms of every layer where nothing is there.
-            name: Of the property.
+            name: Name of the property.
         """
         here, gone, grid = graph.weights * presence, graph.weights * (1 - presence), self._backbone.radial_grid
         history = []

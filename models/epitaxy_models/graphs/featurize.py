@@ -59,4 +59,4 @@ def _graph_of(text: str, row: int, rule: GraphRule) -> CrystalGraph:
     try:
         return build_graph(structure_from_column(text), rule)
     except EpitaxyError as error:
-        raise type(error)(error.reason, f"row {row}: {error.message}") from error
+        raise type(error)(f"row {row}: {error.message}", reason=error.reason) from error

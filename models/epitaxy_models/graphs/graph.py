@@ -7,7 +7,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.graphs.neighbours import adaptive_neighbours
+from epitaxy_models.graphs.neighbours import NeighbourList, adaptive_neighbours
 from epitaxy_models.graphs.quotient import labelled_shells, merged_edges, quotient_graph
 from epitaxy_models.structures.kernel_arrays import kernel_arrays
 from epitaxy_models.structures.structure import Structure
@@ -104,47 +104,43 @@ def build_graph(structure: Structure, rule: GraphRule = DEFAULT_RULE) -> Crystal
 def build_graph_with_origins(structure: Structure, rule: GraphRule = DEFAULT_RULE) -> GraphWithOrigins:
     """The same with what each of its parts stands for."""
     graph, classes = _quotient(structure, rule)
-    offsets, neighbours, distances, _ = _neighbours(structure, rule)
-    shells, _ = labelled_shells(distances, rule.shell_tolerance)
-    each_once = np.ones(len(distances))
-    counts = merged_edges(classes, graph.n_nodes, offsets, neighbours, shells, distances, each_once)[-1]
-    return GraphWithOrigins(graph, classes, np.rint(counts).astype(np.int64))
+    near = _neighbours(structure, rule)
+    shells = labelled_shells(near.distances, rule.shell_tolerance).of_edge
+    each_once = np.ones(len(shells))
+    counted = merged_edges(classes, graph.n_nodes, near.offsets, near.others, shells, near.distances, each_once)
+    return GraphWithOrigins(graph, classes, np.rint(counted.weights).astype(np.int64))
 
 
 def _quotient(structure: Structure, rule: GraphRule) -> tuple[CrystalGraph, NDArray[np.int32]]:
     """The quotient graph, and the node that stands for each site, ``[n_sites]``."""
-    classes, firsts, multiplicities, rows, sources, merged, summed, colours, ratios = quotient_graph(
-        *kernel_arrays(structure), rule.k, rule.reach, rule.radius_max, rule.shell_tolerance
-    )
+    found = quotient_graph(*kernel_arrays(structure), rule.k, rule.reach, rule.radius_max, rule.shell_tolerance)
     graph = CrystalGraph(
-        atomic_numbers=structure.atomic_numbers[firsts],
-        multiplicities=multiplicities,
-        rows=rows,
-        sources=sources,
-        distances=merged,
-        weights=summed,
-        key=_canonical_key(colours, ratios, rule),
+        atomic_numbers=structure.atomic_numbers[found.edges.firsts],
+        multiplicities=found.multiplicities,
+        rows=found.edges.rows,
+        sources=found.edges.sources,
+        distances=found.edges.distances,
+        weights=found.edges.weights,
+        key=_canonical_key(found.colours, found.ratios, rule),
     )
-    return graph, classes
+    return graph, found.classes
 
 
 def build_full_graph(structure: Structure, rule: GraphRule = DEFAULT_RULE) -> CrystalGraph:
     """The graph with a node for every atom and an edge for every neighbour: the oracle of the quotient."""
-    offsets, neighbours, distances, weights = _neighbours(structure, rule)
+    near = _neighbours(structure, rule)
     return CrystalGraph(
         atomic_numbers=structure.atomic_numbers,
         multiplicities=np.ones(structure.n_sites, dtype=np.int32),
-        rows=offsets,
-        sources=neighbours,
-        distances=distances.astype(np.float32),
-        weights=weights.astype(np.float32),
+        rows=near.offsets,
+        sources=near.others,
+        distances=near.distances.astype(np.float32),
+        weights=near.weights.astype(np.float32),
         key=structure.content_digest(),
     )
 
 
-def _neighbours(
-    structure: Structure, rule: GraphRule
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+def _neighbours(structure: Structure, rule: GraphRule) -> NeighbourList:
     lattice, frac_coords, _ = kernel_arrays(structure)
     return adaptive_neighbours(lattice, frac_coords, rule.k, rule.reach, rule.radius_max)
 

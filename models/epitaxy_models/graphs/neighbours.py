@@ -6,7 +6,7 @@ whole by construction, and an answer cannot jump when noise reorders two equal d
 """
 
 import math
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,60 @@ from epitaxy_models.compiled import compiled
 
 _DType = TypeVar("_DType", bound=np.generic)
 
+# Volume of a sphere of radius 1, 4 pi / 3 to three digits: it sizes first guesses, and no result depends on it.
+_UNIT_SPHERE = 4.19
+# Undirected pairs to make room for, as a share of the directed ones at the mean density: half of them, and 40 % to
+# spare, so that few crystals need their arrays grown.
+_SHARE_OF_PAIRS = 0.7
+_LEAST_CAPACITY = 64
+# First search radius: at least so many Angstrom, and so that its sphere holds so many times k atoms.
+_LEAST_RADIUS, _SPARE_NEIGHBOURS = 3.0, 1.3
+# Factor on a search radius within which some atom has fewer than k neighbours: 2.5 times the volume.
+_GROWTH = 1.35
+# Keeps the last neighbour within a search radius that was fitted to it.
+_ROUNDING = 1.0001
+
+
+class Pairs(NamedTuple):
+    """Directed pairs of atoms, ordered by their centre.
+
+    Attributes:
+        centres: Centre of each pair, int32 ``[n_pairs]``.
+        others: The site at its other end, int32 ``[n_pairs]``.
+        distances: Angstrom, float64 ``[n_pairs]``.
+    """
+
+    centres: NDArray[np.int32]
+    others: NDArray[np.int32]
+    distances: NDArray[np.float64]
+
+
+class NeighbourList(NamedTuple):
+    """Neighbours of each atom within its own cutoff.
+
+    Attributes:
+        offsets: Edges of atom i are ``offsets[i]`` to ``offsets[i + 1]``, int32 ``[n_atoms + 1]``.
+        others: The site at the other end of each edge, int32 ``[n_edges]``.
+        distances: Angstrom, float64 ``[n_edges]``.
+        weights: Smooth cutoff ``(1 - (d / cutoff)^2)^2`` of each edge, in (0, 1], float64 ``[n_edges]``.
+    """
+
+    offsets: NDArray[np.int32]
+    others: NDArray[np.int32]
+    distances: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
 
 @compiled()
-def neighbours_within(
-    lattice: NDArray[np.float64], frac: NDArray[np.float64], radius: float
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
-    """All directed pairs closer than ``radius`` Angstrom, self-images included.
+def neighbours_within(lattice: NDArray[np.float64], frac: NDArray[np.float64], radius: float) -> Pairs:
+    """All directed pairs closer than ``radius`` Angstrom, images of a site itself included.
 
-    Returns:
-        Centre index, neighbour index and distance (Angstrom) of each pair, each of shape ``[n_pairs]``, ordered by
-        centre. Equal, pair for pair, to pymatgen's ``find_points_in_spheres``.
+    Equal, pair for pair, to pymatgen's ``find_points_in_spheres``.
+
+    Args:
+        lattice: Cell vectors as rows, Angstrom, ``[3, 3]``.
+        frac: Fractional coordinates, ``[n_atoms, 3]``.
+        radius: Angstrom.
     """
     n = frac.shape[0]
     # Spacing of lattice planes bounds how many images along each axis can lie within the radius.
@@ -34,7 +78,7 @@ def neighbours_within(
         spans[axis] = radius * math.sqrt(inverse[0, axis] ** 2 + inverse[1, axis] ** 2 + inverse[2, axis] ** 2)
     volume = abs(np.linalg.det(lattice))
     # Each pair of two sites is looked for once and counts for both.
-    capacity = 64 + int(0.7 * n * n * 4.19 * radius**3 / volume)
+    capacity = _LEAST_CAPACITY + int(_SHARE_OF_PAIRS * n * n * _UNIT_SPHERE * radius**3 / volume)
     firsts = np.empty(capacity, dtype=np.int32)
     seconds = np.empty(capacity, dtype=np.int32)
     lengths = np.empty(capacity, dtype=np.float64)
@@ -81,9 +125,7 @@ def neighbours_within(
 
 
 @compiled()
-def _both_ways(
-    n: int, firsts: NDArray[np.int32], seconds: NDArray[np.int32], lengths: NDArray[np.float64]
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+def _both_ways(n: int, firsts: NDArray[np.int32], seconds: NDArray[np.int32], lengths: NDArray[np.float64]) -> Pairs:
     """Directed pairs of undirected ones, by centre; images of one site come in both directions already."""
     slots = np.zeros(n + 1, dtype=np.int64)
     for pair in range(len(firsts)):
@@ -105,7 +147,7 @@ def _both_ways(
             slot = slots[second]
             slots[second] += 1
             centres[slot], others[slot], distances[slot] = second, first, lengths[pair]
-    return centres, others, distances
+    return Pairs(centres, others, distances)
 
 
 @compiled()
@@ -118,31 +160,35 @@ def _grown(values: NDArray[_DType], capacity: int) -> NDArray[_DType]:
 @compiled()
 def adaptive_neighbours(
     lattice: NDArray[np.float64], frac: NDArray[np.float64], k: int, reach: float, radius_max: float
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
-    """Pairs within each centre's own cutoff ``min(reach * d_k, radius_max)``.
+) -> NeighbourList:
+    """Neighbours within each centre's own cutoff, ``min(reach * d_k, radius_max)``.
 
-    Returns:
-        Row offsets ``[n_atoms + 1]``, neighbour index ``[n_edges]``, distance in Angstrom ``[n_edges]`` and the
-        smooth weight ``(1 - (d / cutoff)^2)^2`` in (0, 1] ``[n_edges]``.
+    Args:
+        lattice: Cell vectors as rows, Angstrom, ``[3, 3]``.
+        frac: Fractional coordinates, ``[n_atoms, 3]``.
+        k: The cutoff follows the distance ``d_k`` to the k-th neighbour.
+        reach: Factor on that distance.
+        radius_max: Largest cutoff, Angstrom.
     """
     n = frac.shape[0]
     volume = abs(np.linalg.det(lattice))
-    # A sphere that holds 1.3 k atoms at the mean density, times the reach; grown until it holds enough.
-    radius = min(radius_max, max(3.0, reach * (1.3 * k * volume / (4.19 * n)) ** (1.0 / 3.0)))
+    # A sphere that holds more than k atoms at the mean density, times the reach; grown until it holds enough.
+    guess = (_SPARE_NEIGHBOURS * k * volume / (_UNIT_SPHERE * n)) ** (1.0 / 3.0)
+    radius = min(radius_max, max(_LEAST_RADIUS, reach * guess))
     while True:
-        centres, others, distances = neighbours_within(lattice, frac, radius)
-        starts = _row_offsets(centres, n)
-        cutoffs, needed = _cutoffs(starts, distances, k, reach, radius, radius_max)
+        pairs = neighbours_within(lattice, frac, radius)
+        starts = _row_offsets(pairs.centres, n)
+        cutoffs, needed = _cutoffs(starts, pairs.distances, k, reach, radius, radius_max)
         if needed <= radius or radius >= radius_max:
             break
-        radius = min(radius_max, needed * 1.0001)
-    return _within_cutoffs(starts, others, distances, cutoffs)
+        radius = min(radius_max, needed * _ROUNDING)
+    return _within_cutoffs(starts, pairs.others, pairs.distances, cutoffs)
 
 
 @compiled()
 def _within_cutoffs(
     starts: NDArray[np.int32], others: NDArray[np.int32], distances: NDArray[np.float64], cutoffs: NDArray[np.float64]
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+) -> NeighbourList:
     """The pairs nearer than their centre's cutoff, with row offsets and weights."""
     n = len(cutoffs)
     offsets = np.zeros(n + 1, dtype=np.int32)
@@ -159,7 +205,7 @@ def _within_cutoffs(
                 weights[slot] = (1.0 - ratio * ratio) ** 2
                 slot += 1
         offsets[centre + 1] = slot
-    return offsets, kept[:slot], lengths[:slot], weights[:slot]
+    return NeighbourList(offsets, kept[:slot], lengths[:slot], weights[:slot])
 
 
 @compiled()
@@ -184,7 +230,7 @@ def _cutoffs(
     smallest = np.empty(k, dtype=np.float64)
     for i in range(n):
         if starts[i + 1] - starts[i] < k:
-            needed = max(needed, min(radius_max, radius * 1.35))
+            needed = max(needed, min(radius_max, radius * _GROWTH))
         else:
             cutoffs[i] = min(radius_max, reach * _kth_smallest(distances[starts[i] : starts[i + 1]], smallest))
             needed = max(needed, cutoffs[i])

@@ -8,6 +8,7 @@ averaged.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,78 @@ _RADIX = 1 << _RADIX_BITS
 _DIGIT = np.uint64(_RADIX - 1)
 
 
+class Shells(NamedTuple):
+    """Distances of one crystal, grouped.
+
+    Attributes:
+        of_edge: Shell of each distance, int32 ``[n_edges]``.
+        distances: Mean distance of each shell, Angstrom, float64 ``[n_shells]``.
+    """
+
+    of_edge: NDArray[np.int32]
+    distances: NDArray[np.float64]
+
+
+class LabelledShells(NamedTuple):
+    """Distances of one crystal, grouped, with a label for each group.
+
+    Attributes:
+        of_edge: Shell of each distance, int32 ``[n_edges]``.
+        labels: Label of each shell, all different, uint64 ``[n_shells]``.
+    """
+
+    of_edge: NDArray[np.int32]
+    labels: NDArray[np.uint64]
+
+
+class Colouring(NamedTuple):
+    """Classes of atoms with equal environments.
+
+    Attributes:
+        classes: Class of each atom, numbered by first occurrence, int32 ``[n_atoms]``.
+        colours: Colour of each class, uint64 ``[n_classes]``: a function of the environment alone, whatever the cell.
+    """
+
+    classes: NDArray[np.int32]
+    colours: NDArray[np.uint64]
+
+
+class MergedEdges(NamedTuple):
+    """Edges between classes of atoms.
+
+    Attributes:
+        firsts: First atom of each class, int32 ``[n_classes]``.
+        rows: Edges of class i are ``rows[i]`` to ``rows[i + 1]``, int32 ``[n_classes + 1]``.
+        sources: Class that each edge comes from, int32 ``[n_merged]``.
+        distances: Mean distance, Angstrom, float32 ``[n_merged]``.
+        weights: Summed weight of one atom's edges, averaged over the class, float32 ``[n_merged]``.
+    """
+
+    firsts: NDArray[np.int32]
+    rows: NDArray[np.int32]
+    sources: NDArray[np.int32]
+    distances: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+
+class Quotient(NamedTuple):
+    """All that a quotient graph is made of.
+
+    Attributes:
+        classes: Class of each atom, int32 ``[n_atoms]``.
+        multiplicities: Atoms in each class, int32 ``[n_classes]``.
+        edges: Edges between the classes.
+        colours: Colour of each class, ascending, uint64 ``[n_classes]``.
+        ratios: Multiplicity of each of these colours in lowest terms, int32 ``[n_classes]``.
+    """
+
+    classes: NDArray[np.int32]
+    multiplicities: NDArray[np.int32]
+    edges: MergedEdges
+    colours: NDArray[np.uint64]
+    ratios: NDArray[np.int32]
+
+
 @compiled()
 def _mixed(value: np.uint64) -> np.uint64:
     """Finalizer of splitmix64 (Steele, Lea & Flood 2014): a bijection that spreads every bit."""
@@ -39,14 +112,11 @@ def _mixed(value: np.uint64) -> np.uint64:
 
 
 @compiled()
-def distance_shells(distances: NDArray[np.float64], tolerance: float) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+def distance_shells(distances: NDArray[np.float64], tolerance: float) -> Shells:
     """Groups equal distances of one crystal, cutting at gaps and never at a rounded value.
 
     A shell ends where the next distance is more than ``tolerance`` (Angstrom) away, or where the shell would grow
     wider than four tolerances.
-
-    Returns:
-        Shell of each distance, shape ``[n_edges]``, and mean distance of each shell, shape ``[n_shells]``.
     """
     order = _ascending(distances)
     shells = np.empty(len(distances), dtype=np.int32)
@@ -69,7 +139,7 @@ def distance_shells(distances: NDArray[np.float64], tolerance: float) -> tuple[N
         last = distance
     if shell >= 0:
         means[shell] = total / members
-    return shells, means[: shell + 1].copy()
+    return Shells(shells, means[: shell + 1].copy())
 
 
 @compiled()
@@ -106,14 +176,11 @@ def shell_labels(means: NDArray[np.float64]) -> NDArray[np.uint64]:
 
 
 @compiled()
-def labelled_shells(distances: NDArray[np.float64], tolerance: float) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
-    """Shells with a label each, and each label once.
+def labelled_shells(distances: NDArray[np.float64], tolerance: float) -> LabelledShells:
+    """Groups equal distances of one crystal into shells with different labels.
 
-    A shell that ends for its width may be followed by one that is nearer than labels tell apart: to the colours both
-    are one, so they are one.
-
-    Returns:
-        Shell of each distance ``[n_edges]`` and label of each shell ``[n_shells]``.
+    A shell that ends because of its width may be followed by one so near that both have the same label: the colours
+    could not tell them apart, so they are joined.
     """
     shells, means = distance_shells(distances, tolerance)
     labels = shell_labels(means)
@@ -126,7 +193,7 @@ def labelled_shells(distances: NDArray[np.float64], tolerance: float) -> tuple[N
         joined[shell] = count - 1
     for edge in range(len(shells)):
         shells[edge] = joined[shells[edge]]
-    return shells, labels[:count].copy()
+    return LabelledShells(shells, labels[:count].copy())
 
 
 @compiled()
@@ -136,12 +203,15 @@ def refined_colours(
     neighbours: NDArray[np.int32],
     shells: NDArray[np.int32],
     shell_labels: NDArray[np.uint64],
-) -> tuple[NDArray[np.int32], NDArray[np.uint64], int]:
+) -> Colouring:
     """Stable colouring of the atoms.
 
-    Returns:
-        Class of each atom numbered by first occurrence ``[n_atoms]``, the 64-bit colour of each class
-        ``[n_classes]`` (a function of the environment alone: invariant to the cell chosen), the number of classes.
+    Args:
+        species: Atomic numbers, ``[n_atoms]``.
+        offsets: Edges of atom i are ``offsets[i]`` to ``offsets[i + 1]``, ``[n_atoms + 1]``.
+        neighbours: The site at the other end of each edge, ``[n_edges]``.
+        shells: Shell of each edge, ``[n_edges]``.
+        shell_labels: Label of each shell, ``[n_shells]``.
     """
     n = len(species)
     colours = np.empty(n, dtype=np.uint64)
@@ -164,7 +234,7 @@ def refined_colours(
     class_colours = np.empty(count, dtype=np.uint64)
     for i in range(n):
         class_colours[classes[i]] = colours[i]
-    return classes, class_colours, count
+    return Colouring(classes, class_colours)
 
 
 @compiled()
@@ -208,14 +278,10 @@ def merged_edges(
     shells: NDArray[np.int32],
     distances: NDArray[np.float64],
     weights: NDArray[np.float64],
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
-    """Edges of a class, those to one class in one shell merged, averaged over the atoms of the class.
+) -> MergedEdges:
+    """Edges of each class: those to one class in one shell are merged, and averaged over the atoms of the class.
 
-    Atoms of a class may differ within a shell's tolerance; no order in which they are given changes their average.
-
-    Returns:
-        First atom of each class ``[n_classes]``, row offsets ``[n_classes + 1]``, and for each merged edge the
-        neighbour's class, the mean distance (Angstrom) and the summed weight an atom, ``[n_merged]``.
+    Atoms of a class may differ within a shell's tolerance; their average does not depend on their order.
     """
     firsts, following = _members(classes, n_classes)
     capacity = 0
@@ -262,7 +328,7 @@ def merged_edges(
             means[begun + place] = totals[place] / gathered[place]
             sums[begun + place] = gathered[place] / members
         rows[node + 1] = slot
-    return firsts, rows, targets[:slot].copy(), means[:slot].copy(), sums[:slot].copy()
+    return MergedEdges(firsts, rows, targets[:slot].copy(), means[:slot].copy(), sums[:slot].copy())
 
 
 @compiled()
@@ -274,29 +340,23 @@ def quotient_graph(
     reach: float,
     radius_max: float,
     tolerance: float,
-) -> tuple[
-    NDArray[np.int32],
-    NDArray[np.int32],
-    NDArray[np.int32],
-    NDArray[np.int32],
-    NDArray[np.int32],
-    NDArray[np.float32],
-    NDArray[np.float32],
-    NDArray[np.uint64],
-    NDArray[np.int32],
-]:
-    """All of it in one call: neighbours, shells, colours, merged edges.
+) -> Quotient:
+    """The quotient graph in one call: neighbours, shells, colours, merged edges.
 
-    Returns:
-        Class of each atom; first atom and multiplicity of each class; row offsets, neighbour's class, distance and
-        weight of the merged edges; the colours in order with their multiplicities in lowest terms.
+    Args:
+        lattice: Cell vectors as rows, Angstrom, ``[3, 3]``.
+        frac: Fractional coordinates, ``[n_atoms, 3]``.
+        species: Atomic numbers, ``[n_atoms]``.
+        k: The cutoff of an atom follows the distance to its k-th neighbour.
+        reach: Factor on that distance.
+        radius_max: Largest cutoff, Angstrom.
+        tolerance: Distances nearer than this may share a shell, Angstrom.
     """
-    offsets, neighbours, distances, weights = adaptive_neighbours(lattice, frac, k, reach, radius_max)
-    shells, labels = labelled_shells(distances, tolerance)
-    classes, colours, count = refined_colours(species, offsets, neighbours, shells, labels)
-    firsts, rows, sources, merged, summed = merged_edges(
-        classes, count, offsets, neighbours, shells, distances, weights
-    )
+    near = adaptive_neighbours(lattice, frac, k, reach, radius_max)
+    shells = labelled_shells(near.distances, tolerance)
+    classes, colours = refined_colours(species, near.offsets, near.others, shells.of_edge, shells.labels)
+    count = len(colours)
+    edges = merged_edges(classes, count, near.offsets, near.others, shells.of_edge, near.distances, near.weights)
     multiplicities = np.zeros(count, dtype=np.int32)
     for atom in range(len(classes)):
         multiplicities[classes[atom]] += 1
@@ -305,4 +365,4 @@ def quotient_graph(
         divisor = math.gcd(divisor, size)
     order = np.argsort(colours)
     ratios = (multiplicities[order] // divisor).astype(np.int32)
-    return classes, firsts, multiplicities, rows, sources, merged, summed, colours[order], ratios
+    return Quotient(classes, multiplicities, edges, colours[order], ratios)

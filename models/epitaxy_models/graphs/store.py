@@ -67,7 +67,7 @@ def write_batches(
 def read_store(folder: Path, rule: GraphRule, source: str = "") -> CrystalGraphBatch:
     """Maps a store into memory.
 
-    Raises CheckpointError where it is missing, of another featurizer version, or, where both digests are known, of
+    Raises CheckpointError if it is missing, of another featurizer version, or, if both digests are known, of
     other structures.
     """
     card = folder / "store.json"

@@ -46,4 +46,5 @@ class PropertyHeads(nn.Module):
     def _layer(self, embeddings: Tensor, weights: Tensor) -> Tensor:
         members, graphs = embeddings.shape[:2]
         hidden = nn.functional.silu(torch.baddbmm(self.hidden_bias, embeddings, weights))
-        return hidden.view(members, graphs, -1, self.n_hidden)
+        # Stated, not inferred: without graphs there is nothing to infer it from.
+        return hidden.view(members, graphs, weights.shape[-1] // self.n_hidden, self.n_hidden)

@@ -13,7 +13,7 @@ class ReviewVerdict(StrEnum):
     REVIEW = "REVIEW"
     """A person should look at it first."""
     REJECT = "REJECT"
-    """It is not to be used."""
+    """It must not be used."""
 
     @property
     def gravity(self) -> int:
@@ -45,7 +45,7 @@ class ReviewDecision:
 
     @classmethod
     def of(cls, fired: Iterable[FiredRule]) -> "ReviewDecision":
-        """The decision of the rules that fired; ACCEPT where there are none."""
+        """The decision of the rules that fired; ACCEPT if there are none."""
         rules = tuple(sorted(fired, key=lambda rule: -rule.verdict.gravity))
         return cls(rules[0].verdict, rules) if rules else ACCEPTED
 

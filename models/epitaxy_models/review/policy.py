@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.calibration.conformal import check_coverage
+from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.review.decision import FiredRule, ReviewDecision, ReviewVerdict
@@ -36,7 +37,7 @@ class ReviewPolicy:
     """
 
     max_interval_width: Mapping[str, float] = field(default_factory=dict)
-    interval_coverage: float = 0.9
+    interval_coverage: float = DEFAULT_COVERAGE
     max_domain_score: float | None = None
     out_of_domain: ReviewVerdict = ReviewVerdict.REVIEW
     forbidden_elements: tuple[int, ...] = ()
@@ -80,13 +81,13 @@ class ReviewPolicy:
         """One decision a structure.
 
         Args:
-            atomic_numbers: Of the sites of each structure.
+            atomic_numbers: Atomic numbers of the sites of each structure.
             domains: One verdict a structure.
-            names: Of the properties.
-            widths: Of the intervals at ``interval_coverage``, ``[n_structures, n_properties]``; needed where
+            names: Names of the properties.
+            widths: Widths of the intervals at ``interval_coverage``, ``[n_structures, n_properties]``; needed if
                 ``judges_widths``.
 
-        Raises ConfigurationError where widths are needed and not given.
+        Raises ConfigurationError if widths are needed and not given.
         """
         if self.judges_widths and widths is None:
             raise _invalid("widths are limited: give them")

@@ -39,15 +39,15 @@ def build_source_index(
 
     Args:
         artifact: The model.
-        graphs: Of a whole data set, featurized by the model's rule.
+        graphs: Graphs of a whole data set, featurized by the model's rule.
         rows: Those that the model was trained on.
         held_out: Those of which no member saw a label; they scale the distances.
         materials: What ``rows`` are, in their order.
-        labels: Of ``rows``, in the order of the properties of the model's card, NaN where there is none,
+        labels: Labels of ``rows``, in the order of the properties of the model's card, NaN if there is none,
             ``[n_rows, n_properties]``.
         on_progress: Told embedded and total structures.
 
-    Raises ConfigurationError where rows, materials and labels differ in number, or there is nothing to hold out.
+    Raises ConfigurationError if rows, materials and labels differ in number, or there is nothing to hold out.
     """
     definitions = [entry.definition for entry in artifact.card.properties]
     if labels.shape != (len(rows), len(definitions)) or len(materials) != len(rows) or not len(held_out):

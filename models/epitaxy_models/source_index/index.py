@@ -24,9 +24,9 @@ class SourceLabels:
     """What the corpus says of the properties that the model serves.
 
     Attributes:
-        names: Of the properties.
-        units: Of their values.
-        values: NaN where a material has no label, float16 ``[n_materials, n_properties]``.
+        names: Names of the properties.
+        units: Units of their values.
+        values: NaN if a material has no label, float16 ``[n_materials, n_properties]``.
     """
 
     names: tuple[str, ...]
@@ -38,7 +38,7 @@ class SourceLabels:
             raise CheckpointError("labels and their names differ in number", reason="INVALID_SOURCE_INDEX")
 
     def of_row(self, row: int) -> dict[str, float | None]:
-        """Values of one material by property, to the digits that float16 holds; None where there is none."""
+        """Values of one material by property, to the digits that float16 holds; None if there is none."""
         values = self.values[row].tolist()
         digits = self.values[row]
         return {
@@ -81,7 +81,7 @@ class SourceIndex:
 
     Attributes:
         weights_digest: `ModelArtifact.weights_digest` of the model whose embeddings these are.
-        projection: From embeddings to coordinates.
+        projection: Maps embeddings to coordinates.
         quantised: Coordinates of each material.
         materials: What each is.
         labels: What is known of it.
@@ -118,7 +118,7 @@ class SourceIndex:
         return self.projection.n_directions
 
     def check_model(self, digest: str) -> None:
-        """Raises CheckpointError (FOREIGN_SOURCE_INDEX) where embeddings of that model mean nothing here."""
+        """Raises CheckpointError (FOREIGN_SOURCE_INDEX) if embeddings of that model mean nothing here."""
         if digest != self.weights_digest:
             raise CheckpointError(
                 f"the source index is of model {self.weights_digest[:19]}, not of {digest[:19]}: build it again with "

@@ -26,10 +26,10 @@ class SourceMaterial:
     """One material of the corpus.
 
     Attributes:
-        id: As the database names it, ``"mp-1234"``.
+        id: The database's own id, ``"mp-1234"``.
         formula: Reduced, elements in alphabetical order.
-        space_group: Number of the International Tables, 0 where none was found.
-        labels: By property; None where the corpus has no value.
+        space_group: Number of the International Tables, 0 if none was found.
+        labels: Labels by property; None if the corpus has no value.
     """
 
     id: str
@@ -43,9 +43,9 @@ class SourceMaterials:
     """All materials, row by row.
 
     Attributes:
-        ids: As the database names them, ``[n_materials]``.
+        ids: The database's own ids, ``[n_materials]``.
         formulas: Reduced formulas, ``[n_materials]``.
-        space_groups: Numbers of the International Tables, 0 where unknown, uint8 ``[n_materials]``.
+        space_groups: Numbers of the International Tables, 0 if unknown, uint8 ``[n_materials]``.
         keys: Short graph keys, uint64 ``[n_materials]``.
     """
 
@@ -116,7 +116,7 @@ def short_key(key: bytes) -> int:
 
 
 def space_groups_of(structures: Sequence[Structure]) -> NDArray[np.uint8]:
-    """Numbers of the space groups, 0 where the search finds none, ``[n_structures]``; some 4 ms each."""
+    """Numbers of the space groups, 0 if the search finds none, ``[n_structures]``; some 4 ms each."""
     with warnings.catch_warnings():
         # spglib 2.8 warns at every call that errors will be raised some day; below they may be.
         warnings.filterwarnings("ignore", "Set OLD_ERROR_HANDLING", DeprecationWarning)

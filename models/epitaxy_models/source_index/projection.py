@@ -56,7 +56,7 @@ class LatentProjection:
     def __call__(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
         """Coordinates of embeddings ``[n, n_members, embedding_width]``, ``[n, n_directions]``.
 
-        Raises ConfigurationError (WRONG_EMBEDDINGS) where these are another model's by their shape.
+        Raises ConfigurationError (WRONG_EMBEDDINGS) if these are another model's by their shape.
         """
         n_structures, width = len(embeddings), int(np.prod(embeddings.shape[1:]))
         if width != len(self.centre):

@@ -50,7 +50,7 @@ def save_source_index(index: SourceIndex, path: Path) -> None:
 def load_source_index(path: Path, weights_digest: str) -> SourceIndex:
     """Reads the index of the model with that digest.
 
-    Raises CheckpointError where the file is missing (SOURCE_INDEX_MISSING), damaged or of another version, or where it
+    Raises CheckpointError if the file is missing (SOURCE_INDEX_MISSING), damaged or of another version, or if it
     is another model's (FOREIGN_SOURCE_INDEX).
     """
     if not path.exists():
@@ -63,7 +63,7 @@ def load_source_index(path: Path, weights_digest: str) -> SourceIndex:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no dictionary
         if metadata.get("format") != _FORMAT:
             raise CheckpointError(
-                f"{path} is no source index of this version: build it again", reason="STALE_SOURCE_INDEX"
+                f"{path} is not a source index of this version: build it again", reason="STALE_SOURCE_INDEX"
             )
         index = _index_of(tensors, metadata)
     except (OSError, SafetensorError, KeyError, ValueError, zlib.error) as error:

@@ -15,7 +15,7 @@ class Neighbours:
 
     Attributes:
         distances: Euclidean, ascending in a row, float64 ``[n_queries, k]``.
-        ids: Of the vectors, int64 ``[n_queries, k]``.
+        ids: Ids of the vectors, int64 ``[n_queries, k]``.
     """
 
     distances: NDArray[np.float64]
@@ -36,14 +36,14 @@ class VectorIndex(Protocol):
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Holds ``vectors`` ``[n, width]`` under ids ``[n]`` of zero or more; what an id held before is replaced.
 
-        Raises ConfigurationError (INVALID_VECTORS) where shapes disagree, an id is negative or comes twice, or a
+        Raises ConfigurationError (INVALID_VECTORS) if shapes disagree, an id is negative or comes twice, or a
         component is not finite.
         """
 
     def search(self, queries: NDArray[np.float32], k: int) -> Neighbours:
         """The k nearest to each query ``[n_queries, width]``, all of them where fewer are held.
 
-        Raises ConfigurationError (INVALID_VECTORS) where a shape disagrees, a component is not finite or k < 1.
+        Raises ConfigurationError (INVALID_VECTORS) if a shape disagrees, a component is not finite or k < 1.
         """
 
 

@@ -49,7 +49,7 @@ def displaced(structure: Structure, amplitude_angstrom: float, seed: int) -> Str
 
 
 def random_rotation(seed: int, *, proper: bool = True) -> NDArray[np.float64]:
-    """Orthogonal matrix of determinant 1, or -1 where it is not proper, ``[3, 3]``."""
+    """Orthogonal matrix of determinant 1, or -1 if it is not proper, ``[3, 3]``."""
     matrix, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
     wanted = 1.0 if proper else -1.0
     return np.asarray(matrix * wanted * np.sign(np.linalg.det(matrix)), dtype=np.float64)

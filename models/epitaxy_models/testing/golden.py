@@ -57,7 +57,7 @@ class GoldenRecord:
 
     @classmethod
     def read(cls, path: Path) -> "GoldenRecord":
-        """Reads a record. Raises CheckpointError where the file is missing or not one."""
+        """Reads a record. Raises CheckpointError if the file is missing or not one."""
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             return cls(**(record | {"properties": tuple(record["properties"])}))

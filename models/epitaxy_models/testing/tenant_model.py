@@ -12,7 +12,6 @@ from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.structures import Structure
-from epitaxy_models.transfer.contest.verdict import Verdict
 from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.fitted.card import BaseModel, CalibrationRecord, KnownColumn, TransferCard
 from epitaxy_models.transfer.fitted.model import Member, Part, TransferModel
@@ -21,6 +20,7 @@ from epitaxy_models.transfer.inputs import EMBEDDING, TransferInputs
 from epitaxy_models.transfer.labels.target import TargetTransform
 from epitaxy_models.transfer.strategies import BlockGP, EmbeddingRidge, PoolMedian
 from epitaxy_models.transfer.strategy import FittedStrategy
+from epitaxy_models.transfer.verdict import Verdict
 
 N_LABELS = 24
 DEFINITION = PropertyDefinition(

@@ -25,8 +25,8 @@ def crystal_groups(
     there is no label), and whether any training structure has the same set of elements.
 
     Args:
-        atomic_numbers: Of the sites of each structure.
-        band_gaps: Labels, eV; NaN where there is none.
+        atomic_numbers: Atomic numbers of the sites of each structure.
+        band_gaps: Labels, eV; NaN if there is none.
         training_systems: Chemical systems of the training part, as ``chemical_system`` writes them.
     """
     n_elements = np.array([len(np.unique(numbers)) for numbers in atomic_numbers])

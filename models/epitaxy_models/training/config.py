@@ -21,7 +21,7 @@ class TrainingConfig:
         warmup_steps: Steps of linear warm-up.
         decay_share: Last share of the steps over which the rate falls linearly to zero.
         weight_decay: Decoupled (AdamW).
-        ema_decay: Of the averaged weights that are evaluated and shipped.
+        ema_decay: Decay of the average of the weights; the averaged weights are evaluated and shipped.
         clip_norm: Largest gradient norm of one member.
         resampling: How the members' training sets differ.
         start_from: Checkpoint whose averaged weights the run starts from, empty for fresh ones. Heads are taken over

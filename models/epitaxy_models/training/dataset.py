@@ -26,7 +26,7 @@ class LabelledGraphs:
 
     Attributes:
         graphs: All crystals, memory-mapped.
-        labels: NaN where a crystal has no label, float32 ``[n_rows, n_tasks]``.
+        labels: NaN if a crystal has no label, float32 ``[n_rows, n_tasks]``.
         formulas: Reduced formula of each row.
         parts: ``train``, ``validation``, ``calibration`` or ``test``, ``[n_rows]``.
     """
@@ -41,7 +41,7 @@ class LabelledGraphs:
         return np.flatnonzero((self.parts == part) & np.isfinite(self.labels).any(axis=1))
 
     def weights(self, members: tuple[int, ...], resampling: Resampling = Resampling.TENTH) -> NDArray[np.float32]:
-        """How often each member counts each row, 0 where it never sees it, ``[n_members, n_rows]``."""
+        """How often each member counts each row, 0 if it never sees it, ``[n_members, n_rows]``."""
         return np.stack([member_weights(self.formulas, member, resampling) for member in members])
 
 
@@ -50,7 +50,7 @@ def load_dataset(
 ) -> LabelledGraphs:
     """Reads labels and featurizes the structures once, into ``store``.
 
-    Raises ConfigurationError where a column is missing or a label infinite, CheckpointError where the store is stale.
+    Raises ConfigurationError if a column is missing or a label infinite, CheckpointError if the store is stale.
     """
     check_columns(parquet, tasks)
     prepare_store(parquet, store, rule, processes)
@@ -58,7 +58,7 @@ def load_dataset(
 
 
 def check_columns(parquet: Path, tasks: tuple[Task, ...]) -> None:
-    """Raises ConfigurationError where the file or a column is missing, or holds no numbers or infinite ones.
+    """Raises ConfigurationError if the file or a column is missing, or holds no numbers or infinite ones.
 
     Before any work: featurizing millions of structures takes hours.
     """
@@ -90,7 +90,7 @@ def prepare_store(
 ) -> None:
     """Featurizes the structure column where that has not been done; ``on_progress`` is told done and total.
 
-    Raises CheckpointError where the store is of another rule or of other structures, and the error of a structure
+    Raises CheckpointError if the store is of another rule or of other structures, and the error of a structure
     that cannot be used, with its row.
     """
     texts = pd.read_parquet(parquet, columns=["structure"])["structure"].tolist()
@@ -113,7 +113,7 @@ def read_labelled(parquet: Path, store: Path, tasks: tuple[Task, ...], rule: Gra
 
 
 def _read_labels(parquet: Path, tasks: tuple[Task, ...]) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """Labels ``[n_rows, n_tasks]``, NaN where missing, and formulas."""
+    """Labels ``[n_rows, n_tasks]``, NaN if missing, and formulas."""
     columns = [task.column for task in tasks]
     table = pd.read_parquet(parquet, columns=[*columns, "formula"])
     labels = table[columns].to_numpy(dtype=np.float32)

@@ -42,7 +42,7 @@ class Trainer:
         config: What decides the trajectory.
         data: All parts.
         checkpoint: File that the first worker writes after each epoch and every worker resumes from.
-        device: Of the network.
+        device: Device of the network.
         workers: Place among the processes that train this network together; the trajectory does not depend on it.
         patience: Epochs without a better validation score after which the run ends; None: never.
         half_precision: Backbone in bfloat16 (accelerators; the fused kernel of the CPU is float32).
@@ -245,7 +245,7 @@ class Trainer:
 
 
 def check_enough(data: LabelledGraphs, config: TrainingConfig) -> None:
-    """Raises ConfigurationError where there are too few rows, or where a label has nothing to teach."""
+    """Raises ConfigurationError if there are too few rows, or if a label has nothing to teach."""
     train, validation = data.rows_of("train"), data.rows_of("validation")
     if len(train) < config.batch_size or not len(validation):
         raise ConfigurationError(

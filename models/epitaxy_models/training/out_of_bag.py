@@ -11,12 +11,12 @@ def out_of_bag_errors(
 
     Args:
         by_member: Values, ``[n_members, n_rows]``.
-        labels: NaN where there is none, ``[n_rows]``.
-        weights: How often a member counted a row, 0 where it never saw it, ``[n_members, n_rows]``.
+        labels: NaN if there is none, ``[n_rows]``.
+        weights: How often a member counted a row, 0 if it never saw it, ``[n_members, n_rows]``.
 
     Returns:
         ``out_of_bag_member_mae`` and ``in_bag_member_mae`` over the rows that some members saw and others did not;
-        empty where there are none.
+        empty if there are none.
     """
     is_out = weights == 0
     rows = np.flatnonzero(np.isfinite(labels) & is_out.any(axis=0) & ~is_out.all(axis=0))

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 
 from epitaxy_models.calibration.conformal import METHOD, Calibrator
+from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.data.auxiliary.labels import GROUPS
 from epitaxy_models.ensembles.card import ModelCard, PropertyCard, TrainingData
 from epitaxy_models.heads.property import Fidelity
@@ -21,7 +22,7 @@ from epitaxy_models.structures import structure_from_column
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import LabelledGraphs, load_dataset
 from epitaxy_models.training.member_stack import keep_heads, stack_members
-from epitaxy_models.training.publisher import MEASURED_AT, Publisher, original_rows
+from epitaxy_models.training.release import Publisher, original_rows
 from epitaxy_models.training.split import PARTS, Resampling
 from epitaxy_models.training.tasks import Task, tasks_of_columns
 
@@ -52,7 +53,8 @@ def _uncalibrated_card(
         backbone=config.backbone,
         rule=config.rule,
         properties=tuple(
-            PropertyCard(task.definition, head, _PLACEHOLDER, METHOD, 0.0, MEASURED_AT, 0, {}) for head, task in served
+            PropertyCard(task.definition, head, _PLACEHOLDER, METHOD, 0.0, DEFAULT_COVERAGE, 0, {})
+            for head, task in served
         ),
         training_data=TrainingData(
             name="Materials Project, PBE/PBE+U labels of the 2018 to 2022 releases, each vintage its own head",

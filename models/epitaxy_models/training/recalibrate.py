@@ -16,7 +16,7 @@ from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.structures import structure_from_column
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import load_dataset
-from epitaxy_models.training.publisher import Publisher
+from epitaxy_models.training.release import Publisher
 from epitaxy_models.training.tasks import tasks_of_columns
 
 _LOG = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 def recalibrate(artifact: ModelArtifact, data: Path, work: Path, folder: Path, version: str) -> None:
     """Writes the model with the given version into ``folder``, measured on the parts that its members never saw.
 
-    Raises ConfigurationError where the file lacks the labels of a served property.
+    Raises ConfigurationError if the file lacks the labels of a served property.
     """
     card = artifact.card
     columns = pd.read_parquet(data).columns

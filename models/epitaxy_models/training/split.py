@@ -37,7 +37,7 @@ def parts_of(formulas: Sequence[str]) -> NDArray[np.str_]:
 def member_weights(
     formulas: Sequence[str], member: int, resampling: Resampling = Resampling.TENTH
 ) -> NDArray[np.float32]:
-    """How often a member counts each row, ``[n_rows]``; 0 where it never sees it: out of its bag.
+    """How often a member counts each row, ``[n_rows]``; 0 if it never sees it: out of its bag.
 
     ``TENTH`` leaves out the member's own tenth of the formulas, ``BOOTSTRAP`` draws formulas with replacement, which
     leaves out 37 %.

@@ -20,7 +20,7 @@ class Task:
         column: Column of the data set; its unit is the suffix.
         definition: What the head predicts.
         weight: Share in the loss.
-        has_references: True where a linear function of composition is fitted first (extensive energies).
+        has_references: True if a linear function of composition is fitted first (extensive energies).
         is_served: False for a task that only teaches the backbone.
     """
 

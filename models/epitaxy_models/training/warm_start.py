@@ -17,7 +17,7 @@ _FITTED = ("heads.references", "heads.spreads")
 def start_from(network: EnsembleNetwork, config: TrainingConfig) -> None:
     """Copies the averaged weights of ``config.start_from``; a head that the checkpoint lacks keeps its fresh weights.
 
-    Raises CheckpointError where the file is missing, lacks a member, or is of another shape.
+    Raises CheckpointError if the file is missing, lacks a member, or is of another shape.
     """
     path = Path(config.start_from)
     if not path.exists():

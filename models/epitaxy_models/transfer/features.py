@@ -68,7 +68,7 @@ class SubstrateFeatures:
     ) -> TransferInputs:
         """Inputs from embeddings already computed, ``[n_rows, n_members, embedding_width]``.
 
-        ``low_fidelity`` holds values the caller knows, ``[n_rows]`` by name of the column, NaN where unknown. Raises
+        ``low_fidelity`` holds values the caller knows, ``[n_rows]`` by name of the column, NaN if unknown. Raises
         ConfigurationError (INVALID_LOW_FIDELITY) where a column has another length or an infinite value.
         """
         predictions = self._predictions(structures, embeddings)
@@ -89,7 +89,7 @@ class SubstrateFeatures:
 
 
 def low_fidelity_block(name: str, values: NDArray[np.float64], n_rows: int) -> NDArray[np.float64]:
-    """Value (0 where unknown) and whether it is known (1 or 0), ``[n_rows, 2]``; unknown values are NaN."""
+    """Value (0 if unknown) and whether it is known (1 or 0), ``[n_rows, 2]``; unknown values are NaN."""
     if values.shape != (n_rows,) or np.isinf(values).any():
         raise ConfigurationError(
             f"low-fidelity column {name!r} of shape {list(values.shape)}: give {n_rows} finite numbers, NaN where "

@@ -18,7 +18,6 @@ from epitaxy_models.transfer.contest.cross_validation import StoppedError
 from epitaxy_models.transfer.contest.field import Field, default_field
 from epitaxy_models.transfer.contest.judge import Judgement, judge
 from epitaxy_models.transfer.contest.learning_curve import learning_curves
-from epitaxy_models.transfer.contest.splits import grouped_folds, n_folds_for
 from epitaxy_models.transfer.contest.stacking import STACK, stack_weights
 from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.fitted.card import BaseModel, KnownColumn, TransferCard
@@ -38,6 +37,7 @@ from epitaxy_models.transfer.request import (
     TransferRequest,
     TransferStage,
 )
+from epitaxy_models.transfer.splits import grouped_folds, n_folds_for
 from epitaxy_models.transfer.strategies.block_gp import KIND as DEFAULT
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
 from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
@@ -59,8 +59,8 @@ def run_transfer(
 
     Everything is written beside ``request.out`` and moved there as a whole: a job that is killed leaves no model.
     ``field`` names other competitors than this version's, ``open_vectors`` another place to search the source.
-    Raises StoppedError soon after ``should_stop`` says so, ConfigurationError where the rows make no model,
-    CheckpointError where the substrate cannot be read.
+    Raises StoppedError soon after ``should_stop`` says so, ConfigurationError if the rows make no model,
+    CheckpointError if the substrate cannot be read.
     """
     artifact = load_artifact(request.base)
     field = field or default_field(artifact, with_peers=bool(request.peers))

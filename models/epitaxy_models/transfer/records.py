@@ -24,10 +24,10 @@ class VerdictSection:
     """The outcome.
 
     Attributes:
-        sentence: For a chemist, with numbers.
+        sentence: The verdict in one sentence for a chemist, with numbers.
         transfer: HELPS, NEUTRAL or HURTS of the best strategy with transfer.
         chosen: Strategy that serves.
-        chosen_verdict: Of that one.
+        chosen_verdict: Verdict on that strategy.
         reference: The best strategy without transfer.
         reason: Why that one was chosen.
         is_calibrated: Whether intervals of the chosen one keep their promise out of fold.
@@ -93,10 +93,10 @@ class AuditSection:
     """What was expected before any training.
 
     Attributes:
-        forecast: HELPS, NEUTRAL or HURTS, or empty where no audit ran.
+        forecast: HELPS, NEUTRAL or HURTS, or empty if no audit ran.
         statements: What was found, one sentence each.
         neighbours: Farthest structures first.
-        latent_map: None where the base model has no source index.
+        latent_map: None if the base model has no source index.
         details: All of the audit, plain containers.
     """
 
@@ -181,10 +181,10 @@ class TransferReport:
     """All sections.
 
     Attributes:
-        coverage: Of the intervals in ``parity``.
+        coverage: Nominal coverage of the intervals in ``parity``.
         parity: One row a usable label.
         worst: The largest errors of them, largest first.
-        blocks: Share of each block of features in the chosen model, by name; empty where it has none.
+        blocks: Share of each block of features in the chosen model, by name; empty if it has none.
     """
 
     subject: PropertySection

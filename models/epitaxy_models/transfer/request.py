@@ -13,7 +13,7 @@ from epitaxy_models.ensembles.artifact import shipped_model
 from epitaxy_models.errors import ConfigurationError, EpitaxyError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.structures.structure import Structure
-from epitaxy_models.transfer.contest.verdict import Verdict
+from epitaxy_models.transfer.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class TransferBudget:
     """What a job may cost.
 
     Attributes:
-        max_seconds: Wall time; frozen strategies always run, networks only where they fit into it.
+        max_seconds: Wall time; frozen strategies always run, networks only if they fit into it.
         strategies: Names of what may serve, besides the pool median; None allows all.
     """
 
@@ -41,12 +41,12 @@ class TransferBudget:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LowFidelityColumn:
-    """Values that the tenant knows for his structures beside the labels.
+    """Values that the tenant knows for their structures beside the labels.
 
     Attributes:
-        values: NaN where unknown, ``[n_rows]``.
-        unit: Of the values, empty where unknown.
-        fidelity: Their level of theory, None where unknown.
+        values: NaN if unknown, ``[n_rows]``.
+        unit: Unit of the values, empty if unknown.
+        fidelity: Their level of theory, None if unknown.
     """
 
     values: NDArray[np.float64]
@@ -59,16 +59,16 @@ class TransferRequest:
     """One job.
 
     Attributes:
-        name: Of the model to be.
+        name: Name of the model that the job makes.
         rows: Name and structure of each row, or why it could not be read.
-        labels: In the property's unit, NaN where missing, ``[n_rows]``.
+        labels: Labels in the property's unit, NaN if missing, ``[n_rows]``.
         definition: Property, unit, level of theory, bounds.
         out: Folder that will hold ``model/``, ``report.json`` and ``report.html``; replaced as a whole, at the end.
         low_fidelity: Columns by name.
         transform: ``auto``, ``none``, ``log10`` or ``log1p``.
         base: Folder of the substrate.
         budget: Time and strategies.
-        seed: Of all splits and fits; equal requests give equal models.
+        seed: Seed of all splits and fits; equal requests give equal models.
         target_errors: Mean absolute errors, on the scale that is learned, for which to estimate the labels needed.
         peers: Other substrates whose features are read besides, of ``names.PEERS``.
     """
@@ -110,7 +110,7 @@ class TransferEvent:
 
     Attributes:
         stage: What is going on.
-        fraction: Of the whole job, 0 to 1, never falling.
+        fraction: Finished share of the whole job, 0 to 1, never falling.
         message: One line.
         metrics: Errors so far by strategy, in the property's unit.
     """
@@ -126,17 +126,17 @@ class TransferOutcome:
     """A finished job.
 
     Attributes:
-        verdict: Of the chosen strategy against the best without transfer; HURTS asks for an override.
-        transfer_verdict: Of the best strategy with transfer.
+        verdict: Verdict on the chosen strategy against the best without transfer; HURTS needs an override.
+        transfer_verdict: Verdict on the best strategy with transfer.
         chosen: Name of the strategy that serves.
         maes: Cross-validated mean absolute error by strategy, in the property's unit.
         sentence: The verdict for a chemist.
         is_calibrated: Whether intervals keep their promise out of fold.
-        report: As in ``report_json``.
-        report_json: File.
-        report_html: File.
-        model: Folder.
-        digest: Of the model.
+        report: The report, as in ``report_json``.
+        report_json: Path of the report as JSON.
+        report_html: Path of the report as HTML.
+        model: Folder of the model.
+        digest: Digest of the model.
     """
 
     verdict: Verdict

@@ -136,7 +136,5 @@ def _remarks(demand: Demand, cores: int, costs: MeasuredCosts) -> list[str]:
     if not fewest <= demand.atoms <= most:
         remarks.append(f"{demand.atoms:g} atoms per cell are outside the measured range, {fewest:g} to {most:g}")
     if demand.gpu:
-        remarks.append(
-            f"the speed-up of {demand.speedup:g} on one {demand.gpu} is your own figure, not measured here"
-        )
+        remarks.append(f"the speed-up of {demand.speedup:g} on one {demand.gpu} is your own figure, not measured here")
     return remarks

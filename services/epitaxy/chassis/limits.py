@@ -1,11 +1,11 @@
-"""Defaults and bounds of requests that several services keep to."""
+"""Defaults and bounds of requests, stated once for all services."""
 
-from epitaxy_models.calibration.coverage import COVERAGE_DEFAULT, COVERAGE_MAX, COVERAGE_MIN
+from epitaxy_models.calibration.coverage import COVERAGE_MAX, COVERAGE_MIN, DEFAULT_COVERAGE
 
-DEFAULT_COVERAGE = COVERAGE_DEFAULT
-"""Nominal coverage of intervals if a request gives 0."""
-MIN_COVERAGE = COVERAGE_MIN
-MAX_COVERAGE = COVERAGE_MAX
+__all__ = ["DEFAULT_COVERAGE", "DEFAULT_PAGE_SIZE", "MAX_COVERAGE", "MAX_PAGE_SIZE", "MIN_COVERAGE"]
+
+MIN_COVERAGE, MAX_COVERAGE = COVERAGE_MIN, COVERAGE_MAX
+"""Nominal coverages that a request may ask for; 0 means DEFAULT_COVERAGE."""
 
 DEFAULT_PAGE_SIZE = 50
 """Entries on a page if a request gives 0."""

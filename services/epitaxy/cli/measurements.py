@@ -8,9 +8,8 @@ import typer
 from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import KnownColumnOption, ModelOption, TargetOption, connect
 from epitaxy.cli.finetune.options import OneObjectOption, StructureColumnOption
-from epitaxy.cli.finetune.text import print_object
 from epitaxy.cli.model_health import health_document
-from epitaxy.cli.terminal import stderr_console, stdout_console
+from epitaxy.cli.terminal import print_object, stderr_console, stdout_console
 from epitaxy.cli.wording import split_names
 from epitaxy.client import MeasurementReport
 

@@ -9,9 +9,8 @@ from rich.table import Table
 
 from epitaxy.cli.connecting import JsonOption, TargetOption, connect
 from epitaxy.cli.finetune.policy import policy_text
-from epitaxy.cli.finetune.text import print_object
 from epitaxy.cli.model_health import fetch_health, health_document, health_table
-from epitaxy.cli.terminal import print_json_line, stdout_console
+from epitaxy.cli.terminal import print_json_line, print_object, stdout_console
 from epitaxy.client import ModelCard, PropertyCard
 
 models_app = typer.Typer(name="models", help="List the served models, or show a model's card.", no_args_is_help=True)

@@ -1,4 +1,4 @@
-"""``python -m epitaxy.finetune`` serves until SIGTERM; ``migrate``, ``prune``, ``verify-log``: upkeep of its stores.
+"""``python -m epitaxy.finetune`` serves until SIGTERM; ``migrate``, ``prune``, ``verify-log`` maintain its stores.
 
 ``keep-cluster`` and ``remove`` look after the training cluster of an installation on Kubernetes.
 """

@@ -1,4 +1,4 @@
-"""Who calls: the gateway, which has authenticated the tenant and names it in the call's metadata."""
+"""Trust in the gateway, which has authenticated the tenant and names it in the call's metadata."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,7 +28,7 @@ _TENANT: TypeAdapter[str] = TypeAdapter(TenantName)
 
 
 class GatewayScope(CallScope):
-    """Binds the tenant that the gateway names; with a secret, only for who knows it. Health checks need neither."""
+    """Binds the tenant that the gateway names. If a secret is set, callers must know it; health checks need neither."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "epitaxy_finetune"
 MAX_MODELS = 300
-"""Series of the last day's jobs at most, the largest first."""
+"""Largest number of series of the last day's jobs, the largest first."""
 _DAY = timedelta(days=1)
 MAX_REASONS = 64
 JOB_SECONDS_BUCKETS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 4 * 3600, 12 * 3600, 24 * 3600)
@@ -61,7 +61,7 @@ class FineTuneMetrics:
             self._verdicts.labels(verdict.value, self._strategy(strategy))
         for reason in _COMMON_REASONS:
             self._failures.labels(self._reason(reason))
-        self._lost = Counter(f"{PREFIX}_lost_workers", "Attempts that ended without a word.", registry=registry)
+        self._lost = Counter(f"{PREFIX}_lost_workers", "Attempts whose worker was lost.", registry=registry)
 
     def active_jobs(self, by_state: Mapping[JobState, int]) -> None:
         """Sets the number of jobs of every state."""

@@ -12,9 +12,9 @@ from epitaxy.prediction.replicas import EnsembleReplica, IntakeReplica
 from epitaxy.prediction.serve.routing import LeastWorkRouter
 from epitaxy.prediction.settings import PredictionSettings
 
-# Calls are idempotent and the gateway sends a lost one again: nothing is gained by a long drain.
+# Calls are idempotent and the gateway sends a lost one again: a long drain gains nothing.
 _DRAIN_SECONDS = 2
-# The wrapper of every handler writes a line a call itself.
+# The wrapper of every handler logs one line per call itself.
 _LOGGING = LoggingConfig(encoding="JSON", enable_access_log=False)
 _OF_ALL: dict[str, Any] = {"graceful_shutdown_timeout_s": _DRAIN_SECONDS, "logging_config": _LOGGING}
 
@@ -49,9 +49,9 @@ def _ensemble(settings: PredictionSettings) -> Any:
 
 
 def _explainer(settings: PredictionSettings) -> Any:
-    """No process and no core until somebody asks, then a process that yields to all others.
+    """Explainers: no process before the first call, then processes that yield to all others.
 
-    A thread of an intake or ensemble replica would hold the interpreter that screens go through.
+    A thread of an intake or ensemble replica would hold the interpreter lock that screens need.
     """
     return serve.deployment(
         ExplainerReplica,

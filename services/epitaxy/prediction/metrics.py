@@ -19,7 +19,7 @@ class StageClock:
         )
 
     def observe_stage(self, stage: Stage, seconds: float) -> None:
-        """A stage is done."""
+        """Observes one stage."""
         self._stages.observe(seconds, {"stage": stage.value})
 
 
@@ -38,16 +38,16 @@ class RayPredictionMetrics(StageClock):
         self._reason = BoundedLabel(32)
 
     def count_outcome(self, outcome: str, reason: str, number: int = 1) -> None:
-        """Structures ended with this outcome."""
+        """Counts structures that ended with this outcome."""
         self._outcomes.inc(number, {"outcome": outcome, "reason": self._reason(reason) if reason else "NONE"})
 
     def count_cache(self, tier: CacheTier, number: int) -> None:
-        """Lookups ended in this tier."""
+        """Counts lookups that ended in this tier."""
         if number:
             self._cache.inc(number, {"tier": tier.value})
 
     def set_shared_cache(self, is_up: bool) -> None:
-        """Redis answered, or did not."""
+        """Sets whether Redis answered."""
         self._cache_up.set(float(is_up))
 
 
@@ -71,21 +71,21 @@ class RayBatchMetrics(StageClock):
         self._max_queued = max_queued_edges
 
     def observe_batch(self, edges: int, seconds: float) -> None:
-        """One forward pass is done."""
+        """Observes one forward pass."""
         self._fill.observe(edges / self._budget)
         self._edges.inc(edges)
         self.observe_stage(Stage.FORWARD, seconds)
 
     def observe_wait(self, seconds: float) -> None:
-        """A request's first graph was taken from the queue."""
+        """Observes how long a request waited until its first graph was taken from the queue."""
         self.observe_stage(Stage.QUEUE, seconds)
 
     def count_split(self) -> None:
-        """A batch was halved."""
+        """Counts a batch that was halved."""
         self._splits.inc()
 
     def set_queue(self, edges: int) -> None:
-        """So many edges wait now."""
+        """Sets the number of edges that wait."""
         self._queued.set(edges)
         # Ray's exporter drops a gauge that was not set for 20 s: once in the constructor would soon be gone.
         self._capacity.set(self._max_queued)
@@ -103,6 +103,6 @@ class RayExplanationMetrics:
         )
 
     def observe_explanation(self, outcome: str, seconds: float) -> None:
-        """One explanation is done."""
+        """Observes one explanation."""
         self._outcomes.inc(1, {"outcome": outcome})
         self._seconds.observe(seconds)

@@ -75,10 +75,10 @@ class PredictionMetrics(Protocol):
     """Counts and times."""
 
     def observe_stage(self, stage: Stage, seconds: float) -> None:
-        """One block went through a stage."""
+        """Observes one block's time in a stage."""
 
     def count_outcome(self, outcome: str, reason: str, number: int = 1) -> None:
-        """Structures ended with this outcome."""
+        """Counts structures that ended with this outcome."""
 
     def count_cache(self, tier: CacheTier, number: int) -> None:
-        """Lookups ended in this tier."""
+        """Counts lookups that ended in this tier."""

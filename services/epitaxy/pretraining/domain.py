@@ -20,7 +20,7 @@ class PretrainRun:
         work: Folder that every worker can read and write.
         training: What decides the trajectory.
         workers: Processes that share each global batch.
-        use_gpu: One GPU a worker, nccl between them; else gloo.
+        use_gpu: One GPU per worker and nccl; otherwise gloo.
         cpus_per_worker: Cores that Ray reserves for each worker.
         threads: torch threads of a worker.
         placement_strategy: Strategy of Ray's placement group.
@@ -49,7 +49,7 @@ class PretrainRun:
 
     @property
     def journal(self) -> Path:
-        """File to which the first worker writes how it gets on."""
+        """File to which the first worker writes its progress."""
         return self.work / "journal.jsonl"
 
     @property

@@ -17,7 +17,7 @@ Listener = Callable[[Mapping[str, Any]], None]
 
 
 class JournalWriter:
-    """Appends events; one line is one write, so that a killed writer leaves whole lines but for the last."""
+    """Appends events; one line is one write, so that a killed writer leaves whole lines except for the last one."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._told = path, time.monotonic()
@@ -28,7 +28,7 @@ class JournalWriter:
         self._append({"event": "started", "pids": pids, "epoch": epoch, "epochs": epochs}, before=b"\n")
 
     def on_step(self, report: StepReport) -> None:
-        """A line now and then, with the pace and the seconds left."""
+        """Writes a line every few seconds, with the pace and the seconds left."""
         if time.monotonic() - self._told < _SECONDS_A_STEP_LINE:
             return
         self._told = time.monotonic()
@@ -36,7 +36,7 @@ class JournalWriter:
         self._append({"event": "step"} | asdict(report) | pace)
 
     def on_epoch(self, report: EpochReport) -> None:
-        """A line an epoch."""
+        """Writes one line per epoch."""
         self._append({"event": "epoch"} | report.as_record())
 
     def _append(self, event: dict[str, Any], before: bytes = b"") -> None:
@@ -81,13 +81,13 @@ class JournalFollower:
         # The last piece is empty, or a line that is still being written.
         for line in lines[:-1]:
             self._offset += len(line) + 1
-            # A killed worker's half line says nothing that is needed: its epoch runs again.
+            # Half a line of a killed worker is skipped: its epoch runs again.
             if (event := _event_of(line)) is not None:
                 self._listener(event)
 
 
 def epoch_reports(path: Path) -> list[EpochReport]:
-    """Every epoch of a journal once: one that was repeated after a loss counts as it was run last."""
+    """Every epoch of a journal once; of an epoch that was repeated after a loss, the last run."""
     reports = {}
     for line in path.read_bytes().split(b"\n") if path.exists() else []:
         event = _event_of(line)

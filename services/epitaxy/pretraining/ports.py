@@ -8,7 +8,7 @@ from epitaxy_models.training.report import EpochReport
 
 
 class DistributedTrainer(Protocol):
-    """Runs the training loop on workers, restarts lost ones, and keeps a checkpoint an epoch."""
+    """Runs the training loop on workers, restarts lost ones, and keeps one checkpoint per epoch."""
 
     def train(self, run: PretrainRun) -> PretrainOutcome:
         """Trains, or resumes where an earlier call ended. Blocks until the end."""

@@ -1,4 +1,4 @@
-"""The distributed trainer on Ray Train: the training loop in every worker, a checkpoint an epoch.
+"""The distributed trainer on Ray Train: the training loop in every worker, one checkpoint per epoch.
 
 Except for the session, the only module of this service that imports Ray.
 """

@@ -63,7 +63,7 @@ class Child:
         return self.process.poll()
 
     def stop(self, grace_seconds: float) -> None:
-        """Asks, waits, then kills it and every process of its session."""
+        """Terminates the child, waits, then kills every process of its session."""
         if self.exit_code is None and grace_seconds > 0:
             with suppress(ProcessLookupError):
                 self.process.terminate()
@@ -74,7 +74,7 @@ class Child:
         self._reaper.release(self.pid)
 
     def last_words(self) -> str:
-        """The last line of the log that is not empty."""
+        """The last non-empty line of the log."""
         lines = [line.strip() for line in _tail(self.command.log).splitlines()]
         return next((line for line in reversed(lines) if line), "it wrote nothing")
 

@@ -1,4 +1,4 @@
-"""What the driver tells the supervisor, a line of JSON each."""
+"""Events from the driver to the supervisor, one line of JSON each."""
 
 import json
 import os
@@ -52,7 +52,7 @@ class EventReader:
         return [Event(**json.loads(line)) for line in lines]
 
     def close_write_end(self) -> None:
-        """Once the child has its own copy."""
+        """Closes this process's copy, once the child has its own."""
         os.close(self.write_end)
 
     def close(self) -> None:

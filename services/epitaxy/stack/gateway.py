@@ -1,4 +1,4 @@
-"""The public edge as a child, and when it counts as ready."""
+"""The gateway as a child process, and the probe that tells when it is ready."""
 
 import sys
 from pathlib import Path
@@ -31,7 +31,7 @@ def gateway_command(plan: StackPlan, home: StackHome, finetune_secret: Path | No
 
 
 class HealthProbe:
-    """Asks grpc.health.v1 of a service."""
+    """Asks a service's grpc.health.v1 whether it is serving."""
 
     def __init__(self, address: str) -> None:
         # A refused connection is tried again at once, not after gRPC's growing pauses.
@@ -40,7 +40,7 @@ class HealthProbe:
         self._stub = health_pb2_grpc.HealthStub(self._channel)
 
     def is_serving(self) -> bool:
-        """True when the whole server reports SERVING."""
+        """True if the whole server reports SERVING."""
         try:
             reply = self._stub.Check(health_pb2.HealthCheckRequest(), timeout=0.5)
         except grpc.RpcError:

@@ -17,7 +17,7 @@ _TLS_SETTINGS = ("EPITAXY_GATEWAY_TLS_CERT_PATH", "EPITAXY_GATEWAY_TLS_KEY_PATH"
 
 
 def replicas_by_cores() -> int:
-    """Intake replicas of a stack on this machine: one a core, up to a bound."""
+    """Intake replicas of a stack on this machine: one per core, up to a bound."""
     return min(_MOST_REPLICAS, usable_cores())
 
 

@@ -20,7 +20,7 @@ class _Part:
 
 
 class Progress:
-    """One line a part with its seconds: redrawn on a terminal, else printed as they change."""
+    """One line per part with its seconds, redrawn on a terminal, printed at each change elsewhere."""
 
     def __init__(self, console: Console, parts: tuple[str, ...]) -> None:
         self._console = console

@@ -53,7 +53,7 @@ class Supervisor:
         self._application_is_up = False
 
     def run(self) -> int:
-        """Returns the exit code: 0 when asked to stop, 1 when it failed, 128 + signal when stopped before it was up."""
+        """Returns the exit code: 0 if stopped, 1 if it failed, 128 + signal if stopped before it was up."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         try:
@@ -75,7 +75,7 @@ class Supervisor:
         self._stopping.set()
 
     def _start(self) -> None:
-        """Everything at once: each part tolerates that another is not there yet."""
+        """Starts all parts at once: each part tolerates that another is not up yet."""
         url = self._plan.redis_url or self._start_redis()
         self._driver = Child(driver_command(self._home, self._events.write_end), self._reaper)
         self._events.close_write_end()
@@ -86,7 +86,7 @@ class Supervisor:
         self._progress.detail("gateway", "starting")
 
     def _prepare_finetune(self) -> Path | None:
-        """The service itself starts once there is a Ray to connect to."""
+        """Writes the secret; the service itself starts when Ray is up."""
         missing = missing_library()
         if missing is None:
             return new_secret(self._home)
@@ -211,7 +211,7 @@ class Supervisor:
             self._redis_was_reported = self._keep(self._redis, consequence) or self._redis_was_reported
 
     def _keep(self, keeper: Keeper, consequence: str) -> bool:
-        """True when it was found dead; without a consequence to tell, in silence."""
+        """Restarts a dead child; True if it was found dead. Says so only if ``consequence`` is not empty."""
         death = keeper.died()
         if death is not None and consequence:
             self._progress.say(f"{death}; {consequence}")
@@ -220,7 +220,7 @@ class Supervisor:
         return death is not None
 
     def _stop(self) -> None:
-        """The gateway first, which lets calls end; Ray at once, whose jobs begin again later; the cache last."""
+        """Stops the gateway first, which lets calls end, then Ray, whose jobs begin again later, and the cache last."""
         self._progress.close()
         if self._gateway is not None:
             self._gateway.child.stop(_GATEWAY_GRACE_SECONDS)

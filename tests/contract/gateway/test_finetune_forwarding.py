@@ -127,9 +127,7 @@ async def test_decisions_on_models_go_through_with_the_tenant_and_the_secret(sta
     assert samples['epitaxy_gateway_upstream_seconds_count{code="OK",method="PromoteModel"}'] == 1
 
 
-async def test_fields_that_the_gateway_does_not_know_go_through(
-    start_edge_with_finetune, governance
-):
+async def test_fields_that_the_gateway_does_not_know_go_through(start_edge_with_finetune, governance):
     edge = await start_edge_with_finetune()
     newer = b"\xa2\x06\x03new"  # field 100, of a later release
     sent = newer + governance_pb2.PromoteModelRequest(model_name="tc").SerializeToString()

@@ -21,7 +21,7 @@ from epitaxy.chassis.structure_ids import structure_ids
 from epitaxy.database.tables import Database
 from epitaxy.finetune.gateway_trust import gateway_interceptors
 from epitaxy.measurements.service import MeasurementService
-from epitaxy.measurements.servicer import MeasurementBackendServicer
+from epitaxy.measurements.servicer import MeasurementServicer
 from epitaxy.measurements.store import SqlMeasurementStore
 
 SECRET = "open sesame"
@@ -95,9 +95,7 @@ async def keeper(stack, tmp_path):
     service = MeasurementService(SqlMeasurementStore(database), lambda tenant: 70)
     interceptors = gateway_interceptors(RpcMetrics(CollectorRegistry(), "keeper"), SECRET, 60.0)
     server = grpc.aio.server(interceptors=interceptors)
-    measurement_backend_pb2_grpc.add_MeasurementBackendServiceServicer_to_server(
-        MeasurementBackendServicer(service), server
-    )
+    measurement_backend_pb2_grpc.add_MeasurementBackendServiceServicer_to_server(MeasurementServicer(service), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     stack.push_async_callback(server.stop, None)
@@ -175,7 +173,7 @@ async def test_a_repeat_is_known_and_another_value_under_its_id_is_a_conflict(ac
     answer = await acme.report(report(2.5, 2.75, 2.0))
     assert answer.results[0].recorded.is_repeat
     assert answer.results[1].error.reason == "MEASUREMENT_CONFLICT"
-    assert "known with 2.5 and 2.75 is reported" in answer.results[1].error.message
+    assert "known with 2.5, and 2.75 is reported" in answer.results[1].error.message
     assert not answer.results[2].recorded.is_repeat
     assert answer.health.n_total == 3
 

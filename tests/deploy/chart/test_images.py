@@ -80,8 +80,20 @@ def test_images_are_pinned_and_not_root(path) -> None:
     assert re.search(r"^USER 10001:10001$", text, re.M)
     assert "apt-get" not in text, "what it installs is pinned nowhere"
     torch = re.findall(r"pip install (torch\S*)", text)
-    assert torch == ([] if path.stem == "api" else ["torch==2.13.0"])
-    assert re.search(r'^TORCH := torch==2\.13\.0$|"torch==2\.13\.0"', (ROOT / "pyproject.toml").read_text(), re.M)
+    assert torch == ([] if path.stem == "api" else [pinned_torch()])
+
+
+def test_make_installs_the_pinned_torch() -> None:
+    command = ["make", "-n", "-B", ".venv/.installed"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f'"{pinned_torch()}" uv' in done.stdout
+
+
+def pinned_torch() -> str:
+    """The one place that states a version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    [pinned] = [need for need in project["optional-dependencies"]["models"] if need.startswith("torch==")]
+    return pinned
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.stem)

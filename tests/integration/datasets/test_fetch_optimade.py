@@ -120,7 +120,7 @@ def test_a_bad_filter_and_a_wrong_address_leave_nothing_behind(run: Run, server:
     [
         (("--field", "_exmpl_mass"), "has no field _exmpl_mass; its own fields are _exmpl_band_gap"),
         (("--field", "nsites"), "--unit nsites=SUFFIX"),
-        (("--field", "nsites", "--unit", "nsites=parsec"), "'parsec' for column 'nsites' is no known unit suffix"),
+        (("--field", "nsites", "--unit", "nsites=parsec"), "'parsec' for column 'nsites' is not a known unit suffix"),
         (("--unit", "nsites"), "must have the form COLUMN=VALUE"),
     ],
 )

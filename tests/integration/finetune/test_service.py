@@ -274,3 +274,38 @@ async def test_health_and_metrics_tell_how_jobs_end(service, new_request):
 def fetch(url):
     with urllib.request.urlopen(url, timeout=10) as response:
         return response.read().decode()
+
+
+async def test_a_repeated_decision_gets_the_first_answer_over_the_wire(caller, new_request, registry_settings):
+    for seed in (1, 2, 3):
+        await caller.finish(new_request(seed=seed))
+    for version in ("1", "2", "3"):
+        await caller.call("PromoteModel", governance_pb2.PromoteModelRequest(model_name="my-tc", version=version))
+    rollback = governance_pb2.RollbackModelRequest(model_name="my-tc", reason="worse", request_id="r1")
+    answers = [await caller.call("RollbackModel", rollback) for _ in range(3)]
+    assert {(answer.version, answer.previous_version) for answer in answers} == {("2", "3")}
+    # The same id for another method, or with another reason, is another request.
+    promote = governance_pb2.PromoteModelRequest(model_name="my-tc", version="1", request_id="r1")
+    assert reason(await failure(caller.call("PromoteModel", promote))) == "REQUEST_ID_REUSED"
+    rollback.reason = "much worse"
+    assert reason(await failure(caller.call("RollbackModel", rollback))) == "REQUEST_ID_REUSED"
+    policy = governance_pb2.SetReviewPolicyRequest(
+        model_name="my-tc", policy={"max_domain_score": 0.5}, request_id="p1"
+    )
+    for _ in range(2):
+        assert (await caller.call("SetReviewPolicy", policy)).policy.interval_coverage == 0.9
+    page = await caller.call("ListAuditEntries", governance_pb2.ListAuditEntriesRequest())
+    assert [entry.action for entry in page.entries] == ["POLICY", "ROLLBACK", "PROMOTE", "PROMOTE", "PROMOTE"]
+    assert MlflowRegistry(registry_settings).aliases(ModelName(caller.tenant, "my-tc"))["champion"] == "2"
+    long = governance_pb2.RollbackModelRequest(model_name="my-tc", request_id="x" * 129)
+    assert "has more than 128 characters" in (await failure(caller.call("RollbackModel", long))).details()
+
+
+async def test_every_service_of_the_process_is_healthy(service):
+    stub = health_pb2_grpc.HealthStub(service.channel)
+    names = ("finetune.v1.FineTuneService", "models.v1.ModelGovernanceService", "internal.v1.MeasurementBackendService")
+    async with asyncio.timeout(30):
+        for name in names:
+            request = health_pb2.HealthCheckRequest(service=f"epitaxy.{name}")
+            while (await stub.Check(request)).status != health_pb2.HealthCheckResponse.SERVING:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)  # readiness is checked now and then

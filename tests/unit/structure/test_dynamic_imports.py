@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[3]
 OWN = ("epitaxy", "epitaxy_models")
 # Files that import a module whose name is not written there, and why.
 CHOSEN_BY_NAME = {
-    "services/epitaxy/finetune/composition.py": "the work of a job is a setting, so that tests can put another in",
+    "services/epitaxy/finetune/work/composition.py": "the work of a job is a setting, so that tests can put another in",
     "services/epitaxy/stack/driver.py": "the Serve application is a part of the plan, so that tests can put another in",
 }
 _IMPORTERS = ("import_module", "__import__")

@@ -73,7 +73,7 @@ def _coordination(structure: Structure) -> dict[str, float]:
 
 
 def _symmetry(structure: Structure) -> dict[str, float]:
-    """NaN where no space group is found."""
+    """NaN if no space group is found."""
     cell = (structure.lattice.tolist(), structure.frac_coords.tolist(), structure.atomic_numbers.tolist())
     with warnings.catch_warnings():
         # spglib announces exceptions in place of None; its switch for them would change pymatgen's calls too.

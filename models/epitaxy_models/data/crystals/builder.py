@@ -27,7 +27,7 @@ class BundledCrystal:
         name: Mineral or common name, may be empty.
         prototype: Name of the structure type.
         structure: The conventional cell.
-        measured_band_gap_ev: Measured band gap, eV; 0 for metals, None where unknown.
+        measured_band_gap_ev: Measured band gap, eV; 0 for metals, None if unknown.
         sources: Citations of the lattice and of the gap.
     """
 
@@ -46,9 +46,14 @@ class BundledCrystal:
 
 @cache
 def bundled_crystals() -> tuple[BundledCrystal, ...]:
-    """Every bundled crystal, in the table's order. Raises ConfigurationError where the table contradicts itself."""
+    """Every bundled crystal, in the table's order. Raises ConfigurationError if the table contradicts itself."""
     citations = read_sources()
     return tuple(_crystal(fact, tuple(citations[key] for key in fact.sources)) for fact in read_facts())
+
+
+def bundled_structures() -> list[Structure]:
+    """The structures of all bundled crystals, in the table's order."""
+    return [crystal.structure for crystal in bundled_crystals()]
 
 
 def write_cifs(folder: Path) -> list[Path]:
@@ -60,7 +65,7 @@ def write_cifs(folder: Path) -> list[Path]:
 
 
 def build_structure(fact: CrystalFact) -> Structure:
-    """The conventional cell of one row. Raises ConfigurationError where the row contradicts its prototype."""
+    """The conventional cell of one row. Raises ConfigurationError if the row contradicts its prototype."""
     small = _asymmetric_unit(fact)
     sites = small.get_all_unit_cell_sites()
     structure = Structure(

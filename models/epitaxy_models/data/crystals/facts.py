@@ -31,8 +31,8 @@ class CrystalFact:
         elements: Symbols that fill the prototype's slots A, B, C and so on.
         cell: a, b, c in Angstrom, then alpha, beta, gamma in degrees, of the conventional cell.
         parameters: Free coordinates of the prototype, fractional.
-        measured_band_gap_ev: Measured band gap, eV, near 300 K; 0 for metals, None where the table has none.
-        band_gap_source: Key of the gap's source, empty where there is no gap.
+        measured_band_gap_ev: Measured band gap, eV, near 300 K; 0 for metals, None if the table has none.
+        band_gap_source: Key of the gap's source, empty if there is no gap.
         lattice_source: Key of the lattice's source.
     """
 

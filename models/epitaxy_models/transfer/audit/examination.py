@@ -18,7 +18,7 @@ from epitaxy_models.source_index.faiss_index import FaissIndex
 from epitaxy_models.source_index.index import SourceIndex
 from epitaxy_models.source_index.storage import FILE_NAME, load_source_index
 from epitaxy_models.source_index.vector_index import VectorIndex
-from epitaxy_models.transfer.audit.audit import AuditedStructure, TransferAudit, audit_transfer
+from epitaxy_models.transfer.audit.against_source import AuditedStructure, TransferAudit, audit_transfer
 from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.labels.check import DataCheck, check_labels
@@ -43,7 +43,7 @@ class Examination:
         rows: Their positions in the request, ``[n_usable]``.
         row_ids: Their names.
         inputs: Their inputs.
-        labels: In the property's unit, ``[n_usable]``.
+        labels: Labels in the property's unit, ``[n_usable]``.
         transform: Scale that is learned.
         targets: The labels on it.
         data: The data check for the report.
@@ -152,7 +152,7 @@ def _latent_map(source: SourceIndex, audit: TransferAudit) -> LatentMap:
 
 
 def _source_index(request: TransferRequest, artifact: ModelArtifact) -> SourceIndex | None:
-    """None where the base has no index: a model of the user's own may lack one."""
+    """None if the base has no index: a model of the user's own may lack one."""
     try:
         return load_source_index(request.base / FILE_NAME, artifact.weights_digest)
     except CheckpointError as error:

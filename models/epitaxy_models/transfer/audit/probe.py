@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.transfer.contest.verdict import Verdict
 from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, SUBSTRATE
 from epitaxy_models.transfer.ranks import rank_correlation
+from epitaxy_models.transfer.verdict import Verdict
 
 _RIDGES = np.logspace(-4, 1, 12)
 _FLAT = 1e-8

@@ -15,10 +15,10 @@ from epitaxy_models.transfer.contest.cross_validation import (
     cross_validate,
 )
 from epitaxy_models.transfer.contest.judge import Candidate
-from epitaxy_models.transfer.contest.splits import Split
 from epitaxy_models.transfer.contest.stacking import stacked
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.records import SkippedStrategy
+from epitaxy_models.transfer.splits import Split
 from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
 from epitaxy_models.transfer.strategy import TransferStrategy
 
@@ -30,16 +30,16 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """What is to be learned.
+    """What all strategies have to learn.
 
     Attributes:
-        inputs: Of all usable rows.
-        labels: In the property's unit, ``[n_rows]``.
+        inputs: Inputs of all usable rows.
+        labels: Labels in the property's unit, ``[n_rows]``.
         targets: On the scale of the fits, ``[n_rows]``.
-        to_unit: From that scale back, cut at physical bounds.
+        to_unit: Converts from that scale back to the unit, cut at physical bounds.
         splits: Repeats follow each other; a costly strategy takes the first repeat only.
         n_folds: Splits of one repeat.
-        seed: Of all fits.
+        seed: Seed of all fits.
     """
 
     inputs: TransferInputs
@@ -58,10 +58,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """What came of it.
+    """What the strategies predicted out of fold.
 
     Attributes:
-        validations: By name of the strategy.
+        validations: Out-of-fold predictions by name of the strategy.
         errors: Absolute errors of each split in the property's unit, by name.
         skipped: What could not be compared, and why.
     """
@@ -71,7 +71,7 @@ class Comparison:
     skipped: tuple[SkippedStrategy, ...]
 
     def candidates(self, allows: Callable[[str], bool]) -> list[Candidate]:
-        """For the judge."""
+        """The strategies as the judge compares them."""
         return [
             Candidate(name, errors, is_transfer=name not in NO_TRANSFER, may_serve=allows(name))
             for name, errors in self.errors.items()

@@ -38,7 +38,7 @@ class CrossValidation:
     """Predictions out of fold, on the scale that the strategy was fitted on.
 
     Attributes:
-        name: Of the strategy.
+        name: Name of the strategy.
         parts: One prediction a split, its rows in the order of the split's test rows.
         seconds: Wall time of all fits and predictions.
     """
@@ -63,7 +63,7 @@ def cross_validate(
 ) -> CrossValidation:
     """Fits on each split's training rows and predicts its test rows; ``targets`` ``[n_rows]`` on the scale to fit.
 
-    Raises StrategyFailedError where a fit fails or answers with anything but finite numbers, StoppedError as soon as
+    Raises StrategyFailedError if a fit fails or answers with anything but finite numbers, StoppedError as soon as
     ``should_stop`` says so.
     """
     start, parts = time.perf_counter(), []

@@ -49,7 +49,7 @@ class PowerLaw:
         return float(self.scale * n_labels**-self.exponent + self.floor)
 
     def labels_for(self, target: float) -> float:
-        """Number of labels at which the error falls to a target; infinite where it never does."""
+        """Number of labels at which the error falls to a target; infinite if it never does."""
         if target <= self.floor:
             return np.inf
         if self.scale == 0:
@@ -64,11 +64,11 @@ class LabelsNeeded:
     """Labels for one target error, with a band of 80 % over the draws.
 
     Attributes:
-        target_error: In the property's unit.
+        target_error: Error to reach, in the property's unit.
         n_labels: None where more than a hundred times the labels at hand would be needed, or no number does.
         low: Lower end.
         high: Upper end, None as above.
-        is_reached: True where the labels at hand suffice.
+        is_reached: True if the labels at hand suffice.
     """
 
     target_error: float

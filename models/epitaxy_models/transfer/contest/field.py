@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.transfer.strategies import frozen_strategies
-from epitaxy_models.transfer.strategies.network import FullFineTune, PartialFineTune, ScratchNetwork
+from epitaxy_models.transfer.strategies.networks.fine_tune import FullFineTune, PartialFineTune, ScratchNetwork
 from epitaxy_models.transfer.strategy import TransferStrategy
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from epitaxy_models.errors import ConfigurationError
-from epitaxy_models.transfer.contest.verdict import Verdict
+from epitaxy_models.transfer.verdict import Verdict
 
 # A verdict needs this confidence; the choice of what serves asks for less, as either answer is then a fair one.
 VERDICT_CONFIDENCE, CHOICE_CONFIDENCE = 0.95, 0.80
@@ -20,7 +20,7 @@ class Candidate:
     """Errors of one strategy on every split.
 
     Attributes:
-        name: Of the strategy.
+        name: Name of the strategy.
         errors: Absolute errors in the property's unit, one array a split, its rows in the split's order. A costly
             strategy may have fewer splits than others: the first ones.
         is_transfer: Whether it uses the pretrained substrate.
@@ -43,7 +43,7 @@ class Estimate:
     """A mean over splits with its confidence interval.
 
     Attributes:
-        mean: In the property's unit.
+        mean: Mean, in the property's unit.
         low: Lower end.
         high: Upper end.
     """
@@ -65,7 +65,7 @@ class StrategyVerdict:
     """One strategy judged.
 
     Attributes:
-        name: Of the strategy.
+        name: Name of the strategy.
         is_transfer: Whether it uses the pretrained substrate.
         may_serve: Whether it might have been chosen.
         error: Cross-validated mean absolute error.
@@ -88,11 +88,11 @@ class Judgement:
     Attributes:
         reference: The best strategy without transfer.
         chosen: What serves.
-        verdict: Of what serves; HURTS asks for an override before it serves.
-        transfer_verdict: Of the best strategy with transfer: whether the substrate is of use here; NEUTRAL where
-            none was tried.
-        best_transfer: That strategy, None where none was tried.
-        strategies: By ascending error.
+        verdict: Verdict on the chosen strategy; HURTS needs an override before it may serve.
+        transfer_verdict: Verdict on the best strategy with transfer: whether the substrate is of use here;
+            NEUTRAL if none was tried.
+        best_transfer: That strategy, None if none was tried.
+        strategies: All strategies, by ascending error.
         reason: Why this one was chosen, one line.
     """
 
@@ -134,7 +134,7 @@ def judge(candidates: Sequence[Candidate], test_ratio: float, median: str, defau
     """Judges all candidates and chooses one.
 
     ``median`` names the pool median, which is always a candidate; ``default`` the strategy that serves unless another
-    is better beyond noise. Raises ConfigurationError where the median is missing.
+    is better beyond noise. Raises ConfigurationError if the median is missing.
     """
     by_name = {candidate.name: candidate for candidate in candidates}
     if median not in by_name:

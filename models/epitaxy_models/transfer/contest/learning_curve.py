@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.transfer.contest.comparison import Comparison, Task
 from epitaxy_models.transfer.contest.cross_validation import StrategyFailedError, absolute_errors, cross_validate
-from epitaxy_models.transfer.contest.splits import Split, few_label_draws
 from epitaxy_models.transfer.records import CurvePoint, LearningCurve
+from epitaxy_models.transfer.splits import Split, few_label_draws
 from epitaxy_models.transfer.strategy import TransferStrategy
 
 _SHARES, _N_MIN, _N_DRAWS = (0.25, 0.5), 8, 4

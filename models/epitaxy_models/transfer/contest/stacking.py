@@ -22,7 +22,7 @@ class StackWeights:
     """Share of each strategy.
 
     Attributes:
-        shares: By name, positive, adding up to one.
+        shares: Weight of each strategy by name, positive, adding up to one.
     """
 
     shares: Mapping[str, float]

@@ -7,9 +7,9 @@ from typing import Any
 from epitaxy_models.calibration.conformal import Calibrator
 from epitaxy_models.errors import CheckpointError, ConfigurationError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
-from epitaxy_models.transfer.contest.verdict import Verdict
 from epitaxy_models.transfer.descriptors import DESCRIPTOR_VERSION
 from epitaxy_models.transfer.labels.target import TargetTransform
+from epitaxy_models.transfer.verdict import Verdict
 
 FORMAT = 1
 
@@ -28,10 +28,10 @@ class KnownColumn:
     """A value of a lower fidelity that the caller supplies beside each structure.
 
     Attributes:
-        name: Of the column, as in the labels.
+        name: Name of the column, as in the labels.
         is_required: Whether every label came with it, so that the model never learned to do without.
-        unit: As the labels gave it; empty where they did not.
-        fidelity: Level of theory, None where the labels did not say.
+        unit: Unit that the labels stated; empty if they did not.
+        fidelity: Level of theory, None if the labels did not say.
     """
 
     name: str
@@ -64,20 +64,20 @@ class TransferCard:
     """All that a user needs to trust or reproduce a tenant's model.
 
     Attributes:
-        name: Of the model, without the tenant.
+        name: Name of the model, without the tenant.
         base: The substrate.
         definition: The property, its unit and level of theory.
         transform: Scale of the fit.
         strategy: What was chosen.
         calibration: Behind the intervals.
-        verdict: Of the chosen strategy against the best without transfer.
+        verdict: Verdict on the chosen strategy against the best without transfer.
         verdict_reason: The same as a sentence.
         maes: Cross-validated mean absolute error by strategy, in the property's unit.
         n_labels: Labels that it was fitted on.
         known_columns: What the caller supplies beside structures.
         peers: Further substrates whose features it reads, such as ``chgnet``.
         description: One line.
-        license: Of the model; empty: the tenant's own.
+        license: License of the model; empty if it is the tenant's own.
         training: Whatever else is worth keeping, such as job, seeds and digest of the labels; plain JSON.
         descriptors: Version of the descriptors that it was fitted on.
     """
@@ -110,7 +110,7 @@ class TransferCard:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "TransferCard":
-        """Rebuilds a card. Raises CheckpointError where a field is missing, unknown, or of another version."""
+        """Rebuilds a card. Raises CheckpointError if a field is missing, unknown, or of another version."""
         try:
             if record["format"] != FORMAT:
                 raise CheckpointError(

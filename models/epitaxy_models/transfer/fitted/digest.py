@@ -17,7 +17,7 @@ def content_digest(files: Mapping[str, bytes]) -> str:
 def folder_digest(folder: Path) -> str:
     """The same over all files below a folder, by their relative names.
 
-    Raises CheckpointError where the folder cannot be read, holds no file, or holds a link.
+    Raises CheckpointError if the folder cannot be read, holds no file, or holds a link.
     """
     try:
         paths = sorted(path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())

@@ -49,12 +49,12 @@ class Member:
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
-    """Contents of both files. Raises CheckpointError where one cannot be read."""
+    """Contents of both files. Raises CheckpointError if one cannot be read."""
     return {name: _content(folder / name) for name in (CARD, WEIGHTS)}
 
 
 def decode(files: Mapping[str, bytes]) -> tuple[TransferCard, tuple[Member, ...], TrainingDomain]:
-    """What the files say. Raises CheckpointError where they are damaged or of another version."""
+    """What the files say. Raises CheckpointError if they are damaged or of another version."""
     try:
         record, tensors = json.loads(files[CARD]), load_tensors(files[WEIGHTS])
         listed = record.pop(_MEMBERS)

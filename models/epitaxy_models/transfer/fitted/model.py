@@ -53,7 +53,7 @@ class TransferModel:
     def load(cls, folder: Path, base_digest: str | None = None) -> "TransferModel":
         """Reads and checks a model.
 
-        Raises CheckpointError where a file is missing, damaged or of another version, and where ``base_digest`` is
+        Raises CheckpointError if a file is missing, damaged or of another version, and if ``base_digest`` is
         given and the model was fitted on another substrate.
         """
         files = read_files(folder)
@@ -75,7 +75,7 @@ class TransferModel:
 
     @cached_property
     def fitted(self) -> tuple[tuple[tuple[float, FittedStrategy], ...], ...]:
-        """Restored strategies with their shares, by member. Raises CheckpointError where a state is damaged."""
+        """Restored strategies with their shares, by member. Raises CheckpointError if a state is damaged."""
         return tuple(tuple((part.share, _restored(part.state)) for part in member.parts) for member in self.members)
 
     @property
@@ -99,7 +99,7 @@ class TransferModel:
         """Calibrated predictions of the one property; arrays ``[n_rows, 1]`` in its unit.
 
         ``substrate_domains`` are the substrate's own verdicts; the worse of the two counts. ``judged_at`` is the
-        coverage at which interval widths are wanted besides. Raises ConfigurationError where an input is missing, and
+        coverage at which interval widths are wanted besides. Raises ConfigurationError if an input is missing, and
         unless coverages lie from 0.5 to 0.99.
         """
         check_coverage(coverage)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.calibration.out_of_fold import METHOD, OutOfFold, calibrate, measured_coverage
 from epitaxy_models.transfer.contest.comparison import Task
 from epitaxy_models.transfer.contest.cross_validation import CrossValidation, StoppedError
-from epitaxy_models.transfer.contest.splits import grouped_folds
 from epitaxy_models.transfer.fitted.card import CalibrationRecord
 from epitaxy_models.transfer.fitted.files import Member, Part
+from epitaxy_models.transfer.splits import grouped_folds
 from epitaxy_models.transfer.strategies.block_gp import FittedBlockGP
 from epitaxy_models.transfer.strategy import FittedStrategy, TransferStrategy
 
@@ -19,7 +20,6 @@ N_MEMBERS = 5
 # Each member leaves out another of so many parts of the formulas: they differ, and hardly any label is lost.
 _N_PARTS = 20
 COVERAGES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
-REPORTED_COVERAGE = 0.9
 # Beyond the noise of the measurement itself.
 _TOLERANCE = 0.05
 
@@ -30,7 +30,7 @@ class Refit:
 
     Attributes:
         members: Fits on all labels but a few each.
-        blocks: Share of each block of inputs, mean over the members; empty where the strategy has none.
+        blocks: Share of each block of inputs, mean over the members; empty if the strategy has none.
     """
 
     members: tuple[Member, ...]
@@ -88,17 +88,15 @@ def calibrated(validation: CrossValidation, task: Task) -> Calibration:
     tested = [split.test for split in task.splits[: len(validation.parts)]]
     predictions = OutOfFold.gather(tested, validation.values, [part.stds for part in validation.parts], task.targets)
     measured = measured_coverage(predictions, tested[: task.n_folds], COVERAGES)
-    at = COVERAGES.index(REPORTED_COVERAGE)
-    record = CalibrationRecord(
-        calibrate(predictions), METHOD, float(measured[at]), REPORTED_COVERAGE, len(task.targets)
-    )
+    at = COVERAGES.index(DEFAULT_COVERAGE)
+    record = CalibrationRecord(calibrate(predictions), METHOD, float(measured[at]), DEFAULT_COVERAGE, len(task.targets))
     return Calibration(record, tuple(float(share) for share in measured), predictions)
 
 
 def interval_ends(calibration: Calibration, task: Task) -> tuple[NDArray[np.float64], ...]:
     """Values, lower and upper ends out of fold in the property's unit, each ``[n_rows]``."""
     values, expected = calibration.predictions.means()
-    half = calibration.record.calibrator.half_widths(expected, REPORTED_COVERAGE)
+    half = calibration.record.calibrator.half_widths(expected, DEFAULT_COVERAGE)
     return tuple(task.to_unit(end) for end in (values, values - half, values + half))
 
 

@@ -26,10 +26,10 @@ class TrainingDomain:
     A few dozen labels cannot span directions of their own: a structure foreign to all of them would project to nothing.
 
     Attributes:
-        centre: Of the substrate's domain, ``[embedding_width]``.
-        directions: Of the substrate's domain, ``[embedding_width, n_directions]``.
+        centre: Origin of the substrate's latent space, ``[embedding_width]``.
+        directions: Axes of the substrate's latent space, ``[embedding_width, n_directions]``.
         points: Labelled structures in them, ``[n_labels, n_directions]``.
-        distances: Of each label to the nearest one of another formula, ascending, ``[n_labels]``.
+        distances: Distance of each label to the nearest one of another formula, ascending, ``[n_labels]``.
         element_counts: Labels that hold each element, by atomic number, ``[119]``.
     """
 

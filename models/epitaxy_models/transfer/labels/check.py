@@ -50,7 +50,7 @@ class DuplicateLabels:
         ids: Their names.
         formula: Reduced.
         labels: One a row.
-        is_conflicting: True where they contradict each other, and all are refused; else their median is learned.
+        is_conflicting: True if they contradict each other, and all are refused; else their median is learned.
     """
 
     rows: tuple[int, ...]
@@ -86,15 +86,15 @@ class DataCheck:
     """What was found; the counts add up.
 
     Attributes:
-        unit: As stated.
+        unit: Unit as stated.
         n_rows: Rows given.
         n_usable: Crystals to learn from.
         n_merged: Rows that agree with an earlier one of the same crystal and went into its label.
         refused: The others.
         duplicates: Crystals of several rows.
-        unit_doubt: None where the unit fits, or nothing is known that it could be held against.
+        unit_doubt: None if the unit fits, or nothing is known that it could be held against.
         outliers: Labels far from the rest.
-        seen: Crystals that the substrate has met; empty where no source index was given.
+        seen: Crystals that the substrate has met; empty if no source index was given.
     """
 
     unit: str
@@ -121,7 +121,7 @@ class DataCheck:
 
     @property
     def n_missing(self) -> int:
-        """Labels that are still needed before anything can be trained; 0 where there are enough."""
+        """Labels that are still needed before anything can be trained; 0 if there are enough."""
         return max(0, MIN_LABELS - self.n_usable)
 
     @property
@@ -168,7 +168,7 @@ class CheckedLabels:
     Attributes:
         check: The findings.
         rows: Position of each crystal's first row, int64 ``[n_usable]``.
-        structures: As given there.
+        structures: Structures, as given there.
         graphs: Under the rule of the check.
         labels: The label, or the median of those that agree, float64 ``[n_usable]``.
     """
@@ -192,13 +192,13 @@ def check_labels(
 
     Args:
         rows: Name and structure of each row, or why it could not be read.
-        labels: NaN where missing, ``[n_rows]``.
-        unit: Of the labels.
-        rule: Of the substrate's graphs.
+        labels: NaN if missing, ``[n_rows]``.
+        unit: Unit of the labels.
+        rule: Rule of the substrate's graphs.
         source: The substrate's training materials.
         references: Predicts energies and gaps, against which the unit is held.
 
-    Raises ValueError where rows and labels differ in number. Too few usable labels are a finding:
+    Raises ValueError if rows and labels differ in number. Too few usable labels are a finding:
     ``check.require_enough`` raises.
     """
     crystals, refused = _sorted(rows, labels, rule)

@@ -33,7 +33,7 @@ class TargetTransform:
 
     Attributes:
         kind: Never ``auto``.
-        floor: Smallest value that ``inverse`` gives back, in the property's unit; None where there is none.
+        floor: Smallest value that ``inverse`` gives back, in the property's unit; None if there is none.
     """
 
     kind: TransformKind
@@ -58,7 +58,7 @@ class TargetTransform:
         return cls(wanted, 0.0 if has_floor else None)
 
     def forward(self, labels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Labels on the scale to fit. Raises ConfigurationError where one has no place on it."""
+        """Labels on the scale to fit. Raises ConfigurationError if one has no place on it."""
         _check_finite(labels)
         _check_possible(self.kind, labels)
         if self.kind is TransformKind.NONE:
@@ -81,7 +81,7 @@ class TargetTransform:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "TargetTransform":
-        """Rebuilds the scale. Raises CheckpointError where the record is none."""
+        """Rebuilds the scale. Raises CheckpointError if the record is none."""
         try:
             floor = record["floor"]
             return cls(TransformKind(record["kind"]), None if floor is None else float(floor))

@@ -50,8 +50,8 @@ class ReferenceValues:
     """What a substrate predicts.
 
     Attributes:
-        name: Of the property.
-        unit: Of the values, ``"eV"`` or ``"eV/atom"``.
+        name: Name of the property.
+        unit: Unit of the values, ``"eV"`` or ``"eV/atom"``.
         values: float64 ``[n_rows]``.
     """
 
@@ -113,7 +113,7 @@ class SubstrateReferences:
 def doubted_unit(
     labels: NDArray[np.float64], unit: str, structures: Sequence[Structure], references: Sequence[ReferenceValues]
 ) -> UnitDoubt | None:
-    """The strongest doubt about the unit of labels ``[n_rows]``; None where it is no energy, or none arises.
+    """The strongest doubt about the unit of labels ``[n_rows]``; None if it is no energy, or none arises.
 
     Only a reference that the labels follow, on enough rows, can raise one.
     """
@@ -198,7 +198,7 @@ def _formula_units(structure: Structure) -> int:
 
 
 def _split(unit: str) -> tuple[str, str] | None:
-    """Energy and amount of a unit as a person writes it, None where it is no energy."""
+    """Energy and amount of a unit as a person writes it, None if it is no energy."""
     suffix = suffix_of_unit(unit)
     plain = "".join((UNITS[suffix] if suffix else unit).split())
     energy, _, amount = plain.partition("/") if not plain.startswith(("kJ/mol", "kcal/mol")) else _molar(plain)

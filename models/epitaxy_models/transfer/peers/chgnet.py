@@ -5,7 +5,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -30,8 +29,8 @@ _LOG = logging.getLogger(__name__)
 def chgnet_features(structures: Sequence[Structure]) -> NDArray[np.float64]:
     """Mean over the atoms of CHGNet's last states, ``[n_structures, 64]``; equal for every cell of a crystal.
 
-    Raises ConfigurationError (PEER_NOT_INSTALLED) where the package is absent; with the row in the message
-    UnsupportedElementError (beyond plutonium) and InvalidStructureError (an atom without neighbours).
+    Raises ConfigurationError (PEER_NOT_INSTALLED) if the package is absent, and with the row in the message
+    UnsupportedElementError (an element beyond plutonium) or InvalidStructureError (an atom without neighbours).
     """
     model = _model()
     graphs = [_graph(model, row, structure) for row, structure in enumerate(structures)]
@@ -43,7 +42,7 @@ def chgnet_features(structures: Sequence[Structure]) -> NDArray[np.float64]:
 def _model() -> Any:
     """The pretrained network on the CPU, once a process; the weights lie within the package."""
     try:
-        module = import_module("chgnet.model.model")
+        from chgnet.model.model import CHGNet  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"CHGNet cannot be imported ({error.name} is missing): pip install epitaxy[chgnet], or leave the peer out",
@@ -51,7 +50,7 @@ def _model() -> Any:
         ) from error
     # It announces itself on stdout, where a command's answer goes.
     with redirect_stdout(io.StringIO()):
-        model = module.CHGNet.load(model_name=_WEIGHTS, use_device="cpu", verbose=False)
+        model = CHGNet.load(model_name=_WEIGHTS, use_device="cpu", verbose=False)
     model.graph_converter.on_isolated_atoms = "error"
     return model.eval().requires_grad_(False)
 
@@ -62,9 +61,9 @@ def _graph(model: Any, row: int, structure: Structure) -> Any:
         raise UnsupportedElementError(
             f"structure {row}: CHGNet does not know {SYMBOLS[heaviest - 1]}", reason="NO_PEER_FEATURES"
         )
-    crystal = import_module("pymatgen.core").Structure(
-        structure.lattice, structure.atomic_numbers.tolist(), structure.frac_coords
-    )
+    from pymatgen.core import Structure as PymatgenStructure  # noqa: PLC0415 - takes a second, and chgnet loads it
+
+    crystal = PymatgenStructure(structure.lattice, structure.atomic_numbers.tolist(), structure.frac_coords)
     try:
         return model.graph_converter(crystal)
     except (ValueError, RuntimeError) as error:

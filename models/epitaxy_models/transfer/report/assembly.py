@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.structures.display import display_formula
 from epitaxy_models.transfer.audit.examination import Examination
 from epitaxy_models.transfer.contest.comparison import Comparison, Task
 from epitaxy_models.transfer.contest.judge import Judgement, StrategyVerdict
-from epitaxy_models.transfer.fitted.refit import COVERAGES, REPORTED_COVERAGE, Calibration, interval_ends
+from epitaxy_models.transfer.fitted.refit import COVERAGES, Calibration, interval_ends
 from epitaxy_models.transfer.records import (
     CalibrationSection,
     LearningCurve,
@@ -53,7 +54,7 @@ def assemble(
         strategies=tuple(_strategy(entry, found.comparison) for entry in found.judgement.strategies),
         skipped=found.comparison.skipped,
         learning_curves=curves,
-        coverage=REPORTED_COVERAGE,
+        coverage=DEFAULT_COVERAGE,
         parity=parity,
         worst=tuple(sorted(parity, key=lambda row: -row.error)[:_N_WORST]),
         calibration=CalibrationSection(COVERAGES, calibration.measured, len(parity)),

@@ -24,7 +24,7 @@ def colour_of(names: Sequence[str]) -> dict[str, str]:
 
 
 def learning_curves(curves: Sequence[LearningCurve], unit: str, colours: Mapping[str, str]) -> Markup:
-    """Error against number of labels, one line with a band a strategy; empty where there is no point."""
+    """Error against number of labels, one line with a band a strategy; empty if there is no point."""
     points = [point for curve in curves for point in curve.points]
     if not points:
         return Markup("")

@@ -1,49 +1,69 @@
-"""Ways to learn from few labels."""
+"""Strategies: the ways to learn a property from few labels."""
 
-from importlib import import_module
+from collections.abc import Callable
+from typing import Protocol
 
 from epitaxy_models.errors import CheckpointError
-from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS, BlockGP
-from epitaxy_models.transfer.strategies.median import PoolMedian
-from epitaxy_models.transfer.strategies.ridge import EmbeddingRidge
+from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS, BlockGP, FittedBlockGP
+from epitaxy_models.transfer.strategies.median import FittedMedian, PoolMedian
+from epitaxy_models.transfer.strategies.ridge import EmbeddingRidge, FittedRidge
 from epitaxy_models.transfer.strategy import FittedStrategy, StrategyState, TransferStrategy
 
-__all__ = ["BlockGP", "EmbeddingRidge", "PoolMedian", "frozen_strategies", "restore"]
-
-_PACKAGE = "epitaxy_models.transfer.strategies"
-# Module and class that rebuild each kind of state. Loaded when asked for: networks bring torch.
-_RESTORERS = {
-    "block_gp": ("block_gp", "FittedBlockGP"),
-    "embedding_ridge": ("ridge", "FittedRidge"),
-    "pool_median": ("median", "FittedMedian"),
-    "descriptor_forest": ("descriptor_forest", "FittedForest"),
-    "network": ("network", "FittedNetwork"),
-}
+__all__ = ["BlockGP", "EmbeddingRidge", "PoolMedian", "frozen_strategies", "import_frozen", "restore"]
 
 
 def frozen_strategies(*, with_peers: bool = False) -> tuple[TransferStrategy, ...]:
-    """Those that train no network, the default first: seconds for a hundred labels on one core.
+    """The strategies that train no network, the default first; each takes seconds for a hundred labels on one core.
 
-    Where the inputs hold features of other substrates, the default without them competes too.
+    Args:
+        with_peers: Whether the inputs hold features of other substrates; the default without them competes too then.
     """
-    forest = import_module(f"{_PACKAGE}.descriptor_forest").DescriptorForest()
+    from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest  # noqa: PLC0415 - loads scikit-learn
+
     alone = (BlockGP(without_peers=True, name=WITHOUT_PEERS),) if with_peers else ()
-    return (BlockGP(), *alone, EmbeddingRidge(), forest, PoolMedian())
+    return (BlockGP(), *alone, EmbeddingRidge(), DescriptorForest(), PoolMedian())
 
 
 def import_frozen() -> None:
-    """Loads what rebuilds every strategy that trains no network, so that the first model need not wait for it."""
-    for module in {module for kind, (module, _) in _RESTORERS.items() if kind != "network"}:
-        import_module(f"{_PACKAGE}.{module}")
+    """Imports what restores any strategy that trains no network, so that the first model need not wait for it."""
+    _forest()
 
 
 def restore(state: StrategyState) -> FittedStrategy:
-    """Rebuilds a fitted strategy. Raises CheckpointError where its kind is unknown or its state incomplete."""
+    """Rebuilds a fitted strategy.
+
+    Raises CheckpointError if its kind is unknown (UNKNOWN_STRATEGY) or its state is incomplete (INVALID_STRATEGY).
+    """
     if state.kind not in _RESTORERS:
-        raise CheckpointError(f"no strategy of kind {state.kind!r:.40}: is the code older?", reason="UNKNOWN_STRATEGY")
-    module, name = _RESTORERS[state.kind]
+        raise CheckpointError(f"unknown strategy {state.kind!r:.40}: is this code older?", reason="UNKNOWN_STRATEGY")
+    restorer = _RESTORERS[state.kind]()
     try:
-        fitted: FittedStrategy = getattr(import_module(f"{_PACKAGE}.{module}"), name).restore(state)
+        return restorer.restore(state)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"state of {state.kind} is damaged: {error!r:.120}", reason="INVALID_STRATEGY") from error
-    return fitted
+
+
+class _Restorer(Protocol):
+    @classmethod
+    def restore(cls, state: StrategyState) -> FittedStrategy: ...
+
+
+def _forest() -> type[_Restorer]:
+    from epitaxy_models.transfer.strategies.descriptor_forest import FittedForest  # noqa: PLC0415 - loads scikit-learn
+
+    return FittedForest
+
+
+def _network() -> type[_Restorer]:
+    from epitaxy_models.transfer.strategies.networks.fine_tune import FittedNetwork  # noqa: PLC0415 - loads torch
+
+    return FittedNetwork
+
+
+_RESTORERS: dict[str, Callable[[], type[_Restorer]]] = {
+    "block_gp": lambda: FittedBlockGP,
+    "embedding_ridge": lambda: FittedRidge,
+    "pool_median": lambda: FittedMedian,
+    "descriptor_forest": _forest,
+    "network": _network,
+}

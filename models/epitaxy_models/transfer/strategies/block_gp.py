@@ -55,7 +55,7 @@ class BlockGP:
             geometric mean over targets, at 60 to 80 by nothing, at 250 they raise them by 5 %.
         prior: Beliefs about weights, lengths and noise.
         without_peers: Whether features of other substrates are left out.
-        name: Of the strategy.
+        name: Name of the strategy.
     """
 
     shape: Shape = Shape.RBF
@@ -132,7 +132,7 @@ class FittedBlockGP:
     """A Gaussian process after its fit.
 
     Attributes:
-        terms: Of the covariance.
+        terms: Terms of the covariance.
         parameters: Their weights, lengths and the noise.
         trust: Probability that the blocks say anything, against labels that are noise about their median.
         scales: Standardisation by block.

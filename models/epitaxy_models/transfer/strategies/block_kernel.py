@@ -69,7 +69,7 @@ class KernelTerm:
         return self.with_slope(measured, log_length)[0]
 
     def with_slope(self, measured: Array, log_length: float) -> tuple[Array, Array | None]:
-        """Covariance of unit weight and its derivative by the logarithm of the length; None where it has no length."""
+        """Covariance of unit weight and its derivative by the logarithm of the length; None if it has no length."""
         if not self.shape.has_length:
             return measured, None
         scaled = measured * np.exp(-2 * log_length)

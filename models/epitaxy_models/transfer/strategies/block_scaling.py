@@ -38,7 +38,7 @@ class BlockScale:
     def fit_with_gaps(cls, block: NDArray[np.float64]) -> "BlockScale":
         """Learns from values and whether they are known (1 or 0), ``[n_rows, 2]``.
 
-        Scaled rows are a value of unit spread, 0 where unknown, and 1 where it is unknown.
+        Scaled rows are a value of unit spread, 0 if unknown, and 1 if it is unknown.
         """
         known = cls.fit(block[block[:, 1] > 0, :1]) if block[:, 1].any() else cls(np.zeros(1), np.zeros(1))
         return cls(np.append(known.centre, 1.0), np.append(known.factor, -1.0), has_gaps=True)

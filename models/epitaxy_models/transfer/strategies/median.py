@@ -16,7 +16,7 @@ class PoolMedian:
     """Predicts the median of the labels for everything.
 
     Attributes:
-        name: Of the strategy.
+        name: Name of the strategy.
     """
 
     name: str = KIND

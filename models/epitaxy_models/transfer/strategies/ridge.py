@@ -23,7 +23,7 @@ class EmbeddingRidge:
     Golub, Heath & Wahba, Technometrics 21, 215 (1979).
 
     Attributes:
-        name: Of the strategy.
+        name: Name of the strategy.
     """
 
     name: str = KIND
@@ -75,7 +75,7 @@ class FittedRidge:
         intercept: Value at the scaled embedding 0.
         middle: Mean of the scaled training rows, ``[width]``.
         known: Directions that the training rows determine, float32 ``[width, n_kept]``.
-        strength: Of the penalty.
+        strength: Strength of the penalty.
         std: Standard deviation of the noise.
     """
 

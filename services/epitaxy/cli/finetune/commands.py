@@ -11,8 +11,8 @@ from epitaxy.cli.finetune.create import create, follow
 from epitaxy.cli.finetune.options import JobArgument, OneObjectOption
 from epitaxy.cli.finetune.policy import log, policy
 from epitaxy.cli.finetune.report import report
-from epitaxy.cli.finetune.text import job_document, jobs_table, print_object
-from epitaxy.cli.terminal import print_json_line, stderr_console, stdout_console, usage_error
+from epitaxy.cli.finetune.text import job_document, jobs_table
+from epitaxy.cli.terminal import print_json_line, print_object, stderr_console, stdout_console, usage_error
 from epitaxy.client import ModelChange
 
 finetune_app = typer.Typer(

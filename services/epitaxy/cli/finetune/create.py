@@ -18,8 +18,8 @@ from epitaxy.cli.finetune.options import (
     TransformOption,
 )
 from epitaxy.cli.finetune.progress import show_job
-from epitaxy.cli.finetune.text import job_document, print_end, print_event, print_object
-from epitaxy.cli.terminal import stderr_console, stdout_console
+from epitaxy.cli.finetune.text import job_document, print_end, print_event
+from epitaxy.cli.terminal import print_object, stderr_console, stdout_console
 from epitaxy.cli.wording import split_names
 from epitaxy.client import FineTuneJob
 

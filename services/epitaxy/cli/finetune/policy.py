@@ -8,8 +8,7 @@ from rich.table import Table
 
 from epitaxy.cli.connecting import JsonOption, TargetOption, connect
 from epitaxy.cli.finetune.options import OneObjectOption
-from epitaxy.cli.finetune.text import print_object
-from epitaxy.cli.terminal import stdout_console, usage_error
+from epitaxy.cli.terminal import print_object, stdout_console, usage_error
 from epitaxy.cli.wording import split_names
 from epitaxy.client import AuditEntry, ReviewPolicy
 from epitaxy.client.inputs.elements import ATOMIC_NUMBERS, SYMBOLS

@@ -1,8 +1,6 @@
 """Text and JSON for jobs and their results."""
 
 import dataclasses
-import json
-import sys
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -10,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from epitaxy.cli import exit_codes
-from epitaxy.cli.terminal import stderr_console, stdout_console
+from epitaxy.cli.terminal import print_object, stderr_console, stdout_console
 from epitaxy.client import FineTuneResult, JobEvent, JobStatus
 
 
@@ -36,12 +34,6 @@ def job_document(status: JobStatus) -> dict[str, Any]:
         "ended_at": _iso(status.end_time),
         "failure": dataclasses.asdict(failure) if failure else None,
     }
-
-
-def print_object(document: dict[str, Any]) -> None:
-    """Prints an object as one line of JSON on stdout."""
-    sys.stdout.write(json.dumps(document) + "\n")
-    sys.stdout.flush()
 
 
 def print_event(event: JobEvent) -> None:

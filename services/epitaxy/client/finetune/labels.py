@@ -58,8 +58,9 @@ class Labels:
         message = finetune_pb2.InlineLabels(structures=structures, columns=columns)
         if message.ByteSize() > MAX_INLINE_BYTES:
             raise InvalidRequestError(
-                f"the labels are {message.ByteSize() / 2**20:.0f} MiB and one message takes 15: leave out rows without "
-                "a label, or put the table where the server reads it and give its file:// or s3:// address",
+                f"the labels are {message.ByteSize() / 2**20:.0f} MiB and one message takes {MAX_INLINE_BYTES >> 20}: "
+                "leave out rows without a label, or put the table where the server reads it and give its file:// or "
+                "s3:// address",
                 reason="LABELS_TOO_LARGE",
             )
         return message

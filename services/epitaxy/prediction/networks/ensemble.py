@@ -11,6 +11,7 @@ from epitaxy.prediction.ports import Embedding
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy.prediction.tenants.service import TenantQuestion
 from epitaxy.registry.ports import ModelVersion
+from epitaxy_models.data.crystals import bundled_structures
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.ensembles.readout import EnsemblePrediction
@@ -30,7 +31,8 @@ class Ensemble:
         embedder = Embedder(artifact, settings.device)
         embedder([featurize_rock_salt()])
         self._networks = networks
-        max_batch_edges = settings.max_batch_edges or embedder.edge_budget(min(1.0, settings.ensemble_gpus or 1.0))
+        part = min(1.0, settings.ensemble_gpus or 1.0)
+        max_batch_edges = settings.max_batch_edges or embedder.edge_budget(bundled_structures, part)
         _LOG.info("a forward pass has at most %d edges", max_batch_edges)
         self._metrics = RayBatchMetrics(max_batch_edges, settings.max_queued_edges)
         self._batcher = EdgeBudgetBatcher(

@@ -3,6 +3,7 @@
 import pytest
 
 from epitaxy_models.backbones.edge_budget import measured_edge_budget
+from epitaxy_models.data.crystals import bundled_structures
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import EDGES_ON_CPUS, Embedder
 
@@ -61,4 +62,4 @@ def test_budget_has_bounds() -> None:
 
 
 def test_cpus_have_a_budget_of_their_own() -> None:
-    assert Embedder(load_artifact(shipped_model())).edge_budget() == EDGES_ON_CPUS
+    assert Embedder(load_artifact(shipped_model())).edge_budget(bundled_structures) == EDGES_ON_CPUS

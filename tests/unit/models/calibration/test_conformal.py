@@ -59,11 +59,14 @@ def test_agreeing_members_do_not_claim_certainty() -> None:
     assert calibrator.half_widths(np.zeros(1), 0.9)[0] > 0
 
 
-def test_identical_expected_errors_give_the_plain_quantile() -> None:
-    labels = np.arange(1.0, 1000.0)
-    calibrator = Calibrator.fit(np.zeros(999), np.ones(999), labels)
-    # k = ceil(1000 * 0.9) = 900: the 900th smallest residual.
-    assert calibrator.half_widths(np.ones(1), 0.9)[0] == pytest.approx(900, abs=1e-3)
+@pytest.mark.parametrize(
+    ("n", "coverage", "rank"),
+    [(999, 0.9, 900), (1000, 0.9, 901), (200, 0.9, 181), (200, 0.95, 191), (400, 0.5, 201), (300, 0.99, 298)],
+)
+def test_identical_expected_errors_give_the_rank_of_n_and_the_new_structure(n: int, coverage: float, rank: int) -> None:
+    """``ceil((n + 1) coverage)``; from n alone it would be one less, but for the first case."""
+    calibrator = Calibrator.fit(np.zeros(n), np.ones(n), np.random.default_rng(0).permutation(np.arange(1.0, n + 1)))
+    assert calibrator.half_widths(np.ones(1), coverage)[0] == pytest.approx(rank, abs=1e-3)
 
 
 @pytest.mark.parametrize("n", [0, 1, 199])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from epitaxy_models.calibration import difficulty
 from epitaxy_models.calibration.conformal import Calibrator
 from epitaxy_models.calibration.difficulty import DEFAULT_SHAPE, DifficultyShape, most_even_shape
 from epitaxy_models.errors import ConfigurationError
@@ -65,6 +66,11 @@ def test_expected_errors_that_say_nothing_leave_the_plain_shape() -> None:
     random = np.random.default_rng(3)
     residuals = np.abs(random.normal(size=N))
     assert most_even_shape(residuals, random.lognormal(sigma=2.0, size=N), random.random(N)) == DEFAULT_SHAPE
+
+
+@pytest.mark.parametrize(("n", "rank"), [(9, 9), (10, 10), (100, 91), (999, 900), (1000, 901)])
+def test_shapes_are_judged_at_the_rank_that_intervals_take(n: int, rank: int) -> None:
+    assert difficulty._quantile(np.arange(1.0, n + 1), 0.9) == rank
 
 
 def test_standardized_errors_average_one_on_the_calibration_structures() -> None:

@@ -37,7 +37,7 @@ def test_columns_can_be_renamed_and_left_out() -> None:
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        (LabelChoices(units={"gap": "furlong"}), "'furlong' for column 'gap' is no known unit suffix"),
+        (LabelChoices(units={"gap": "furlong"}), "'furlong' for column 'gap' is not a known unit suffix"),
         (LabelChoices(units={"gpa": "eV"}), "there is no column 'gpa'; there are e, gap"),
         (LabelChoices(units={"gap": "eV", "e": "eV"}, names={"e": "gap"}), "would both be called gap_eV"),
     ],

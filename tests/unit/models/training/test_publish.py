@@ -24,7 +24,7 @@ from epitaxy_models.training.loop import Trainer, predict_rows
 from epitaxy_models.training.member_stack import keep_heads, stack_members
 from epitaxy_models.training.network import EnsembleNetwork
 from epitaxy_models.training.publish import _uncalibrated_card
-from epitaxy_models.training.publisher import Publisher
+from epitaxy_models.training.release import Publisher
 
 
 def _structure_of(row: int) -> Structure:

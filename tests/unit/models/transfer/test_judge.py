@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.transfer.contest.cross_validation import CrossValidation
 from epitaxy_models.transfer.contest.judge import Candidate, Judgement, estimate, gain, judge
-from epitaxy_models.transfer.contest.splits import Split, grouped_folds
 from epitaxy_models.transfer.contest.stacking import stack_weights, stacked
-from epitaxy_models.transfer.contest.verdict import Verdict
+from epitaxy_models.transfer.splits import Split, grouped_folds
 from epitaxy_models.transfer.strategy import TransferPrediction
+from epitaxy_models.transfer.verdict import Verdict
 
 N_SPLITS, N_TEST, TEST_RATIO = 15, 20, 0.25
 MEDIAN, GP, FOREST = "pool_median", "block_gp", "descriptor_forest"

@@ -17,10 +17,15 @@ from epitaxy_models.graphs.graph import build_graph
 from epitaxy_models.transfer import strategies
 from epitaxy_models.transfer.fitted.files import is_network
 from epitaxy_models.transfer.inputs import LOW_FIDELITY_PREFIX, TransferInputs
-from epitaxy_models.transfer.strategies.network import FittedNetwork, FullFineTune, PartialFineTune, ScratchNetwork
-from epitaxy_models.transfer.strategies.network_batches import minibatches
-from epitaxy_models.transfer.strategies.network_start import pretrained_network
-from epitaxy_models.transfer.strategies.network_training import Training, TrainingPlan
+from epitaxy_models.transfer.strategies.networks.batches import minibatches
+from epitaxy_models.transfer.strategies.networks.fine_tune import (
+    FittedNetwork,
+    FullFineTune,
+    PartialFineTune,
+    ScratchNetwork,
+)
+from epitaxy_models.transfer.strategies.networks.start import pretrained_network
+from epitaxy_models.transfer.strategies.networks.training import Training, TrainingPlan
 from epitaxy_models.transfer.strategy import StrategyState, TransferStrategy
 
 N_TRAIN, N_TEST = 40, 16

@@ -86,12 +86,13 @@ def test_repeats_of_a_row_give_its_mean_and_expected_error() -> None:
     np.testing.assert_allclose(expected, [np.sqrt(12.5), 1.0])
 
 
-def test_plain_residuals_give_the_ranks_of_conformal_prediction() -> None:
-    rows = OutOfFold(np.arange(99), np.zeros(99), np.ones(99), np.arange(1.0, 100.0))
-    calibrator = calibrate(rows)
-    # ceil(100 * 0.9) = 90: the 90th smallest residual of 99.
-    assert calibrator.half_widths(np.ones(1), 0.9)[0] == pytest.approx(90)
-    assert calibrator.half_widths(np.ones(1), 0.99)[0] == pytest.approx(99)
+@pytest.mark.parametrize(
+    ("n", "coverage", "rank"), [(99, 0.9, 90), (99, 0.99, 99), (100, 0.9, 91), (100, 0.99, 100), (20, 0.5, 11)]
+)
+def test_plain_residuals_give_the_ranks_of_conformal_prediction(n: int, coverage: float, rank: int) -> None:
+    """``ceil((n + 1) coverage)``; from n alone it would be one less for 100 and for 20 rows."""
+    calibrator = calibrate(OutOfFold(np.arange(n), np.zeros(n), np.ones(n), np.arange(1.0, n + 1)))
+    assert calibrator.half_widths(np.ones(1), coverage)[0] == pytest.approx(rank)
 
 
 def test_coverage_beyond_the_largest_rank_widens_the_interval_further() -> None:

@@ -29,7 +29,6 @@ from epitaxy_models.source_index import (
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.contest.cross_validation import StoppedError
 from epitaxy_models.transfer.contest.field import Field, default_field
-from epitaxy_models.transfer.contest.verdict import Verdict
 from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.inputs import TransferInputs
@@ -44,6 +43,7 @@ from epitaxy_models.transfer.request import (
 )
 from epitaxy_models.transfer.strategies import BlockGP, EmbeddingRidge, PoolMedian
 from epitaxy_models.transfer.strategy import FittedStrategy
+from epitaxy_models.transfer.verdict import Verdict
 
 # spglib announces another way to report errors; what is called here works with both.
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")

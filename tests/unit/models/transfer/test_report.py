@@ -198,11 +198,11 @@ def _judgement(gp: float, forest: float, may_serve: bool = True) -> Judgement:
     [
         (
             _judgement(0.3, 0.6),
-            r"pretraining helps: it errs by 0\.\d+ K against 0\.\d+ K of a descriptor model .*, (49|50|51) % less\.$",
+            r"pretraining helps: its mean absolute error is 0\.\d+ K, against 0\.\d+ K for a descriptor model .* \((49|50|51) % less\)\.$",  # noqa: E501
         ),
         (
             _judgement(0.6, 0.3),
-            r"makes it worse: .* What serves is a descriptor model without pretraining, which errs by 0\.\d+ K\.$",
+            r"makes predictions worse: .* The model that serves is a descriptor model without pretraining, with an error of 0\.\d+ K\.$",  # noqa: E501
         ),
         (_judgement(0.3, 0.3), r"makes no difference beyond noise"),
         (_judgement(0.6, 0.3, may_serve=False), r"do not serve it without a reason\.$"),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from epitaxy_models.errors import ConfigurationError
-from epitaxy_models.transfer.contest.splits import Split, few_label_draws, grouped_folds, n_folds_for
+from epitaxy_models.transfer.splits import Split, few_label_draws, grouped_folds, n_folds_for
 
 # Formula j occurs 1 to 4 times, in no order.
 FORMULAS = [f"A{number % 40}B" for number in range(100)] + ["A0B"] * 2

@@ -88,7 +88,7 @@ def test_equal_labels_are_predicted_again(strategy: TransferStrategy, smooth_pro
 
 
 def test_a_state_of_unknown_kind_is_refused() -> None:
-    with pytest.raises(CheckpointError, match="no strategy of kind 'oracle'"):
+    with pytest.raises(CheckpointError, match="unknown strategy 'oracle': is this code older"):
         restore(StrategyState("oracle", {}, {}))
 
 

@@ -72,7 +72,7 @@ def test_json_says_all_of_it_in_one_object(report: Any, write: Any) -> None:
     ]
     assert (said["health"]["verdict"], said["health"]["n_total"]) == ("TOO_FEW", 3)
     assert said["health"]["sentence"].startswith("tc: 3 of the latest 3")
-    assert "s0: MEASUREMENT_CONFLICT: s0 is known with 1 and 2 is reported" in done.stderr
+    assert "s0: MEASUREMENT_CONFLICT: s0 is known with 1, and 2 is reported" in done.stderr
 
 
 def test_a_mistake_in_the_table_or_the_unit_is_one_line(report: Any, run: Any, write: Any, served: str) -> None:

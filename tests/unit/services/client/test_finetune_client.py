@@ -324,7 +324,7 @@ def test_a_full_quota_is_said_at_once(client: Client, rows: Any) -> None:
     for number in range(2):
         grow(client, rows, name=f"held-{number}")
     began = time.monotonic()
-    with pytest.raises(QuotaExceededError, match="2 jobs are under way"):
+    with pytest.raises(QuotaExceededError, match="2 jobs have not ended"):
         grow(client, rows)
     assert time.monotonic() - began < 25
 

@@ -108,7 +108,7 @@ def test_a_spec_names_the_field_that_is_wrong(spec, changes, field):
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
 def test_a_budget_is_positive(seconds):
-    with pytest.raises(InvalidRequestError, match="max_wall_time"):
+    with pytest.raises(InvalidRequestError, match="max_duration"):
         Budget(seconds)
 
 
@@ -122,7 +122,7 @@ def test_quotas_name_what_is_used_up():
     quota = TenantQuota(max_active_jobs=2, max_labels=100, max_stored_models=5)
     check_usage(quota, "acme", TenantUsage(1, 3))
     check_rows(quota, "acme", 100)
-    with pytest.raises(QuotaExceededError, match="2 jobs are under way") as caught:
+    with pytest.raises(QuotaExceededError, match="2 jobs have not ended") as caught:
         check_usage(quota, "acme", TenantUsage(2, 0))
     assert (caught.value.reason, caught.value.subject) == ("JOB_QUOTA", "tenant:acme")
     with pytest.raises(QuotaExceededError, match="4 models are stored"):

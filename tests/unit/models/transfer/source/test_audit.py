@@ -13,11 +13,11 @@ from epitaxy_models.graphs.graph import CrystalGraph, build_graph
 from epitaxy_models.source_index import FaissIndex, SourceIndex
 from epitaxy_models.structures import Structure
 from epitaxy_models.testing.equivalent_cells import repeated
-from epitaxy_models.transfer.audit.audit import TransferAudit, audit_transfer
+from epitaxy_models.transfer.audit.against_source import TransferAudit, audit_transfer
 from epitaxy_models.transfer.audit.probe import probe
 from epitaxy_models.transfer.contest.extrapolation import CurveErrors, Extrapolation, PowerLaw
-from epitaxy_models.transfer.contest.verdict import Verdict
 from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, SUBSTRATE, TransferInputs
+from epitaxy_models.transfer.verdict import Verdict
 
 N = 60
 

@@ -73,7 +73,7 @@ def test_a_failed_job_is_exit_code_1_with_its_remedy(finetune: Any, labels: Path
     [
         ({"--column": "tc"}, "no column 'tc', only id, structure, tc_k, tc_dft"),
         ({"--data": "none.parquet"}, "no such file or folder: none.parquet"),
-        ({"--low-fidelity": "tc_dft:B3LYP"}, "'B3LYP' is no fidelity"),
+        ({"--low-fidelity": "tc_dft:B3LYP"}, "'B3LYP' is not a fidelity"),
         ({"--transform": "sqrt"}, "'sqrt' is not one of"),
     ],
 )
@@ -100,7 +100,7 @@ def test_a_bad_cell_is_named_with_its_row_and_a_bad_structure_can_be_skipped(fin
     (tmp_path / "l.csv").write_text("id,structure,tc_k\na,x,n/a\n")
     bad = finetune(*create("l.csv"))
     assert bad.returncode == 2
-    assert "row 0 (a): tc_k holds 'n/a', which is no number" in bad.stderr
+    assert "row 0 (a): tc_k holds 'n/a', which is not a number" in bad.stderr
 
 
 def test_what_the_server_refuses_is_exit_code_1_with_its_words(finetune: Any, labels: Path) -> None:

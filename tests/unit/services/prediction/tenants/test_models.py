@@ -17,6 +17,7 @@ from epitaxy_models.transfer import strategies
 from epitaxy_models.transfer.fitted.card import KnownColumn
 from epitaxy_models.transfer.fitted.model import Member, Part, TransferModel
 from epitaxy_models.transfer.peers import chgnet
+from epitaxy_models.transfer.strategies.median import FittedMedian
 from epitaxy_models.transfer.strategy import StrategyState
 
 
@@ -298,7 +299,7 @@ async def test_features_of_a_peer_are_computed_once_a_structure(tenants, built, 
 
 
 async def test_a_network_runs_beside_the_ensemble_and_not_in_intake(tenants, built, structures, monkeypatch):
-    monkeypatch.setitem(strategies._RESTORERS, "network_median", ("median", "FittedMedian"))
+    monkeypatch.setitem(strategies._RESTORERS, "network_median", lambda: FittedMedian)
     model = built()
     state = StrategyState("network_median", {"value": 17.0, "std": 2.0}, {})
     tenants.publish("acme/volume", TransferModel.of(model.card, [Member((Part(1.0, state),))], model.domain))

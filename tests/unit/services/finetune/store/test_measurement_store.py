@@ -141,7 +141,7 @@ def test_nothing_reported_of_nothing_known_is_too_few(service):
     [
         (SUBJECT, many(0, 65), "has 65 entries, at most 64 are allowed"),
         (SUBJECT, [measurement()] * 2, "has an id twice"),
-        (replace(SUBJECT, version=""), [measurement()], "name all three"),
+        (replace(SUBJECT, version=""), [measurement()], "name model, version and property"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused(service, subject, given, text):

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.training.network import member_axis
-from epitaxy_models.transfer.strategies.network_batches import Minibatch
-from epitaxy_models.transfer.strategies.network_body import TransferNetwork
+from epitaxy_models.transfer.strategies.networks.batches import Minibatch
+from epitaxy_models.transfer.strategies.networks.body import TransferNetwork
 
 # Where absolute errors go over into squared ones, in units of the labels' spread.
 _HUBER_WIDTH = 0.5
@@ -30,7 +30,7 @@ class TrainingPlan:
         pull: Strength of the pull towards the start (L2-SP: Li, Grandvalet & Davoine, ICML 2018), decoupled from the
             gradient: a share ``rate * pull`` of the way back each step.
         warmup_steps: Steps of linear warm-up.
-        ema_decay: Of the averaged weights that are judged and kept.
+        ema_decay: Decay of the average of the weights; the averaged weights are judged and kept.
         clip_norm: Largest gradient norm of one member.
         check_every: Epochs between two looks at the rows left out.
         patience: Looks without gain after which the search for the number of epochs ends.
@@ -70,7 +70,7 @@ class Training:
     Args:
         network: Where it starts; trained in place.
         batches: All rows.
-        labels: In units of their spread, ``[n_rows]``.
+        labels: Labels in units of their spread, ``[n_rows]``.
         counted: Rows that each member learns from, ``[n_members, n_rows]``.
         plan: Settings.
         seed: Order of the batches.

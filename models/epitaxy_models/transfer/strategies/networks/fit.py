@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from epitaxy_models.transfer.contest.splits import grouped_folds
 from epitaxy_models.transfer.inputs import LOW_FIDELITY_PREFIX, TransferInputs
-from epitaxy_models.transfer.strategies.network_batches import Minibatch, minibatches, one_thread, predict
-from epitaxy_models.transfer.strategies.network_body import TransferNetwork
-from epitaxy_models.transfer.strategies.network_start import fit_readout
-from epitaxy_models.transfer.strategies.network_training import Training, TrainingPlan
+from epitaxy_models.transfer.splits import grouped_folds
+from epitaxy_models.transfer.strategies.networks.batches import Minibatch, minibatches, one_thread, predict
+from epitaxy_models.transfer.strategies.networks.body import TransferNetwork
+from epitaxy_models.transfer.strategies.networks.start import fit_readout
+from epitaxy_models.transfer.strategies.networks.training import Training, TrainingPlan
 
 # Folds that members leave out in turn while they look for the number of epochs.
 _N_FOLDS = 5
@@ -58,7 +58,7 @@ def train(
         inputs: Rows.
         labels: Centred and in units of their spread, ``[n_rows]``.
         plan: Settings.
-        seed: Of folds and order.
+        seed: Seed of the folds and of the order of the rows.
         readout: Whether the readout starts from a ridge regression, not from zero.
     """
     known = known_values(inputs, known_names(inputs))

@@ -16,9 +16,9 @@ from epitaxy_models.source_index.vector_index import Neighbours, VectorIndex
 from epitaxy_models.structures.elements import symbol_of
 from epitaxy_models.transfer.audit.probe import Probe, probe, probe_errors
 from epitaxy_models.transfer.contest.extrapolation import CurveErrors, Extrapolation, LabelsNeeded
-from epitaxy_models.transfer.contest.splits import few_label_draws
-from epitaxy_models.transfer.contest.verdict import Verdict
 from epitaxy_models.transfer.inputs import EMBEDDING, TransferInputs
+from epitaxy_models.transfer.splits import few_label_draws
+from epitaxy_models.transfer.verdict import Verdict
 
 # As in the domain score of served predictions.
 _BORDERLINE, _OUTSIDE = 0.95, 0.99
@@ -80,12 +80,12 @@ class TransferAudit:
     """What is known before any training.
 
     Attributes:
-        structures: In the order given.
-        elements: By symbol.
+        structures: The audited structures, in the order given.
+        elements: Coverage of each element, by symbol.
         forecast_basis: The quick look that the forecast rests on.
-        curve: Errors that the quick look extrapolates to more labels, None where labels are too few for it.
+        curve: Errors that the quick look extrapolates to more labels, None if there are too few labels for it.
         needed: Labels for each target error asked for.
-        coordinates: In the two leading directions of the index, float32 ``[n_structures, 2]``.
+        coordinates: Positions in the two leading directions of the index, float32 ``[n_structures, 2]``.
     """
 
     structures: tuple[AuditedStructure, ...]
@@ -122,12 +122,14 @@ class TransferAudit:
         basis = self.forecast_basis
         found = (
             f"Half of the structures lie farther from the source corpus than {100 * self.median_percentile:.0f} % of "
-            f"held-out source structures; {100 * self.share_outside:.0f} % are outside of its domain.",
+            f"held-out source structures; {100 * self.share_outside:.0f} % lie outside its domain.",
             f"The corpus holds the prototype of {100 * self.share_of_known_prototypes:.0f} % of the structures.",
-            f"Hardly seen elements: {', '.join(rare)}." if rare else "All elements are well represented.",
-            f"{_FORECASTS[self.forecast]}: left out one by one, labels are met within {basis.transfer_error:.3g} with "
-            f"the substrate and {basis.descriptor_error:.3g} without; their rank correlation with its predictions is "
-            f"{basis.correlation:.2f}.",
+            f"Elements that the corpus hardly holds: {', '.join(rare)}."
+            if rare
+            else "All elements are well represented.",
+            f"{_FORECASTS[self.forecast]}: if each label is left out in turn, it is predicted with an error of "
+            f"{basis.transfer_error:.3g} with the substrate and {basis.descriptor_error:.3g} without. The rank "
+            f"correlation of the labels with the substrate's predictions is {basis.correlation:.2f}.",
             *(map(_needed_text, self.needed)),
         )
         return tuple(found)
@@ -168,13 +170,13 @@ def audit_transfer(
     """Audits structures with their labels; a few milliseconds each, most of it for their symmetry.
 
     Args:
-        index: Of the model whose embeddings ``inputs`` holds.
+        index: Source index of the model whose embeddings ``inputs`` holds.
         vectors: Filled from the index.
         ids: Names of the structures.
         inputs: With the blocks ``descriptors``, ``embedding`` and ``substrate_predictions``.
         labels: On the scale that will be learned, finite, ``[n_rows]``.
         target_errors: Mean absolute errors, on that scale, for which to estimate the labels needed.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Raises ConfigurationError (WRONG_LENGTH, TOO_FEW_LABELS, WRONG_EMBEDDINGS, INVALID_TARGET).
     """
@@ -250,7 +252,7 @@ def _elements(index: SourceIndex, inputs: TransferInputs) -> tuple[ElementCovera
 
 
 def _curve(inputs: TransferInputs, labels: NDArray[np.float64], seed: int) -> Extrapolation | None:
-    """Errors at parts of the labels, drawn on; None where there are too few labels or formulas for three parts."""
+    """Errors at parts of the labels, drawn on; None if there are too few labels or formulas for three parts."""
     points = []
     for n_labels in sorted({int(share * inputs.n_rows) for share in _SHARES}):
         try:

@@ -11,11 +11,11 @@ from epitaxy_models.backbones.stacked import StackedBackbone
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.transfer.inputs import TransferInputs
-from epitaxy_models.transfer.strategies.network_batches import minibatches, predict
-from epitaxy_models.transfer.strategies.network_body import TransferHead, TransferNetwork
-from epitaxy_models.transfer.strategies.network_fit import Start, known_names, known_values, train
-from epitaxy_models.transfer.strategies.network_start import fresh_network, pretrained_network
-from epitaxy_models.transfer.strategies.network_training import TrainingPlan
+from epitaxy_models.transfer.strategies.networks.batches import minibatches, predict
+from epitaxy_models.transfer.strategies.networks.body import TransferHead, TransferNetwork
+from epitaxy_models.transfer.strategies.networks.fit import Start, known_names, known_values, train
+from epitaxy_models.transfer.strategies.networks.start import fresh_network, pretrained_network
+from epitaxy_models.transfer.strategies.networks.training import TrainingPlan
 from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
 
 Array = NDArray[np.float64]
@@ -30,9 +30,9 @@ class ScratchNetwork:
     """The substrate's architecture from fresh weights: what the same labels give without transfer.
 
     Attributes:
-        shape: Of the backbone; its members differ by their weights at start.
+        shape: Shape of the backbone; its members differ by their weights at start.
         plan: How it is trained.
-        name: Of the strategy.
+        name: Name of the strategy.
     """
 
     shape: BackboneConfig = field(default_factory=lambda: BackboneConfig(n_members=3, width=64))
@@ -54,9 +54,9 @@ class PartialFineTune:
 
     Attributes:
         artifact: The substrate.
-        n_members: Of its members that are used.
+        n_members: Members of the substrate that are used.
         plan: How it is trained.
-        name: Of the strategy.
+        name: Name of the strategy.
     """
 
     artifact: ModelArtifact
@@ -82,9 +82,9 @@ class FullFineTune:
 
     Attributes:
         artifact: The substrate.
-        n_members: Of its members that are used.
+        n_members: Members of the substrate that are used.
         plan: How it is trained.
-        name: Of the strategy.
+        name: Name of the strategy.
     """
 
     artifact: ModelArtifact
@@ -118,7 +118,7 @@ class FittedNetwork:
     """A trained network; it needs nothing of the substrate any more.
 
     Attributes:
-        name: Of the strategy.
+        name: Name of the strategy.
         network: All members.
         known: Blocks of values that the caller knows, in the order that the head reads them.
         centre: Median of the targets.
@@ -165,7 +165,7 @@ class FittedNetwork:
 
     @classmethod
     def restore(cls, state: StrategyState) -> "FittedNetwork":
-        """Rebuilds an equal predictor. Raises CheckpointError where the weights do not fit the settings."""
+        """Rebuilds an equal predictor. Raises CheckpointError if the weights do not fit the settings."""
         settings, tensors = state.settings, state.tensors
         shape = BackboneConfig(**settings["backbone"])
         sizes = tensors["head.hidden"].shape[2], tensors["head.references"].shape[1], int(settings["n_known"])

@@ -60,7 +60,7 @@ def few_label_draws(
 ) -> tuple[Split, ...]:
     """Points of a learning curve: ``n`` training rows each, tested on rows of other formulas only.
 
-    The draws of a larger ``n`` hold those of a smaller one. Raises ConfigurationError (TOO_FEW_LABELS) where ``n`` rows
+    The draws of a larger ``n`` hold those of a smaller one. Raises ConfigurationError (TOO_FEW_LABELS) if ``n`` rows
     leave no other formula.
     """
     rows_by_formula = _rows_by_formula(formulas)

@@ -12,7 +12,7 @@ from epitaxy_models.backbones.stacked import StackedBackbone
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.errors import CheckpointError, ConfigurationError
 from epitaxy_models.training.network import member_axis
-from epitaxy_models.transfer.strategies.network_body import TransferHead, TransferNetwork
+from epitaxy_models.transfer.strategies.networks.body import TransferHead, TransferNetwork
 
 _N_HIDDEN = 64
 # Strengths over the largest eigenvalue of the Gram matrix, so that they fit any number of rows.
@@ -32,7 +32,7 @@ def fresh_network(shape: BackboneConfig, n_known: int, seed: int) -> TransferNet
 def pretrained_network(artifact: ModelArtifact, n_members: int, n_known: int, n_frozen: int) -> TransferNetwork:
     """The first members of the substrate, with the hidden layers of all its heads side by side.
 
-    Raises ConfigurationError where it has fewer members or layers, CheckpointError where weights do not fit its card.
+    Raises ConfigurationError if it has fewer members or layers, CheckpointError if weights do not fit its card.
     """
     whole = artifact.card.backbone
     if not (1 <= n_members <= whole.n_members and 0 <= n_frozen < whole.n_layers):

@@ -12,7 +12,7 @@ from torch import Tensor
 from epitaxy_models.backbones.tensors import GraphTensors, to_tensors
 from epitaxy_models.graphs.batch import collate
 from epitaxy_models.graphs.graph import CrystalGraph
-from epitaxy_models.transfer.strategies.network_body import Ground, TransferNetwork
+from epitaxy_models.transfer.strategies.networks.body import Ground, TransferNetwork
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +23,7 @@ class Minibatch:
         rows: int64 ``[n_graphs]``.
         graph: Their graphs.
         known: Values that the caller knows, ``[n_graphs, n_known]``.
-        ground: What the frozen layers say of them; None where no layer is frozen.
+        ground: What the frozen layers say of them; None if no layer is frozen.
     """
 
     rows: NDArray[np.int64]

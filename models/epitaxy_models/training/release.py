@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.calibration.conformal import METHOD, Calibrator, bounded
+from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.calibration.difficulty import most_even_shape
 from epitaxy_models.calibration.domain import DomainEvidence, DomainModel
 from epitaxy_models.calibration.geometry import GeometryModel
@@ -32,7 +33,6 @@ from epitaxy_models.training.evaluation import held_out_metrics
 from epitaxy_models.training.out_of_bag import out_of_bag_errors
 
 _LOG = logging.getLogger(__name__)
-MEASURED_AT = 0.9
 _N_OUT_OF_BAG = 12_000
 # Structures that distances are measured from, and as many perturbed ones.
 _N_ANCHORS = 6_000
@@ -141,7 +141,7 @@ class Publisher:
         return replace(artifact.card, properties=tuple(entries))
 
     def _measured(self, artifact: ModelArtifact, part: _Part) -> ModelCard:
-        prediction = CalibratedReadout(artifact)(part.embeddings, part.structures, MEASURED_AT)
+        prediction = CalibratedReadout(artifact)(part.embeddings, part.structures, DEFAULT_COVERAGE)
         groups = self._groups(artifact.card, part)
         entries = []
         for column, entry in enumerate(artifact.card.properties):

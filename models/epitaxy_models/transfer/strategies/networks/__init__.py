@@ -1,0 +1,1 @@
+"""Neural networks: from scratch, and fine-tuned in part or in full, from the substrate."""
