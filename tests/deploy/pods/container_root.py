@@ -7,6 +7,7 @@ without capabilities, a root that is mounted read-only, and nothing to write on 
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ _OF_ETC = (
 
 def main() -> None:
     plan = json.loads(sys.stdin.read())
+    socket.sethostname(plan["name"])
     root = Path(plan["root"])
     mount("tmpfs", root, "-t", "tmpfs", "-o", "mode=755")
     for name in _PROGRAMS:

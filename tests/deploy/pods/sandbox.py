@@ -1,4 +1,4 @@
-"""Pods without a cluster: each has a network, processes and a file system of its own, on a bridge that the host lacks."""
+"""Pods without a cluster: each has a network, processes and files of its own, on a bridge that the host lacks."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def why_not() -> str:
     missing = [name for name in ("unshare", "nsenter", "ip", "setpriv", "mount") if shutil.which(name) is None]
     if missing:
         return f"not installed: {', '.join(missing)}"
-    made = subprocess.run(["unshare", "-n", "-m", "-p", "-f", "ip", "link", "add", "b", "type", "bridge"],
+    made = subprocess.run(["unshare", "-n", "-m", "-p", "-f", "ip", "link", "add", "probe0", "type", "bridge"],
                           capture_output=True, check=False)  # fmt: skip
     return "" if made.returncode == 0 else "the kernel lets nobody make namespaces or bridges here"
 
@@ -84,8 +84,9 @@ class Sandbox:
     def start(self, name: str, number: int, plan: Mapping[str, Any]) -> Pod:
         """Starts a container; ``plan`` is what `container_root` reads, without root and hosts."""
         root, log = self.folder / "roots" / name, self.folder / f"{name}.log"
-        root.mkdir(parents=True)
-        document = {**plan, "root": str(root), "hosts": self.hosts}
+        root.mkdir(parents=True, exist_ok=True)
+        hosts = {**self.hosts, name: self.address(number)}
+        document = {**plan, "name": name, "root": str(root), "hosts": hosts}
         # Waits for its network: the plan comes over standard input once that is there.
         command = ["unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--propagation",
                    "private", sys.executable, str(_HERE / "container_root.py")]  # fmt: skip
@@ -102,6 +103,7 @@ class Sandbox:
     def _connect(self, pid: int, number: int) -> None:
         _await_network(pid)
         outside = f"veth{number}"
+        subprocess.run(self.on_the_node("ip", "link", "delete", outside), capture_output=True, check=False)
         subprocess.run(
             self.on_the_node("ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", str(pid)),
             check=True,
@@ -113,6 +115,7 @@ class Sandbox:
             ["address", "add", f"{self.address(number)}/24", "dev", "eth0"],
             ["link", "set", "eth0", "up"],
             ["link", "set", "lo", "up"],
+            ["route", "add", "default", "via", f"{PREFIX}.1"],  # Ray finds its own address by it
         ):
             subprocess.run([*inside, *command], check=True)
 
