@@ -1,8 +1,8 @@
 """A release of the chart whose pods run in a sandbox: Secrets as the hook makes them, Services as names of addresses.
 
-What a cluster has and this has not: MLflow's server, whose image is not ours (the registry writes to the same Postgres, and
-to a volume), the autoscalers (they ask an API server: the prediction service has its worker from the start, and jobs run
-on the training cluster's head), network policies, and limits of memory and cores.
+What a cluster has and this has not: MLflow's server, whose image is not ours (the registry writes to the same Postgres,
+and to a volume), the autoscalers (they ask an API server: the prediction service has its worker from the start, and jobs
+run on the training cluster's head), network policies, and limits of memory and cores.
 """
 
 import json
