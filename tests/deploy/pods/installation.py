@@ -1,8 +1,8 @@
 """A release of the chart whose pods run in a sandbox: Secrets as the hook makes them, Services as names of addresses.
 
 What a cluster has and this has not: MLflow's server, whose image is not ours (the registry writes to the same Postgres,
-and to a volume), the autoscalers (they ask an API server: the prediction service has its worker from the start, and jobs
-run on the training cluster's head), network policies, and limits of memory and cores.
+and to a volume), the autoscalers (they ask an API server: the prediction service has its worker from the start, and
+jobs run on the training cluster's head), network policies, and limits of memory and cores.
 """
 
 import json
@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,15 @@ _REGISTRY = "/var/lib/registry"
 # Names of Services, and the pods behind them.
 NUMBERS = {"redis": 10, "postgres": 11, "prediction-head": 20, "prediction-cpu": 21, "training-head": 22,
            "finetune": 30, "gateway": 40, "test": 50, "tenant": 51}  # fmt: skip
-SERVICES = {"redis": "redis", "postgres": "postgres", "prediction-grpc": "prediction-cpu", "finetune": "finetune",
-            "prediction-head-svc": "prediction-head", "training-head-svc": "training-head", "gateway": "gateway"}  # fmt: skip
+SERVICES = {
+    "redis": "redis",
+    "postgres": "postgres",
+    "prediction-grpc": "prediction-cpu",
+    "prediction-head-svc": "prediction-head",
+    "training-head-svc": "training-head",
+    "finetune": "finetune",
+    "gateway": "gateway",
+}
 VALUES: dict[str, Any] = {
     "mlflow": {"enabled": False, "externalUri": "http://no-server-of-mlflow.invalid"},
     "pods": {
@@ -47,12 +55,15 @@ _POSTGRES = """
 set -e; export PATH=$(ls -d /usr/lib/postgresql/*/bin | tail -1):$PATH
 if [ ! -e "$PGDATA/PG_VERSION" ]; then
   printf %s "$POSTGRES_PASSWORD" > /var/run/postgresql/password
-  initdb -D "$PGDATA" -U "$POSTGRES_USER" --pwfile=/var/run/postgresql/password --auth=scram-sha-256 --encoding=UTF8 --locale=C --no-sync >/dev/null
+  initdb -D "$PGDATA" -U "$POSTGRES_USER" --pwfile=/var/run/postgresql/password --auth=scram-sha-256 \\
+    --encoding=UTF8 --locale=C --no-sync >/dev/null
   echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
   sed -i 's/^local.*/local all all trust/' "$PGDATA/pg_hba.conf"
   pg_ctl -D "$PGDATA" -w -o "-k /var/run/postgresql -c listen_addresses=" start >/dev/null
   createdb -h /var/run/postgresql -U "$POSTGRES_USER" "$POSTGRES_DB"
-  for file in /docker-entrypoint-initdb.d/*.sql; do psql -q -h /var/run/postgresql -U "$POSTGRES_USER" -f "$file" "$POSTGRES_DB"; done
+  for file in /docker-entrypoint-initdb.d/*.sql; do
+    psql -q -h /var/run/postgresql -U "$POSTGRES_USER" -f "$file" "$POSTGRES_DB"
+  done
   pg_ctl -D "$PGDATA" -w stop >/dev/null
 fi
 exec postgres -D "$PGDATA" -k /var/run/postgresql -c listen_addresses='*' -c fsync=off
@@ -143,11 +154,13 @@ class Installation:
         """The container in front of the fine-tune service, again until the database answers, as the kubelet does."""
         pod = self.spec("Deployment/epitaxy-finetune")
         [container] = pod["initContainers"]
-        for attempt in range(40):
+        limit = time.monotonic() + 90
+        for attempt in range(100):
             plan = self.cluster.plan(f"migrate-{attempt}", pod, container)
             done = self.sandbox.start(f"migrate-{attempt}", 100 + attempt, plan)
             if done.wait(60) == 0:
                 return done
+            assert time.monotonic() < limit, done.text()
         raise AssertionError(done.text())
 
     def deploy(self) -> None:
@@ -198,6 +211,7 @@ class Installation:
 
     def __post_init__(self) -> None:
         self._containers: dict[str, tuple[str, Manifest]] = {}
+        self.migrated = ""
 
 
 def _with_numbers(probe: Manifest, ports: list[Manifest]) -> Manifest:

@@ -44,7 +44,7 @@ def main(patience: float) -> None:
         if not pending or time.monotonic() > limit:
             break
         time.sleep(0.25)
-    print(json.dumps({name: text for name, text in faults.items() if text}))
+    sys.stdout.write(json.dumps({name: text for name, text in faults.items() if text}))
 
 
 if __name__ == "__main__":
