@@ -15,7 +15,7 @@ TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml)
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pretraining check check-protos contract format generate check-generated structure check-structure serve golden clean pictures bench loadtest growth performance \
+.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pods test-pretraining check check-protos contract format generate check-generated structure check-structure serve golden clean pictures bench loadtest growth performance \
         dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer bench-uncertainty
 
 help: ## Show this list
@@ -66,6 +66,9 @@ test: install-dev redis prometheus check check-generated ## Everything that CI r
 
 test-deploy: install-dev prometheus ## The chart, images, rules and dashboards (without the running stack)
 	$(PYTEST) -m "not stack" tests/deploy
+
+test-pods: install-dev redis ## The whole product in pods without a cluster: prediction and fine-tune (root; some minutes)
+	EPITAXY_PODS_WITH_RAY=1 $(PYTEST) tests/deploy/pods/test_pods_with_ray.py
 
 test-pretraining: install-dev ## Training through Ray Train, workers killed (5 to 7 minutes)
 	$(PYTEST) -m pretraining
