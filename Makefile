@@ -15,7 +15,7 @@ TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml)
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis prometheus demo test test-fast test-deploy test-pods test-pretraining check check-protos contract format generate check-generated structure check-structure serve golden clean pictures bench loadtest growth performance \
+.PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining check check-protos contract format generate check-generated structure check-structure serve golden clean pictures bench loadtest growth performance \
         dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer bench-uncertainty
 
 help: ## Show this list
@@ -24,15 +24,17 @@ help: ## Show this list
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || { echo "no venv: install python3-venv (Debian, Ubuntu), then run make again"; exit 1; }
 
-$(VENV)/.installed: pyproject.toml | $(BIN)/python
-	@echo "install: torch (CPU wheel where one is offered), then the serving stack; some minutes the first time"
+$(VENV)/.torch: | $(BIN)/python
+	@echo "install: torch (CPU wheel where one is offered), then the other packages; some minutes the first time"
 	$(PIP) "$(TORCH)" uv
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/.torch
 	$(call INSTALL,-e '.[client$(comma)data$(comma)finetune]')
 	$(BIN)/python -m epitaxy_models.warmup
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml $(VENV)/.installed
-	@echo "install: development tools"
+$(VENV)/.installed-dev: pyproject.toml $(VENV)/.torch
 	$(call INSTALL,-e '.[dev]')
 	@touch $@
 
@@ -52,16 +54,29 @@ demo: $(VENV)/.installed ## Start the local stack, screen the bundled crystals, 
 serve: $(VENV)/.installed ## Run the local stack in the foreground
 	@$(BIN)/epitaxy serve
 
-CALM_TESTS := tests/unit/models tests/unit/structure tests/golden tests/deploy tests/unit/loadtest tests/integration/datasets \
+kernels: install-dev
+	$(BIN)/python -m epitaxy_models.warmup
+
+CALM_TESTS := $(addprefix tests/unit/,docs loadtest models protos structure) tests/golden tests/deploy tests/integration/datasets \
   $(addprefix tests/unit/services/,capacity cli datasets finetune measurements pretraining registry vectors)
 WATCHFUL_TESTS := $(filter-out $(CALM_TESTS) tests/unit/services %.py %__pycache__,$(wildcard tests/unit/* tests/unit/services/*)) \
   tests/contract $(addprefix tests/integration/,finetune prediction)
+# Tests of a calm folder that watch clocks.
+WATCHFUL_FILE := tests/unit/services/cli/screen/test_resume.py
 STACK_TESTS := tests/deploy/observability/test_expressions.py $(addprefix tests/integration/,screening stack tenants)
 PYTEST := $(BIN)/python -m pytest -q
-test: install-dev redis prometheus check check-generated ## Everything that CI runs
-	@# Three processes, for many tests wait for others; what watches clocks on fewer, and what starts the stack alone.
-	OMP_NUM_THREADS=1 $(PYTEST) -n 3 --dist loadfile -m "not stack and not pretraining" $(CALM_TESTS) --ignore tests/unit/services/cli/screen/test_resume.py
-	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile $(WATCHFUL_TESTS) tests/unit/services/cli/screen/test_resume.py
+# Two lanes, each with its output in one piece at the end of each part. What only takes time gives way to what watches
+# clocks and to what starts the stack, of which there is one at a time.
+test: install-dev redis prometheus ## Everything that CI runs
+	@$(MAKE) --no-print-directory -j2 --output-sync=target stack-tests calm-tests
+
+calm-tests: kernels check check-generated
+	OMP_NUM_THREADS=1 nice -n 10 $(PYTEST) -n 2 --dist loadfile -m "not stack and not pretraining" $(CALM_TESTS) --ignore $(WATCHFUL_FILE)
+
+watchful-tests: kernels
+	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile $(WATCHFUL_TESTS) $(WATCHFUL_FILE)
+
+stack-tests: watchful-tests
 	$(PYTEST) $(STACK_TESTS)
 
 test-deploy: install-dev prometheus ## The chart, images, rules and dashboards (without the running stack)
@@ -73,7 +88,7 @@ test-pods: install-dev redis ## The whole product in pods without a cluster: pre
 test-pretraining: install-dev ## Training through Ray Train, workers killed (5 to 7 minutes)
 	$(PYTEST) -m pretraining
 
-test-fast: install-dev ## Tests that start no Ray
+test-fast: kernels ## Tests that start no Ray
 	$(PYTEST) -m "not stack and not pretraining"
 
 check: install-dev check-protos ## Lint, format, types, import contracts, protos

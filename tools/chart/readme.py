@@ -23,7 +23,8 @@ Kubernetes {kube}; the KubeRay operator 1.4 or later. Profiles: `values-minimal.
 install, upgrade with jobs running, roll back, back up, uninstall, and install without internet access:
 [operate.md](../../docs/operate.md).
 
-Keys that mean the same everywhere have no text: `registry`, `repository`, `tag`, `digest`, `requests`, `limits`, `enabled`.
+Keys that mean the same everywhere have no text: `registry`, `repository`, `tag`, `digest`, `requests`, `limits`,
+`enabled`.
 """
 
 

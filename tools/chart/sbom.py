@@ -1,8 +1,8 @@
 """Bills of materials of our images, CycloneDX 1.6: ``python -m tools.chart.sbom``.
 
 What each Dockerfile installs is the closure of its extras in the environment at hand, version by version. An image that
-is built on another day may hold newer ones, so a pipeline writes the bill again where it builds. The packages of the base
-image are not in it: a scanner of images lists these. cyclonedx-py writes it from a list of exact versions.
+is built on another day may hold newer ones, so a pipeline writes the bill again where it builds. The packages of the
+base image are not in it: a scanner of images lists these. cyclonedx-py writes it from a list of exact versions.
 """
 
 import argparse

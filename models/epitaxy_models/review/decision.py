@@ -49,5 +49,10 @@ class ReviewDecision:
         rules = tuple(sorted(fired, key=lambda rule: -rule.verdict.gravity))
         return cls(rules[0].verdict, rules) if rules else ACCEPTED
 
+    def with_rules(self, fired: Iterable[FiredRule]) -> "ReviewDecision":
+        """The decision of these rules too."""
+        more = tuple(fired)
+        return ReviewDecision.of((*self.rules, *more)) if more else self
+
 
 ACCEPTED = ReviewDecision(ReviewVerdict.ACCEPT)

@@ -2,13 +2,13 @@
 
 import re
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import gemmi
 
 from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.structures.cif_tags import TagLayout
 from epitaxy_models.structures.intake import IntakeLimits, RefusalReason, Repair, RepairCode
 
 # The lenient parser's patterns are quadratic in the length of a line of quotes.
@@ -16,21 +16,39 @@ _MAX_LENIENT_LINE_LENGTH = 600
 # gemmi compares every block's name with every other's: 200,000 blocks take 14 s.
 _MAX_BLOCKS = 10_000
 _GEMMI_PLACE = re.compile(r"^string(?::(\d+))?[^ ]*\s*")
+_QUOTES = frozenset({"'", '"', ";"})
 _UNKNOWN = frozenset({"?", ".", ""})
 
 
 class CifBlock(Protocol):
-    """Values of one data block by tag, quotes removed; tags in lower case."""
+    """Values of one data block by plain tag (see ``plain_tag``), quotes removed."""
+
+    @property
+    def name(self) -> str:
+        """What follows ``data_``."""
+
+    @property
+    def layout(self) -> TagLayout:
+        """All tags of the block."""
+
+    @property
+    def tags(self) -> Mapping[str, Sequence[str]]:
+        """All tags as the file spells them, by their plain form."""
 
     def column(self, *tags: str) -> list[str]:
-        """Values of the first of the tags that is present (one for a tag outside of a loop), empty for none."""
+        """Values of the first of the plain tags that has any (one for a tag outside of a loop), empty for none."""
 
-    def has_tag(self, *tags: str) -> bool:
-        """Whether one of the tags is present, with values or without."""
+    def raw_values(self, spelled: str) -> list[str]:
+        """Values of one tag as the file spells it, quotes not removed (see ``unquoted``)."""
+
+
+def unquoted(raw: str) -> str:
+    """A value without its quotes or the semicolons of a text field."""
+    return gemmi.cif.as_string(raw).strip() if raw[:1] in _QUOTES else raw
 
 
 def value_of(block: CifBlock, *tags: str) -> str | None:
-    """The single value of the first tag present, None where it is absent or unknown (``?`` or ``.``)."""
+    """The single value of the first plain tag present, None if it is absent or unknown (``?`` or ``.``)."""
     values = block.column(*tags)
     return values[0] if values and values[0] not in _UNKNOWN else None
 
@@ -62,42 +80,87 @@ def split_blocks(text: str, limits: IntakeLimits) -> tuple[Sequence[CifBlock], t
     )
 
 
-@dataclass(frozen=True, slots=True)
 class GemmiBlock:
     """A block split by gemmi."""
 
-    block: Any
+    __slots__ = ("_block", "_columns", "_single", "layout", "name", "tags")
+
+    def __init__(self, block: Any) -> None:
+        self._block = block
+        self.name: str = block.name
+        # A tag that is given twice keeps its first value, as in gemmi.
+        self._single: dict[str, str] = {}
+        self._columns: dict[str, tuple[_Loop, int]] = {}
+        names = []
+        for item in block:
+            if (pair := item.pair) is not None:
+                names.append(pair[0])
+                self._single.setdefault(*pair)
+            elif (loop := item.loop) is not None:
+                tags = loop.tags
+                names += tags
+                rows = _Loop(loop, len(tags))
+                for place, tag in enumerate(tags):
+                    self._columns.setdefault(tag, (rows, place))
+        self.layout = TagLayout.of(names)
+        self.tags = self.layout.spellings
 
     def column(self, *tags: str) -> list[str]:
-        """Values of the first of the tags that is present, empty for none."""
-        for tag in tags:
-            values = list(self.block.find_values(tag))
-            if values:
-                return [gemmi.cif.as_string(raw).strip() if raw[:1] in {"'", '"', ";"} else raw for raw in values]
-        return []
+        """Values of the first of the plain tags that has any, empty for none."""
+        return _first_column(self, tags)
 
-    def has_tag(self, *tags: str) -> bool:
-        """Whether one of the tags is present, with values or without."""
-        return any(bool(self.block.find_loop(tag)) or self.block.find_value(tag) is not None for tag in tags)
+    def raw_values(self, spelled: str) -> list[str]:
+        """Values of one tag as the file spells it, quotes not removed."""
+        single = self._single.get(spelled)
+        if single is not None:
+            return [single]
+        rows, place = self._columns[spelled]
+        return rows.column(place)
 
 
-@dataclass(frozen=True, slots=True)
+class _Loop:
+    """A loop of gemmi's, its values taken over at once when the first column is asked for."""
+
+    __slots__ = ("_loop", "_values", "_width")
+
+    def __init__(self, loop: Any, width: int) -> None:
+        self._loop, self._width = loop, width
+        self._values: list[str] | None = None
+
+    def column(self, place: int) -> list[str]:
+        """Values of the column at a place."""
+        if self._values is None:
+            self._values = self._loop.values
+        return self._values[place :: self._width]
+
+
 class LenientBlock:
     """A block split by pymatgen: lists for tags in loops, strings for others."""
 
-    values: dict[str, str | list[str]]
+    __slots__ = ("_values", "layout", "name", "tags")
+
+    def __init__(self, name: str, values: dict[str, str | list[str]]) -> None:
+        self._values = values
+        self.name = name
+        self.layout = TagLayout.of(list(values))
+        self.tags = self.layout.spellings
 
     def column(self, *tags: str) -> list[str]:
-        """Values of the first of the tags that is present, empty for none."""
-        for tag in tags:
-            found = self.values.get(tag)
-            if found:
-                return [found] if isinstance(found, str) else found
-        return []
+        """Values of the first of the plain tags that has any, empty for none."""
+        return _first_column(self, tags)
 
-    def has_tag(self, *tags: str) -> bool:
-        """Whether one of the tags is present, with values or without."""
-        return any(tag in self.values for tag in tags)
+    def raw_values(self, spelled: str) -> list[str]:
+        """Values of one tag as the file spells it."""
+        found = self._values[spelled]
+        return [found] if isinstance(found, str) else found
+
+
+def _first_column(block: CifBlock, tags: Iterable[str]) -> list[str]:
+    for tag in tags:
+        for spelled in block.tags.get(tag, ()):
+            if values := block.raw_values(spelled):
+                return [unquoted(raw) if raw[:1] in _QUOTES else raw for raw in values]
+    return []
 
 
 def _n_headers(text: str) -> int:
@@ -117,10 +180,10 @@ def _split_leniently(text: str) -> list[LenientBlock] | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            blocks = CifFile.from_str("\n".join(lines)).data.values()
+            blocks = CifFile.from_str("\n".join(lines)).data
     except Exception:  # a lenient parser on arbitrary text: anything, none of it ours to tell apart
         return None
-    return [LenientBlock({tag.lower(): values for tag, values in block.data.items()}) for block in blocks]
+    return [LenientBlock(name, block.data) for name, block in blocks.items()]
 
 
 def _describe(error: str) -> str:

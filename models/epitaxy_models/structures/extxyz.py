@@ -4,11 +4,13 @@ ASE reads this format more widely, and is a second dependency of a server for th
 """
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.structures.carried import carried_notes, check_ase_occupancy, check_occupancies, check_periodic
 from epitaxy_models.structures.cell import check_cell
 from epitaxy_models.structures.checks import check_site_count, check_structure
 from epitaxy_models.structures.elements import SYMBOLS
@@ -17,12 +19,16 @@ from epitaxy_models.structures.numbers import count, floats, fractions_of
 from epitaxy_models.structures.species import Species, species_of, species_repairs, unknown_element
 from epitaxy_models.structures.structure import Structure
 
-_ENTRY = re.compile(r"""(?<!\S)([A-Za-z][\w-]{0,63})\s?=\s?("[^"]*"|'[^']*'|\{[^}]*\}|\[[^\]]*\]|\S+)""")
+_ENTRY = re.compile(r"""(?<!\S)([A-Za-z][\w-]{0,63})\s?=\s?("(?:[^"\\]|\\.)*"|'[^']*'|\{[^}]*\}|\[[^\]]*\]|\S+)""")
 _MAX_COMMENT_LENGTH = 32_768
 _DEFAULT_PROPERTIES = "species:S:1:pos:R:3"
 _SPECIES_COLUMNS = ("species", "element", "symbols")
 _NUMBER_COLUMNS = ("z", "numbers", "atomic_numbers")
 _TRUE = frozenset({"t", "true", "1"})
+_OCCUPANCY_COLUMNS = ("occupancy", "occupancies", "occu")
+_NET_CHARGES = ("charge", "total_charge", "net_charge")
+_CHARGE_COLUMNS = ("initial_charges", "charges", "charge")
+_MOMENT_COLUMNS = ("initial_magmoms", "magmoms", "magmom", "spins", "spin")
 
 
 def read_extxyz(text: str, limits: IntakeLimits) -> Intake:
@@ -42,8 +48,15 @@ def read_extxyz(text: str, limits: IntakeLimits) -> Intake:
     species = [columns.species(row, index) for index, row in enumerate(rows)]
     cartesian = np.array([floats(columns.position(row), f"line {index + 3}") for index, row in enumerate(rows)])
     numbers = np.array([one.atomic_number for one in species], dtype=np.uint8)
+    check_occupancies(_plain_number(text) for text in columns.values(rows, _OCCUPANCY_COLUMNS))
+    check_ase_occupancy(entries.get("occupancy"), columns.values(rows, ("spacegroup_kinds",)) or None)
+    notes = carried_notes(
+        [_plain_number(entries.get(name, "0")) for name in _NET_CHARGES],
+        [_plain_number(text) for text in columns.values(rows, _CHARGE_COLUMNS)],
+        [_plain_number(text) for text in columns.values(rows, _MOMENT_COLUMNS)],
+    )
     intake = check_structure(Structure(lattice, numbers, fractions_of(cartesian, lattice)), limits)
-    return Intake(intake.structure, _frame_repairs(lines[2 + n_sites :]) + species_repairs(species) + intake.repairs)
+    return intake.after(_frame_repairs(lines[2 + n_sites :]) + species_repairs(species), notes)
 
 
 class _Columns:
@@ -51,6 +64,7 @@ class _Columns:
 
     def __init__(self, spans: dict[str, slice], width: int) -> None:
         self.width = width
+        self._spans = spans
         self._position = spans["pos"]
         self._symbol = next((spans[name] for name in _SPECIES_COLUMNS if name in spans), None)
         self._number = next((spans[name] for name in _NUMBER_COLUMNS if name in spans), None)
@@ -63,6 +77,11 @@ class _Columns:
     def position(self, row: list[str]) -> list[str]:
         """Cartesian coordinates of a row, as text."""
         return row[self._position]
+
+    def values(self, rows: list[list[str]], names: Sequence[str]) -> list[str]:
+        """All values of the first of these columns that there is, empty if there is none."""
+        span = next((self._spans[name] for name in names if name in self._spans), None)
+        return [] if span is None else [text for row in rows for text in row[span]]
 
     def species(self, row: list[str], index: int) -> Species:
         """The species of a row. Raises InvalidStructureError (UNKNOWN_ELEMENT)."""
@@ -81,7 +100,12 @@ def _read_comment(line: str) -> dict[str, str]:
             f"line 2 has {len(line)} characters, over {_MAX_COMMENT_LENGTH}: keep Lattice and Properties alone",
             reason=RefusalReason.TOO_LARGE,
         )
-    return {match[1].lower(): match[2].strip("\"'{}[]") for match in _ENTRY.finditer(line)}
+    return {match[1].lower(): _bare(match[2]) for match in _ENTRY.finditer(line)}
+
+
+def _bare(value: str) -> str:
+    """A value without its quotes or brackets; ASE's JSON keeps its own."""
+    return value.strip('"') if value.startswith('"_JSON') else value.strip("\"'{}[]")
 
 
 def _read_lattice(entries: dict[str, str], limits: IntakeLimits) -> NDArray[np.float64]:
@@ -91,11 +115,7 @@ def _read_lattice(entries: dict[str, str], limits: IntakeLimits) -> NDArray[np.f
             f'line 2 must hold Lattice="..." with nine numbers and holds {len(texts)}', reason=RefusalReason.UNREADABLE
         )
     periodic = entries.get("pbc", "T T T").replace(",", " ").lower().split()
-    if not set(periodic) <= _TRUE:
-        raise InvalidStructureError(
-            f'pbc="{entries["pbc"][:40]}" is no crystal: set pbc="T T T" if the vacuum in the cell is meant',
-            reason=RefusalReason.UNREADABLE,
-        )
+    check_periodic(flag in _TRUE for flag in periodic)
     lattice = np.array(floats(texts, "Lattice")).reshape(3, 3)
     check_cell(lattice, limits)
     return lattice
@@ -117,6 +137,14 @@ def _read_columns(properties: str) -> _Columns:
     raise InvalidStructureError(
         f"Properties={properties[:60]!r} must name species:S:1 and pos:R:3", reason=RefusalReason.UNREADABLE
     )
+
+
+def _plain_number(text: str) -> float | str:
+    """The number of a text, or the text itself: what cannot be read is for the check to name."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _frame_repairs(rest: list[str]) -> tuple[Repair, ...]:

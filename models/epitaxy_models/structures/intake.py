@@ -6,7 +6,7 @@ from enum import StrEnum
 from epitaxy_models.structures.structure import Structure
 
 # Part of the name of kept structures: to be raised with any change of what a text is read as.
-INTAKE_VERSION = "intake-1"
+INTAKE_VERSION = "intake-2"
 
 
 class RefusalReason(StrEnum):
@@ -25,10 +25,16 @@ class RefusalReason(StrEnum):
     MALFORMED_BLOCK = "MALFORMED_BLOCK"
     UNREADABLE = "UNREADABLE"
     TOO_LARGE = "TOO_LARGE"
+    # Atoms are stated and have no coordinates: hydrogens attached to others, implicit atoms.
+    MISSING_ATOMS = "MISSING_ATOMS"
+    MODULATED_STRUCTURE = "MODULATED_STRUCTURE"
+    NOT_PERIODIC = "NOT_PERIODIC"
+    # One structure is needed and the text holds several.
+    SEVERAL_STRUCTURES = "SEVERAL_STRUCTURES"
 
 
 class RepairCode(StrEnum):
-    """Stable codes of the changes that intake makes; each is reported only where something changed."""
+    """Stable codes of what intake changed, or chose between contradictions; reported only if something did change."""
 
     WRAPPED_COORDINATES = "WRAPPED_COORDINATES"
     # A listed site was a symmetry copy of an earlier one and is counted once.
@@ -41,8 +47,53 @@ class RepairCode(StrEnum):
     DEUTERIUM_AS_HYDROGEN = "DEUTERIUM_AS_HYDROGEN"
     # The file says nothing of symmetry: the sites listed are taken for the whole cell.
     ASSUMED_P1 = "ASSUMED_P1"
-    # The space group has two settings that fit and the file does not say which.
+    # The space group has several settings that fit and the file does not say which.
     ASSUMED_SETTING = "ASSUMED_SETTING"
+    # Statements of symmetry contradict each other, and one reading alone fits the rest of the file.
+    CHOSEN_SYMMETRY = "CHOSEN_SYMMETRY"
+    # The operations listed form no group, and the space group that the file names holds all of them.
+    COMPLETED_OPERATIONS = "COMPLETED_OPERATIONS"
+    # Columns of a file in fixed columns touched, and were told apart by their signs or widths.
+    SPLIT_GLUED_NUMBERS = "SPLIT_GLUED_NUMBERS"
+
+
+class NoteCode(StrEnum):
+    """Stable codes of what intake left out or found unusual; the crystal itself is as the input states it."""
+
+    # Magnetic moments and magnetic symmetry: the crystal is the nuclear one.
+    DROPPED_MAGNETISM = "DROPPED_MAGNETISM"
+    DROPPED_SITE_CHARGES = "DROPPED_SITE_CHARGES"
+    # The cell has a net charge, and the models know neutral crystals alone.
+    DROPPED_NET_CHARGE = "DROPPED_NET_CHARGE"
+    DROPPED_DUMMY_SITES = "DROPPED_DUMMY_SITES"
+    # The file leaves a choice of origin or axes open, and one reading alone is possible.
+    CHOSEN_SETTING = "CHOSEN_SETTING"
+    # Statements of symmetry that contradict each other or are unknown, and do not matter: the crystal is the same.
+    UNUSED_SYMMETRY = "UNUSED_SYMMETRY"
+    # A site belongs to a disorder group without an alternative in the file.
+    SINGLE_DISORDER_GROUP = "SINGLE_DISORDER_GROUP"
+    # Hydrogens are said to be attached and unplaced, and the stated formula is complete without them.
+    UNUSED_ATTACHED_HYDROGENS = "UNUSED_ATTACHED_HYDROGENS"
+    # Data blocks without atoms: publication data, phases without a structure.
+    IGNORED_BLOCKS = "IGNORED_BLOCKS"
+    # Reflections and refinement instructions that the file carries along.
+    IGNORED_EMBEDDED_DATA = "IGNORED_EMBEDDED_DATA"
+
+
+# Findings after which a person should look at the structure before they trust a prediction.
+DOUBTFUL_CODES: frozenset[str] = frozenset(
+    {
+        RepairCode.ASSUMED_P1,
+        RepairCode.ASSUMED_SETTING,
+        RepairCode.CHOSEN_SYMMETRY,
+        RepairCode.COMPLETED_OPERATIONS,
+        RepairCode.IGNORED_DATA_BLOCKS,
+        # The lenient parser takes the last one of tags that are given twice, whatever they say.
+        RepairCode.USED_FALLBACK_READER,
+        NoteCode.DROPPED_NET_CHARGE,
+        NoteCode.UNUSED_ATTACHED_HYDROGENS,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +105,24 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """One thing that intake dropped or found unusual, with its stable code and a line for a person."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Intake:
-    """A structure fit for use and the repairs it took."""
+    """A structure fit for use, the repairs it took, and what was left out of it."""
 
     structure: Structure
     repairs: tuple[Repair, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    def after(self, repairs: tuple[Repair, ...] = (), notes: tuple[Note, ...] = ()) -> "Intake":
+        """The same structure, with repairs and notes of an earlier step before its own."""
+        return Intake(self.structure, repairs + self.repairs, notes + self.notes) if repairs or notes else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +132,7 @@ class IntakeLimits:
     Attributes:
         max_sites: Sites in the cell, symmetry copies included.
         min_distance_angstrom: Two atoms nearer than this, images included, overlap. H2 has 0.74.
-        max_text_bytes: Length of a text input.
+        max_text_bytes: Length of a text input, reflections and refinement instructions in a CIF not counted.
         max_fallback_bytes: Length of a text that the slow fallback reader is tried on.
         min_cell_length_angstrom: Shortest lattice vector.
         max_cell_length_angstrom: Longest lattice vector.

@@ -7,14 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.structures.carried import carried_notes, check_periodic, is_full
 from epitaxy_models.structures.cell import check_cell, lattice_from_parameters
 from epitaxy_models.structures.checks import check_site_count, check_structure, site_name
-from epitaxy_models.structures.intake import Intake, IntakeLimits, RefusalReason
+from epitaxy_models.structures.intake import Intake, IntakeLimits, Note, RefusalReason
 from epitaxy_models.structures.numbers import fractions_of
 from epitaxy_models.structures.species import Species, species_of, species_repairs, unknown_element
 from epitaxy_models.structures.structure import Structure
 
-_OCCUPANCY_TOLERANCE = 1e-3
+# Keys of pymatgen's site properties and species, as people fill them.
+_CHARGES = ("charge", "charges", "final_charge", "bader_charge")
+_MOMENTS = ("magmom", "magmoms", "final_magmom", "spin")
 
 
 def read_pymatgen_json(text: str, limits: IntakeLimits) -> Intake:
@@ -28,7 +31,23 @@ def read_pymatgen_json(text: str, limits: IntakeLimits) -> Intake:
     species = [_read_species(site, index) for index, site in enumerate(sites)]
     numbers = np.array([one.atomic_number for one in species], dtype=np.uint8)
     intake = check_structure(Structure(lattice, numbers, _read_positions(sites, lattice)), limits)
-    return Intake(intake.structure, species_repairs(species) + intake.repairs)
+    return intake.after(species_repairs(species), _carried(document, sites))
+
+
+def _carried(document: dict[str, Any], sites: list[dict[str, Any]]) -> tuple[Note, ...]:
+    """Notes of net charge, site charges and moments."""
+    properties = [found for site in sites if isinstance(found := site.get("properties"), dict) and found]
+    spins = [_spin_of(one) for site in sites for one in site["species"] if "spin" in one or "properties" in one]
+    return carried_notes(
+        document.get("charge"),
+        [found[name] for found in properties for name in _CHARGES if found.get(name) is not None],
+        [found[name] for found in properties for name in _MOMENTS if found.get(name) is not None] + spins,
+    )
+
+
+def _spin_of(species: dict[str, Any]) -> object:
+    properties = species.get("properties")
+    return species.get("spin") or (properties.get("spin") if isinstance(properties, dict) else None)
 
 
 def load_json_object(text: str) -> dict[str, Any]:
@@ -56,6 +75,9 @@ def array_of(value: object, shape: tuple[int, ...], what: str) -> NDArray[np.flo
 def _read_lattice(stated: object, limits: IntakeLimits) -> NDArray[np.float64]:
     if not isinstance(stated, dict):
         raise _unreadable("the JSON has no object 'lattice'")
+    periodic = stated.get("pbc")
+    if isinstance(periodic, list):
+        check_periodic(periodic, "lattice.pbc")
     if "matrix" in stated:
         lattice = array_of(stated["matrix"], (3, 3), "lattice.matrix")
         check_cell(lattice, limits)
@@ -75,7 +97,7 @@ def _read_species(site: object, index: int) -> Species:
     if not isinstance(listed, list) or not listed or not all(isinstance(one, dict) for one in listed):
         raise _unreadable(f"{site_name(index, None)} has no list 'species'")
     occupancies = [one.get("occu", 1) for one in listed]
-    if len(listed) > 1 or not _is_full(occupancies[0]):
+    if len(listed) > 1 or not is_full(occupancies[0]):
         held = ", ".join(
             f"{one.get('element')} {occupancy}" for one, occupancy in zip(listed[:4], occupancies, strict=False)
         )
@@ -89,10 +111,6 @@ def _read_species(site: object, index: int) -> Species:
         raise unknown_element(str(symbol)[:80], site_name(index, None))
     has_charge = found.has_charge or listed[0].get("oxidation_state") is not None
     return Species(found.atomic_number, has_charge, found.is_heavy_hydrogen)
-
-
-def _is_full(occupancy: object) -> bool:
-    return isinstance(occupancy, int | float) and abs(occupancy - 1) <= _OCCUPANCY_TOLERANCE
 
 
 def _unreadable(problem: str) -> InvalidStructureError:

@@ -1,6 +1,7 @@
 """Space groups as arrays, and the orbits of sites under them."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,9 +22,6 @@ _TRANSLATION_TOLERANCE = 0.002
 # Rotation entries lie in -3..3 even in odd settings; translations in 24ths: one integer holds an operation.
 _MAX_ROTATION_ENTRY = 3
 _ROTATION_BASE = 2 * _MAX_ROTATION_ENTRY + 1
-# ICSD ends the symbol with the setting: origin 1 (S), origin 2 (Z), hexagonal, rhombohedral.
-_ICSD_SETTING = re.compile(r"^(.*?)\s*:?\s*([SZHR])$")
-_ICSD_SUFFIX = {"S": ":1", "Z": ":2", "H": ":H", "R": ":R"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,17 +33,36 @@ class SpaceGroup:
         rotations: float64, shape ``[n_operations, 3, 3]``.
         translations: Fractions in [0, 1), float64, shape ``[n_operations, 3]``.
         products: Index of the product of two operations, uint8, shape ``[n_operations, n_operations]``.
+        triplets: The operations as text, ``x+1/2,-y,z``: equal for equal groups.
+        number: Number in the International Tables, None for a setting that the tables do not list.
     """
 
     name: str
     rotations: NDArray[np.float64]
     translations: NDArray[np.float64]
     products: NDArray[np.uint8]
+    triplets: frozenset[str]
+    number: int | None = None
 
     @property
     def n_operations(self) -> int:
         """Number of operations, centring included."""
         return len(self.rotations)
+
+    @property
+    def crystal_class(self) -> frozenset[tuple[int, int, float]]:
+        """Shares of the kinds of rotation: equal for groups of one point group, whatever their axes and origin."""
+        kinds = Counter(zip(*self._kinds_of_rotations(), strict=True))
+        return frozenset((*kind, count / self.n_operations) for kind, count in kinds.items())
+
+    @property
+    def n_centrings(self) -> int:
+        """Number of pure translations, the zero one included: 4 for an F lattice."""
+        return int((self.rotations == np.eye(3)).all(axis=(1, 2)).sum())
+
+    def _kinds_of_rotations(self) -> tuple[list[int], list[int]]:
+        traces = np.trace(self.rotations, axis1=1, axis2=2)
+        return traces.astype(int).tolist(), np.rint(np.linalg.det(self.rotations)).astype(int).tolist()
 
     def fits(self, lattice: NDArray[np.float64]) -> bool:
         """Whether every rotation keeps the lengths and angles of the cell."""
@@ -97,7 +114,7 @@ class Orbit:
 
 @lru_cache(maxsize=256)
 def space_group_of_triplets(triplets: tuple[str, ...]) -> SpaceGroup:
-    """The group of listed operations such as ``"-y,x-y,z+1/3"``.
+    """The group of listed operations such as ``"-y,x-y,z+1/3"``; the identity may be left out.
 
     Raises InvalidStructureError (UNREADABLE, TRUNCATED_FILE).
     """
@@ -107,53 +124,19 @@ def space_group_of_triplets(triplets: tuple[str, ...]) -> SpaceGroup:
             "atoms of the cell in P 1",
             reason=RefusalReason.UNREADABLE,
         )
-    operations = [_operation(triplet) for triplet in triplets]
-    return _space_group(f"the {len(triplets)} symmetry operations listed", operations)
-
-
-@lru_cache(maxsize=256)
-def space_group_of_hall(symbol: str) -> SpaceGroup | None:
-    """The group of a Hall symbol, None where the symbol is unknown."""
+    operations = operations_of(triplets)
+    distinct = {operation.wrap().triplet(): operation for operation in (gemmi.Op(), *operations)}
+    found = gemmi.find_spacegroup_by_ops(gemmi.GroupOps(list(distinct.values())))
+    name = f"the {len(triplets)} symmetry operations listed"
     try:
-        operations = gemmi.symops_from_hall(symbol)
-    except Exception:  # gemmi raises several types, none documented
-        return None
-    return _space_group(f"Hall symbol {symbol}", operations)
+        return build_space_group(name, operations, found.number if found else None)
+    except InvalidStructureError:
+        return build_space_group(name, [gemmi.Op(), *operations], found.number if found else None)
 
 
-@lru_cache(maxsize=256)
-def space_groups_of_symbol(symbol: str) -> tuple[SpaceGroup, ...]:
-    """The settings that a Hermann-Mauguin symbol may mean: two where it leaves origin or axes open, or none."""
-    found, says_setting = _find_symbol(" ".join(symbol.replace("_", "").split()))
-    if found is None:
-        return ()
-    return (_of_table(found),) if says_setting else _settings(found)
-
-
-@lru_cache(maxsize=256)
-def space_groups_of_number(number: int) -> tuple[SpaceGroup, ...]:
-    """The settings of a number of the International Tables in its reference axes; none for an unknown number."""
-    found = gemmi.find_spacegroup_by_number(number)
-    return _settings(found) if found else ()
-
-
-def _find_symbol(symbol: str) -> tuple[gemmi.SpaceGroup | None, bool]:
-    icsd = _ICSD_SETTING.match(symbol)
-    found = gemmi.find_spacegroup_by_name(icsd[1] + _ICSD_SUFFIX[icsd[2]]) if icsd else None
-    if found is not None:
-        return found, True
-    return gemmi.find_spacegroup_by_name(symbol), ":" in symbol
-
-
-def _settings(found: gemmi.SpaceGroup) -> tuple[SpaceGroup, ...]:
-    """Entries of the same symbol that differ by origin choice or by rhombohedral against hexagonal axes."""
-    same = [one for one in gemmi.spacegroup_table() if one.number == found.number and one.hm == found.hm]
-    # The International Tables and today's programs prefer origin choice 2, at the inversion centre.
-    return tuple(_of_table(one) for one in sorted(same, key=lambda one: one.ext, reverse=True))
-
-
-def _of_table(entry: gemmi.SpaceGroup) -> SpaceGroup:
-    return _space_group(f"space group {entry.xhm()}", entry.operations())
+def operations_of(triplets: Iterable[str]) -> list[gemmi.Op]:
+    """The operations, translations within 0.002 of a 24th moved onto it. Raises InvalidStructureError (UNREADABLE)."""
+    return [_operation(triplet) for triplet in triplets]
 
 
 def _operation(triplet: str) -> gemmi.Op:
@@ -185,8 +168,10 @@ def _unreadable_operation(triplet: str) -> InvalidStructureError:
     )
 
 
-def _space_group(name: str, operations: Iterable[gemmi.Op]) -> SpaceGroup:
-    distinct = {operation.wrap().triplet(): operation for operation in operations}.values()
+def build_space_group(name: str, operations: Iterable[gemmi.Op], number: int | None = None) -> SpaceGroup:
+    """The group of operations. Raises InvalidStructureError (TRUNCATED_FILE) if they form none."""
+    by_triplet = {operation.wrap().triplet(): operation for operation in operations}
+    distinct = by_triplet.values()
     den = gemmi.Op.DEN
     rotations = np.array([operation.rot for operation in distinct]) // den
     translations = np.array([operation.tran for operation in distinct]) % den
@@ -195,7 +180,7 @@ def _space_group(name: str, operations: Iterable[gemmi.Op]) -> SpaceGroup:
         raise InvalidStructureError(
             f"{name} form no group: the list is broken off or one is mistyped", reason=RefusalReason.TRUNCATED_FILE
         )
-    return SpaceGroup(name, rotations.astype(np.float64), translations / den, products)
+    return SpaceGroup(name, rotations.astype(np.float64), translations / den, products, frozenset(by_triplet), number)
 
 
 def _product_table(rotations: NDArray[np.int_], translations: NDArray[np.int_], den: int) -> NDArray[np.uint8] | None:

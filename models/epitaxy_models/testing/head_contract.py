@@ -100,8 +100,8 @@ class HeadContract:
         ]
         limit = 1e-4 * (1 + np.abs(self.read(embeddings, composition)[0]).max())
         np.testing.assert_allclose(differences[0], differences[1], rtol=0, atol=limit)
-        scales = [self.read(embeddings, c)[1] for c in (composition, other)]
-        np.testing.assert_array_equal(*scales)
+        before, after = (self.read(embeddings, c)[1] for c in (composition, other))
+        np.testing.assert_array_equal(after, before)
 
     def test_scales_stay_between_their_bounds(self) -> None:
         """``LOG_NOISE_RANGE`` times the spread of the labels, however far the embedding lies."""

@@ -173,7 +173,7 @@ class StrategyContract:
         return self.strategy().fit(self.problem().train, targets, seed=_SEED)
 
     def _fitted(self) -> FittedStrategy:
-        return _fit_once(type(self))
+        return _fit_once(type(self))  # type: ignore[arg-type]  # a class is hashable; mypy takes its instances' __hash__
 
     def _assert_close(
         self,
@@ -228,7 +228,7 @@ def stored_and_restored(fitted: FittedStrategy) -> FittedStrategy:
     """A fitted strategy after its state went through JSON and npz."""
     state = fitted.state()
     file = io.BytesIO()
-    np.savez(file, **state.tensors)
+    np.savez(file, **state.tensors)  # type: ignore[arg-type]  # numpy takes the arrays for its own flag
     file.seek(0)
     with np.load(file, allow_pickle=False) as tensors:
         return restore(replace(state, settings=json.loads(json.dumps(state.settings)), tensors=dict(tensors)))

@@ -45,8 +45,14 @@ def report(
         ),
     ] = "",
     id_column: Annotated[
-        str, typer.Option("--id-column", metavar="NAME", help="Column of row ids; each id must be unique.")
-    ] = "id",
+        str | None,
+        typer.Option(
+            "--id-column",
+            metavar="NAME",
+            help="Column of row ids; each id must be unique.",
+            show_default="a column such as id or material_id, or a data frame's index",
+        ),
+    ] = None,
     structure_column: StructureColumnOption = "structure",
     known_columns: KnownColumnOption = None,
     as_json: OneObjectOption = False,

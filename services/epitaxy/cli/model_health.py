@@ -19,9 +19,9 @@ def fetch_health(client: Client, model: str) -> Sequence[PropertyHealth]:
 
 def health_document(health: PropertyHealth) -> dict[str, Any]:
     """Health as a JSON object, with its sentence."""
-    latest = health.latest_measurement_time
-    document = dataclasses.asdict(health) | {"latest_measurement_time": latest.isoformat() if latest else None}
-    return document | {"sentence": health.in_words()}
+    document = dataclasses.asdict(health)
+    latest = document.pop("latest_measurement_time")
+    return document | {"latest_at": latest and latest.isoformat(), "sentence": health.in_words()}
 
 
 def health_table(healths: Sequence[PropertyHealth]) -> Table:

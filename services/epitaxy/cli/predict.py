@@ -8,10 +8,12 @@ from rich.table import Table
 
 from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import JsonOption, KnownColumnOption, ModelOption, TargetOption, connect
-from epitaxy.cli.inputs import inventory_of
-from epitaxy.cli.terminal import print_json_line, stdout_console
+from epitaxy.cli.inputs import InputIdColumnOption, InputStructureColumnOption, inventory_of, print_reading
+from epitaxy.cli.refused.table_file import RefusedOption, check_refused_file, write_refused
+from epitaxy.cli.terminal import print_json_line, stderr_console, stdout_console
 from epitaxy.cli.wording import interval_text, split_names, value_text
 from epitaxy.client import ScreenResult
+from epitaxy.client.inputs.columns import Columns
 
 
 def predict(
@@ -23,6 +25,9 @@ def predict(
     ] = None,
     model: ModelOption = None,
     known_columns: KnownColumnOption = None,
+    structure_column: InputStructureColumnOption = "structure",
+    id_column: InputIdColumnOption = None,
+    refused: RefusedOption = None,
     coverage: Annotated[float, typer.Option(min=0.5, max=0.99, help="Nominal coverage of the intervals.")] = 0.9,
     as_json: JsonOption = False,
     target: TargetOption = None,
@@ -31,15 +36,22 @@ def predict(
 
     Exit code 0 if all structures were answered, 3 if some were refused.
     """
-    inventory = inventory_of([path])
+    check_refused_file(refused)
+    known = split_names(known_columns)
+    columns = Columns.of(structure_column, id_column, known)
+    inventory = inventory_of([path], exclude=[refused] if refused is not None else (), columns=columns)
     with connect(context, target) as client:
-        known = split_names(known_columns)
         results = client.predict(inventory, split_names(properties), model, coverage=coverage, known=known)
     if as_json:
         for result in results:
             print_json_line(result)
     else:
         stdout_console().print(_table(results))
+    print_reading(stderr_console(), inventory.n_ignored, inventory.ignored)
+    if refused is not None:
+        errors = {result.index: result.error for result in results if result.error is not None}
+        n_refused = write_refused(refused, inventory, errors)
+        stderr_console().print(f"wrote     {refused} ({n_refused} refused inputs)", soft_wrap=True)
     is_complete = all(result.error is None for result in results)
     raise typer.Exit(exit_codes.ALL_ANSWERED if is_complete else exit_codes.SOME_REFUSED)
 

@@ -33,7 +33,13 @@ def usage_error(message: str) -> typer.Exit:
 
 def print_json_line(value: Any) -> None:
     """Prints a frozen result as one line of JSON on stdout."""
-    sys.stdout.write(json.dumps(dataclasses.asdict(value)) + "\n")
+    print_object(dataclasses.asdict(value))
+
+
+def print_object(document: Mapping[str, Any]) -> None:
+    """Prints an object as one line of JSON on stdout."""
+    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.flush()
 
 
 def _console(*, stderr: bool) -> Console:

@@ -1,5 +1,6 @@
 """``epitaxy validate``: how the server reads structures, without predicting anything."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -8,34 +9,43 @@ from rich.table import Table
 
 from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import JsonOption, TargetOption, connect
-from epitaxy.cli.inputs import inventory_of
-from epitaxy.cli.terminal import print_json_line, stderr_console, stdout_console
-from epitaxy.client import IntakeReport
+from epitaxy.cli.inputs import InputIdColumnOption, InputStructureColumnOption, inventory_of, print_reading
+from epitaxy.cli.refused.table_file import RefusedOption, check_refused_file, write_refused
+from epitaxy.cli.terminal import print_object, stderr_console, stdout_console
+from epitaxy.client import IntakeReport, ItemError
+from epitaxy.client.inputs.columns import Columns
 
 _ROWS_A_TABLE = 512
 
 
 def validate(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files and folders.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files, folders, archives and tables.")],
+    structure_column: InputStructureColumnOption = "structure",
+    id_column: InputIdColumnOption = None,
+    refused: RefusedOption = None,
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
     """Check how the server reads structures.
 
-    Prints the formula, number of sites, repairs and refusal of every structure. Predicts nothing.
+    Prints the formula, number of sites, repairs, notes and refusal of every structure. Predicts nothing.
 
     Exit code 0 if all structures can be used, 3 if some are refused.
     """
-    inventory = inventory_of(paths)
-    n_refused = n_usable = 0
+    check_refused_file(refused)
+    columns = Columns.of(structure_column, id_column, ())
+    inventory = inventory_of(paths, exclude=[refused] if refused is not None else (), columns=columns)
+    errors: dict[int, ItemError] = {}
+    n_usable = 0
     with connect(context, target) as client:
         table = _table()
         for report in client.validate(inventory):
-            n_refused += report.error is not None
+            if report.error is not None:
+                errors[report.index] = report.error
             n_usable += report.error is None
             if as_json:
-                print_json_line(report)
+                _print_report(report)
                 continue
             table.add_row(*_cells(report))
             if table.row_count == _ROWS_A_TABLE:
@@ -43,20 +53,31 @@ def validate(
                 table = _table()
         if table.row_count:
             stdout_console().print(table)
-    ignored = f", {inventory.n_ignored} other files ignored" if inventory.n_ignored else ""
-    stderr_console().print(f"{n_usable} usable, {n_refused} refused{ignored}")
-    raise typer.Exit(exit_codes.SOME_REFUSED if n_refused else exit_codes.ALL_ANSWERED)
+    stderr_console().print(f"{n_usable} usable, {len(errors)} refused")
+    print_reading(stderr_console(), inventory.n_ignored, inventory.ignored)
+    if refused is not None:
+        n_refused = write_refused(refused, inventory, errors)
+        stderr_console().print(f"wrote     {refused} ({n_refused} refused inputs)", soft_wrap=True)
+    raise typer.Exit(exit_codes.SOME_REFUSED if errors else exit_codes.ALL_ANSWERED)
+
+
+def _print_report(report: IntakeReport) -> None:
+    document = dataclasses.asdict(report)
+    document["refusal"] = document.pop("error")
+    print_object(document)
 
 
 def _table() -> Table:
     table = Table("id", "formula", box=None)
     table.add_column("sites", justify="right")
     table.add_column("repairs")
+    table.add_column("notes")
     table.add_column("refusal", overflow="fold")
     return table
 
 
 def _cells(report: IntakeReport) -> tuple[str, ...]:
     repairs = ", ".join(repair.code for repair in report.repairs)
+    notes = ", ".join(note.code for note in report.notes)
     refusal = f"{report.error.reason}: {report.error.message}" if report.error else ""
-    return report.id, report.formula, str(report.n_sites or ""), repairs, refusal
+    return report.id, report.formula, str(report.n_sites or ""), repairs, notes, refusal

@@ -30,6 +30,7 @@ from epitaxy.client.explanations.reading import (
 from epitaxy.client.finetune.async_calls import AsyncFineTuneCalls
 from epitaxy.client.finetune.async_jobs import AsyncFineTuneJobs
 from epitaxy.client.finetune.async_methods import AsyncFineTuneMethods
+from epitaxy.client.inputs.columns import Columns
 from epitaxy.client.inputs.source import Known, open_inputs
 from epitaxy.client.measurements.async_methods import AsyncMeasurementMethods
 from epitaxy.client.models.async_governance import AsyncModelGovernance
@@ -46,9 +47,9 @@ from epitaxy.client.screening.summary import ProgressCallback, RunTally
 class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMethods):
     """Talks to an Epitaxy server from asyncio code; make it inside a running loop.
 
-    Structures are given as paths of files and folders, pymatgen or ase objects, ``(lattice, species, frac)`` tuples,
-    dicts of the same, ``(id, structure)`` pairs, and any collection or generator of these. They are read as they are
-    sent.
+    Structures are given as paths of files, folders and archives, pymatgen or ase objects, ``(lattice, species, frac)``
+    tuples, dicts of the same, texts of CIF files or JSON, ``(id, structure)`` pairs, any collection or generator of
+    these, data frames, series, and dicts of columns. They are read as they are sent.
 
     Args:
         target: Address of the server, ``HOST:PORT`` (default: ``EPITAXY_TARGET``, else ``127.0.0.1:50051``).
@@ -112,6 +113,8 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         on_progress: ProgressCallback | None = None,
         bypass_cache: bool = False,
         known: Known = (),
+        structure_column: str = defaults.STRUCTURE_COLUMN,
+        id_column: str | None = None,
     ) -> AsyncScreenRun:
         """Screens any number of structures: iterate the run, or call its ``to_pandas()``.
 
@@ -129,6 +132,10 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
             bypass_cache: True to leave the server's cached answers unread.
             known: Values of a lower fidelity that a model of your own reads beside the structures: names of columns
                 of the tables, or ``{column: values}`` in the order of the structures, NaN if unknown.
+            structure_column: Column of the structures in tables. A cell holds JSON of ``{"lattice", "species",
+                "frac"}``, pymatgen's JSON, the text of a CIF, or the name of a file beside the table.
+            id_column: Column of the ids in tables (default: ``id``, ``material_id`` and the like, a data frame's
+                index, or the row's number).
 
         Returns:
             A run; nothing is read or sent before it is iterated.
@@ -137,9 +144,9 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
             InvalidRequestError: A path does not exist, or an option is out of range.
         """
         options = prediction_options(model, properties, coverage, bypass_cache)
-        stream = open_inputs(paths_or_structures, known)
+        stream = open_inputs(paths_or_structures, known, Columns(structure_column, id_column))
         exchange = Exchange(stream.items, options, check_chunk_size(chunk_size))
-        tally = RunTally(stream.count) if on_progress is not None else RunTally()
+        tally = RunTally(stream.count, stream.log) if on_progress is not None else RunTally(log=stream.log)
         return AsyncScreenRun(self._predictions.Screen, self._connection, exchange, tally, on_progress)
 
     async def predict(
@@ -151,6 +158,8 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         coverage: float = defaults.COVERAGE,
         bypass_cache: bool = False,
         known: Known = (),
+        structure_column: str = defaults.STRUCTURE_COLUMN,
+        id_column: str | None = None,
     ) -> list[ScreenResult]:
         """Predicts a few structures and returns the results in input order; ``screen`` is for many.
 
@@ -161,6 +170,8 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
             coverage: As in ``screen``.
             bypass_cache: As in ``screen``.
             known: As in ``screen``.
+            structure_column: As in ``screen``.
+            id_column: As in ``screen``.
 
         Raises:
             InvalidRequestError: A path does not exist, an option is out of range, or the model has no such property.
@@ -168,7 +179,10 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
             UnavailableError: No server answers.
         """
         options = prediction_options(model, properties, coverage, bypass_cache)
-        messages = await run_blocking(open_messages, paths_or_structures, defaults.MAX_PREDICT_STRUCTURES, known)
+        columns = Columns(structure_column, id_column)
+        messages = await run_blocking(
+            open_messages, paths_or_structures, defaults.MAX_PREDICT_STRUCTURES, known, columns
+        )
         results: list[ScreenResult] = []
         while (message := await run_blocking(messages.draw)) is not None:
             block = prediction_pb2.ResultBlock()

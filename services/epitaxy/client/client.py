@@ -30,6 +30,7 @@ from epitaxy.client.explanations.reading import (
 from epitaxy.client.finetune.calls import FineTuneCalls
 from epitaxy.client.finetune.jobs import FineTuneJobs
 from epitaxy.client.finetune.methods import FineTuneMethods
+from epitaxy.client.inputs.columns import Columns
 from epitaxy.client.inputs.source import Known, open_inputs
 from epitaxy.client.measurements.methods import MeasurementMethods
 from epitaxy.client.models.governance import ModelGovernance
@@ -47,9 +48,9 @@ from epitaxy.client.transport import open_channel, run_blocking
 class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
     """Talks to an Epitaxy server from blocking code.
 
-    Structures are given as paths of files and folders, pymatgen or ase objects, ``(lattice, species, frac)`` tuples,
-    dicts of the same, ``(id, structure)`` pairs, and any collection or generator of these. They are read as they are
-    sent.
+    Structures are given as paths of files, folders and archives, pymatgen or ase objects, ``(lattice, species, frac)``
+    tuples, dicts of the same, texts of CIF files or JSON, ``(id, structure)`` pairs, any collection or generator of
+    these, data frames, series, and dicts of columns. They are read as they are sent.
 
     Args:
         target: Address of the server, ``HOST:PORT`` (default: ``EPITAXY_TARGET``, else ``127.0.0.1:50051``).
@@ -113,6 +114,8 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
         on_progress: ProgressCallback | None = None,
         bypass_cache: bool = False,
         known: Known = (),
+        structure_column: str = defaults.STRUCTURE_COLUMN,
+        id_column: str | None = None,
     ) -> ScreenRun:
         """Screens any number of structures: iterate the run, or call its ``to_pandas()``.
 
@@ -130,6 +133,10 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
             bypass_cache: True to leave the server's cached answers unread.
             known: Values of a lower fidelity that a model of your own reads beside the structures: names of columns
                 of the tables, or ``{column: values}`` in the order of the structures, NaN if unknown.
+            structure_column: Column of the structures in tables. A cell holds JSON of ``{"lattice", "species",
+                "frac"}``, pymatgen's JSON, the text of a CIF, or the name of a file beside the table.
+            id_column: Column of the ids in tables (default: ``id``, ``material_id`` and the like, a data frame's
+                index, or the row's number).
 
         Returns:
             A run; nothing is read or sent before it is iterated.
@@ -138,9 +145,9 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
             InvalidRequestError: A path does not exist, or an option is out of range.
         """
         options = prediction_options(model, properties, coverage, bypass_cache)
-        stream = open_inputs(paths_or_structures, known)
+        stream = open_inputs(paths_or_structures, known, Columns(structure_column, id_column))
         exchange = Exchange(stream.items, options, check_chunk_size(chunk_size))
-        tally = RunTally(stream.count) if on_progress is not None else RunTally()
+        tally = RunTally(stream.count, stream.log) if on_progress is not None else RunTally(log=stream.log)
         return ScreenRun(self._predictions.Screen, self._connection, exchange, tally, on_progress)
 
     def predict(
@@ -152,6 +159,8 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
         coverage: float = defaults.COVERAGE,
         bypass_cache: bool = False,
         known: Known = (),
+        structure_column: str = defaults.STRUCTURE_COLUMN,
+        id_column: str | None = None,
     ) -> list[ScreenResult]:
         """Predicts a few structures and returns the results in input order; ``screen`` is for many.
 
@@ -162,6 +171,8 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
             coverage: As in ``screen``.
             bypass_cache: As in ``screen``.
             known: As in ``screen``.
+            structure_column: As in ``screen``.
+            id_column: As in ``screen``.
 
         Raises:
             InvalidRequestError: A path does not exist, an option is out of range, or the model has no such property.
@@ -169,7 +180,8 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
             UnavailableError: No server answers.
         """
         options = prediction_options(model, properties, coverage, bypass_cache)
-        messages = run_blocking(open_messages, paths_or_structures, defaults.MAX_PREDICT_STRUCTURES, known)
+        columns = Columns(structure_column, id_column)
+        messages = run_blocking(open_messages, paths_or_structures, defaults.MAX_PREDICT_STRUCTURES, known, columns)
         results: list[ScreenResult] = []
         while (message := run_blocking(messages.draw)) is not None:
             block = prediction_pb2.ResultBlock()

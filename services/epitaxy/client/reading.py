@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from epitaxy.api.common.v1 import property_pb2, review_pb2, structure_pb2
-from epitaxy.client.results import CalibrationStamp, ItemError, Repair, Review
+from epitaxy.client.results import CalibrationStamp, ItemError, Note, Repair, Review
 
 
 def read_item_error(error: structure_pb2.ItemError) -> ItemError:
@@ -16,6 +16,11 @@ def read_item_error(error: structure_pb2.ItemError) -> ItemError:
 def read_repairs(repairs: Iterable[structure_pb2.Repair]) -> tuple[Repair, ...]:
     """The repairs of one structure, in the server's order."""
     return tuple(Repair(repair.code, repair.message) for repair in repairs)
+
+
+def read_notes(notes: Iterable[structure_pb2.Note]) -> tuple[Note, ...]:
+    """What was left out of one structure, in the server's order."""
+    return tuple(Note(note.code, note.message) for note in notes)
 
 
 def read_calibration(stamp: property_pb2.CalibrationStamp) -> CalibrationStamp:

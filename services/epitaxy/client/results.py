@@ -41,6 +41,19 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Something that was left out of a structure, or is unusual; the crystal itself is as the input states it.
+
+    Attributes:
+        code: Stable upper-case code, such as ``DROPPED_MAGNETISM``.
+        message: One line: what was left out.
+    """
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class CalibrationStamp:
     """How an interval was calibrated, and how well that held on structures that were kept back.
 
@@ -128,6 +141,7 @@ class ScreenResult:
         model_digest: ``"sha256:..."`` of the weights and the card that answered.
         error: None if there is an answer.
         review: The judgement by the model's review policy.
+        notes: What was left out of the structure, or is unusual.
     """
 
     id: str
@@ -145,6 +159,7 @@ class ScreenResult:
     model_digest: str = ""
     error: ItemError | None = None
     review: Review = Review()
+    notes: tuple[Note, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -172,6 +187,7 @@ class IntakeReport:
         n_sites: Sites in the cell.
         repairs: Changes that made the structure usable.
         error: Why the structure is refused; None if it can be used.
+        notes: What was left out of the structure, or is unusual.
     """
 
     id: str
@@ -180,6 +196,7 @@ class IntakeReport:
     n_sites: int = 0
     repairs: tuple[Repair, ...] = ()
     error: ItemError | None = None
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from epitaxy.chassis.limits import DEFAULT_COVERAGE
 from epitaxy_models.ensembles.readout import EnsemblePrediction
 from epitaxy_models.review import ReviewDecision
-from epitaxy_models.structures import Repair, Structure, TextFormat
+from epitaxy_models.structures import Note, Repair, Structure, TextFormat
 
 # Values of a lower fidelity that the caller knows, by column; NaN if they do not know it.
 KnownValues = Mapping[str, float]
@@ -45,6 +45,7 @@ class Accepted:
     structure: Structure
     repairs: tuple[Repair, ...]
     digest: bytes
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

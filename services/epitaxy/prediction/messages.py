@@ -15,7 +15,7 @@ from epitaxy_models.calibration.verdict import DomainVerdict
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.card import PropertyCard
 from epitaxy_models.heads.property import PropertyDefinition
-from epitaxy_models.review import ReviewDecision, ReviewPolicy, ReviewVerdict
+from epitaxy_models.review import ReviewDecision, ReviewPolicy, ReviewVerdict, doubts_of
 from epitaxy_models.structures.display import display_formula
 
 __all__ = ["BlockEncoder", "ResultEncoder", "check_model", "items_of", "query_for", "query_of", "reports"]
@@ -160,6 +160,7 @@ def reports(answers: Sequence[Answer]) -> prediction_backend_pb2.ValidateBlockRe
             report.reduced_formula = display_formula(answer.outcome.structure.atomic_numbers)
             report.n_sites = answer.outcome.structure.n_sites
             report.repairs.extend(_repairs(answer.outcome))
+            report.notes.extend(_notes(answer.outcome))
     return message
 
 
@@ -171,7 +172,8 @@ def _fill(
     message.n_sites = accepted.structure.n_sites
     message.cache_hit = answer.is_cache_hit
     message.repairs.extend(_repairs(accepted))
-    _fill_review(message.review, block.reviews[row])
+    message.notes.extend(_notes(accepted))
+    _fill_review(message.review, block.reviews[row].with_rules(doubts_of(accepted.repairs, accepted.notes)))
     domain = prediction.domains[row]
     message.domain.score, message.domain.reason = domain.score, domain.reason
     message.domain.verdict = _VERDICTS[domain.verdict]
@@ -214,6 +216,10 @@ def item_error(refusal: Refusal) -> structure_pb2.ItemError:
 
 def _repairs(accepted: Accepted) -> Iterator[structure_pb2.Repair]:
     return (structure_pb2.Repair(code=repair.code, message=repair.message) for repair in accepted.repairs)
+
+
+def _notes(accepted: Accepted) -> Iterator[structure_pb2.Note]:
+    return (structure_pb2.Note(code=note.code, message=note.message) for note in accepted.notes)
 
 
 def definition_message(definition: PropertyDefinition) -> property_pb2.PropertyDefinition:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from forked_command import run_forked
 
 SERVER = Path(__file__).parent / "optimade_server.py"
 COMMAND = (sys.executable, "-W", "error", "-c", "from epitaxy.cli.main import main; main()", "data")
@@ -58,29 +59,30 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     """Starts ``epitaxy data`` in an empty folder."""
 
     def popen(*arguments: object, **settings: str) -> subprocess.Popen[str]:
-        environment = {name: value for name, value in os.environ.items() if name != "MP_API_KEY"}
         return subprocess.Popen(
             [*COMMAND, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
-            env=environment | settings,
+            env=_environment() | settings,
         )
 
     return popen
 
 
 @pytest.fixture
-def run(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., subprocess.CompletedProcess[str]]:
+def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs ``epitaxy data`` to its end."""
 
     def complete(*arguments: object, **settings: str) -> subprocess.CompletedProcess[str]:
-        with start(*arguments, **settings) as process:
-            out, err = process.communicate(timeout=90)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return run_forked(["data", *map(str, arguments)], tmp_path, _environment() | settings)
 
     return complete
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "MP_API_KEY"}
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[bytes], output: Path) -> None:

@@ -29,7 +29,7 @@ PHONONS = SHARED / "matbench_phonons.parquet"
 COLUMNS = [
     "id", "formula", "property", "value", "unit", "std", "epistemic_std", "lower", "upper", "coverage",
     "domain_score", "domain_verdict", "review", "review_rules", "review_reason", "model", "model_version",
-    "cache_hit", "error_reason", "error_message",
+    "cache_hit", "error_reason", "error_message", "repairs", "notes",
 ]  # fmt: skip
 # eV or eV/atom; a hundred times the noise seen.
 FLOAT32_ROUNDING = 1e-4

@@ -44,7 +44,8 @@ class AseDatabaseSource:
 
     def rows(self) -> Iterator[SourceRow]:
         """All rows, in order of their number; a row without a name of its own is called by it."""
-        for row in self._database.select(include_data=False):
+        # The data hold occupancies, if somebody kept them.
+        for row in self._database.select():
             values = _values(row)
             row_id = values.pop(self._id_key, None) if self._id_key else None
             yield SourceRow(str(row.id) if row_id is None else str(row_id), partial(_read, row), values)

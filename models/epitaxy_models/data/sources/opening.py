@@ -10,7 +10,7 @@ from epitaxy_models.data.sources.csv_table import CsvSource
 from epitaxy_models.data.sources.data_frame import DataFrameSource
 from epitaxy_models.data.sources.extended_xyz import ExtendedXyzSource
 from epitaxy_models.data.sources.json_lines import JsonLinesSource
-from epitaxy_models.data.sources.opened import open_text
+from epitaxy_models.data.sources.opened import PACKED_ENDINGS, open_text, unpacked_name
 from epitaxy_models.data.sources.parquet import ParquetSource
 from epitaxy_models.data.sources.records import ColumnNames
 from epitaxy_models.data.sources.structure_folder import TARGET_LISTS, StructureFolderSource
@@ -37,7 +37,7 @@ def open_source(path: Path, names: ColumnNames | None = None) -> Source:
     _refuse_pickle(path)
     if path.name in TARGET_LISTS and not _has_structures(path):
         return StructureFolderSource(path.parent)
-    ending = Path(path.stem).suffix.lower() if path.suffix == ".gz" else path.suffix.lower()
+    ending = Path(unpacked_name(path)).suffix.lower()
     reader = _READERS.get(ending)
     if ending == ".json" and _is_ase_json(path):
         reader = _ase_database
@@ -86,7 +86,7 @@ def _has_structures(path: Path) -> bool:
 
 def _is_ase_json(path: Path) -> bool:
     """ASE's JSON database names its next free row at the top level; a data frame names columns."""
-    if path.suffix == ".gz":
+    if path.suffix.lower() in PACKED_ENDINGS:
         return False
     with path.open("rb") as file:
         start = file.read(64)

@@ -12,12 +12,13 @@ import numpy as np
 
 from epitaxy_models.data.source_row import SourceColumns, SourceRow
 from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.structures.carried import check_periodic, is_full
 from epitaxy_models.structures.cell import check_cell
 from epitaxy_models.structures.checks import check_site_count, check_structure
 from epitaxy_models.structures.intake import DEFAULT_LIMITS, Intake, RefusalReason
 from epitaxy_models.structures.numbers import fractions_of
 from epitaxy_models.structures.pymatgen_json import array_of
-from epitaxy_models.structures.species import species_of, unknown_element
+from epitaxy_models.structures.species import Species, species_of, species_repairs, unknown_element
 from epitaxy_models.structures.structure import Structure
 
 STRUCTURE_FIELDS = (
@@ -29,7 +30,13 @@ STRUCTURE_FIELDS = (
     "dimension_types",
     "chemical_formula_reduced",
 )
-_FULL = 1e-3
+# Features of a structure under which its list of sites is not its atoms. "disorder" is seen at the species themselves.
+_REFUSED_FEATURES = {
+    "assemblies": (RefusalReason.PARTIAL_OCCUPANCY, "sites are alternatives, send an ordered approximant"),
+    "implicit_atoms": (RefusalReason.MISSING_ATOMS, "atoms of the formula have no sites, add them"),
+    "unknown_positions": (RefusalReason.MISSING_ATOMS, "sites have no positions, add them"),
+    "site_attachments": (RefusalReason.MISSING_ATOMS, "atoms are attached and not placed, add their sites"),
+}
 
 
 class OptimadeSource:
@@ -66,7 +73,8 @@ def read_attributes(attributes: Mapping[str, Any]) -> Intake:
     if not isinstance(sites, list):
         raise _unreadable("the entry has no species_at_sites")
     check_site_count(len(sites), DEFAULT_LIMITS)
-    _check_periodic(attributes.get("dimension_types"))
+    _check_periodic(attributes)
+    _check_features(attributes)
     elements = _elements_of(attributes.get("species"))
     unknown = next((name for name in sites if name not in elements), None)
     if unknown is not None:
@@ -74,17 +82,30 @@ def read_attributes(attributes: Mapping[str, Any]) -> Intake:
     lattice = array_of(attributes.get("lattice_vectors"), (3, 3), "lattice_vectors")
     check_cell(lattice, DEFAULT_LIMITS)
     positions = array_of(attributes.get("cartesian_site_positions"), (len(sites), 3), "cartesian_site_positions")
-    numbers = np.array([_number(elements[name]) for name in sites], dtype=np.uint8)
-    return check_structure(Structure(lattice, numbers, fractions_of(positions, lattice)))
+    species = [_species(elements[name]) for name in sites]
+    numbers = np.array([one.atomic_number for one in species], dtype=np.uint8)
+    intake = check_structure(Structure(lattice, numbers, fractions_of(positions, lattice)))
+    return intake.after(species_repairs(species))
 
 
 def _refuse_nameless() -> Intake:
     raise _unreadable("the entry has no id")
 
 
-def _check_periodic(dimension_types: object) -> None:
-    if isinstance(dimension_types, list) and 0 in dimension_types:
-        raise _unreadable(f"dimension_types {dimension_types} is no crystal in three dimensions")
+def _check_periodic(attributes: Mapping[str, Any]) -> None:
+    types, n_periodic = attributes.get("dimension_types"), attributes.get("nperiodic_dimensions")
+    if isinstance(types, list):
+        check_periodic(types, "dimension_types")
+    elif isinstance(n_periodic, int) and n_periodic != 3:
+        check_periodic([axis < n_periodic for axis in range(3)], "nperiodic_dimensions")
+
+
+def _check_features(attributes: Mapping[str, Any]) -> None:
+    """Raise InvalidStructureError for atoms that are stated and have no place, and for places that are alternatives."""
+    features = attributes.get("structure_features") or []
+    for feature, (reason, what) in _REFUSED_FEATURES.items():
+        if feature in features or (feature == "assemblies" and attributes.get("assemblies")):
+            raise InvalidStructureError(f"structure_features says {feature!r}: {what}", reason=reason)
 
 
 def _elements_of(species: object) -> dict[str, Mapping[str, Any]]:
@@ -93,10 +114,16 @@ def _elements_of(species: object) -> dict[str, Mapping[str, Any]]:
     return {str(one["name"]): one for one in species}
 
 
-def _number(species: Mapping[str, Any]) -> int:
-    """Atomic number of an ordered species."""
+def _species(species: Mapping[str, Any]) -> Species:
+    """An ordered species."""
     symbols, shares = species.get("chemical_symbols") or [], species.get("concentration") or [1.0]
-    if len(symbols) != 1 or abs(shares[0] - 1) > _FULL or symbols[0] == "vacancy" or species.get("attached"):
+    if any(species.get("nattached") or ([1] if species.get("attached") else [])):
+        raise InvalidStructureError(
+            f"species {str(species['name'])[:40]} has {species.get('attached')} attached and not placed: every atom "
+            "needs a site",
+            reason=RefusalReason.MISSING_ATOMS,
+        )
+    if len(symbols) != 1 or not is_full(shares[0]) or symbols[0] == "vacancy":
         raise InvalidStructureError(
             f"species {str(species['name'])[:40]} holds {symbols} at {shares}: one element a site is needed",
             reason=RefusalReason.PARTIAL_OCCUPANCY,
@@ -104,7 +131,7 @@ def _number(species: Mapping[str, Any]) -> int:
     found = species_of(symbols[0])
     if found is None:
         raise unknown_element(str(symbols[0])[:80], "species")
-    return found.atomic_number
+    return found
 
 
 def _value_at(attributes: Mapping[str, Any], name: str) -> object:

@@ -10,23 +10,27 @@ from functools import partial
 from pathlib import Path
 
 from epitaxy_models.data.source_row import SourceColumns, SourceRow
-from epitaxy_models.data.sources.opened import open_text
+from epitaxy_models.data.sources.opened import UNPACKING_ERRORS, open_bytes, open_text, unpacked_name
 from epitaxy_models.data.sources.records import ColumnScan
 from epitaxy_models.errors import ConfigurationError, InvalidStructureError
-from epitaxy_models.structures.intake import DEFAULT_LIMITS, Intake, RefusalReason
-from epitaxy_models.structures.text_formats import TextFormat, read_text
+from epitaxy_models.structures.cif_embedded import MAX_CIF_CHARACTERS
+from epitaxy_models.structures.intake import Intake, RefusalReason
+from epitaxy_models.structures.text_formats import TextFormat, read_single
 
 TARGET_LISTS = ("id_prop.csv", "targets.csv")
 MISSING_FILE = "MISSING_FILE"
 NOT_LISTED = "NOT_LISTED"
 _FORMATS = {
     ".cif": TextFormat.CIF,
+    ".mcif": TextFormat.CIF,
     ".json": TextFormat.PYMATGEN_JSON,
     ".vasp": TextFormat.POSCAR,
     ".poscar": TextFormat.POSCAR,
+    ".contcar": TextFormat.POSCAR,
     ".xyz": TextFormat.EXTXYZ,
     ".extxyz": TextFormat.EXTXYZ,
 }
+_POSCAR_NAMES = ("POSCAR", "CONTCAR")
 # Parts of the two layouts that are no crystals.
 _NO_CRYSTALS = frozenset({"atom_init.json", "atom_dict.json"})
 
@@ -60,8 +64,24 @@ class StructureFolderSource:
 
 
 def _structure_files(folder: Path) -> dict[str, Path]:
-    found = (path for path in sorted(folder.iterdir()) if path.suffix.lower() in _FORMATS and path.is_file())
-    return {path.stem: path for path in found if path.name not in _NO_CRYSTALS}
+    found = ((path, _format_of(path)) for path in sorted(folder.iterdir()))
+    return {
+        _stem_of(path): path
+        for path, text_format in found
+        if text_format is not None and path.name not in _NO_CRYSTALS and path.is_file()
+    }
+
+
+def _format_of(path: Path) -> TextFormat | None:
+    """By the ending before that of a packed file, or by VASP's names; None for what holds no crystal."""
+    name = unpacked_name(path)
+    known = _FORMATS.get(Path(name).suffix.lower())
+    return TextFormat.POSCAR if known is None and name.upper().startswith(_POSCAR_NAMES) else known
+
+
+def _stem_of(path: Path) -> str:
+    name = unpacked_name(path)
+    return Path(name).stem if Path(name).suffix.lower() in _FORMATS else name
 
 
 def _read_targets(path: Path) -> list[tuple[str, dict[str, str]]]:
@@ -93,10 +113,15 @@ def _header(lines: list[list[str]]) -> tuple[list[str], list[list[str]]]:
 def _read_file(name: str, path: Path | None) -> Intake:
     if path is None:
         raise InvalidStructureError(f"there is no file {name} with one of {', '.join(_FORMATS)}", reason=MISSING_FILE)
-    if path.stat().st_size > DEFAULT_LIMITS.max_text_bytes:
-        raise InvalidStructureError(f"{path.name} has {path.stat().st_size} bytes", reason=RefusalReason.TOO_LARGE)
-    text = path.read_text(encoding="utf-8", errors="replace")
-    return read_text(text, _FORMATS[path.suffix.lower()])
+    try:
+        with open_bytes(path) as file:
+            content = file.read(MAX_CIF_CHARACTERS + 1)
+    except (OSError, *UNPACKING_ERRORS) as error:
+        raise InvalidStructureError(
+            f"{path.name} cannot be unpacked ({str(error)[:80]}): copy it anew", reason=RefusalReason.UNREADABLE
+        ) from error
+    text_format = _format_of(path)
+    return read_single(content.decode(errors="replace"), text_format or TextFormat.CIF)
 
 
 def _refuse_unlisted(name: str) -> Intake:

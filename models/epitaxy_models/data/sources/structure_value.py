@@ -10,7 +10,7 @@ from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.structures.checks import check_structure
 from epitaxy_models.structures.dataset_column import structure_from_column
 from epitaxy_models.structures.intake import DEFAULT_LIMITS, Intake, RefusalReason
-from epitaxy_models.structures.text_formats import TextFormat, read_text
+from epitaxy_models.structures.text_formats import TextFormat, read_single, read_text
 
 
 def reader_of(value: object) -> Callable[[], Intake]:
@@ -26,7 +26,7 @@ def read_structure_value(value: object) -> Intake:
         raise InvalidStructureError("the row has no structure", reason=RefusalReason.EMPTY_STRUCTURE)
     if value.lstrip().startswith("{"):
         return _read_json(value)
-    return read_text(value, _text_format(value))
+    return read_single(value, _text_format(value))
 
 
 def _read_json(text: str) -> Intake:

@@ -76,7 +76,8 @@ def log(
         entries = [entry for entry, _ in zip(client.audit_log(model), range(limit), strict=False)]
     if as_json:
         for entry in entries:
-            print_object(dataclasses.asdict(entry) | {"create_time": entry.create_time.isoformat()})
+            document = dataclasses.asdict(entry)
+            print_object({"at": document.pop("create_time").isoformat(), **document})
     else:
         stdout_console().print(_table(entries))
 

@@ -39,7 +39,9 @@ def job_document(status: JobStatus) -> dict[str, Any]:
 def print_event(event: JobEvent) -> None:
     """Prints an event as one line of JSON on stdout."""
     document = {"sequence": event.sequence, "time": _iso(event.create_time), "state": event.state}
-    print_object({**document, **dataclasses.asdict(event.progress)})
+    progress = dataclasses.asdict(event.progress)
+    progress["seconds_left"] = progress.pop("remaining_seconds")
+    print_object({**document, **progress})
 
 
 def print_end(status: JobStatus, *, as_json: bool) -> int:

@@ -6,18 +6,22 @@ from typing import Annotated
 import typer
 
 from epitaxy.cli.connecting import KnownColumnOption, ModelOption, TargetOption, connect
-from epitaxy.cli.inputs import inventory_of
+from epitaxy.cli.inputs import InputIdColumnOption, InputStructureColumnOption, inventory_of
+from epitaxy.cli.refused.table_file import RefusedOption, check_refused_file
 from epitaxy.cli.screen.job import JournalPolicy, ScreenJob, ScreenPlan, journal_path
 from epitaxy.cli.screen.table_file import can_write, endings
 from epitaxy.cli.terminal import stderr_console, usage_error
 from epitaxy.cli.wording import split_names
+from epitaxy.client.inputs.columns import Columns
 
 _DEFAULT_TOP = 20
 
 
 def screen(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files, folders, Parquet or JSONL tables.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Files, folders, archives, Parquet, CSV or JSONL tables.")
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Table to write: .parquet, .csv or .jsonl.")],
     properties: Annotated[
         list[str] | None,
@@ -25,6 +29,8 @@ def screen(
     ] = None,
     model: ModelOption = None,
     known_columns: KnownColumnOption = None,
+    structure_column: InputStructureColumnOption = "structure",
+    id_column: InputIdColumnOption = None,
     coverage: Annotated[float, typer.Option(min=0.5, max=0.99, help="Nominal coverage of the intervals.")] = 0.9,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     restart: Annotated[
@@ -55,6 +61,7 @@ def screen(
             help="Show measured values beside the ranking. The file needs columns id and PROPERTY_measured.",
         ),
     ] = None,
+    refused: RefusedOption = None,
     chunk_size: Annotated[int, typer.Option(min=1, max=512, help="Structures per message.")] = 128,
     bypass_cache: Annotated[bool, typer.Option("--bypass-cache", help="Do not use cached answers.")] = False,
     target: TargetOption = None,
@@ -72,6 +79,7 @@ def screen(
     if resume and restart:
         raise usage_error("--resume continues a run, --restart discards it: give only one of them")
     _check_out(out)
+    check_refused_file(refused, out)
     plan = ScreenPlan(
         out=out,
         model=model,
@@ -85,9 +93,12 @@ def screen(
         sort=sort,
         ascending=ascending,
         measured=measured,
+        refused=refused,
     )
     _check_journal(plan)
-    inventory = inventory_of(paths, exclude=(out, journal_path(out)))
+    columns = Columns.of(structure_column, id_column, plan.known_columns)
+    written = (out, journal_path(out), *([refused] if refused is not None else []))
+    inventory = inventory_of(paths, exclude=written, columns=columns)
     with connect(context, target) as client:
         raise typer.Exit(ScreenJob(client, inventory, plan, stderr_console()).run())
 

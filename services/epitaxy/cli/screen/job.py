@@ -12,6 +12,8 @@ from typing import Any
 from rich.console import Console
 
 from epitaxy.cli import exit_codes
+from epitaxy.cli.inputs import print_reading
+from epitaxy.cli.refused.table_file import write_refused
 from epitaxy.cli.screen.journal import Journal, JournalError
 from epitaxy.cli.screen.outcome import OutcomeTally
 from epitaxy.cli.screen.progress import show_progress
@@ -19,8 +21,10 @@ from epitaxy.cli.screen.ranking import Measurements, Ranking
 from epitaxy.cli.screen.table_file import write_table
 from epitaxy.cli.terminal import stdout_console, usage_error
 from epitaxy.client import Client, EpitaxyClientError, ModelCard
+from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.inputs.inventory import Inventory
 from epitaxy.client.inputs.item import InputItem
+from epitaxy.client.inputs.reading_log import ReadingLog
 from epitaxy.client.screening.rows import Row
 
 
@@ -41,6 +45,7 @@ class ScreenPlan:
         known_columns: Table columns of known values that the model takes as inputs.
         top: Number of rows in the ranking; None for no ranking.
         sort: Property of the ranking; None for the first property predicted.
+        refused: File for the refused inputs; None to write none.
     """
 
     out: Path
@@ -55,6 +60,7 @@ class ScreenPlan:
     sort: str | None
     ascending: bool
     measured: Path | None
+    refused: Path | None = None
 
 
 def journal_path(out: Path) -> Path:
@@ -72,6 +78,7 @@ class ScreenJob:
         self._console = console
         self._began = time.monotonic()
         self._n_screened, self._screening_seconds = 0, 0.0
+        self._log = ReadingLog(list(inventory.ignored), inventory.n_ignored)
 
     def run(self) -> int:
         """Runs the screening and returns the exit code. Raises EpitaxyClientError if the model does not exist."""
@@ -83,6 +90,7 @@ class ScreenJob:
             self._screen(journal, _exact_name(card))
             tally = OutcomeTally()
             n_rows = write_table(self._plan.out, _table_rows(journal, tally, ranking))
+            n_refused = self._write_refused(tally)
         except KeyboardInterrupt:
             return self._leave(journal, "interrupted", exit_codes.INTERRUPTED)
         except (EpitaxyClientError, OSError) as error:
@@ -91,6 +99,8 @@ class ScreenJob:
         if ranking is not None:
             stdout_console().print(ranking.table(measured))
         self._print_summary(tally, n_rows)
+        if self._plan.refused is not None:
+            self._console.print(f"wrote     {self._plan.refused} ({n_refused} refused inputs)", soft_wrap=True)
         return tally.exit_code
 
     def _screen(self, journal: Journal, model: str | None) -> None:
@@ -114,16 +124,19 @@ class ScreenJob:
         self._screening_seconds = time.monotonic() - began
 
     def _missing_items(self, journal: Journal) -> Iterator[InputItem]:
-        for index, (item_id, source) in enumerate(self._inventory.read(self._plan.known_columns)):
+        for index, (item_id, source) in enumerate(self._inventory.read(self._log)):
             if index not in journal:
                 yield InputItem(item_id, index, source)
 
     def _print_summary(self, tally: OutcomeTally, n_rows: int) -> None:
         elapsed = time.monotonic() - self._began
         tally.print(self._console, self._n_screened, self._screening_seconds, elapsed)
-        if self._inventory.n_ignored:
-            self._console.print(f"ignored   {self._inventory.n_ignored} other files")
+        print_reading(self._console, self._log.n_ignored, self._log.ignored, [*self._log.notes, *tally.remarks])
         self._console.print(f"wrote     {self._plan.out} ({n_rows} rows)", soft_wrap=True)
+
+    def _write_refused(self, tally: OutcomeTally) -> int:
+        path = self._plan.refused
+        return 0 if path is None else write_refused(path, self._inventory, tally.errors)
 
     def _leave(self, journal: Journal, reason: str, code: int) -> int:
         """Closes the journal, and says how to continue."""
@@ -143,6 +156,7 @@ class ScreenJob:
 
     def _fingerprint(self, card: ModelCard) -> dict[str, Any]:
         """Everything that must stay the same between a run and its resumption."""
+        columns = self._inventory.columns
         return {
             "inputs": self._inventory.fingerprint(),
             "model": f"{card.name}:{card.version}",
@@ -151,6 +165,8 @@ class ScreenJob:
             "coverage": self._plan.coverage,
             # Left out if there are none, so that the journal of an earlier release can be resumed.
             **({"known_columns": list(self._plan.known_columns)} if self._plan.known_columns else {}),
+            **({"structure_column": columns.structure} if columns.structure != STRUCTURE_COLUMN else {}),
+            **({"id_column": columns.id} if columns.id is not None else {}),
         }
 
     def _ranking(self, card: ModelCard) -> Ranking | None:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from epitaxy.client.results import ScreenResult
 from epitaxy.client.screening.rows import Row, rows_of
 
-FORMAT = 1
+FORMAT = 2
 _ABSENT = -1
 
 

@@ -1,5 +1,6 @@
 """The summary of a screening: inputs counted by outcome, from the rows of its table."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -7,29 +8,53 @@ from rich.console import Console
 
 from epitaxy.cli import exit_codes
 from epitaxy.cli.wording import duration_text
+from epitaxy.client.results import ItemError
+from epitaxy.client.screening.repeats import IdTally
 from epitaxy.client.screening.rows import COLUMNS, Row
 
 
 class OutcomeTally:
-    """Counts inputs, not rows: an input has one row per property."""
+    """Counts inputs, not rows: an input has one row per property.
+
+    Attributes:
+        errors: Why inputs have no answer, by their position in the input.
+    """
 
     def __init__(self) -> None:
         self.n_answered = 0
         self.n_cache_hits = 0
+        self.errors: dict[int, ItemError] = {}
+        self._n_inputs = 0
+        self._ids = IdTally()
         self._reviews: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
+        self._repairs: Counter[str] = Counter()
+        self._notes: Counter[str] = Counter()
 
     def see(self, rows: Sequence[Row], *, is_final: bool) -> None:
         """Counts the input that these rows answer."""
         reason = rows[0][_REASON] if rows else None
+        index, self._n_inputs = self._n_inputs, self._n_inputs + 1
+        if rows:
+            self._ids.add(str(rows[0][_ID]))
         if reason is not None:
             (self._refused if is_final else self._failed)[str(reason)] += 1
+            self.errors[index] = ItemError(str(reason), str(rows[0][_MESSAGE] or ""))
             return
         self.n_answered += 1
         self.n_cache_hits += bool(rows and rows[0][_CACHE_HIT])
         if rows and rows[0][_REVIEW] in _HELD_BACK:
             self._reviews[str(rows[0][_REVIEW])] += 1
+        if rows:
+            self._repairs.update(_codes_in(rows[0][_REPAIRS]))
+            self._notes.update(_codes_in(rows[0][_NOTES]))
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the summary tells of the inputs as a whole: repeated ids."""
+        sentence = self._ids.sentence()
+        return [sentence] if sentence else []
 
     @property
     def exit_code(self) -> int:
@@ -50,6 +75,9 @@ class OutcomeTally:
         for verdict, what in _HELD_BACK.items():
             if self._reviews[verdict]:
                 console.print(f"  {self._reviews[verdict]:>7} {what}")
+        for title, found in (("repaired", self._repairs), ("noted", self._notes)):
+            if found:
+                self._print_kinds(console, f"{title} (see column {_COLUMN_OF[title]})", found)
         self._print_reasons(console, "refused", self._refused)
         self._print_reasons(console, "failed", self._failed)
         rate = n_screened / screening_seconds if screening_seconds > 0 else 0.0
@@ -57,14 +85,26 @@ class OutcomeTally:
         console.print(f"elapsed   {duration_text(elapsed_seconds)} ({screening})")
 
     def _print_reasons(self, console: Console, title: str, reasons: Counter[str]) -> None:
-        console.print(f"{title:<9} {reasons.total()}")
-        for reason, number in reasons.most_common():
-            console.print(f"  {number:>7} {reason}")
+        self._print_kinds(console, f"{title:<9} {reasons.total()}", reasons)
+
+    def _print_kinds(self, console: Console, head: str, kinds: Counter[str]) -> None:
+        console.print(head)
+        for kind, number in kinds.most_common():
+            console.print(f"  {number:>7} {kind}")
+
+
+def _codes_in(cell: object) -> set[str]:
+    """The codes of a cell ``CODE: message; CODE: message``; messages hold no such codes themselves."""
+    return set(_CODE.findall(cell)) if isinstance(cell, str) else set()
 
 
 _HELD_BACK = {
     "REVIEW": "need review (see column review_reason)",
     "REJECT": "rejected by the model's review policy",
 }
+_COLUMN_OF = {"repaired": "repairs", "noted": "notes"}
+_CODE = re.compile(r"(?:^|; )([A-Z0-9]+_[A-Z0-9_]+): ")
 _REVIEW = COLUMNS.index("review")
+_REPAIRS, _NOTES = COLUMNS.index("repairs"), COLUMNS.index("notes")
+_ID, _MESSAGE = COLUMNS.index("id"), COLUMNS.index("error_message")
 _REASON, _CACHE_HIT = COLUMNS.index("error_reason"), COLUMNS.index("cache_hit")

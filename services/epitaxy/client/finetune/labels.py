@@ -1,9 +1,9 @@
 """Labels on their way to the server: structures, and a number or none for each in every column."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,17 +13,18 @@ from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.finetune.tables import RowTable, read_rows
-from epitaxy.client.inputs.files import kind_of, read_file
-from epitaxy.client.inputs.item import InputItem, Source, Text, clean_id, refuse
-from epitaxy.client.inputs.numbers import is_empty, read_number
-from epitaxy.client.inputs.objects import own_id, read_object
-from epitaxy.client.inputs.records import read_record
+from epitaxy.client.inputs.cells import read_cell
+from epitaxy.client.inputs.item import InputItem
 from epitaxy.client.results import ItemError
 from epitaxy.client.screening.packing import pack_items
+from epitaxy.tables.ids import id_column_of, own_id
+from epitaxy.tables.numbers import NumberColumn, read_column
 
 # What a gateway takes in one message by default, less room for what goes around the labels.
 MAX_INLINE_BYTES = 15 << 20
 _SHOWN_REFUSALS = 3
+_LOGGER = logging.getLogger(__name__)
+_SHOWN_CELLS = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,10 +34,14 @@ class Labels:
     Attributes:
         items: One structure for each row; one that cannot be read has the reason in its place.
         values: Values by column, float64, shape ``[n_rows]``; NaN if a row has none.
+        lines: Line of the file on which each row begins, from 1, by the items' index; None if the rows have no lines.
+        notes: How the table was read, where that is not obvious, such as with decimal commas; repeated ids.
     """
 
     items: tuple[InputItem, ...]
     values: Mapping[str, NDArray[np.float64]]
+    lines: tuple[int, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def refused(self) -> list[tuple[InputItem, ItemError]]:
@@ -47,12 +52,16 @@ class Labels:
         """The rows that have a structure."""
         kept = [row for row, item in enumerate(self.items) if not isinstance(item.source, ItemError)]
         values = {name: column[kept] for name, column in self.values.items()}
-        return Labels(tuple(self.items[row] for row in kept), values)
+        return replace(self, items=tuple(self.items[row] for row in kept), values=values)
+
+    def place(self, item: InputItem) -> str:
+        """How an error names a row: by its line in the file, or else by its number."""
+        return row_text(item.id, item.index, None if self.lines is None else self.lines[item.index])
 
     def to_proto(self) -> finetune_pb2.InlineLabels:
         """The labels on the wire, structures packed. Raises InvalidRequestError for a bad row, or too many labels."""
         if self.refused:
-            raise _bad_structures(self.refused)
+            raise self._bad_structures()
         structures, _ = pack_items(self.items)
         columns = [finetune_pb2.LabelValues(column=name, values=column) for name, column in self.values.items()]
         message = finetune_pb2.InlineLabels(structures=structures, columns=columns)
@@ -64,6 +73,13 @@ class Labels:
                 reason="LABELS_TOO_LARGE",
             )
         return message
+
+    def _bad_structures(self) -> InvalidRequestError:
+        shown = "; ".join(f"{self.place(item)}: {error.message}" for item, error in self.refused[:_SHOWN_REFUSALS])
+        n_more = len(self.refused) - _SHOWN_REFUSALS
+        more = f"; and {n_more} more" if n_more > 0 else ""
+        message = f"{shown}{more}. Correct or drop these rows, or leave them out with skip_refused (--skip-refused)"
+        return InvalidRequestError(message, reason="UNREADABLE_STRUCTURES")
 
 
 def read_labels(
@@ -79,13 +95,13 @@ def read_labels(
     Args:
         data: The table, folder, data frame or rows.
         columns: Names of the columns of values, the target first.
-        structure_column: Column of the structures. A cell holds JSON of ``{"lattice", "species", "frac"}``,
-            pymatgen's JSON, the text of a CIF, the name of a file beside the table, or an object of pymatgen or ase.
-        id_column: Column of the rows' names; None: ``id``, ``material_id`` and the like, or the row's number.
+        structure_column: Column of the structures, whose cells are as in ``read_cell``.
+        id_column: Column of the rows' names; None: ``id``, ``material_id`` and the like, a data frame's index, or the
+            row's number.
         needs_ids: True to refuse a row without a name, instead of numbering it.
 
     Raises:
-        InvalidRequestError: A column is missing, or a cell does not hold a number; names the row.
+        InvalidRequestError: A column is missing, or cells do not hold numbers; names their rows.
     """
     wanted = (*columns, *([id_column] if id_column else ()))
     table = read_rows(data, structure_column, wanted)
@@ -94,13 +110,20 @@ def read_labels(
             raise _no_column(name, table.names)
     if needs_ids:
         _check_ids(table, id_column)
-    ids = [_id_of(row, number, id_column) for number, row in enumerate(table.rows)]
-    values = {name: _numbers(table, ids, name) for name in columns}
+    ids = _ids(table, id_column)
+    columns_read = {name: read_column(cells.get(name) for _, cells in table.rows) for name in columns}
+    lines = tuple(row.line for row, _ in table.rows if row.line is not None)
+    places = [row_text(row_id, number, table.rows[number][0].line) for number, row_id in enumerate(ids)]
+    _check_cells(columns_read, places)
     items = [
-        InputItem(row_id, number, _source(row.get(structure_column), row_id, table.folder))
-        for number, (row_id, row) in enumerate(zip(ids, table.rows, strict=True))
+        InputItem(row_id, number, read_cell(table.rows[number][1].get(structure_column), table.files))
+        for number, row_id in enumerate(ids)
     ]
-    return Labels(tuple(items), values)
+    values = {name: np.array(column.values, dtype=np.float64) for name, column in columns_read.items()}
+    notes = (*table.notes, *_number_notes(columns_read), *_repeats(ids))
+    for note in notes:
+        _LOGGER.warning("%s", note)
+    return Labels(tuple(items), values, lines if len(lines) == len(ids) else None, notes)
 
 
 def labels_of(
@@ -118,74 +141,57 @@ def is_address(data: object) -> bool:
     return isinstance(data, str) and "://" in data
 
 
-def row_text(row_id: str, index: int) -> str:
-    """How an error names a row."""
-    return f"row {index}" if row_id == str(index) else f"row {index} ({row_id[:80]})"
+def row_text(row_id: str, index: int, line: int | None = None) -> str:
+    """How an error names a row: by its line in a file, or else by its number from 0, and by its id."""
+    place = f"row {index}" if line is None else f"line {line}"
+    return place if row_id == str(index) else f"{place} ({row_id[:80]})"
 
 
 def _check_ids(table: RowTable, id_column: str | None) -> None:
-    for number, row in enumerate(table.rows):
-        if is_empty(row.get(id_column) if id_column else own_id(row)):
-            message = f"row {number} has no id: name the column of ids, and fill it"
-            raise InvalidRequestError(message, reason="NO_ID")
+    if id_column is None and table.id_column is None and id_column_of(table.names) is None:
+        found = ", ".join(table.names[:12]) or "none"
+        message = f"the rows have no column 'id', 'material_id' or the like, only {found}: name the column of ids"
+        raise InvalidRequestError(message, reason="NO_ID")
+    missing = [number for number, row_id in enumerate(_own_ids(table, id_column)) if row_id is None]
+    if missing:
+        row, _ = table.rows[missing[0]]
+        place = row_text(str(missing[0]), missing[0], row.line)
+        more = f" ({len(missing)} rows have none)" if len(missing) > 1 else ""
+        raise InvalidRequestError(f"{place} has no id: name the column of ids, and fill it{more}", reason="NO_ID")
 
 
-def _id_of(row: Mapping[str, Any], number: int, id_column: str | None) -> str:
-    found = row.get(id_column) if id_column else own_id(row)
-    return str(number) if found in (None, "") else clean_id(found)
+def _ids(table: RowTable, id_column: str | None) -> list[str]:
+    found = zip(table.rows, _own_ids(table, id_column), strict=True)
+    return [row_id if row_id is not None else str(row.number) for (row, _), row_id in found]
 
 
-def _numbers(table: RowTable, ids: Sequence[str], column: str) -> NDArray[np.float64]:
-    cells = (row.get(column) for row in table.rows)
-    return np.array([_number(cell, ids[row], row, column) for row, cell in enumerate(cells)], dtype=np.float64)
+def _own_ids(table: RowTable, id_column: str | None) -> list[str | None]:
+    column = id_column if id_column is not None else table.id_column
+    return [own_id(cells, column) for _, cells in table.rows]
 
 
-def _number(cell: Any, row_id: str, row: int, column: str) -> float:
-    try:
-        return read_number(cell)
-    except ValueError as error:
-        message = f"{row_text(row_id, row)}: {column} holds {error}"
-        raise InvalidRequestError(message, reason="INVALID_LABEL") from None
+def _check_cells(columns: Mapping[str, NumberColumn], places: Sequence[str]) -> None:
+    """Raises InvalidRequestError that names all cells without a number, up to a bound."""
+    bad = [f"{places[row]}: {name} holds {what}" for name, column in columns.items() for row, what in column.bad]
+    if not bad:
+        return
+    more = f"; and {len(bad) - _SHOWN_CELLS} more" if len(bad) > _SHOWN_CELLS else ""
+    count = f"{len(bad)} cells hold no number. " if len(bad) > 1 else ""
+    raise InvalidRequestError(f"{count}{'; '.join(bad[:_SHOWN_CELLS])}{more}", reason="INVALID_LABEL")
 
 
-def _source(cell: Any, row_id: str, folder: Path | None) -> Source:
-    if isinstance(cell, Path):
-        return _of_file(cell, row_id)
-    if isinstance(cell, str | bytes):
-        text = cell if isinstance(cell, str) else cell.decode("utf-8", "replace")
-        return _of_text(text, row_id, folder)
-    if isinstance(cell, Mapping) or cell is None:
-        return read_record(cell)
-    # A data frame's empty cell is NaN or NA.
-    return read_record(None) if is_empty(cell) else read_object(cell, row_id)[1]
+def _number_notes(columns: Mapping[str, NumberColumn]) -> list[str]:
+    names = [name for name, column in columns.items() if column.has_decimal_commas]
+    return [f"{', '.join(names)}: read with decimal commas"] if names else []
 
 
-def _of_text(text: str, row_id: str, folder: Path | None) -> Source:
-    if not text.strip():
-        return read_record(None)
-    if text.lstrip().startswith(("{", "[")):
-        return read_record(text)
-    if "\n" in text.strip():
-        return Text("cif", text)
-    if folder is not None and kind_of(Path(text)) is not None:
-        return _of_file(folder / text, row_id)
-    return refuse("UNREADABLE", f"{text[:40]!r} is neither JSON, the text of a CIF, nor a structure file's name")
-
-
-def _of_file(path: Path, row_id: str) -> Source:
-    sources = [source for _, source in islice(read_file(path, row_id), 2)]
-    return sources[0] if len(sources) == 1 else refuse("UNREADABLE", f"{path.name} holds several structures: give one")
-
-
-def _bad_structures(refused: Sequence[tuple[InputItem, ItemError]]) -> InvalidRequestError:
-    shown = "; ".join(f"{row_text(item.id, item.index)}: {error.message}" for item, error in _first(refused))
-    more = f"; and {len(refused) - _SHOWN_REFUSALS} more" if len(refused) > _SHOWN_REFUSALS else ""
-    message = f"{shown}{more}. Correct or drop these rows, or leave them out with skip_refused (--skip-refused)"
-    return InvalidRequestError(message, reason="UNREADABLE_STRUCTURES")
-
-
-def _first(refused: Sequence[tuple[InputItem, ItemError]]) -> Iterable[tuple[InputItem, ItemError]]:
-    return refused[:_SHOWN_REFUSALS]
+def _repeats(ids: Sequence[str]) -> list[str]:
+    repeated = [(row_id, count) for row_id, count in Counter(ids).items() if count > 1]
+    if not repeated:
+        return []
+    shown = ", ".join(f"{row_id[:80]} ({count} rows)" for row_id, count in repeated[:_SHOWN_REFUSALS])
+    more = f" and {len(repeated) - _SHOWN_REFUSALS} more" if len(repeated) > _SHOWN_REFUSALS else ""
+    return [f"repeated ids: {shown}{more}; all rows are kept"]
 
 
 def _no_column(name: str, names: Sequence[str]) -> InvalidRequestError:

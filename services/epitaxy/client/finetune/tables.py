@@ -1,25 +1,31 @@
-"""Rows of label tables: data frames, plain rows, Parquet, CSV, JSON Lines, and folders of structure files."""
+"""Label tables, read whole: data frames, plain rows, Parquet, CSV, JSON Lines, and folders of structure files."""
 
-import csv
-import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from epitaxy.client.defaults import MAX_STRUCTURE_BYTES
 from epitaxy.client.errors import InvalidRequestError
-from epitaxy.client.inputs.files import stem_of
-from epitaxy.client.inputs.inventory import Inventory
-from epitaxy.client.inputs.objects import ID_NAMES
-from epitaxy.client.inputs.tables import open_parquet
+from epitaxy.client.inputs.frames import is_frame, rows_of_columns, rows_of_frame
+from epitaxy.client.inputs.neighbours import NeighbourFiles
+from epitaxy.client.inputs.packed import unpacked_name
+from epitaxy.client.inputs.rows import (
+    Cells,
+    RowStream,
+    TableRow,
+    open_csv_rows,
+    row_opener_of,
+    rows_of_mappings,
+)
+from epitaxy.client.inputs.stored import StoredFile
+from epitaxy.client.results import ItemError
+from epitaxy.tables.ids import ID_NAMES, id_column_of, id_text
+from epitaxy.tables.numbers import is_missing, read_number
 
 ENDINGS = ".parquet, .csv, .jsonl"
 # As CGCNN writes it: no header, the id and the target.
 _HEADERLESS = "id_prop.csv"
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +34,17 @@ class RowTable:
 
     Attributes:
         names: Names of all columns.
-        rows: One mapping of column and cell for each row.
-        folder: Folder that file names in the cells are relative to; None if the cells cannot name files.
+        rows: The rows, each with its number and line.
+        id_column: Column of the ids, unless one is asked for; None to look for one in each row.
+        files: Files that cells may name; None if they may name none.
+        notes: How the table was read, where that is not obvious.
     """
 
     names: Sequence[str]
-    rows: Sequence[Row]
-    folder: Path | None = None
+    rows: Sequence[tuple[TableRow, Cells]]
+    id_column: str | None = None
+    files: NeighbourFiles | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_rows(data: Any, structure_column: str, wanted: Sequence[str]) -> RowTable:
@@ -51,13 +61,13 @@ def read_rows(data: Any, structure_column: str, wanted: Sequence[str]) -> RowTab
     """
     if isinstance(data, str | os.PathLike):
         return _of_path(Path(data), structure_column, wanted)
-    if hasattr(data, "columns") and hasattr(data, "to_dict"):
-        return RowTable([str(name) for name in data.columns], data.to_dict("records"))
+    if is_frame(data):
+        return _collect(rows_of_frame(data))
     if isinstance(data, Mapping):
-        return _of_columns(data)
+        return _collect(rows_of_columns(data))
     if not isinstance(data, Iterable):
         raise _unreadable(f"a {type(data).__name__} holds no labels: give a path, a data frame or rows")
-    return _of_rows(list(data), "row")
+    return _collect(RowStream(None, rows_of_mappings(data)))
 
 
 def _of_path(path: Path, structure_column: str, wanted: Sequence[str]) -> RowTable:
@@ -65,117 +75,76 @@ def _of_path(path: Path, structure_column: str, wanted: Sequence[str]) -> RowTab
         raise InvalidRequestError(f"no such file or folder: {path}", reason="NO_SUCH_FILE")
     if path.is_dir():
         return _of_folder(path, structure_column, wanted)
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
+    opener = row_opener_of(path.name)
+    if opener is None:
         raise _unreadable(
             f"{path.name} is not a table of labels: give {ENDINGS}, or a folder with a table and CIF files"
         )
+    table = _read_file(path, lambda file: opener(file, {structure_column, *wanted, *ID_NAMES}))
+    return replace(table, files=NeighbourFiles(path.parent))
+
+
+def _read_file(path: Path, open_rows: Callable[[StoredFile], RowStream]) -> RowTable:
     try:
-        table = reader(path, {structure_column, *wanted, *ID_NAMES})
-    except UnicodeDecodeError:
-        raise _unreadable(f"{path.name} is not UTF-8; convert it with iconv") from None
-    except (OSError, ValueError, csv.Error) as error:  # pyarrow's errors are the first two
+        return _collect(open_rows(StoredFile(str(path))))
+    except InvalidRequestError:
+        raise
+    except (OSError, EOFError, ValueError) as error:  # pyarrow's errors are the first or the last
         raise _unreadable(f"cannot read {path.name}: {_one_line(error)}") from None
-    return RowTable(table.names, table.rows, path.parent)
 
 
 def _of_folder(folder: Path, structure_column: str, wanted: Sequence[str]) -> RowTable:
     """A table of values with the files beside it as structures, matched by name."""
-    tables = sorted(path for path in folder.iterdir() if path.suffix.lower() in _READERS)
+    tables = sorted(path for path in folder.iterdir() if path.is_file() and row_opener_of(path.name) is not None)
     if len(tables) != 1:
         found = f"{len(tables)} tables ({', '.join(path.name for path in tables[:4])})" if tables else "no table"
         raise _unreadable(f"{folder} holds {found}: put one beside the CIF files, with columns id and {wanted[0]}")
-    is_bare = tables[0].name == _HEADERLESS and not _has_header(tables[0])
+    is_bare = unpacked_name(tables[0].name) == _HEADERLESS and not _has_header(tables[0])
     table = _read_headerless(tables[0], wanted[0]) if is_bare else _of_path(tables[0], structure_column, wanted)
     if structure_column in table.names:
         return table
-    id_column = next((name for name in ID_NAMES if name in table.names), table.names[0])
-    files = _files_by_name(folder, tables[0])
-    rows = [{**row, "id": row.get(id_column), structure_column: _file_of(row, id_column, files)} for row in table.rows]
-    return RowTable([*table.names, structure_column], rows, folder)
+    id_column = table.id_column or id_column_of(table.names) or table.names[0]
+    rows = [(row, {**cells, structure_column: _name_of(cells.get(id_column))}) for row, cells in table.rows]
+    files = NeighbourFiles(folder)
+    return replace(table, names=[*table.names, structure_column], rows=rows, id_column=id_column, files=files)
 
 
-def _files_by_name(folder: Path, table: Path) -> dict[str, Path]:
-    paths = [Path(file.path) for file in Inventory.of([folder], exclude=[table]).files]
-    return {stem_of(path): path for path in paths} | {path.name: path for path in paths}
+def _name_of(cell: Any) -> PurePosixPath | None:
+    """The name by which a row's file is found; even "none" and "NA" may be one."""
+    name = id_text(cell)
+    return None if name is None else PurePosixPath(name.strip())
 
 
-def _file_of(row: Row, id_column: str, files: Mapping[str, Path]) -> Path:
-    """The row's file; one that is not there is found missing when it is read."""
-    name = str(row.get(id_column))
-    return files.get(name, Path(f"{name}.cif"))
-
-
-def _of_columns(data: Mapping[Any, Any]) -> RowTable:
-    names = [str(name) for name in data]
-    columns = [list(column) for column in data.values()]
-    if len({len(column) for column in columns}) > 1:
-        lengths = ", ".join(f"{name} {len(column)}" for name, column in zip(names, columns, strict=True))
-        raise _unreadable(f"the columns differ in length: {lengths}")
-    return RowTable(names, [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)])
-
-
-def _of_rows(rows: Sequence[Any], noun: str) -> RowTable:
-    for number, row in enumerate(rows):
-        if not isinstance(row, Mapping):
-            raise _unreadable(f"{noun} {number} is a {type(row).__name__}: give a dict of column and value")
-    return RowTable(list(dict.fromkeys(str(name) for row in rows for name in row)), rows)
-
-
-def _read_parquet(path: Path, wanted: Collection[str]) -> RowTable:
-    table = open_parquet(path)
-    names = list(table.schema_arrow.names)
-    columns = [name for name in names if name in wanted]
-    return RowTable(names, table.read(columns=columns, use_threads=False).to_pylist())
-
-
-def _read_csv(path: Path, _wanted: Collection[str]) -> RowTable:
-    rows: list[Row] = []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        for number, row in enumerate(_large_cells(reader)):
-            if None in row:
-                raise _unreadable(
-                    f"row {number} of {path.name} has more cells than the header: quote those with commas"
-                )
-            rows.append(row)
-        return RowTable(list(reader.fieldnames or ()), rows)
+def _collect(stream: RowStream) -> RowTable:
+    """All rows of a stream. Raises InvalidRequestError for the rows that cannot be read."""
+    read = list(stream.rows)
+    broken = [row.cells.message for row in read if isinstance(row.cells, ItemError)]
+    if broken:
+        more = f"; and {len(broken) - 20} more" if len(broken) > 20 else ""
+        raise _unreadable("; ".join(broken[:20]) + more)
+    rows = [(row, row.cells) for row in read if not isinstance(row.cells, ItemError)]
+    names = stream.names
+    if names is None:
+        names = list(dict.fromkeys(str(name) for _, cells in rows for name in cells))
+    return RowTable(names, rows, stream.id_column, notes=(stream.note,) if stream.note else ())
 
 
 def _read_headerless(path: Path, target: str) -> RowTable:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [dict(zip(("id", target), map(str.strip, row), strict=False)) for row in csv.reader(file) if row]
-    return RowTable(["id", target], rows)
+    names = ("id", target)
+    return _read_file(path, lambda file: open_csv_rows(file, None, names))
 
 
 def _has_header(path: Path) -> bool:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        first = next(csv.reader(file), [])
+    """Whether the first row is anything but a name and a number."""
+    table = _read_file(path, lambda file: open_csv_rows(file, None, ("name", "value", "more")))
+    first = table.rows[0][1] if table.rows else {"more": "no rows"}
+    if first["more"] or is_missing(first["value"]):
+        return True
     try:
-        return len(first) != 2 or not float(first[1])
+        read_number(first["value"], decimal_comma=True)
     except ValueError:
         return True
-
-
-def _read_jsonl(path: Path, _wanted: Collection[str]) -> RowTable:
-    rows: list[Any] = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                try:
-                    rows.append(json.loads(line))
-                except (ValueError, RecursionError) as error:
-                    raise _unreadable(f"line {number} of {path.name} is not valid JSON: {error}") from None
-    return _of_rows(rows, "row")
-
-
-def _large_cells(reader: "csv.DictReader[str]") -> Iterator[dict[str, Any]]:
-    """A structure in a cell may be longer than the module allows; its limit is of the whole process."""
-    before = csv.field_size_limit(MAX_STRUCTURE_BYTES)
-    try:
-        yield from reader
-    finally:
-        csv.field_size_limit(before)
+    return False
 
 
 def _one_line(error: Exception) -> str:
@@ -184,11 +153,3 @@ def _one_line(error: Exception) -> str:
 
 def _unreadable(message: str) -> InvalidRequestError:
     return InvalidRequestError(message, reason="UNREADABLE_LABELS")
-
-
-_READERS: Mapping[str, Callable[[Path, Collection[str]], RowTable]] = {
-    ".parquet": _read_parquet,
-    ".csv": _read_csv,
-    ".jsonl": _read_jsonl,
-    ".ndjson": _read_jsonl,
-}

@@ -1,92 +1,109 @@
-"""Which files hold structures, and the reader of each kind."""
+"""Which files hold structures, and how they are read."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
+from epitaxy.client.inputs.archives import count_members, is_archive, read_members
+from epitaxy.client.inputs.columns import Columns
 from epitaxy.client.inputs.item import Source, refuse
-from epitaxy.client.inputs.tables import count_jsonl, count_parquet, read_jsonl, read_parquet
-from epitaxy.client.inputs.texts import count_xyz, read_json, read_text, read_xyz
+from epitaxy.client.inputs.packed import UNPACKING_ERRORS, unpacked_name
+from epitaxy.client.inputs.reading_log import ReadingLog
+from epitaxy.client.inputs.rows import count_rows, row_opener_of
+from epitaxy.client.inputs.stored import StoredFile
+from epitaxy.client.inputs.structure_files import (
+    KNOWN_ENDINGS,
+    read_text_file,
+    refuse_file,
+    stem_of,
+    text_kind_of,
+)
+from epitaxy.client.inputs.tables import read_table
+from epitaxy.tables.texts import kind_of_binary
 
-Reader = Callable[[Path, str], Iterator[tuple[str, Source]]]
-# Reads a table with columns of known values.
-ColumnReader = Callable[[Path, str, Sequence[str]], Iterator[tuple[str, Source]]]
-Counter = Callable[[Path], int]
-
-_POSCAR_NAMES = ("POSCAR", "CONTCAR")
-KNOWN_ENDINGS = ".cif, .vasp, .poscar, .contcar, POSCAR*, CONTCAR*, .xyz, .extxyz, .json, .jsonl, .parquet"
-
-
-@dataclass(frozen=True, slots=True)
-class FileKind:
-    """How to read a file, and how to count its structures without reading them (one, if there is no way)."""
-
-    read: Reader
-    count: Counter = lambda _: 1
-    read_columns: ColumnReader | None = None
+_READ_ERRORS = (OSError, ValueError, *UNPACKING_ERRORS)  # pyarrow's errors are the first two
 
 
-_POSCAR = FileKind(partial(read_text, kind="poscar"))
-_XYZ = FileKind(read_xyz, count_xyz)
-_JSONL = FileKind(read_jsonl, count_jsonl, read_jsonl)
-_BY_SUFFIX = {
-    ".cif": FileKind(partial(read_text, kind="cif")),
-    ".vasp": _POSCAR,
-    ".poscar": _POSCAR,
-    ".contcar": _POSCAR,
-    ".xyz": _XYZ,
-    ".extxyz": _XYZ,
-    ".json": FileKind(read_json),
-    ".jsonl": _JSONL,
-    ".ndjson": _JSONL,
-    ".parquet": FileKind(read_parquet, count_parquet, read_parquet),
-}
+def holds_structures(name: str) -> bool:
+    """Whether files of that name are read: texts, tables and archives."""
+    return text_kind_of(name) is not None or row_opener_of(name) is not None or is_archive(name)
 
 
-def kind_of(path: Path) -> FileKind | None:
-    """The kind of a file by its name, None for one that holds no structures."""
-    known = _BY_SUFFIX.get(path.suffix.lower())
-    if known is None and path.name.upper().startswith(_POSCAR_NAMES):
-        return _POSCAR
-    return known
-
-
-def stem_of(path: str | os.PathLike[str]) -> str:
-    """The file's name without the ending that says its kind: ``POSCAR.NaCl`` keeps its own."""
-    # A Path would be taken apart anew for each of a million files.
-    name = os.path.basename(path)  # noqa: PTH119
-    stem, ending = os.path.splitext(name)  # noqa: PTH122
-    return stem if ending.lower() in _BY_SUFFIX else name
-
-
-def read_file(path: Path, file_id: str, known_columns: Sequence[str] = ()) -> Iterator[tuple[str, Source]]:
-    """The structures of one file, those of tables with the known values in these columns.
+def read_file(file: StoredFile, file_id: str, columns: Columns, log: ReadingLog) -> Iterator[tuple[str, Source]]:
+    """The structures of one file, those of tables from these columns.
 
     What cannot be read becomes a refusal, never an exception.
     """
-    kind = kind_of(path)
-    if kind is None:
-        yield file_id, refuse("UNKNOWN_FORMAT", f"{path.name} has no known ending; known are {KNOWN_ENDINGS}")
-        return
     try:
-        if kind.read_columns is not None and known_columns:
-            yield from kind.read_columns(path, file_id, known_columns)
+        if file.content is None and is_archive(file.name):
+            yield from _read_archive(file, file_id, columns, log)
+        elif row_opener_of(file.name) is not None:
+            yield from read_table(file, file_id, columns, log)
         else:
-            yield from kind.read(path, file_id)
-    except (OSError, ValueError) as error:  # pyarrow's errors are both
-        yield file_id, refuse("UNREADABLE_FILE", f"cannot read {path.name}: {_why(error)}")
+            yield from read_text_file(file, file_id, log)
+    except _READ_ERRORS as error:
+        yield file_id, refuse_file(file, error)
 
 
-def count_file(path: Path) -> int:
+def _read_archive(archive: StoredFile, file_id: str, columns: Columns, log: ReadingLog) -> Iterator[tuple[str, Source]]:
+    """The structures of an archive's files, with the archive's id and the path in it; one refusal if it has none."""
+    n_read = 0
+    for name, content in read_members(Path(archive.path)):
+        if text_kind_of(name) is None and row_opener_of(name) is None:
+            log.ignore(f"{archive.name}/{name}", _why_unread(name, content[:16]))
+            continue
+        if is_csv(name):
+            log.ignore(f"{archive.name}/{name}", _CSV_BESIDE)
+            continue
+        n_read += 1
+        parent = PurePosixPath(name).parent.as_posix()
+        inner = stem_of(name) if parent == "." else f"{parent}/{stem_of(name)}"
+        yield from read_file(StoredFile(name, content), f"{file_id}/{inner}", columns, log)
+    if not n_read:
+        message = f"{archive.name} holds no file of a kind that is read: {KNOWN_ENDINGS}"
+        yield file_id, refuse("EMPTY_STRUCTURE", message)
+
+
+def count_file(file: StoredFile, columns: Columns) -> int:
     """Structures that ``read_file`` will yield, as far as can be said cheaply."""
-    kind = kind_of(path)
     try:
-        return kind.count(path) if kind is not None else 1
-    except (OSError, ValueError):
+        if is_archive(file.name):
+            return count_members(Path(file.path))
+        if row_opener_of(file.name) is not None:
+            return count_rows(file, columns.structure)
+        kind = text_kind_of(file.name)
+        return kind.count(file) if kind is not None else 1
+    except _READ_ERRORS:
         return 1
 
 
-def _why(error: OSError | ValueError) -> str:
-    return str((isinstance(error, OSError) and error.strerror) or error)
+def is_csv(name: str) -> bool:
+    """Whether a file is a CSV table: beside structures, it holds their labels, not them."""
+    return unpacked_name(name).lower().endswith(".csv")
+
+
+_CSV_BESIDE = "a CSV table beside structures; name the table itself to read it"
+
+
+def why_ignored(path: Path, *, opens: bool = True) -> str:
+    """Why a file of a folder is not read, from its name and, if it may be opened, from its first bytes."""
+    if is_csv(path.name):
+        return _CSV_BESIDE
+    try:
+        head = b""
+        if opens:
+            with path.open("rb") as file:
+                head = file.read(16)
+    except OSError as error:
+        return f"cannot be opened: {error.strerror}"
+    return _why_unread(path.name, head)
+
+
+def _why_unread(name: str, head: bytes) -> str:
+    what = kind_of_binary(head)
+    if "compressed" in what:
+        return f"{what}, and its name does not say what is in it"
+    if what:
+        return what
+    ending = os.path.splitext(unpacked_name(name))[1].lower()  # noqa: PTH122 - a Path for each file takes long
+    return f"ending {ending}" if ending else "no ending"

@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy.client.inputs.numbers import read_number
 from epitaxy.client.results import ItemError
+from epitaxy.tables.ids import clean_id
+from epitaxy.tables.numbers import read_number
 
 TextKind = Literal["cif", "poscar", "extxyz", "pymatgen_json"]
 # Values of a lower fidelity that the caller knows already, by column; those that are not known are left out.
@@ -82,11 +83,6 @@ def with_known_values(source: Source, cells: Mapping[str, Any]) -> Source:
         if not math.isnan(value):
             values.append((name, value))
     return replace(source, known_values=tuple(values))
-
-
-def clean_id(value: object) -> str:
-    """An id that UTF-8 can carry: file names and JSON can hold lone surrogates."""
-    return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
 def refuse(reason: str, message: str) -> ItemError:

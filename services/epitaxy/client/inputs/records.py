@@ -1,25 +1,33 @@
-"""Structures as plain data: ``{"lattice", "species", "frac"}``, pymatgen's dict, or either as JSON."""
+"""Structures as plain data: ``{"lattice", "species", "frac"}``, pymatgen's dict, JSON of either, or a file's text."""
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy.client.inputs.elements import ATOMIC_NUMBERS
+from epitaxy.client.defaults import MAX_STRUCTURE_BYTES
+from epitaxy.client.inputs.carried import text_of
+from epitaxy.client.inputs.cif_text import structures_of
+from epitaxy.client.inputs.elements import ATOMIC_NUMBERS, SYMBOLS
 from epitaxy.client.inputs.item import Cell, Source, Text, refuse
 from epitaxy.client.inputs.json_text import load_json
+from epitaxy.tables.texts import decode_text, kind_of_binary, kind_of_text
 
 _FRACTIONAL_NAMES = ("frac", "frac_coords")
 _SPECIES_NAMES = ("species", "atomic_numbers", "numbers")
+_HEAVY_HYDROGEN = frozenset({"D", "T"})
 _REMEDY = 'write {"lattice": 3x3 in Angstrom, "species": [Z, ...], "frac": [[x, y, z], ...]}'
 
 
 def read_record(value: object) -> Source:
-    """The structure in a table's cell or a JSON document, which may itself be JSON text."""
-    if isinstance(value, str | bytes):
-        return _read_json(value)
+    """The structure in a table's cell or a JSON document, which may itself be the text of a file."""
+    if isinstance(value, str):
+        return _read_json(value) if value.startswith("{") else read_structure_text(value)
+    if isinstance(value, bytes):
+        return _read_json(value) if value.startswith(b"{") else _read_bytes(value)
     if isinstance(value, Mapping):
         return _read_mapping(value)
     if value is None:
@@ -27,8 +35,40 @@ def read_record(value: object) -> Source:
     return refuse("UNREADABLE", f"a {type(value).__name__} is not a structure; {_REMEDY}")
 
 
+def read_structure_text(text: str) -> Source:
+    """One structure of JSON, CIF, POSCAR or extended XYZ text."""
+    text = text.removeprefix("\ufeff")
+    kind = kind_of_text(text)
+    if kind is None:
+        return read_record(None)
+    if kind == "json":
+        return _read_json(text)
+    if kind == "name":
+        shown = repr(text.strip()[:40])
+        return refuse("UNREADABLE", f"{shown} is neither JSON, the text of a CIF, nor a structure file's name")
+    if kind == "cif" and len(found := structures_of(text)) > 1:
+        names = ", ".join(name for name, _ in found[:4])
+        return refuse("SEVERAL_STRUCTURES", f"the text holds {len(found)} structures ({names}); give each a row")
+    return Text(kind, text)
+
+
+def _read_bytes(content: bytes) -> Source:
+    if kind_of_binary(content) == "gzip-compressed":
+        try:
+            content = zlib.decompressobj(wbits=31).decompress(content, MAX_STRUCTURE_BYTES + 1)
+        except zlib.error as error:
+            return refuse("UNREADABLE", f"the cell's compressed content is damaged: {error}")
+    text = decode_text(content)
+    if text is None:
+        what = kind_of_binary(content) or "binary data"
+        return refuse("NOT_UTF8", f"the cell holds {what}, not the text of a structure")
+    return read_structure_text(text)
+
+
 def cell_from_arrays(lattice: Any, species: Any, frac: Any) -> Source:
     """A cell of array-likes; ``species`` holds atomic numbers or symbols. Values are judged by the server."""
+    if isinstance(species, list | tuple) and not _HEAVY_HYDROGEN.isdisjoint(map(str, species)):
+        return _with_isotopes(lattice, species, frac)
     try:
         numbers = atomic_numbers(species)
         matrix = np.asarray(lattice, dtype=np.float64)
@@ -42,6 +82,18 @@ def cell_from_arrays(lattice: Any, species: Any, frac: Any) -> Source:
     if len(coords) != len(numbers):
         return refuse("UNREADABLE", f"{len(numbers)} species for {len(coords)} coordinates; {_REMEDY}")
     return Cell(matrix, numbers, coords)
+
+
+def _with_isotopes(lattice: Any, species: Sequence[Any], frac: Any) -> Source:
+    """A structure with deuterium or tritium, sent with its symbols so that the server says what it made of them."""
+    plain = cell_from_arrays(lattice, ["H" if str(one) in _HEAVY_HYDROGEN else one for one in species], frac)
+    if not isinstance(plain, Cell):
+        return plain
+    symbols = [
+        one if str(one) in _HEAVY_HYDROGEN else SYMBOLS[number]
+        for one, number in zip(species, plain.atomic_numbers.tolist(), strict=True)
+    ]
+    return text_of(plain.lattice, symbols, plain.frac_coords) or plain
 
 
 def atomic_numbers(species: Any) -> NDArray[np.uint8]:

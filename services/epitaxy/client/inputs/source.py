@@ -2,13 +2,27 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from epitaxy.client.errors import InvalidRequestError
+from epitaxy.client.inputs.cells import read_cell
+from epitaxy.client.inputs.columns import Columns
+from epitaxy.client.inputs.frames import (
+    is_columns,
+    is_frame,
+    is_series,
+    rows_of_columns,
+    rows_of_frame,
+    series_pairs,
+)
 from epitaxy.client.inputs.inventory import Inventory
 from epitaxy.client.inputs.item import InputItem, Source, refuse, with_known_values
-from epitaxy.client.inputs.objects import is_structure, read_object
+from epitaxy.client.inputs.objects import is_structure, is_text, read_object
+from epitaxy.client.inputs.reading_log import ReadingLog
+from epitaxy.client.inputs.rows import RowStream, TableRow
+from epitaxy.client.inputs.tables import missing_column, read_row, read_stream
+from epitaxy.tables.ids import id_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,84 +32,128 @@ class InputStream:
     Attributes:
         items: The structures, read as they are drawn.
         count: Counts the structures, from footers and lines of files; None if only reading them tells.
+        log: What is left out, filled as items are drawn.
     """
 
     items: Iterator[InputItem]
     count: Callable[[], int | None]
+    log: ReadingLog = field(default_factory=ReadingLog)
 
 
 # Known values as they are given: the names of columns of the tables, or values in the order of the structures.
 Known = Sequence[str] | Mapping[str, Sequence[float]]
+_DEFAULT_COLUMNS = Columns()
 
 
-def open_inputs(inputs: Any, known: Known = ()) -> InputStream:
-    """A stream of a path, a structure, or any collection or generator of both.
+def open_inputs(inputs: Any, known: Known = (), columns: Columns = _DEFAULT_COLUMNS) -> InputStream:
+    """A stream of a path, a structure, a table, or any collection or generator of paths and structures.
 
     Args:
         inputs: See ``Client``.
         known: Values of a lower fidelity that go with the structures.
+        columns: Columns of the structures and ids in tables; an ``Inventory`` keeps its own.
 
     Raises:
-        InvalidRequestError: A path does not exist, or ``inputs`` are neither paths nor structures.
+        InvalidRequestError: A path does not exist, a table lacks a column, or ``inputs`` are neither paths nor
+            structures.
     """
     if isinstance(known, str):
         known = (known,)
     if not isinstance(known, Mapping):
-        return _open(inputs, known)
-    stream = _open(inputs, ())
+        return _open(inputs, replace(columns, known=tuple(known)))
+    stream = _open(inputs, columns)
     return replace(stream, items=_with_values(stream.items, known))
 
 
 def _with_values(items: Iterator[InputItem], known: Mapping[str, Sequence[float]]) -> Iterator[InputItem]:
+    # A series of pandas is indexed by its labels, not by position.
+    values = {name: column.tolist() if hasattr(column, "tolist") else column for name, column in known.items()}
     for item in items:
-        if all(item.index < len(column) for column in known.values()):
-            cells = {name: column[item.index] for name, column in known.items()}
+        if all(item.index < len(column) for column in values.values()):
+            cells = {name: column[item.index] for name, column in values.items()}
             yield replace(item, source=with_known_values(item.source, cells))
         else:
             message = "the known values are fewer than the structures: give one for each, NaN if there is none"
             yield replace(item, source=refuse("MISSING_KNOWN_VALUE", message))
 
 
-def _open(inputs: Any, known_columns: Sequence[str]) -> InputStream:
+def _open(inputs: Any, columns: Columns) -> InputStream:
     if _is_path(inputs):
-        return _of_inventory(Inventory.of([inputs]), known_columns)
+        return _of_inventory(Inventory.of([inputs], columns=columns))
     if isinstance(inputs, Inventory):
-        return _of_inventory(inputs, known_columns)
-    if is_structure(inputs):
-        return _of_sources([inputs], 1)
+        own = replace(inputs.columns, known=columns.known or inputs.columns.known)
+        return _of_inventory(replace(inputs, columns=own))
+    if is_structure(inputs) or is_text(inputs):
+        return _of_sources([inputs], 1, columns)
+    return _open_table(inputs, columns) or _open_collection(inputs, columns)
+
+
+def _open_table(inputs: Any, columns: Columns) -> InputStream | None:
+    if is_frame(inputs):
+        return _of_rows(rows_of_frame(inputs), columns, len(inputs))
+    if is_series(inputs):
+        return InputStream(_number(_read_series(inputs)), lambda: len(inputs))
+    if is_columns(inputs, columns.structure):
+        return _of_rows(rows_of_columns(inputs), columns, len(inputs[columns.structure]))
+    return None
+
+
+def _open_collection(inputs: Any, columns: Columns) -> InputStream:
     if isinstance(inputs, Mapping):
-        return _of_sources(inputs.items(), len(inputs))
+        return _of_sources(inputs.items(), len(inputs), columns)
     if not isinstance(inputs, Iterable):
         raise InvalidRequestError(f"a {type(inputs).__name__} is neither paths nor structures", reason="INVALID_INPUT")
     if isinstance(inputs, list | tuple) and inputs and all(map(_is_path, inputs)):
-        return _of_inventory(Inventory.of(inputs), known_columns)
-    return _of_sources(inputs, None, known_columns)
+        return _of_inventory(Inventory.of(inputs, columns=columns))
+    return _of_sources(inputs, None, columns)
 
 
-def _of_inventory(inventory: Inventory, known_columns: Sequence[str]) -> InputStream:
-    return InputStream(_number(inventory.read(known_columns)), inventory.count)
+def _of_inventory(inventory: Inventory) -> InputStream:
+    log = ReadingLog(list(inventory.ignored), inventory.n_ignored)
+    return InputStream(_number(inventory.read(log)), inventory.count, log)
 
 
-def _of_sources(inputs: Iterable[Any], count: int | None, known_columns: Sequence[str] = ()) -> InputStream:
-    entries = iter(inputs)
-    return InputStream(_keep_or_number(entries, known_columns), lambda: count)
+def _of_rows(stream: RowStream, columns: Columns, count: int) -> InputStream:
+    missing = missing_column(stream, columns)
+    if missing is not None:
+        raise InvalidRequestError(f"the table has {missing.message}", reason=missing.reason)
+    return InputStream(_number(read_stream(stream, columns)), lambda: count)
 
 
-def _keep_or_number(entries: Iterator[Any], known_columns: Sequence[str]) -> Iterator[InputItem]:
+def _read_series(series: Any) -> Iterator[tuple[str, Source]]:
+    for number, (row_id, cell) in enumerate(series_pairs(series)):
+        if _is_path(cell):
+            sources = list(Inventory.of([cell]).read())
+            yield from ((id_text(row_id) or item_id, source) for item_id, source in sources)
+        else:
+            yield id_text(row_id) or str(number), read_cell(cell)
+
+
+def _of_sources(inputs: Iterable[Any], count: int | None, columns: Columns) -> InputStream:
+    log = ReadingLog()
+    return InputStream(_keep_or_number(iter(inputs), columns, log), lambda: count, log)
+
+
+def _keep_or_number(entries: Iterator[Any], columns: Columns, log: ReadingLog) -> Iterator[InputItem]:
     """Items that were made elsewhere keep their index; everything else is numbered from 0."""
     index = 0
     for entry in entries:
         if isinstance(entry, InputItem):
             yield entry
             continue
-        for item_id, source in _read_entry(entry, index, known_columns):
+        for item_id, source in _read_entry(entry, index, columns, log):
             yield InputItem(item_id, index, source)
             index += 1
 
 
-def _read_entry(entry: Any, index: int, known_columns: Sequence[str]) -> Iterator[tuple[str, Source]]:
+def _read_entry(entry: Any, index: int, columns: Columns, log: ReadingLog) -> Iterator[tuple[str, Source]]:
     if _is_path(entry):
-        yield from Inventory.of([entry]).read(known_columns)
+        inventory = Inventory.of([entry], columns=columns)
+        log.n_ignored += inventory.n_ignored
+        log.ignored += inventory.ignored
+        yield from inventory.read(log)
+    elif isinstance(entry, Mapping) and columns.structure in entry and "lattice" not in entry:
+        yield read_row(TableRow(index, entry), columns, columns.id, str(index), None)
     else:
         yield read_object(entry, str(index))
 
@@ -106,4 +164,4 @@ def _number(sources: Iterable[tuple[str, Source]]) -> Iterator[InputItem]:
 
 
 def _is_path(value: object) -> bool:
-    return isinstance(value, str | os.PathLike)
+    return isinstance(value, os.PathLike) or (isinstance(value, str) and not is_text(value))

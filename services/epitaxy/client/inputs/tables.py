@@ -1,94 +1,82 @@
-"""Structures in tables: JSON Lines and Parquet, read row by row and batch by batch."""
+"""Structures in the rows of tables."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
-from epitaxy.client.defaults import STRUCTURE_COLUMN
-from epitaxy.client.errors import InvalidRequestError
+from epitaxy.client.inputs.cells import read_cell
+from epitaxy.client.inputs.columns import Columns
 from epitaxy.client.inputs.item import Source, refuse, with_known_values
-from epitaxy.client.inputs.json_text import load_json
-from epitaxy.client.inputs.objects import ID_NAMES, own_id
-from epitaxy.client.inputs.records import read_record
+from epitaxy.client.inputs.neighbours import NeighbourFiles
+from epitaxy.client.inputs.reading_log import ReadingLog
+from epitaxy.client.inputs.rows import RowStream, TableRow, row_opener_of
+from epitaxy.client.inputs.stored import StoredFile
+from epitaxy.client.results import ItemError
+from epitaxy.tables.ids import own_id
 
-_BATCH_ROWS = 1024
-# A longer line is not a row of structures: the file is of another kind.
-_MAX_LINE_BYTES = 64 << 20
-
-
-def read_jsonl(path: Path, file_id: str, known_columns: Sequence[str] = ()) -> Iterator[tuple[str, Source]]:
-    """One structure a line, with the known values in these columns; blank lines are skipped."""
-    with path.open("rb") as lines:
-        for number, line in enumerate(iter(lambda: lines.readline(_MAX_LINE_BYTES), b"")):
-            if line.strip():
-                yield _read_line(line, f"{file_id}/{number}", known_columns)
+_REMEDIES = {
+    "NO_STRUCTURE_COLUMN": "name the one with the structures (--structure-column), or rename it",
+    "NO_ID_COLUMN": "name one that the file has",
+    "NO_KNOWN_COLUMN": "name one that the file has",
+}
 
 
-def count_jsonl(path: Path) -> int:
-    """Rows of a JSON Lines file."""
-    with path.open("rb") as lines:
-        return sum(1 for line in iter(lambda: lines.readline(_MAX_LINE_BYTES), b"") if line.strip())
+def read_table(file: StoredFile, file_id: str, columns: Columns, log: ReadingLog) -> Iterator[tuple[str, Source]]:
+    """One structure a row, with its known values; a table without one of the columns is refused as a whole.
 
-
-def read_parquet(path: Path, file_id: str, known_columns: Sequence[str] = ()) -> Iterator[tuple[str, Source]]:
-    """One structure a row of the ``structure`` column, with the known values in these columns.
-
-    A file without one of the columns is refused as a whole.
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is not a table of its kind.
     """
-    table = open_parquet(path)
-    names: Sequence[str] = table.schema_arrow.names
-    if STRUCTURE_COLUMN not in names:
-        message = f"no column {STRUCTURE_COLUMN!r}, only {', '.join(names[:12])}; rename the one with the structures"
-        yield file_id, refuse("NO_STRUCTURE_COLUMN", message)
-        return
-    missing = [name for name in known_columns if name not in names]
-    if missing:
-        message = f"no column {missing[0]!r}, only {', '.join(names[:12])}; name one that the file has"
-        yield file_id, refuse("NO_KNOWN_COLUMN", message)
-        return
-    id_column = next((name for name in ID_NAMES if name in names), None)
-    columns = [STRUCTURE_COLUMN, *([id_column] if id_column else []), *known_columns]
-    yield from _read_rows(table, list(dict.fromkeys(columns)), known_columns, file_id)
+    opener = row_opener_of(file.name)
+    if opener is None:
+        raise ValueError("it is not a table")
+    stream = opener(file, columns.wanted)
+    if stream.note:
+        log.note(stream.note)
+    files = NeighbourFiles(file.folder) if file.folder is not None else None
+    yield from read_stream(stream, columns, f"{file_id}/", files)
 
 
-def count_parquet(path: Path) -> int:
-    """Structures that ``read_parquet`` yields; reads the file's footer only."""
-    table = open_parquet(path)
-    return int(table.metadata.num_rows) if STRUCTURE_COLUMN in table.schema_arrow.names else 1
-
-
-def open_parquet(path: Path) -> Any:
-    """The file, of which nothing but the footer is read yet. Raises InvalidRequestError without pyarrow."""
-    try:
-        import pyarrow.parquet as pq  # noqa: PLC0415 - the client must load without pyarrow
-    except ImportError as error:
-        raise InvalidRequestError(
-            "Parquet needs pyarrow: pip install 'epitaxy[client]'", reason="PYARROW_MISSING"
-        ) from error
-    # Without pre-buffering, a file of one huge row group is read page by page.
-    return pq.ParquetFile(path, pre_buffer=False)
-
-
-def _read_rows(
-    table: Any, columns: list[str], known_columns: Sequence[str], file_id: str
+def read_stream(
+    stream: RowStream, columns: Columns, prefix: str = "", files: NeighbourFiles | None = None
 ) -> Iterator[tuple[str, Source]]:
-    number = 0
-    for batch in table.iter_batches(batch_size=_BATCH_ROWS, columns=columns, use_threads=False):
-        for row in batch.to_pylist():
-            known = {name: row[name] for name in known_columns}
-            source = with_known_values(read_record(row[STRUCTURE_COLUMN]), known)
-            yield own_id(row) or f"{file_id}/{number}", source
-            number += 1
+    """Id and structure of each row.
+
+    Args:
+        stream: The rows.
+        columns: Columns to read.
+        prefix: Goes before the number of a row without an id.
+        files: Files that cells may name.
+    """
+    missing = missing_column(stream, columns)
+    if missing is not None:
+        yield prefix.rstrip("/") or "0", missing
+        return
+    id_column = columns.id if columns.id is not None else stream.id_column
+    for row in stream.rows:
+        yield read_row(row, columns, id_column, f"{prefix}{row.number}", files)
 
 
-def _read_line(line: bytes, default_id: str, known_columns: Sequence[str]) -> tuple[str, Source]:
-    try:
-        row = load_json(line)
-    except UnicodeDecodeError:
-        return default_id, refuse("NOT_UTF8", "the row is not UTF-8; convert the file with iconv")
-    except (ValueError, RecursionError) as error:
-        return default_id, refuse("UNREADABLE", f"the row is not valid JSON: {error}")
-    if not isinstance(row, Mapping):
-        return default_id, refuse("UNREADABLE", f"the row is a {type(row).__name__}, not an object")
-    source = read_record(row.get(STRUCTURE_COLUMN, row))
-    return own_id(row) or default_id, with_known_values(source, {name: row.get(name) for name in known_columns})
+def missing_column(stream: RowStream, columns: Columns) -> ItemError | None:
+    """The refusal of a table that lacks a column, None if it has all or nobody knows yet."""
+    if stream.names is None:
+        return None
+    wanted = [(columns.structure, "NO_STRUCTURE_COLUMN")]
+    wanted += [(columns.id, "NO_ID_COLUMN")] if columns.id is not None else []
+    wanted += [(name, "NO_KNOWN_COLUMN") for name in columns.known]
+    for name, reason in wanted:
+        if name not in stream.names:
+            shown = ", ".join(stream.names[:12])
+            return refuse(reason, f"no column {name!r}, only {shown}; {_REMEDIES[reason]}")
+    return None
+
+
+def read_row(
+    row: TableRow, columns: Columns, id_column: str | None, default_id: str, files: NeighbourFiles | None
+) -> tuple[str, Source]:
+    """Id and structure of one row."""
+    if isinstance(row.cells, ItemError):
+        return default_id, row.cells
+    # A row of JSON Lines may be the structure itself.
+    source = read_cell(row.cells.get(columns.structure, row.cells), files)
+    known = {name: row.cells.get(name) for name in columns.known}
+    return own_id(row.cells, id_column) or default_id, with_known_values(source, known)

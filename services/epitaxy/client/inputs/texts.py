@@ -1,17 +1,18 @@
 """Structure files of text: CIF, POSCAR, extended XYZ, pymatgen's JSON. The server reads them; here they are split."""
 
-import codecs
 import json
-import os
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from pathlib import Path
 from typing import BinaryIO
 
 from epitaxy.client.defaults import MAX_STRUCTURE_BYTES
+from epitaxy.client.inputs.cif_text import MAX_CIF_BYTES, structure_part, structures_of
 from epitaxy.client.inputs.item import Source, Text, TextKind, refuse
-from epitaxy.client.inputs.objects import own_id
+from epitaxy.client.inputs.reading_log import ReadingLog
 from epitaxy.client.inputs.records import read_record
+from epitaxy.client.inputs.stored import StoredFile
+from epitaxy.tables.ids import own_id
+from epitaxy.tables.texts import decode_text, kind_of_binary
 
 # Larger than any structure that a model takes, smaller than what gRPC and the gateway let through.
 _MAX_LINE_BYTES = 1 << 16
@@ -19,21 +20,39 @@ _MAX_JSON_BYTES = 64 << 20
 _MAX_ATOMS = 10**9
 
 
-def read_text(path: Path, file_id: str, kind: TextKind) -> Iterator[tuple[str, Source]]:
-    """The one structure of a CIF or POSCAR file."""
-    yield file_id, decode(_read_bounded(path, MAX_STRUCTURE_BYTES), kind)
+def read_poscar(file: StoredFile, file_id: str, _log: ReadingLog) -> Iterator[tuple[str, Source]]:
+    """The one structure of a POSCAR file."""
+    yield file_id, decode(file.read(MAX_STRUCTURE_BYTES), "poscar")
 
 
-def read_json(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
+def read_cif(file: StoredFile, file_id: str, _log: ReadingLog) -> Iterator[tuple[str, Source]]:
+    """The structures of a CIF file; the ids of several are ``file_id#block``."""
+    content = file.read(MAX_CIF_BYTES)
+    if len(content) > MAX_CIF_BYTES:
+        yield file_id, _too_large()
+        return
+    text = None if kind_of_binary(content[:16]) else decode_text(content)
+    if text is None:
+        yield file_id, _no_text(content)
+        return
+    if len(content) > MAX_STRUCTURE_BYTES:
+        # Reflections and refinement instructions are embedded; the limit is on the structure.
+        text = structure_part(text)
+    for name, block in structures_of(text):
+        fits = len(block) <= MAX_STRUCTURE_BYTES // 4 or len(block.encode()) <= MAX_STRUCTURE_BYTES
+        yield f"{file_id}#{name}" if name else file_id, Text("cif", block) if fits else _too_large()
+
+
+def read_json(file: StoredFile, file_id: str, _log: ReadingLog) -> Iterator[tuple[str, Source]]:
     """The structure of a JSON document, or the several of a list."""
-    content = _read_bounded(path, _MAX_JSON_BYTES)
+    content = file.read(_MAX_JSON_BYTES)
     if len(content) > _MAX_JSON_BYTES:
         yield file_id, refuse("TOO_LARGE", "over 64 MiB of JSON; write one structure a line (.jsonl)")
         return
     try:
         document = json.loads(content)
     except UnicodeDecodeError:
-        yield file_id, _no_text()
+        yield file_id, _no_text(content)
         return
     except (ValueError, RecursionError) as error:
         yield file_id, refuse("UNREADABLE", f"the file is not valid JSON: {error}")
@@ -41,18 +60,10 @@ def read_json(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
     yield from _read_document(document, file_id)
 
 
-def _read_bounded(path: Path, most: int) -> bytes:
-    """The file's bytes, of a longer one ``most`` and one more."""
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        # A buffer as large as the bound costs more than a small file; a pipe has no size.
-        return file.read(size + 1 if 0 < size < most else most + 1)
-
-
-def read_xyz(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
+def read_xyz(file: StoredFile, file_id: str, _log: ReadingLog) -> Iterator[tuple[str, Source]]:
     """The frames of an XYZ file; the ids of several are ``file_id/0``, ``file_id/1``, ..."""
-    with path.open("rb") as file:
-        frames = _frames(file)
+    with file.open() as content:
+        frames = _frames(content)
         first, second = next(frames, None), next(frames, None)
         if first is None:
             yield file_id, refuse("EMPTY_STRUCTURE", "the file holds no frame")
@@ -64,38 +75,31 @@ def read_xyz(path: Path, file_id: str) -> Iterator[tuple[str, Source]]:
             yield from ((f"{file_id}/{number}", frame) for number, frame in enumerate(frames, start=2))
 
 
-def count_xyz(path: Path) -> int:
+def count_xyz(file: StoredFile) -> int:
     """Structures that ``read_xyz`` yields."""
-    with path.open("rb") as file:
-        return max(1, sum(1 for _ in _frames(file)))
+    with file.open() as content:
+        return max(1, sum(1 for _ in _frames(content)))
 
 
 def decode(content: bytes, kind: TextKind) -> Source:
     """Text to send, or why it cannot be sent."""
-    if len(content) > MAX_STRUCTURE_BYTES:
+    what = kind_of_binary(content[:16])
+    if len(content) > MAX_STRUCTURE_BYTES and not what:
         return _too_large()
-    text = _text_of(content)
+    text = None if what else decode_text(content)
     if text is None:
-        return _no_text()
+        return _no_text(content)
     # Latin-1 grows on its way.
     return Text(kind, text) if len(text.encode()) <= MAX_STRUCTURE_BYTES else _too_large()
-
-
-def _text_of(content: bytes) -> str | None:
-    """UTF-8, UTF-16 with its mark, or Latin-1, as old programs write names of authors; None if it is not text."""
-    try:
-        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return content.decode("utf-16")
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return None if b"\0" in content else content.decode("latin-1")
 
 
 def _too_large() -> Source:
     return refuse("TOO_LARGE", f"over {MAX_STRUCTURE_BYTES >> 20} MiB for one structure; send a smaller cell")
 
 
-def _no_text() -> Source:
+def _no_text(content: bytes) -> Source:
+    if what := kind_of_binary(content[:16]):
+        return refuse("NOT_UTF8", f"the content is not text: it is {what}; give a structure file")
     return refuse("NOT_UTF8", "the file is not text in UTF-8, UTF-16 or Latin-1; convert it to UTF-8 with iconv")
 
 
@@ -120,6 +124,9 @@ def _frames(file: BinaryIO) -> Iterator[Source]:
         try:
             n_atoms = int(head)
         except ValueError:
+            if what := kind_of_binary(head):
+                yield refuse("NOT_UTF8", f"the content is not text: it is {what}; give a structure file")
+                return
             yield refuse("UNREADABLE", f"{_shown(head)} is not the number of atoms that starts an XYZ frame")
             return
         yield _read_frame(file, head, min(max(n_atoms, 0), _MAX_ATOMS))
@@ -129,7 +136,7 @@ def _next_head(file: BinaryIO) -> bytes:
     """The next line with text, empty at the end of the file."""
     for line in iter(lambda: file.readline(_MAX_LINE_BYTES), b""):
         if line.strip():
-            return line
+            return line.removeprefix(b"\xef\xbb\xbf")
     return b""
 
 

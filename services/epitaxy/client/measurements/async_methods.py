@@ -27,7 +27,7 @@ class AsyncMeasurementMethods:
         value: str,
         model: str | None = None,
         property: str = "",  # noqa: A002 - as predictions call it
-        id: str = "id",  # noqa: A002 - as predictions call it
+        id: str | None = None,  # noqa: A002 - as predictions call it
         structure: str = STRUCTURE_COLUMN,
         known: Sequence[str] = (),
         on_progress: ReportProgress | None = None,
@@ -45,7 +45,8 @@ class AsyncMeasurementMethods:
             model: ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``, a model of your own as ``TENANT/NAME`` (default: the
                 server's default model).
             property: Name of the property that was measured (default: the model's first).
-            id: Column of ids, each unique for a model and property and of at most 128 characters.
+            id: Column of ids (default: as in ``screen``), each unique for a model and property and of at most 128
+                characters.
             structure: Column of the structures, as in ``finetune``.
             known: Columns of known values that a model of your own reads beside the structures.
             on_progress: Called after every message with the number of rows that are done and of all rows.

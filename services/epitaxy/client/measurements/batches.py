@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from epitaxy.api.measurements.v1 import measurements_pb2
 from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.errors import InvalidRequestError
-from epitaxy.client.finetune.labels import Labels, read_labels, row_text
+from epitaxy.client.finetune.labels import Labels, read_labels
 from epitaxy.client.inputs.item import InputItem, with_known_values
 from epitaxy.client.measurements.reading import read_health, read_result
 from epitaxy.client.measurements.results import MeasurementReport, MeasurementResult
@@ -35,7 +35,7 @@ class MeasurementQuery:
         property: Name of the property; empty: the model's first.
         unit: Unit of the values.
         value: Column of the values; rows without one are left out.
-        id: Column of the rows' ids.
+        id: Column of the rows' ids; None for ``id``, ``material_id`` and the like, or a data frame's index.
         structure: Column of the structures, as in ``finetune.labels.read_labels``.
         known: Columns of known values that the model reads beside the structures.
     """
@@ -44,7 +44,7 @@ class MeasurementQuery:
     property: str
     unit: str
     value: str
-    id: str = "id"
+    id: str | None = None
     structure: str = STRUCTURE_COLUMN
     known: tuple[str, ...] = ()
 
@@ -57,7 +57,7 @@ class MeasurementQuery:
         items = [self._item(labels, item) for item in labels.items if not np.isnan(values[item.index])]
         if not items:
             raise InvalidRequestError(f"no row has a value in {self.value!r}", reason="NO_MEASUREMENTS")
-        _check_ids(items)
+        _check_ids(items, labels)
         return MeasurementRows(self, items, values)
 
     def _item(self, labels: Labels, item: InputItem) -> InputItem:
@@ -147,13 +147,17 @@ class ReportTally:
         return replace(self._report, results=tuple(ordered))
 
 
-def _check_ids(items: Sequence[InputItem]) -> None:
-    seen: dict[str, int] = {}
+def _check_ids(items: Sequence[InputItem], labels: Labels) -> None:
+    seen: dict[str, InputItem] = {}
     for item in items:
         if not item.id.isprintable() or len(item.id) > _MAX_ID_CHARACTERS:
-            message = f"{row_text(item.id, item.index)}: an id has at most {_MAX_ID_CHARACTERS} printable characters"
+            message = f"{labels.place(item)}: an id has at most {_MAX_ID_CHARACTERS} printable characters"
             raise InvalidRequestError(message, reason="INVALID_MEASUREMENT_ID")
         if item.id in seen:
-            message = f"rows {seen[item.id]} and {item.index} have the id {item.id[:80]!r}: give each its own"
+            first = seen[item.id]
+            numbers = f"rows {first.index} and {item.index}"
+            if labels.lines is not None:
+                numbers = f"lines {labels.lines[first.index]} and {labels.lines[item.index]}"
+            message = f"{numbers} have the id {item.id[:80]!r}: give each its own"
             raise InvalidRequestError(message, reason="REPEATED_MEASUREMENT_ID")
-        seen[item.id] = item.index
+        seen[item.id] = item

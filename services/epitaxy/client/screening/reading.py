@@ -12,6 +12,7 @@ from epitaxy.client.reading import (
     fidelity_name,
     read_calibration,
     read_item_error,
+    read_notes,
     read_repairs,
     read_review,
 )
@@ -58,6 +59,7 @@ class ResultBlockReader:
             model_version=stamp.version,
             model_digest=stamp.digest,
             review=read_review(prediction.review),
+            notes=read_notes(prediction.notes),
         )
 
     def _value(self, value: prediction_pb2.PropertyValue) -> PropertyPrediction:
@@ -122,7 +124,13 @@ def verdict_name(value: int) -> str:
 def _report(report: structures_pb2.IntakeReport, item: InputItem) -> IntakeReport:
     error = read_item_error(report.error) if report.HasField("error") else None
     return IntakeReport(
-        item.id, item.index, report.reduced_formula, report.n_sites, read_repairs(report.repairs), error
+        item.id,
+        item.index,
+        report.reduced_formula,
+        report.n_sites,
+        read_repairs(report.repairs),
+        error,
+        read_notes(report.notes),
     )
 
 

@@ -6,9 +6,12 @@ from typing import Any
 from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.client.defaults import MAX_CHUNK_SIZE, MAX_COVERAGE, MIN_COVERAGE
 from epitaxy.client.errors import InvalidRequestError
+from epitaxy.client.inputs.columns import Columns
 from epitaxy.client.inputs.source import Known, open_inputs
 from epitaxy.client.models.selector import parse_model
 from epitaxy.client.screening.chunks import MessageReader
+
+_DEFAULT_COLUMNS = Columns()
 
 
 def prediction_options(
@@ -36,6 +39,8 @@ def check_chunk_size(chunk_size: int) -> int:
     return chunk_size
 
 
-def open_messages(paths_or_structures: Any, limit: int, known: Known = ()) -> MessageReader:
+def open_messages(
+    paths_or_structures: Any, limit: int, known: Known = (), columns: Columns = _DEFAULT_COLUMNS
+) -> MessageReader:
     """Messages of at most ``limit`` structures. Raises InvalidRequestError if a path does not exist."""
-    return MessageReader(open_inputs(paths_or_structures, known).items, limit)
+    return MessageReader(open_inputs(paths_or_structures, known, columns).items, limit)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from epitaxy.client.results import ItemError, PropertyPrediction, ScreenResult
+from epitaxy.client.results import ItemError, Note, PropertyPrediction, Repair, ScreenResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +29,8 @@ COLUMNS = (
     "cache_hit",
     "error_reason",
     "error_message",
+    "repairs",
+    "notes",
 )
 FLOAT_COLUMNS = frozenset({"value", "std", "epistemic_std", "lower", "upper", "coverage", "domain_score"})
 
@@ -64,7 +66,14 @@ def _value_row(result: ScreenResult, prediction: PropertyPrediction) -> Row:
         result.cache_hit,
         None,
         None,
+        told(result.repairs),
+        told(result.notes),
     )
+
+
+def told(findings: Iterable[Repair | Note]) -> str | None:
+    """Repairs or notes as one cell, ``CODE: message; CODE: message``; None if there are none."""
+    return "; ".join(f"{one.code}: {one.message}" for one in findings) or None
 
 
 def _error_row(result: ScreenResult, error: ItemError) -> Row:
@@ -72,7 +81,7 @@ def _error_row(result: ScreenResult, error: ItemError) -> Row:
     # If the client itself refused the structure, no model saw it: the names are null.
     model = (result.model or None, result.model_version or None)
     head = (result.id, result.formula or None, *unknown, *(None,) * 5)
-    return (*head, *model, None, error.reason, error.message)
+    return (*head, *model, None, error.reason, error.message, told(result.repairs), told(result.notes))
 
 
 def to_frame(results: Iterable[ScreenResult]) -> "pd.DataFrame":

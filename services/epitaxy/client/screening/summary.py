@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from epitaxy.client.inputs.reading_log import ReadingLog
 from epitaxy.client.results import ScreenResult
+from epitaxy.client.screening.repeats import IdTally
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,13 @@ class RunSummary:
         errors_by_reason: Refused and failed structures by reason, the most frequent first.
         domain_verdicts: Answered structures by domain verdict, the most frequent first.
         review_verdicts: Answered structures by verdict of the review policy, the most frequent first.
+        repairs: Answered structures by code of their repairs, the most frequent first; one may have several.
+        notes: Answered structures by code of their notes, likewise.
         elapsed_seconds: Time since the run began.
         total: Structures in the input; None if nobody counted them.
+        n_ignored: Files in folders and archives that hold no structures.
+        ignored: The first of those, each with why.
+        remarks: How tables were read where that is not obvious, and, once the run has ended, repeated ids.
     """
 
     answered: int = 0
@@ -31,8 +38,13 @@ class RunSummary:
     errors_by_reason: Mapping[str, int] = field(default_factory=dict)
     domain_verdicts: Mapping[str, int] = field(default_factory=dict)
     review_verdicts: Mapping[str, int] = field(default_factory=dict)
+    repairs: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, int] = field(default_factory=dict)
     elapsed_seconds: float = 0.0
     total: int | None = None
+    n_ignored: int = 0
+    ignored: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def n_done(self) -> int:
@@ -52,13 +64,18 @@ ProgressCallback = Callable[[RunSummary], None]
 class RunTally:
     """Counts results as they come."""
 
-    def __init__(self, count: Callable[[], int | None] = lambda: None) -> None:
+    def __init__(self, count: Callable[[], int | None] = lambda: None, log: ReadingLog | None = None) -> None:
         self._count = count
+        self._log = log if log is not None else ReadingLog()
+        self._ids = IdTally()
+        self._repeats = ""
         self._total: int | None = None
         self._outcomes: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._verdicts: Counter[str] = Counter()
         self._reviews: Counter[str] = Counter()
+        self._repairs: Counter[str] = Counter()
+        self._notes: Counter[str] = Counter()
         self._cache_hits = 0
         self._began = time.monotonic()
         self._ended: float | None = None
@@ -70,16 +87,20 @@ class RunTally:
     def add(self, result: ScreenResult) -> None:
         """Counts one result."""
         self._outcomes[result.outcome] += 1
+        self._ids.add(result.id)
         if result.error is not None:
             self._reasons[result.error.reason] += 1
             return
         self._cache_hits += result.cache_hit
         self._verdicts[result.domain_verdict] += 1
         self._reviews[result.review.verdict] += 1
+        self._repairs.update({repair.code for repair in result.repairs})
+        self._notes.update({note.code for note in result.notes})
 
     def end(self) -> None:
-        """Stops the clock."""
+        """Stops the clock, and looks for repeated ids."""
         self._ended = time.monotonic()
+        self._repeats = self._ids.sentence()
 
     @property
     def summary(self) -> RunSummary:
@@ -92,6 +113,11 @@ class RunTally:
             errors_by_reason=dict(self._reasons.most_common()),
             domain_verdicts=dict(self._verdicts.most_common()),
             review_verdicts=dict(self._reviews.most_common()),
+            repairs=dict(self._repairs.most_common()),
+            notes=dict(self._notes.most_common()),
             elapsed_seconds=(self._ended or time.monotonic()) - self._began,
             total=self._total,
+            n_ignored=self._log.n_ignored,
+            ignored=tuple(self._log.ignored),
+            remarks=(*self._log.notes, *([self._repeats] if self._repeats else [])),
         )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.finetune.domain.spec import MIN_LABELS, FineTuneSpec
 from epitaxy_models.errors import InvalidStructureError
-from epitaxy_models.structures import Structure, TextFormat, check_structure, read_text, structure_from_column
+from epitaxy_models.structures import Structure, TextFormat, check_structure, read_single, structure_from_column
 
 COLUMN_JSON = "column"
 """Kind of a text that holds JSON of lattice, species and frac; the other kinds are those of ``TextFormat``."""
@@ -132,4 +132,4 @@ def _read(cell: StructureCell) -> Structure:
         return check_structure(cell).structure
     if cell.kind == COLUMN_JSON:
         return check_structure(structure_from_column(cell.text)).structure
-    return read_text(cell.text, TextFormat(cell.kind)).structure
+    return read_single(cell.text, TextFormat(cell.kind)).structure

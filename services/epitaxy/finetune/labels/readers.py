@@ -1,116 +1,179 @@
 """Parquet, CSV and JSON Lines as label tables."""
 
+import csv
+import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from epitaxy.chassis.errors import InvalidRequestError, QuotaExceededError
-from epitaxy.finetune.domain.label_table import COLUMN_JSON, LabelFile, LabelTable, StructureText, number_of
+from epitaxy.finetune.domain.label_table import COLUMN_JSON, LabelFile, LabelTable, StructureText
+from epitaxy.tables.csv_rows import open_csv
+from epitaxy.tables.ids import id_text
+from epitaxy.tables.numbers import is_missing, read_column
+from epitaxy.tables.texts import decode_text, kind_of_text
 from epitaxy_models.structures import TextFormat
 
 # A small file may unpack to a large one.
 _MAX_UNPACKED_BYTES = 512 * 2**20
+_SHOWN_CELLS = 20
 
 _Columns = Mapping[str, Sequence[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Columns as lists, and the line on which each row begins if the file is text."""
+
+    columns: _Columns
+    lines: Sequence[int] | None = None
+
+
 def read_table(content: bytes, file: LabelFile, columns: Sequence[str], max_rows: int) -> LabelTable:
-    """The table in a file's content. Raises InvalidRequestError, which names the row that is wrong."""
+    """The table in a file's content. Raises InvalidRequestError, which names the rows that are wrong."""
     wanted = [file.structure_column, *columns, *([file.id_column] if file.id_column else [])]
-    found = _reader(file.uri)(content, wanted, max_rows)
+    read, unpacked = _reader(file.uri), _unpacked(content)
+    rows = read(unpacked, wanted, max_rows)
     for name in wanted:
-        if name not in found:
+        if name not in rows.columns:
             raise InvalidRequestError(
                 f"the file has no column {name!r}: name one of its columns", reason="NO_LABEL_COLUMN"
             )
-    structures = found[file.structure_column]
-    names = [str(name) for name in found[file.id_column]] if file.id_column else list(map(str, range(len(structures))))
-    values = {column: _numbers(found[column], names, column) for column in columns}
+    structures = rows.columns[file.structure_column]
+    ids = rows.columns[file.id_column] if file.id_column else [None] * len(structures)
+    names = [str(row) if (text := id_text(cell)) is None else text for row, cell in enumerate(ids)]
+    values = _values(rows, names, columns)
     return LabelTable(names, [cell_of(structure) for structure in structures], values)
 
 
 def cell_of(value: object) -> StructureText:
-    """The structure in a table's cell: our JSON, pymatgen's JSON or a CIF. An empty cell is refused when it is read."""
-    text = json.dumps(value) if isinstance(value, Mapping) else str(value or "")
-    if not text.lstrip().startswith("{"):
-        return StructureText(TextFormat.CIF if text.strip() else COLUMN_JSON, text)
-    return StructureText(TextFormat.PYMATGEN_JSON if '"sites"' in text else COLUMN_JSON, text)
+    """The structure in a table's cell: our JSON, pymatgen's JSON, or the text of a CIF, POSCAR or extended XYZ file.
+
+    An empty cell is refused when it is read.
+    """
+    if isinstance(value, bytes):
+        value = decode_text(value) or ""
+    text = json.dumps(value) if isinstance(value, Mapping) else "" if is_missing(value) else str(value)
+    text = text.removeprefix("\ufeff")
+    kind = kind_of_text(text)
+    if kind == "json" and text.lstrip().startswith("{"):
+        return StructureText(TextFormat.PYMATGEN_JSON if '"sites"' in text else COLUMN_JSON, text)
+    if kind is None:
+        return StructureText(COLUMN_JSON, text)
+    return StructureText(TextFormat(kind) if kind in ("poscar", "extxyz") else TextFormat.CIF, text)
 
 
-def _reader(uri: str) -> Callable[[bytes, Sequence[str], int], _Columns]:
+def _reader(uri: str) -> Callable[[bytes, Sequence[str], int], _Rows]:
     readers = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl}
     for suffix, reader in readers.items():
-        if uri.lower().endswith(suffix):
+        if uri.lower().removesuffix(".gz").endswith(suffix):
             return reader
     raise InvalidRequestError.of_field("file.uri", "must end in .parquet, .csv or .jsonl")
 
 
-def _read_parquet(content: bytes, wanted: Sequence[str], max_rows: int) -> _Columns:
+def _unpacked(content: bytes) -> bytes:
+    """The content, decompressed if it is gzip."""
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            unpacked = file.read(_MAX_UNPACKED_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _unreadable("gzip", error) from error
+    if len(unpacked) > _MAX_UNPACKED_BYTES:
+        raise _too_large()
+    return unpacked
+
+
+def _read_parquet(content: bytes, wanted: Sequence[str], max_rows: int) -> _Rows:
     try:
         file = pyarrow.parquet.ParquetFile(io.BytesIO(content))
         _check_rows(file.metadata.num_rows, max_rows)
         groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
         if sum(group.total_byte_size for group in groups) > _MAX_UNPACKED_BYTES:
-            raise InvalidRequestError("the file unpacks to more than 512 MiB", reason="LABELS_TOO_LARGE")
+            raise _too_large()
         names = [name for name in wanted if name in file.schema_arrow.names]
-        return _lists(file.read(columns=names, use_threads=False))
+        table = file.read(columns=names, use_threads=False)
+        return _Rows({name: table.column(name).to_pylist() for name in table.column_names})
     except (pa.ArrowException, OSError) as error:
         raise _unreadable("Parquet", error) from error
 
 
-def _read_csv(content: bytes, wanted: Sequence[str], max_rows: int) -> _Columns:
+def _read_csv(content: bytes, wanted: Sequence[str], max_rows: int) -> _Rows:
     try:
-        types = dict.fromkeys(wanted, pa.string())
-        table = pyarrow.csv.read_csv(
-            io.BytesIO(content),
-            read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=max(1, len(content))),
-            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-            convert_options=pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=False),
-        )
-        _check_rows(table.num_rows, max_rows)
-        return _lists(table.select([name for name in wanted if name in table.column_names]))
-    except (pa.ArrowException, UnicodeDecodeError) as error:
+        lines = io.StringIO(_text(content), newline="")
+        table = open_csv(lines, wanted)
+        cells: dict[str, list[str]] = {name: [] for name in wanted if name in table.names}
+        numbers: list[int] = []
+        for row in table.rows:
+            if row.n_extra:
+                raise ValueError(f"line {row.line} has more cells than the header: quote those with commas")
+            numbers.append(row.line)
+            for name, column in cells.items():
+                column.append(row.cells[name])
+        _check_rows(len(numbers), max_rows)
+        return _Rows(cells, numbers)
+    except (csv.Error, ValueError) as error:  # a UnicodeDecodeError is the latter
         raise _unreadable("CSV", error) from error
 
 
-def _read_jsonl(content: bytes, wanted: Sequence[str], max_rows: int) -> _Columns:
-    lines = [(number, line) for number, line in enumerate(content.splitlines()) if line.strip()]
+def _text(content: bytes) -> str:
+    is_utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
+
+
+def _read_jsonl(content: bytes, wanted: Sequence[str], max_rows: int) -> _Rows:
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    lines = [(number, line) for number, line in enumerate(content.split(b"\n"), start=1) if line.strip()]
     _check_rows(len(lines), max_rows)
     rows = [_json_row(line, number) for number, line in lines]
     known = {name for row in rows for name in row}
-    return {name: [row.get(name) for row in rows] for name in wanted if name in known}
+    columns = {name: [row.get(name) for row in rows] for name in wanted if name in known}
+    return _Rows(columns, [number for number, _ in lines])
 
 
 def _json_row(line: bytes, number: int) -> Mapping[str, Any]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InvalidRequestError(
-            f"line {number + 1} is not valid JSON: {error}", reason="UNREADABLE_LABELS"
-        ) from error
+        raise InvalidRequestError(f"line {number} is not valid JSON: {error}", reason="UNREADABLE_LABELS") from error
     if not isinstance(row, Mapping):
-        raise InvalidRequestError(f"line {number + 1} is not a JSON object", reason="UNREADABLE_LABELS")
+        raise InvalidRequestError(f"line {number} is not a JSON object", reason="UNREADABLE_LABELS")
     return row
 
 
-def _numbers(values: Sequence[Any], names: Sequence[str], column: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.array([number_of(value, names[row], row, column) for row, value in enumerate(values)], dtype=np.float64)
+def _values(rows: _Rows, names: Sequence[str], columns: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Values by column. Raises InvalidRequestError that names all cells without a number, up to a bound."""
+    read = {column: read_column(rows.columns[column]) for column in columns}
+    bad = [f"{_place(rows, names, row)}: {column} holds {what}" for column in columns for row, what in read[column].bad]
+    if bad:
+        count = f"{len(bad)} cells hold no number. " if len(bad) > 1 else ""
+        more = f"; and {len(bad) - _SHOWN_CELLS} more" if len(bad) > _SHOWN_CELLS else ""
+        raise InvalidRequestError(f"{count}{'; '.join(bad[:_SHOWN_CELLS])}{more}", reason="INVALID_LABEL")
+    return {column: np.array(read[column].values, dtype=np.float64) for column in columns}
 
 
-def _lists(table: Any) -> _Columns:
-    return {name: table.column(name).to_pylist() for name in table.column_names}
+def _place(rows: _Rows, names: Sequence[str], row: int) -> str:
+    place = f"row {row}" if rows.lines is None else f"line {rows.lines[row]}"
+    return place if names[row] == str(row) else f"{place} ({names[row][:80]})"
 
 
 def _check_rows(n_rows: int, max_rows: int) -> None:
     if n_rows > max_rows:
         message = f"the labels have {n_rows} rows and the quota is {max_rows}: send fewer"
         raise QuotaExceededError(message, reason="LABEL_QUOTA")
+
+
+def _too_large() -> InvalidRequestError:
+    return InvalidRequestError("the file unpacks to more than 512 MiB", reason="LABELS_TOO_LARGE")
 
 
 def _unreadable(kind: str, error: Exception) -> InvalidRequestError:

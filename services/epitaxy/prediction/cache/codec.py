@@ -10,7 +10,7 @@ from epitaxy.prediction.domain import Accepted
 from epitaxy.prediction.ports import Embedding
 from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 from epitaxy_models.ensembles.readout import Reading
-from epitaxy_models.structures import Repair, Structure
+from epitaxy_models.structures import Note, Repair, Structure
 
 # Magic and format version, members, width, CRC-32 of the entry's key and the values.
 _HEADER = struct.Struct("<4sHHI")
@@ -19,7 +19,7 @@ _CHECKSUM = struct.Struct("<I")
 # Score, properties, place of the verdict. Arrays begin at multiples of eight bytes: kernels meet one kind of array.
 _READING = struct.Struct("<dHB5x")
 _VERDICTS = tuple(DomainVerdict)
-# Sites; the lattice, coordinates and numbers follow, and the repairs as JSON.
+# Sites; the lattice, coordinates and numbers follow, and the repairs and notes as JSON.
 _SITES = struct.Struct("<Q")
 _BYTES_PER_LATTICE, _BYTES_PER_POSITION = 9 * 8, 3 * 8
 
@@ -72,17 +72,18 @@ def decode_reading(digest: bytes, entry: bytes, n_properties: int) -> Reading | 
 
 
 def encode_accepted(digest: bytes, accepted: Accepted) -> bytes:
-    """The structure that a text holds and the repairs it took, bound by a checksum to the text's digest."""
+    """The structure that a text holds with its repairs and notes, bound by a checksum to the text's digest."""
     structure = accepted.structure
     arrays = ((structure.lattice, "<f8"), (structure.frac_coords, "<f8"), (structure.atomic_numbers, "u1"))
-    repairs = json.dumps([[repair.code, repair.message] for repair in accepted.repairs]) if accepted.repairs else ""
+    findings = [[[one.code, one.message] for one in kind] for kind in (accepted.repairs, accepted.notes)]
+    told = json.dumps(findings) if any(findings) else ""
     body = _SITES.pack(structure.n_sites)
-    body += b"".join(np.ascontiguousarray(array, dtype=kind).tobytes() for array, kind in arrays) + repairs.encode()
+    body += b"".join(np.ascontiguousarray(array, dtype=kind).tobytes() for array, kind in arrays) + told.encode()
     return body + _CHECKSUM.pack(_checksum(digest, body))
 
 
 def decode_accepted(digest: bytes, entry: bytes) -> Accepted | None:
-    """The structure with its repairs, None if the entry is damaged or belongs to another text."""
+    """The structure with its repairs and notes, None if the entry is damaged or belongs to another text."""
     body = _intact(digest, entry)
     if body is None or len(body) < _SITES.size:
         return None
@@ -97,8 +98,13 @@ def decode_accepted(digest: bytes, entry: bytes) -> Accepted | None:
         np.frombuffer(body[numbers:end], dtype=np.uint8),
         np.frombuffer(body[coords:numbers], dtype="<f8").reshape(-1, 3),
     )
-    repairs = tuple(Repair(*pair) for pair in json.loads(body[end:])) if len(body) > end else ()
-    return Accepted(structure, repairs, structure.content_digest())
+    repairs, notes = json.loads(body[end:]) if len(body) > end else ((), ())
+    return Accepted(
+        structure,
+        tuple(Repair(*pair) for pair in repairs),
+        structure.content_digest(),
+        tuple(Note(*pair) for pair in notes),
+    )
 
 
 def _intact(key: bytes, entry: bytes) -> bytes | None:

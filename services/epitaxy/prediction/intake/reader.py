@@ -58,7 +58,7 @@ class ItemReader:
     def _accept(self, intake: Intake) -> Accepted | Refusal:
         foreign = sorted(set(intake.structure.atomic_numbers.tolist()) - self._supported)
         if not foreign:
-            return Accepted(intake.structure, intake.repairs, intake.structure.content_digest())
+            return Accepted(intake.structure, intake.repairs, intake.structure.content_digest(), intake.notes)
         names = ", ".join(symbol_of(number) for number in foreign)
         return Refusal("UNSUPPORTED_ELEMENT", f"the model was never trained on {names}: leave the structure out")
 

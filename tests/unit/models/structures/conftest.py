@@ -1,3 +1,4 @@
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from epitaxy_models.structures import Structure, structure_from_column
 
 HERE = Path(__file__).parent
+# cif_texts.py writes the CIFs of several files of tests.
+sys.path.insert(0, str(HERE))
 MATERIALS_PROJECT = HERE.parents[3].parent / "shared" / "data" / "mp_general.parquet"
 NEIGHBOUR_RADIUS_ANGSTROM = 5.0
 

@@ -12,7 +12,7 @@ from epitaxy_models.structures.overlap import closest_pair_within
 FACTS = {
     "rock_salt": (8, "ClNa", 2.820, []),
     "rock_salt_all_atoms_and_symmetry": (8, "ClNa", 2.820, ["MERGED_SYMMETRY_COPIES"]),
-    "wurtzite_zno_listed_operations": (4, "OZn", 1.974, ["ROUNDED_SPECIAL_POSITIONS"]),
+    "wurtzite_zno_listed_operations": (4, "OZn", 1.974, ["CHOSEN_SYMMETRY", "ROUNDED_SPECIAL_POSITIONS"]),
     "bi2te3_hexagonal": (15, "Bi2Te3", 3.070, []),
     "bi2te3_rhombohedral": (5, "Bi2Te3", 3.070, []),
     "bi2te3_setting_from_cell": (5, "Bi2Te3", 3.070, []),

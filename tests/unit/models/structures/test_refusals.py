@@ -135,7 +135,7 @@ BROKEN_EXTXYZ = {
     "row missing": ("Cl 2.5 2.5 2.5\n", "", "TRUNCATED_FILE", r"2 atoms are announced and 1 have"),
     "row short": ("Cl 2.5 2.5 2.5\n", "Cl 2.5\n", "TRUNCATED_FILE", r"2 atoms are announced and 1 have"),
     "no lattice": ("Lattice", "Box", "UNREADABLE", r"Lattice"),
-    "slab": ("T T T", "T T F", "UNREADABLE", r'pbc="T T F"'),
+    "slab": ("T T T", "T T F", "NOT_PERIODIC", r'pbc="T T F"'),
     "no positions": ("pos:R:3", "forces:R:3", "UNREADABLE", r"pos:R:3"),
     "no count": ("2\n", "two\n", "UNREADABLE", r"'two'"),
     "flat": ("0 0 0 5 0", "0 0 5 0 0", "DEGENERATE_CELL", r"cell volume is 0"),

@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 
+from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.structures import TextFormat, read_text
 
 HEADER = "comment\n{scale}\n4 0 0\n0 4 0\n0 0 5\nTi_pv O/3f2a\n1 1\n"
@@ -106,3 +107,60 @@ def test_json_strips_oxidation_states(species):
     intake = read_text(text, TextFormat.PYMATGEN_JSON)
     assert intake.structure.reduced_formula == "Fe"
     assert [one.code for one in intake.repairs] == ["STRIPPED_OXIDATION_STATES"]
+
+
+SPACED = "x\n1.0\n4 0 0\n0 4 0\n0 0 8\nTi O\n1 2\nDirect\n0 0 0\n-.35 -.11227753 -.25402785\n.35 .11227753 .25402785\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "n_glued"),
+    [
+        (["0.00000000 0.00000000 0.00000000", "-0.35000000-0.11227753-0.25402785", ".35 .11227753 .25402785"], 1),
+        (["0.000000000.000000000.00000000", "-0.35000000-0.11227753-0.25402785", "0.350000000.112277530.25402785"], 3),
+        (["0 0 0", "-0.35000000 -0.11227753-0.25402785 T T F", "0.350000000.11227753 0.25402785 T T T"], 2),
+        (["0 0 0", "-3.5E-01-1.1227753E-01-2.5402785E-01", "3.5D-1 1.1227753D-1 2.5402785D-1"], 1),
+    ],
+)
+def test_poscar_columns_that_touch_are_taken_apart_and_told(rows, n_glued):
+    head = "\n".join(SPACED.split("\n")[:8])
+    intake = read_text("\n".join([head, *rows, ""]), TextFormat.POSCAR)
+    spaced = read_text(SPACED, TextFormat.POSCAR).structure
+    np.testing.assert_allclose(intake.structure.frac_coords, spaced.frac_coords, atol=1e-12)
+    (repair,) = [one for one in intake.repairs if one.code == "SPLIT_GLUED_NUMBERS"]
+    assert f"on {n_glued} line(s)" in repair.message
+
+
+def test_poscar_vectors_that_touch_are_taken_apart():
+    text = SPACED.replace("4 0 0\n0 4 0", "4.00000000-0.50000000-0.50000000\n0 4 0")
+    structure = read_text(text, TextFormat.POSCAR).structure
+    np.testing.assert_allclose(structure.lattice[0], [4, -0.5, -0.5])
+
+
+def test_poscar_row_that_cannot_be_taken_apart_is_named_and_not_called_truncated():
+    text = SPACED.replace("-.35 -.11227753 -.25402785", "0.35 0.112")
+    with pytest.raises(InvalidStructureError, match=r"line 10 is '0\.35 0\.112'") as error:
+        read_text(text, TextFormat.POSCAR)
+    assert error.value.reason == "UNREADABLE"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Ti O\n1 2",
+        "Ti\nO\n1 2",
+        "Ti O\n1\n2",
+        "Ti ! titanium\nO ! oxide\n1 ! one\n2 # two",
+        "Ti O ! 2 species\n1 2 ! atoms",
+        "  Ti_sv  O_s/3f2a \n  1   2  ",
+    ],
+)
+def test_poscar_species_and_counts_run_over_lines_and_have_comments(header):
+    text = SPACED.replace("Ti O\n1 2", header)
+    assert read_text(text, TextFormat.POSCAR).structure.content_digest() == (
+        read_text(SPACED, TextFormat.POSCAR).structure.content_digest()
+    )
+
+
+def test_poscar_without_species_is_refused_as_vasp_4():
+    with pytest.raises(InvalidStructureError, match=r"line 6 must name the species .*VASP 4"):
+        read_text(SPACED.replace("Ti O\n", ""), TextFormat.POSCAR)

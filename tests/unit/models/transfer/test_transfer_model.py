@@ -202,7 +202,7 @@ class TestDamage:
             ({"format": 99}, "has format 99"),
             ({"descriptors": "descriptors-x"}, "expects descriptors-x"),
             ({"members": []}, "lists no members"),
-            ({"members": [[{"share": 1.0, "kind": "os.system", "settings": {}}]]}, "no strategy of kind 'os.system'"),
+            ({"members": [[{"share": 1.0, "kind": "os.system", "settings": {}}]]}, "unknown strategy 'os.system'"),
             ({"members": [[{"share": 0.5, "kind": "pool_median", "settings": {}}]]}, "shares add up to one"),
             ({"members": [[{"share": "x", "kind": "pool_median", "settings": {}}]]}, "members cannot be read"),
             ({"members": [[{"share": 1.0, "kind": "block_gp", "settings": {}}]]}, "block_gp"),

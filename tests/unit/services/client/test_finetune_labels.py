@@ -94,7 +94,7 @@ def test_long_cells_of_a_csv_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ("n/a", r"row 2 \(c2\): tc_k holds 'n/a', which is not a number: give one, or leave the cell empty"),
+        ("cold", r"row 2 \(c2\): tc_k holds 'cold', which is not a number: give one, or leave the cell empty"),
         (float("inf"), r"row 2 \(c2\): tc_k holds 'inf'"),
         (True, r"row 2 \(c2\): tc_k holds 'True'"),
         ([1.0], r"row 2 \(c2\): tc_k holds '\[1.0\]'"),
@@ -164,7 +164,7 @@ def test_files_that_are_no_tables_are_refused_with_what_to_do(tmp_path: Path) ->
         "l.parquet": "cannot read l.parquet",
         "l.jsonl": "line 2 of l.jsonl is not valid JSON",
         "list.jsonl": "row 0 is a list: give a dict",
-        "wide.csv": "row 0 of wide.csv has more cells than the header",
+        "wide.csv": "line 2 of wide.csv has more cells than the header",
         "latin.csv": "not UTF-8; convert it with iconv",
         "empty": "no table: put one beside the CIF files, with columns id and tc_k",
     }.items():

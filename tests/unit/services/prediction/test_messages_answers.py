@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from prediction_rig import rock_salt, supercell
 
-from epitaxy.api.common.v1 import property_pb2
+from epitaxy.api.common.v1 import property_pb2, review_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2
-from epitaxy.prediction.domain import Item, Refusal
+from epitaxy.prediction.domain import Item, Refusal, TextSource
 from epitaxy.prediction.messages import BlockEncoder, reports
 from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 from epitaxy_models.ensembles.card import ModelCard
 from epitaxy_models.heads.property import Fidelity
 from epitaxy_models.review import DEFAULT_POLICY
-from epitaxy_models.structures import Structure
+from epitaxy_models.structures import Structure, TextFormat
 
 LOST = Refusal("OVERLOADED", "full", is_retryable=True)
 
@@ -71,6 +71,38 @@ async def test_formula_sites_repairs_and_hits_are_those_of_the_structure(encoder
     assert [repair.code for repair in first.repairs] == ["WRAPPED_COORDINATES"]
     assert (second.reduced_formula, second.n_sites, second.cache_hit) == ("KCl", 4, False)
     assert not second.repairs
+
+
+CIF = """data_x
+_cell_length_a 5.64
+_cell_length_b 5.64
+_cell_length_c 5.64
+{symmetry}
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Na1 Na 0 0 0
+Cl1 Cl 0.5 0.5 0.5
+"""
+
+
+async def test_notes_and_doubts_of_a_text_reach_its_answer_and_no_other(encoder, rig):
+    """Two files that are read as one crystal: one of them had to be chosen between two statements."""
+    plain = CIF.format(symmetry="_symmetry_space_group_name_H-M 'F m -3 m'")
+    doubtful = CIF.format(symmetry="_symmetry_space_group_name_H-M 'F m -3 m'\n_space_group_IT_number 1")
+    magnetic = CIF.format(symmetry="_space_group_IT_number 225\n_parent_propagation_vector.kxkykz '[1/2 1/2 1/2]'")
+    subject = rig()
+    block = await subject.evaluate([TextSource(TextFormat.CIF, text) for text in (plain, doubtful, magnetic)])
+    answers = [result.prediction for result in (await encoded(encoder, subject, block)).results]
+    assert [answer.n_sites for answer in answers] == [8, 8, 8]
+    assert [[one.code for one in answer.repairs] for answer in answers] == [[], ["CHOSEN_SYMMETRY"], []]
+    assert [[one.code for one in answer.notes] for answer in answers] == [[], [], ["DROPPED_MAGNETISM"]]
+    rules = [[rule.code for rule in answer.review.rules] for answer in answers]
+    assert ["DOUBTFUL_STRUCTURE" in codes for codes in rules] == [False, True, False]
+    assert answers[1].review.verdict == review_pb2.REVIEW_VERDICT_REVIEW
 
 
 async def test_counts_add_up_to_the_items(encoder, rig):

@@ -103,7 +103,7 @@ class StructureResult(_message.Message):
     def __init__(self, id: _Optional[str] = ..., prediction: _Optional[_Union[StructurePrediction, _Mapping]] = ..., error: _Optional[_Union[_structure_pb2.ItemError, _Mapping]] = ...) -> None: ...
 
 class StructurePrediction(_message.Message):
-    __slots__ = ("reduced_formula", "n_sites", "values", "domain", "cache_hit", "repairs", "review")
+    __slots__ = ("reduced_formula", "n_sites", "values", "domain", "cache_hit", "repairs", "review", "notes")
     REDUCED_FORMULA_FIELD_NUMBER: _ClassVar[int]
     N_SITES_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
@@ -111,6 +111,7 @@ class StructurePrediction(_message.Message):
     CACHE_HIT_FIELD_NUMBER: _ClassVar[int]
     REPAIRS_FIELD_NUMBER: _ClassVar[int]
     REVIEW_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     reduced_formula: str
     n_sites: int
     values: _containers.RepeatedCompositeFieldContainer[PropertyValue]
@@ -118,7 +119,8 @@ class StructurePrediction(_message.Message):
     cache_hit: bool
     repairs: _containers.RepeatedCompositeFieldContainer[_structure_pb2.Repair]
     review: _review_pb2.ReviewDecision
-    def __init__(self, reduced_formula: _Optional[str] = ..., n_sites: _Optional[int] = ..., values: _Optional[_Iterable[_Union[PropertyValue, _Mapping]]] = ..., domain: _Optional[_Union[DomainAssessment, _Mapping]] = ..., cache_hit: _Optional[bool] = ..., repairs: _Optional[_Iterable[_Union[_structure_pb2.Repair, _Mapping]]] = ..., review: _Optional[_Union[_review_pb2.ReviewDecision, _Mapping]] = ...) -> None: ...
+    notes: _containers.RepeatedCompositeFieldContainer[_structure_pb2.Note]
+    def __init__(self, reduced_formula: _Optional[str] = ..., n_sites: _Optional[int] = ..., values: _Optional[_Iterable[_Union[PropertyValue, _Mapping]]] = ..., domain: _Optional[_Union[DomainAssessment, _Mapping]] = ..., cache_hit: _Optional[bool] = ..., repairs: _Optional[_Iterable[_Union[_structure_pb2.Repair, _Mapping]]] = ..., review: _Optional[_Union[_review_pb2.ReviewDecision, _Mapping]] = ..., notes: _Optional[_Iterable[_Union[_structure_pb2.Note, _Mapping]]] = ...) -> None: ...
 
 class PropertyValue(_message.Message):
     __slots__ = ("property_index", "value", "epistemic_std", "aleatoric_std", "interval", "std")

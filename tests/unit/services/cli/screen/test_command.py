@@ -9,7 +9,7 @@ import pytest
 COLUMNS = [
     "id", "formula", "property", "value", "unit", "std", "epistemic_std", "lower", "upper", "coverage",
     "domain_score", "domain_verdict", "review", "review_rules", "review_reason", "model", "model_version",
-    "cache_hit", "error_reason", "error_message",
+    "cache_hit", "error_reason", "error_message", "repairs", "notes",
 ]  # fmt: skip
 
 

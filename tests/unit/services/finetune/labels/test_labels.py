@@ -144,9 +144,9 @@ def test_a_broken_file_is_refused_in_one_line(source, folder, suffix):
 
 
 def test_a_cell_without_a_number_is_named_with_its_row(source, folder, frame):
-    frame["tc_k"] = [*map(str, range(5)), "n/a", *map(str, range(6))]
+    frame["tc_k"] = [*map(str, range(5)), "cold", *map(str, range(6))]
     frame.to_csv(folder / "a.csv", index=False)
-    with pytest.raises(InvalidRequestError, match=r"row 5 \(f\): tc_k holds 'n/a'.*leave the cell empty"):
+    with pytest.raises(InvalidRequestError, match=r"line 7 \(f\): tc_k holds 'cold'.*leave the cell empty"):
         read(source, (folder / "a.csv").as_uri(), id_column="name")
 
 
@@ -217,3 +217,50 @@ def test_settings_come_from_the_environment(monkeypatch):
     settings = FineTuneSettings()
     assert settings.label_roots == ("s3://b/{tenant}/",)
     assert (settings.quota_of("acme").max_active_jobs, settings.quota_of("globex").max_active_jobs) == (9, 4)
+
+
+def test_words_for_missing_decimal_commas_and_lines_are_as_at_the_client(source, folder, frame):
+    cells = ["n/a", "-", "", *(f"{row},5" for row in range(9))]
+    lines = [
+        f'{name};"{text.replace(chr(34), chr(34) * 2)}";"{cell}"'
+        for name, text, cell in zip(frame["name"], frame["structure"], cells, strict=True)
+    ]
+    (folder / "a.csv").write_text("\ufeffname;structure;tc_k\r\n" + "\r\n".join(lines), encoding="utf-8")
+    table = read(source, (folder / "a.csv").as_uri(), id_column="name")
+    np.testing.assert_array_equal(table.values["tc_k"], [np.nan] * 3 + [row + 0.5 for row in range(9)])
+    assert all(isinstance(structure, Structure) for _, structure in table.read_structures())
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+def test_all_cells_without_a_number_are_named_at_once(source, folder, frame, suffix):
+    frame["tc_k"] = ["1_5", "0x10", "1e400", "1,234.5", *map(str, range(8))]
+    path = folder / f"a.{suffix}"
+    if suffix == "parquet":
+        frame.to_parquet(path)
+    elif suffix == "csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_json(path, orient="records", lines=True)
+    with pytest.raises(InvalidRequestError, match="4 cells hold no number") as caught:
+        read(source, path.as_uri(), id_column="name")
+    first = {"parquet": "row 0 (a)", "csv": "line 2 (a)", "jsonl": "line 1 (a)"}[suffix]
+    for text in (f"{first}: tc_k holds '1_5'", "(b)", "'1e400', which is too large", "thousands separators"):
+        assert text in caught.value.message
+
+
+def test_binary_ids_cells_of_cif_and_poscar_text_and_packed_tables_are_read(source, folder):
+    cif = (
+        "data_x\n_cell_length_a 4.12\n_cell_length_b 4.12\n_cell_length_c 4.12\n_cell_angle_alpha 90\n"
+        "_cell_angle_beta 90\n_cell_angle_gamma 90\n_symmetry_space_group_name_H-M 'P 1'\nloop_\n_atom_site_label\n"
+        "_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\nCs1 0 0 0\nCl1 .5 .5 .5\n"
+    )
+    poscar = "CsCl\n1.0\n4.12 0 0\n0 4.12 0\n0 0 4.12\nCs Cl\n1 1\nDirect\n0 0 0\n.5 .5 .5\n"
+    frame = pd.DataFrame({"run": [b"a", b"b"], "structure": [cif.encode(), poscar.encode()], "tc_k": [1.0, 2.0]})
+    frame.to_parquet(folder / "a.parquet")
+    table = read(source, (folder / "a.parquet").as_uri(), id_column="run")
+    assert list(table.ids) == ["a", "b"]
+    assert all(isinstance(structure, Structure) for _, structure in table.read_structures())
+    frame["structure"] = [cif, poscar]
+    frame.drop(columns="run").to_csv(folder / "a.csv.gz", index=False)
+    packed = read(source, (folder / "a.csv.gz").as_uri())
+    assert [cell.text for cell in packed.cells] == [cif, poscar]

@@ -21,7 +21,7 @@ from epitaxy.prediction.cache.codec import (
 from epitaxy.prediction.domain import Accepted
 from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 from epitaxy_models.ensembles.readout import Reading
-from epitaxy_models.structures import Repair
+from epitaxy_models.structures import Note, Repair
 
 ANY_SPEED = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 KEY, OTHER_KEY = b"k" * 16, b"o" * 16
@@ -100,7 +100,12 @@ READING = Reading(
     np.random.default_rng(1).normal(size=(3, 4)), DomainScore(0.25, DomainVerdict.BORDERLINE, "far from Å, 7 %")
 )
 READING_ENTRY = encode_reading(DIGEST, READING)
-ACCEPTED = Accepted(rock_salt(), (Repair("ASSUMED_P1", "says nothing of symmetry"),), rock_salt().content_digest())
+ACCEPTED = Accepted(
+    rock_salt(),
+    (Repair("ASSUMED_P1", "says nothing of symmetry"),),
+    rock_salt().content_digest(),
+    (Note("DROPPED_MAGNETISM", "moments were dropped"), Note("CHOSEN_SETTING", "origin 2")),
+)
 ACCEPTED_ENTRY = encode_accepted(DIGEST, ACCEPTED)
 
 
@@ -112,13 +117,16 @@ def test_a_reading_survives_to_the_last_bit():
 
 def test_an_accepted_text_survives_to_the_last_bit_and_is_read_by_the_kernels_that_are_there():
     decoded = decode_accepted(DIGEST, ACCEPTED_ENTRY)
-    assert (decoded.digest, decoded.repairs) == (ACCEPTED.digest, ACCEPTED.repairs)
+    assert (decoded.digest, decoded.repairs, decoded.notes) == (ACCEPTED.digest, ACCEPTED.repairs, ACCEPTED.notes)
     for name in ("lattice", "atomic_numbers", "frac_coords"):
         array = getattr(decoded.structure, name)
         assert array.flags.aligned, "a kernel would be compiled anew"
         np.testing.assert_array_equal(array, getattr(ACCEPTED.structure, name))
         assert array.dtype == getattr(ACCEPTED.structure, name).dtype
-    assert decode_accepted(DIGEST, encode_accepted(DIGEST, replace(ACCEPTED, repairs=()))).repairs == ()
+    plain = decode_accepted(DIGEST, encode_accepted(DIGEST, replace(ACCEPTED, repairs=(), notes=())))
+    assert (plain.repairs, plain.notes) == ((), ())
+    noted = decode_accepted(DIGEST, encode_accepted(DIGEST, replace(ACCEPTED, repairs=())))
+    assert (noted.repairs, noted.notes) == ((), ACCEPTED.notes)
 
 
 @pytest.mark.parametrize("entry", [READING_ENTRY, ACCEPTED_ENTRY])

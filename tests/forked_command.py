@@ -19,7 +19,7 @@ _PRELOADED = (
     "rich.progress",
     "rich.table",
 )
-_SECONDS = 60.0
+_SECONDS = 90.0
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(list(_PRELOADED))
 

@@ -1,0 +1,1 @@
+"""Refused inputs, written in the form in which they came."""
