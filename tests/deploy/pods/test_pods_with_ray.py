@@ -1,7 +1,7 @@
 """The whole product in pods, from a new installation to a tenant's first model. By itself: `make test-pods`.
 
 Three nodes of Ray on two cores take longer than CI has for all of the chart (each head brings a dashboard of ten
-processes), so this is not part of `make test`.
+processes), so this is not part of `make test`. On busy cores `ray start` gives up after 30 seconds.
 """
 
 import json
