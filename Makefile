@@ -15,8 +15,8 @@ TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml)
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pretraining check check-protos contract format generate check-generated structure check-structure serve golden clean pictures bench loadtest growth performance \
-        dashboards pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer bench-uncertainty
+.PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining check check-protos contract format generate check-generated structure check-structure serve golden clean pictures bench loadtest growth performance \
+        dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer bench-uncertainty
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ stack-tests: watchful-tests
 test-deploy: install-dev prometheus ## The chart, images, rules and dashboards (without the running stack)
 	$(PYTEST) -m "not stack" tests/deploy
 
+test-pods: install-dev redis ## The whole product in pods without a cluster: prediction and fine-tune (root; some minutes)
+	EPITAXY_PODS_WITH_RAY=1 $(PYTEST) tests/deploy/pods/test_pods_with_ray.py
+
 test-pretraining: install-dev ## Training through Ray Train, workers killed (5 to 7 minutes)
 	$(PYTEST) -m pretraining
 
@@ -117,6 +120,15 @@ check-generated: install-dev check-structure
 
 dashboards: install-dev ## Write the chart's dashboards again from tools/dashboards
 	$(BIN)/python -m tools.dashboards
+
+chart-readme: install-dev ## Write the chart's README again from values.yaml
+	$(BIN)/python -m tools.chart.readme
+
+chart-package: install-dev ## The chart as .tgz, OCI layout and statement of provenance in dist/ (KEY=identity KEYRING=file: signed)
+	$(BIN)/python -m tools.chart.package --out dist $(if $(KEY),--key "$(KEY)" --keyring "$(KEYRING)")
+
+sbom: install-dev ## Bills of materials of the images in dist/ (CycloneDX)
+	$(BIN)/python -m tools.chart.sbom --out dist
 
 pictures-dashboards: install-dev prometheus ## Draw the dashboards from a running stack under a small load
 	$(BIN)/python -m tools.dashboards.pictures

@@ -1,31 +1,29 @@
 {{- /*
 Pod template of a Ray node.
-(dict "root" $ "account" A "component" C "container" ray-head|ray-worker "image" I "resources" R "gpus" N "pool" P
- "grace" S "env" extra-env-text "shared" bool)
+(dict "root" $ "account" A "component" C "container" ray-head|ray-worker "image" I "resources" R "pool" P "grace" S
+ "env" extra-env-text "shared" bool "serves" bool)
 */ -}}
 {{- define "epitaxy.rayPod" -}}
 metadata:
-  labels:
-    {{- include "epitaxy.labels" .root | nindent 4 }}
-    app.kubernetes.io/component: {{ .component }}
+  {{- include "epitaxy.podMetadata" . | nindent 2 }}
 spec:
   {{- /* The autoscaler beside a head asks the API server; KubeRay binds its role to this account. */}}
-  {{- include "epitaxy.podBasics" (dict "root" .root "account" .account "token" (eq .container "ray-head")) | nindent 2 }}
-  {{- include "epitaxy.spread" (dict "root" .root "component" .component) | nindent 2 }}
+  {{- $token := eq .container "ray-head" }}
+  {{- include "epitaxy.podFields" (mergeOverwrite (dict "token" $token "spread" true) .) | nindent 2 }}
   terminationGracePeriodSeconds: {{ default 60 .grace }}
+  {{- $devices := dict }}
+  {{- $claims := list }}
   {{- with .pool }}
-  {{- with .nodeSelector }}
-  nodeSelector:
-    {{- toYaml . | nindent 4 }}
+  {{- $claims = default list .resourceClaims }}
+  {{- if and .gpus (not $claims) }}{{ $devices = dict .resourceName .gpus }}{{ end }}
   {{- end }}
-  {{- with .tolerations }}
-  tolerations:
+  {{- with $claims }}
+  resourceClaims:
     {{- toYaml . | nindent 4 }}
-  {{- end }}
   {{- end }}
   containers:
     - name: {{ .container }}
-      image: {{ include "epitaxy.image" (dict "image" .image) }}
+      {{- include "epitaxy.containerFields" . | nindent 6 }}
       env:
         - {name: RAY_USAGE_STATS_ENABLED, value: "0"}
         - {name: RAY_worker_niceness, value: "0"}
@@ -36,8 +34,6 @@ spec:
         - {name: RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH, value: "2147483647"}
         - {name: RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE, value: "1000"}
         - {name: RAY_SERVE_FREEZE_GC_ON_STARTUP, value: "1"}
-        - name: REDIS_PASSWORD
-          valueFrom: {secretKeyRef: {name: {{ .root.Values.secrets.redis }}, key: password}}
         {{- include "epitaxy.scratchEnv" .root | nindent 8 }}
         {{- with include "epitaxy.objectStorageEnv" .root }}
         {{- . | nindent 8 }}
@@ -45,9 +41,12 @@ spec:
         {{- with .env }}
         {{- . | nindent 8 }}
         {{- end }}
+        {{- with include "epitaxy.siteEnv" . }}
+        {{- . | nindent 8 }}
+        {{- end }}
       ports:
         {{- if eq .container "ray-head" }}
-        - {name: gcs, containerPort: 6379}
+        - {name: gcs-server, containerPort: 6379}
         - {name: dashboard, containerPort: 8265}
         - {name: client, containerPort: 10001}
         {{- end }}
@@ -63,37 +62,35 @@ spec:
         periodSeconds: 5
         failureThreshold: 60
       livenessProbe:
-        httpGet: {path: /api/local_raylet_healthz, port: agent}
+        {{- include "epitaxy.rayProbe" (dict "root" .root "path" "/api/local_raylet_healthz" "port" "agent" "number" 52365) | nindent 8 }}
         periodSeconds: 10
         timeoutSeconds: 5
         failureThreshold: 12
       readinessProbe:
         {{- if eq .container "ray-head" }}
         # Ready: Ray's control plane answers.
-        httpGet: {path: /api/gcs_healthz, port: dashboard}
+        {{- include "epitaxy.rayProbe" (dict "root" .root "path" "/api/gcs_healthz" "port" "dashboard" "number" 8265) | nindent 8 }}
         {{- else if .serves }}
         # Ready: Serve's proxy of this node knows running replicas, so that the Service sends nothing before.
         httpGet: {path: /-/healthz, port: serve}
         {{- else }}
         # Ready: there is nothing to send to it; the raylet's word again, sooner.
-        httpGet: {path: /api/local_raylet_healthz, port: agent}
+        {{- include "epitaxy.rayProbe" (dict "root" .root "path" "/api/local_raylet_healthz" "port" "agent" "number" 52365) | nindent 8 }}
         {{- end }}
         periodSeconds: 5
         timeoutSeconds: 3
         failureThreshold: 3
       resources:
         requests:
-          {{- toYaml .resources.requests | nindent 10 }}
-          {{- if .gpus }}
-          nvidia.com/gpu: {{ .gpus }}
-          {{- end }}
+          {{- toYaml (merge (deepCopy $devices) .resources.requests) | nindent 10 }}
         limits:
-          {{- toYaml .resources.limits | nindent 10 }}
-          {{- if .gpus }}
-          nvidia.com/gpu: {{ .gpus }}
+          {{- toYaml (merge (deepCopy $devices) .resources.limits) | nindent 10 }}
+        {{- with $claims }}
+        claims:
+          {{- range . }}
+          - name: {{ .name }}
           {{- end }}
-      securityContext:
-        {{- include "epitaxy.containerSecurity" .root | nindent 8 }}
+        {{- end }}
       volumeMounts:
         - {name: tmp, mountPath: /tmp}
         - {name: shm, mountPath: /dev/shm}
@@ -102,6 +99,9 @@ spec:
         {{- end }}
         {{- if .shared }}
         - {name: finetune, mountPath: /var/lib/epitaxy}
+        {{- end }}
+        {{- with include "epitaxy.siteMounts" . }}
+        {{- . | nindent 8 }}
         {{- end }}
   volumes:
     - {name: tmp, emptyDir: {sizeLimit: 20Gi}}
@@ -113,24 +113,66 @@ spec:
     {{- end }}
     {{- if .shared }}
     - name: finetune
-      persistentVolumeClaim: {claimName: {{ include "epitaxy.fullname" .root }}-finetune}
+      persistentVolumeClaim: {claimName: {{ include "epitaxy.claim" (dict "root" .root "store" "finetune") }}}
+    {{- end }}
+    {{- with include "epitaxy.siteVolumes" . }}
+    {{- . | nindent 4 }}
     {{- end }}
 {{- end -}}
 
-{{- /* The autoscaler runs beside the head, in the same pod, with a root of its own that is read-only as well. */ -}}
-{{- define "epitaxy.autoscalerScratch" -}}
-env:
-  - {name: HOME, value: /tmp/home}
-volumeMounts:
-  - {name: tmp, mountPath: /tmp}
+{{- /*
+How a node of Ray is asked for its health. With token authentication the kubelet's own requests are refused: the
+container asks itself, with the token that KubeRay gives it.
+*/ -}}
+{{- define "epitaxy.rayProbe" -}}
+{{- if .root.Values.ray.tokenAuthentication -}}
+exec:
+  command:
+    - python
+    - -c
+    - >-
+      import os, urllib.request as r;
+      r.urlopen(r.Request("http://127.0.0.1:{{ .number }}{{ .path }}", headers={"x-ray-authorization": "Bearer " + os.environ["RAY_AUTH_TOKEN"]}), timeout=2)
+{{- else -}}
+httpGet: {path: {{ .path }}, port: {{ .port }}}
+{{- end -}}
 {{- end -}}
 
-{{- define "epitaxy.gcsFaultTolerance" -}}
+{{- /* What both clusters say alike before their groups: (dict "root" $ "component" C) */ -}}
+{{- define "epitaxy.rayCluster" -}}
+rayVersion: "2.60.0"
+{{- if .root.Values.ray.tokenAuthentication }}
+authOptions: {mode: token, secretName: {{ include "epitaxy.secret" (dict "root" .root "key" "ray") }}}
+{{- end }}
+enableInTreeAutoscaling: true
+autoscalerOptions:
+  version: v2
+  idleTimeoutSeconds: 300
+  imagePullPolicy: {{ .root.Values.imagePullPolicy }}
+  resources:
+    {{- toYaml .root.Values.ray.autoscaler.resources | nindent 4 }}
+  # It runs beside the head, in the same pod, with a root of its own that is read-only as well.
+  env:
+    - {name: HOME, value: /tmp/home}
+    {{- with include "epitaxy.siteEnv" . }}
+    {{- . | nindent 4 }}
+    {{- end }}
+  volumeMounts:
+    - {name: tmp, mountPath: /tmp}
+    {{- with include "epitaxy.siteMounts" . }}
+    {{- . | nindent 4 }}
+    {{- end }}
+  securityContext:
+    {{- include "epitaxy.containerSecurity" .root | nindent 4 }}
+# No storage namespace: KubeRay names it by the cluster's own id. With a fixed one, a new cluster would read the state of
+# the old one, and the clean-up of the old one would erase it.
 gcsFaultToleranceOptions:
-  redisAddress: redis://{{ include "epitaxy.redisAddress" .root }}
+  redisAddress: {{ include "epitaxy.redisScheme" .root }}://{{ include "epitaxy.redisAddress" .root }}
+  {{- with .root.Values.redis.user }}
+  redisUsername: {value: {{ . | quote }}}
+  {{- end }}
   redisPassword:
-    valueFrom: {secretKeyRef: {name: {{ .root.Values.secrets.redis }}, key: password}}
-  externalStorageNamespace: {{ include "epitaxy.fullname" .root }}-{{ .component }}
+    valueFrom: {secretKeyRef: {name: {{ include "epitaxy.secret" (dict "root" .root "key" "redis") }}, key: password}}
 {{- end -}}
 
 {{- /* Size of Ray's object store: what passes through it are batches of graphs, a few MB each. */ -}}

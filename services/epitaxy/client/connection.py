@@ -51,6 +51,7 @@ class Connection:
         root_certificates: PEM; empty for the system's root certificates, None for plain text.
         timeout_seconds: Longest time for one unary call.
         patience_seconds: Longest silence between two answers of a screening.
+        server_name: Name that the server's certificate carries; empty: the target's host.
     """
 
     target: str
@@ -58,6 +59,7 @@ class Connection:
     root_certificates: bytes | None = field(repr=False)
     timeout_seconds: float
     patience_seconds: float
+    server_name: str = ""
 
     @classmethod
     def from_settings(
@@ -71,6 +73,9 @@ class Connection:
     ) -> "Connection":
         """Fills what is not given from ``EPITAXY_TARGET``, ``EPITAXY_API_KEY`` and ``EPITAXY_TLS_CA``.
 
+        ``EPITAXY_TLS_SERVER_NAME`` is for servers reached by another name than their certificate's: a Service of a
+        cluster, a forwarded port.
+
         Raises:
             InvalidRequestError: The key cannot be sent, the CA file cannot be read, or a time is not positive.
         """
@@ -82,6 +87,7 @@ class Connection:
             root_certificates=_roots(os.environ.get("EPITAXY_TLS_CA") or None if tls is None else tls),
             timeout_seconds=timeout_seconds,
             patience_seconds=patience_seconds,
+            server_name=os.environ.get("EPITAXY_TLS_SERVER_NAME", ""),
         )
         connection._warn_of_open_key()
         return connection
@@ -89,7 +95,9 @@ class Connection:
     @property
     def options(self) -> tuple[tuple[str, str | int], ...]:
         """Channel options."""
-        return _OPTIONS
+        if not (self.server_name and self.root_certificates is not None):
+            return _OPTIONS
+        return (*_OPTIONS, ("grpc.ssl_target_name_override", self.server_name))
 
     @property
     def credentials(self) -> grpc.ChannelCredentials | None:

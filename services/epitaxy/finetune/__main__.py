@@ -1,4 +1,7 @@
-"""``python -m epitaxy.finetune`` serves until SIGTERM; ``migrate``, ``prune``, ``verify-log`` maintain its stores."""
+"""``python -m epitaxy.finetune`` serves until SIGTERM; ``migrate``, ``prune``, ``verify-log`` maintain its stores.
+
+``keep-cluster`` and ``remove`` look after the training cluster of an installation on Kubernetes.
+"""
 
 import argparse
 import asyncio
@@ -9,6 +12,7 @@ from pydantic import ValidationError
 
 from epitaxy.finetune.server import serve
 from epitaxy.finetune.settings import FineTuneSettings
+from epitaxy.finetune.training_cluster import commands as cluster_commands
 from epitaxy.finetune.upkeep import commands as upkeep_commands
 from epitaxy.registry.settings import RegistrySettings
 from epitaxy_models.errors import ConfigurationError, EpitaxyError
@@ -37,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("serve", help="serve until SIGTERM (the default)")
     upkeep_commands.add_commands(commands)
+    cluster_commands.add_commands(commands)
     return parser
 
 
@@ -44,6 +49,8 @@ def _run(parsed: argparse.Namespace) -> None:
     settings, registry = FineTuneSettings(), RegistrySettings()
     if parsed.command in (None, "serve"):
         asyncio.run(serve(settings, registry))
+    elif parsed.command in cluster_commands.COMMANDS:
+        cluster_commands.run(parsed, settings)
     else:
         upkeep_commands.run(parsed, settings, registry)
 

@@ -143,7 +143,14 @@ class FineTuneServer:
 
     def _reconciler(self, store: JobStore) -> Reconciler:
         settings = self._settings
-        return Reconciler(store, self._runner, self._metrics, settings.max_attempts, settings.overdue_grace_seconds)
+        return Reconciler(
+            store,
+            self._runner,
+            self._metrics,
+            settings.max_attempts,
+            settings.overdue_grace_seconds,
+            is_held=settings.is_held,
+        )
 
     def _servicer(self, store: JobStore, champions: Champions) -> FineTuneServicer:
         settings = self._settings

@@ -52,6 +52,8 @@ class FineTuneSettings(ServiceSettings):
     default_job_seconds: PositiveFloat = 1800.0
     max_job_seconds: PositiveFloat = 24 * 3600.0
     overdue_grace_seconds: PositiveFloat = 120.0
+    hold_file: Path | None = None
+    """While it exists no job is begun: the cluster is about to be replaced, and waits for those that run."""
     reconcile_seconds: PositiveFloat = 2.0
     watch_seconds: PositiveFloat = 0.5
 
@@ -103,6 +105,10 @@ class FineTuneSettings(ServiceSettings):
     def store_url(self) -> str:
         """URL of the job store."""
         return self.database_url or f"sqlite:///{self.home / 'jobs.db'}"
+
+    def is_held(self) -> bool:
+        """Whether jobs stay queued for now."""
+        return self.hold_file is not None and self.hold_file.exists()
 
     def quota_of(self, tenant: str) -> TenantQuota:
         """What a tenant may hold."""

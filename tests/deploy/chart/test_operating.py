@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from rendering import CHART, ROOT, of_kind, pod_specs, render
+from rendering import CHART, ROOT, pod_specs, ray_objects, ray_spec, render
 from test_policies import EXTERNAL_SECRETS
 
 TEXT = (ROOT / "docs" / "operate.md").read_text()
@@ -26,7 +26,8 @@ def test_it_tells_what_an_operator_has_to_do() -> None:
 def test_every_object_that_it_names_exists() -> None:
     manifests = render({})
     names = {manifest["metadata"]["name"] for manifest in manifests}
-    known = names | {f"{name}-0" for name in names} | EXTERNAL_SECRETS
+    package = "epitaxy-0"  # and the rest of its version
+    known = names | {f"{name}-0" for name in names} | EXTERNAL_SECRETS | {package}
     named = {name.rstrip("-") for name in re.findall(r"\bepitaxy-[a-z0-9-]+", TEXT)}
     assert named <= known
 
@@ -41,8 +42,8 @@ def test_every_value_that_it_names_exists(key: str) -> None:
 
 
 def test_the_versions_of_ray_agree() -> None:
-    manifests = of_kind(render({}), "RayCluster", "RayService")
-    clusters = [manifest["spec"].get("rayClusterConfig", manifest["spec"]) for manifest in manifests]
+    clusters = [ray_spec(manifest) for manifest in ray_objects(render({}))]
+    assert len(clusters) == 2
     assert {cluster["rayVersion"] for cluster in clusters} == {"2.60.0"}
     assert set(re.findall(r'"ray\[\w+\]==([\d.*]+)"', (ROOT / "pyproject.toml").read_text())) == {"2.60.*"}
 

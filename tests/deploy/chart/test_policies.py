@@ -8,7 +8,17 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from rendering import SWITCHES, containers, lives_on, of_kind, pod_specs, render, rendered_notes
+from rendering import (
+    SWITCHES,
+    containers,
+    lives_on,
+    of_kind,
+    pod_specs,
+    ray_objects,
+    ray_spec,
+    render,
+    rendered_notes,
+)  # fmt: skip
 
 from epitaxy.finetune import __main__ as finetune_command
 from epitaxy.finetune.settings import FineTuneSettings
@@ -21,7 +31,7 @@ from epitaxy.vectors.settings import VectorSettings
 # Secrets that the chart only refers to: values name them, docs/operate.md makes them.
 EXTERNAL_SECRETS = {
     "epitaxy-tenants", "epitaxy-gateway-secret", "epitaxy-redis", "epitaxy-database", "epitaxy-object-storage",
-    "epitaxy-gateway-tls", "epitaxy-test-key", "epitaxy-qdrant",
+    "epitaxy-gateway-tls", "epitaxy-ingress-tls", "epitaxy-test-key", "epitaxy-qdrant", "epitaxy-ray-token",
 }  # fmt: skip
 SETTINGS = {
     "EPITAXY_GATEWAY_": GatewaySettings,
@@ -30,14 +40,16 @@ SETTINGS = {
     "EPITAXY_REGISTRY_": RegistrySettings,
     "EPITAXY_VECTORS_": VectorSettings,
 }
-OF_THE_CLIENT = {"EPITAXY_TARGET", "EPITAXY_API_KEY"}
+OF_THE_CLIENT = {"EPITAXY_TARGET", "EPITAXY_API_KEY", "EPITAXY_TLS_SERVER_NAME"}
+# What the switches of the tests name and a site has.
+OF_A_SITE = {"my-model", "mine-1", "mine-2", "mine-3", "mine-4", "our-ca", "of-the-site"}
 
 
 def test_pods_are_restricted(manifests) -> None:
     for name, _, spec in pod_specs(manifests):
         security = spec["securityContext"]
         assert security["runAsNonRoot"], name
-        assert security["runAsUser"] > 0, name
+        assert security.get("runAsUser", 10001) > 0, name
         assert security["seccompProfile"]["type"] == "RuntimeDefault", name
         assert not spec.get("hostNetwork"), name
         for container in containers(spec):
@@ -49,19 +61,32 @@ def test_pods_are_restricted(manifests) -> None:
             assert mounted & {"/tmp", "/data", "/var/run/postgresql"}, name
 
 
+def test_ids_are_fixed_unless_the_cluster_gives_them() -> None:
+    for values, expected in (({}, {10001, 70, 999}), ({"pods": {"fixedIds": False}}, {None})):
+        found = {spec["securityContext"].get(key) for _, _, spec in pod_specs(render(values))
+                 for key in ("runAsUser", "runAsGroup", "fsGroup")}  # fmt: skip
+        assert found == expected
+
+
 HEADS = {"RayService/epitaxy-prediction/head", "RayCluster/epitaxy-training/head"}
 
 
-def test_only_ray_heads_and_the_bootstrap_hold_a_token_of_the_api_server(manifests) -> None:
+def test_only_ray_heads_the_keeper_and_hooks_hold_a_token_of_the_api_server(manifests) -> None:
     holders = {name for name, _, spec in pod_specs(manifests) if spec["automountServiceAccountToken"]}
-    assert holders - {"Job/epitaxy-bootstrap"} == HEADS
+    assert holders - {"Job/epitaxy-bootstrap"} == HEADS | {"Deployment/epitaxy-keeper", "Job/epitaxy-uninstall"}
     assert not of_kind(manifests, "ClusterRole", "ClusterRoleBinding")
     for account in of_kind(manifests, "ServiceAccount"):
         assert account["automountServiceAccountToken"] is False
 
 
-def test_the_one_role_reads_secrets_by_name_and_creates_and_is_the_hooks_alone(manifests) -> None:
-    roles, bindings = of_kind(manifests, "Role"), of_kind(manifests, "RoleBinding")
+def test_one_role_reads_secrets_by_name_and_creates_and_is_the_hooks_alone(manifests) -> None:
+    assert {m["metadata"]["name"] for m in of_kind(manifests, "Role") if "secrets" in json.dumps(m["rules"])} <= {
+        "epitaxy-bootstrap"
+    }
+    roles, bindings = (
+        [m for m in of_kind(manifests, kind) if m["metadata"]["name"] == "epitaxy-bootstrap"]
+        for kind in ("Role", "RoleBinding")
+    )
     hooks = [m for m in of_kind(manifests, "Job") if m["metadata"]["name"] == "epitaxy-bootstrap"]
     assert len(roles) == len(bindings) == len(hooks) <= 1
     for role, binding, hook in zip(roles, bindings, hooks, strict=True):
@@ -126,19 +151,20 @@ def test_no_secret_lies_in_the_chart(manifests) -> None:
 
 
 def test_what_is_named_exists(manifests) -> None:
-    maps = {m["metadata"]["name"] for m in of_kind(manifests, "ConfigMap")}
-    claims = {m["metadata"]["name"] for m in of_kind(manifests, "PersistentVolumeClaim")} | {"my-model"}
+    maps = {m["metadata"]["name"] for m in of_kind(manifests, "ConfigMap")} | OF_A_SITE
+    claims = {m["metadata"]["name"] for m in of_kind(manifests, "PersistentVolumeClaim")} | OF_A_SITE
     accounts = {m["metadata"]["name"] for m in of_kind(manifests, "ServiceAccount")}
     for name, _, spec in pod_specs(manifests):
         assert spec["serviceAccountName"] in accounts, name
         for volume in spec.get("volumes", ()):
-            assert volume.get("configMap", {"name": None})["name"] in maps | {None}, name
+            held = volume.get("configMap", {"name": None})
+            assert held["name"] in maps | {None} or held.get("optional"), name
             assert volume.get("persistentVolumeClaim", {"claimName": None})["claimName"] in claims | {None}, name
             assert volume.get("secret", {"secretName": None})["secretName"] in EXTERNAL_SECRETS | {None}, name
         for container in containers(spec):
             referred = [e["valueFrom"]["secretKeyRef"]["name"] for e in container.get("env", ()) if "valueFrom" in e]
             assert set(referred) <= EXTERNAL_SECRETS, name
-            volumes = {v["name"] for v in spec.get("volumes", ())} | {"data"}
+            volumes = {v["name"] for v in spec.get("volumes", ())}
             assert {mount["name"] for mount in container["volumeMounts"]} <= volumes, name
 
 
@@ -231,7 +257,7 @@ FLOWS = {
     ("prediction", "mlflow", 5000), ("training", "mlflow", 5000), ("finetune", "mlflow", 5000),
     ("upkeep", "mlflow", 5000),
     ("finetune", "postgres", 5432), ("training", "postgres", 5432), ("mlflow", "postgres", 5432),
-    ("upkeep", "postgres", 5432),
+    ("upkeep", "postgres", 5432), ("keeper", "postgres", 5432),
 }  # fmt: skip
 
 
@@ -281,7 +307,7 @@ def test_only_who_uses_an_external_store_leaves_the_release() -> None:
     assert outside(render({})) == set()
     assert outside(render(SWITCHES["external redis"])) == {"prediction", "training"}
     assert outside(render(SWITCHES["external mlflow"])) == {"prediction", "training", "finetune", "upkeep"}
-    assert outside(render(SWITCHES["external postgres"])) == {"training", "finetune", "upkeep", "mlflow"}
+    assert outside(render(SWITCHES["external postgres"])) == {"training", "finetune", "keeper", "upkeep", "mlflow"}
     assert outside(render(SWITCHES["object storage"])) == {"mlflow"}
     assert outside(render(SWITCHES["label roots"])) == {"finetune"}
     assert outside(render(SWITCHES["external qdrant"])) == {"training"}
@@ -290,13 +316,20 @@ def test_only_who_uses_an_external_store_leaves_the_release() -> None:
     assert {json.dumps(rule["to"]) for rule in rules} == {'[{"ipBlock": {"cidr": "10.1.0.0/16"}}]'}
 
 
-def test_only_heads_and_the_hook_ask_the_api_server() -> None:
+def test_only_who_holds_a_token_asks_the_api_server() -> None:
     askers = set()
     for policy in of_kind(render({}), "NetworkPolicy"):
         for rule in policy["spec"].get("egress") or ():
             if {port["port"] for port in rule.get("ports", ())} == {443, 6443}:
                 askers.add(policy["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"])
-    assert askers == {"prediction", "training", "bootstrap"}
+    assert askers == {"prediction", "training", "keeper", "bootstrap", "uninstall"}
+
+
+def test_ports_of_names_and_of_the_api_server_are_the_clusters() -> None:
+    values = {"networkPolicies": {"dnsPorts": [5353], "apiPorts": [16443]}}
+    policies = {p["metadata"]["name"]: p["spec"] for p in of_kind(render(values), "NetworkPolicy")}
+    assert [port["port"] for port in policies["epitaxy-dns"]["egress"][0]["ports"]] == [5353, 5353]
+    assert [16443] in [ports_of(rule) for rule in policies["epitaxy-keeper"]["egress"]]
 
 
 def is_allowed(hosts, host) -> bool:
@@ -318,11 +351,11 @@ def test_mlflow_lets_in_whom_the_chart_sends_there() -> None:
 
 
 def test_nodes_of_ray_take_their_parameters_as_text_and_heads_take_no_work(manifests) -> None:
-    for manifest in of_kind(manifests, "RayCluster", "RayService"):
-        cluster = manifest["spec"].get("rayClusterConfig", manifest["spec"])
+    for manifest in ray_objects(manifests):
+        cluster = ray_spec(manifest)
         assert cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
         assert cluster["autoscalerOptions"]["version"] == "v2"
-        assert cluster["gcsFaultToleranceOptions"]["redisAddress"].startswith("redis://")
+        assert re.match("rediss?://", cluster["gcsFaultToleranceOptions"]["redisAddress"])
         for group in [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]:
             assert all(isinstance(value, str) for value in group["rayStartParams"].values())
     [service] = of_kind(manifests, "RayService")
@@ -331,6 +364,8 @@ def test_nodes_of_ray_take_their_parameters_as_text_and_heads_take_no_work(manif
     [ingress] = [m for m in of_kind(manifests, "Service") if m["metadata"]["name"] == "epitaxy-prediction-grpc"]
     [port] = ingress["spec"]["ports"]
     assert (port["name"], port["appProtocol"]) == ("serve-grpc", "kubernetes.io/h2c")
+    assert ingress["spec"]["clusterIP"] == "None", "the gateway goes round among the pods, and sees them by name only"
+    assert port["port"] == 9000, "a headless Service maps no ports"
 
 
 def test_what_has_several_pods_is_spread_over_nodes_and_zones(manifests) -> None:
@@ -343,15 +378,22 @@ def test_what_has_several_pods_is_spread_over_nodes_and_zones(manifests) -> None
 
 
 def test_databases_are_migrated_before_who_needs_them_newer() -> None:
+    found = {name: spec.get("initContainers", []) for name, _, spec in pod_specs(render({}))}
+    for name, command in (("finetune", "migrate"), ("mlflow", "mlflow db upgrade")):
+        [migration] = found[f"Deployment/epitaxy-{name}"]
+        assert command in " ".join(migration["args"])
+        [deployment] = [m for m in of_kind(render({}), "Deployment") if m["metadata"]["name"] == f"epitaxy-{name}"]
+        assert deployment["spec"]["strategy"] == {"type": "Recreate"}, "none of the old release is beside it"
+    without = render(SWITCHES["no migrations"])
+    assert not [name for name, _, spec in pod_specs(without) if spec.get("initContainers")]
+
+
+def test_hooks_are_few_short_and_bring_what_they_need() -> None:
     jobs = {m["metadata"]["name"]: m for m in of_kind(render({}), "Job")}
     hooks = {name: job["metadata"]["annotations"]["helm.sh/hook"] for name, job in jobs.items()}
-    assert hooks == {
-        "epitaxy-bootstrap": "pre-install,pre-upgrade",
-        "epitaxy-migrate-jobs": "post-install,pre-upgrade",
-        "epitaxy-migrate-mlflow": "pre-upgrade",
-    }
+    assert hooks == {"epitaxy-bootstrap": "pre-install,pre-upgrade", "epitaxy-uninstall": "pre-delete"}
     for job in jobs.values():
-        assert job["spec"]["activeDeadlineSeconds"] <= 600, "a hook that hangs holds the upgrade up"
+        assert job["spec"]["activeDeadlineSeconds"] <= 900, "a hook that hangs holds the upgrade up"
     # A hook before the install cannot use what the install brings.
     [bootstrap] = [s for n, _, s in pod_specs(render({})) if n == "Job/epitaxy-bootstrap"]
     assert not any("persistentVolumeClaim" in volume or "configMap" in volume for volume in bootstrap["volumes"])
@@ -364,10 +406,10 @@ def test_the_volume_of_one_node_takes_the_upkeep_to_that_node() -> None:
         assert ("affinity" in spec) == expected
 
 
-def test_the_test_of_a_gateway_with_tls_uses_a_name_of_its_certificate() -> None:
+def test_the_test_asks_the_service_or_whom_the_operator_names() -> None:
     for values, expected in (
         ({}, "epitaxy-gateway:50051"),
-        ({"gateway": {"tls": {"enabled": True}}}, "epitaxy.example.org:50051"),
+        ({"gateway": {"tls": {"enabled": True}}}, "epitaxy-gateway:50051"),
         (SWITCHES["test target"], "epitaxy.example.org:443"),
     ):
         [test] = [spec for name, _, spec in pod_specs(render(values)) if name.startswith("Pod/")]

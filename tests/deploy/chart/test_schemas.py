@@ -39,9 +39,16 @@ BY_READING = {
     "BackendTLSPolicy": closed(
         "targetRefs validation",
         targetRefs=several(closed("group kind name", group={"const": ""}, kind={"const": "Service"}, name=_TEXT)),
-        validation=closed(
-            "hostname wellKnownCACertificates", hostname=_TEXT, wellKnownCACertificates={"const": "System"}
-        ),
+        validation={
+            **closed(
+                "hostname",
+                hostname=_TEXT,
+                wellKnownCACertificates={"const": "System"},
+                caCertificateRefs=several(closed("group kind name", group={"const": ""}, kind=_TEXT, name=_TEXT)),
+            ),
+            # One of both.
+            "oneOf": [{"required": ["wellKnownCACertificates"]}, {"required": ["caCertificateRefs"]}],
+        },
     ),
     "Certificate": closed(
         "secretName issuerRef dnsNames",
@@ -115,7 +122,17 @@ def test_names_are_unique(manifests) -> None:
         ({"prediction": {"cpuWorkers": {"resources": {"requests": {"cpu": "many"}}}}}, "/prediction/cpuWorkers"),
         ({"finetune": {"labelRoots": ["s3://labels/"]}}, "/finetune/labelRoots"),
         ({"bootstrap": {"tenant": "Acme Inc"}}, "/bootstrap/tenant"),
-        ({"migrations": {"timeoutSeconds": 1}}, "/migrations/timeoutSeconds"),
+        ({"migrations": {"timeoutSeconds": 1}}, "'timeoutSeconds' not allowed"),
+        ({"imageRegistry": "https://mirror.example.org"}, "/imageRegistry"),
+        ({"imagePullPolicy": "Sometimes"}, "/imagePullPolicy"),
+        ({"pods": {"env": [{"value": "x"}]}}, "/pods/env/0"),
+        ({"gateway": {"pod": {"nodeSelectors": {}}}}, "'nodeSelectors' not allowed"),
+        ({"training": {"gpuWorkers": {"resourceName": "gpu"}}}, "/training/gpuWorkers/resourceName"),
+        ({"training": {"gpuWorkers": {"gpus": 0}}}, "/training/gpuWorkers/gpus"),
+        ({"networkPolicies": {"dnsPorts": []}}, "/networkPolicies/dnsPorts"),
+        ({"pods": {"proxy": {"http": "proxy:3128"}}}, "/pods/proxy/http"),
+        ({"extraObjects": [{"kind": "ConfigMap"}]}, "/extraObjects/0"),
+        ({"redis": {"tls": True}}, "redis.tls and redis.user are for an external Redis"),
         ({"upkeep": {"schedule": "daily"}}, "/upkeep/schedule"),
         ({"upkeep": {"labelsDays": -1}}, "/upkeep/labelsDays"),
         ({"qdrant": {"externalUrl": "qdrant:6333"}}, "/qdrant/externalUrl"),
@@ -151,9 +168,12 @@ def test_every_value_is_in_the_schema_and_the_schema_is_closed() -> None:
 
 
 # Mappings whose keys are the operator's.
-FREE = {"annotations", "settings", "labels", "arguments", "nodeSelector", "issuerRef"}
+FREE = {
+    "annotations", "settings", "labels", "arguments", "nodeSelector", "issuerRef", "affinity", "serviceAccountLabels",
+    "serviceAccountAnnotations",
+}  # fmt: skip
 # Keys that say the same wherever they stand; the first of a kind is told about.
-SAME_EVERYWHERE = {"repository", "tag", "digest", "requests", "limits", "size", "enabled"}
+SAME_EVERYWHERE = {"registry", "repository", "tag", "digest", "requests", "limits", "enabled"}
 
 
 def test_every_value_has_prose_over_it() -> None:

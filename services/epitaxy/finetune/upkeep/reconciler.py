@@ -29,6 +29,8 @@ class Reconciler:
     max_attempts: int
     grace_seconds: float
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    is_held: Callable[[], bool] = field(default=lambda: False)
+    """While this says so, jobs without a worker wait."""
     _starts: Counter[str] = field(default_factory=Counter, init=False)
     _told_until: datetime | None = field(default=None, init=False)
 
@@ -49,7 +51,7 @@ class Reconciler:
     def _settle(self, job: FineTuneJob, is_running: bool, now: datetime) -> None:
         if job.is_overdue(now, self.grace_seconds):
             self._end(job, _overdue(job), now)
-        elif not is_running and now - job.created_at > _SETTLE:
+        elif not (is_running or self.is_held()) and now - job.created_at > _SETTLE:
             # The worker counts its attempts in the store; a worker that dies before that is counted here.
             if max(job.attempt, self._starts[job.id]) >= self.max_attempts:
                 self._end(job, worker_lost(job), now)

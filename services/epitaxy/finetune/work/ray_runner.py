@@ -57,7 +57,9 @@ class RayJobRunner:
         self._lock = threading.Lock()
 
     def start(self, job: FineTuneJob) -> None:
-        """Makes the job's actor, unless it is there."""
+        """Makes the job's actor, unless it is there. Raises UnavailableError while jobs are held."""
+        if self._settings.is_held():
+            raise UnavailableError("the cluster that works on jobs is about to be replaced: the job stays queued")
         self._connect()
         options = {
             "name": job.id,

@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 from epitaxy.client import AsyncClient, Client, InvalidRequestError
+from epitaxy.client.connection import Connection
 
 
 @pytest.fixture
@@ -76,3 +77,18 @@ def test_a_key_in_plain_text_over_a_network_is_warned_of(connect: Any, caplog: p
         connect("screening.example:50051", api_key="secret").close()
     assert "plain text" in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_a_server_reached_by_another_name_than_its_certificates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def options(tls: Path | None) -> dict[str, object]:
+        made = Connection.from_settings("epitaxy-gateway:50051", None, tls, timeout_seconds=1.0, patience_seconds=1.0)
+        return dict(made.options)
+
+    (tmp_path / "ca.pem").write_bytes(b"pem")
+    override = "grpc.ssl_target_name_override"
+    assert override not in options(tmp_path / "ca.pem")
+    monkeypatch.setenv("EPITAXY_TLS_SERVER_NAME", "epitaxy.example.org")
+    assert options(tmp_path / "ca.pem")[override] == "epitaxy.example.org"
+    assert override not in options(None), "nobody checks a name in plain text"

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from api_server import TOKEN, ApiServer
 
+from epitaxy.chassis.kubernetes_api import KubernetesApi
 from epitaxy.chassis.tenants import TenantDirectory
 from epitaxy.gateway.__main__ import main
 from epitaxy.gateway.secrets.bootstrap import BootstrapPlan, DatabaseSecret, bootstrap
@@ -32,7 +33,7 @@ def server():
 
 @pytest.fixture
 def store(server):
-    return KubernetesSecrets(server.url, TOKEN, "epitaxy", {"app": "epitaxy"}, None)
+    return KubernetesSecrets(KubernetesApi(server.url, lambda: TOKEN, "epitaxy"), {"app": "epitaxy"})
 
 
 def test_everything_that_is_missing_is_made_and_fits_together(server, store, tmp_path) -> None:
@@ -92,7 +93,7 @@ def test_what_was_made_meanwhile_is_not_an_error(server, store) -> None:
             server.secrets.setdefault(name, {"secret": "of another", "password": "of another"})
             return found
 
-    late = Late(server.url, TOKEN, "epitaxy", {}, None)
+    late = Late(KubernetesApi(server.url, lambda: TOKEN, "epitaxy"), {})
     assert list(bootstrap(BootstrapPlan("first", random=PLAN.random), late)) == []
     assert server.secrets["gateway"] == {"secret": "of another", "password": "of another"}
 

@@ -113,3 +113,19 @@ def test_without_its_cluster_the_service_is_not_able(cluster, look):
     assert not look.is_able()
     with pytest.raises(UnavailableError, match="gone"):
         look()
+
+
+def test_held_jobs_wait_without_using_up_their_attempts(store, cluster, registry, new_job):
+    add(store, new_job())
+    held = [True]
+    now = [NOW]
+    metrics = FineTuneMetrics(registry)
+    reconciler = Reconciler(store, cluster, metrics, 3, 10.0, now=lambda: now[0], is_held=lambda: held[0])
+    for second in range(5, 15):
+        now[0] = NOW + timedelta(seconds=second)
+        reconciler()
+    assert cluster.started == []
+    held[0] = False
+    reconciler()
+    assert cluster.started == ["ft-1"]
+    assert store.get("acme", "ft-1").state is JobState.PENDING

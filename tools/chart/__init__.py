@@ -1,0 +1,1 @@
+"""What is made of the Helm chart: its README, its package, bills of materials of its images."""

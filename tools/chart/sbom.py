@@ -1,0 +1,90 @@
+"""Bills of materials of our images, CycloneDX 1.6: ``python -m tools.chart.sbom``.
+
+What each Dockerfile installs is the closure of its extras in the environment at hand, version by version. An image that
+is built on another day may hold newer ones, so a pipeline writes the bill again where it builds. The packages of the
+base image are not in it: a scanner of images lists these. cyclonedx-py writes it from a list of exact versions.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tools.chart.values_file import CHART
+
+ROOT = CHART.parents[1]
+PROJECT = "epitaxy"
+
+
+def extras_of_images(folder: Path = ROOT / "services" / "docker") -> dict[str, tuple[str, ...]]:
+    """Extras that each Dockerfile installs, by its name."""
+    found = {}
+    for path in sorted(folder.glob("*.Dockerfile")):
+        [extras] = re.findall(r'pip install "\.\[(.+)\]"', path.read_text())
+        found[path.stem] = tuple(extras.split(","))
+    return found
+
+
+def closure(extras: Sequence[str]) -> dict[str, str]:
+    """Versions of everything that the project with these extras needs, by canonical name; the project left out."""
+    wanted, seen, versions = [(PROJECT, frozenset(extras))], set(), {}
+    while wanted:
+        name, chosen = wanted.pop()
+        if (name, chosen) in seen:
+            continue
+        seen.add((name, chosen))
+        try:
+            found = distribution(name)
+        except PackageNotFoundError:
+            continue  # for another platform, or optional and not installed
+        versions[name] = found.version
+        wanted += _needed(found.requires or [], chosen)
+    versions.pop(PROJECT, None)
+    return dict(sorted(versions.items()))
+
+
+def _needed(requirements: Sequence[str], extras: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
+    for text in requirements:
+        requirement = Requirement(text)
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate({"extra": extra}) for extra in (*extras, "")):
+            yield canonicalize_name(requirement.name), frozenset(requirement.extras)
+
+
+def write_boms(out: Path) -> list[Path]:
+    """One file an image. Raises CalledProcessError if cyclonedx-py fails."""
+    out.mkdir(parents=True, exist_ok=True)
+    return [_write(out / f"{image}.cdx.json", closure(extras)) for image, extras in extras_of_images().items()]
+
+
+def _write(path: Path, versions: dict[str, str]) -> Path:
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as exact:
+        exact.write("".join(f"{name}=={version}\n" for name, version in versions.items()))
+        exact.flush()
+        command = [sys.executable, "-m", "cyclonedx_py", "requirements", exact.name, "--of", "JSON", "--sv", "1.6"]
+        command += ["--output-reproducible", "--no-validate", "-o", str(path)]
+        subprocess.run(command, check=True, capture_output=True)
+    bom = json.loads(path.read_text())
+    bom.setdefault("metadata", {})["component"] = {"type": "container", "name": f"epitaxy/{path.name.split('.')[0]}"}
+    path.write_text(json.dumps(bom, indent=1) + "\n")
+    return path
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=ROOT / "dist")
+    for path in write_boms(parser.parse_args(arguments).out):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
