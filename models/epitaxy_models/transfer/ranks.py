@@ -9,7 +9,7 @@ def rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) ->
     ranks = np.stack([_mean_ranks(first), _mean_ranks(second)])
     if (ranks.std(axis=1) == 0).any():
         return 0.0
-    return float(np.corrcoef(ranks)[0, 1])
+    return float(np.atleast_2d(np.corrcoef(ranks))[0, 1])
 
 
 def _mean_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
