@@ -17,7 +17,8 @@ from epitaxy_models.structures.intake import (
 )
 from epitaxy_models.structures.species import species_repairs
 from epitaxy_models.structures.symmetry_choice import CrystalFacts, choose_crystal
-from epitaxy_models.structures.symmetry_statements import SymmetryStatements, collect_statements, resolve
+from epitaxy_models.structures.symmetry_resolution import resolve
+from epitaxy_models.structures.symmetry_statements import SymmetryStatements, collect_statements
 
 
 def read_cif(text: str, limits: IntakeLimits) -> Intake:

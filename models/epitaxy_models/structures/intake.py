@@ -88,6 +88,8 @@ DOUBTFUL_CODES: frozenset[str] = frozenset(
         RepairCode.CHOSEN_SYMMETRY,
         RepairCode.COMPLETED_OPERATIONS,
         RepairCode.IGNORED_DATA_BLOCKS,
+        # The lenient parser takes the last one of tags that are given twice, whatever they say.
+        RepairCode.USED_FALLBACK_READER,
         NoteCode.DROPPED_NET_CHARGE,
         NoteCode.UNUSED_ATTACHED_HYDROGENS,
     }

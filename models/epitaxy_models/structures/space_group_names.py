@@ -21,7 +21,7 @@ _SUBSCRIPT = re.compile(r"([2-6])\s*(?:\((\d)\)|_\{?(\d)\}?|~(\d)~|<sub>(\d)</su
 # What follows the symbol: ":2", ":H", ":b1", "(-cba)", "(225)", "(No. 225)".
 _SUFFIX = re.compile(r"^([^:(]*?)\s*(?::\s*([\w-]{1,6})|\(\s*(?:no\.?|#)?\s*([\w-]{1,6})\s*\))\s*$", re.IGNORECASE)
 # gemmi reads more than that, "a" for instance.
-_HALL = re.compile(r"-?\s*[PABCIRSTHF]\s+-?[1-6]", re.IGNORECASE)
+_HALL = re.compile(r"-?\s*[PABCIRSTHF][\s_]+-?[1-6]", re.IGNORECASE)
 _MONOCLINIC = range(3, 16)
 
 
@@ -30,6 +30,7 @@ def space_group_of_hall(symbol: str) -> SpaceGroup | None:
     """The group of a Hall symbol, None if the symbol is unknown."""
     if not _HALL.match(symbol):
         return None
+    symbol = symbol.replace("_", " ")
     try:
         operations = gemmi.symops_from_hall(symbol)
         entry = gemmi.find_spacegroup_by_ops(operations)

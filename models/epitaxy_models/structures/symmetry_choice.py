@@ -14,7 +14,8 @@ from epitaxy_models.structures.filled_cell import FilledCell, are_all_same, fill
 from epitaxy_models.structures.intake import Intake, IntakeLimits, Note, NoteCode, RefusalReason, Repair, RepairCode
 from epitaxy_models.structures.soundness import bond_ratios
 from epitaxy_models.structures.symmetry import SpaceGroup
-from epitaxy_models.structures.symmetry_statements import Resolution, Statement, groups_in_other_axes
+from epitaxy_models.structures.symmetry_resolution import Resolution, groups_in_other_axes
+from epitaxy_models.structures.symmetry_statements import Statement
 
 # Mean |ln(distance / sum of covalent radii)| of the nearest neighbours. Of 4,000 Materials Project crystals one in a
 # thousand has more than 0.5. Of 186 that were read in the wrong one of two origins 70 had overlaps, and of the others

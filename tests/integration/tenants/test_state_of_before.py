@@ -52,7 +52,7 @@ def test_another_version_of_before_can_be_asked_for_and_promoted(tenant: Client,
 
 def test_jobs_of_before_can_be_listed_and_their_reports_opened(tenant: Client) -> None:
     jobs = list(tenant.finetune_jobs())
-    assert [(job.model_name, job.state) for job in jobs] == [
+    assert [(job.model, job.state) for job in jobs] == [
         ("old-late", "SUCCEEDED"),
         ("old-cancelled", "CANCELLED"),
         ("old-gap", "SUCCEEDED"),

@@ -7,8 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-_BLOCK = re.compile(r"^\s*data_(\S*)", re.IGNORECASE | re.MULTILINE)
-_ATOMS = re.compile(r"^\s*(?:loop_\s+)?_atom_site[._]fract_x\b", re.IGNORECASE | re.MULTILINE)
+# Blanks of one line alone: patterns that run over blank lines are quadratic in their number.
+_BLOCK = re.compile(r"^[ \t]*data_(\S*)", re.IGNORECASE | re.MULTILINE)
+_ATOMS = re.compile(r"^[ \t]*(?:loop_[ \t]+)?_atom_site[._]fract_x\b", re.IGNORECASE | re.MULTILINE)
 # No text field or foreign loop under this many characters matters for a limit of megabytes.
 _LONG = 10_000
 _START = re.compile(r"\s*(_\S+|loop_|data_|save_|global_|stop_)", re.IGNORECASE)

@@ -37,6 +37,23 @@ TOKENS = [
 ]
 TOKENS += [";", "\n;", "#", "{", "[", "loop_", "data_", "_cell_length_a", "_symmetry_Int_Tables_number"]
 TOKENS += ["\n", "\n\n\n", "\r", "\x00", "\x85", "\ud800", "\u0661", "é"]
+# Further statements of symmetry and of sites, which contradict what a file says already.
+TOKENS += [
+    "\n_space_group_name_H-M_alt 'F d -3 m'\n",
+    "\n_space_group_name_Hall '-P 2ybc'\n",
+    "\n_symmetry_Int_Tables_number 1\n",
+    "\n_space_group.IT_coordinate_system_code 2\n",
+    "\n_symmetry_cell_setting cubic\n",
+    "\n_exptl_crystal_density_diffrn 4.2\n",
+    "\n_space_group_symop_magn_operation.xyz x,y,z,-1\n",
+    "\n_symmetry_equiv_pos_as_xyz -x,-y,-z\n",
+    "\n_cell_modulation_dimension 1\n",
+    "_atom_site_disorder_group\n",
+    "_atom_site_symmetry_multiplicity\n",
+    "_atom_site_attached_hydrogens\n",
+    "_atom_site_calc_flag\n",
+    "\ndata_more\n",
+]
 STALLING = [
     "\n",
     " ",
@@ -54,7 +71,7 @@ STALLING = [
     "0\n",
     "; \n",
 ]
-STALLING += ["\n#", "123456789 ", "x,y,z\n"]
+STALLING += ["\n#", "123456789 ", "x,y,z\n", "_symmetry_magn", "data_x\n_space_group_magn_cent", "\n_symop"]
 edits = st.lists(
     st.tuples(st.floats(0, 1), st.integers(0, 12), st.sampled_from(TOKENS) | st.text(max_size=4)),
     min_size=1,

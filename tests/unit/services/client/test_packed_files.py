@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import tarfile
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -219,6 +220,17 @@ def test_a_structure_over_the_limit_is_still_refused(tmp_path: Path) -> None:
     (tmp_path / "a.cif").write_text(block("x") + rows)
     (item,) = read(tmp_path / "a.cif")
     assert refusal(item).reason == "TOO_LARGE"
+
+
+@pytest.mark.parametrize(
+    "unit", ["\n", " ", "data_", "data_\n", ";\n", "loop_\n", "_a\n", "\n\t", "_atom_site_fract_x\n"]
+)
+def test_texts_made_to_stall_are_taken_apart_soon(unit: str) -> None:
+    text = (unit * (2_000_000 // len(unit)))[:2_000_000]
+    begin = time.process_time()
+    assert structures_of(f"data_a\n{text}")
+    assert structure_part(text)
+    assert time.process_time() - begin < 20
 
 
 @pytest.mark.parametrize("text", [block("x"), REFLECTIONS, f"data_x\n_long\n;\n{REFLECTIONS};\n_b 1\n", "", ";\n_a\n"])

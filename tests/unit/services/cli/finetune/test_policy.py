@@ -26,7 +26,7 @@ def test_a_policy_is_set_by_name_and_stands_in_the_log_with_all_else_that_was_de
     assert [entry["action"] for entry in entries] == ["POLICY", "POLICY", "PROMOTE"]
     assert [entry["reason"] for entry in entries] == ["", "RoHS", ""]
     assert all(
-        entry["digest"].startswith("sha256:") and entry["request_id"] and entry["create_time"] for entry in entries
+        entry["digest"].startswith("sha256:") and entry["request_id"] and entry["at"] for entry in entries
     )
     assert len({entry["digest"] for entry in entries}) == 3
     assert [line.split()[2] for line in finetune("log", "--limit", 2).stdout.splitlines()[1:]] == ["POLICY"] * 2
