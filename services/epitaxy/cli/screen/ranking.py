@@ -1,7 +1,7 @@
 """The best rows of a screening, beside measured values."""
 
-import csv
 import heapq
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -11,7 +11,14 @@ from typing import Any
 from rich.table import Table
 
 from epitaxy.cli.wording import interval_text, value_text
+from epitaxy.client import ItemError
+from epitaxy.client.inputs.rows import open_csv_rows
+from epitaxy.client.inputs.stored import StoredFile
 from epitaxy.client.screening.rows import COLUMNS, Row
+from epitaxy.tables.ids import ID_NAMES, own_id
+from epitaxy.tables.numbers import read_column
+
+_SHOWN_CELLS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +34,26 @@ class Measurements:
 
     @classmethod
     def read(cls, path: Path, property_name: str) -> "Measurements":
-        """Reads the columns ``id`` and ``<property>_measured...`` of a CSV file.
+        """Reads the ids and the column ``<property>_measured...`` of a CSV file, by the rules of all tables.
 
         Raises:
-            ValueError: a column is missing, or a value is not a number.
+            ValueError: A column is missing, or values are not numbers.
         """
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            names = list(rows.fieldnames or ())
-            column = next((name for name in names if name.startswith(f"{property_name}_measured")), None)
-            if column is None or "id" not in names:
-                raise ValueError(
-                    f"{path} needs the columns id and {property_name}_measured..., but has {', '.join(names)}"
-                )
-            return cls(column, {row["id"]: _number(row[column], row["id"]) for row in rows if row[column]})
+        wanted = f"{property_name}_measured"
+        stream = open_csv_rows(StoredFile(str(path)), ID_NAMES)
+        names = stream.names or ()
+        column = next((name for name in names if name.startswith(wanted)), None)
+        if column is None or stream.id_column is None:
+            raise ValueError(f"{path} needs the columns id and {wanted}..., but has {', '.join(names)}")
+        rows = [(row.line, row.cells) for row in stream.rows if not isinstance(row.cells, ItemError)]
+        numbers = read_column(cells[column] for _, cells in rows)
+        if numbers.bad:
+            shown = "; ".join(f"line {rows[row][0]}: {column} holds {what}" for row, what in numbers.bad[:_SHOWN_CELLS])
+            more = f"; and {len(numbers.bad) - _SHOWN_CELLS} more" if len(numbers.bad) > _SHOWN_CELLS else ""
+            raise ValueError(f"{path}: {shown}{more}")
+        ids = [own_id(cells, stream.id_column) for _, cells in rows]
+        pairs = zip(ids, numbers.values, strict=True)
+        return cls(column, {row_id: value for row_id, value in pairs if row_id is not None and not math.isnan(value)})
 
 
 class Ranking:
@@ -111,13 +124,6 @@ def _review_text(row: Mapping[str, Any]) -> str:
     """Formats the verdict and the rules behind it: ``"review: out of domain"``."""
     verdict, rules = (row["review"] or "").lower(), (row["review_rules"] or "").lower().replace("_", " ")
     return f"{verdict}: {rules}" if rules else verdict
-
-
-def _number(text: str, row_id: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"the measured value {text!r} of {row_id} is not a number") from None
 
 
 def _measured_text(value: float | None) -> str:

@@ -25,6 +25,8 @@ def read_cell(cell: Any, files: NeighbourFiles | None = None) -> Source:
     """
     if isinstance(cell, str):
         return _of_text(cell, files)
+    if type(cell) is dict:
+        return read_record(cell)
     if isinstance(cell, bytes) and files is not None and len(cell) < _MAX_NAME_BYTES:
         text = decode_text(cell)
         return read_record(cell) if text is None else _of_text(text, files)

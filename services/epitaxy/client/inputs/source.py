@@ -153,7 +153,7 @@ def _read_entry(entry: Any, index: int, columns: Columns, log: ReadingLog) -> It
         log.ignored += inventory.ignored
         yield from inventory.read(log)
     elif isinstance(entry, Mapping) and columns.structure in entry and "lattice" not in entry:
-        yield read_row(TableRow(index, entry), columns, columns.id, str(index), None)
+        yield read_row(TableRow(index, entry), columns, columns.id, "", None)
     else:
         yield read_object(entry, str(index))
 

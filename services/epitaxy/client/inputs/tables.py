@@ -53,7 +53,7 @@ def read_stream(
         return
     id_column = columns.id if columns.id is not None else stream.id_column
     for row in stream.rows:
-        yield read_row(row, columns, id_column, f"{prefix}{row.number}", files)
+        yield read_row(row, columns, id_column, prefix, files)
 
 
 def missing_column(stream: RowStream, columns: Columns) -> ItemError | None:
@@ -65,18 +65,19 @@ def missing_column(stream: RowStream, columns: Columns) -> ItemError | None:
     wanted += [(name, "NO_KNOWN_COLUMN") for name in columns.known]
     for name, reason in wanted:
         if name not in stream.names:
-            shown = ", ".join(stream.names[:12])
+            shown = ", ".join(stream.names[:12]) or "none at all"
             return refuse(reason, f"no column {name!r}, only {shown}; {_REMEDIES[reason]}")
     return None
 
 
 def read_row(
-    row: TableRow, columns: Columns, id_column: str | None, default_id: str, files: NeighbourFiles | None
+    row: TableRow, columns: Columns, id_column: str | None, prefix: str, files: NeighbourFiles | None
 ) -> tuple[str, Source]:
-    """Id and structure of one row."""
+    """Id and structure of one row; ``prefix`` goes before its number if it has no id."""
     if isinstance(row.cells, ItemError):
-        return default_id, row.cells
+        return f"{prefix}{row.number}", row.cells
     # A row of JSON Lines may be the structure itself.
     source = read_cell(row.cells.get(columns.structure, row.cells), files)
-    known = {name: row.cells.get(name) for name in columns.known}
-    return own_id(row.cells, id_column) or default_id, with_known_values(source, known)
+    if columns.known:
+        source = with_known_values(source, {name: row.cells.get(name) for name in columns.known})
+    return own_id(row.cells, id_column) or f"{prefix}{row.number}", source

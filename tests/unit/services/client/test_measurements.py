@@ -1,4 +1,6 @@
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import pandas as pd
 import pytest
 
 from epitaxy.client import AsyncClient, Client, InvalidRequestError
+from epitaxy.client.measurements.batches import MeasurementQuery
 
 
 @pytest.fixture
@@ -143,3 +146,15 @@ async def test_the_async_client_reports_the_same(tmp_path: Path, seen: Any, rows
     assert len(seen.requests) == 3
     assert (len(made.recorded), len(made.refused)) == (149, 1)
     assert health.properties == (made.health,)
+
+
+def test_measurements_find_ids_by_the_rule_of_all_tables(rows: Any, tmp_path: Path) -> None:
+    frame = pd.DataFrame(rows).rename(columns={"id": "run"})
+    query = MeasurementQuery(None, "", "K", "tc_k")
+    indexed = frame.set_index("run")
+    assert [item.id for item in query.read(indexed).items] == [row["id"] for row in rows]
+    frame["structure"] = [json.dumps(structure) for structure in frame["structure"]]
+    frame["run"] = "same"
+    frame.to_csv(tmp_path / "m.csv", index=False)
+    with pytest.raises(InvalidRequestError, match="lines 2 and 3 have the id 'same'"):
+        replace(query, id="run").read(tmp_path / "m.csv")

@@ -94,13 +94,13 @@ def test_a_bad_cell_is_named_with_its_row_and_a_bad_structure_can_be_skipped(fin
         file.writelines(json.dumps(row) + "\n" for row in rows)
     refused = finetune(*create("l.jsonl"))
     assert refused.returncode == 2
-    assert "row 4 (c4): the row has no structure; fill it or drop the row" in refused.stderr
+    assert "line 5 (c4): the row has no structure; fill it or drop the row" in refused.stderr
     made = finetune(*create("l.jsonl", "--skip-refused", "--json"))
     assert json.loads(made.stdout)["n_rows"] == 14
-    (tmp_path / "l.csv").write_text("id,structure,tc_k\na,x,n/a\n")
+    (tmp_path / "l.csv").write_text("id,structure,tc_k\na,x,cold\n")
     bad = finetune(*create("l.csv"))
     assert bad.returncode == 2
-    assert "row 0 (a): tc_k holds 'n/a', which is not a number" in bad.stderr
+    assert "line 2 (a): tc_k holds 'cold', which is not a number" in bad.stderr
 
 
 def test_what_the_server_refuses_is_exit_code_1_with_its_words(finetune: Any, labels: Path) -> None:
