@@ -29,13 +29,13 @@ class RedisClient:
     def __init__(self, settings: PredictionSettings, on_state: Callable[[bool], None] = lambda _is_up: None) -> None:
         """``on_state`` is told after each command whether Redis answered."""
         timeout = settings.redis_timeout_seconds
-        account = {"username": settings.redis_user, "password": settings.redis_password}
         self._redis = Redis.from_url(
             settings.redis_url,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=None,
-            **{key: value for key, value in account.items() if value},
+            username=settings.redis_user or None,
+            password=settings.redis_password or None,
         )
         self._ttl, self._pause = settings.cache_ttl_seconds, settings.redis_retry_seconds
         self._closed_until: float | None = None
