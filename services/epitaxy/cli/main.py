@@ -1,5 +1,6 @@
 """Entry point of the ``epitaxy`` command. Imports nothing before `main` runs, so that Ctrl-C is handled at any time."""
 
+import os
 import sys
 
 _INTERRUPTED = 130
@@ -7,6 +8,8 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Runs the command line. Exits with code 130, without a traceback, if interrupted."""
+    # gRPC writes its own lines about a failed handshake to stderr, beside the command's one line; read at its import.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         from epitaxy.cli.app import run  # noqa: PLC0415 - takes most of a second
 

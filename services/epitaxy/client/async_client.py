@@ -60,7 +60,8 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
             little more than the gateway's own patience with one message.
 
     Raises:
-        InvalidRequestError: The key cannot be sent, the CA file cannot be read, or a time is not positive.
+        InvalidRequestError: The key cannot be sent, the CA file cannot be read, a time is not positive, or the client
+            is made outside of a running loop.
     """
 
     def __init__(

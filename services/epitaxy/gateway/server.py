@@ -172,8 +172,11 @@ def _grpc_server(
             ("grpc.max_send_message_length", settings.max_message_bytes),
             ("grpc.so_reuseport", 0),  # else two gateways share a port and split its callers
             ("grpc.keepalive_time_ms", 30_000),
-            ("grpc.keepalive_timeout_ms", 20_000),  # a client that vanished frees its screen within a minute
-            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
+            ("grpc.http2.ping_timeout_ms", 20_000),  # a client that vanished frees its screen within a minute
+            # Clients ping every 10 s, idle ones too; a server that holds that for abuse would hang up on them.
+            ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+            ("grpc.keepalive_permit_without_calls", 1),
         ],
     )
 
