@@ -96,7 +96,7 @@ def promote(
 ) -> None:
     """Make a version of a model its champion.
 
-    The champion answers requests for TENANT/MODEL, for example "epitaxy screen --model TENANT/MODEL".
+    The champion answers requests for MODEL, for example "epitaxy screen --model MODEL".
     """
     name, _, version = model.partition(":")
     with connect(context, target) as client:
@@ -158,5 +158,5 @@ def _print_change(change: ModelChange, *, as_json: bool) -> None:
     instead = f" instead of version {change.previous_version}" if change.previous_version else ""
     stdout_console().print(f"{change.model} serves version {change.version}{instead}", soft_wrap=True)
     stderr_console().print(
-        f"to screen with it: epitaxy screen FILES --out TABLE --model {change.served_as}", soft_wrap=True
+        f"to screen with it: epitaxy screen FILES --out TABLE --model {change.model}", soft_wrap=True
     )

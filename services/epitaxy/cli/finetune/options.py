@@ -49,5 +49,7 @@ BaseModelOption = Annotated[
         "--base-model", metavar="NAME", help="Pretrained model to start from.", show_default="the server's default"
     ),
 ]
-JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job, or name of a model for its latest job.")]
+JobArgument = Annotated[
+    str, typer.Argument(metavar="JOB|MODEL[:VERSION]", help="Id of a job, or a model, for its latest job.")
+]
 OneObjectOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]

@@ -1,7 +1,6 @@
 import json
 import os
 import pty
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,11 +17,11 @@ def test_promote_and_rollback_say_what_serves(finetune: Any, labels: Path) -> No
     assert "transfer HURTS it" in refused.stderr
     promoted = finetune("promote", "hurts-me:1", "--override", "a comparison")
     assert promoted.stdout == "hurts-me serves version 1\n"
-    served_as = re.search(r"--model (\S+)", promoted.stderr).group(1)
-    assert re.fullmatch(r"[a-z0-9-]+/hurts-me", served_as)
+    assert "epitaxy screen FILES --out TABLE --model hurts-me\n" in promoted.stderr
     second = finetune("promote", "hurts-me", "--override", "another", "--json")
-    told = {"model": "hurts-me", "version": "2", "previous_version": "1", "served_as": served_as}
-    assert json.loads(second.stdout) == told
+    told = json.loads(second.stdout)
+    assert re.fullmatch(r"[a-z0-9-]+/hurts-me", told.pop("served_as"))
+    assert told == {"model": "hurts-me", "version": "2", "previous_version": "1"}
     back = finetune("rollback", "hurts-me", "--reason", "worse")
     assert back.stdout == "hurts-me serves version 1 instead of version 2\n"
     assert finetune("rollback", "hurts-me").returncode == 1

@@ -35,7 +35,7 @@ def test_create_without_waiting_says_the_job_and_watch_brings_its_end(finetune: 
     assert watched.returncode == 0, watched.stderr
     assert "training    25%  fitting [block_gp]" in watched.stderr
     assert "held-a:1  tc, 30 labels: transfer HELPS, best strategy median, calibrated" in watched.stdout
-    assert f"epitaxy finetune report {job_id} --open" in watched.stderr
+    assert "epitaxy finetune report held-a:1 --open" in watched.stderr
     events = [json.loads(line) for line in finetune("watch", "held-a", "--json").stdout.splitlines()]
     assert [event["state"] for event in events][-2:] == ["SUCCEEDED", "SUCCEEDED"]
     assert events[-1]["job_id"] == job_id

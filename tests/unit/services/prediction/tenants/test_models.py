@@ -134,6 +134,28 @@ async def test_another_tenants_model_is_answered_like_one_that_does_not_exist(te
     assert own.value.reason == foreign.value.reason == "UNKNOWN_MODEL"
 
 
+class TestBareNames:
+    async def test_a_bare_name_is_the_callers_own_model(self, tenants, built, structures):
+        tenants.publish("acme/volume", built())
+        tenants.publish("acme/volume", built(offset=100.0), Alias.CANDIDATE)
+        named = await tenants.ask("acme", "volume", structures)
+        assert (named.model.name, named.model.version) == ("acme/volume", "1")
+        assert (await tenants.ask("acme", "volume", structures, alias="candidate")).model.version == "2"
+        assert (await tenants.card("acme", "volume", version="2")).stamp.version == "2"
+        with pytest.raises(NotFoundError, match="has no 3"):
+            await tenants.card("acme", "volume", version="3")
+
+    async def test_a_bare_name_of_anothers_model_means_nothing(self, tenants, built, structures):
+        tenants.publish("acme/volume", built())
+        with pytest.raises(NotFoundError, match="no model named 'volume'; served: substrate-mp"):
+            await tenants.ask("globex", "volume", structures)
+
+    async def test_the_shared_models_name_stays_the_shared_models(self, tenants, built, structures):
+        tenants.publish("acme/substrate-mp", built())
+        assert (await tenants.ask("acme", "substrate-mp", structures)).model.name == "substrate-mp"
+        assert (await tenants.ask("acme", "acme/substrate-mp", structures)).model.name == "acme/substrate-mp"
+
+
 class TestListing:
     async def test_a_tenant_sees_its_own_models_and_the_shared_one(self, tenants, built):
         tenants.publish("acme/volume", built())
