@@ -17,24 +17,32 @@ def verdict_sentence(judgement: Judgement, property_name: str, unit: str, n_labe
         return (
             f"{opening} {_plain(reference.name)} errs by {_error(reference, unit)}; no pretrained model was compared."
         )
-    best = judgement.named(judgement.best_transfer)
+    best, chosen = judgement.named(judgement.best_transfer), judgement.named(judgement.chosen)
+    served = "" if chosen.name == best.name or judgement.verdict is Verdict.HURTS else _served(chosen, unit)
     facts = f"{_error(best, unit)} against {_error(reference, unit)} of {_plain(reference.name)}"
     if judgement.transfer_verdict is Verdict.HELPS:
-        text = f"{opening} pretraining helps: it errs by {facts}, {_share(best, reference)} less."
+        text = f"pretraining helps: {_subject(best, chosen)} errs by {facts}, {_share(best, reference)} less."
     elif judgement.transfer_verdict is Verdict.HURTS:
-        text = f"{opening} pretraining makes it worse: it errs by {facts}."
+        text = f"pretraining makes it worse: {_subject(best, chosen)} errs by {facts}."
     else:
-        text = f"{opening} pretraining makes no difference beyond noise: it errs by {facts}."
-    return text + _served(judgement, unit)
+        text = f"pretraining makes no difference beyond noise: {_subject(best, chosen)} errs by {facts}."
+    return f"{opening} {served}{text}{_warning(judgement, unit)}"
 
 
-def _served(judgement: Judgement, unit: str) -> str:
-    chosen = judgement.named(judgement.chosen)
-    if judgement.verdict is Verdict.HURTS:
-        return f" What you asked for, {chosen.name}, errs by {_error(chosen, unit)}: do not serve it without a reason."
-    if chosen.name == judgement.best_transfer:
+def _subject(best: StrategyVerdict, chosen: StrategyVerdict) -> str:
+    return "it" if best.name == chosen.name else best.name
+
+
+def _served(chosen: StrategyVerdict, unit: str) -> str:
+    """The error that counts stands first: that of what serves."""
+    return f"{_plain(chosen.name)} serves, which errs by {_error(chosen, unit)}; "
+
+
+def _warning(judgement: Judgement, unit: str) -> str:
+    if judgement.verdict is not Verdict.HURTS:
         return ""
-    return f" What serves is {_plain(chosen.name)}, which errs by {_error(chosen, unit)}."
+    chosen = judgement.named(judgement.chosen)
+    return f" What you asked for, {chosen.name}, errs by {_error(chosen, unit)}: do not serve it without a reason."
 
 
 def _plain(name: str) -> str:

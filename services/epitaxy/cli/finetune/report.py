@@ -76,6 +76,10 @@ def _make_page_path(job: FineTuneJob) -> Path:
 def _print(document: Mapping[str, Any]) -> None:
     console = stdout_console()
     data, audit = document["data"], document["audit"]
+    if origin := document.get("origin"):
+        console.print(
+            f"{origin['model']}:{origin['version']}, job {origin['job']}, {origin['created']}", soft_wrap=True
+        )
     console.print(document["verdict"]["sentence"], soft_wrap=True)
     merged = f" ({data['n_merged']} merged with another row of the same crystal)" if data.get("n_merged") else ""
     console.print(f"\ndata      {data['n_usable']} usable crystals in {data['n_rows']} rows{merged}")
