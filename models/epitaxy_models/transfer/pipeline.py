@@ -25,6 +25,7 @@ from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.fitted.refit import N_MEMBERS, Calibration, Refit, calibrated, refit
 from epitaxy_models.transfer.fitted.training_domain import TrainingDomain
 from epitaxy_models.transfer.inputs import EMBEDDING, PEER_PREFIX
+from epitaxy_models.transfer.labels_digest import labels_digest
 from epitaxy_models.transfer.records import TransferReport
 from epitaxy_models.transfer.report.assembly import Findings, assemble
 from epitaxy_models.transfer.report.page import render_page
@@ -192,7 +193,15 @@ class _Job:
             n_labels=inputs.n_rows,
             known_columns=tuple(self._known_column(name, examination) for name in request.low_fidelity),
             peers=tuple(peer for peer in request.peers if f"{PEER_PREFIX}{peer}" in winner.fit.blocks),
-            training={"seed": request.seed, "shares": dict(winner.shares), "is_calibrated": winner.calibration.is_kept},
+            training={
+                "seed": request.seed,
+                "shares": dict(winner.shares),
+                "is_calibrated": winner.calibration.is_kept,
+                "n_rows": len(request.rows),
+                "labels_digest": labels_digest(examination.row_ids, inputs.structures, examination.labels),
+                "split": f"cross-validation by reduced formula, {_N_REPEATS} repeats, seed {request.seed}",
+                "elements": sorted({int(z) for structure in inputs.structures for z in structure.atomic_numbers}),
+            },
         )
         domain = TrainingDomain.fit(artifact.domain, inputs.blocks[EMBEDDING], inputs.structures)
         return TransferModel.of(card, winner.fit.members, domain)

@@ -7,6 +7,7 @@ import typer
 
 from epitaxy.cli.connecting import JsonOption, TargetOption, connect
 from epitaxy.cli.finetune.audit import audit
+from epitaxy.cli.finetune.compare import compare
 from epitaxy.cli.finetune.create import create, follow
 from epitaxy.cli.finetune.options import JobArgument, OneObjectOption
 from epitaxy.cli.finetune.policy import log, policy
@@ -21,6 +22,7 @@ finetune_app = typer.Typer(
 finetune_app.command()(create)
 finetune_app.command()(audit)
 finetune_app.command()(report)
+finetune_app.command()(compare)
 finetune_app.command()(policy)
 finetune_app.command()(log)
 

@@ -14,6 +14,7 @@ from epitaxy.chassis.errors import (
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.finetune.domain.job import Failure, FineTuneJob, JobEndedError, JobState, Progress, Result
 from epitaxy.finetune.ports import JobFiles, JobStore, ModelRegistry, Transfer, TransferResult
+from epitaxy.finetune.work.run_record import record_of
 from epitaxy.registry.ports import Alias
 from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.transfer.report.origin import ReportOrigin
@@ -74,7 +75,8 @@ class JobWorker:
         model = ModelName(job.tenant, job.spec.model_name)
         reports = {"report.json": outcome.report_json, "report.html": outcome.report_html}
         tags = {"job": job.id, "verdict": outcome.verdict.value, "strategy": outcome.strategy}
-        version = _patiently(lambda: self.registry.register(model, outcome.folder, tags, reports))
+        record = record_of(job, outcome)
+        version = _patiently(lambda: self.registry.register(model, outcome.folder, tags, reports, record))
         _patiently(lambda: self.registry.set_alias(model, Alias.CANDIDATE, version.version))
         # After the version is known, which stands in the report; a worker that dies before begins the job again.
         origin = ReportOrigin(model.name, version.version, job.id, _now())

@@ -206,7 +206,7 @@ def _judgement(gp: float, forest: float, may_serve: bool = True) -> Judgement:
         ),
         (
             _judgement(0.6, 0.3),
-            r"a descriptor model without pretraining serves, which errs by 0\.\d+ K; pretraining makes it worse: block_gp ",
+            r"a descriptor model without pretraining serves, which errs by 0\.\d+ K; pretraining makes it worse: ",
         ),
         (_judgement(0.3, 0.3), r"makes no difference beyond noise"),
         (_judgement(0.6, 0.3, may_serve=False), r"do not serve it without a reason\.$"),

@@ -63,3 +63,11 @@ def answered(settings: dict[str, str], answer: str) -> int:
     os.close(outer)
     os.close(inner)
     return process.returncode
+
+
+def test_models_that_share_no_labels_are_not_compared(finetune: Any, labels: Path) -> None:
+    for name in ("one", "two"):
+        assert finetune(*create(labels, "--wait", name=name)).returncode == 0
+    refused = finetune("compare", "one:1", "two")
+    assert refused.returncode == 2
+    assert "share 1 labels" in refused.stderr

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -179,7 +180,11 @@ class TestListing:
         card = await tenants.card("acme", "acme/volume")
         assert (card.stamp.digest, list(card.aliases), card.n_members) == (model.digest, ["champion"], 2)
         assert card.properties[0].metrics == {"cv_mae/block_gp": 1.5, "cv_mae/pool_median": 4.0}
-        assert card.training_data.n_train == 24
+        data = card.training_data
+        assert (data.n_train, data.n_test, data.split) == (24, 24, "cross-validation by reduced formula")
+        assert data.name.startswith("labels of ")
+        assert data.license
+        assert abs(card.create_time.ToDatetime(tzinfo=UTC) - datetime.now(UTC)) < timedelta(hours=1)
         assert card.card_json == model.card_json
         assert "HELPS" in card.description
 
