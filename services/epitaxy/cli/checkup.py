@@ -50,7 +50,7 @@ def check_fast_paths() -> list[Finding]:
         _kernels(),
         _fast_module("gemmi", "fast CIF reader"),
         _fast_module("uvloop", "fast event loop"),
-        _program("redis-server", ("redis-server",), "shared cache; replicas can do without it", "redis-server"),
+        _program("redis-server", ("redis-server",), "shared cache; a local stack has a file instead", "redis-server"),
         _compute(),
         _shipped_models(),
     ]

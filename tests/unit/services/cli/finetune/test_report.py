@@ -29,7 +29,7 @@ def test_reports_are_printed_written_and_opened(finetune: Any, labels: Path, tmp
     assert opened.returncode == 0, opened.stderr
     assert (tmp_path / "opened").read_text().strip() == (tmp_path / "o.html").as_uri()
     assert finetune("report", "my-tc", "--out", "none/r.html").returncode == 2
-    assert "there is no job of 'other'" in finetune("report", "other").stderr
+    assert "there is no such job: 'other'" in finetune("report", "other").stderr
 
 
 def test_a_retraining_that_runs_or_failed_does_not_hide_the_last_report(
