@@ -4,6 +4,8 @@ import os
 import sys
 
 _INTERRUPTED = 130
+# Packages of the extra that holds the command: a bare install has the client alone.
+_OF_THE_COMMAND = ("orjson", "pandas", "pyarrow", "rich", "typer")
 
 
 def main() -> None:
@@ -14,5 +16,9 @@ def main() -> None:
         from epitaxy.cli.app import run  # noqa: PLC0415 - takes most of a second
 
         run()
+    except ModuleNotFoundError as error:
+        if error.name not in _OF_THE_COMMAND:
+            raise
+        sys.exit(f"epitaxy: the command needs {error.name}: pip install 'epitaxy[client]'")
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
