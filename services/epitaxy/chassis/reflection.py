@@ -40,7 +40,7 @@ def _describe_stable() -> None:
         _rename(message.field, "type_name")
     for service in file.service:
         _rename(service.method, "input_type", "output_type")
-    descriptor_pool.Default().AddSerializedFile(file.SerializeToString())  # type: ignore[no-untyped-call]
+    descriptor_pool.Default().AddSerializedFile(file.SerializeToString())
 
 
 def _rename(entries: Any, *attributes: str) -> None:
