@@ -107,3 +107,10 @@ def test_what_the_server_refuses_is_exit_code_1_with_its_words(finetune: Any, la
     done = finetune(*create(labels, name="My Model"))
     assert done.returncode == 1
     assert "a model name is 1 to 63 of a-z" in done.stderr
+
+
+def test_a_unit_that_does_not_exist_is_refused(finetune: Any, labels: Path) -> None:
+    command = [part if part != "K" else "Kelwin" for part in create(labels)]
+    refused = finetune(*command)
+    assert refused.returncode != 0
+    assert "'Kelwin' is not a known unit" in refused.stderr
