@@ -28,6 +28,9 @@ PHRASES = {
     "async_client.py": {
         '"""The client for asyncio."""': '"""The blocking client."""',
         "from asyncio code; make it inside a running loop.": "from blocking code.",
+        ", a time is not positive, or the client\n            is made outside of a running loop.": (
+            ", or a time is not positive."
+        ),
     }
 }
 

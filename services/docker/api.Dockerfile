@@ -9,6 +9,7 @@ RUN python -m venv /opt/epitaxy
 COPY pyproject.toml README.md LICENSE ./
 COPY services services
 COPY models models
+COPY protos protos
 RUN /opt/epitaxy/bin/pip install ".[finetune-api,postgres,s3]"
 
 FROM ${PYTHON}

@@ -14,6 +14,7 @@ RUN python -m venv /opt/epitaxy && /opt/epitaxy/bin/pip install torch==2.13.0 --
 COPY pyproject.toml README.md LICENSE ./
 COPY services services
 COPY models models
+COPY protos protos
 RUN /opt/epitaxy/bin/pip install ".[prediction,s3]"
 
 FROM ${PYTHON}

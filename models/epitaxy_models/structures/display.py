@@ -1,5 +1,6 @@
 """Formulas as chemists write them."""
 
+import re
 from collections import Counter
 from functools import lru_cache, reduce
 from math import gcd
@@ -19,6 +20,8 @@ _ELECTRONEGATIVITY = (
     1.5, 1.38, 1.36, 1.28, 1.3, 1.3, 1.3, 1.3, 1.3, 1.3, 1.3, 1.3, 1.3, 9.99, 9.99, 9.99, 9.99, 9.99,
     9.99, 9.99, 9.99, 9.99, 9.99, 9.99, 9.99, 9.99, 9.99, 9.99,
 )  # fmt: skip
+_NUMBERS = {symbol_of(number): number for number in range(1, len(_ELECTRONEGATIVITY) + 1)}
+_PART = re.compile(r"([A-Z][a-z]?)(\d*)")
 
 
 def display_formula(atomic_numbers: NDArray[np.uint8]) -> str:
@@ -26,11 +29,23 @@ def display_formula(atomic_numbers: NDArray[np.uint8]) -> str:
     return _formula_of(atomic_numbers.tobytes())
 
 
+def display_spelling(formula: str) -> str:
+    """The same formula with its elements in that order: ``"SrTiO3"`` of ``"O3SrTi"``; other text stays as it is."""
+    parts = _PART.findall(formula)
+    if "".join(symbol + amount for symbol, amount in parts) != formula or not all(s in _NUMBERS for s, _ in parts):
+        return formula
+    return "".join(symbol + amount for symbol, amount in sorted(parts, key=lambda part: _rank(_NUMBERS[part[0]])))
+
+
 # A screening asks for few thousands of formulas again and again.
 @lru_cache(maxsize=8192)
 def _formula_of(atomic_numbers: bytes) -> str:
     counts = Counter(atomic_numbers)
     divisor = reduce(gcd, counts.values())
-    ordered = sorted(counts, key=lambda number: (_ELECTRONEGATIVITY[number - 1], symbol_of(number)))
+    ordered = sorted(counts, key=_rank)
     amounts = ((symbol_of(number), counts[number] // divisor) for number in ordered)
     return "".join(symbol if amount == 1 else f"{symbol}{amount}" for symbol, amount in amounts)
+
+
+def _rank(number: int) -> tuple[float, str]:
+    return _ELECTRONEGATIVITY[number - 1], symbol_of(number)

@@ -26,6 +26,7 @@ from epitaxy_models.transfer.fitted.refit import N_MEMBERS, Calibration, Refit, 
 from epitaxy_models.transfer.fitted.training_domain import TrainingDomain
 from epitaxy_models.transfer.inputs import EMBEDDING, PEER_PREFIX
 from epitaxy_models.transfer.labels.judging import robust_deviation
+from epitaxy_models.transfer.labels_digest import labels_digest
 from epitaxy_models.transfer.records import TransferReport
 from epitaxy_models.transfer.report.assembly import Findings, assemble
 from epitaxy_models.transfer.report.page import render_page
@@ -203,6 +204,10 @@ class _Job:
                 "is_constant": _is_constant(judgement, winner, examination),
                 "suspicious_labels": [asdict(entry) for entry in examination.suspicious],
                 "accepted_suspicious": bool(examination.gross),
+                "n_rows": len(request.rows),
+                "labels_digest": labels_digest(examination.row_ids, inputs.structures, examination.labels),
+                "split": f"cross-validation by reduced formula, {_N_REPEATS} repeats, seed {request.seed}",
+                "elements": sorted({int(z) for structure in inputs.structures for z in structure.atomic_numbers}),
             },
         )
         domain = TrainingDomain.fit(artifact.domain, inputs.blocks[EMBEDDING], inputs.structures)

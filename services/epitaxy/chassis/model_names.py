@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError
 
 SEPARATOR = "/"
+UNKNOWN_MODEL = "UNKNOWN_MODEL"
+"""Reason of the NotFoundError for a name that means no model to its caller."""
 # Lower case only: no store or file system can take two of these names for one.
 _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -49,6 +51,20 @@ def own_model(name: str, tenant: str) -> ModelName | None:
     return ModelName(owner, rest)
 
 
+def name_within(name: str, tenant: str) -> str:
+    """The name of a caller's own model without its tenant: ``tc`` of ``tc`` and of ``<tenant>/tc``.
+
+    Raises NotFoundError for another tenant's name.
+    """
+    own = own_model(name, tenant)
+    return name if own is None else own.name
+
+
+def is_model_name(name: str) -> bool:
+    """True if a tenant's model can have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def unknown_model(name: str) -> NotFoundError:
     """The one answer to a name of the form ``<tenant>/<name>`` that means no model to this caller."""
-    return NotFoundError(f"no model named {name!r}: list the models to see yours", reason="UNKNOWN_MODEL")
+    return NotFoundError(f"no model named {name!r}: list the models to see yours", reason=UNKNOWN_MODEL)

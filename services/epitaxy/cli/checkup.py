@@ -50,7 +50,7 @@ def check_fast_paths() -> list[Finding]:
         _kernels(),
         _fast_module("gemmi", "fast CIF reader"),
         _fast_module("uvloop", "fast event loop"),
-        _program("redis-server", ("redis-server",), "shared cache; replicas can do without it", "redis-server"),
+        _program("redis-server", ("redis-server",), "shared cache; a local stack has a file instead", "redis-server"),
         _compute(),
         _shipped_models(),
     ]
@@ -78,7 +78,9 @@ def _not_ready(client: Client, subject: str) -> Finding:
     try:
         client.list_models()
     except EpitaxyClientError as error:
-        return Finding(subject, "problem", error.message, "start one with `epitaxy serve`, or set EPITAXY_TARGET")
+        is_absent = error.reason == "UNAVAILABLE"
+        remedy = "start one with `epitaxy serve`, or set EPITAXY_TARGET" if is_absent else ""
+        return Finding(subject, "problem", error.message, remedy)
     return Finding(subject, "problem", "answers, but reports that it does not serve", "read the server's log")
 
 

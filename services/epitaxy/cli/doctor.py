@@ -21,8 +21,18 @@ def doctor(context: typer.Context, target: TargetOption = None) -> None:
         findings += check_server(client)
     stdout_console().print(_table(findings))
     n_problems = sum(finding.status == "problem" for finding in findings)
-    stdout_console().print("no problems found" if n_problems == 0 else f"problems to fix: {n_problems}, marked above")
+    stdout_console().print(_conclusion(findings, n_problems))
     raise typer.Exit(exit_codes.RUN_FAILED if n_problems else exit_codes.ALL_ANSWERED)
+
+
+def _conclusion(findings: list[Finding], n_problems: int) -> str:
+    """The last line, which never says less than the table."""
+    if n_problems:
+        return f"problems to fix: {n_problems}, marked above"
+    n_advised = sum(bool(finding.remedy) for finding in findings)
+    if n_advised:
+        return f"no problems found; {n_advised} of the lines above say what else could be done"
+    return "no problems found, nothing to do"
 
 
 def _table(findings: list[Finding]) -> Table:

@@ -61,20 +61,21 @@ def show_model(
 
 def _facts(card: ModelCard) -> Table:
     data = card.training_data
+    training = card.training
     table = Table(box=None, show_header=False)
-    counts = (data.n_train, data.n_validation, data.n_calibration, data.n_test)
-    names = ("train", "validation", "calibration", "test")
-    parts = ", ".join(f"{count:,} {name}" for count, name in zip(counts, names, strict=True))
+    seed = training.get("seed")
     facts = {
         "model": f"{card.name}:{card.version}",
         "digest": card.digest,
+        "created": card.create_time.strftime("%Y-%m-%d %H:%M UTC") if card.create_time else "",
         "aliases": ", ".join(card.aliases),
         "description": card.description,
-        "trained on": f"{data.name} ({data.license})",
-        "structures": f"{parts}; split {data.split}",
-        "attribution": data.attribution,
-        "members": f"{card.n_members}, {card.n_parameters_per_member:,} parameters each",
-        "elements": str(len(card.supported_elements)),
+        "trained on": f"{data.name} ({data.license})" if data.license else data.name,
+        "structures": _structures(card),
+        "labels digest" if training else "attribution": data.attribution,
+        "seed": "" if seed is None else str(seed),
+        "members": _members(card),
+        "elements": str(len(card.supported_elements) or ""),
         "featurizer": card.featurizer_version,
         "license": card.license,
         "review policy": policy_text(card.review_policy),
@@ -83,6 +84,24 @@ def _facts(card: ModelCard) -> Table:
         if value:
             table.add_row(name, value)
     return table
+
+
+def _structures(card: ModelCard) -> str:
+    """Counts and split. A model of your own is fitted on all labels; its errors and intervals come from their folds."""
+    data = card.training_data
+    if card.training:
+        n_measured = f"errors and intervals measured out of fold on {data.n_test:,} of them"
+        return f"{data.n_train:,} labels; {n_measured}; {data.split}"
+    counts = (data.n_train, data.n_validation, data.n_calibration, data.n_test)
+    names = ("train", "validation", "calibration", "test")
+    parts = ", ".join(f"{count:,} {name}" for count, name in zip(counts, names, strict=True))
+    return f"{parts}; split {data.split}"
+
+
+def _members(card: ModelCard) -> str:
+    if card.n_parameters_per_member:
+        return f"{card.n_members}, {card.n_parameters_per_member:,} parameters each"
+    return f"{card.n_members} fits, each on all labels but a few"
 
 
 def _properties(card: ModelCard) -> Table:

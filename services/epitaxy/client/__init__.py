@@ -23,6 +23,7 @@ from epitaxy.client.errors import (
 from epitaxy.client.explanations import Explanation
 from epitaxy.client.finetune.async_job import AsyncFineTuneJob
 from epitaxy.client.finetune.columns import LabelColumn
+from epitaxy.client.finetune.comparison import ModelComparison, compare_reports
 from epitaxy.client.finetune.job import FineTuneJob
 from epitaxy.client.finetune.results import FineTuneResult, JobEvent, JobStatus
 from epitaxy.client.measurements.results import MeasurementReport, MeasurementResult, ModelHealth, PropertyHealth
@@ -68,6 +69,7 @@ __all__ = [
     "MeasurementResult",
     "ModelCard",
     "ModelChange",
+    "ModelComparison",
     "ModelHealth",
     "NotFoundError",
     "Note",
@@ -85,4 +87,5 @@ __all__ = [
     "TrainingData",
     "UnauthenticatedError",
     "UnavailableError",
+    "compare_reports",
 ]

@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 import grpc
 
-from epitaxy.client.async_transport import UnaryMethod, sleep
+from epitaxy.client.async_transport import UnaryMethod, run_blocking, sleep
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
 from epitaxy.client.patience import Patience
@@ -24,18 +24,25 @@ class AsyncCalls:
         try:
             return await method(request, **self.options(request_id))
         except grpc.RpcError as error:
-            raise Fault.of(error, request_id).to_error(self.connection.target) from None
+            raise await run_blocking(self.connection.to_error, Fault.of(error, request_id)) from None
 
     async def repeat(self, method: UnaryMethod[Response], request: object) -> Response:
         """Sends a call until it is answered or its fault will not pass. Raises EpitaxyClientError."""
-        patience = Patience(self.connection)
+        patience = Patience()
         while True:
             request_id = new_request_id()
             try:
                 return await method(request, **self.options(request_id))
             except grpc.RpcError as error:
-                wait = patience.seconds_to_wait(Fault.of(error, request_id))
-            await sleep(wait)
+                fault = Fault.of(error, request_id)
+            await self.wait(patience, fault)
+
+    async def wait(self, patience: Patience, fault: Fault) -> None:
+        """Waits before the next try. Raises EpitaxyClientError if the call is not worth one."""
+        seconds = patience.seconds_to_wait(fault)
+        if seconds is None:
+            raise await run_blocking(self.connection.to_error, fault)
+        await sleep(seconds)
 
     def options(self, request_id: str, timeout: float | None = None) -> dict[str, Any]:
         """Deadline (seconds; None for the client's own) and metadata of one call."""

@@ -61,7 +61,8 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
             little more than the gateway's own patience with one message.
 
     Raises:
-        InvalidRequestError: The key cannot be sent, the CA file cannot be read, or a time is not positive.
+        InvalidRequestError: The key cannot be sent, the CA file cannot be read, a time is not positive, or the client
+            is made outside of a running loop.
     """
 
     def __init__(
@@ -124,7 +125,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         Args:
             paths_or_structures: Structures; see the class.
             properties: Names of properties (default: all that the model has).
-            model: ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``, a model of your own as ``TENANT/NAME`` (default: the
+            model: ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``, your own models included (default: the
                 server's default model).
             coverage: Nominal coverage of the intervals, 0.5 to 0.99.
             chunk_size: Structures in a message, 1 to 512.

@@ -8,9 +8,8 @@ import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar
 
-import grpc.aio
-
 from epitaxy.client.connection import Connection
+from epitaxy.client.loop_channel import LoopChannel
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -19,10 +18,8 @@ UnaryMethod = Callable[..., Awaitable[Result]]
 
 
 def open_channel(connection: Connection) -> Any:
-    """A channel to the server; it connects at the first call."""
-    if connection.credentials is None:
-        return grpc.aio.insecure_channel(connection.target, options=connection.options)
-    return grpc.aio.secure_channel(connection.target, connection.credentials, options=connection.options)
+    """A channel to the server; it connects at the first call. Raises InvalidRequestError outside of an event loop."""
+    return LoopChannel(connection)
 
 
 async def sleep(seconds: float) -> None:

@@ -8,7 +8,7 @@ import grpc
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
 from epitaxy.client.patience import Patience
-from epitaxy.client.transport import UnaryMethod, sleep
+from epitaxy.client.transport import UnaryMethod, run_blocking, sleep
 
 Response = TypeVar("Response")
 
@@ -25,18 +25,25 @@ class Calls:
         try:
             return method(request, **self.options(request_id))
         except grpc.RpcError as error:
-            raise Fault.of(error, request_id).to_error(self.connection.target) from None
+            raise run_blocking(self.connection.to_error, Fault.of(error, request_id)) from None
 
     def repeat(self, method: UnaryMethod[Response], request: object) -> Response:
         """Sends a call until it is answered or its fault will not pass. Raises EpitaxyClientError."""
-        patience = Patience(self.connection)
+        patience = Patience()
         while True:
             request_id = new_request_id()
             try:
                 return method(request, **self.options(request_id))
             except grpc.RpcError as error:
-                wait = patience.seconds_to_wait(Fault.of(error, request_id))
-            sleep(wait)
+                fault = Fault.of(error, request_id)
+            self.wait(patience, fault)
+
+    def wait(self, patience: Patience, fault: Fault) -> None:
+        """Waits before the next try. Raises EpitaxyClientError if the call is not worth one."""
+        seconds = patience.seconds_to_wait(fault)
+        if seconds is None:
+            raise run_blocking(self.connection.to_error, fault)
+        sleep(seconds)
 
     def options(self, request_id: str, timeout: float | None = None) -> dict[str, Any]:
         """Deadline (seconds; None for the client's own) and metadata of one call."""

@@ -125,7 +125,7 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
         Args:
             paths_or_structures: Structures; see the class.
             properties: Names of properties (default: all that the model has).
-            model: ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``, a model of your own as ``TENANT/NAME`` (default: the
+            model: ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``, your own models included (default: the
                 server's default model).
             coverage: Nominal coverage of the intervals, 0.5 to 0.99.
             chunk_size: Structures in a message, 1 to 512.

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import grpc
 
-from epitaxy.client.errors import REQUEST_ID_KEY, InvalidRequestError
+from epitaxy.client.errors import REQUEST_ID_KEY, EpitaxyClientError, Fault, InvalidRequestError
 
 DEFAULT_TARGET = "127.0.0.1:50051"
+KEEPALIVE_SECONDS = 10
+"""A connection on which nothing came for this long is pinged; the gateway permits no shorter time than half of it."""
+KEEPALIVE_TIMEOUT_SECONDS = 5
+"""A connection whose ping is not answered within this time is closed, and its calls go to a new one."""
 _LOOPBACK = ("127.", "localhost", "[::1]", "unix:")
 _logger = logging.getLogger(__name__)
 
@@ -38,6 +42,13 @@ _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 5_000),
+    # NAT gateways and load balancers drop idle connections without a word; a ping finds that out before a call does.
+    ("grpc.keepalive_time_ms", KEEPALIVE_SECONDS * 1000),
+    ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_SECONDS * 1000),
+    # Without this one, gRPC gives a ping a minute, whatever the keepalive's timeout says.
+    ("grpc.http2.ping_timeout_ms", KEEPALIVE_TIMEOUT_SECONDS * 1000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
 )
 
 
@@ -110,6 +121,10 @@ class Connection:
         """What goes with every call."""
         key = (("authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
         return ((REQUEST_ID_KEY, request_id), *key)
+
+    def to_error(self, fault: Fault) -> EpitaxyClientError:
+        """The error to raise for a call that failed for good; may ask the server for a second whether it speaks TLS."""
+        return fault.to_error(self.target, uses_tls=self.root_certificates is not None)
 
     def _warn_of_open_key(self) -> None:
         if self.api_key and self.root_certificates is None and not self.target.startswith(_LOOPBACK):

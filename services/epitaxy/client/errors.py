@@ -9,6 +9,8 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
+from epitaxy.client import tls_faults
+
 REQUEST_ID_KEY = "x-request-id"
 _DETAILS_KEY = "grpc-status-details-bin"
 
@@ -102,14 +104,33 @@ class Fault:
     @property
     def is_passing(self) -> bool:
         """True if the same call can succeed a little later."""
+        if self.handshake_fault is not None:
+            return False
         if self.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
             return self.retry_after_seconds is not None
         is_reset = self.code is grpc.StatusCode.INTERNAL and any(text in self.details for text in _TRANSPORT_FAULTS)
         # CANCELLED is a server or proxy that shuts down.
         return is_reset or self.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
-    def to_error(self, target: str) -> EpitaxyClientError:
-        """The error to raise, by the remedy that the caller has."""
+    @property
+    def handshake_fault(self) -> str | None:
+        """Reason of a failed TLS handshake, None if there was none."""
+        is_from_grpc = self.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNAUTHENTICATED)
+        return tls_faults.handshake_fault(self.details) if is_from_grpc else None
+
+    def to_error(self, target: str, *, uses_tls: bool = True) -> EpitaxyClientError:
+        """The error to raise, by the remedy that the caller has.
+
+        Args:
+            target: Address of the server.
+            uses_tls: False if the call was made in plain text: then the server is asked whether it speaks TLS, which
+                takes up to a second.
+        """
+        tls_fault = self.handshake_fault
+        if tls_fault is None and not uses_tls and self.code is grpc.StatusCode.UNAVAILABLE:
+            tls_fault = tls_faults.TLS_REQUIRED if tls_faults.is_tls_required(self.details, target) else None
+        if tls_fault is not None:
+            return UnavailableError(tls_faults.advice(tls_fault, target, self.details), reason=tls_fault)
         kind, advice = _remedy(self, target)
         message = f"{self.details or self.code.name}; {advice}" if advice else self.details or self.code.name
         return kind(message, reason=self.reason, request_id=self.request_id)

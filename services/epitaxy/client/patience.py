@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from epitaxy.client.connection import Connection
 from epitaxy.client.errors import Fault
 
 # An overloaded server names a moment; a quota of running jobs names a guess, and the caller may rather cancel a job.
@@ -43,17 +42,14 @@ class Reconnects:
 class Patience:
     """Decides for one repeated call; see ``Reconnects``."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._target = connection.target
+    def __init__(self) -> None:
         self._reconnects = Reconnects()
 
     def note_answer(self) -> None:
         """Notes progress: patience starts anew."""
         self._reconnects.note_answer()
 
-    def seconds_to_wait(self, fault: Fault) -> float:
-        """Seconds before the next try. Raises EpitaxyClientError if the call is not worth one."""
+    def seconds_to_wait(self, fault: Fault) -> float | None:
+        """Seconds before the next try, None if the call is not worth one."""
         wait = self._reconnects.seconds_to_wait(fault)
-        if wait is None or (fault.retry_after_seconds or 0.0) > _LONGEST_HINT_SECONDS:
-            raise fault.to_error(self._target) from None
-        return wait
+        return None if (fault.retry_after_seconds or 0.0) > _LONGEST_HINT_SECONDS else wait

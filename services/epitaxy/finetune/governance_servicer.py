@@ -7,7 +7,7 @@ import asyncio
 from typing import Any
 
 from epitaxy.api.models.v1 import governance_pb2, governance_pb2_grpc
-from epitaxy.chassis.model_names import ModelName
+from epitaxy.chassis.model_names import ModelName, name_within
 from epitaxy.chassis.request_context import current_request
 from epitaxy.finetune.champions import Caller, Champions
 from epitaxy.finetune.governance_messages import entry_message, policy_message, policy_of
@@ -25,37 +25,40 @@ class GovernanceServicer(governance_pb2_grpc.ModelGovernanceServiceServicer):
         self, request: governance_pb2.PromoteModelRequest, context: Any
     ) -> governance_pb2.PromoteModelResponse:
         """Makes a version the champion."""
+        name = _own_name(request.model_name)
         key = request_key(request, "PromoteModel")
-        arguments = (request.model_name, request.version, request.override_reason, key)
+        arguments = (name, request.version, request.override_reason, key)
         change = await asyncio.to_thread(self._champions.promote, _caller(), *arguments)
         return governance_pb2.PromoteModelResponse(
-            model_name=request.model_name,
+            model_name=name,
             version=change.version,
             previous_version=change.previous_version,
-            served_as=str(ModelName(_caller().tenant, request.model_name)),
+            served_as=str(ModelName(_caller().tenant, name)),
         )
 
     async def RollbackModel(  # noqa: N802
         self, request: governance_pb2.RollbackModelRequest, context: Any
     ) -> governance_pb2.RollbackModelResponse:
         """Makes the previous champion the champion again."""
+        name = _own_name(request.model_name)
         key = request_key(request, "RollbackModel")
-        change = await asyncio.to_thread(self._champions.roll_back, _caller(), request.model_name, request.reason, key)
+        change = await asyncio.to_thread(self._champions.roll_back, _caller(), name, request.reason, key)
         return governance_pb2.RollbackModelResponse(
-            model_name=request.model_name,
+            model_name=name,
             version=change.version,
             previous_version=change.previous_version,
-            served_as=str(ModelName(_caller().tenant, request.model_name)),
+            served_as=str(ModelName(_caller().tenant, name)),
         )
 
     async def SetReviewPolicy(  # noqa: N802
         self, request: governance_pb2.SetReviewPolicyRequest, context: Any
     ) -> governance_pb2.SetReviewPolicyResponse:
         """Makes a policy review a model's answers."""
+        name = _own_name(request.model_name)
         key, policy = request_key(request, "SetReviewPolicy"), policy_of(request.policy)
-        arguments = (request.model_name, policy, request.reason, key)
+        arguments = (name, policy, request.reason, key)
         await asyncio.to_thread(self._champions.set_policy, _caller(), *arguments)
-        return governance_pb2.SetReviewPolicyResponse(model_name=request.model_name, policy=policy_message(policy))
+        return governance_pb2.SetReviewPolicyResponse(model_name=name, policy=policy_message(policy))
 
     async def ListAuditEntries(  # noqa: N802
         self, request: governance_pb2.ListAuditEntriesRequest, context: Any
@@ -63,7 +66,7 @@ class GovernanceServicer(governance_pb2_grpc.ModelGovernanceServiceServicer):
         """A page of the audit log."""
         size, before = page_size(request.page_size), entry_sequence(request.page_token)
         # One more than asked for tells whether another page follows.
-        arguments = (_caller().tenant, request.model_name, size + 1, before)
+        arguments = (_caller().tenant, _own_name(request.model_name), size + 1, before)
         found = await asyncio.to_thread(self._champions.audit, *arguments)
         shown = found[:size]
         token = entry_token(shown[-1].sequence) if len(found) > size else ""
@@ -73,3 +76,8 @@ class GovernanceServicer(governance_pb2_grpc.ModelGovernanceServiceServicer):
 
 def _caller() -> Caller:
     return Caller(current_request().tenant, current_request().request_id)
+
+
+def _own_name(name: str) -> str:
+    """The name of the caller's own model, written with or without its tenant. Raises NotFoundError."""
+    return name_within(name, current_request().tenant)

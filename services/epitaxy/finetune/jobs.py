@@ -12,6 +12,7 @@ from epitaxy.finetune.domain.label_table import LabelFile, LabelTable, check_lab
 from epitaxy.finetune.domain.quotas import TenantQuota, check_rows, check_usage
 from epitaxy.finetune.domain.spec import FineTuneSpec
 from epitaxy.finetune.ports import Cursor, JobFiles, JobRunner, JobStore, LabelSource, RequestKey
+from epitaxy_models.data.unit_names import is_unit
 
 _EVENTS_A_READ = 200
 _STOP_PATIENCE_SECONDS = 10.0
@@ -111,6 +112,10 @@ class Jobs:
         return count
 
     def _check_spec(self, spec: FineTuneSpec) -> None:
+        # Here and not in the spec: jobs of earlier versions open with whatever unit they have.
+        if not is_unit(spec.unit):
+            examples = "eV/atom, GPa, 1/cm, W/(m K), log10(S/cm), or 1 for none"
+            raise InvalidRequestError.of_field("spec.unit", f"{spec.unit!r} is not a known unit; examples: {examples}")
         if spec.budget.max_seconds > self.limits.max_job_seconds:
             most = f"is longer than {self.limits.max_job_seconds:g} s"
             raise InvalidRequestError.of_field("spec.budget.max_duration", most)

@@ -9,6 +9,7 @@ from typing import Any
 
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.chassis.errors import InvalidRequestError, UnavailableError
+from epitaxy.chassis.model_names import name_within
 from epitaxy.chassis.request_context import current_request
 from epitaxy.finetune.champions import Caller
 from epitaxy.finetune.jobs import Jobs
@@ -60,7 +61,8 @@ class FineTuneServicer(finetune_pb2_grpc.FineTuneServiceServicer):
         """A page of jobs."""
         size, after = page_size(request.page_size), job_cursor(request.page_token)
         # One more than asked for tells whether another page follows.
-        jobs = await asyncio.to_thread(self._jobs.page, _tenant(), request.model_name, size + 1, after)
+        name = name_within(request.model_name, _tenant())
+        jobs = await asyncio.to_thread(self._jobs.page, _tenant(), name, size + 1, after)
         shown = jobs[:size]
         token = job_token(Cursor(shown[-1].created_at, shown[-1].id)) if len(jobs) > size else ""
         return finetune_pb2.ListFineTuneJobsResponse(jobs=[job_message(job) for job in shown], next_page_token=token)

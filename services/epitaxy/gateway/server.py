@@ -9,7 +9,6 @@ from typing import Self
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from epitaxy.api.finetune.v1 import finetune_pb2
@@ -18,6 +17,7 @@ from epitaxy.chassis.health import ReadinessReporter
 from epitaxy.chassis.interceptors import service_interceptors
 from epitaxy.chassis.json_logs import configure_logging
 from epitaxy.chassis.metrics import MetricsEndpoint
+from epitaxy.chassis.reflection import enable_reflection
 from epitaxy.chassis.settings import host_port
 from epitaxy.chassis.tenants import TenantDirectory
 from epitaxy.gateway.measurements.keeper import GrpcMeasurementKeeper
@@ -48,7 +48,6 @@ LISTED_SERVICES = (
     *PUBLIC_SERVICES,
     *(service.full_name for service in (*FORWARDED, MEASUREMENTS)),
     health.SERVICE_NAME,
-    reflection.SERVICE_NAME,
 )
 
 
@@ -172,8 +171,11 @@ def _grpc_server(
             ("grpc.max_send_message_length", settings.max_message_bytes),
             ("grpc.so_reuseport", 0),  # else two gateways share a port and split its callers
             ("grpc.keepalive_time_ms", 30_000),
-            ("grpc.keepalive_timeout_ms", 20_000),  # a client that vanished frees its screen within a minute
-            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
+            ("grpc.http2.ping_timeout_ms", 20_000),  # a client that vanished frees its screen within a minute
+            # Clients ping every 10 s, idle ones too; a server that holds that for abuse would hang up on them.
+            ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+            ("grpc.keepalive_permit_without_calls", 1),
         ],
     )
 
@@ -185,7 +187,7 @@ def _register(
     forwarded = (forwarding_handler(descriptor, finetune) for descriptor in FORWARDED)
     server.add_generic_rpc_handlers((*prediction_handlers(service), measurement_handler(measurements), *forwarded))
     health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
-    reflection.enable_server_reflection(LISTED_SERVICES, server)
+    enable_reflection(LISTED_SERVICES, server)
 
 
 def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> int:

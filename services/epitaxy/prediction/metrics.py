@@ -33,7 +33,9 @@ class RayPredictionMetrics(StageClock):
         )
         self._cache = Counter("epitaxy_prediction_cache_lookups_total", "Cache lookups by tier.", ("tier",))
         self._cache_up = Gauge(
-            "epitaxy_prediction_shared_cache_up", "1 where Redis answered when last asked, 0 if it did not.", ()
+            "epitaxy_prediction_shared_cache_up",
+            "1 where the shared cache answered when last asked, else 0.",
+            (),
         )
         self._reason = BoundedLabel(32)
 

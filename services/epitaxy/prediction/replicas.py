@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import lmdb
 import numpy as np
 from ray.serve.handle import DeploymentHandle
 from threadpoolctl import threadpool_limits
@@ -12,9 +14,11 @@ from epitaxy.api.internal.v1 import prediction_backend_pb2 as backend_pb2
 from epitaxy.chassis.errors import (
     OverloadedError,
 )
+from epitaxy.prediction.cache.lmdb_entries import LmdbEntries
 from epitaxy.prediction.cache.redis_client import RedisClient
 from epitaxy.prediction.cache.redis_embeddings import RedisEmbeddings
 from epitaxy.prediction.cache.redis_readings import RedisReadings
+from epitaxy.prediction.cache.shared_entries import SharedEntries
 from epitaxy.prediction.cache.tiers import TieredEmbeddings
 from epitaxy.prediction.explaining.ray_client import RayExplanationBackend
 from epitaxy.prediction.explaining.service import ExplanationService
@@ -137,6 +141,20 @@ def _network_backends(
     return own, own
 
 
+def _shared_entries(chosen: PredictionSettings, metrics: RayPredictionMetrics) -> SharedEntries | None:
+    """Redis, else a file of this machine, else nothing."""
+    if chosen.redis_url:
+        return RedisClient(chosen, metrics.set_shared_cache)
+    if not chosen.cache_folder:
+        _LOG.warning("neither Redis nor a cache folder is set: replicas share no cache")
+        return None
+    try:
+        return LmdbEntries(Path(chosen.cache_folder), chosen.cache_folder_bytes, metrics.set_shared_cache)
+    except (OSError, lmdb.Error) as error:
+        _LOG.warning("the cache folder cannot be used (%s): replicas share no cache", error)
+        return None
+
+
 class IntakeReplica:
     """The gRPC ingress: epitaxy.internal.v1.PredictionBackendService, one method per RPC."""
 
@@ -152,12 +170,10 @@ class IntakeReplica:
         model = artifact.weights_digest.removeprefix("sha256:")[:16]
         limits = IntakeLimits(max_sites=chosen.max_sites)
         metrics, shared, answers = RayPredictionMetrics(), None, None
-        if chosen.redis_url:
-            entries = RedisClient(chosen, metrics.set_shared_cache)
+        entries = _shared_entries(chosen, metrics)
+        if entries is not None:
             shared = RedisEmbeddings(entries, model, artifact.card.rule.version, shape)
             answers = RedisReadings(entries, artifact, limits, share_texts=chosen.share_texts)
-        else:
-            _LOG.warning("no Redis is set: going on without the shared cache")
         readings_bytes = chosen.local_cache_bytes // _READINGS_PART
         models = tenant_models(chosen, artifact)
         embeddings, networks = _network_backends(ensemble, chosen, artifact, models)

@@ -3,8 +3,8 @@
 from epitaxy.api.common.v1 import model_pb2
 from epitaxy.api.internal.v1 import prediction_backend_pb2 as backend_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2
-from epitaxy.chassis.errors import FailedPreconditionError
-from epitaxy.chassis.model_names import own_model
+from epitaxy.chassis.errors import FailedPreconditionError, NotFoundError
+from epitaxy.chassis.model_names import SEPARATOR, UNKNOWN_MODEL, ModelName, is_model_name, own_model
 from epitaxy.chassis.request_context import bind_model_version, current_request
 from epitaxy.prediction import messages
 from epitaxy.prediction.explaining.messages import explanations_message, query_of
@@ -102,9 +102,22 @@ class PredictionServicer:
     async def _own(self, selector: model_pb2.ModelSelector) -> ServedVersion | None:
         """The caller's own model that the selector names, None for the shared one. Raises NotFoundError.
 
-        The tenant is the one that the gateway authenticated; nothing in the message can name another.
+        A bare name means the shared model of that name, else the caller's own. The tenant is the one that the gateway
+        authenticated; nothing in the message can name another.
         """
-        name = own_model(selector.name, current_request().tenant)
+        tenant = current_request().tenant
+        name = own_model(selector.name, tenant) or self._bare(selector.name, tenant)
         if name is None:
             return None
-        return await self._models.resolve(name, alias=selector.alias, version=selector.version)
+        try:
+            return await self._models.resolve(name, alias=selector.alias, version=selector.version)
+        except NotFoundError as error:
+            if SEPARATOR in selector.name or error.reason != UNKNOWN_MODEL:
+                raise
+            return None  # no such model of the caller's: the shared model's check says so
+
+    def _bare(self, name: str, tenant: str) -> ModelName | None:
+        is_shared = name in ("", self._shared.artifact.card.name)
+        if is_shared or not tenant or not is_model_name(name) or not self._models.registry.exists():
+            return None
+        return ModelName(tenant, name)

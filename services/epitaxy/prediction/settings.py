@@ -11,9 +11,13 @@ class PredictionSettings(BaseSettings):
 
     model_folder: str = Field("", description="Folder of the served model; empty: the shipped model")
     review_policy_file: str = Field("", description="JSON file of the served model's review policy; empty: the default")
-    redis_url: str = Field("", description="redis:// or unix:// URL of the shared cache; empty: no shared cache")
+    redis_url: str = Field("", description="redis:// or unix:// URL of the shared cache; empty: see cache_folder")
     redis_user: str = Field("", description="User of Redis, if the URL names none")
     redis_password: str = Field("", repr=False, description="Its password, not encoded, if the URL holds none")
+    cache_folder: str = Field(
+        "", description="Without Redis: local folder of a cache that this machine's replicas share; empty: none"
+    )
+    cache_folder_bytes: int = Field(2**30, gt=0, description="Bound of that cache; a full one is emptied")
     redis_timeout_seconds: float = Field(0.25, gt=0, description="A slower Redis counts as down")
     redis_retry_seconds: float = Field(2.0, gt=0, description="Pause before a Redis that was down is tried again")
     cache_ttl_seconds: int = Field(7 * 24 * 3600, gt=0, description="Life of an embedding in Redis")

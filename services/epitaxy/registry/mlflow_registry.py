@@ -19,7 +19,9 @@ from epitaxy.chassis.errors import (
 )
 from epitaxy.chassis.model_names import ModelName, unknown_model
 from epitaxy.registry.artifact_cache import ArtifactCache
+from epitaxy.registry.mlflow_runs import write_record
 from epitaxy.registry.ports import Alias, LocalCopy, ModelVersion, RegisteredModel, ResolvedModel
+from epitaxy.registry.run_record import RunRecord
 from epitaxy.registry.settings import RegistrySettings
 from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.transfer.fitted.digest import folder_digest
@@ -57,10 +59,12 @@ class MlflowRegistry:
         folder: Path,
         tags: Mapping[str, str] | None = None,
         beside: Mapping[str, bytes] | None = None,
+        record: RunRecord | None = None,
     ) -> ModelVersion:
         """Stores the files of a folder as a new version; the same files again are the version that they are.
 
-        ``beside`` are files for people who look at the run, such as reports; the digest does not cover them.
+        ``beside`` are files for people who look at the run, such as reports, and ``record`` is what its page shows;
+        the digest covers neither.
         """
         digest = folder_digest(folder)
         with self._exchange(model) as client:
@@ -68,7 +72,8 @@ class MlflowRegistry:
             same = [version for version in self._versions(client, model) if version.digest == digest]
             if same:
                 return same[0]
-            run_id = client.create_run(self._experiment(client, model.tenant)).info.run_id
+            run_id = client.create_run(self._experiment(client, model.tenant), run_name=str(model.name)).info.run_id
+            write_record(client, run_id, record or RunRecord())
             client.log_artifacts(run_id, str(folder), _FILES)
             with TemporaryDirectory() as scratch:
                 for name, content in (beside or {}).items():
@@ -81,6 +86,7 @@ class MlflowRegistry:
             created = client.create_model_version(
                 _registered_name(model), source, run_id, tags=labels, await_creation_for=0
             )
+            client.update_run(run_id, name=f"{model.name}:{created.version}")
             return _version(model, created)
 
     def exists(self) -> bool:

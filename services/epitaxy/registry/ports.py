@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from epitaxy.chassis.model_names import ModelName
+from epitaxy.registry.run_record import RunRecord
 
 
 class Alias(StrEnum):
@@ -86,10 +87,12 @@ class ModelRegistry(Protocol):
         folder: Path,
         tags: Mapping[str, str] | None = None,
         beside: Mapping[str, bytes] | None = None,
+        record: RunRecord | None = None,
     ) -> ModelVersion:
         """Stores the files of a folder as a new version; the same files again are the version that they are.
 
-        ``beside`` are files for people who look at the run, such as reports; the digest does not cover them.
+        ``beside`` are files for people who look at the run, such as reports, and ``record`` is what its page shows;
+        the digest covers neither.
         """
 
     def find(self, model: ModelName, *, alias: str = "", version: str = "") -> ModelVersion:

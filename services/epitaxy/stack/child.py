@@ -1,6 +1,8 @@
 """One process of the stack, in a session of its own."""
 
+import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -11,6 +13,7 @@ from epitaxy.stack.reaper import Reaper
 from epitaxy.stack.sessions import kill_session
 
 _TAIL_BYTES = 4000
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Warning|Exit)(:|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +77,26 @@ class Child:
         self._reaper.release(self.pid)
 
     def last_words(self) -> str:
-        """The last non-empty line of the log."""
-        lines = [line.strip() for line in _tail(self.command.log).splitlines()]
-        return next((line for line in reversed(lines) if line), "it wrote nothing")
+        """The last error in the log; its last line if there is none, or if a signal killed the child."""
+        lines = [line.strip() for line in _tail(self.command.log).splitlines() if line.strip()]
+        last = lines[-1] if lines else "it wrote nothing"
+        if (self.exit_code or 0) < 0:
+            return last
+        return next((error for line in reversed(lines) if (error := _error_in(line))), last)
+
+
+def _error_in(line: str) -> str:
+    """What a line says of an error: the last line of a traceback, or a JSON line of that level; else nothing."""
+    if _EXCEPTION.match(line):
+        return line
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return ""
+    if not isinstance(record, dict) or record.get("level") not in ("ERROR", "CRITICAL"):
+        return ""
+    trace = str(record.get("exception", "")).splitlines()
+    return ": ".join(filter(None, (str(record.get("message", "")), trace[-1] if trace else "")))
 
 
 def _tail(path: Path) -> str:

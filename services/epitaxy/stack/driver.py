@@ -28,6 +28,7 @@ from epitaxy.stack.worker import import_serve
 
 _POLL_SECONDS = 0.2
 _REPLICAS_SETTING = "EPITAXY_PREDICTION_INTAKE_REPLICAS"
+_CACHE_SETTING = "EPITAXY_PREDICTION_CACHE_FOLDER"
 _WATCH_SECONDS = 0.5
 
 
@@ -51,18 +52,18 @@ def main() -> int:
     plan = StackPlan(**given["plan"])
     head = RayHead(plan, Path(given["run"]))
     events.send(Event("ray", True, "", head.endpoints))
-    _deploy(plan, given["redis_url"], events)
+    _deploy(plan, given["redis_url"], Path(given["run"]), events)
     return _watch(head)
 
 
-def _deploy(plan: StackPlan, redis_url: str, events: EventWriter) -> None:
+def _deploy(plan: StackPlan, redis_url: str, run: Path, events: EventWriter) -> None:
     events.send(Event("prediction", detail="loading Serve"))
     import_serve()
     from ray import serve  # noqa: PLC0415  # after pandas was kept out of Serve
 
     starting = _Background(lambda: _start_serve(plan))
     events.send(Event("prediction", detail="loading the application"))
-    application = _build_application(plan, redis_url)
+    application = _build_application(plan, redis_url, run)
     # Only the controller is needed: replicas load while Serve's proxy starts.
     _await_controller(starting)
     target = serve.RunTarget(target=application, name=plan.application_name, route_prefix=f"/{plan.application_name}")
@@ -86,8 +87,10 @@ def _start_serve(plan: StackPlan) -> None:
     )
 
 
-def _build_application(plan: StackPlan, redis_url: str) -> Any:
+def _build_application(plan: StackPlan, redis_url: str, run: Path) -> Any:
     arguments = {**shipped_config().arguments, "redis_url": redis_url}
+    if not redis_url and _CACHE_SETTING not in os.environ:
+        arguments["cache_folder"] = str(run / "cache")
     # An argument would override the environment.
     if _REPLICAS_SETTING not in os.environ:
         arguments["intake_replicas"] = plan.intake_replicas

@@ -102,7 +102,8 @@ class Supervisor:
     def _start_redis(self) -> str:
         binary = redis_binary()
         if binary is None:
-            self._progress.done("redis", "redis-server is not installed: on without a shared cache, slower", "!")
+            advice = "replicas share a cache file instead; Redis would come from: apt-get install redis-server"
+            self._progress.done("redis", f"redis-server is not installed: {advice}", "!")
             return ""
         self._redis = Keeper(redis_command(binary, self._home), self._reaper)
         self._progress.done("redis")

@@ -4,6 +4,7 @@ import json
 
 import grpc
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.rpc import error_details_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
@@ -83,7 +84,21 @@ async def test_reflection_needs_a_key_and_health_does_not(start_with_tenants, ke
         "epitaxy.measurements.v1.MeasurementService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
+        "grpc.reflection.v1.ServerReflection",
     }
+
+
+async def test_reflection_answers_the_stable_protocol_too(edge):
+    ask = edge.channel.stream_stream(
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    for symbol in ("epitaxy.prediction.v1.PredictionService", "grpc.reflection.v1.ServerReflection"):
+        request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol)
+        [answer] = [answer async for answer in ask(iter([request]))]
+        file = FileDescriptorProto.FromString(answer.file_descriptor_response.file_descriptor_proto[0])
+        assert f"{file.package}.{file.service[0].name}" == symbol
 
 
 async def test_structures_over_the_quota_are_turned_away_with_the_time_to_wait(start_with_tenants, keys):

@@ -44,7 +44,14 @@ def test_there_is_one_for_each_set_of_dependencies() -> None:
 
 def test_the_context_is_the_packages_and_nothing_else() -> None:
     sent = {path for path in tracked() if not ignored(path)}
-    assert {path.split("/")[0] for path in sent} == {"pyproject.toml", "README.md", "LICENSE", "services", "models"}
+    assert {path.split("/")[0] for path in sent} == {
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "services",
+        "models",
+        "protos",
+    }
     wanted = {path for path in tracked() if path.startswith(("services/epitaxy/", "models/epitaxy_models/"))}
     assert wanted <= sent
     assert {path for path in sent if path.startswith(WEIGHTS)}, "the weights go into the images"

@@ -1,17 +1,19 @@
 """From what a job found to its report."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
-from epitaxy_models.structures.display import display_formula
+from epitaxy_models.structures.display import display_formula, display_spelling
 from epitaxy_models.transfer.audit.examination import Examination
 from epitaxy_models.transfer.contest.comparison import Comparison, Task
 from epitaxy_models.transfer.contest.judge import Judgement, StrategyVerdict
 from epitaxy_models.transfer.fitted.refit import COVERAGES, Calibration, interval_ends
 from epitaxy_models.transfer.records import (
+    AuditSection,
     CalibrationSection,
     LearningCurve,
+    NeighbourRow,
     ParityRow,
     PropertySection,
     StrategyRow,
@@ -50,7 +52,7 @@ def assemble(
         subject=PropertySection(definition.name, definition.unit, scale, found.base_model),
         verdict=_verdict(found.judgement, sentence, calibration.is_kept),
         data=found.examination.data,
-        audit=found.examination.audit,
+        audit=_spelled(found.examination.audit),
         strategies=tuple(_strategy(entry, found.comparison) for entry in found.judgement.strategies),
         skipped=found.comparison.skipped,
         learning_curves=curves,
@@ -60,6 +62,30 @@ def assemble(
         calibration=CalibrationSection(COVERAGES, calibration.measured, len(parity)),
         blocks=blocks,
     )
+
+
+def _spelled(audit: AuditSection) -> AuditSection:
+    """Formulas in one spelling throughout the report."""
+    neighbours = tuple(
+        NeighbourRow(
+            row.row_id,
+            display_spelling(row.formula),
+            tuple((_spelled_name(name), distance) for name, distance in row.nearest),
+        )
+        for row in audit.neighbours
+    )
+    shown = audit.latent_map
+    if shown is not None:
+        names = (name.rpartition(" ") for name in shown.target_names)
+        spelled = tuple(f"{row_id} {display_spelling(formula)}" for row_id, _, formula in names)
+        shown = replace(shown, target_names=spelled)
+    return replace(audit, neighbours=neighbours, latent_map=shown)
+
+
+def _spelled_name(name: str) -> str:
+    """``"SrTiO3 (mp-5229)"`` of ``"O3SrTi (mp-5229)"``."""
+    formula, space, rest = name.partition(" ")
+    return f"{display_spelling(formula)}{space}{rest}"
 
 
 def _verdict(judgement: Judgement, sentence: str, is_calibrated: bool) -> VerdictSection:
@@ -80,7 +106,7 @@ def _strategy(entry: StrategyVerdict, comparison: Comparison) -> StrategyRow:
         is_transfer=entry.is_transfer,
         may_serve=entry.may_serve,
         mae=entry.error.mean,
-        mae_low=entry.error.low,
+        mae_low=max(entry.error.low, 0.0),  # a symmetric interval of a mean of absolute errors may reach below
         mae_high=entry.error.high,
         gain=entry.gain.mean,
         gain_low=entry.gain.low,

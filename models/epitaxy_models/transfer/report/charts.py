@@ -12,10 +12,12 @@ from epitaxy_models.transfer.records import (
     ParityRow,
     StrategyRow,
 )
+from epitaxy_models.transfer.report.outliers import without_outliers
 from epitaxy_models.transfer.report.svg import Axis, Drawing, padded
 
 # One CSS class a strategy; the page defines as many.
 N_COLOURS = 10
+_CHARACTER_PIXELS = 6.6
 
 
 def colour_of(names: Sequence[str]) -> dict[str, str]:
@@ -47,22 +49,25 @@ def learning_curves(curves: Sequence[LearningCurve], unit: str, colours: Mapping
 def gains(strategies: Sequence[StrategyRow], unit: str, colours: Mapping[str, str]) -> Markup:
     """Gain of each strategy over the reference with its interval; right of the line at zero is better."""
     ends = [value for row in strategies for value in (row.gain_low, row.gain, row.gain_high)]
-    low, high = padded([*ends, 0.0])
-    rows = len(strategies)
+    low, high = padded(without_outliers([*ends, 0.0], keep=[0.0]))
+    rows, names = len(strategies), tuple(row.name for row in strategies)
     x = Axis(low, high, f"error saved against the reference ({unit})")
-    drawing = Drawing(x, Axis(-0.6, rows - 0.4, "", ticks=()), "gains", height=80 + 26 * rows)
+    levels = tuple(rows - 1.0 - number for number in range(rows))
+    y = Axis(-0.6, rows - 0.4, "", ticks=levels, names=names)
+    # Beside the frame, where no line crosses them.
+    margin = 20 + int(_CHARACTER_PIXELS * max(map(len, names), default=0))
+    drawing = Drawing(x, y, "gains", height=80 + 26 * rows, left=margin)
     drawing.line([(0.0, -0.6), (0.0, rows - 0.4)], "zero")
     for number, row in enumerate(strategies):
         level, colour = rows - 1.0 - number, colours[row.name]
         drawing.line([(max(row.gain_low, low), level), (min(row.gain_high, high), level)], f"whisker {colour}")
         drawing.dot((row.gain, level), colour, f"{row.name}: {row.gain:+.4g} {unit}, {row.verdict}", 4.5)
-        drawing.text((low, level + 0.36), row.name)
     return drawing.render()
 
 
 def parity(rows: Sequence[ParityRow], unit: str) -> Markup:
     """Predicted against true with intervals; the diagonal is a perfect model."""
-    low, high = padded([value for row in rows for value in (row.label, row.predicted)])
+    low, high = padded(without_outliers([value for row in rows for value in (row.label, row.predicted)]))
     drawing = Drawing(Axis(low, high, f"label ({unit})"), Axis(low, high, f"predicted ({unit})"), "parity", 460, 440)
     drawing.line([(low, low), (high, high)], "zero")
     for row in rows:
@@ -70,7 +75,8 @@ def parity(rows: Sequence[ParityRow], unit: str) -> Markup:
     for row in rows:
         hint = f"{row.row_id} {row.formula}: label {row.label:.4g}, predicted {row.predicted:.4g} {unit}"
         is_covered = row.lower <= row.label <= row.upper
-        drawing.dot((row.label, row.predicted), "series-0" if is_covered else "missed", hint)
+        style = "outside" if not low <= row.label <= high else "series-0" if is_covered else "missed"
+        drawing.dot((row.label, row.predicted), style, hint)
     return drawing.render()
 
 
@@ -94,8 +100,9 @@ def calibration(section: CalibrationSection) -> Markup:
 def latent_map(section: LatentMap) -> Markup:
     """Source in grey, the tenant's structures in colour."""
     everything = [*section.source, *section.target]
-    x = Axis(*padded([point[0] for point in everything]), "first direction of the source")
-    drawing = Drawing(x, Axis(*padded([point[1] for point in everything]), "second direction"), "latent map", 560, 440)
+    across, up = (padded(without_outliers([point[axis] for point in everything])) for axis in (0, 1))
+    x = Axis(*across, "first direction of the source")
+    drawing = Drawing(x, Axis(*up, "second direction"), "latent map", 560, 440)
     for point in section.source:
         drawing.dot(point, "source", radius=1.6)
     for point, name in zip(section.target, section.target_names, strict=True):

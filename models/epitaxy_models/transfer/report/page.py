@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from epitaxy_models.transfer.records import TransferReport
 from epitaxy_models.transfer.report import charts
+from epitaxy_models.transfer.report.outliers import outlying
 
 _TEMPLATE = "page.html.j2"
 
@@ -17,7 +18,8 @@ def render_page(report: TransferReport) -> str:
     environment.filters |= {"number": _number}
     source = files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8")
     colours = charts.colour_of([row.name for row in report.strategies])
-    return environment.from_string(source).render(report=report, colours=colours, pictures=_pictures(report, colours))
+    shown = {"colours": colours, "pictures": _pictures(report, colours), "outliers": outlying(report.parity)}
+    return environment.from_string(source).render(report=report, **shown)
 
 
 def _pictures(report: TransferReport, colours: dict[str, str]) -> dict[str, Markup]:

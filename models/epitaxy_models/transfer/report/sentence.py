@@ -22,16 +22,17 @@ def verdict_sentence(judgement: Judgement, property_name: str, unit: str, n_labe
             f"{opening} {_plain(reference.name)} has a mean absolute error of {_error(reference, unit)}; "
             "no pretrained model was compared."
         )
-    best = judgement.named(judgement.best_transfer)
+    best, chosen = judgement.named(judgement.best_transfer), judgement.named(judgement.chosen)
+    served = "" if chosen.name == best.name or judgement.verdict is Verdict.HURTS else _served(chosen, unit)
     compared = f"{_error(reference, unit)} for {_plain(reference.name)}"
-    facts = f"its mean absolute error is {_error(best, unit)}, against {compared}"
+    facts = f"{_subject(best, chosen)} is {_error(best, unit)}, against {compared}"
     if judgement.transfer_verdict is Verdict.HELPS:
-        text = f"{opening} pretraining helps: {facts} ({_share(best, reference)} less)."
+        text = f"pretraining helps: {facts} ({_share(best, reference)} less)."
     elif judgement.transfer_verdict is Verdict.HURTS:
-        text = f"{opening} pretraining makes predictions worse: {facts}."
+        text = f"pretraining makes predictions worse: {facts}."
     else:
-        text = f"{opening} pretraining makes no difference beyond noise: {facts}."
-    return text + _served(judgement, unit)
+        text = f"pretraining makes no difference beyond noise: {facts}."
+    return f"{opening} {served}{text}{_warning(judgement, unit)}"
 
 
 def suspicion_sentence(suspicious: Sequence[SuspiciousLabel]) -> str:
@@ -42,16 +43,23 @@ def suspicion_sentence(suspicious: Sequence[SuspiciousLabel]) -> str:
     return accepted + (f" Look at: {named(others, _N_TOLD)}." if others else "")
 
 
-def _served(judgement: Judgement, unit: str) -> str:
-    chosen = judgement.named(judgement.chosen)
-    if judgement.verdict is Verdict.HURTS:
-        return (
-            f" The strategy that you asked for, {chosen.name}, has an error of {_error(chosen, unit)}: do not serve it "
-            "without a reason."
-        )
-    if chosen.name == judgement.best_transfer:
+def _subject(best: StrategyVerdict, chosen: StrategyVerdict) -> str:
+    return "its mean absolute error" if best.name == chosen.name else f"the mean absolute error of {best.name}"
+
+
+def _served(chosen: StrategyVerdict, unit: str) -> str:
+    """The error that counts stands first: that of the strategy that serves."""
+    return f"{_plain(chosen.name)} serves, with a mean absolute error of {_error(chosen, unit)}; "
+
+
+def _warning(judgement: Judgement, unit: str) -> str:
+    if judgement.verdict is not Verdict.HURTS:
         return ""
-    return f" The model that serves is {_plain(chosen.name)}, with an error of {_error(chosen, unit)}."
+    chosen = judgement.named(judgement.chosen)
+    return (
+        f" The strategy that you asked for, {chosen.name}, has an error of {_error(chosen, unit)}: do not serve it "
+        "without a reason."
+    )
 
 
 def _plain(name: str) -> str:

@@ -20,6 +20,7 @@ class Axis:
         label: With the unit.
         is_log: Logarithmic; both ends are positive then.
         ticks: Where to draw ticks; round numbers where None.
+        names: Words for the ticks, in their order (default: their numbers).
     """
 
     low: float
@@ -27,6 +28,7 @@ class Axis:
     label: str
     is_log: bool = False
     ticks: tuple[float, ...] | None = None
+    names: tuple[str, ...] = ()
 
     def fraction(self, value: float) -> float:
         """Where a value lies, 0 at ``low`` and 1 at ``high``."""
@@ -37,6 +39,10 @@ class Axis:
     def tick_values(self) -> list[float]:
         """Given ticks, or about five round numbers."""
         return round_ticks(self.low, self.high) if self.ticks is None else list(self.ticks)
+
+    def tick_words(self) -> list[str]:
+        """What stands at each of them."""
+        return list(self.names) or [f"{value:.6g}" for value in self.tick_values()]
 
 
 def round_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
@@ -65,13 +71,14 @@ class Drawing:
     title: str
     width: int = 560
     height: int = 360
+    left: int = _LEFT
     _marks: list[str] = field(default_factory=list)
 
     def place(self, point: Point) -> Point:
         """Data coordinates in pixels, kept inside the frame."""
         across, up = (min(max(value, 0.0), 1.0) for value in (self.x.fraction(point[0]), self.y.fraction(point[1])))
-        inner_width, inner_height = self.width - _LEFT - _RIGHT, self.height - _TOP - _BOTTOM
-        return _LEFT + across * inner_width, _TOP + (1 - up) * inner_height
+        inner_width, inner_height = self.width - self.left - _RIGHT, self.height - _TOP - _BOTTOM
+        return self.left + across * inner_width, _TOP + (1 - up) * inner_height
 
     def line(self, points: Sequence[Point], style: str) -> None:
         """A polyline."""
@@ -104,16 +111,16 @@ class Drawing:
 
     def _frame(self) -> str:
         """Grid, ticks and labels."""
-        bottom, left = self.height - _BOTTOM, _LEFT
+        bottom, left = self.height - _BOTTOM, self.left
         parts = []
-        for value in self.x.tick_values():
+        for value, word in zip(self.x.tick_values(), self.x.tick_words(), strict=True):
             x, _ = self.place((value, self.y.low))
             parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{bottom}"/>')
-            parts.append(f'<text class="tick" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{value:.6g}</text>')
-        for value in self.y.tick_values():
+            parts.append(f'<text class="tick" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{escape(word)}</text>')
+        for value, word in zip(self.y.tick_values(), self.y.tick_words(), strict=True):
             _, y = self.place((self.x.low, value))
             parts.append(f'<line class="grid" x1="{left}" x2="{self.width - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-            parts.append(f'<text class="tick" x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.6g}</text>')
+            parts.append(f'<text class="tick" x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(word)}</text>')
         middle_x, middle_y = (left + self.width - _RIGHT) / 2, (_TOP + bottom) / 2
         parts.append(
             f'<text x="{middle_x}" y="{self.height - 8}" text-anchor="middle">{escape(self.x.label)}</text>'

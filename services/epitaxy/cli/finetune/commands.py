@@ -7,6 +7,7 @@ import typer
 
 from epitaxy.cli.connecting import JsonOption, TargetOption, connect
 from epitaxy.cli.finetune.audit import audit
+from epitaxy.cli.finetune.compare import compare
 from epitaxy.cli.finetune.create import create, follow
 from epitaxy.cli.finetune.options import JobArgument, OneObjectOption
 from epitaxy.cli.finetune.policy import log, policy
@@ -21,6 +22,7 @@ finetune_app = typer.Typer(
 finetune_app.command()(create)
 finetune_app.command()(audit)
 finetune_app.command()(report)
+finetune_app.command()(compare)
 finetune_app.command()(policy)
 finetune_app.command()(log)
 
@@ -98,7 +100,7 @@ def promote(
 ) -> None:
     """Make a version of a model its champion.
 
-    The champion answers requests for TENANT/MODEL, for example "epitaxy screen --model TENANT/MODEL".
+    The champion answers requests for MODEL, for example "epitaxy screen --model MODEL".
     """
     name, _, version = model.partition(":")
     with connect(context, target) as client:
@@ -160,5 +162,5 @@ def _print_change(change: ModelChange, *, as_json: bool) -> None:
     instead = f" instead of version {change.previous_version}" if change.previous_version else ""
     stdout_console().print(f"{change.model} serves version {change.version}{instead}", soft_wrap=True)
     stderr_console().print(
-        f"to screen with it: epitaxy screen FILES --out TABLE --model {change.served_as}", soft_wrap=True
+        f"to screen with it: epitaxy screen FILES --out TABLE --model {change.model}", soft_wrap=True
     )

@@ -56,5 +56,7 @@ AcceptSuspiciousOption = Annotated[
         help="Go on in spite of gross errors: leave wild labels out, take the unit as stated.",
     ),
 ]
-JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job, or name of a model for its latest job.")]
+JobArgument = Annotated[
+    str, typer.Argument(metavar="JOB|MODEL[:VERSION]", help="Id of a job, or a model, for its latest job.")
+]
 OneObjectOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]

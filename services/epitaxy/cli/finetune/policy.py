@@ -43,7 +43,7 @@ def policy(
     """Set a model's review policy.
 
     The policy decides which answers are accepted, need review or are rejected. The options replace the old policy as a
-    whole, for all versions of the model, within seconds. "epitaxy models show TENANT/MODEL" prints the policy.
+    whole, for all versions of the model, within seconds. "epitaxy models show MODEL" prints the policy.
     """
     if out_of_domain.lower() not in _OUTCOMES:
         raise usage_error(f"--out-of-domain takes {', '.join(_OUTCOMES)}, not {out_of_domain!r}")

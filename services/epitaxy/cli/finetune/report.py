@@ -15,7 +15,7 @@ from epitaxy.cli.connecting import TargetOption, connect
 from epitaxy.cli.finetune.options import JobArgument
 from epitaxy.cli.finetune.text import error_text
 from epitaxy.cli.terminal import stderr_console, stdout_console, usage_error
-from epitaxy.client import FineTuneJob
+from epitaxy.client import Client, FineTuneJob
 
 _ROWS = 10
 
@@ -31,7 +31,10 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole report as one JSON object.")] = False,
     target: TargetOption = None,
 ) -> None:
-    """Show a job's report.
+    """Show the report of a job or a model.
+
+    For the name of a model, this is the report of its latest version; a retraining that still runs or failed does not
+    hide it.
 
     The report has the verdict, the check of the labels, the audit, the compared strategies and the worst cases. Without
     options, this command prints a summary.
@@ -39,7 +42,8 @@ def report(
     if out is not None and not out.absolute().parent.is_dir():
         raise usage_error(f"--out {out}: the folder {out.parent} does not exist")
     with connect(context, target) as client:
-        found = client.finetune_job(job)
+        found = client.finetune_job(job, with_model=True)
+        _note_newer(client, found, job)
         if open_browser or out is not None:
             path = found.save_report(out or _make_page_path(found))
             stderr_console().print(f"wrote     {path}", soft_wrap=True)
@@ -53,6 +57,17 @@ def report(
         _print(document)
 
 
+def _note_newer(client: Client, found: FineTuneJob, asked: str) -> None:
+    """Says on stderr which version is shown if a later job of the model has made none."""
+    if asked == found.id or ":" in asked:
+        return
+    latest = client.finetune_job(asked).status
+    if latest.id != found.id:
+        state = "ended without a model" if latest.has_ended else f"is {latest.state}"
+        shown = f"{found.status.model}:{found.result.model_version}"
+        stderr_console().print(f"report    of {shown}; the later job {latest.id} {state}", soft_wrap=True)
+
+
 def _make_page_path(job: FineTuneJob) -> Path:
     """Makes a folder for the page. It outlives the command, since the browser may read the page later."""
     return Path(tempfile.mkdtemp(prefix="epitaxy-report-")) / f"{job.status.model}.html"
@@ -61,6 +76,10 @@ def _make_page_path(job: FineTuneJob) -> Path:
 def _print(document: Mapping[str, Any]) -> None:
     console = stdout_console()
     data, audit = document["data"], document["audit"]
+    if origin := document.get("origin"):
+        console.print(
+            f"{origin['model']}:{origin['version']}, job {origin['job']}, {origin['created']}", soft_wrap=True
+        )
     console.print(document["verdict"]["sentence"], soft_wrap=True)
     merged = f" ({data['n_merged']} merged with another row of the same crystal)" if data.get("n_merged") else ""
     console.print(f"\ndata      {data['n_usable']} usable crystals in {data['n_rows']} rows{merged}")

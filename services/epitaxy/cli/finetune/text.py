@@ -24,6 +24,7 @@ def job_document(status: JobStatus) -> dict[str, Any]:
         "state": status.state,
         "model": status.model,
         "version": result.model_version if result else None,
+        "served_as": result.served_as if result else None,
         "digest": result.model_digest if result else None,
         "verdict": result.verdict if result else None,
         "strategy": result.strategy if result else None,
@@ -107,8 +108,10 @@ def _print_result(status: JobStatus, result: FineTuneResult) -> None:
     is_doubtful = result.verdict == "HURTS" or not result.is_calibrated or result.is_constant or is_gross
     override = " --override REASON" if is_doubtful else ""
     console = stderr_console()
-    console.print(f"report    epitaxy finetune report {status.id} --open", soft_wrap=True)
-    console.print(f"promote   epitaxy finetune promote {status.model}:{result.model_version}{override}", soft_wrap=True)
+    version = f"{status.model}:{result.model_version}"
+    console.print(f"report    epitaxy finetune report {version} --open", soft_wrap=True)
+    console.print(f"screen    epitaxy screen FILES --out TABLE --model {version}", soft_wrap=True)
+    console.print(f"promote   epitaxy finetune promote {version}{override}", soft_wrap=True)
 
 
 def _suspicious(status: JobStatus) -> Sequence[SuspiciousLabel]:

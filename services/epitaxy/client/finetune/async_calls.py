@@ -9,7 +9,7 @@ import grpc
 
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.client.async_calls import AsyncCalls
-from epitaxy.client.async_transport import collect, sleep
+from epitaxy.client.async_transport import collect
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
 from epitaxy.client.patience import Patience
@@ -28,7 +28,7 @@ class AsyncFineTuneCalls(AsyncCalls):
     async def report(self, job_id: str, kind: finetune_pb2.ReportFormat) -> bytes:
         """Returns a whole report. Raises EpitaxyClientError."""
         request = finetune_pb2.GetTransferReportRequest(job_id=job_id, format=kind)
-        patience = Patience(self.connection)
+        patience = Patience()
         while True:
             request_id = new_request_id()
             try:
@@ -39,7 +39,7 @@ class AsyncFineTuneCalls(AsyncCalls):
                 fault = Fault.lost("the report came short", request_id)
             except grpc.RpcError as error:
                 fault = Fault.of(error, request_id)
-            await sleep(patience.seconds_to_wait(fault))
+            await self.wait(patience, fault)
 
     async def watch(
         self,
@@ -51,7 +51,7 @@ class AsyncFineTuneCalls(AsyncCalls):
 
         A lost connection is opened again. Raises EpitaxyClientError.
         """
-        patience, give_up_at = Patience(self.connection), time.monotonic() + timeout
+        patience, give_up_at = Patience(), time.monotonic() + timeout
         while (seconds := min(_WATCH_SECONDS, give_up_at - time.monotonic())) > 0:
             request_id, began = new_request_id(), time.monotonic()
             request = finetune_pb2.WatchFineTuneJobRequest(job_id=job_id, after_sequence=after)
@@ -70,4 +70,4 @@ class AsyncFineTuneCalls(AsyncCalls):
                     continue  # the watch's own time is up, or the gateway's
             finally:
                 call.cancel()
-            await sleep(patience.seconds_to_wait(fault))
+            await self.wait(patience, fault)

@@ -85,16 +85,19 @@ class AsyncFineTuneMethods:
         )
         return await self._jobs.create(asked, labels, request_id)
 
-    async def finetune_job(self, job_or_model: str) -> AsyncFineTuneJob:
-        """Returns a job by its id, or the latest job of a model by the model's name.
+    async def finetune_job(self, job_or_model: str, *, with_model: bool = False) -> AsyncFineTuneJob:
+        """Returns a job by its id, the job that made ``NAME:VERSION``, or the latest job of a model by its name.
 
         Args:
-            job_or_model: Id of a job, or name of a model.
+            job_or_model: Id of a job, ``NAME`` or ``NAME:VERSION``, with or without ``TENANT/`` before it.
+            with_model: True to pass over jobs of a model that have not made one: a job that still runs, or failed,
+                does not hide the one before.
 
         Raises:
+            InvalidRequestError: The text names a model by an alias.
             NotFoundError: There is no such job.
         """
-        return await self._jobs.get(job_or_model)
+        return await self._jobs.get(job_or_model, with_model=with_model)
 
     def finetune_jobs(self, model: str = "") -> AsyncIterator[JobStatus]:
         """Yields jobs, the latest first.

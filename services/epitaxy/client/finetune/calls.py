@@ -13,7 +13,7 @@ from epitaxy.client.calls import Calls
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
 from epitaxy.client.patience import Patience
-from epitaxy.client.transport import collect, sleep
+from epitaxy.client.transport import collect
 
 # A watch is renewed now and then, so that a connection that died without a word is found out.
 _WATCH_SECONDS = 300.0
@@ -29,7 +29,7 @@ class FineTuneCalls(Calls):
     def report(self, job_id: str, kind: finetune_pb2.ReportFormat) -> bytes:
         """Returns a whole report. Raises EpitaxyClientError."""
         request = finetune_pb2.GetTransferReportRequest(job_id=job_id, format=kind)
-        patience = Patience(self.connection)
+        patience = Patience()
         while True:
             request_id = new_request_id()
             try:
@@ -40,7 +40,7 @@ class FineTuneCalls(Calls):
                 fault = Fault.lost("the report came short", request_id)
             except grpc.RpcError as error:
                 fault = Fault.of(error, request_id)
-            sleep(patience.seconds_to_wait(fault))
+            self.wait(patience, fault)
 
     def watch(
         self,
@@ -52,7 +52,7 @@ class FineTuneCalls(Calls):
 
         A lost connection is opened again. Raises EpitaxyClientError.
         """
-        patience, give_up_at = Patience(self.connection), time.monotonic() + timeout
+        patience, give_up_at = Patience(), time.monotonic() + timeout
         while (seconds := min(_WATCH_SECONDS, give_up_at - time.monotonic())) > 0:
             request_id, began = new_request_id(), time.monotonic()
             request = finetune_pb2.WatchFineTuneJobRequest(job_id=job_id, after_sequence=after)
@@ -71,4 +71,4 @@ class FineTuneCalls(Calls):
                     continue  # the watch's own time is up, or the gateway's
             finally:
                 call.cancel()
-            sleep(patience.seconds_to_wait(fault))
+            self.wait(patience, fault)

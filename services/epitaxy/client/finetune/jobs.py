@@ -6,7 +6,7 @@ from contextlib import closing
 
 from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.client.connection import new_request_id
-from epitaxy.client.errors import NotFoundError
+from epitaxy.client.errors import InvalidRequestError, NotFoundError
 from epitaxy.client.finetune.calls import FineTuneCalls
 from epitaxy.client.finetune.columns import FineTuneRequest
 from epitaxy.client.finetune.job import FineTuneJob
@@ -14,6 +14,7 @@ from epitaxy.client.finetune.labels import Labels
 from epitaxy.client.finetune.reading import read_status
 from epitaxy.client.finetune.results import DeletedData, JobStatus
 from epitaxy.client.models.governance import ModelGovernance
+from epitaxy.client.models.selector import parse_model
 
 _PAGE_SIZE = 100
 
@@ -36,18 +37,38 @@ class FineTuneJobs:
         response = self._calls.repeat(self._calls.stub.CreateFineTuneJob, request)
         return self._handle(read_status(response.job))
 
-    def get(self, job_or_model: str) -> FineTuneJob:
-        """A job by its id, or the latest one of a model by its name. Raises NotFoundError."""
+    def get(self, job_or_model: str, *, with_model: bool = False) -> FineTuneJob:
+        """A job by its id, the job of ``NAME:VERSION``, or the latest one of a model by its name.
+
+        Args:
+            job_or_model: Id of a job, ``NAME`` or ``NAME:VERSION``, with or without ``TENANT/`` before it.
+            with_model: True to pass over jobs of a name that made no model, or none yet.
+
+        Raises:
+            InvalidRequestError: The text names a model by an alias.
+            NotFoundError: There is no such job.
+        """
         request = finetune_pb2.GetFineTuneJobRequest(job_id=job_or_model)
         try:
             job = (self._calls.repeat(self._calls.stub.GetFineTuneJob, request)).job
         except NotFoundError:
-            with closing(self.recent(job_or_model, page_size=1)) as found:
-                latest = next(found, None)
-            if latest is None:
-                raise
-            return self._handle(latest)
+            return self._handle(self._of_model(job_or_model, with_model))
         return self._handle(read_status(job))
+
+    def _of_model(self, text: str, with_model: bool) -> JobStatus:
+        selector = parse_model(text)
+        if selector.alias:
+            raise InvalidRequestError(
+                f"{text!r} names a model by an alias: write NAME or NAME:VERSION", reason="INVALID_MODEL_NAME"
+            )
+        is_named_only = not (selector.version or with_model)
+        with closing(self.recent(selector.name, page_size=1 if is_named_only else _PAGE_SIZE)) as found:
+            for status in found:
+                result = status.result
+                if is_named_only or (result is not None and selector.version in ("", result.model_version)):
+                    return status
+        what = " that made a model" if with_model and not selector.version else ""
+        raise NotFoundError(f"there is no such job: {text!r}{what}; list the jobs", reason="UNKNOWN_JOB")
 
     def recent(self, model: str = "", page_size: int = _PAGE_SIZE) -> Generator[JobStatus]:
         """Yields jobs, the latest first, of one model if a name is given; pages are fetched as they are needed."""

@@ -43,7 +43,7 @@ class MeasurementMethods:
                 Lines file, or of a folder with a table and CIF files.
             unit: Unit of the values, which must be the property's own.
             value: Column of the values; rows without one are left out.
-            model: ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``, a model of your own as ``TENANT/NAME`` (default: the
+            model: ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``, your own models included (default: the
                 server's default model).
             property: Name of the property that was measured (default: the model's first).
             id: Column of ids (default: as in ``screen``), each unique for a model and property and of at most 128

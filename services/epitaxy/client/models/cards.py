@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from epitaxy.client.models.review import ReviewPolicy
 from epitaxy.client.results import CalibrationStamp
@@ -79,6 +81,7 @@ class ModelCard:
         license: License of the weights.
         card_json: The whole card, for what has no field here.
         review_policy: The conditions under which answers of the model may be used without review.
+        create_time: When this version was registered, UTC; None for a shipped model.
     """
 
     name: str
@@ -95,6 +98,13 @@ class ModelCard:
     license: str
     card_json: str
     review_policy: ReviewPolicy = field(default_factory=ReviewPolicy)
+    create_time: datetime | None = None
+
+    @property
+    def training(self) -> Mapping[str, Any]:
+        """How a model of your own was made: ``seed``, ``labels_digest``, ``split``; empty for a shipped model."""
+        record = json.loads(self.card_json or "{}")
+        return dict(record.get("training") or {}) if "strategy" in record else {}
 
     def errors_by_group(self, name: str) -> Mapping[str, Mapping[str, float]]:
         """Errors of a property on held-out structures, by kind of crystal.

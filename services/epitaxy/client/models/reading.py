@@ -27,6 +27,7 @@ def read_card(card: models_pb2.ModelCard) -> ModelCard:
         license=card.license,
         card_json=card.card_json,
         review_policy=read_policy(card.review_policy),
+        create_time=card.create_time.ToDatetime(tzinfo=UTC) if card.HasField("create_time") else None,
     )
 
 

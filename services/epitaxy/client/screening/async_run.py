@@ -94,7 +94,7 @@ class AsyncScreenRun(AsyncIterator[ScreenResult]):
                 self._exchange.lose_stream()
                 wait = reconnects.seconds_to_wait(lost.fault)
                 if wait is None:
-                    raise lost.fault.to_error(self._connection.target) from None
+                    raise await run_blocking(self._connection.to_error, lost.fault) from None
                 await sleep(wait)
         self._tally.end()
 

@@ -86,7 +86,10 @@ def _error_row(result: ScreenResult, error: ItemError) -> Row:
 
 def to_frame(results: Iterable[ScreenResult]) -> "pd.DataFrame":
     """All rows as a pandas table, in input order. Raises ImportError without pandas."""
-    import pandas as pd  # noqa: PLC0415 - the client must load without pandas
+    try:
+        import pandas as pd  # noqa: PLC0415 - the client must load without pandas
+    except ModuleNotFoundError as error:
+        raise ImportError("tables need pandas: pip install 'epitaxy[client]'") from error
 
     ordered = sorted(((result.index, rows_of(result)) for result in results), key=lambda pair: pair[0])
     frame = pd.DataFrame(list(_flatten(rows for _, rows in ordered)), columns=list(COLUMNS))

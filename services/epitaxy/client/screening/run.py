@@ -95,7 +95,7 @@ class ScreenRun(Iterator[ScreenResult]):
                 self._exchange.lose_stream()
                 wait = reconnects.seconds_to_wait(lost.fault)
                 if wait is None:
-                    raise lost.fault.to_error(self._connection.target) from None
+                    raise run_blocking(self._connection.to_error, lost.fault) from None
                 sleep(wait)
         self._tally.end()
 

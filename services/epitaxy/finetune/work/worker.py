@@ -14,8 +14,10 @@ from epitaxy.chassis.errors import (
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.finetune.domain.job import Failure, FineTuneJob, JobEndedError, JobState, Progress, Result
 from epitaxy.finetune.ports import JobFiles, JobStore, LabelsStoppedError, ModelRegistry, Transfer, TransferResult
+from epitaxy.finetune.work.run_record import record_of
 from epitaxy.registry.ports import Alias
 from epitaxy_models.errors import EpitaxyError
+from epitaxy_models.transfer.report.origin import ReportOrigin
 
 logger = logging.getLogger(__name__)
 
@@ -72,13 +74,16 @@ class JobWorker:
         return self._keep(job, outcome)
 
     def _keep(self, job: FineTuneJob, outcome: TransferResult) -> Result:
-        self.files.save_report(job.tenant, job.id, "json", outcome.report_json)
-        self.files.save_report(job.tenant, job.id, "html", outcome.report_html)
         model = ModelName(job.tenant, job.spec.model_name)
         reports = {"report.json": outcome.report_json, "report.html": outcome.report_html}
         tags = {"job": job.id, "verdict": outcome.verdict.value, "strategy": outcome.strategy}
-        version = _patiently(lambda: self.registry.register(model, outcome.folder, tags, reports))
+        record = record_of(job, outcome)
+        version = _patiently(lambda: self.registry.register(model, outcome.folder, tags, reports, record))
         _patiently(lambda: self.registry.set_alias(model, Alias.CANDIDATE, version.version))
+        # After the version is known, which stands in the report; a worker that dies before begins the job again.
+        origin = ReportOrigin(model.name, version.version, job.id, _now())
+        self.files.save_report(job.tenant, job.id, "json", origin.stamp_json(outcome.report_json))
+        self.files.save_report(job.tenant, job.id, "html", origin.stamp_page(outcome.report_html))
         self.files.discard_model(job.tenant, job.id)
         return Result(
             version.version,

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 from typing import Protocol, TypeVar
@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from epitaxy.prediction.cache.shared_entries import name
 from epitaxy.prediction.settings import PredictionSettings
 
 _LOG = logging.getLogger(__name__)
@@ -93,16 +94,3 @@ class RedisClient:
         if not self._has_refused:
             _LOG.warning("Redis refuses a command (%s): going on with what it holds", type(error).__name__)
             self._has_refused = True
-
-
-def name(prefix: bytes, key: bytes) -> bytes:
-    """The full name of an entry."""
-    return prefix + key.hex().encode()
-
-
-def undamaged(decoded: Mapping[bytes, _T | None]) -> dict[bytes, _T]:
-    """What could be decoded; one warning for all that could not."""
-    kept = {key: value for key, value in decoded.items() if value is not None}
-    if len(kept) < len(decoded):
-        _LOG.warning("%d cache entries are damaged: computing them again", len(decoded) - len(kept))
-    return kept

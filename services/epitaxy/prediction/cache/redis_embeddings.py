@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from epitaxy.prediction.cache.codec import decode_embedding, decode_graph_key, encode_embedding, encode_graph_key
-from epitaxy.prediction.cache.redis_client import RedisClient, name, undamaged
+from epitaxy.prediction.cache.shared_entries import SharedEntries, name, undamaged
 from epitaxy.prediction.ports import Embedding
 
 
 class RedisEmbeddings:
     """Entries of another model digest or featurizer version have other names and are never met."""
 
-    def __init__(self, entries: RedisClient, model: str, featurizer: str, shape: tuple[int, int]) -> None:
+    def __init__(self, entries: SharedEntries, model: str, featurizer: str, shape: tuple[int, int]) -> None:
         self._entries, self._shape = entries, shape
         self._embeddings = f"epitaxy:embedding:{model}:".encode()
         self._graph_keys = f"epitaxy:graph-key:{featurizer}:".encode()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from epitaxy.prediction.cache.codec import decode_accepted, decode_reading, encode_accepted, encode_reading
-from epitaxy.prediction.cache.redis_client import RedisClient, name, undamaged
+from epitaxy.prediction.cache.shared_entries import SharedEntries, name, undamaged
 from epitaxy.prediction.domain import Accepted
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.readout import READING_VERSION, Reading
@@ -15,7 +15,7 @@ class RedisReadings:
     """Implements ReadingCache. Entries of another model or of other limits have other names."""
 
     def __init__(
-        self, entries: RedisClient, artifact: ModelArtifact, limits: IntakeLimits, *, share_texts: bool = True
+        self, entries: SharedEntries, artifact: ModelArtifact, limits: IntakeLimits, *, share_texts: bool = True
     ) -> None:
         """Without ``share_texts`` no structure is written, only what was computed of one."""
         self._share_texts = share_texts

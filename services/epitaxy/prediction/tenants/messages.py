@@ -15,6 +15,8 @@ from epitaxy.prediction.tenants.models import ServedVersion
 from epitaxy_models.review import ReviewPolicy
 
 _TENANT_LICENSE = "the tenant's own"
+# Of every model that says nothing else.
+_SPLIT = "cross-validation by reduced formula"
 
 
 def tenant_encoder(served: ServedVersion) -> ResultEncoder:
@@ -32,19 +34,32 @@ def tenant_card(served: ServedVersion, aliases: Sequence[str], policy: ReviewPol
     own = models_pb2.PropertyCard(
         definition=definition_message(card.definition), calibration=_calibration(served), metrics=metrics
     )
-    return models_pb2.ModelCard(
+    training = card.training
+    message = models_pb2.ModelCard(
         stamp=_stamp(served),
         description=card.description
         or f"{card.strategy} on {card.base.name}, {card.verdict.value}: {card.verdict_reason}",
         aliases=aliases,
         properties=[own],
-        training_data=models_pb2.TrainingData(name="labels of the tenant", n_train=card.n_labels),
+        training_data=models_pb2.TrainingData(
+            name=f"labels of {card.definition.name}, {card.definition.fidelity.value}",
+            attribution=str(training.get("labels_digest", "")),
+            license=_TENANT_LICENSE,
+            n_train=card.n_labels,
+            n_calibration=card.calibration.calibrator.n_calibration,
+            n_test=card.calibration.n_measured,
+            split=str(training.get("split", _SPLIT)),
+        ),
         n_members=served.n_members,
+        supported_elements=training.get("elements", ()),
         featurizer_version=card.descriptors,
         license=card.license or _TENANT_LICENSE,
         card_json=served.card_json,
         review_policy=policy_message(policy),
     )
+    if served.version.created_at is not None:
+        message.create_time.FromDatetime(served.version.created_at)
+    return message
 
 
 def page_of(

@@ -1,4 +1,6 @@
+import asyncio
 import logging
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -9,7 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
-from epitaxy.client import AsyncClient, Client, InvalidRequestError
+from epitaxy.client import AsyncClient, Client, InvalidRequestError, UnavailableError
 from epitaxy.client.connection import Connection
 
 
@@ -52,8 +54,77 @@ def test_a_ca_that_did_not_sign_is_not_trusted(connect: Any, tls_target: str) ->
         assert not client.is_ready()
 
 
+@pytest.mark.parametrize(
+    ("tls", "reason", "words"),
+    [
+        (False, "TLS_REQUIRED", "uses TLS, but this client does not: set EPITAXY_TLS_CA"),
+        (True, "UNTRUSTED_CERTIFICATE", "is not trusted (self signed certificate): set EPITAXY_TLS_CA"),
+        ("garbage", "UNREADABLE_CA_FILE", "the CA file holds no certificate"),
+    ],
+)
+def test_a_mistake_of_tls_is_named_in_one_line(
+    connect: Any, tls_target: str, rock_salt: Any, tmp_path: Path, tls: Any, reason: str, words: str
+) -> None:
+    if tls == "garbage":
+        tls = tmp_path / "garbage.pem"
+        tls.write_text("no certificate")
+    with connect(tls_target, tls=tls) as client:
+        calls = (client.list_models, lambda: list(client.screen(rock_salt)))
+        for call in calls:
+            with pytest.raises(UnavailableError, match=re.escape(words)) as caught:
+                call()
+            assert caught.value.reason == reason
+            assert "\n" not in str(caught.value)
+
+
+def test_a_certificate_for_another_host_is_named(
+    connect: Any, tls_target: str, certificate: tuple[Path, Path], rock_salt: Any
+) -> None:
+    with connect(tls_target.replace("127.0.0.1", "localhost"), tls=certificate[0]) as client:
+        with pytest.raises(UnavailableError, match=r"localhost:\d+ is for another host name"):
+            client.list_models()
+        with pytest.raises(UnavailableError, match=r"localhost:\d+ is for another host name"):
+            list(client.screen(rock_salt))
+
+
+def test_tls_to_a_server_without_it_is_named(
+    connect: Any, small_server: ModuleType, faults: Any, certificate: tuple[Path, Path]
+) -> None:
+    with (
+        small_server.serving_in_thread(faults) as target,
+        connect(target, tls=certificate[0]) as client,
+        pytest.raises(UnavailableError, match="does not use TLS, but this client does") as caught,
+    ):
+        client.list_models()
+    assert caught.value.reason == "SERVER_WITHOUT_TLS"
+
+
+def test_a_server_that_is_not_there_is_no_mistake_of_tls(connect: Any) -> None:
+    with connect("127.0.0.1:1") as client, pytest.raises(UnavailableError, match="is the server running") as caught:
+        client.list_models()
+    assert caught.value.reason == "UNAVAILABLE"
+
+
+def test_an_async_client_outside_of_a_loop_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match=r"outside of an event loop; make it inside .* asyncio\.run\(\)"):
+        AsyncClient("127.0.0.1:1")
+
+
+def test_an_async_client_of_another_loop_is_refused(rock_salt: Any) -> None:
+    async def make() -> AsyncClient:
+        return AsyncClient("127.0.0.1:1")
+
+    async def use(client: AsyncClient) -> None:
+        for call in (client.list_models, lambda: client.screen(rock_salt).to_pandas(), client.is_ready, client.close):
+            with pytest.raises(InvalidRequestError, match="made in another event loop"):
+                await call()
+
+    client = asyncio.run(make())
+    asyncio.run(asyncio.wait_for(use(client), timeout=10))
+
+
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
-def test_a_ca_file_that_is_not_there_is_a_mistake_of_the_request(kind: type, tmp_path: Path) -> None:
+async def test_a_ca_file_that_is_not_there_is_a_mistake_of_the_request(kind: type, tmp_path: Path) -> None:
     with pytest.raises(InvalidRequestError, match="cannot read the CA file"):
         kind("127.0.0.1:1", tls=tmp_path / "none.pem")
 

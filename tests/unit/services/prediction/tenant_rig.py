@@ -46,6 +46,9 @@ class CountedRegistry:
     registry: MlflowRegistry
     calls: list[tuple[str, str]] = field(default_factory=list)
 
+    def exists(self) -> bool:
+        return self.registry.exists()
+
     def __getattr__(self, name: str) -> Callable[..., object]:
         method = getattr(self.registry, name)
 

@@ -1,10 +1,13 @@
 """The registry on real sqlite and real files: versions, aliases, tenants apart, damage seen, processes side by side."""
 
+import json
+import math
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import mlflow
 import pytest
 
 from epitaxy.chassis.errors import FailedPreconditionError, InvalidRequestError, NotFoundError, UnavailableError
@@ -12,6 +15,7 @@ from epitaxy.chassis.model_names import ModelName, own_model
 from epitaxy.registry.environment import registry_environment
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.ports import Alias, RegisteredModel
+from epitaxy.registry.run_record import DataRecord, RunRecord
 from epitaxy.registry.settings import RegistrySettings
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.transfer.fitted.digest import folder_digest
@@ -225,6 +229,7 @@ from pathlib import Path
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.registry.environment import registry_environment
 from epitaxy.registry.mlflow_registry import MlflowRegistry
+from epitaxy.registry.run_record import DataRecord, RunRecord
 from epitaxy.registry.settings import RegistrySettings
 
 registry, model = MlflowRegistry(RegistrySettings(folder=Path(sys.argv[1]))), ModelName("acme", "my-tc")
@@ -255,3 +260,21 @@ def test_a_folder_that_nobody_used_has_no_registry_and_a_server_is_taken_for_one
     assert registry.list("nobody") == []
     assert registry.exists()
     assert MlflowRegistry(RegistrySettings(folder=tmp_path / "other", tracking_uri="http://127.0.0.1:9")).exists()
+
+
+def test_a_run_shows_parameters_metrics_data_and_a_readable_name(registry, model, files, home):
+    record = RunRecord(
+        params={"seed": "7", "unit": "K"},
+        metrics={"mae": 1.5, "mae.block_gp": 1.5, "mae_high": math.inf},
+        tags={"verdict": "HELPS"},
+        data=DataRecord("tc_k", f"sha256:{'a' * 64}", 29, {"tc_k": "K"}),
+    )
+    registered = registry.register(model, files("one"), record=record)
+    run = mlflow.MlflowClient(f"sqlite:///{home}/mlflow.db").get_run(registered.run_id)
+    assert run.info.run_name == f"{model.name}:1"
+    assert (run.data.params, run.data.metrics) == ({"seed": "7", "unit": "K"}, {"mae": 1.5, "mae.block_gp": 1.5})
+    assert run.data.tags["verdict"] == "HELPS"
+    [data] = run.inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("tc_k", "a" * 36)
+    assert json.loads(data.dataset.profile) == {"num_rows": 29}
+    assert [(tag.key, tag.value) for tag in data.tags] == [("mlflow.data.context", "training")]

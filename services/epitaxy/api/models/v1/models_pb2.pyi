@@ -1,6 +1,9 @@
+import datetime
+
 from epitaxy.api.common.v1 import model_pb2 as _model_pb2
 from epitaxy.api.common.v1 import property_pb2 as _property_pb2
 from epitaxy.api.common.v1 import review_pb2 as _review_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -38,7 +41,7 @@ class GetModelResponse(_message.Message):
     def __init__(self, model: _Optional[_Union[ModelCard, _Mapping]] = ...) -> None: ...
 
 class ModelCard(_message.Message):
-    __slots__ = ("stamp", "description", "aliases", "properties", "training_data", "n_members", "n_parameters_per_member", "supported_elements", "featurizer_version", "license", "card_json", "review_policy")
+    __slots__ = ("stamp", "description", "aliases", "properties", "training_data", "n_members", "n_parameters_per_member", "supported_elements", "featurizer_version", "license", "card_json", "review_policy", "create_time")
     STAMP_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +54,7 @@ class ModelCard(_message.Message):
     LICENSE_FIELD_NUMBER: _ClassVar[int]
     CARD_JSON_FIELD_NUMBER: _ClassVar[int]
     REVIEW_POLICY_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     stamp: _model_pb2.ModelStamp
     description: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
@@ -63,7 +67,8 @@ class ModelCard(_message.Message):
     license: str
     card_json: str
     review_policy: _review_pb2.ReviewPolicy
-    def __init__(self, stamp: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., description: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., properties: _Optional[_Iterable[_Union[PropertyCard, _Mapping]]] = ..., training_data: _Optional[_Union[TrainingData, _Mapping]] = ..., n_members: _Optional[int] = ..., n_parameters_per_member: _Optional[int] = ..., supported_elements: _Optional[_Iterable[int]] = ..., featurizer_version: _Optional[str] = ..., license: _Optional[str] = ..., card_json: _Optional[str] = ..., review_policy: _Optional[_Union[_review_pb2.ReviewPolicy, _Mapping]] = ...) -> None: ...
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, stamp: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., description: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., properties: _Optional[_Iterable[_Union[PropertyCard, _Mapping]]] = ..., training_data: _Optional[_Union[TrainingData, _Mapping]] = ..., n_members: _Optional[int] = ..., n_parameters_per_member: _Optional[int] = ..., supported_elements: _Optional[_Iterable[int]] = ..., featurizer_version: _Optional[str] = ..., license: _Optional[str] = ..., card_json: _Optional[str] = ..., review_policy: _Optional[_Union[_review_pb2.ReviewPolicy, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class PropertyCard(_message.Message):
     __slots__ = ("definition", "calibration", "metrics")

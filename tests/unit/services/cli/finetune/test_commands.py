@@ -18,11 +18,11 @@ def test_promote_and_rollback_say_what_serves(finetune: Any, labels: Path) -> No
     assert "transfer HURTS it" in refused.stderr
     promoted = finetune("promote", "hurts-me:1", "--override", "a comparison")
     assert promoted.stdout == "hurts-me serves version 1\n"
-    served_as = re.search(r"--model (\S+)", promoted.stderr).group(1)
-    assert re.fullmatch(r"[a-z0-9-]+/hurts-me", served_as)
+    assert "epitaxy screen FILES --out TABLE --model hurts-me\n" in promoted.stderr
     second = finetune("promote", "hurts-me", "--override", "another", "--json")
-    told = {"model": "hurts-me", "version": "2", "previous_version": "1", "served_as": served_as}
-    assert json.loads(second.stdout) == told
+    told = json.loads(second.stdout)
+    assert re.fullmatch(r"[a-z0-9-]+/hurts-me", told.pop("served_as"))
+    assert told == {"model": "hurts-me", "version": "2", "previous_version": "1"}
     back = finetune("rollback", "hurts-me", "--reason", "worse")
     assert back.stdout == "hurts-me serves version 1 instead of version 2\n"
     assert finetune("rollback", "hurts-me").returncode == 1
@@ -63,3 +63,11 @@ def answered(settings: dict[str, str], answer: str) -> int:
     os.close(outer)
     os.close(inner)
     return process.returncode
+
+
+def test_models_that_share_no_labels_are_not_compared(finetune: Any, labels: Path) -> None:
+    for name in ("one", "two"):
+        assert finetune(*create(labels, "--wait", name=name)).returncode == 0
+    refused = finetune("compare", "one:1", "two")
+    assert refused.returncode == 2
+    assert "share 1 labels" in refused.stderr

@@ -35,7 +35,7 @@ def test_create_without_waiting_says_the_job_and_watch_brings_its_end(finetune: 
     assert watched.returncode == 0, watched.stderr
     assert "training    25%  fitting [block_gp]" in watched.stderr
     assert "held-a:1  tc, 30 labels: transfer HELPS, best strategy median, calibrated" in watched.stdout
-    assert f"epitaxy finetune report {job_id} --open" in watched.stderr
+    assert "epitaxy finetune report held-a:1 --open" in watched.stderr
     events = [json.loads(line) for line in finetune("watch", "held-a", "--json").stdout.splitlines()]
     assert [event["state"] for event in events][-2:] == ["SUCCEEDED", "SUCCEEDED"]
     assert events[-1]["job_id"] == job_id
@@ -107,3 +107,10 @@ def test_what_the_server_refuses_is_exit_code_1_with_its_words(finetune: Any, la
     done = finetune(*create(labels, name="My Model"))
     assert done.returncode == 1
     assert "a model name is 1 to 63 of a-z" in done.stderr
+
+
+def test_a_unit_that_does_not_exist_is_refused(finetune: Any, labels: Path) -> None:
+    command = [part if part != "K" else "Kelwin" for part in create(labels)]
+    refused = finetune(*command)
+    assert refused.returncode != 0
+    assert "'Kelwin' is not a known unit" in refused.stderr

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -134,6 +135,28 @@ async def test_another_tenants_model_is_answered_like_one_that_does_not_exist(te
     assert own.value.reason == foreign.value.reason == "UNKNOWN_MODEL"
 
 
+class TestBareNames:
+    async def test_a_bare_name_is_the_callers_own_model(self, tenants, built, structures):
+        tenants.publish("acme/volume", built())
+        tenants.publish("acme/volume", built(offset=100.0), Alias.CANDIDATE)
+        named = await tenants.ask("acme", "volume", structures)
+        assert (named.model.name, named.model.version) == ("acme/volume", "1")
+        assert (await tenants.ask("acme", "volume", structures, alias="candidate")).model.version == "2"
+        assert (await tenants.card("acme", "volume", version="2")).stamp.version == "2"
+        with pytest.raises(NotFoundError, match="has no 3"):
+            await tenants.card("acme", "volume", version="3")
+
+    async def test_a_bare_name_of_anothers_model_means_nothing(self, tenants, built, structures):
+        tenants.publish("acme/volume", built())
+        with pytest.raises(NotFoundError, match="no model named 'volume'; served: substrate-mp"):
+            await tenants.ask("globex", "volume", structures)
+
+    async def test_the_shared_models_name_stays_the_shared_models(self, tenants, built, structures):
+        tenants.publish("acme/substrate-mp", built())
+        assert (await tenants.ask("acme", "substrate-mp", structures)).model.name == "substrate-mp"
+        assert (await tenants.ask("acme", "acme/substrate-mp", structures)).model.name == "acme/substrate-mp"
+
+
 class TestListing:
     async def test_a_tenant_sees_its_own_models_and_the_shared_one(self, tenants, built):
         tenants.publish("acme/volume", built())
@@ -157,7 +180,11 @@ class TestListing:
         card = await tenants.card("acme", "acme/volume")
         assert (card.stamp.digest, list(card.aliases), card.n_members) == (model.digest, ["champion"], 2)
         assert card.properties[0].metrics == {"cv_mae/block_gp": 1.5, "cv_mae/pool_median": 4.0}
-        assert card.training_data.n_train == 24
+        data = card.training_data
+        assert (data.n_train, data.n_test, data.split) == (24, 24, "cross-validation by reduced formula")
+        assert data.name.startswith("labels of ")
+        assert data.license
+        assert abs(card.create_time.ToDatetime(tzinfo=UTC) - datetime.now(UTC)) < timedelta(hours=1)
         assert card.card_json == model.card_json
         assert "HELPS" in card.description
 
