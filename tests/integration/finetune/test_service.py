@@ -52,7 +52,10 @@ async def test_a_job_goes_from_labels_to_a_candidate_with_its_report(caller, new
     assert found.version.version == job.result.model_version
     assert found.version.digest == job.result.model_digest
     assert json.loads((found.folder / "card.json").read_text())["mean"] == 5.5
-    assert json.loads((await report(caller, job.id, pb.REPORT_FORMAT_JSON))[0].chunk) == {"mean": 5.5}
+    written = json.loads((await report(caller, job.id, pb.REPORT_FORMAT_JSON))[0].chunk)
+    origin = written.pop("origin")
+    assert written == {"mean": 5.5}
+    assert (origin["model"], origin["version"], origin["job"]) == ("my-tc", job.result.model_version, job.id)
     pieces = await report(caller, job.id, pb.REPORT_FORMAT_HTML)
     assert len(pieces) == 4
     assert len(b"".join(piece.chunk for piece in pieces)) == pieces[0].total_bytes == 3 * 2**20 + 17

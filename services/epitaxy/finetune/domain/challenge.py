@@ -40,12 +40,14 @@ class Challenge:
 def challenge(report: bytes | None, champions_report: bytes | None) -> Challenge | None:
     """Compares two reports as they are stored.
 
-    Returns None where one is missing, where they are about different properties or units, or where fewer than ten
-    formulas have the same labels in both.
+    Returns None if one is missing or states no errors of single rows, if they are about different properties or units,
+    or if fewer than ten formulas have the same labels in both.
     """
     if report is None or champions_report is None:
         return None
     new, old = json.loads(report), json.loads(champions_report)
+    if not all({"subject", "parity"} <= given.keys() for given in (new, old)):
+        return None
     if any(new["subject"][name] != old["subject"][name] for name in ("name", "unit")):
         return None
     pairs = _paired(_errors(new), _errors(old))

@@ -38,6 +38,5 @@ def test_tables_name_the_extra_that_holds_pandas() -> None:
 
 
 def test_parquet_names_the_extra_that_holds_pyarrow() -> None:
-    code = "from pathlib import Path; from epitaxy.client.inputs.tables import open_parquet; open_parquet(Path('x'))"
-    done = run(code, "pyarrow")
+    done = run("from epitaxy.client.inputs.rows import open_parquet; open_parquet(None)", "pyarrow")
     assert "Parquet needs pyarrow: pip install 'epitaxy[client]'" in done.stderr
