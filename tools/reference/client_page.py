@@ -124,7 +124,7 @@ def _parts(surface: Surface, parameters: Sequence[griffe.Parameter]) -> Iterator
 
 def _twin(twin: griffe.Class, blocking: griffe.Class) -> str:
     methods = methods_of(twin)
-    iterated = [each.name for each in methods if str(each.returns).startswith("AsyncIterator")]
+    iterated = [each.name for each in methods if str(each.returns).startswith(("AsyncIterator", "AsyncGenerator"))]
     awaited = [each.name for each in methods if "async" in each.labels and each.name not in iterated]
     called = [each.name for each in methods if each.name not in {*iterated, *awaited}]
     return "\n".join(

@@ -28,10 +28,8 @@ Commands that differ say so in their own section.
 def draw_command(sources: Path) -> str:
     """Returns the whole page. The codes of the exit are read from the sources, commands from what is imported."""
     command = typer.main.get_command(app)
-    blocks = [
-        _INTRODUCTION + "\n" + "\n".join(_exit_codes(sources)),
-        *_command(command, typer.Context(command, info_name=_NAME)),
-    ]
+    introduction = _INTRODUCTION + "\n" + "\n".join(_exit_codes(sources))
+    blocks = [introduction, *_command(command, typer.Context(command, info_name=_NAME))]
     return "\n\n".join(blocks) + "\n"
 
 
