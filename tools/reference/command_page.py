@@ -34,7 +34,8 @@ def draw_command(sources: Path) -> str:
 
 
 def _exit_codes(sources: Path) -> Iterator[str]:
-    module = griffe.load("epitaxy.cli.exit_codes", search_paths=[sources], allow_inspection=False)
+    path = sources / "epitaxy" / "cli" / "exit_codes.py"
+    module = griffe.visit(path.stem, path, path.read_text(encoding="utf-8"))
     for constant in module.attributes.values():
         if constant.docstring is None:
             raise ValueError(f"exit_codes.{constant.name} needs a docstring")
