@@ -46,7 +46,7 @@ def _command(command: Any, context: Any) -> Iterator[str]:
     """Blocks of a command and of the commands below it. Typer brings its own copies of click's classes: hence Any."""
     yield f"## {context.command_path}"
     yield plain(re.sub(r"\n?[\b\f]\n?", "\n", command.help or ""))
-    yield f"```\n{' '.join([context.command_path, *command.collect_usage_pieces(context)])}\n```"
+    yield f"```text\n{' '.join([context.command_path, *command.collect_usage_pieces(context)])}\n```"
     records = [_record(parameter, context) for parameter in command.params if not getattr(parameter, "hidden", False)]
     if records:
         yield "\n".join(records)

@@ -35,7 +35,7 @@ def test_the_page_states_the_number_of_crystals(clone: Path) -> None:
 
 
 def test_files_that_the_commands_name_exist(clone: Path) -> None:
-    named = {name for name in re.findall(r"\.epitaxy/tutorial/crystals/[\w.-]+", PAGE.read_text())}
+    named = set(re.findall(r"\.epitaxy/tutorial/crystals/[\w.-]+", PAGE.read_text()))
     assert {Path(name).suffix for name in named} == {".cif", ".csv"}
     assert [name for name in named if not (clone / name).is_file()] == []
 
