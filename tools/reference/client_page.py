@@ -60,8 +60,15 @@ def _object(surface: Surface, shown: griffe.Object, level: int) -> Iterator[str]
         yield _signature(surface, shown.name, shown.parameters, shown.returns)
         yield from sections_of(shown)
     elif isinstance(shown, griffe.Attribute):
-        yield f"```python\n{shown.name} = {shown.value}\n```"
+        yield f"```python\n{_constant(shown)}\n```"
         yield from sections_of(shown)
+
+
+def _constant(shown: griffe.Attribute) -> str:
+    if isinstance(shown.value, griffe.ExprTuple):
+        elements = (str(element).replace("'", '"') for element in shown.value.elements)
+        return "\n".join([f"{shown.name} = (", *(f"    {element}," for element in elements), ")"])
+    return f"{shown.name} = {shown.value}"
 
 
 def _class(surface: Surface, shown: griffe.Class, level: int) -> Iterator[str]:
