@@ -15,7 +15,7 @@ TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml)
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining check check-protos contract format generate check-generated structure check-structure serve golden clean pictures bench loadtest growth performance \
+.PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining check check-protos contract format generate check-generated structure check-structure reference check-reference serve golden clean pictures bench loadtest growth performance \
         dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish source-index scaling bench-transfer bench-uncertainty
 
 help: ## Show this list
@@ -111,7 +111,7 @@ check-protos: install-dev
 contract: install-dev ## Record the public protos after an additive change; refuses a change that breaks callers
 	cd protos && ../$(BIN)/buf breaking --against contract.binpb && ../$(BIN)/buf build --exclude-source-info -o contract.binpb
 
-check-generated: install-dev check-structure
+check-generated: install-dev check-structure check-reference
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(BIN)/python tools/generate_stubs.py "$$scratch/api" && \
 	diff -r -x __pycache__ services/epitaxy/api "$$scratch/api" || \
@@ -138,6 +138,12 @@ structure: install-dev ## Draw the rooms of the code and their imports into docs
 
 check-structure: install-dev
 	$(BIN)/python -m tools.structure --check
+
+reference: install-dev ## Write docs/reference from the client's docstrings and the command's help
+	$(BIN)/python -m tools.reference
+
+check-reference: install-dev
+	$(BIN)/python -m tools.reference --check
 
 golden: install-dev ## Record the golden predictions of the shipped model again
 	$(BIN)/python tests/golden/record.py

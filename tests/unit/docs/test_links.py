@@ -69,6 +69,23 @@ def test_links_resolve_inside_the_repository(page: Path) -> None:
     assert [fault for link in links_of(page) if (fault := fault_of(page, link))] == []
 
 
+def paths_outside(page: Path) -> list[str]:
+    """Paths in code and text of a page that leave the repository, seen from its root as commands are."""
+    found = re.findall(r"(?<![\w./(])(?:\.\./)+[\w./-]*", re.sub(r"\]\([^)]*\)", "", page.read_text()))
+    return [path for path in found if not (ROOT / path).resolve().is_relative_to(ROOT)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_name_no_path_outside_of_the_repository(page: Path) -> None:
+    assert paths_outside(page) == []
+
+
+def test_paths_outside_are_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("[a link](../other.md) `tool --data ../shared/data`, tests/../docs")
+    assert paths_outside(page) == ["../shared/data"]
+
+
 def test_the_pages_have_links() -> None:
     """A parser that finds nothing would let everything pass."""
     found = Counter({page.name: len(links_of(page)) for page in PAGES})
