@@ -34,7 +34,13 @@ def display_spelling(formula: str) -> str:
     parts = _PART.findall(formula)
     if "".join(symbol + amount for symbol, amount in parts) != formula or not all(s in _NUMBERS for s, _ in parts):
         return formula
-    return "".join(symbol + amount for symbol, amount in sorted(parts, key=lambda part: _rank(_NUMBERS[part[0]])))
+    ordered = sorted(parts, key=lambda part: display_rank(_NUMBERS[part[0]]))
+    return "".join(symbol + amount for symbol, amount in ordered)
+
+
+def display_rank(atomic_number: int) -> tuple[float, str]:
+    """Key that sorts elements as formulas list them."""
+    return _ELECTRONEGATIVITY[atomic_number - 1], symbol_of(atomic_number)
 
 
 # A screening asks for few thousands of formulas again and again.
@@ -42,10 +48,6 @@ def display_spelling(formula: str) -> str:
 def _formula_of(atomic_numbers: bytes) -> str:
     counts = Counter(atomic_numbers)
     divisor = reduce(gcd, counts.values())
-    ordered = sorted(counts, key=_rank)
+    ordered = sorted(counts, key=display_rank)
     amounts = ((symbol_of(number), counts[number] // divisor) for number in ordered)
     return "".join(symbol if amount == 1 else f"{symbol}{amount}" for symbol, amount in amounts)
-
-
-def _rank(number: int) -> tuple[float, str]:
-    return _ELECTRONEGATIVITY[number - 1], symbol_of(number)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.structures.display import display_formula, display_rank
 from epitaxy_models.structures.elements import symbol_of
 from epitaxy_models.structures.intake import RefusalReason
 from epitaxy_models.structures.species import species_of
-from epitaxy_models.structures.structure import reduced_formula
 
 _TERM = re.compile(r"([A-Z][a-z]?)(\d{0,9}(?:\.\d{1,9})?)")
 _MAX_FORMULA_LENGTH = 400
@@ -45,14 +45,14 @@ def check_formula(atomic_numbers: NDArray[np.uint8], stated: Composition | None,
     """Raise InvalidStructureError (FORMULA_MISMATCH) where the sites contradict the stated formula or Z."""
     if stated and not _same_ratios(Counter(atomic_numbers.tolist()), stated):
         raise InvalidStructureError(
-            f"the formula says {_written(stated)} and the sites add up to {reduced_formula(atomic_numbers)}: add the "
+            f"the formula says {_written(stated)} and the sites add up to {display_formula(atomic_numbers)}: add the "
             "missing atoms or symmetry, or correct the formula",
             reason=RefusalReason.FORMULA_MISMATCH,
         )
     if units_in_cell and not _z_fits(atomic_numbers, stated, units_in_cell):
         raise InvalidStructureError(
             f"Z = {units_in_cell} formula units contradicts the {len(atomic_numbers)} atoms in the cell "
-            f"({reduced_formula(atomic_numbers)}): correct _cell_formula_units_Z or the symmetry",
+            f"({display_formula(atomic_numbers)}): correct _cell_formula_units_Z or the symmetry",
             reason=RefusalReason.FORMULA_MISMATCH,
         )
 
@@ -83,8 +83,8 @@ def _is_doubled(counts: Counter[int]) -> bool:
 
 
 def _written(amounts: Composition) -> str:
-    """As `reduced_formula` writes the sites, where the amounts are whole."""
+    """As `display_formula` writes the sites, where the amounts are whole."""
     is_whole = all(amount.is_integer() for amount in amounts.values())
     divisor = reduce(gcd, map(int, amounts.values())) if is_whole else 1
-    parts = sorted((symbol_of(number), amount / divisor) for number, amount in amounts.items())
+    parts = ((symbol_of(number), amounts[number] / divisor) for number in sorted(amounts, key=display_rank))
     return "".join(symbol if amount == 1 else f"{symbol}{amount:g}" for symbol, amount in parts)

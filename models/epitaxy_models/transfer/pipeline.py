@@ -215,7 +215,8 @@ class _Job:
 
     def _sentence(self, judgement: Judgement, examination: Examination) -> str:
         definition = self._request.definition
-        text = verdict_sentence(judgement, definition.name, definition.unit, examination.inputs.n_rows)
+        n_labels, n_rows = examination.inputs.n_rows, examination.data.n_rows
+        text = verdict_sentence(judgement, definition.name, definition.unit, n_labels, n_rows)
         return text + suspicion_sentence(examination.suspicious)
 
     def _known_column(self, name: str, examination: Examination) -> KnownColumn:

@@ -18,6 +18,8 @@ _DETAILS_KEY = "grpc-status-details-bin"
 class EpitaxyClientError(Exception):
     """Root of every error that the client raises.
 
+    Errors cross process boundaries: pickle rebuilds them from their text and their attributes.
+
     Attributes:
         reason: Stable upper-case code.
         message: One line: what is wrong and what to do about it.
@@ -29,6 +31,13 @@ class EpitaxyClientError(Exception):
         self.message = message
         self.reason = reason
         self.request_id = request_id
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuilt, (type(self), self.args), vars(self)
+
+
+def _rebuilt(kind: type[EpitaxyClientError], arguments: tuple[object, ...]) -> EpitaxyClientError:
+    return kind.__new__(kind, *arguments)
 
 
 class UnavailableError(EpitaxyClientError):

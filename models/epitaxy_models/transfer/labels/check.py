@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.graphs.graph import DEFAULT_RULE, CrystalGraph, GraphRule, build_graph
 from epitaxy_models.source_index.materials import SourceMaterials, short_key
+from epitaxy_models.structures.display import display_formula
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.labels.findings import DataCheck, SeenCrystal
 from epitaxy_models.transfer.labels.judging import Crystal, LabelledRow, judge_labels
@@ -73,7 +74,7 @@ def check_labels(
         if np.isfinite(label):
             graph = build_graph(structure, rule)
             known[row] = structure, graph
-            crystal = Crystal(structure.reduced_formula, structure.n_sites, graph.key)
+            crystal = Crystal(display_formula(structure.atomic_numbers), structure.n_sites, graph.key)
         given.append(LabelledRow(row, name, label, crystal))
 
     def answers(chosen: NDArray[np.int64]) -> Sequence[ReferenceValues]:
@@ -81,7 +82,8 @@ def check_labels(
         return references([graph for _, graph in pairs], [structure for structure, _ in pairs]) if references else ()
 
     def seen(chosen: Sequence[LabelledRow]) -> tuple[SeenCrystal, ...]:
-        return _seen(chosen, source) if source is not None else ()
+        pairs = [(row, known[row.row][0]) for row in chosen]
+        return _seen(pairs, source) if source is not None else ()
 
     judged = judge_labels(given, unit, transform, answers if references else None, seen)
     pairs = [known[row] for row in judged.rows.tolist()]
@@ -96,13 +98,13 @@ def check_labels(
     )
 
 
-def _seen(rows: Sequence[LabelledRow], source: SourceMaterials) -> tuple[SeenCrystal, ...]:
+def _seen(rows: Sequence[tuple[LabelledRow, Structure]], source: SourceMaterials) -> tuple[SeenCrystal, ...]:
     found = []
-    for row in rows:
+    for row, structure in rows:
         crystal = row.crystal
         if crystal is None or not isinstance(crystal.key, bytes):
             continue
         is_same = short_key(crystal.key) in source.known_keys
-        if is_same or crystal.reduced_formula in source.known_formulas:
+        if is_same or structure.reduced_formula in source.known_formulas:
             found.append(SeenCrystal(row.row, row.id, crystal.reduced_formula, is_same))
     return tuple(found)

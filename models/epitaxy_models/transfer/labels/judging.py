@@ -42,7 +42,7 @@ class Crystal:
     """A crystal, as far as the check of labels needs it.
 
     Attributes:
-        reduced_formula: Formula of smallest integers.
+        reduced_formula: Formula of smallest integers, spelled as messages show it: ``"TiO2"``.
         n_sites: Atoms in the cell.
         key: Equal for equal crystals.
     """

@@ -14,9 +14,19 @@ _WORDS = {
 }
 
 
-def verdict_sentence(judgement: Judgement, property_name: str, unit: str, n_labels: int) -> str:
-    """What a chemist should know: does pretraining help, by how much, and what serves."""
-    reference, opening = judgement.named(judgement.reference), f"With your {n_labels} labels of {property_name},"
+def verdict_sentence(judgement: Judgement, property_name: str, unit: str, n_labels: int, n_rows: int) -> str:
+    """What a chemist should know: does pretraining help, by how much, and what serves.
+
+    Args:
+        judgement: Of all strategies.
+        property_name: What is learned.
+        unit: Of the labels.
+        n_labels: Crystals that are learned from.
+        n_rows: Rows that were given.
+    """
+    reference = judgement.named(judgement.reference)
+    rows = f" (from {n_rows} rows)" if n_rows != n_labels else ""
+    opening = f"With your {n_labels} labels of {property_name}{rows},"
     if judgement.best_transfer is None:
         return (
             f"{opening} {_plain(reference.name)} has a mean absolute error of {_error(reference, unit)}; "

@@ -1,5 +1,7 @@
 """``epitaxy finetune create``: starts a job that grows a model from labels, and judges it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -22,7 +24,7 @@ from epitaxy.cli.finetune.progress import show_job
 from epitaxy.cli.finetune.text import job_document, print_end, print_event
 from epitaxy.cli.terminal import print_object, stderr_console, stdout_console
 from epitaxy.cli.wording import split_names
-from epitaxy.client import FineTuneJob
+from epitaxy.client import FineTuneJob, InvalidRequestError
 
 
 def create(
@@ -88,7 +90,7 @@ def create(
     Exit code 0 if the job was created (with --wait: if it produced a model), 1 if it failed, 2 for a mistake in the
     command line or the labels, 130 if interrupted. The job continues if --wait is interrupted.
     """
-    with connect(context, target) as client:
+    with connect(context, target) as client, _telling_reason():
         job = client.finetune(
             data,
             column=column,
@@ -112,11 +114,23 @@ def create(
             request_id=request_id,
         )
         status = job.status
-        stderr_console().print(f"labels    {status.n_labels} of {status.n_rows} rows", soft_wrap=True)
+        stderr_console().print(f"labels    {status.n_labels} of {status.n_rows} rows have one", soft_wrap=True)
         if wait:
             stderr_console().print(f"job       {job.id}", soft_wrap=True)
             raise typer.Exit(follow(job, as_json=as_json))
     _print_made(job, as_json=as_json)
+
+
+@contextmanager
+def _telling_reason() -> Iterator[None]:
+    """Names the reason of a request that the server refuses, as the end of a job and the audit do."""
+    try:
+        yield
+    except InvalidRequestError as error:
+        if not error.request_id:  # a mistake of the command line, found here
+            raise
+        stderr_console().print(f"epitaxy: {error.reason}: {error}", soft_wrap=True)
+        raise typer.Exit(exit_codes.RUN_FAILED) from error
 
 
 def follow(job: FineTuneJob, *, as_json: bool, with_events: bool = False) -> int:

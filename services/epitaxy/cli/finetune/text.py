@@ -70,7 +70,7 @@ def jobs_table(jobs: Iterable[JobStatus]) -> Table:
     """Table of jobs with one row per job."""
     table = Table("job", "model", "state", "verdict", "strategy", box=None)
     table.add_column("MAE", justify="right")
-    for name in ("unit", "labels", "created"):
+    for name in ("unit", "labelled rows", "created"):
         table.add_column(name)
     for job in jobs:
         result = job.result
@@ -94,7 +94,7 @@ def error_text(value: float | None, sign: str = "") -> str:
 
 def _print_result(status: JobStatus, result: FineTuneResult) -> None:
     calibrated = "calibrated" if result.is_calibrated else "NOT calibrated"
-    head = f"{status.model}:{result.model_version}  {status.property_name}, {status.n_labels} labels"
+    head = f"{status.model}:{result.model_version}  {status.property_name}, {status.n_labels} labelled rows"
     stdout_console().print(f"{head}: transfer {result.verdict}, best strategy {result.strategy}, {calibrated}")
     table = Table("strategy", box=None)
     table.add_column(f"cross-validated MAE, {status.unit}", justify="right")

@@ -1,6 +1,5 @@
 """The labels of one job: each row's structure in the form in which it was given, and the values."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -105,18 +104,6 @@ def check_values(table: LabelTable, spec: FineTuneSpec) -> None:
     obstacle = constant_labels(table.values[spec.target.name])
     if obstacle is not None:
         raise InvalidRequestError(obstacle.message, reason=obstacle.reason)
-
-
-def number_of(value: object, name: str, row: int, column: str) -> float:
-    """The number in a cell, NaN in an empty one. Raises InvalidRequestError."""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return math.nan
-    try:
-        if isinstance(value, int | float | str) and not isinstance(value, bool):
-            return float(value)
-    except ValueError:
-        pass
-    raise bad_label(name, row, column, repr(value)[:40])
 
 
 def bad_label(name: str, row: int, column: str, what: str) -> InvalidRequestError:

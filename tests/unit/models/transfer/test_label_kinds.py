@@ -15,11 +15,13 @@ from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.ensembles.artifact import shipped_model
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
+from epitaxy_models.source_index.materials import SourceMaterials
 from epitaxy_models.source_index.storage import FILE_NAME
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.testing.equivalent_cells import repeated, scaled
 from epitaxy_models.transfer.contest.field import Field
 from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, SUBSTRATE, TransferInputs
+from epitaxy_models.transfer.labels.check import check_labels
 from epitaxy_models.transfer.labels.findings import SuspiciousLabelsError
 from epitaxy_models.transfer.pipeline import run_transfer
 from epitaxy_models.transfer.request import TransferOutcome, TransferRequest
@@ -58,6 +60,11 @@ def structures() -> list[Structure]:
     small = [crystal.structure for crystal in bundled_crystals() if crystal.structure.n_sites <= 8]
     by_formula = {structure.reduced_formula: structure for structure in small}
     return list(by_formula.values())[: N + 30]
+
+
+@pytest.fixture(scope="module")
+def rutile() -> Structure:
+    return next(one.structure for one in bundled_crystals() if one.structure.reduced_formula == "O2Ti")
 
 
 def _run(
@@ -124,6 +131,26 @@ def test_one_formula_is_refused_and_two_are_learned(run: Run, structures: list, 
     assert error.value.reason == "TOO_FEW_FORMULAS"
     two = [*strained[:8], *(scaled(structures[1], 1 + number / 200) for number in range(8))]
     assert run(two, RANDOM, tmp_path).chosen
+
+
+def test_formulas_are_spelled_as_chemists_write_them(rutile: Structure, structures: list) -> None:
+    strained = [scaled(rutile, 1 + number / 200) for number in range(10)]
+    alone = check_labels([(f"r{n}", one) for n, one in enumerate(strained)], RANDOM[:10], "arb").check
+    assert alone.obstacle is not None
+    assert "are of one formula, TiO2, and" in alone.obstacle.message
+
+    labels = np.append(RANDOM[:10], [RANDOM[0] + 50, RANDOM[1]])
+    rows = [(f"r{n}", one) for n, one in enumerate([*structures[:10], rutile, rutile])]
+    seen_before = SourceMaterials(
+        ("s",), (rutile.reduced_formula,), np.zeros(1, dtype=np.uint8), np.zeros(1, dtype=np.uint64)
+    )
+    found = check_labels(rows, labels, "arb", source=seen_before).check
+    assert [group.formula for group in found.duplicates] == ["TiO2"]
+    assert [entry.formula for entry in found.outliers] == ["TiO2"]
+    assert [(entry.formula, entry.is_same_structure) for entry in found.seen] == [("TiO2", False)]
+    assert "one crystal (TiO2) has the labels" in found.suspicious[-1].message
+    assert any("TiO2" in text for text in found.warnings)
+    assert not any("O2Ti" in text for text in found.warnings)
 
 
 def test_one_crystal_again_and_again_is_one_label(run: Run, structures: list, tmp_path: Path) -> None:

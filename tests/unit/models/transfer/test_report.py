@@ -213,8 +213,10 @@ def _judgement(gp: float, forest: float, may_serve: bool = True) -> Judgement:
     ],
 )
 def test_sentence_says_what_a_chemist_needs(judgement: Judgement, expected: str) -> None:
-    sentence = verdict_sentence(judgement, "critical_temperature", "K", 100)
+    sentence = verdict_sentence(judgement, "critical_temperature", "K", 100, 100)
     assert sentence.startswith("With your 100 labels of critical_temperature, ")
+    fewer = verdict_sentence(judgement, "critical_temperature", "K", 100, 103)
+    assert fewer == sentence.replace("critical_temperature,", "critical_temperature (from 103 rows),", 1)
     assert re.search(expected, sentence)
 
 

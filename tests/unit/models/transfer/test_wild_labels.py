@@ -57,6 +57,21 @@ def test_natural_tails_are_not_wild(seed: int) -> None:
         assert wild_labels(labels, _never) == ()
 
 
+def test_the_limits_that_the_docs_state_hold() -> None:
+    """Below eight labels beside a commonest value nothing is wild; neither is thrice the largest of natural peaks."""
+    formulas = [f"Na{number + 1}Cl" for number in range(N)]
+    similarity = Similarity.lazily(formulas, [])
+    natural = np.linspace(1.0, 2.0, N)
+    for n_others, expected in ((7, []), (8, [0])):
+        labels = np.where(np.arange(N) < n_others, natural, 0.0)
+        labels[0] = 9999.0
+        assert [entry.place for entry in wild_labels(labels, similarity)] == expected
+
+    peaks = np.geomspace(100.0, 3638.0, N)
+    peaks[0] = 9999.0
+    assert wild_labels(peaks, similarity) == ()
+
+
 def test_several_wild_labels_do_not_hide_each_other(smooth_problem: tuple) -> None:
     inputs, labels = smooth_problem
     given = labels[:N] + 5

@@ -21,7 +21,7 @@ def test_create_and_wait_with_json_ends_stdout_with_one_object(finetune: Any, la
     }  # fmt: skip
     assert document["cross_validated_mae"] == pytest.approx({"median": 7.5, "zero": 14.5})
     assert document["failure"] is None
-    assert "labels    30 of 30 rows" in done.stderr
+    assert "labels    30 of 30 rows have one" in done.stderr
     assert "evaluating  75%  judging" in done.stderr
 
 
@@ -34,7 +34,7 @@ def test_create_without_waiting_says_the_job_and_watch_brings_its_end(finetune: 
     watched = finetune("watch", job_id)
     assert watched.returncode == 0, watched.stderr
     assert "training    25%  fitting [block_gp]" in watched.stderr
-    assert "held-a:1  tc, 30 labels: transfer HELPS, best strategy median, calibrated" in watched.stdout
+    assert "held-a:1  tc, 30 labelled rows: transfer HELPS, best strategy median, calibrated" in watched.stdout
     assert "epitaxy finetune report held-a:1 --open" in watched.stderr
     events = [json.loads(line) for line in finetune("watch", "held-a", "--json").stdout.splitlines()]
     assert [event["state"] for event in events][-2:] == ["SUCCEEDED", "SUCCEEDED"]
