@@ -24,6 +24,8 @@ class JobStatus(results.JobStatus):
     __slots__ = ()
     __doc__ = results.JobStatus.__doc__
 
+    result: FineTuneResult | None
+
     def _repr_html_(self) -> str:
         return status_html(self)
 

@@ -41,7 +41,8 @@ class _Cell:
 
         bundle = {"text/html": bar(progress.fraction, progress.in_words()), "text/plain": progress.in_words()}
         if self._handle is None:
-            self._handle = display(bundle, raw=True, display_id=True)
+            # IPython has no annotations.
+            self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
         else:
             self._handle.update(bundle, raw=True)
 

@@ -52,7 +52,7 @@ def _predictions(result: results.ScreenResult) -> str:
 
 
 def _judgement(result: results.ScreenResult) -> str:
-    found = (*result.repairs, *result.notes)
+    found: tuple[results.Repair | results.Note, ...] = (*result.repairs, *result.notes)
     return facts(
         {
             "domain": f"{result.domain_verdict}: {result.domain_reason}" if result.domain_verdict else "",
