@@ -56,7 +56,7 @@ def test_the_screening_notebook_runs_and_shows_its_results(
     text = run.outputs[0].data["text/html"]
     assert re.search(r"answered</th><td[^>]*>80<", text)
     assert re.search(r"refused</th><td[^>]*>1<", text)
-    assert "formation_energy" in shown(notebook, "client.predict(structures")
+    assert "formation_energy" in shown(notebook, "[result] = client.predict(")
     assert shown(notebook, "gaps = table").count("<td>eV</td>") == 10
     difference = re.search(r"mean over 38 crystals: (\S+) eV", printed(notebook))
     assert difference is not None

@@ -33,9 +33,13 @@ def facts(entries: Mapping[str, Cell]) -> str:
 
 
 def bar(fraction: float | None, text: str) -> str:
-    """A progress bar with text beside it. ``fraction`` is 0 to 1; None if nobody knows the total."""
-    value = "" if fraction is None else f' value="{min(max(fraction, 0.0), 1.0):.4f}"'
-    return f'<p><progress max="1"{value}></progress> {escape(text)}</p>'
+    """A progress bar with text beside it. ``fraction`` is 0 to 1; None, if nobody knows the total, gives text alone.
+
+    A bar without a value would move for ever in a stored notebook.
+    """
+    if fraction is None:
+        return paragraph(text)
+    return f'<p><progress max="1" value="{min(max(fraction, 0.0), 1.0):.4f}"></progress> {escape(text)}</p>'
 
 
 def cell_text(value: Cell) -> str:

@@ -61,7 +61,8 @@ class RunSummary:
         done = f"{self.n_done} structures" if self.total is None else f"{self.n_done} of {self.total} structures"
         counts = {"refused": self.refused, "failed": self.failed}
         parts = [f"{number} {name}" for name, number in counts.items() if number]
-        return ", ".join([done, f"{self.structures_per_second:.3g} per second", *parts])
+        rate = self.structures_per_second
+        return ", ".join([done, f"{rate:.0f} per second" if rate >= 10 else f"{rate:.2g} per second", *parts])
 
     @property
     def structures_per_second(self) -> float:
