@@ -25,10 +25,13 @@ from epitaxy.client.finetune.async_job import AsyncFineTuneJob
 from epitaxy.client.finetune.columns import LabelColumn
 from epitaxy.client.finetune.comparison import ModelComparison, compare_reports
 from epitaxy.client.finetune.job import FineTuneJob
-from epitaxy.client.finetune.results import FineTuneResult, JobEvent, JobStatus
+from epitaxy.client.finetune.render import FineTuneResult, JobStatus
+from epitaxy.client.finetune.results import JobEvent
 from epitaxy.client.measurements.results import MeasurementReport, MeasurementResult, ModelHealth, PropertyHealth
-from epitaxy.client.models.cards import ModelCard, PropertyCard, TrainingData
+from epitaxy.client.models.cards import PropertyCard, TrainingData
+from epitaxy.client.models.render import ModelCard
 from epitaxy.client.models.review import AuditEntry, ModelChange, ReviewPolicy
+from epitaxy.client.notebook import notebook_progress
 from epitaxy.client.results import (
     CalibrationStamp,
     EmbeddingResult,
@@ -38,9 +41,9 @@ from epitaxy.client.results import (
     PropertyPrediction,
     Repair,
     Review,
-    ScreenResult,
 )
 from epitaxy.client.screening.async_run import AsyncScreenRun
+from epitaxy.client.screening.render import ScreenResult
 from epitaxy.client.screening.rows import COLUMNS
 from epitaxy.client.screening.run import ScreenRun
 from epitaxy.client.screening.summary import RunSummary
@@ -88,4 +91,5 @@ __all__ = [
     "UnauthenticatedError",
     "UnavailableError",
     "compare_reports",
+    "notebook_progress",
 ]

@@ -36,10 +36,11 @@ from epitaxy.client.measurements.async_methods import AsyncMeasurementMethods
 from epitaxy.client.models.async_governance import AsyncModelGovernance
 from epitaxy.client.models.async_methods import AsyncModelMethods
 from epitaxy.client.models.selector import parse_model
-from epitaxy.client.results import EmbeddingResult, IntakeReport, ScreenResult
+from epitaxy.client.results import EmbeddingResult, IntakeReport
 from epitaxy.client.screening.async_run import AsyncScreenRun
 from epitaxy.client.screening.exchange import Exchange
 from epitaxy.client.screening.reading import read_embeddings, read_predictions, read_reports
+from epitaxy.client.screening.render import ScreenResult
 from epitaxy.client.screening.requests import check_chunk_size, open_messages, prediction_options
 from epitaxy.client.screening.summary import ProgressCallback, RunTally
 

@@ -36,9 +36,10 @@ from epitaxy.client.measurements.methods import MeasurementMethods
 from epitaxy.client.models.governance import ModelGovernance
 from epitaxy.client.models.methods import ModelMethods
 from epitaxy.client.models.selector import parse_model
-from epitaxy.client.results import EmbeddingResult, IntakeReport, ScreenResult
+from epitaxy.client.results import EmbeddingResult, IntakeReport
 from epitaxy.client.screening.exchange import Exchange
 from epitaxy.client.screening.reading import read_embeddings, read_predictions, read_reports
+from epitaxy.client.screening.render import ScreenResult
 from epitaxy.client.screening.requests import check_chunk_size, open_messages, prediction_options
 from epitaxy.client.screening.run import ScreenRun
 from epitaxy.client.screening.summary import ProgressCallback, RunTally

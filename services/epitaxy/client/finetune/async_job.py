@@ -12,7 +12,8 @@ from epitaxy.client.async_transport import run_blocking
 from epitaxy.client.errors import FineTuneFailedError, UnavailableError
 from epitaxy.client.finetune.async_calls import AsyncFineTuneCalls
 from epitaxy.client.finetune.reading import read_event, read_status
-from epitaxy.client.finetune.results import FineTuneResult, JobEvent, JobStatus
+from epitaxy.client.finetune.render import FineTuneResult, JobStatus, status_html
+from epitaxy.client.finetune.results import JobEvent
 from epitaxy.client.models.async_governance import AsyncModelGovernance
 from epitaxy.client.models.review import ModelChange
 
@@ -36,6 +37,9 @@ class AsyncFineTuneJob:
     def __repr__(self) -> str:
         name = type(self).__name__
         return f"{name}({self.id!r}, model={self.status.model!r}, state={self.status.state!r})"
+
+    def _repr_html_(self) -> str:
+        return status_html(self.status)
 
     @property
     def id(self) -> str:

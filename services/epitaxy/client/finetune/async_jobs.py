@@ -11,7 +11,8 @@ from epitaxy.client.finetune.async_job import AsyncFineTuneJob
 from epitaxy.client.finetune.columns import FineTuneRequest
 from epitaxy.client.finetune.labels import Labels
 from epitaxy.client.finetune.reading import read_status
-from epitaxy.client.finetune.results import DeletedData, JobStatus
+from epitaxy.client.finetune.render import JobStatus
+from epitaxy.client.finetune.results import DeletedData
 from epitaxy.client.models.async_governance import AsyncModelGovernance
 from epitaxy.client.models.selector import parse_model
 

@@ -9,7 +9,8 @@ from epitaxy.client.finetune.async_job import AsyncFineTuneJob
 from epitaxy.client.finetune.async_jobs import AsyncFineTuneJobs
 from epitaxy.client.finetune.columns import FineTuneRequest, LabelColumn, columns_of
 from epitaxy.client.finetune.labels import labels_of
-from epitaxy.client.finetune.results import DeletedData, JobStatus
+from epitaxy.client.finetune.render import JobStatus
+from epitaxy.client.finetune.results import DeletedData
 
 
 class AsyncFineTuneMethods:

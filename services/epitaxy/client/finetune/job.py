@@ -12,7 +12,8 @@ from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.client.errors import FineTuneFailedError, UnavailableError
 from epitaxy.client.finetune.calls import FineTuneCalls
 from epitaxy.client.finetune.reading import read_event, read_status
-from epitaxy.client.finetune.results import FineTuneResult, JobEvent, JobStatus
+from epitaxy.client.finetune.render import FineTuneResult, JobStatus, status_html
+from epitaxy.client.finetune.results import JobEvent
 from epitaxy.client.models.governance import ModelGovernance
 from epitaxy.client.models.review import ModelChange
 from epitaxy.client.transport import run_blocking
@@ -37,6 +38,9 @@ class FineTuneJob:
     def __repr__(self) -> str:
         name = type(self).__name__
         return f"{name}({self.id!r}, model={self.status.model!r}, state={self.status.state!r})"
+
+    def _repr_html_(self) -> str:
+        return status_html(self.status)
 
     @property
     def id(self) -> str:

@@ -12,7 +12,8 @@ from epitaxy.client.finetune.columns import FineTuneRequest
 from epitaxy.client.finetune.job import FineTuneJob
 from epitaxy.client.finetune.labels import Labels
 from epitaxy.client.finetune.reading import read_status
-from epitaxy.client.finetune.results import DeletedData, JobStatus
+from epitaxy.client.finetune.render import JobStatus
+from epitaxy.client.finetune.results import DeletedData
 from epitaxy.client.models.governance import ModelGovernance
 from epitaxy.client.models.selector import parse_model
 

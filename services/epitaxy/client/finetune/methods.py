@@ -9,7 +9,8 @@ from epitaxy.client.finetune.columns import FineTuneRequest, LabelColumn, column
 from epitaxy.client.finetune.job import FineTuneJob
 from epitaxy.client.finetune.jobs import FineTuneJobs
 from epitaxy.client.finetune.labels import labels_of
-from epitaxy.client.finetune.results import DeletedData, JobStatus
+from epitaxy.client.finetune.render import JobStatus
+from epitaxy.client.finetune.results import DeletedData
 from epitaxy.client.transport import run_blocking
 
 

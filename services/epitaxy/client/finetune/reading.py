@@ -1,12 +1,11 @@
 """From the wire to jobs, their events and results."""
 
 from epitaxy.api.finetune.v1 import finetune_pb2
+from epitaxy.client.finetune.render import FineTuneResult, JobStatus
 from epitaxy.client.finetune.results import (
-    FineTuneResult,
     JobEvent,
     JobFailure,
     JobProgress,
-    JobStatus,
     SuspiciousLabel,
 )
 from epitaxy.client.reading import enum_name, read_time

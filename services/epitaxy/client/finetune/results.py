@@ -40,6 +40,17 @@ class JobEvent:
     state: str
     progress: JobProgress
 
+    @property
+    def fraction(self) -> float:
+        """Part of the job that is done, 0 to 1."""
+        return self.progress.fraction
+
+    def in_words(self) -> str:
+        """State and progress in one line: ``"TRAINING 40%, fold 2 of 5, 12 s left"``."""
+        left = self.progress.remaining_seconds
+        parts = [self.progress.message, "" if left is None else f"{left:.0f} s left"]
+        return ", ".join([f"{self.state} {self.fraction:.0%}", *filter(None, parts)])
+
 
 @dataclass(frozen=True, slots=True)
 class SuspiciousLabel:

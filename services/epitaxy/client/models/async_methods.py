@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
 from epitaxy.client.async_calls import AsyncCalls
 from epitaxy.client.models.async_governance import AsyncModelGovernance
-from epitaxy.client.models.cards import ModelCard
 from epitaxy.client.models.reading import read_card
+from epitaxy.client.models.render import ModelCard
 from epitaxy.client.models.review import AuditEntry, ModelChange, ReviewPolicy
 from epitaxy.client.models.selector import parse_model
 

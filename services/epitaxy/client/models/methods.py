@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
 from epitaxy.client.calls import Calls
-from epitaxy.client.models.cards import ModelCard
 from epitaxy.client.models.governance import ModelGovernance
 from epitaxy.client.models.reading import read_card
+from epitaxy.client.models.render import ModelCard
 from epitaxy.client.models.review import AuditEntry, ModelChange, ReviewPolicy
 from epitaxy.client.models.selector import parse_model
 

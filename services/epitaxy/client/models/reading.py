@@ -5,7 +5,8 @@ from datetime import UTC
 from epitaxy.api.common.v1 import review_pb2
 from epitaxy.api.models.v1 import governance_pb2, models_pb2
 from epitaxy.client.defaults import COVERAGE
-from epitaxy.client.models.cards import ModelCard, PropertyCard, TrainingData
+from epitaxy.client.models.cards import PropertyCard, TrainingData
+from epitaxy.client.models.render import ModelCard
 from epitaxy.client.models.review import AuditEntry, ModelChange, ReviewPolicy
 from epitaxy.client.reading import fidelity_name, read_calibration, review_name
 

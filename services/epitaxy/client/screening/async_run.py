@@ -8,9 +8,9 @@ from epitaxy.client.async_transport import collect, run_blocking, sleep
 from epitaxy.client.connection import Connection
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.patience import Reconnects, StreamLostError
-from epitaxy.client.results import ScreenResult
 from epitaxy.client.screening.async_stream import AsyncStream
 from epitaxy.client.screening.exchange import Exchange
+from epitaxy.client.screening.render import RunState, ScreenResult, run_html
 from epitaxy.client.screening.rows import to_frame
 from epitaxy.client.screening.summary import ProgressCallback, RunSummary, RunTally
 
@@ -40,6 +40,7 @@ class AsyncScreenRun(AsyncIterator[ScreenResult]):
         self._on_progress = on_progress
         self._results = self._drive()
         self._has_begun = False
+        self._state: RunState = "not started"
 
     async def __anext__(self) -> ScreenResult:
         """The next result. Raises EpitaxyClientError if the run as a whole fails."""
@@ -53,6 +54,9 @@ class AsyncScreenRun(AsyncIterator[ScreenResult]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    def _repr_html_(self) -> str:
+        return run_html(self._tally.summary, self._tally.first, self._state)
 
     @property
     def summary(self) -> RunSummary:
@@ -80,23 +84,27 @@ class AsyncScreenRun(AsyncIterator[ScreenResult]):
         return to_frame(await collect(self))
 
     async def _drive(self) -> AsyncGenerator[ScreenResult]:
-        reconnects = Reconnects()
-        await run_blocking(self._tally.count_inputs)
-        while not self._exchange.is_finished:
-            try:
-                async with AsyncStream(self._open_call, self._connection) as stream:
-                    async for block in self._pump(stream, reconnects):
-                        for result in block:
-                            self._tally.add(result)
-                            yield result
-                        self._tell_progress(block)
-            except StreamLostError as lost:
-                self._exchange.lose_stream()
-                wait = reconnects.seconds_to_wait(lost.fault)
-                if wait is None:
-                    raise await run_blocking(self._connection.to_error, lost.fault) from None
-                await sleep(wait)
-        self._tally.end()
+        self._state = "running"
+        try:
+            reconnects = Reconnects()
+            await run_blocking(self._tally.count_inputs)
+            while not self._exchange.is_finished:
+                try:
+                    async with AsyncStream(self._open_call, self._connection) as stream:
+                        async for block in self._pump(stream, reconnects):
+                            for result in block:
+                                self._tally.add(result)
+                                yield result
+                            self._tell_progress(block)
+                except StreamLostError as lost:
+                    self._exchange.lose_stream()
+                    wait = reconnects.seconds_to_wait(lost.fault)
+                    if wait is None:
+                        raise await run_blocking(self._connection.to_error, lost.fault) from None
+                    await sleep(wait)
+        finally:
+            self._tally.end()
+            self._state = "ended" if self._exchange.is_finished else "stopped"
 
     async def _pump(self, stream: AsyncStream, reconnects: Reconnects) -> AsyncIterator[Sequence[ScreenResult]]:
         """Yields blocks of results until everything is answered. Raises StreamLostError if the stream breaks."""

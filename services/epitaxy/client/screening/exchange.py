@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.client.inputs.item import InputItem
-from epitaxy.client.results import ScreenResult
 from epitaxy.client.screening.chunks import Chunker, Parcel, no_answer
 from epitaxy.client.screening.reading import ResultBlockReader, refused_result
+from epitaxy.client.screening.render import ScreenResult
 
 # Messages under way at once: enough to keep a few replicas busy, little enough to hold in memory.
 WINDOW = 16

@@ -16,8 +16,9 @@ from epitaxy.client.reading import (
     read_repairs,
     read_review,
 )
-from epitaxy.client.results import EmbeddingResult, IntakeReport, ItemError, PropertyPrediction, ScreenResult
+from epitaxy.client.results import EmbeddingResult, IntakeReport, ItemError, PropertyPrediction
 from epitaxy.client.screening.chunks import Message
+from epitaxy.client.screening.render import ScreenResult
 
 
 class ResultBlockReader:

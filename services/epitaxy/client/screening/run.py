@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from epitaxy.client.connection import Connection
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.patience import Reconnects, StreamLostError
-from epitaxy.client.results import ScreenResult
 from epitaxy.client.screening.exchange import Exchange
+from epitaxy.client.screening.render import RunState, ScreenResult, run_html
 from epitaxy.client.screening.rows import to_frame
 from epitaxy.client.screening.stream import Stream
 from epitaxy.client.screening.summary import ProgressCallback, RunSummary, RunTally
@@ -41,6 +41,7 @@ class ScreenRun(Iterator[ScreenResult]):
         self._on_progress = on_progress
         self._results = self._drive()
         self._has_begun = False
+        self._state: RunState = "not started"
 
     def __next__(self) -> ScreenResult:
         """The next result. Raises EpitaxyClientError if the run as a whole fails."""
@@ -54,6 +55,9 @@ class ScreenRun(Iterator[ScreenResult]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _repr_html_(self) -> str:
+        return run_html(self._tally.summary, self._tally.first, self._state)
 
     @property
     def summary(self) -> RunSummary:
@@ -81,23 +85,27 @@ class ScreenRun(Iterator[ScreenResult]):
         return to_frame(collect(self))
 
     def _drive(self) -> Generator[ScreenResult]:
-        reconnects = Reconnects()
-        run_blocking(self._tally.count_inputs)
-        while not self._exchange.is_finished:
-            try:
-                with Stream(self._open_call, self._connection) as stream:
-                    for block in self._pump(stream, reconnects):
-                        for result in block:
-                            self._tally.add(result)
-                            yield result
-                        self._tell_progress(block)
-            except StreamLostError as lost:
-                self._exchange.lose_stream()
-                wait = reconnects.seconds_to_wait(lost.fault)
-                if wait is None:
-                    raise run_blocking(self._connection.to_error, lost.fault) from None
-                sleep(wait)
-        self._tally.end()
+        self._state = "running"
+        try:
+            reconnects = Reconnects()
+            run_blocking(self._tally.count_inputs)
+            while not self._exchange.is_finished:
+                try:
+                    with Stream(self._open_call, self._connection) as stream:
+                        for block in self._pump(stream, reconnects):
+                            for result in block:
+                                self._tally.add(result)
+                                yield result
+                            self._tell_progress(block)
+                except StreamLostError as lost:
+                    self._exchange.lose_stream()
+                    wait = reconnects.seconds_to_wait(lost.fault)
+                    if wait is None:
+                        raise run_blocking(self._connection.to_error, lost.fault) from None
+                    sleep(wait)
+        finally:
+            self._tally.end()
+            self._state = "ended" if self._exchange.is_finished else "stopped"
 
     def _pump(self, stream: Stream, reconnects: Reconnects) -> Iterator[Sequence[ScreenResult]]:
         """Yields blocks of results until everything is answered. Raises StreamLostError if the stream breaks."""

@@ -52,21 +52,40 @@ class RunSummary:
         return self.answered + self.refused + self.failed
 
     @property
+    def fraction(self) -> float | None:
+        """Part of the input that has an outcome, 0 to 1; None if nobody counted the input."""
+        return min(self.n_done / self.total, 1.0) if self.total else None
+
+    def in_words(self) -> str:
+        """Progress and rate in one line: ``"60 of 120 structures, 150 per second, 2 refused"``."""
+        done = f"{self.n_done} structures" if self.total is None else f"{self.n_done} of {self.total} structures"
+        counts = {"refused": self.refused, "failed": self.failed}
+        parts = [f"{number} {name}" for name, number in counts.items() if number]
+        rate = self.structures_per_second
+        return ", ".join([done, f"{rate:.0f} per second" if rate >= 10 else f"{rate:.2g} per second", *parts])
+
+    @property
     def structures_per_second(self) -> float:
         """Mean rate since the run began."""
         return self.n_done / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
 
 
+_N_FIRST = 5
 ProgressCallback = Callable[[RunSummary], None]
 """Called with the running summary after every block of answers."""
 
 
 class RunTally:
-    """Counts results as they come."""
+    """Counts results as they come.
+
+    Attributes:
+        first: The first results, for a look at them.
+    """
 
     def __init__(self, count: Callable[[], int | None] = lambda: None, log: ReadingLog | None = None) -> None:
         self._count = count
         self._log = log if log is not None else ReadingLog()
+        self.first: list[ScreenResult] = []
         self._ids = IdTally()
         self._repeats = ""
         self._total: int | None = None
@@ -88,6 +107,8 @@ class RunTally:
         """Counts one result."""
         self._outcomes[result.outcome] += 1
         self._ids.add(result.id)
+        if len(self.first) < _N_FIRST:
+            self.first.append(result)
         if result.error is not None:
             self._reasons[result.error.reason] += 1
             return
