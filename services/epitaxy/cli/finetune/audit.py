@@ -5,13 +5,12 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import TargetOption, connect
-from epitaxy.cli.finetune.check import MIN_LABELS, FlaggedRow, LabelCheck, check_labels
 from epitaxy.cli.finetune.options import (
     AcceptSuspiciousOption,
     BaseModelOption,
@@ -27,6 +26,9 @@ from epitaxy.cli.finetune.options import (
 from epitaxy.cli.terminal import stdout_console, usage_error
 from epitaxy.client.finetune.columns import columns_of
 from epitaxy.client.finetune.labels import is_address, read_labels, row_text
+
+if TYPE_CHECKING:
+    from epitaxy.cli.finetune.check import FlaggedRow, LabelCheck
 
 
 def audit(
@@ -58,6 +60,9 @@ def audit(
     labels = read_labels(data, columns, structure_column, id_column)
     with connect(context, target) as client:
         results = sorted(client.screen(iter(labels.items), None, base_model or None), key=lambda result: result.index)
+    # Loads what a job checks by, which no other command needs.
+    from epitaxy.cli.finetune.check import check_labels  # noqa: PLC0415
+
     check = check_labels(
         labels, column, results, unit=unit, transform=transform.value, accept_suspicious=accept_suspicious
     )
@@ -68,13 +73,13 @@ def audit(
     raise typer.Exit(_exit_code(check))
 
 
-def _exit_code(check: LabelCheck) -> int:
+def _exit_code(check: "LabelCheck") -> int:
     if check.stop is not None:
         return exit_codes.RUN_FAILED
     return exit_codes.SOME_REFUSED if check.refused else exit_codes.ALL_ANSWERED
 
 
-def _print(check: LabelCheck, column: str, n_shown: int) -> None:
+def _print(check: "LabelCheck", column: str, n_shown: int) -> None:
     console = stdout_console()
     console.print(f"rows      {check.n_rows}, {check.n_labels} with {column}, {check.n_usable} usable crystals")
     for name, count in check.known.items():
@@ -98,7 +103,7 @@ def _print(check: LabelCheck, column: str, n_shown: int) -> None:
     console.print(_sentence(check), soft_wrap=True)
 
 
-def _print_rows(title: str, flagged: Sequence[FlaggedRow], n_shown: int) -> None:
+def _print_rows(title: str, flagged: "Sequence[FlaggedRow]", n_shown: int) -> None:
     if not flagged:
         return
     stdout_console().print(f"{title}: {len(flagged)}")
@@ -106,7 +111,9 @@ def _print_rows(title: str, flagged: Sequence[FlaggedRow], n_shown: int) -> None
         stdout_console().print(f"  {row_text(one.id, one.row)}: {one.note}", soft_wrap=True)
 
 
-def _sentence(check: LabelCheck) -> str:
+def _sentence(check: "LabelCheck") -> str:
+    from epitaxy.cli.finetune.check import MIN_LABELS  # noqa: PLC0415 - see `audit`
+
     if check.is_enough and check.stop is not None:
         return f"a job would not start: {check.stop.reason}: {check.stop.message}"
     if check.is_enough:
@@ -115,7 +122,7 @@ def _sentence(check: LabelCheck) -> str:
     return f"too few for a job: {check.n_usable} usable crystals, but a job needs at least {MIN_LABELS}: add {missing}"
 
 
-def _document(check: LabelCheck) -> dict[str, Any]:
+def _document(check: "LabelCheck") -> dict[str, Any]:
     """The whole check as a JSON object; null stands for NaN, which JSON lacks."""
     document = {**dataclasses.asdict(check), "is_enough": check.is_enough, "would_start": check.stop is None}
     is_number = {name: not (isinstance(value, float) and math.isnan(value)) for name, value in document.items()}
