@@ -61,8 +61,8 @@ CALM_TESTS := $(addprefix tests/unit/,docs loadtest models protos structure) tes
   $(addprefix tests/unit/services/,capacity cli datasets finetune measurements pretraining registry vectors)
 WATCHFUL_TESTS := $(filter-out $(CALM_TESTS) tests/unit/services %.py %__pycache__,$(wildcard tests/unit/* tests/unit/services/*)) \
   tests/contract $(addprefix tests/integration/,finetune prediction)
-# Tests of a calm folder that watch clocks.
-WATCHFUL_FILE := tests/unit/services/cli/screen/test_resume.py
+# Tests of calm folders that watch clocks.
+WATCHFUL_FILES := tests/unit/services/cli/screen/test_resume.py tests/integration/datasets/test_fetch_optimade.py
 STACK_TESTS := tests/deploy/observability/test_expressions.py $(addprefix tests/integration/,screening stack tenants)
 PYTEST := $(BIN)/python -m pytest -q
 # Two lanes, each with its output in one piece at the end of each part. What only takes time gives way to what watches
@@ -71,10 +71,10 @@ test: install-dev redis prometheus ## Everything that CI runs
 	@$(MAKE) --no-print-directory -j2 --output-sync=target stack-tests calm-tests
 
 calm-tests: kernels check check-generated
-	OMP_NUM_THREADS=1 nice -n 10 $(PYTEST) -n 2 --dist loadfile -m "not stack and not pretraining" $(CALM_TESTS) --ignore $(WATCHFUL_FILE)
+	OMP_NUM_THREADS=1 nice -n 10 $(PYTEST) -n 2 --dist loadfile -m "not stack and not pretraining" $(CALM_TESTS) $(addprefix --ignore ,$(WATCHFUL_FILES))
 
 watchful-tests: kernels
-	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile $(WATCHFUL_TESTS) $(WATCHFUL_FILE)
+	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile $(WATCHFUL_TESTS) $(WATCHFUL_FILES)
 
 stack-tests: watchful-tests
 	$(PYTEST) $(STACK_TESTS)
