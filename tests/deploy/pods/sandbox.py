@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -45,9 +46,14 @@ class Pod:
         return self.process.wait(seconds)
 
     def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()  # unshare takes the pod's processes with it
-            self.process.wait(10)
+        if self.process.poll() is not None:
+            return
+        # The first process of the pod's namespace, with which the kernel ends all others in it. That unshare would end
+        # it (--kill-child) holds only until it changes its user.
+        first = int(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text())
+        os.kill(first, signal.SIGKILL)
+        self.process.wait(10)
+        assert not Path(f"/proc/{first}").exists(), f"{self.name} is still there"
 
 
 @dataclass
