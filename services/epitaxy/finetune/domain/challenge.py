@@ -71,8 +71,9 @@ def _paired(
 ) -> Mapping[str, list[tuple[float, float]]]:
     """Both errors of each label that both have, by formula: rows of one formula are not independent."""
     found: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
-    for key in new.keys() & old.keys():
-        found[key[1]].append((new[key], old[key]))
+    for key, error in new.items():  # in the report's order, so that sums do not depend on the process
+        if key in old:
+            found[key[1]].append((error, old[key]))
     return found
 
 
