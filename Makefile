@@ -171,10 +171,10 @@ EPOCHS ?= 16
 # Second stage: AUX=density,mass,coordination,stiffness,strain RATE=0.0013 DECAY=0.75 START=checkpoint of the first.
 pretrain: install-dev ## Train the members (DATA=mp.parquet WORK=dir MEMBERS=0,1,2,3,4); run again to resume
 	$(BIN)/python -m epitaxy_models.training --data "$(DATA)" --work "$(WORK)" --members "$(or $(MEMBERS),0,1,2,3,4)" \
-	  --epochs $(EPOCHS) --peak-rate $(or $(RATE),0.002) --decay-share $(or $(DECAY),0.5) --auxiliary "$(AUX)" --start-from "$(START)"
+	  --epochs $(EPOCHS) --peak-rate $(or $(RATE),0.002) --decay-share $(or $(DECAY),0.5) --auxiliary "$(AUX)" --start-from "$(START)" --class-weights "$(CLASSES)"
 
 auxiliary-labels: install-dev ## Add auxiliary labels and stretched copies (DATA=mp.parquet MODULI=kvrh.parquet OUT=file)
-	$(BIN)/python -m epitaxy_models.data.auxiliary "$(DATA)" "$(OUT)" --moduli "$(MODULI)" --stretched 0.125 --no-symmetry
+	$(BIN)/python -m epitaxy_models.data.auxiliary "$(DATA)" "$(OUT)" --and $(MORE) --moduli "$(MODULI)" --stretched 0.125 --no-symmetry
 
 pretrain-small: install-dev ## Pretrain a tiny network on synthetic labels through Ray Train: a smoke test of two minutes
 	@mkdir -p .epitaxy/pretrain-small

@@ -26,7 +26,12 @@ def main() -> None:
     parser.add_argument("--decay-share", type=float, default=TrainingConfig().decay_share)
     parser.add_argument("--auxiliary", default="", help=f"groups of auxiliary labels, of {', '.join(GROUPS)}")
     parser.add_argument("--resampling", choices=list(Resampling), default=Resampling.TENTH, type=Resampling)
-    parser.add_argument("--start-from", default="", help="checkpoint of an earlier run to start from")
+    parser.add_argument(
+        "--start-from", default="", help="checkpoint of an earlier run, or folder of a published model, to start from"
+    )
+    parser.add_argument(
+        "--class-weights", default="", help="weights in the loss of crystals of one, two, ... elements, such as 5,2,1"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
@@ -42,6 +47,7 @@ def main() -> None:
         decay_share=options.decay_share,
         resampling=options.resampling,
         start_from=options.start_from,
+        class_weights=tuple(float(weight) for weight in options.class_weights.split(",") if weight),
         tasks=MATERIALS_PROJECT_TASKS + auxiliary_tasks(groups),
     )
     data = load_dataset(options.data, options.work / "graphs", config.tasks, config.rule)

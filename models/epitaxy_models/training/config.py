@@ -25,7 +25,9 @@ class TrainingConfig:
         clip_norm: Largest gradient norm of one member.
         resampling: How the members' training sets differ.
         start_from: Checkpoint whose averaged weights the run starts from, empty for fresh ones. Heads are taken over
-            by the name of their column.
+            by the name of their column. A published model's folder starts a run too.
+        class_weights: Weight in the loss of crystals of one, two, ... elements; the last one holds for all that have
+            more. Empty: every crystal counts once.
     """
 
     members: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -39,6 +41,7 @@ class TrainingConfig:
     clip_norm: float = 5.0
     resampling: Resampling = Resampling.TENTH
     start_from: str = ""
+    class_weights: tuple[float, ...] = ()
     width: int = 96
     n_layers: int = 4
     rule: GraphRule = DEFAULT_RULE
@@ -49,6 +52,7 @@ class TrainingConfig:
             not self.members
             or min(self.epochs, self.batch_size, self.warmup_steps) < 1
             or not 0 < self.decay_share <= 1
+            or min(self.class_weights, default=1.0) <= 0
         ):
             raise ConfigurationError(
                 f"members, epochs, batch size and shares must be positive: {self}", reason="INVALID_TRAINING"

@@ -16,7 +16,7 @@ from epitaxy_models.graphs.featurize import column_digest, featurized
 from epitaxy_models.graphs.graph import GraphRule
 from epitaxy_models.graphs.store import read_store, write_batches
 from epitaxy_models.progress import Progress
-from epitaxy_models.training.split import Resampling, member_weights, parts_of
+from epitaxy_models.training.split import Resampling, class_weights, member_weights, parts_of
 from epitaxy_models.training.tasks import Task
 
 
@@ -40,9 +40,18 @@ class LabelledGraphs:
         """Row numbers of a part that carry at least one label."""
         return np.flatnonzero((self.parts == part) & np.isfinite(self.labels).any(axis=1))
 
-    def weights(self, members: tuple[int, ...], resampling: Resampling = Resampling.TENTH) -> NDArray[np.float32]:
-        """How often each member counts each row, 0 if it never sees it, ``[n_members, n_rows]``."""
-        return np.stack([member_weights(self.formulas, member, resampling) for member in members])
+    def weights(
+        self,
+        members: tuple[int, ...],
+        resampling: Resampling = Resampling.TENTH,
+        by_class: tuple[float, ...] = (),
+    ) -> NDArray[np.float32]:
+        """How often each member counts each row, 0 if it never sees it, ``[n_members, n_rows]``.
+
+        ``by_class`` multiplies the rows by the weight of their number of elements, see ``class_weights``.
+        """
+        counts = np.stack([member_weights(self.formulas, member, resampling) for member in members])
+        return np.asarray(counts * class_weights(self.formulas, by_class), dtype=np.float32)
 
 
 def load_dataset(

@@ -69,7 +69,7 @@ class Trainer:
             raise ConfigurationError(
                 f"{workers.count} workers cannot share a batch of {config.batch_size}", reason="BATCH_TOO_SMALL"
             )
-        self._weights = data.weights(config.members, config.resampling)
+        self._weights = data.weights(config.members, config.resampling, config.class_weights)
         self.network = new_network(config)
         if config.start_from:
             start_from(self.network, config)
@@ -271,7 +271,8 @@ def settings_of(config: TrainingConfig) -> dict[str, Any]:
 
 def changed_settings(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     """Names of the settings in which a record differs from a run, but for the number of epochs."""
-    return [name for name in wanted if name != "epochs" and found.get(name) != wanted[name]]
+    # A record that is older than a setting had none of it.
+    return [name for name in wanted if name != "epochs" and (found.get(name) or None) != (wanted[name] or None)]
 
 
 def predict_rows(

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from epitaxy_models.ensembles.artifact import load_artifact
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.network import EnsembleNetwork, member_axis
@@ -17,12 +19,12 @@ _FITTED = ("heads.references", "heads.spreads")
 def start_from(network: EnsembleNetwork, config: TrainingConfig) -> None:
     """Copies the averaged weights of ``config.start_from``; a head that the checkpoint lacks keeps its fresh weights.
 
-    Raises CheckpointError if the file is missing, lacks a member, or is of another shape.
+    Raises CheckpointError if file or folder is missing, lacks a member, or is of another shape.
     """
     path = Path(config.start_from)
     if not path.exists():
         raise CheckpointError(f"{path} to start from does not exist", reason="START_MISSING")
-    state = torch.load(path, weights_only=True, map_location="cpu")
+    state = _published(path) if path.is_dir() else torch.load(path, weights_only=True, map_location="cpu")
     _check(state, config, path)
     slots = [tuple(state["members"]).index(member) for member in config.members]
     columns = list(state["config"]["columns"])
@@ -36,6 +38,22 @@ def start_from(network: EnsembleNetwork, config: TrainingConfig) -> None:
                 _copy_heads(source, target, pairs, len(columns), len(config.tasks))
             else:
                 target.copy_(source)
+
+
+def _published(folder: Path) -> dict[str, Any]:
+    """A published model in the form of a checkpoint; its weights were rounded to float16."""
+    artifact = load_artifact(folder)
+    card = artifact.card
+    parts = {"backbone": artifact.backbone, "heads": artifact.heads}
+    return {
+        "members": tuple(card.training["members"]),
+        "config": {"width": card.backbone.width, "n_layers": card.backbone.n_layers, "columns": card.heads},
+        "average": {
+            f"{part}.{name}": torch.from_numpy(value.astype(np.float32))
+            for part, tensors in parts.items()
+            for name, value in tensors.items()
+        },
+    }
 
 
 def _check(state: dict[str, Any], config: TrainingConfig, path: Path) -> None:

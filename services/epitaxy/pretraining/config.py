@@ -102,7 +102,10 @@ class TrainingSection(_Closed):
     width: int = Field(default=TrainingConfig().width, gt=0)
     n_layers: int = Field(default=TrainingConfig().n_layers, gt=0)
     resampling: Resampling = Resampling.TENTH
-    start_from: str = Field(default="", description="checkpoint of an earlier run to start from")
+    start_from: str = Field(default="", description="checkpoint of an earlier run, or a published model's folder")
+    class_weights: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        default=(), description="weights in the loss of crystals of one, two, ... elements"
+    )
 
 
 class ScalingSection(_Closed):

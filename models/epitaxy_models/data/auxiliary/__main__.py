@@ -22,6 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="Parquet with id, formula, structure and labels")
     parser.add_argument("out", type=Path)
+    parser.add_argument("--and", dest="more", type=Path, nargs="*", default=[], help="further files with its columns")
     parser.add_argument("--moduli", type=Path, help=f"Parquet with composition and {_MODULUS}")
     parser.add_argument("--stretched", type=float, default=0.0, help="copies of another volume, as a share of the rows")
     parser.add_argument("--rattled", type=float, default=0.0, help="copies with displaced atoms, as a share")
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    table = pd.read_parquet(options.data)
+    table = pd.concat([pd.read_parquet(path) for path in (options.data, *options.more)], ignore_index=True)
     if options.rows:
         table = table.sample(options.rows, random_state=0).sort_index()
     progress = Progress("auxiliary labels", len(table))

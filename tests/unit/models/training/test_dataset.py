@@ -1,5 +1,6 @@
 """Tables of labelled structures become labelled graphs, once."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,15 @@ def test_rows_keep_their_order_labels_and_formulas(table: pd.DataFrame, tmp_path
     labelled = [row for part in ("train", "validation", "calibration", "test") for row in data.rows_of(part)]
     assert sorted(labelled) == [0, 2, 3, 4]
     assert data.weights((0, 1, 2)).shape == (3, len(table))
+
+
+def test_small_classes_weigh_more(table: pd.DataFrame, tmp_path: Path) -> None:
+    data = _load(tmp_path)
+    plain, weighed = data.weights((0, 1)), data.weights((0, 1), by_class=(5.0, 2.0, 1.0))
+    n_elements = [len(set(re.findall("[A-Z][a-z]?", formula))) for formula in data.formulas]
+    wanted = np.array([{1: 5.0, 2: 2.0}.get(count, 1.0) for count in n_elements])
+    assert len(set(n_elements)) > 1
+    np.testing.assert_array_equal(weighed, plain * wanted)
 
 
 def test_structures_are_featurized_once(table: pd.DataFrame, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import LabelledGraphs
@@ -69,6 +70,15 @@ def test_a_finished_epoch_counts_more_than_the_start(
     again = Trainer(warm, data, tmp_path / "second.pt")
     assert again.resume() == config.epochs
     torch.testing.assert_close(again.network.backbone.species, trained.network.backbone.species)
+
+
+def test_a_published_model_starts_a_run(data: LabelledGraphs, config: TrainingConfig, tmp_path: Path) -> None:
+    published = load_artifact(shipped_model())
+    shape = published.card.backbone
+    wide = replace(config, width=shape.width, n_layers=shape.n_layers, members=(1,), start_from=str(shipped_model()))
+    second = Trainer(wide, data, tmp_path / "second.pt")
+    found = second.network.backbone.species[0].detach().numpy()
+    np.testing.assert_array_equal(found, published.backbone["species"][1].astype(np.float32))
 
 
 @pytest.mark.parametrize(
