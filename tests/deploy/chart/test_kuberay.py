@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+from cases import on_every_case
 from environment import repeated, unresolved
 from kuberay import built_pods, refusals, shared_state
 from rendering import PROFILES, of_kind, profile, ray_objects, ray_spec, render
@@ -38,6 +39,7 @@ def quantity(text: str) -> float:
     return float(text)
 
 
+@on_every_case
 def test_kuberay_refuses_nothing(manifests) -> None:
     found = ray_objects(manifests)
     assert sorted(manifest["kind"] for manifest in found) == ["RayCluster", "RayService"]

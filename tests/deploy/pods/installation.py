@@ -152,6 +152,8 @@ class Installation:
 
     def migrate(self) -> Pod:
         """The container in front of the fine-tune service, again until the database answers, as the kubelet does."""
+        # Its first attempts could only fail, each after the imports of a whole service.
+        assert self.await_probes(["postgres"], ["livenessProbe"], 60.0) == {}, self.texts()
         pod = self.spec("Deployment/epitaxy-finetune")
         [container] = pod["initContainers"]
         limit = time.monotonic() + 90
