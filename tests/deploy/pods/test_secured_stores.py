@@ -1,0 +1,201 @@
+"""What `redis.tls`, `redis.user` and `ray.tokenAuthentication` render, against a real Redis with TLS and a real Ray."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from containers import IMAGE_ENV, Cluster
+from ray_node import CLUSTER_ID, appended, start_command
+from rendering import pod_specs, ray_objects, ray_spec, render
+from sandbox import Sandbox, patience, run, why_not
+
+USER, PASSWORD, TOKEN = "epitaxy", "p/@:%#", "a-token-of-64-characters".ljust(64, "0")
+PORT = 6380
+CA_FOLDER = "/etc/epitaxy/ca"
+VALUES = {
+    "redis": {"enabled": False, "externalAddress": f"localhost:{PORT}", "tls": True, "user": USER},
+    "pods": {"caBundle": {"configMap": "our-ca"}},
+    "ray": {"tokenAuthentication": True},
+}
+
+
+@dataclass
+class Site:
+    """A network of its own in which a Redis asks for TLS and a user."""
+
+    sandbox: Sandbox
+    folder: Path
+
+    def variables(self, entries) -> dict[str, str]:
+        """As a kubelet gives them, with the folders of the pod's volumes below the site's own."""
+        held = {"epitaxy-redis": {"password": PASSWORD}, "epitaxy-ray-token": {"auth_token": TOKEN}, "epitaxy-database":
+                {"jobs-url": "sqlite://"}}  # fmt: skip
+        given = Cluster(held, {}, {}, self.folder).variables(entries)
+        places = {f"{CA_FOLDER}/": f"{self.folder}/ca/", "/tmp/": f"{self.folder}/"}
+        pattern = re.compile("^(" + "|".join(places) + ")")
+        given = {name: pattern.sub(lambda found: places[found[1]], value) for name, value in given.items()}
+        return {**IMAGE_ENV, **given}
+
+    def python(self, code: str, env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+        return run(self.sandbox.on_the_node(sys.executable, "-c", code), patience(90), env=env)
+
+
+def openssl(*arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+
+def make_certificates(folder: Path) -> None:
+    """An authority of the site, and a certificate by it for localhost."""
+    folder.mkdir()
+    ca, key = str(folder / "ca.crt"), str(folder / "ca.key")
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=our-ca", "-days", "2",
+            "-keyout", key, "-out", ca)  # fmt: skip
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=redis", "-keyout", str(folder / "redis.key"),
+            "-out", str(folder / "redis.csr"))  # fmt: skip
+    (folder / "names").write_text("subjectAltName=DNS:localhost\n")
+    openssl("x509", "-req", "-in", str(folder / "redis.csr"), "-CA", ca, "-CAkey", key, "-days", "2",
+            "-extfile", str(folder / "names"), "-out", str(folder / "redis.crt"))  # fmt: skip
+
+
+def start_redis(site: Site) -> "subprocess.Popen[bytes]":
+    ca = site.folder / "ca"
+    config = [
+        "port 0", f"tls-port {PORT}", "bind 127.0.0.1", "tls-auth-clients no", 'save ""', f"dir {site.folder}",
+        f"tls-cert-file {ca}/redis.crt", f"tls-key-file {ca}/redis.key", f"tls-ca-cert-file {ca}/ca.crt",
+        "user default off", f"user {USER} on >{PASSWORD} ~* &* +@all",
+    ]  # fmt: skip
+    (site.folder / "redis.conf").write_text("\n".join(config))
+    command = site.sandbox.on_the_node("redis-server", str(site.folder / "redis.conf"))
+    with (site.folder / "redis.log").open("wb") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log)
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    if reason := why_not():
+        pytest.skip(f"no network of its own here: {reason}")
+    if not all(map(shutil.which, ("redis-server", "openssl"))):
+        pytest.skip("redis-server or openssl is not installed")
+    # Sockets of Ray lie below it, and their paths may not be long.
+    with tempfile.TemporaryDirectory(prefix="tls-", ignore_cleanup_errors=True) as folder:
+        made = Site(Sandbox(Path(folder)), Path(folder))
+        make_certificates(made.folder / "ca")
+        redis = start_redis(made)
+        try:
+            yield made
+        finally:
+            redis.terminate()
+            redis.wait(10)
+            made.sandbox.stop()
+
+
+def worker_entries(values) -> list[dict[str, object]]:
+    [spec] = [spec for name, _, spec in pod_specs(render(values)) if name == "RayService/epitaxy-prediction/cpu"]
+    # A handshake takes longer than a reply, and a busy machine longer than that.
+    return [*spec["containers"][0]["env"], {"name": "EPITAXY_PREDICTION_REDIS_TIMEOUT_SECONDS", "value": "20"}]
+
+
+ROUND_TRIP = """
+import asyncio
+from epitaxy.prediction.cache.redis_client import RedisClient
+from epitaxy.prediction.settings import PredictionSettings
+async def main():
+    entries = RedisClient(PredictionSettings())
+    for _ in range(50):  # until it listens
+        await entries.write([(b"prefix:6b", b"held")])
+        if found := await entries.read(b"prefix:", [b"k"]):
+            break
+        await asyncio.sleep(WAIT)
+    print(found)
+asyncio.run(main())
+"""
+
+
+def test_the_cache_of_a_worker_reads_and_writes_by_tls_as_its_user(site: Site) -> None:
+    env = site.variables(worker_entries(VALUES)) | {"EPITAXY_PREDICTION_REDIS_RETRY_SECONDS": "0.1"}
+    done = site.python(ROUND_TRIP.replace("WAIT", "0.2"), env)
+    assert done.stdout.strip() == "{b'k': b'held'}", done.stderr
+
+
+def test_without_the_sites_authority_or_with_another_password_it_stays_outside(site: Site) -> None:
+    once = ROUND_TRIP.replace("range(50)", "range(1)").replace("WAIT", "0")
+    untrusted = site.variables(worker_entries({**VALUES, "pods": {}}))
+    wrong = site.variables(worker_entries(VALUES)) | {"EPITAXY_PREDICTION_REDIS_PASSWORD": "another"}
+    for env, told in ((untrusted, "ConnectionError"), (wrong, "AuthenticationError")):
+        done = site.python(once, env)
+        assert done.stdout.strip() == "{}", done.stderr
+        assert told in done.stderr
+
+
+@pytest.fixture(scope="module")
+def head(site: Site) -> Iterator[dict[str, object]]:
+    """The head of the training cluster, without its dashboard; yields its container."""
+    [manifest] = [m for m in ray_objects(render(VALUES)) if m["kind"] == "RayCluster"]
+    spec = ray_spec(manifest)
+    group = spec["headGroupSpec"]
+    container = group["template"]["spec"]["containers"][0]
+    env = site.variables([*container["env"], *appended(spec, "epitaxy-training", "head", "")])
+    *shell, command = start_command(spec, group, "")
+    # No dashboard: eight processes that nothing here asks.
+    command += f" --include-dashboard=false --node-ip-address=127.0.0.1 --temp-dir={site.folder}/ray"
+    command = command.replace("--object-store-memory=1073741824", "--object-store-memory=80000000")
+    in_own_processes = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *shell, command]
+    log = site.folder / "head.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(site.sandbox.on_the_node(*in_own_processes), env=env, stdout=file, stderr=file)
+    try:
+        limit = time.monotonic() + patience(60)
+        while probe(site, container, env).returncode:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < limit, log.read_text()
+            time.sleep(0.5)
+        yield {"container": container, "env": env}
+    finally:
+        process.kill()
+        process.wait(20)
+
+
+def probe(site: Site, container, env) -> "subprocess.CompletedProcess[str]":
+    """The liveness probe, in the container as its command says."""
+    _, *arguments = container["livenessProbe"]["exec"]["command"]
+    return run(site.sandbox.on_the_node(sys.executable, *arguments), patience(20), env=env)
+
+
+CONNECT = """
+import ray
+ray.init("ray://localhost:10001", logging_level="ERROR")
+print("nodes", len(ray.nodes()))
+"""
+
+
+def test_ray_lets_in_by_token_keeps_its_state_in_redis_and_refuses_others(site: Site, head) -> None:
+    # The kubelet's own request has no token.
+    outside = "import urllib.request as r; r.urlopen('http://127.0.0.1:52365/api/local_raylet_healthz', timeout=5)"
+    refused = site.python(outside, dict(os.environ))
+    assert f"{urllib.error.HTTPError.__name__}: HTTP Error 401" in refused.stderr
+
+    [api] = [spec for name, _, spec in pod_specs(render(VALUES)) if name == "Deployment/epitaxy-finetune"]
+    entries = api["containers"][0]["env"]
+    assert {e["name"]: e.get("value") for e in entries}["EPITAXY_FINETUNE_RAY_ADDRESS"].endswith(":10001")
+    env = site.variables(entries)
+    entered = site.python(CONNECT, env)
+    assert "nodes 1" in entered.stdout, entered.stderr + (site.folder / "head.log").read_text()
+    nobody = {name: value for name, value in env.items() if not name.startswith("RAY_AUTH")}
+    outsider = site.python(CONNECT, nobody)
+    assert outsider.returncode != 0
+    assert "Unauthenticated" in outsider.stderr or "UNAUTHENTICATED" in outsider.stderr or "token" in outsider.stderr
+
+    names = ["redis-cli", "--tls", "--cacert", f"{site.folder}/ca/ca.crt", "-h", "localhost", "-p", str(PORT),
+             "--user", USER, "--pass", PASSWORD, "--no-auth-warning", "--json", "KEYS", "*"]  # fmt: skip
+    held = json.loads(run(site.sandbox.on_the_node(*names), 20).stdout)
+    assert any(CLUSTER_ID in name for name in held), held
