@@ -1,8 +1,8 @@
 """docs/operate.md, "What restarts when": each row is tried on renders before and after the change that it names.
 
 Of Ray it takes what KubeRay compares: a RayService's cluster without what it mutes (the Serve configuration, replicas
-and bounds of groups, groups behind the others) makes a new cluster if it changes; the keeper's digest decides the same for
-the training cluster.
+and bounds of groups, groups behind the others) makes a new cluster if it changes; the keeper's digest decides the same
+for the training cluster.
 """
 
 import copy

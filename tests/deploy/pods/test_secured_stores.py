@@ -1,14 +1,12 @@
 """What `redis.tls`, `redis.user` and `ray.tokenAuthentication` render, against a real Redis with TLS and a real Ray."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,11 +177,6 @@ print("nodes", len(ray.nodes()))
 
 
 def test_ray_lets_in_by_token_keeps_its_state_in_redis_and_refuses_others(site: Site, head) -> None:
-    # The kubelet's own request has no token.
-    outside = "import urllib.request as r; r.urlopen('http://127.0.0.1:52365/api/local_raylet_healthz', timeout=5)"
-    refused = site.python(outside, dict(os.environ))
-    assert f"{urllib.error.HTTPError.__name__}: HTTP Error 401" in refused.stderr
-
     [api] = [spec for name, _, spec in pod_specs(render(VALUES)) if name == "Deployment/epitaxy-finetune"]
     entries = api["containers"][0]["env"]
     assert {e["name"]: e.get("value") for e in entries}["EPITAXY_FINETUNE_RAY_ADDRESS"].endswith(":10001")
@@ -193,7 +186,8 @@ def test_ray_lets_in_by_token_keeps_its_state_in_redis_and_refuses_others(site: 
     nobody = {name: value for name, value in env.items() if not name.startswith("RAY_AUTH")}
     outsider = site.python(CONNECT, nobody)
     assert outsider.returncode != 0
-    assert "Unauthenticated" in outsider.stderr or "UNAUTHENTICATED" in outsider.stderr or "token" in outsider.stderr
+    assert "nodes" not in outsider.stdout
+    assert "token" in outsider.stderr.lower(), outsider.stderr
 
     names = ["redis-cli", "--tls", "--cacert", f"{site.folder}/ca/ca.crt", "-h", "localhost", "-p", str(PORT),
              "--user", USER, "--pass", PASSWORD, "--no-auth-warning", "--json", "KEYS", "*"]  # fmt: skip
