@@ -1,6 +1,7 @@
 """What `redis.tls`, `redis.user` and `ray.tokenAuthentication` render, against a real Redis with TLS and a real Ray."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
