@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 from containers import Cluster
-from ray_node import appended, start_command
+from ray_node import STARTED, appended, start_command
 from rendering import Manifest, combined, of_kind, pod_specs, profile, ray_objects, ray_spec, render
 from sandbox import Pod, Sandbox, patience, run
 
@@ -135,7 +135,7 @@ class Installation:
         self._start_node(cluster, "head", {**head, "rayStartParams": {**head["rayStartParams"], "num-cpus": cores}})
 
     def _start_node(self, manifest: Manifest, name: str, group: Manifest, head: str = "") -> None:
-        """A node that listens, within its startup probe's time.
+        """A node that has registered, within its startup probe's time. Before that it may listen, and yet give up.
 
         `ray start` gives up if its raylet has not registered after 30 seconds, which cannot be set; KubeRay makes such
         a pod again.
@@ -148,8 +148,9 @@ class Installation:
         while time.monotonic() < limit:
             pod = self._start(f"{component}-{name}", f"{manifest['kind']}/{cluster}/{name}", **changes)
             while pod.process.poll() is None and time.monotonic() < limit:
-                if not self.await_probes([f"{component}-{name}"], ["livenessProbe"], 2.0):
+                if STARTED in pod.text():
                     return
+                time.sleep(0.5)
         raise AssertionError(self.texts())
 
     def start_services(self) -> None:

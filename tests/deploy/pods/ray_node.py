@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 CLUSTER_ID = "6f0c2d1e-0000-4000-8000-000000000000"
+# What `ray start` says once its raylet has registered.
+STARTED = "Ray runtime started."
 _GCS_PORT = 6379
 _SIZES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 

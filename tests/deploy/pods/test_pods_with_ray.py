@@ -1,7 +1,8 @@
 """The whole product in pods, from a new installation to a tenant's first model. By itself: `make test-pods`.
 
 Three nodes of Ray on two cores take longer than CI has for all of the chart (each head brings a dashboard of ten
-processes), so this is not part of `make test`. On busy cores `ray start` gives up after 30 seconds.
+processes), so this is not part of `make test`. On busy cores `ray start` gives up after 30 seconds; the pod is then
+made again, as KubeRay does, within its startup probe's time, which grows with the load of the machine.
 """
 
 import json

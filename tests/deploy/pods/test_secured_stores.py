@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from containers import IMAGE_ENV, Cluster
-from ray_node import CLUSTER_ID, appended, start_command
+from ray_node import CLUSTER_ID, STARTED, appended, start_command
 from rendering import pod_specs, ray_objects, ray_spec, render
 from sandbox import Sandbox, patience, run, why_not
 
@@ -155,11 +155,12 @@ def head(site: Site) -> Iterator[int]:
     limit = time.monotonic() + patience(90)
     process = start(in_the_network, env, log)
     try:
-        while ask(site, ports[probe["port"]], probe["path"]) != "200":
+        while STARTED not in log.read_text():
             assert time.monotonic() < limit, log.read_text()
             if process.poll() is not None:  # it gives up after 30 seconds: KubeRay makes such a pod again
                 process = start(in_the_network, env, log)
             time.sleep(0.5)
+        assert ask(site, ports[probe["port"]], probe["path"]) == "200"
         yield ports["agent"]
     finally:
         process.kill()
