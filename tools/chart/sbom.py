@@ -2,19 +2,22 @@
 
 What each Dockerfile installs is the closure of its extras in the environment at hand, version by version. An image that
 is built on another day may hold newer ones, so a pipeline writes the bill again where it builds. The packages of the
-base image are not in it: a scanner of images lists these. cyclonedx-py writes it from a list of exact versions.
+base image are not in it: a scanner of images lists these.
 """
 
 import argparse
 import json
 import re
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from cyclonedx.model.bom import Bom
+from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.output import make_outputter
+from cyclonedx.schema import OutputFormat, SchemaVersion
+from packageurl import PackageURL
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -60,22 +63,31 @@ def _needed(requirements: Sequence[str], extras: frozenset[str]) -> Iterator[tup
 
 
 def write_boms(out: Path) -> list[Path]:
-    """One file an image. Raises CalledProcessError if cyclonedx-py fails."""
+    """One file an image."""
     out.mkdir(parents=True, exist_ok=True)
-    return [_write(out / f"{image}.cdx.json", closure(extras)) for image, extras in extras_of_images().items()]
+    return [_write(out / f"{image}.cdx.json", image, closure(extras)) for image, extras in extras_of_images().items()]
 
 
-def _write(path: Path, versions: dict[str, str]) -> Path:
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as exact:
-        exact.write("".join(f"{name}=={version}\n" for name, version in versions.items()))
-        exact.flush()
-        command = [sys.executable, "-m", "cyclonedx_py", "requirements", exact.name, "--of", "JSON", "--sv", "1.6"]
-        command += ["--output-reproducible", "--no-validate", "-o", str(path)]
-        subprocess.run(command, check=True, capture_output=True)
-    bom = json.loads(path.read_text())
-    bom.setdefault("metadata", {})["component"] = {"type": "container", "name": f"epitaxy/{path.name.split('.')[0]}"}
-    path.write_text(json.dumps(bom, indent=1) + "\n")
+def _write(path: Path, image: str, versions: dict[str, str]) -> Path:
+    parts = [
+        Component(
+            name=name, version=version, bom_ref=f"{name}=={version}", purl=PackageURL("pypi", None, name, version)
+        )
+        for name, version in versions.items()
+    ]
+    bom = Bom(components=parts)
+    bom.metadata.component = Component(name=f"epitaxy/{image}", type=ComponentType.CONTAINER, bom_ref=image)
+    bom.register_dependency(bom.metadata.component, parts)
+    content = json.loads(make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string())
+    # The same packages make the same file.
+    del content["serialNumber"], content["metadata"]["timestamp"]
+    path.write_text(json.dumps(content, indent=1) + "\n")
     return path
+
+
+def _component(name: str, version: str) -> Component:
+    purl = PackageURL("pypi", None, name, version)
+    return Component(name=name, version=version, bom_ref=f"{name}=={version}", purl=purl)
 
 
 def main(arguments: Sequence[str]) -> int:

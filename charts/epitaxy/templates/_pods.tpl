@@ -4,8 +4,8 @@ workers. Mappings are merged, lists are put together, of texts the last one that
 (dict "root" $ "component" NAME "pool" .Values.training.gpuWorkers)
 */ -}}
 {{- define "epitaxy.podOptions" -}}
-{{- $own := dict -}}
-{{- if hasKey .root.Values .component -}}{{- $own = default dict (index .root.Values .component).pod -}}{{- end -}}
+{{- $section := ternary .root.Values.training.keeper (index .root.Values .component) (eq .component "keeper") -}}
+{{- $own := default dict $section.pod -}}
 {{- $layers := list .root.Values.pods $own (default dict .pool) -}}
 {{- $options := dict -}}
 {{- range $key := list "labels" "annotations" "serviceAccountLabels" "serviceAccountAnnotations" "nodeSelector" "affinity" -}}

@@ -56,26 +56,27 @@ spec:
         - {name: serve, containerPort: 8000}
         - {name: serve-grpc, containerPort: 9000}
         {{- end }}
-      # Started: the agent listens. Alive: the raylet works; the operator restarts a node that fails it.
+      # Started: the agent listens. Alive: the raylet works; the operator restarts a node that fails it. Ray asks for no
+      # token on these paths.
       startupProbe:
         tcpSocket: {port: agent}
         periodSeconds: 5
         failureThreshold: 60
       livenessProbe:
-        {{- include "epitaxy.rayProbe" (dict "root" .root "path" "/api/local_raylet_healthz" "port" "agent" "number" 52365) | nindent 8 }}
+        httpGet: {path: /api/local_raylet_healthz, port: agent}
         periodSeconds: 10
         timeoutSeconds: 5
         failureThreshold: 12
       readinessProbe:
         {{- if eq .container "ray-head" }}
         # Ready: Ray's control plane answers.
-        {{- include "epitaxy.rayProbe" (dict "root" .root "path" "/api/gcs_healthz" "port" "dashboard" "number" 8265) | nindent 8 }}
+        httpGet: {path: /api/gcs_healthz, port: dashboard}
         {{- else if .serves }}
         # Ready: Serve's proxy of this node knows running replicas, so that the Service sends nothing before.
         httpGet: {path: /-/healthz, port: serve}
         {{- else }}
         # Ready: there is nothing to send to it; the raylet's word again, sooner.
-        {{- include "epitaxy.rayProbe" (dict "root" .root "path" "/api/local_raylet_healthz" "port" "agent" "number" 52365) | nindent 8 }}
+        httpGet: {path: /api/local_raylet_healthz, port: agent}
         {{- end }}
         periodSeconds: 5
         timeoutSeconds: 3
@@ -118,24 +119,6 @@ spec:
     {{- with include "epitaxy.siteVolumes" . }}
     {{- . | nindent 4 }}
     {{- end }}
-{{- end -}}
-
-{{- /*
-How a node of Ray is asked for its health. With token authentication the kubelet's own requests are refused: the
-container asks itself, with the token that KubeRay gives it.
-*/ -}}
-{{- define "epitaxy.rayProbe" -}}
-{{- if .root.Values.ray.tokenAuthentication -}}
-exec:
-  command:
-    - python
-    - -c
-    - >-
-      import os, urllib.request as r;
-      r.urlopen(r.Request("http://127.0.0.1:{{ .number }}{{ .path }}", headers={"x-ray-authorization": "Bearer " + os.environ["RAY_AUTH_TOKEN"]}), timeout=2)
-{{- else -}}
-httpGet: {path: {{ .path }}, port: {{ .port }}}
-{{- end -}}
 {{- end -}}
 
 {{- /* What both clusters say alike before their groups: (dict "root" $ "component" C) */ -}}

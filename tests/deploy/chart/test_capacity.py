@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+from cases import on_every_case
 from rendering import CHART, of_kind, pod_specs, profile, render
 from test_kuberay import quantity
 
@@ -26,6 +27,7 @@ def budget_faults(manifests) -> list[str]:
     return faults
 
 
+@on_every_case
 def test_a_node_can_be_drained_whatever_the_values(manifests) -> None:
     assert budget_faults(manifests) == []
 

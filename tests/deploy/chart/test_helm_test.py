@@ -2,6 +2,7 @@
 
 import copy
 
+from cases import on_every_case
 from environment import unresolved
 from rendering import containers, of_kind, pod_specs, profile, render
 
@@ -27,6 +28,7 @@ def unreached(manifests) -> list[str]:
     return faults
 
 
+@on_every_case
 def test_the_test_reaches_a_port_that_somebody_listens_on(manifests) -> None:
     [test] = [spec for name, _, spec in pod_specs(manifests) if name.startswith("Pod/")]
     env = {entry["name"]: entry.get("value") for entry in test["containers"][0]["env"]}
@@ -52,6 +54,7 @@ def test_the_certificate_that_the_test_expects_is_the_pods() -> None:
     assert env["EPITAXY_TLS_SERVER_NAME"] in certificate["spec"]["dnsNames"]
 
 
+@on_every_case
 def test_every_variable_is_defined_before_it_is_used(manifests) -> None:
     for name, _, spec in pod_specs(manifests):
         for container in containers(spec):

@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+from cases import on_every_case
 from rendering import names, of_kind, pod_specs, render
 
 
@@ -29,6 +30,7 @@ def events(manifest) -> list[str]:
     return annotations.get("helm.sh/hook", "").split(",") if "helm.sh/hook" in annotations else []
 
 
+@on_every_case
 def test_hooks_need_nothing_that_comes_after_them(manifests) -> None:
     assert missing_of_hooks(manifests) == []
 

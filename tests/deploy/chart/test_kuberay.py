@@ -3,8 +3,9 @@
 import copy
 
 import pytest
+from cases import on_every_case
 from environment import repeated, unresolved
-from kuberay import built_pods, refusals, shared_state
+from kuberay import built_pods, groups, refusals, shared_state
 from rendering import PROFILES, of_kind, profile, ray_objects, ray_spec, render
 
 LONGEST_RELEASE = "a-release-with-a-name-as-long-as-helm-takes-one-at-all"[:53]
@@ -38,6 +39,7 @@ def quantity(text: str) -> float:
     return float(text)
 
 
+@on_every_case
 def test_kuberay_refuses_nothing(manifests) -> None:
     found = ray_objects(manifests)
     assert sorted(manifest["kind"] for manifest in found) == ["RayCluster", "RayService"]
@@ -150,13 +152,12 @@ def test_redis_with_tls_and_a_user_reaches_cache_and_ray_alike() -> None:
         assert given["RAY_REDIS_CA_CERT"] == given["SSL_CERT_FILE"] == "/etc/epitaxy/ca/ca.crt"
 
 
-def test_ray_with_tokens_is_asked_by_containers_and_not_by_kubelets() -> None:
-    manifests = render({"ray": {"tokenAuthentication": True}})
-    for manifest in ray_objects(manifests):
-        spec = ray_spec(manifest)
-        assert spec["authOptions"] == {"mode": "token", "secretName": "epitaxy-ray-token"}
-        container = spec["headGroupSpec"]["template"]["spec"]["containers"][0]
-        for probe in ("livenessProbe", "readinessProbe"):
-            command = container[probe]["exec"]["command"]
-            compile(command[2], probe, "exec")
-            assert "RAY_AUTH_TOKEN" in command[2]
+def test_ray_with_tokens_is_asked_for_its_health_as_without() -> None:
+    """Ray lets health checks in without a token: tests/deploy/pods/test_secured_stores.py asks a real one."""
+    with_tokens, without = render({"ray": {"tokenAuthentication": True}}), render({})
+    for manifest, plain in zip(ray_objects(with_tokens), ray_objects(without), strict=True):
+        assert ray_spec(manifest)["authOptions"] == {"mode": "token", "secretName": "epitaxy-ray-token"}
+        for (name, group), (_, other) in zip(groups(ray_spec(manifest)), groups(ray_spec(plain)), strict=True):
+            one, two = (g["template"]["spec"]["containers"][0] for g in (group, other))
+            for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
+                assert one[kind] == two[kind], name

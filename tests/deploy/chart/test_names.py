@@ -47,7 +47,7 @@ def test_a_name_of_the_values_that_kuberay_refuses_is_refused_at_render(name) ->
 
 def referred_secrets(manifests) -> set[str]:
     """Names of Secrets that pods, hooks and Rays read or make."""
-    text = yaml.safe_dump([*manifests, *ray_objects(manifests)])
+    text = yaml.dump([*manifests, *ray_objects(manifests)], Dumper=yaml.CSafeDumper)
     found = set(re.findall(r"secretName: (\S+)|secretKeyRef:\n(?: +(?:key|optional): \S+\n)* +name: (\S+)", text))
     made = re.findall(r"--(?:tenants|api-key|random|database)=([\w.-]+)", text)
     return {name for pair in found for name in pair if name} | set(made)

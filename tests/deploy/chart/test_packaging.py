@@ -4,10 +4,14 @@ import hashlib
 import json
 import shutil
 import subprocess
+from importlib.resources import files
+from importlib.util import find_spec
 
 import helm_python
 import pytest
 import yaml
+from jsonschema import Draft7Validator
+from referencing import Registry, Resource
 from rendering import CHART, render
 
 from tools.chart.package import package_chart
@@ -111,7 +115,6 @@ def test_about_names_the_images_of_the_values_and_has_an_icon() -> None:
 
 
 def test_bills_of_materials_hold_what_each_image_installs(tmp_path) -> None:
-    pytest.importorskip("cyclonedx_py", reason="cyclonedx-bom is not installed")
     found = {path.name: json.loads(path.read_text()) for path in write_boms(tmp_path)}
     names = {image: {part["name"] for part in bom["components"]} for image, bom in found.items()}
     assert set(names) == {f"{image}.cdx.json" for image in extras_of_images()}
@@ -120,6 +123,23 @@ def test_bills_of_materials_hold_what_each_image_installs(tmp_path) -> None:
     for bom in found.values():
         assert bom["specVersion"] == "1.6"
         assert all(part["purl"].startswith("pkg:pypi/") and "@" in part["purl"] for part in bom["components"])
+        assert validation_faults(bom) == []
+        assert validation_faults(bom | {"components": [{"name": "without a type"}]})
+
+
+def validation_faults(bom):
+    """By CycloneDX' own schema, which the library brings."""
+    folder = files("cyclonedx.schema") / "_res"
+    schemas = {path.name: json.loads(path.read_text()) for path in folder.iterdir() if path.name.endswith(".json")}
+    known = [(f"http://cyclonedx.org/schema/{name.replace('.SNAPSHOT', '')}", Resource.from_contents(content))
+             for name, content in schemas.items()]  # fmt: skip
+    validator = Draft7Validator(schemas["bom-1.6.SNAPSHOT.schema.json"], registry=Registry().with_resources(known))
+    return [(fault.json_path, fault.message) for fault in validator.iter_errors(bom)]
+
+
+def test_developers_have_no_package_that_slows_every_process_of_ray_down() -> None:
+    """Ray imports jsonschema, which parses a grammar for two seconds if rfc3987-syntax is there (docs/adr/0023)."""
+    assert find_spec("rfc3987_syntax") is None, "remove what brings jsonschema[format-nongpl], and it: pip uninstall"
 
 
 def test_a_closure_follows_extras_of_extras() -> None:

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from cases import SWITCHES, on_every_case
 from rendering import (
-    SWITCHES,
     containers,
     lives_on,
     of_kind,
@@ -45,6 +45,7 @@ OF_THE_CLIENT = {"EPITAXY_TARGET", "EPITAXY_API_KEY", "EPITAXY_TLS_SERVER_NAME"}
 OF_A_SITE = {"my-model", "mine-1", "mine-2", "mine-3", "mine-4", "our-ca", "of-the-site"}
 
 
+@on_every_case
 def test_pods_are_restricted(manifests) -> None:
     for name, _, spec in pod_specs(manifests):
         security = spec["securityContext"]
@@ -71,6 +72,7 @@ def test_ids_are_fixed_unless_the_cluster_gives_them() -> None:
 HEADS = {"RayService/epitaxy-prediction/head", "RayCluster/epitaxy-training/head"}
 
 
+@on_every_case
 def test_only_ray_heads_the_keeper_and_hooks_hold_a_token_of_the_api_server(manifests) -> None:
     holders = {name for name, _, spec in pod_specs(manifests) if spec["automountServiceAccountToken"]}
     assert holders - {"Job/epitaxy-bootstrap"} == HEADS | {"Deployment/epitaxy-keeper", "Job/epitaxy-uninstall"}
@@ -79,6 +81,7 @@ def test_only_ray_heads_the_keeper_and_hooks_hold_a_token_of_the_api_server(mani
         assert account["automountServiceAccountToken"] is False
 
 
+@on_every_case
 def test_one_role_reads_secrets_by_name_and_creates_and_is_the_hooks_alone(manifests) -> None:
     assert {m["metadata"]["name"] for m in of_kind(manifests, "Role") if "secrets" in json.dumps(m["rules"])} <= {
         "epitaxy-bootstrap"
@@ -104,6 +107,7 @@ def test_one_role_reads_secrets_by_name_and_creates_and_is_the_hooks_alone(manif
             assert "hook-succeeded" in manifest["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
 
 
+@on_every_case
 def test_everything_has_limits_and_everything_that_stays_has_three_probes(manifests) -> None:
     for name, _, spec in pod_specs(manifests):
         for container in containers(spec):
@@ -118,6 +122,7 @@ def test_everything_has_limits_and_everything_that_stays_has_three_probes(manife
             assert patience(startup) >= 60, name
 
 
+@on_every_case
 def test_what_a_liveness_probe_asks_is_not_what_readiness_asks(manifests) -> None:
     for name, labels, spec in pod_specs(manifests):
         if not lives_on(name) or (labels["app.kubernetes.io/component"] == "training" and name not in HEADS):
@@ -135,12 +140,14 @@ def asks(probe):
     return next(json.dumps(probe[how]) for how in ("grpc", "tcpSocket", "httpGet", "exec") if how in probe)
 
 
+@on_every_case
 def test_images_are_pinned(manifests) -> None:
     for name, _, spec in pod_specs(manifests):
         for container in containers(spec):
             assert re.search(r"(:v?\d+\.\d+[\w.-]*|@sha256:[0-9a-f]{64})$", container["image"]), name
 
 
+@on_every_case
 def test_no_secret_lies_in_the_chart(manifests) -> None:
     assert not of_kind(manifests, "Secret")
     for name, _, spec in pod_specs(manifests):
@@ -150,6 +157,7 @@ def test_no_secret_lies_in_the_chart(manifests) -> None:
                     assert "secretKeyRef" in variable.get("valueFrom", {}), f"{name} {variable['name']}"
 
 
+@on_every_case
 def test_what_is_named_exists(manifests) -> None:
     maps = {m["metadata"]["name"] for m in of_kind(manifests, "ConfigMap")} | OF_A_SITE
     claims = {m["metadata"]["name"] for m in of_kind(manifests, "PersistentVolumeClaim")} | OF_A_SITE
@@ -168,6 +176,7 @@ def test_what_is_named_exists(manifests) -> None:
             assert {mount["name"] for mount in container["volumeMounts"]} <= volumes, name
 
 
+@on_every_case
 def test_services_policies_and_budgets_select_pods_and_ports_that_exist(manifests) -> None:
     pods = [(labels, spec) for _, labels, spec in pod_specs(manifests)]
 
@@ -192,6 +201,7 @@ def test_services_policies_and_budgets_select_pods_and_ports_that_exist(manifest
                     assert chosen(labels), f"{policy['metadata']['name']}: {labels}"
 
 
+@on_every_case
 def test_probes_name_ports_that_exist(manifests) -> None:
     for name, _, spec in pod_specs(manifests):
         for container in spec["containers"]:
@@ -203,6 +213,7 @@ def test_probes_name_ports_that_exist(manifests) -> None:
                 assert set(asked) <= known, f"{name} {kind}"
 
 
+@on_every_case
 def test_every_setting_exists(manifests) -> None:
     for name, _, spec in pod_specs(manifests):
         for container in containers(spec):
@@ -218,6 +229,7 @@ def test_every_setting_exists(manifests) -> None:
 PARSERS = {"epitaxy.gateway": gateway_command._parser, "epitaxy.finetune": finetune_command._parser}
 
 
+@on_every_case
 def test_every_python_command_is_one_that_exists(manifests) -> None:
     for name, _, spec in pod_specs(manifests):
         for container in containers(spec):
@@ -269,6 +281,7 @@ def test_nobody_reaches_anybody_but_by_these_ways() -> None:
     assert own_only == {flow for flow in FLOWS if flow[1] != "redis"}
 
 
+@on_every_case
 def test_everything_is_denied_first_and_names_are_resolved(manifests) -> None:
     policies = {p["metadata"]["name"]: p["spec"] for p in of_kind(manifests, "NetworkPolicy")}
     if not policies:
@@ -350,6 +363,7 @@ def test_mlflow_lets_in_whom_the_chart_sends_there() -> None:
     assert not is_allowed(hosts, "evil.example.org")
 
 
+@on_every_case
 def test_nodes_of_ray_take_their_parameters_as_text_and_heads_take_no_work(manifests) -> None:
     for manifest in ray_objects(manifests):
         cluster = ray_spec(manifest)
@@ -368,6 +382,7 @@ def test_nodes_of_ray_take_their_parameters_as_text_and_heads_take_no_work(manif
     assert port["port"] == 9000, "a headless Service maps no ports"
 
 
+@on_every_case
 def test_what_has_several_pods_is_spread_over_nodes_and_zones(manifests) -> None:
     for name, labels, spec in pod_specs(manifests):
         if labels["app.kubernetes.io/component"] in {"gateway", "prediction", "training"}:

@@ -1,6 +1,7 @@
 """Rights in one namespace are enough to install everything."""
 
 import yaml
+from cases import on_every_case
 from rendering import CHART, Manifest, render
 
 
@@ -31,6 +32,7 @@ def installer() -> list[Manifest]:
     return role["rules"]
 
 
+@on_every_case
 def test_rights_in_one_namespace_are_enough_for_everything(manifests) -> None:
     assert {m["kind"] for m in manifests}.isdisjoint({"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition",
                                                       "Namespace", "PriorityClass", "StorageClass"})  # fmt: skip

@@ -1,5 +1,6 @@
 """Whatever the values, the cluster would take it; and values that make no sense are refused by their key."""
 
+import copy
 import json
 import re
 from functools import cache
@@ -10,7 +11,10 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
-from rendering import CHART, PROFILES, ROOT, profile, render
+from cases import on_every_case
+from kubernetes_validate.utils import all_versions, schema_contents
+from referencing import Registry, Resource
+from rendering import CHART, PROFILES, ROOT, of_kind, profile, render
 
 SCHEMAS = ROOT.parent / "shared" / "schemas"
 CLUSTERS = ("1.31", "1.32", "1.33")
@@ -66,11 +70,44 @@ def own(manifest) -> bool:
 
 
 @cache
+def definitions(folder: str) -> Registry:
+    return Resource.from_contents(schema_contents(f"{folder}/_definitions.json", "")) @ Registry()
+
+
+@cache
+def validator(kind: str, api_version: str, version: str) -> jsonschema.Draft202012Validator:
+    """What kubernetes_validate.validate makes anew, of some megabytes of JSON, for each manifest."""
+    newest = [known for known in all_versions() if known.startswith(f"{version}.")][-1]
+    folder = f"kubernetes-json-schema/v{newest}-local-strict"
+    group, _, name = api_version.rpartition("/")
+    file = f"{kind.lower()}-{group.partition('.')[0]}{'-' * bool(group)}{name}.json"
+    schema = schema_contents(f"{folder}/{file}", version)
+    return jsonschema.Draft202012Validator(schema, registry=definitions(folder))
+
+
+@cache
 def validate(manifest: str, version: str) -> None:
     """Once a manifest, however many sets of values render it. Raises where the cluster would."""
-    kubernetes_validate.validate(json.loads(manifest), version, strict=True)
+    content = json.loads(manifest)
+    fault = jsonschema.exceptions.best_match(
+        validator(content["kind"], content["apiVersion"], version).iter_errors(content)
+    )
+    assert fault is None, f"{content['kind']} {content['metadata']['name']}: {fault.json_path}: {fault.message}"
 
 
+def test_the_check_of_schemas_can_fail() -> None:
+    """And as the library itself says it."""
+    manifest = copy.deepcopy(of_kind(render({}), "Deployment")[0])
+    manifest["spec"]["template"]["spec"]["containers"][0]["imagePullPolicies"] = "Always"
+    for check in (
+        lambda: validate(json.dumps(manifest), CLUSTERS[-1]),
+        lambda: kubernetes_validate.validate(manifest, CLUSTERS[-1], strict=True),
+    ):
+        with pytest.raises((AssertionError, jsonschema.ValidationError), match="'imagePullPolicies' was unexpected"):
+            check()
+
+
+@on_every_case
 def test_every_manifest_is_valid(manifests) -> None:
     for manifest in filter(own, manifests):
         validate(json.dumps(manifest), CLUSTERS[-1])
@@ -84,6 +121,7 @@ def test_every_profile_is_valid_on_older_clusters(name) -> None:
 
 
 @pytest.mark.skipif(not SCHEMAS.exists(), reason="the schemas of KubeRay, Prometheus operator and KEDA are not here")
+@on_every_case
 def test_every_object_of_an_operator_is_valid(manifests) -> None:
     for manifest in manifests:
         path = SCHEMAS / f"{manifest['apiVersion'].replace('/', '_')}_{manifest['kind']}.json"
@@ -93,6 +131,7 @@ def test_every_object_of_an_operator_is_valid(manifests) -> None:
             assert own(manifest) or manifest["kind"] in BY_READING, manifest["kind"]
 
 
+@on_every_case
 def test_objects_of_the_gateway_api_and_cert_manager_have_the_fields_that_these_have(manifests) -> None:
     for manifest in manifests:
         if manifest["kind"] in BY_READING:
@@ -105,6 +144,7 @@ def test_helm_itself_finds_nothing_wrong(name) -> None:
     assert [m for m in report.get("messages", ()) if m.get("severity", 0) >= 3] == []
 
 
+@on_every_case
 def test_names_are_unique(manifests) -> None:
     names = [(manifest["kind"], manifest["metadata"]["name"]) for manifest in manifests]
     assert len(set(names)) == len(names)

@@ -6,8 +6,9 @@ from importlib.resources import files
 
 import pytest
 import yaml
+from cases import SWITCHES
 from pydantic import BaseModel
-from rendering import CHART, PROFILES, SWITCHES, profile, render
+from rendering import CHART, PROFILES, profile, render
 
 with warnings.catch_warnings():
     # Ray declares fields in a way that this pydantic deprecates.

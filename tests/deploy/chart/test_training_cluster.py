@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cases import on_every_case
 from cluster_api_server import NAMESPACE, TOKEN, ClusterApiServer
 from rendering import of_kind, pod_specs, render
 
@@ -115,6 +116,7 @@ def workers(api_server):
     return api_server.objects[CLUSTER]["spec"]["workerGroupSpecs"][0]
 
 
+@on_every_case
 def test_it_is_no_object_of_the_release_in_any_profile(manifests) -> None:
     assert not of_kind(manifests, "RayCluster"), "Helm would own what the autoscaler writes"
     assert len([m for m in of_kind(manifests, "ConfigMap") if "cluster.yaml" in m["data"]]) == 1

@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+from cases import on_every_case
 from rendering import PROFILES, ROOT, combined, of_kind, pod_specs, profile, ray_objects, render
 
 TEXT = (ROOT / "docs" / "operate.md").read_text()
@@ -15,6 +16,7 @@ def templates(manifests):
     return found, rays
 
 
+@on_every_case
 def test_another_version_of_the_chart_changes_no_pod(manifests) -> None:
     for name, labels, _ in pod_specs(manifests):
         assert not {"helm.sh/chart", "app.kubernetes.io/version"} & set(labels), name

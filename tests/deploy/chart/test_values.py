@@ -7,6 +7,7 @@ from typing import Any
 
 import helm_python
 import yaml
+from cases import on_every_case
 from rendering import CHART, combined, rendered_files
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -45,6 +46,7 @@ OTHERS: tuple[dict[str, Any], ...] = (
         "mlflow": {"artifacts": "", "storage": {"existingClaim": ""}},
     },
     {"observability": {"rules": {"enabled": True}, "dashboards": {"enabled": True}}},
+    {"gateway": {"pod": {"priorityClassName": ""}}},
 )
 # What a value of its key looks like, with a number of its own that is found again in what is rendered.
 SHAPES: dict[str, Any] = {
@@ -182,6 +184,7 @@ def test_the_check_of_used_values_can_fail() -> None:
     assert missing("{{ $v := .Values.gateway }}{{ $v.replica }}") == {"gateway.replica"}
 
 
+@on_every_case
 def test_nothing_renders_to_no_value(manifests) -> None:
     text = json.dumps(manifests)
     assert "<no value>" not in text

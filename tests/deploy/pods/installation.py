@@ -18,9 +18,9 @@ from typing import Any
 
 import yaml
 from containers import Cluster
-from ray_node import appended, start_command
+from ray_node import STARTED, appended, start_command
 from rendering import Manifest, combined, of_kind, pod_specs, profile, ray_objects, ray_spec, render
-from sandbox import Pod, Sandbox, run
+from sandbox import Pod, Sandbox, patience, run
 
 from epitaxy.gateway.secrets.bootstrap import BootstrapPlan, DatabaseSecret, bootstrap
 
@@ -135,15 +135,22 @@ class Installation:
         self._start_node(cluster, "head", {**head, "rayStartParams": {**head["rayStartParams"], "num-cpus": cores}})
 
     def _start_node(self, manifest: Manifest, name: str, group: Manifest, head: str = "") -> None:
-        """A node that listens. `ray start` gives up after 30 seconds, and KubeRay makes such a pod again."""
+        """A node that has registered, within its startup probe's time. Before that it may listen, and yet give up.
+
+        `ray start` gives up if its raylet has not registered after 30 seconds, which cannot be set; KubeRay makes such
+        a pod again.
+        """
         spec, cluster = ray_spec(manifest), manifest["metadata"]["name"]
         component = manifest["metadata"]["labels"]["app.kubernetes.io/component"]
         changes = {"command": start_command(spec, group, head), "env": appended(spec, cluster, name, head)}
-        for _ in range(3):
+        probe = group["template"]["spec"]["containers"][0]["startupProbe"]
+        limit = time.monotonic() + patience(probe["periodSeconds"] * probe["failureThreshold"])
+        while time.monotonic() < limit:
             pod = self._start(f"{component}-{name}", f"{manifest['kind']}/{cluster}/{name}", **changes)
-            while pod.process.poll() is None:
-                if not self.await_probes([f"{component}-{name}"], ["livenessProbe"], 2.0):
+            while pod.process.poll() is None and time.monotonic() < limit:
+                if STARTED in pod.text():
                     return
+                time.sleep(0.5)
         raise AssertionError(self.texts())
 
     def start_services(self) -> None:
@@ -152,13 +159,15 @@ class Installation:
 
     def migrate(self) -> Pod:
         """The container in front of the fine-tune service, again until the database answers, as the kubelet does."""
+        # Its first attempts could only fail, each after the imports of a whole service.
+        assert self.await_probes(["postgres"], ["livenessProbe"], patience(60)) == {}, self.texts()
         pod = self.spec("Deployment/epitaxy-finetune")
         [container] = pod["initContainers"]
-        limit = time.monotonic() + 90
+        limit = time.monotonic() + patience(90)
         for attempt in range(100):
             plan = self.cluster.plan(f"migrate-{attempt}", pod, container)
             done = self.sandbox.start(f"migrate-{attempt}", 100 + attempt, plan)
-            if done.wait(60) == 0:
+            if done.wait(patience(60)) == 0:
                 return done
             assert time.monotonic() < limit, done.text()
         raise AssertionError(done.text())

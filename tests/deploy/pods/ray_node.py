@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 CLUSTER_ID = "6f0c2d1e-0000-4000-8000-000000000000"
+# What `ray start` says once its raylet has registered.
+STARTED = "Ray runtime started."
 _GCS_PORT = 6379
 _SIZES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
@@ -35,11 +37,19 @@ def appended(spec: Mapping[str, Any], cluster: str, group: str, head: str) -> li
              "RAY_PORT": str(_GCS_PORT), "RAY_ADDRESS": f"{head or '127.0.0.1'}:{_GCS_PORT}"}  # fmt: skip
     if head:
         pairs |= {"FQ_RAY_IP": head, "RAY_IP": head, "RAY_gcs_rpc_server_reconnect_timeout_s": "600"}
-        return [{"name": name, "value": value} for name, value in pairs.items()]
+        return [*({"name": name, "value": value} for name, value in pairs.items()), *_token(spec)]
     options = spec["gcsFaultToleranceOptions"]
     # KubeRay names the state of a cluster by its own id.
     pairs |= {"RAY_external_storage_namespace": CLUSTER_ID, "RAY_REDIS_ADDRESS": options["redisAddress"]}
     entries = [{"name": name, "value": value} for name, value in pairs.items()]
     if "redisUsername" in options:
         entries.append({"name": "REDIS_USERNAME", **options["redisUsername"]})
-    return [*entries, {"name": "REDIS_PASSWORD", **options["redisPassword"]}]
+    return [*entries, {"name": "REDIS_PASSWORD", **options["redisPassword"]}, *_token(spec)]
+
+
+def _token(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    options = spec.get("authOptions", {})
+    if options.get("mode") != "token":
+        return []
+    reference = {"secretKeyRef": {"name": options["secretName"], "key": "auth_token"}}
+    return [{"name": "RAY_AUTH_MODE", "value": "token"}, {"name": "RAY_AUTH_TOKEN", "valueFrom": reference}]

@@ -29,6 +29,11 @@ def why_not() -> str:
     return "" if made.returncode == 0 else "the kernel lets nobody make namespaces or bridges here"
 
 
+def patience(seconds: float) -> float:
+    """What takes so long on a quiet machine may take here, by the processes that want a core now."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 @dataclass
 class Pod:
     """A running container. Ends with `stop`."""

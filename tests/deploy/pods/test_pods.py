@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from installation import Installation
+from sandbox import patience
 
 STORES = ["redis", "postgres"]
 
@@ -23,7 +24,7 @@ def test_the_container_in_front_makes_the_tables(running: Installation) -> None:
 
 
 def test_every_process_starts_and_lives_by_its_own_probes(running: Installation) -> None:
-    faults = running.await_probes([*STORES, "finetune", "gateway"], ["startupProbe", "livenessProbe"], 90.0)
+    faults = running.await_probes([*STORES, "finetune", "gateway"], ["startupProbe", "livenessProbe"], patience(90))
     assert faults == {}, running.texts()
 
 
@@ -50,7 +51,7 @@ print(json.dumps({
 
 def test_a_container_can_do_nothing_but_what_its_pod_grants(running: Installation) -> None:
     pod = running.run_test_pod("test", LOOK.replace("PREFIX", sys.prefix))
-    assert pod.wait(60) == 0, pod.text()
+    assert pod.wait(patience(60)) == 0, pod.text()
     seen = json.loads(pod.text().splitlines()[-1])
     assert seen["user"] == [10001, 10001]
     assert seen["status"].pop("NoNewPrivs") == "1"
@@ -73,6 +74,6 @@ def test_the_tenants_key_opens_the_gateway_and_another_does_not(running: Install
         "        print(error.code().name)\n"
     )
     pod = running.run_test_pod("tenant", script)
-    assert pod.wait(90) == 0, pod.text()
+    assert pod.wait(patience(90)) == 0, pod.text()
     # Without Ray there is nobody behind the gateway; who may not come in is told so before.
     assert pod.text().split() == ["UNAVAILABLE", "UNAUTHENTICATED"]
