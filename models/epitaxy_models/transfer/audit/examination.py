@@ -106,6 +106,7 @@ def examine(
         source.materials if source else None,
         SubstrateReferences(artifact, embedder),
         request.transform,
+        request.readings,
     )
     checked.check.require_learnable(accept_suspicious=request.accept_suspicious)
     checked = _without_wild(checked, request.transform)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from epitaxy_models.transfer.labels.findings import DuplicateLabels, OutlyingLabel
 from epitaxy_models.transfer.labels.plausibility import Similarity, residuals_without
+from epitaxy_models.transfer.labels.readings import RowReading
 from epitaxy_models.transfer.labels.suspicion import SuspicionKind, SuspiciousLabel, place_of
 from epitaxy_models.transfer.labels.units import UnitDoubt
 from epitaxy_models.transfer.labels.wild import WildLabel
@@ -17,6 +18,21 @@ _UNEXPECTED = 5.0
 _MAD_TO_STD = 1.4826
 # Compared with at most so many labels: an inverse costs n^3.
 _N_FITTED = 300
+
+
+def doubtful_structures(readings: Sequence[RowReading]) -> tuple[SuspiciousLabel, ...]:
+    """Crystals that reading had to choose, which their labels may not belong to."""
+    return tuple(
+        SuspiciousLabel(
+            one.row,
+            one.id,
+            None,
+            SuspicionKind.DOUBTFUL_STRUCTURE,
+            f"{place_of(one.row, one.id)}: its structure is in doubt ({one.code}: {one.message})",
+        )
+        for one in readings
+        if one.is_doubtful
+    )
 
 
 class NamedRow(Protocol):

@@ -91,6 +91,8 @@ def _print(check: "LabelCheck", column: str, n_shown: int) -> None:
         console.print("          positive and skewed: --transform log10 or auto may help")
     verdicts = ", ".join(f"{count} {name.lower().replace('_', ' ')}" for name, count in check.domain.items())
     console.print(f"domain    {verdicts or 'nothing to compare'}, according to the base model")
+    if check.readings:
+        console.print(f"reading   {check.readings_told}", soft_wrap=True)
     _print_rows("refused", check.refused, n_shown)
     if check.suspicious:
         console.print(f"suspicious labels: {len(check.suspicious)}")
