@@ -30,6 +30,8 @@ _TINY = 0.1
 REFERENCES = ("formation_energy", "band_gap")
 # Labels must follow the prediction this well (Spearman) before their unit is doubted.
 _RELATED = 0.5
+# And by this many standard errors of no relation, which few labels meet by chance: 2D exfoliation energies do.
+_SIGNIFICANT = 3.5
 # And another unit must explain them better by this factor, and leave an error below that share of what it explains,
 # both as logarithms, and never beyond a factor of e. With 20 draws of 20, 50 and 250 labels of seven sets (measured
 # and computed energies and gaps) no right unit was doubted; a factor of 1000, cell for atom and turned signs of
@@ -130,7 +132,8 @@ def _held_against(
     is_turned = correlation < 0
     gained = as_stated.error - best.error
     explains = gained >= _GAINED and best.error <= min(_NEAR, _SHARE_LEFT * gained)
-    if abs(correlation) < _RELATED or not (explains or (is_turned and best.error <= _NEAR_TURNED)):
+    related = max(_RELATED, _SIGNIFICANT / np.sqrt(len(best.read) - 1))
+    if abs(correlation) < related or not (explains or (is_turned and best.error <= _NEAR_TURNED)):
         return None
     likely = as_stated.unit if gained < _GAINED else best.unit
     name = f"{likely[0]}{likely[1]}" + (" with the sign turned" if is_turned else "")
