@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.labels.judging import LabelledRow, judge_labels
+from epitaxy_models.transfer.labels.target import TargetTransform
 from epitaxy_models.transfer.strategies.block_gp import BlockGP
 from loadtest.label_pools import Array, Half, Pool, Rows, read_pools
 from loadtest.suspicious_labels import with_wild
@@ -79,9 +80,8 @@ class Draw:
         rows = [LabelledRow(n, str(n), float(labels[n]), crystals[n]) for n in range(len(labels))]
         judged = judge_labels(rows, "", "auto", lambda chosen: self.pool.answers_of(self.train[chosen]))
         wild = [entry.row for entry in judged.check.gross if entry.row is not None]
-        kept, transform = np.setdiff1d(np.arange(len(labels)), wild), judged.transform
-        if transform is None:
-            raise ValueError(f"{self.column}: {judged.check.obstacle}")
+        kept = np.setdiff1d(np.arange(len(labels)), wild)
+        transform = TargetTransform.fit_withstanding("auto", labels[kept])
         fitted = process.fit(inputs[0].take(kept), transform.forward(labels[kept]), 0)
         found = transform.inverse(fitted.predict(inputs[1]).values)
         return float(np.abs(found - self.pool.columns[self.column][self.test]).mean())

@@ -20,7 +20,7 @@ from epitaxy_models.transfer.labels.findings import (
     RefusedLabel,
     SeenCrystal,
 )
-from epitaxy_models.transfer.labels.looking import doubtful_structures, suspicious_labels
+from epitaxy_models.transfer.labels.looking import doubtful_structures, suspicious_labels, unplaced_labels
 from epitaxy_models.transfer.labels.plausibility import Similarity
 from epitaxy_models.transfer.labels.readings import Reading, RowReading
 from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
@@ -139,7 +139,7 @@ def judge_labels(
         unit_doubt=doubt,
         outliers=outliers,
         seen=find_seen(firsts),
-        suspicious=(*found, *doubtful_structures(readings)),
+        suspicious=(*found, *unplaced_labels(firsts, labels, scale), *doubtful_structures(readings)),
         obstacle=_obstacle(len(rows), labels, formulas, refused) or problem,
         readings=readings,
     )
@@ -242,8 +242,9 @@ def _scale(
     if not len(labels):
         return None, None
     try:
-        scale = TargetTransform.fit(transform, np.delete(labels, list(wild)))
-        if transform == TransformKind.AUTO and scale.kind is not TransformKind.NONE and labels.min() <= 0:
+        scale = TargetTransform.fit_withstanding(transform, np.delete(labels, list(wild)))
+        has_place = scale.kind is TransformKind.NONE or scale.least is not None or labels.min() > 0
+        if transform == TransformKind.AUTO and not has_place:
             scale = TargetTransform.fit(TransformKind.NONE, labels)
         scale.forward(labels)
     except ConfigurationError as error:

@@ -10,6 +10,7 @@ from epitaxy_models.transfer.labels.findings import DuplicateLabels, OutlyingLab
 from epitaxy_models.transfer.labels.plausibility import Similarity, residuals_without
 from epitaxy_models.transfer.labels.readings import RowReading
 from epitaxy_models.transfer.labels.suspicion import SuspicionKind, SuspiciousLabel, place_of
+from epitaxy_models.transfer.labels.target import TargetTransform
 from epitaxy_models.transfer.labels.units import UnitDoubt
 from epitaxy_models.transfer.labels.wild import WildLabel
 
@@ -32,6 +33,25 @@ def doubtful_structures(readings: Sequence[RowReading]) -> tuple[SuspiciousLabel
         )
         for one in readings
         if one.is_doubtful
+    )
+
+
+def unplaced_labels(
+    rows: "Sequence[NamedRow]", labels: NDArray[np.float64], scale: TargetTransform | None
+) -> tuple[SuspiciousLabel, ...]:
+    """Labels that have no place of their own on the scale that is learned."""
+    if scale is None or scale.least is None:
+        return ()
+    return tuple(
+        SuspiciousLabel(
+            rows[place].row,
+            rows[place].id,
+            float(labels[place]),
+            SuspicionKind.OUTLIER,
+            f"{place_of(rows[place].row, rows[place].id)}: {labels[place]:g} is not positive, as all other labels are; "
+            f"among their logarithms it counts as {scale.least:.3g}",
+        )
+        for place in np.flatnonzero(labels <= 0).tolist()
     )
 
 
