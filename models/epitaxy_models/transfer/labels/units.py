@@ -31,7 +31,7 @@ REFERENCES = ("formation_energy", "band_gap")
 # Labels must follow the prediction this well (Spearman) before their unit is doubted.
 _RELATED = 0.5
 # And by this many standard errors of no relation, which few labels meet by chance: 2D exfoliation energies do.
-_SIGNIFICANT = 3.5
+_SIGNIFICANT = 3.0
 # And another unit must explain them better by this factor, and leave an error below that share of what it explains,
 # both as logarithms, and never beyond a factor of e. With 20 draws of 20, 50 and 250 labels of seven sets (measured
 # and computed energies and gaps) no right unit was doubted; a factor of 1000, cell for atom and turned signs of
