@@ -109,7 +109,8 @@ class Statement:
     def __str__(self) -> str:
         if self.role is Role.OPERATIONS and len(self.values) > 1:
             return f"{self.tag[:_MAX_SHOWN]} ({len(self.values)} operations)"
-        return f"{self.tag[:_MAX_SHOWN]} {self.values[0][:_MAX_SHOWN]!r}"
+        shown = " ".join(self.values) if self.role is Role.NUMBER else self.values[0]
+        return f"{self.tag[:_MAX_SHOWN]} {shown[:_MAX_SHOWN]!r}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,9 +185,7 @@ def _sorted_out(raw: tuple[tuple[Role, str, tuple[str, ...]], ...]) -> SymmetryS
     marks = [one for one in found.get(Role.MAGNETISM, ()) if "parent" not in one.tag.lower() or "prop" in one.tag]
     if not (magnetic or stated):
         # A class, or a group of a layer, is too little to fill a cell by, and too much for no symmetry at all.
-        unknown += [
-            one for one in found.get(Role.CLASS, ()) if one.values[0].replace(" ", "").lower() not in _TRICLINIC
-        ]
+        unknown += [one for one in found.get(Role.CLASS, ()) if not _is_triclinic(one.values[0])]
         unknown += [*found.get(Role.SUBPERIODIC, ()), *found.get(Role.SCHOENFLIES, ())]
         unknown += [one for one in found.get(Role.MAGNETISM, ()) if "space" in one.tag.lower()]
     modulations = [one for one in found.get(Role.MODULATION, ()) if one.values[0].strip("0.") or "dim" not in one.tag]
@@ -198,6 +197,10 @@ def _sorted_out(raw: tuple[tuple[Role, str, tuple[str, ...]], ...]) -> SymmetryS
 # Classes that P 1 belongs to, or that hold nothing but P 1 and P -1.
 _TRICLINIC = frozenset({"1", "-1", "p1", "p-1", "ap", "c1", "ci"})
 _LISTS = frozenset({Role.OPERATIONS, Role.MAGNETIC_OPERATIONS})
+
+
+def _is_triclinic(class_name: str) -> bool:
+    return class_name.replace(" ", "").lower() in _TRICLINIC
 
 
 def _values_of(role: Role, raw_values: tuple[str, ...]) -> list[str]:
@@ -242,9 +245,8 @@ def _of_lone_code(found: Mapping[Role, list[Statement]]) -> list[Statement]:
     """A setting code without a number goes with the symbol, whose own setting it may contradict."""
     if Role.NUMBER in found:
         return []
-    numbers = [
-        groups[0].number for one in found.get(Role.SYMBOL, ()) if (groups := space_groups_of_symbol(one.values[0]))
-    ]
+    named = (space_groups_of_symbol(one.values[0]) for one in found.get(Role.SYMBOL, ()))
+    numbers = [groups[0].number for groups in named if groups]
     codes = found.get(Role.SETTING_CODE, [])
     return [Statement(Role.NUMBER, one.tag, (str(numbers[0]), one.values[0])) for one in codes[:1] if numbers]
 
