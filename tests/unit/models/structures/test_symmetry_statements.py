@@ -494,8 +494,12 @@ def test_a_class_or_a_group_of_a_layer_alone_is_no_space_group_and_not_p1(statem
 
 
 def test_a_setting_code_is_held_against_the_symbol():
+    """Distances decide for carbon; for silicon both origins are possible."""
     text = "_symmetry_space_group_name_H-M 'F d -3 m :2'\n_space_group_IT_coordinate_system_code 1"
-    error = refusal(cif_text(text, **{**DIAMOND, "rows": ["C1 C 0.125 0.125 0.125"]}))
+    intake = read(cif_text(text, **{**DIAMOND, "rows": ["C1 C 0.125 0.125 0.125"]}))
+    assert (intake.structure.n_sites, codes(intake.repairs)) == (8, ["CHOSEN_SYMMETRY"])
+    cell = (5.43, 5.43, 5.43, 90, 90, 90)
+    error = refusal(cif_text(text, cell=cell, rows=["Si1 Si 0.125 0.125 0.125"]))
     assert error.reason == "SYMMETRY_MISMATCH"
     assert "'227 1'" in error.message
 
