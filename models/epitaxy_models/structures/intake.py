@@ -6,7 +6,7 @@ from enum import StrEnum
 from epitaxy_models.structures.structure import Structure
 
 # Part of the name of kept structures: to be raised with any change of what a text is read as.
-INTAKE_VERSION = "intake-2"
+INTAKE_VERSION = "intake-3"
 
 
 class RefusalReason(StrEnum):

@@ -6,6 +6,7 @@ never means that there is no symmetry.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
@@ -16,6 +17,7 @@ from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.structures.cif_block import CifBlock, unquoted
 from epitaxy_models.structures.cif_tags import TagLayout
 from epitaxy_models.structures.intake import RefusalReason
+from epitaxy_models.structures.schoenflies import number_of_schoenflies
 from epitaxy_models.structures.space_group_names import (
     space_group_of_hall,
     space_groups_of_symbol,
@@ -39,9 +41,11 @@ _SYMMETRY_TAG = re.compile(
 )
 # What goes with a statement and states nothing by itself.
 _DETAIL = (
-    r"_id$|_id_|setting$|crystal_system|laue|point_group|bravais|cent(?:ring|ering|rosymm)|patterson|schoenflies|"
+    r"_id$|_id_|setting$|crystal_system|cent(?:ring|ering|rosymm)|"
     r"descript|wyckoff|transform|generator|details|special_|order$|_type$|_count$|comment|reference"
 )
+# "No. 225", "#225" and "225.0".
+_NUMBER = re.compile(r"^(?:no\.?|#)?\s*(\d{1,3})(?:\.0*)?$", re.IGNORECASE)
 _TRIPLET = re.compile(r"[-+xyzabcuvw\d./*\s]+,[-+xyzabcuvw\d./*\s]+,[-+xyzabcuvw\d./*\s]+", re.IGNORECASE)
 # "x,y,z,+1" and "x,y,z,-1": the fourth part says whether time is reversed.
 _TIME_REVERSAL = re.compile(r",[+-]?(?:1(?:\.0*)?|m|t)?$")
@@ -59,6 +63,9 @@ class Role(Enum):
     SETTING_CODE = auto()
     MAGNETISM = auto()
     MODULATION = auto()
+    SCHOENFLIES = auto()
+    CLASS = auto()
+    SUBPERIODIC = auto()
     DETAIL = auto()
     UNKNOWN = auto()
 
@@ -72,6 +79,9 @@ _ROLES = tuple(
         (Role.MAGNETIC_OPERATIONS, r"magn(?!.*transform).*(?<!k)xyz$"),
         (Role.MAGNETISM, r"magn|moment|_og_|propagation|_(?:parent|child)_"),
         (Role.SETTING_CODE, r"coordinate_system_code$"),
+        (Role.SUBPERIODIC, r"_(?:layer|rod|frieze|plane)_?(?:group|number|name|h_?m)"),
+        (Role.SCHOENFLIES, r"schoenflies"),
+        (Role.CLASS, r"laue|point_group|bravais|patterson"),
         (Role.DETAIL, _DETAIL),
         (Role.OPERATIONS, r"xyz$"),
         (Role.HALL, r"hall"),
@@ -99,7 +109,8 @@ class Statement:
     def __str__(self) -> str:
         if self.role is Role.OPERATIONS and len(self.values) > 1:
             return f"{self.tag[:_MAX_SHOWN]} ({len(self.values)} operations)"
-        return f"{self.tag[:_MAX_SHOWN]} {self.values[0][:_MAX_SHOWN]!r}"
+        shown = " ".join(self.values) if self.role is Role.NUMBER else self.values[0]
+        return f"{self.tag[:_MAX_SHOWN]} {shown[:_MAX_SHOWN]!r}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,13 +176,17 @@ def _sorted_out(raw: tuple[tuple[Role, str, tuple[str, ...]], ...]) -> SymmetryS
             found.setdefault(role, []).append(Statement(role, tag, values))
     stated = [one for role in (Role.OPERATIONS, Role.HALL, Role.SYMBOL) for one in found.get(role, ())]
     stated = [_without_time(one) if one.role is Role.OPERATIONS else one for one in stated]
-    stated += _numbers(found.get(Role.NUMBER, []), found.get(Role.SETTING_CODE, []))
+    stated += _numbers([*found.get(Role.NUMBER, []), *_of_schoenflies(found)], found.get(Role.SETTING_CODE, []))
+    stated += _of_lone_code(found)
     magnetic = _magnetic_operations(found.get(Role.MAGNETIC_OPERATIONS, []), found.get(Role.MAGNETIC_CENTRINGS, []))
     read = [(one, _interpreted(one)) for one in found.get(Role.UNKNOWN, ())]
     stated += [interpreted for _, interpreted in read if interpreted is not None]
     unknown = [one for one, interpreted in read if interpreted is None]
     marks = [one for one in found.get(Role.MAGNETISM, ()) if "parent" not in one.tag.lower() or "prop" in one.tag]
     if not (magnetic or stated):
+        # A class, or a group of a layer, is too little to fill a cell by, and too much for no symmetry at all.
+        unknown += [one for one in found.get(Role.CLASS, ()) if not _is_triclinic(one.values[0])]
+        unknown += [*found.get(Role.SUBPERIODIC, ()), *found.get(Role.SCHOENFLIES, ())]
         unknown += [one for one in found.get(Role.MAGNETISM, ()) if "space" in one.tag.lower()]
     modulations = [one for one in found.get(Role.MODULATION, ()) if one.values[0].strip("0.") or "dim" not in one.tag]
     return SymmetryStatements(
@@ -179,7 +194,13 @@ def _sorted_out(raw: tuple[tuple[Role, str, tuple[str, ...]], ...]) -> SymmetryS
     )
 
 
+# Classes that P 1 belongs to, or that hold nothing but P 1 and P -1.
+_TRICLINIC = frozenset({"1", "-1", "p1", "p-1", "ap", "c1", "ci"})
 _LISTS = frozenset({Role.OPERATIONS, Role.MAGNETIC_OPERATIONS})
+
+
+def _is_triclinic(class_name: str) -> bool:
+    return class_name.replace(" ", "").lower() in _TRICLINIC
 
 
 def _values_of(role: Role, raw_values: tuple[str, ...]) -> list[str]:
@@ -189,7 +210,8 @@ def _values_of(role: Role, raw_values: tuple[str, ...]) -> list[str]:
         return ["".join(line.split())[:_MAX_SYMBOL_LENGTH].lower().strip("'\"") for line in lines]
     if role is Role.UNKNOWN:
         return [" ".join(value.split())[:_MAX_SYMBOL_LENGTH] for value in values]
-    return [" ".join(value.split())[:_MAX_SYMBOL_LENGTH] for value in values[:1]]
+    texts = [" ".join(value.split())[:_MAX_SYMBOL_LENGTH] for value in values[:1]]
+    return [_NUMBER.sub(r"\1", text) for text in texts] if role is Role.NUMBER else texts
 
 
 def _without_time(operations: Statement) -> Statement:
@@ -211,6 +233,22 @@ def _magnetic_operations(operations: list[Statement], centrings: list[Statement]
 def _numbers(numbers: list[Statement], codes: list[Statement]) -> list[Statement]:
     code = codes[0].values[0] if codes else None
     return [Statement(one.role, one.tag, (one.values[0], code) if code else one.values) for one in numbers]
+
+
+def _of_schoenflies(found: Mapping[Role, list[Statement]]) -> list[Statement]:
+    """The numbers of groups that are named by Schoenflies."""
+    read = [(one, number_of_schoenflies(one.values[0])) for one in found.get(Role.SCHOENFLIES, ())]
+    return [Statement(Role.NUMBER, one.tag, (str(number),)) for one, number in read if number is not None]
+
+
+def _of_lone_code(found: Mapping[Role, list[Statement]]) -> list[Statement]:
+    """A setting code without a number goes with the symbol, whose own setting it may contradict."""
+    if Role.NUMBER in found:
+        return []
+    named = (space_groups_of_symbol(one.values[0]) for one in found.get(Role.SYMBOL, ()))
+    numbers = [groups[0].number for groups in named if groups]
+    codes = found.get(Role.SETTING_CODE, [])
+    return [Statement(Role.NUMBER, one.tag, (str(numbers[0]), one.values[0])) for one in codes[:1] if numbers]
 
 
 def _interpreted(statement: Statement) -> Statement | None:

@@ -1,9 +1,5 @@
 """``epitaxy explain``: which atoms, elements and neighbours a prediction rests on."""
 
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +10,13 @@ from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import JsonOption, ModelOption, TargetOption, connect
 from epitaxy.cli.inputs import inventory_of
 from epitaxy.cli.terminal import print_json_line, stderr_console, stdout_console, usage_error
+from epitaxy.cli.waiting import show_waiting
 from epitaxy.client import Explanation
 
 # Each takes a second or more: more of them are a mistake, or a job for a script.
 _MAX_STRUCTURES = 64
 _SHOWN_SHELLS = 6
-_SECONDS_A_LINE = 5.0
+_HINT = "the first explanation after a pause starts a process for it, which takes half a minute or more"
 
 
 def explain(
@@ -55,7 +52,8 @@ def explain(
         raise usage_error(f"{path} holds {n_structures} structures: at most {_MAX_STRUCTURES} are allowed")
     if html is not None and n_structures != 1:
         raise usage_error(f"--html needs exactly one structure, but {path} holds {n_structures}")
-    with connect(context, target) as client, _show_waiting(n_structures):
+    text = f"explaining {n_structures} structure{'s' if n_structures != 1 else ''}"
+    with connect(context, target) as client, show_waiting(text, _HINT):
         explanations = client.explain(inventory, property_name, model, n_nearest=n_nearest)
     for explanation in explanations:
         if as_json:
@@ -67,29 +65,6 @@ def explain(
         html.write_text(explanations[0].to_html(), encoding="utf-8")
         stderr_console().print(f"wrote {html}", soft_wrap=True)
     raise typer.Exit(exit_codes.ALL_ANSWERED if is_complete else exit_codes.SOME_REFUSED)
-
-
-@contextmanager
-def _show_waiting(n_structures: int) -> Iterator[None]:
-    """Says on stderr what takes so long: a spinner on a terminal, a line now and then elsewhere."""
-    console, began, is_over = stderr_console(), time.monotonic(), threading.Event()
-    text = f"explaining {n_structures} structure{'s' if n_structures != 1 else ''}"
-    hint = "the first explanation after a pause starts a process for it, which takes half a minute or more"
-
-    def tell() -> None:
-        while not is_over.wait(_SECONDS_A_LINE):
-            console.print(f"{text}, {time.monotonic() - began:.0f} s; {hint}", soft_wrap=True)
-
-    teller = threading.Thread(target=tell, daemon=True)
-    with console.status(f"{text}; {hint}") if console.is_terminal else nullcontext():
-        if not console.is_terminal:
-            teller.start()
-        try:
-            yield
-        finally:
-            is_over.set()
-            if teller.is_alive():
-                teller.join()
 
 
 def _print(explanation: Explanation) -> None:

@@ -11,6 +11,7 @@ from epitaxy.cli.connecting import JsonOption, KnownColumnOption, ModelOption, T
 from epitaxy.cli.inputs import InputIdColumnOption, InputStructureColumnOption, inventory_of, print_reading
 from epitaxy.cli.refused.table_file import RefusedOption, check_refused_file, write_refused
 from epitaxy.cli.terminal import print_json_line, stderr_console, stdout_console
+from epitaxy.cli.waiting import show_waiting
 from epitaxy.cli.wording import interval_text, split_names, value_text
 from epitaxy.client import ScreenResult
 from epitaxy.client.inputs.columns import Columns
@@ -40,7 +41,7 @@ def predict(
     known = split_names(known_columns)
     columns = Columns.of(structure_column, id_column, known)
     inventory = inventory_of([path], exclude=[refused] if refused is not None else (), columns=columns)
-    with connect(context, target) as client:
+    with connect(context, target) as client, show_waiting("awaiting predictions"):
         results = client.predict(inventory, split_names(properties), model, coverage=coverage, known=known)
     if as_json:
         for result in results:

@@ -12,6 +12,7 @@ from epitaxy.cli.connecting import JsonOption, TargetOption, connect
 from epitaxy.cli.inputs import InputIdColumnOption, InputStructureColumnOption, inventory_of, print_reading
 from epitaxy.cli.refused.table_file import RefusedOption, check_refused_file, write_refused
 from epitaxy.cli.terminal import print_object, stderr_console, stdout_console
+from epitaxy.cli.waiting import show_waiting
 from epitaxy.client import IntakeReport, ItemError
 from epitaxy.client.inputs.columns import Columns
 
@@ -38,9 +39,10 @@ def validate(
     inventory = inventory_of(paths, exclude=[refused] if refused is not None else (), columns=columns)
     errors: dict[int, ItemError] = {}
     n_usable = 0
-    with connect(context, target) as client:
+    with connect(context, target) as client, show_waiting("awaiting the server's reading") as has_answered:
         table = _table()
         for report in client.validate(inventory):
+            has_answered.set()
             if report.error is not None:
                 errors[report.index] = report.error
             n_usable += report.error is None

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -18,6 +19,7 @@ from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
 
 pytestmark = pytest.mark.stack
 
+_TRACE = "Traceback (most recent call last)"
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
 needs_redis = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
 
@@ -34,6 +36,16 @@ def is_serving(address: str) -> bool:
         except grpc.RpcError:
             return False
         return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def lengths_of_logs(stack: StackProcess) -> dict[Path, int]:
+    return {path: path.stat().st_size for path in (stack.home / "logs").glob("*.log")}
+
+
+def traces_since(lengths: dict[Path, int], stack: StackProcess) -> list[str]:
+    """Stack traces that the logs have gained, each as the log's name and what follows it."""
+    gained = {path: path.read_text(errors="replace")[lengths.get(path, 0) :] for path in lengths_of_logs(stack)}
+    return [f"{path.name}: {text[text.index(_TRACE) :][:2000]}" for path, text in gained.items() if _TRACE in text]
 
 
 def answers(url: str) -> bool:
@@ -121,7 +133,9 @@ def test_fine_tune_service_comes_back_after_its_death(running_stack: StackProces
     assert "finetune was killed by signal 9" in running_stack.stderr
 
 
-def test_ctrl_c_at_last_ends_it_with_success_and_leaves_nothing(running_stack: StackProcess) -> None:
+def test_ctrl_c_at_last_ends_it_with_success_and_leaves_nothing_and_no_traces(running_stack: StackProcess) -> None:
+    stopped_at = lengths_of_logs(running_stack)
     exit_code, took = running_stack.interrupt()
     assert (exit_code, running_stack.alive()) == (0, set())
     assert took < 8.0
+    assert traces_since(stopped_at, running_stack) == []

@@ -106,6 +106,7 @@ def examine(
         source.materials if source else None,
         SubstrateReferences(artifact, embedder),
         request.transform,
+        request.readings,
     )
     checked.check.require_learnable(accept_suspicious=request.accept_suspicious)
     checked = _without_wild(checked, request.transform)
@@ -115,7 +116,7 @@ def examine(
     inputs = features.inputs_from(checked.structures, checked.graphs, embeddings, columns)
     names = tuple(request.rows[row][0] for row in checked.rows)
     inputs = replace(inputs, blocks={**inputs.blocks, **_peer_blocks(request.peers, names, inputs)})
-    transform = checked.transform or TargetTransform.fit(request.transform, checked.labels)
+    transform = checked.transform or TargetTransform.fit_withstanding(request.transform, checked.labels)
     targets = transform.forward(checked.labels)
     audit = _audit(source, open_vectors(source), names, inputs, targets, request) if source else NO_AUDIT
     data = _data_section(checked.check)
@@ -138,7 +139,7 @@ def _without_wild(checked: CheckedLabels, transform: str) -> CheckedLabels:
         structures=tuple(checked.structures[place] for place in kept),
         graphs=tuple(checked.graphs[place] for place in kept),
         labels=labels,
-        transform=TargetTransform.fit(transform, labels),
+        transform=TargetTransform.fit_withstanding(transform, labels),
     )
 
 

@@ -1,7 +1,8 @@
 """Data check of a tenant's labels: what is usable, what is not and why, before anything is trained."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from epitaxy_models.structures.display import display_formula
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.labels.findings import DataCheck, SeenCrystal
 from epitaxy_models.transfer.labels.judging import Crystal, LabelledRow, judge_labels
+from epitaxy_models.transfer.labels.readings import Reading
 from epitaxy_models.transfer.labels.references import ReadReferences
 from epitaxy_models.transfer.labels.target import TargetTransform
 from epitaxy_models.transfer.labels.units import ReferenceValues
@@ -49,6 +51,7 @@ def check_labels(
     source: SourceMaterials | None = None,
     references: ReadReferences | None = None,
     transform: str = "auto",
+    readings: Mapping[int, tuple[Reading, ...]] = MappingProxyType({}),
 ) -> CheckedLabels:
     """Sorts rows into usable, merged and refused, and looks for what is odd among the usable.
 
@@ -60,6 +63,7 @@ def check_labels(
         source: The substrate's training materials.
         references: Predicts energies and gaps, against which labels and unit are held.
         transform: Scale to learn on.
+        readings: What reading the structures took, by the position of the row.
 
     Raises ValueError if rows and labels differ in number. What stops a job is a finding: ``check.require_learnable``
     raises.
@@ -75,7 +79,7 @@ def check_labels(
             graph = build_graph(structure, rule)
             known[row] = structure, graph
             crystal = Crystal(display_formula(structure.atomic_numbers), structure.n_sites, graph.key)
-        given.append(LabelledRow(row, name, label, crystal))
+        given.append(LabelledRow(row, name, label, crystal, readings=readings.get(row, ())))
 
     def answers(chosen: NDArray[np.int64]) -> Sequence[ReferenceValues]:
         pairs = [known[row] for row in chosen.tolist()]

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.transfer.labels.readings import RowReading, readings_told
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel, named
 from epitaxy_models.transfer.labels.units import UnitDoubt
 
@@ -111,6 +112,7 @@ class DataCheck:
         seen: Crystals that the substrate has met; empty where no source index was given.
         suspicious: What its owner should look at, the gravest first.
         obstacle: Why nothing can be learned; None where something can.
+        readings: Repairs and notes of the structures that are learned from.
     """
 
     unit: str
@@ -124,6 +126,7 @@ class DataCheck:
     seen: tuple[SeenCrystal, ...]
     suspicious: tuple[SuspiciousLabel, ...] = ()
     obstacle: Obstacle | None = None
+    readings: tuple[RowReading, ...] = ()
 
     def __post_init__(self) -> None:
         if self.n_usable + self.n_merged + len(self.refused) != self.n_rows:
@@ -167,6 +170,7 @@ class DataCheck:
             f"the substrate was trained on {same} of the crystals and on the formulas of {len(self.seen) - same} more"
             if self.seen
             else "",
+            readings_told(self.readings),
         )
         return tuple(text for text in found if text)
 

@@ -3,7 +3,7 @@
 It imports nothing but NumPy and this package's own light modules, so that it runs on a client's machine.
 """
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +20,9 @@ from epitaxy_models.transfer.labels.findings import (
     RefusedLabel,
     SeenCrystal,
 )
-from epitaxy_models.transfer.labels.looking import suspicious_labels
+from epitaxy_models.transfer.labels.looking import doubtful_structures, suspicious_labels, unplaced_labels
 from epitaxy_models.transfer.labels.plausibility import Similarity
+from epitaxy_models.transfer.labels.readings import Reading, RowReading
 from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 from epitaxy_models.transfer.labels.units import ReferenceValues, doubted_unit
 from epitaxy_models.transfer.labels.wild import wild_labels
@@ -62,6 +63,7 @@ class LabelledRow:
         label: NaN where missing.
         crystal: None where ``refusal`` says why.
         refusal: Reason and message.
+        readings: What reading the crystal took.
     """
 
     row: int
@@ -69,6 +71,7 @@ class LabelledRow:
     label: float
     crystal: Crystal | None
     refusal: tuple[str, str] = ("", "")
+    readings: tuple[Reading, ...] = ()
 
 
 ReadAnswers = Callable[[NDArray[np.int64]], Sequence[ReferenceValues]]
@@ -124,6 +127,7 @@ def judge_labels(
     wild = wild_labels(labels, similarity)
     outliers = _outliers(firsts, labels)
     scale, problem = _scale(transform, labels, [entry.place for entry in wild])
+    readings = tuple(_readings(usable))
     found = suspicious_labels(firsts, labels, unit, doubt, wild, outliers, duplicates, similarity)
     check = DataCheck(
         unit=unit,
@@ -135,8 +139,9 @@ def judge_labels(
         unit_doubt=doubt,
         outliers=outliers,
         seen=find_seen(firsts),
-        suspicious=found,
+        suspicious=(*found, *unplaced_labels(firsts, labels, scale), *doubtful_structures(readings)),
         obstacle=_obstacle(len(rows), labels, formulas, refused) or problem,
+        readings=readings,
     )
     return JudgedLabels(check, places, labels, scale, _replicate_std(groups, labels, {entry.place for entry in wild}))
 
@@ -180,6 +185,11 @@ def _sorted(rows: Sequence[LabelledRow]) -> tuple[list[LabelledRow], list[Refuse
         else:
             usable.append(row)
     return usable, refused
+
+
+def _readings(rows: Sequence[LabelledRow]) -> Iterator[RowReading]:
+    for row in rows:
+        yield from (RowReading(row.row, row.id, one.code, one.message, one.is_doubtful) for one in row.readings)
 
 
 def _label_refusal(label: float) -> tuple[str, str] | None:
@@ -232,8 +242,9 @@ def _scale(
     if not len(labels):
         return None, None
     try:
-        scale = TargetTransform.fit(transform, np.delete(labels, list(wild)))
-        if transform == TransformKind.AUTO and scale.kind is not TransformKind.NONE and labels.min() <= 0:
+        scale = TargetTransform.fit_withstanding(transform, np.delete(labels, list(wild)))
+        has_place = scale.kind is TransformKind.NONE or scale.least is not None or labels.min() > 0
+        if transform == TransformKind.AUTO and not has_place:
             scale = TargetTransform.fit(TransformKind.NONE, labels)
         scale.forward(labels)
     except ConfigurationError as error:

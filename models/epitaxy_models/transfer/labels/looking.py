@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from epitaxy_models.transfer.labels.findings import DuplicateLabels, OutlyingLabel
 from epitaxy_models.transfer.labels.plausibility import Similarity, residuals_without
+from epitaxy_models.transfer.labels.readings import RowReading
 from epitaxy_models.transfer.labels.suspicion import SuspicionKind, SuspiciousLabel, place_of
+from epitaxy_models.transfer.labels.target import TargetTransform
 from epitaxy_models.transfer.labels.units import UnitDoubt
 from epitaxy_models.transfer.labels.wild import WildLabel
 
@@ -17,6 +19,40 @@ _UNEXPECTED = 5.0
 _MAD_TO_STD = 1.4826
 # Compared with at most so many labels: an inverse costs n^3.
 _N_FITTED = 300
+
+
+def doubtful_structures(readings: Sequence[RowReading]) -> tuple[SuspiciousLabel, ...]:
+    """Crystals that reading had to choose, which their labels may not belong to."""
+    return tuple(
+        SuspiciousLabel(
+            one.row,
+            one.id,
+            None,
+            SuspicionKind.DOUBTFUL_STRUCTURE,
+            f"{place_of(one.row, one.id)}: its structure is in doubt ({one.code}: {one.message})",
+        )
+        for one in readings
+        if one.is_doubtful
+    )
+
+
+def unplaced_labels(
+    rows: "Sequence[NamedRow]", labels: NDArray[np.float64], scale: TargetTransform | None
+) -> tuple[SuspiciousLabel, ...]:
+    """Labels that have no place of their own on the scale that is learned."""
+    if scale is None or scale.least is None:
+        return ()
+    return tuple(
+        SuspiciousLabel(
+            rows[place].row,
+            rows[place].id,
+            float(labels[place]),
+            SuspicionKind.OUTLIER,
+            f"{place_of(rows[place].row, rows[place].id)}: {labels[place]:g} is not positive, as all other labels are; "
+            f"among their logarithms it counts as {scale.least:.3g}",
+        )
+        for place in np.flatnonzero(labels <= 0).tolist()
+    )
 
 
 class NamedRow(Protocol):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.embedder import Embedder
@@ -21,15 +22,22 @@ class SubstrateReferences:
 
     def __init__(self, artifact: ModelArtifact, embedder: Embedder) -> None:
         """``embedder`` is one of the same artifact."""
-        self._card, self._embed, self._readout = artifact.card, embedder, CalibratedReadout(artifact)
+        self._artifact, self._embed = artifact, embedder
 
     def __call__(self, graphs: Sequence[CrystalGraph], structures: Sequence[Structure]) -> Sequence[ReferenceValues]:
         """Predicted formation energies and gaps, as far as the model serves them, ``[n_rows]`` each."""
         starts = range(0, len(graphs), _ROWS_AT_ONCE)
         parts = [self._embed(graphs[start : start + _ROWS_AT_ONCE]) for start in starts] or [self._embed([])]
-        means, _, _ = self._readout.spread(np.concatenate(parts), [s.atomic_numbers for s in structures])
+        return self.read(self._artifact, np.concatenate(parts), structures)
+
+    @staticmethod
+    def read(
+        artifact: ModelArtifact, embeddings: NDArray[np.float32], structures: Sequence[Structure]
+    ) -> Sequence[ReferenceValues]:
+        """The same from embeddings at hand, ``[n_rows, n_members, width]``."""
+        means, _, _ = CalibratedReadout(artifact).spread(embeddings, [s.atomic_numbers for s in structures])
         return [
             ReferenceValues(entry.definition.name, entry.definition.unit, means[:, column])
-            for column, entry in enumerate(self._card.properties)
+            for column, entry in enumerate(artifact.card.properties)
             if entry.definition.name in REFERENCES
         ]

@@ -16,6 +16,8 @@ class SuspicionKind(StrEnum):
     """Far from the others and from what they say, as the tails of natural labels may be."""
     REPLICATES = "REPLICATES"
     """Labels of one crystal differ; their median is learned, and their spread is noise."""
+    DOUBTFUL_STRUCTURE = "DOUBTFUL_STRUCTURE"
+    """The crystal was chosen between contradictions, so that the label may not be its own."""
 
     @property
     def is_gross(self) -> bool:
@@ -30,7 +32,7 @@ class SuspiciousLabel:
     Attributes:
         row: Position from 0; None for a finding about all labels.
         id: Name of the row; empty for a finding about all labels.
-        value: The label; None for a finding about all labels.
+        value: The label; None for a finding about all labels, or about a structure.
         kind: What is odd.
         message: One line: row, value, and what is odd about it.
     """

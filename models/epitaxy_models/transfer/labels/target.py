@@ -14,6 +14,9 @@ from epitaxy_models.errors import CheckpointError, ConfigurationError
 _EVIDENCE = 2.0
 # Exact zeros from which on zero counts as a wall that labels pile up at (gaps of metals).
 _N_AT_FLOOR = 2
+# One label that is not positive among so many does not turn positive, skewed ones into others, if these gain so much: a
+# mistyped sign would cost the logarithm, and half of the accuracy. It counts as a tenth of the smallest of them.
+_N_POSITIVE, _EVIDENCE_OF_OTHERS, _BELOW_OTHERS = 20, 6.0, 0.1
 # Logarithms beyond these would overflow on the way back.
 _LOG_LIMIT = 300.0
 
@@ -34,10 +37,12 @@ class TargetTransform:
     Attributes:
         kind: Never ``auto``.
         floor: Smallest value that ``inverse`` gives back, in the property's unit; None if there is none.
+        least: What labels count as that are not positive, on a scale of logarithms; None if they are refused.
     """
 
     kind: TransformKind
     floor: float | None = None
+    least: float | None = None
 
     def __post_init__(self) -> None:
         if self.kind is TransformKind.AUTO:
@@ -57,9 +62,17 @@ class TargetTransform:
         has_floor = labels.min() == 0 and np.count_nonzero(labels == 0) >= _N_AT_FLOOR
         return cls(wanted, 0.0 if has_floor else None)
 
+    @classmethod
+    def fit_withstanding(cls, kind: str, labels: NDArray[np.float64]) -> "TargetTransform":
+        """The same, but one label that is not positive does not keep ``auto`` from the logarithms of all others."""
+        least = _least_of_logarithm(labels) if kind == TransformKind.AUTO else None
+        return cls.fit(kind, labels) if least is None else cls(TransformKind.LOG10, None, least)
+
     def forward(self, labels: NDArray[np.float64]) -> NDArray[np.float64]:
         """Labels on the scale to fit. Raises ConfigurationError if one has no place on it."""
         _check_finite(labels)
+        if self.least is not None:
+            labels = np.where(labels > 0, labels, self.least)
         _check_possible(self.kind, labels)
         if self.kind is TransformKind.NONE:
             return labels.astype(np.float64)
@@ -83,8 +96,9 @@ class TargetTransform:
     def from_json(cls, record: Mapping[str, Any]) -> "TargetTransform":
         """Rebuilds the scale. Raises CheckpointError if the record is none."""
         try:
-            floor = record["floor"]
-            return cls(TransformKind(record["kind"]), None if floor is None else float(floor))
+            floor, least = record["floor"], record.get("least")
+            limits = (None if value is None else float(value) for value in (floor, least))
+            return cls(TransformKind(record["kind"]), *limits)
         except (KeyError, TypeError, ValueError, ConfigurationError) as error:
             raise CheckpointError(
                 f"{record!r:.80} describes no target transform", reason="INVALID_TRANSFORM"
@@ -123,7 +137,17 @@ def _refuse(is_bad: NDArray[np.bool_], problem: str) -> None:
         raise ConfigurationError(f"labels of rows {shown} are {problem}", reason="INVALID_LABELS")
 
 
-def _is_log_normal(labels: NDArray[np.float64]) -> bool:
+def _least_of_logarithm(labels: NDArray[np.float64]) -> float | None:
+    """What the one label that is not positive counts as, if all others ask for a logarithm; else None."""
+    positive = labels[labels > 0]
+    if len(labels) - len(positive) != 1 or len(positive) < _N_POSITIVE:
+        return None
+    if not _is_log_normal(positive, _EVIDENCE_OF_OTHERS):
+        return None
+    return _BELOW_OTHERS * float(positive.min())
+
+
+def _is_log_normal(labels: NDArray[np.float64], evidence: float = _EVIDENCE) -> bool:
     """Whether a log-normal distribution explains the labels clearly better than a normal one.
 
     The difference of the two maximized log-likelihoods (Box & Cox 1964, lambda 0 against 1).
@@ -132,4 +156,4 @@ def _is_log_normal(labels: NDArray[np.float64]) -> bool:
         return False
     logs = np.log(labels)
     gain = len(labels) * float(np.log(labels.std() / logs.std())) - float(logs.sum())
-    return gain > _EVIDENCE
+    return gain > evidence

@@ -1,6 +1,6 @@
 """Whether labels have the unit that their owner says: held against what the substrate predicts for the structures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,6 +30,8 @@ _TINY = 0.1
 REFERENCES = ("formation_energy", "band_gap")
 # Labels must follow the prediction this well (Spearman) before their unit is doubted.
 _RELATED = 0.5
+# And by this many standard errors of no relation, which few labels meet by chance: 2D exfoliation energies do.
+_SIGNIFICANT = 3.0
 # And another unit must explain them better by this factor, and leave an error below that share of what it explains,
 # both as logarithms, and never beyond a factor of e. With 20 draws of 20, 50 and 250 labels of seven sets (measured
 # and computed energies and gaps) no right unit was doubted; a factor of 1000, cell for atom and turned signs of
@@ -116,25 +118,29 @@ def _held_against(
     amounts = _EXTENSIVE if reference.unit.endswith("/atom") else _INTENSIVE
     if stated[1] not in amounts:
         return None
-    weights = {amount: _atoms_in(amount, structures) for amount in amounts}
-    # The stated unit first: among equals it stays.
-    others = [(energy, amount) for energy in _ENERGIES for amount in amounts if (energy, amount) != stated]
-    readings = [_Reading.of(labels, reference, unit, weights[unit[1]]) for unit in (stated, *others)]
-    usable = [reading for reading in readings if reading is not None]
-    if readings[0] is None or not usable:
+    readings = [
+        reading
+        for amount in amounts
+        for reading in _Reading.each(labels, reference, amount, _atoms_in(amount, structures))
+    ]
+    as_stated = next((reading for reading in readings if reading.unit == stated), None)
+    if as_stated is None:
         return None
-    as_stated, best = readings[0], min(usable, key=lambda reading: reading.error)
-    is_turned = best.correlation < 0
+    # The stated unit first: among equals it stays.
+    best = min([as_stated, *readings], key=lambda reading: reading.error)
+    correlation = best.correlation()
+    is_turned = correlation < 0
     gained = as_stated.error - best.error
     explains = gained >= _GAINED and best.error <= min(_NEAR, _SHARE_LEFT * gained)
-    if abs(best.correlation) < _RELATED or not (explains or (is_turned and best.error <= _NEAR_TURNED)):
+    related = max(_RELATED, _SIGNIFICANT / np.sqrt(len(best.read) - 1))
+    if abs(correlation) < related or not (explains or (is_turned and best.error <= _NEAR_TURNED)):
         return None
     likely = as_stated.unit if gained < _GAINED else best.unit
     name = f"{likely[0]}{likely[1]}" + (" with the sign turned" if is_turned else "")
-    return UnitDoubt("".join(stated), name, reference.name, as_stated.factor, abs(best.correlation))
+    return UnitDoubt("".join(stated), name, reference.name, as_stated.factor, abs(correlation))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Reading:
     """Labels read in one unit, against the predictions.
 
@@ -142,32 +148,37 @@ class _Reading:
         unit: Energy and amount.
         factor: Median ratio of sizes.
         error: Median of the absolute logarithm of that ratio.
-        correlation: Spearman's, negative where most signs differ.
+        read: Labels that say something of a ratio, but for a factor.
+        predicted: The predictions for them.
     """
 
     unit: tuple[str, str]
     factor: float
     error: float
-    correlation: float
+    read: NDArray[np.float64]
+    predicted: NDArray[np.float64]
 
     @classmethod
-    def of(
-        cls,
-        labels: NDArray[np.float64],
-        reference: ReferenceValues,
-        unit: tuple[str, str],
-        n_atoms: NDArray[np.float64],
-    ) -> "_Reading | None":
-        read = labels * _ENERGIES[unit[0]] / n_atoms
-        sizes, predicted = np.abs(read), np.abs(reference.values)
+    def each(
+        cls, labels: NDArray[np.float64], reference: ReferenceValues, amount: str, n_atoms: NDArray[np.float64]
+    ) -> "Iterator[_Reading]":
+        """One an energy; none where too few labels say something of a ratio, which no factor changes."""
+        read, predicted = labels / n_atoms, np.abs(reference.values)
+        sizes = np.abs(read)
         told = (sizes > _TINY * np.median(sizes)) & (predicted > _TINY * np.median(predicted)) & (predicted > 1e-3)
         if np.count_nonzero(told) < _N_COMPARED:
-            return None
+            return
         logs = np.log(sizes[told] / predicted[told])
-        is_turned = np.mean(np.sign(read[told]) == np.sign(reference.values[told])) < _TINY
+        middle = float(np.median(logs))
+        for energy, factor in _ENERGIES.items():
+            error = float(np.median(np.abs(logs + np.log(factor))))
+            yield cls((energy, amount), float(factor * np.exp(middle)), error, read[told], reference.values[told])
+
+    def correlation(self) -> float:
+        """Spearman's, negative where most signs differ."""
+        is_turned = np.mean(np.sign(self.read) == np.sign(self.predicted)) < _TINY
         sign = -1.0 if is_turned else 1.0
-        correlation = sign * rank_correlation(sign * read[told], reference.values[told])
-        return cls(unit, float(np.exp(np.median(logs))), float(np.median(np.abs(logs))), correlation)
+        return sign * rank_correlation(sign * self.read, self.predicted)
 
 
 def _atoms_in(amount: str, structures: Sequence[Sized]) -> NDArray[np.float64]:

@@ -32,6 +32,7 @@ from epitaxy_models.transfer.strategies.block_kernel import (
     prior_variances,
 )
 from epitaxy_models.transfer.strategies.block_scaling import BlockScale
+from epitaxy_models.transfer.strategies.contamination import N_WILD, ONE_IN, log_density_of_wild, misfit
 from epitaxy_models.transfer.strategies.marginal_likelihood import KernelPrior, PosteriorObjective, maximize
 from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
 
@@ -59,6 +60,7 @@ class BlockGP:
         without_peers: Whether features of other substrates are left out.
         name: Name of the strategy.
         noise_std: Least noise of a label, in the targets' unit, if labels of one crystal tell it.
+        is_robust: Whether labels that are likelier wild than noise are left out.
     """
 
     shape: Shape = Shape.RBF
@@ -68,17 +70,35 @@ class BlockGP:
     without_peers: bool = False
     name: str = KIND
     noise_std: float = 0.0
+    is_robust: bool = True
 
     def fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedBlockGP":
         """Learns from ``targets`` ``[n_rows]``; ``seed`` picks the rows that starts are compared on."""
         # Two BLAS threads take eight times as long as one for matrices of this size.
         with threadpool_limits(limits=1, user_api="blas"):
-            kept = _trusted(inputs, targets)
-            if len(kept) < len(targets):
-                inputs, targets = inputs.take(kept), targets[kept]
-            return self._fit(inputs, targets, seed)
+            kept = _trusted(inputs, targets) if self.is_robust else np.arange(len(targets))
+            fitted = self._fit(inputs, targets, kept, seed)
+            return self._withstanding(fitted, inputs, targets, kept, seed) if self.is_robust else fitted
 
-    def _fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedBlockGP":
+    def _withstanding(
+        self, fitted: "FittedBlockGP", inputs: TransferInputs, targets: Array, kept: NDArray[np.int64], seed: int
+    ) -> "FittedBlockGP":
+        """The fit without labels that are likelier wild than noise: each costs the evidence more than it is worth."""
+        for _ in range(min(N_WILD, len(kept) // ONE_IN)):
+            place = misfit(fitted.left_out())
+            if place is None:
+                break
+            fewer = np.delete(kept, place)
+            trial = self._fit(inputs, targets, fewer, seed)
+            wild = log_density_of_wild(abs(float(targets[kept[place]]) - trial.centre))
+            if trial.log_evidence + wild <= fitted.log_evidence:
+                break
+            fitted, kept = trial, fewer
+        return fitted
+
+    def _fit(self, inputs: TransferInputs, targets: Array, kept: NDArray[np.int64], seed: int) -> "FittedBlockGP":
+        if len(kept) < len(targets):
+            inputs, targets = inputs.take(kept), targets[kept]
         blocks = {name: block for name, block in inputs.blocks.items() if self._reads(name)}
         scales = {name: _scale_of(name, block) for name, block in blocks.items()}
         rows = {name: scales[name](block) for name, block in blocks.items()}
@@ -171,6 +191,18 @@ class FittedBlockGP:
         total[np.diag_indices_from(total)] += np.exp(self.parameters.log_noise)
         factor = cho_factor(total, lower=True)
         return factor, cho_solve(factor, self.labels)
+
+    @cached_property
+    def log_evidence(self) -> float:
+        """Logarithm of the density of all targets, on the scale of the fit; Rasmussen & Williams 2006, eq. 2.30."""
+        (factor, _), alpha = self._solved
+        own = 0.5 * self.labels @ alpha + np.log(np.diag(factor)).sum()
+        return -float(own) - len(self.labels) * float(np.log(self.spread) + 0.5 * np.log(2 * np.pi))
+
+    def left_out(self) -> Array:
+        """Each label less what the others say of it, ``[n_rows]``, in units of ``spread``; ibid., eq. 5.12."""
+        factor, alpha = self._solved
+        return np.asarray(alpha / np.diag(cho_solve(factor, np.eye(len(alpha)))), dtype=np.float64)
 
     def predict(self, inputs: TransferInputs) -> TransferPrediction:
         """Means and standard deviations of a new label, noise included; of the process and the median, by trust."""

@@ -24,6 +24,7 @@ from epitaxy.cli.finetune.options import (
     TransformOption,
 )
 from epitaxy.cli.terminal import stdout_console, usage_error
+from epitaxy.cli.waiting import show_waiting
 from epitaxy.client.finetune.columns import columns_of
 from epitaxy.client.finetune.labels import is_address, read_labels, row_text
 
@@ -58,7 +59,7 @@ def audit(
         raise usage_error("audit reads only local data; for labels on the server, read the audit in the job's report")
     columns = (column, *(one.name for one in columns_of(low_fidelity or ())))
     labels = read_labels(data, columns, structure_column, id_column)
-    with connect(context, target) as client:
+    with connect(context, target) as client, show_waiting("awaiting the base model's answers to the rows"):
         results = sorted(client.screen(iter(labels.items), None, base_model or None), key=lambda result: result.index)
     # Loads what a job checks by, which no other command needs.
     from epitaxy.cli.finetune.check import check_labels  # noqa: PLC0415
@@ -91,6 +92,8 @@ def _print(check: "LabelCheck", column: str, n_shown: int) -> None:
         console.print("          positive and skewed: --transform log10 or auto may help")
     verdicts = ", ".join(f"{count} {name.lower().replace('_', ' ')}" for name, count in check.domain.items())
     console.print(f"domain    {verdicts or 'nothing to compare'}, according to the base model")
+    if check.readings:
+        console.print(f"reading   {check.readings_told}", soft_wrap=True)
     _print_rows("refused", check.refused, n_shown)
     if check.suspicious:
         console.print(f"suspicious labels: {len(check.suspicious)}")

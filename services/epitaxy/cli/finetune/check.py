@@ -9,14 +9,17 @@ from numpy.typing import NDArray
 
 from epitaxy.client import ScreenResult
 from epitaxy.client.finetune.labels import Labels
+from epitaxy.client.results import Note, Repair
 from epitaxy_models.transfer.labels.findings import MIN_LABELS, DataCheck, DuplicateLabels, Obstacle
 from epitaxy_models.transfer.labels.judging import Crystal, LabelledRow, judge_labels, robust_deviation
+from epitaxy_models.transfer.labels.readings import Reading, RowReading, readings_told
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
 from epitaxy_models.transfer.labels.units import REFERENCES, ReferenceValues
 
 __all__ = ["MIN_LABELS", "FlaggedRow", "LabelCheck", "check_labels"]
 
 _SKEW_RATIO = 30.0
+_DOUBTFUL = "DOUBTFUL_STRUCTURE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class LabelCheck:
         twins: Crystals of several rows, with labels that agree.
         suspicious: Labels to look at, as a job tells them, the gravest first.
         stop: Why a job would make no model; None: it would start.
+        readings: Repairs and notes of structures that have a label.
         domain: Number of usable rows per domain verdict of the base model.
         far: Usable rows outside the base model's training data, farthest first.
     """
@@ -64,8 +68,14 @@ class LabelCheck:
     twins: tuple[FlaggedRow, ...]
     suspicious: tuple[SuspiciousLabel, ...]
     stop: Obstacle | None
+    readings: tuple[RowReading, ...]
     domain: Mapping[str, int]
     far: tuple[FlaggedRow, ...]
+
+    @property
+    def readings_told(self) -> str:
+        """Codes of repairs and notes with their rows; empty where there are none."""
+        return readings_told(self.readings)
 
     @property
     def is_enough(self) -> bool:
@@ -118,6 +128,7 @@ def check_labels(
         twins=tuple(_note(group) for group in check.duplicates if not group.is_conflicting),
         suspicious=check.suspicious,
         stop=check.stops(accept_suspicious=accept_suspicious),
+        readings=check.readings,
         domain=dict(Counter(result.domain_verdict for result in usable).most_common()),
         far=tuple(_far(usable)),
     )
@@ -127,7 +138,16 @@ def _row(result: ScreenResult, label: float) -> LabelledRow:
     if result.error is not None:
         refusal = (result.error.reason, result.error.message)
         return LabelledRow(result.index, result.id, label, None, refusal)
-    return LabelledRow(result.index, result.id, label, Crystal(result.formula, result.n_sites, _key(result)))
+    crystal = Crystal(result.formula, result.n_sites, _key(result))
+    return LabelledRow(result.index, result.id, label, crystal, readings=tuple(_readings(result)))
+
+
+def _readings(result: ScreenResult) -> Iterator[Reading]:
+    """Repairs and notes; which of them leave a doubt, the server's review says."""
+    rules = zip(result.review.codes, result.review.reasons, strict=True)
+    doubtful = {reason.partition(":")[0] for code, reason in rules if code == _DOUBTFUL}
+    findings: list[Repair | Note] = [*result.repairs, *result.notes]
+    yield from (Reading(one.code, one.message, one.code in doubtful) for one in findings)
 
 
 def _key(result: ScreenResult) -> Hashable:

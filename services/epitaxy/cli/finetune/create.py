@@ -23,8 +23,11 @@ from epitaxy.cli.finetune.options import (
 from epitaxy.cli.finetune.progress import show_job
 from epitaxy.cli.finetune.text import job_document, print_end, print_event
 from epitaxy.cli.terminal import print_object, stderr_console, stdout_console
+from epitaxy.cli.waiting import show_waiting
 from epitaxy.cli.wording import split_names
 from epitaxy.client import FineTuneJob, InvalidRequestError
+
+_HINT = "the server reads a table at an address itself"
 
 
 def create(
@@ -91,28 +94,29 @@ def create(
     command line or the labels, 130 if interrupted. The job continues if --wait is interrupted.
     """
     with connect(context, target) as client, _telling_reason():
-        job = client.finetune(
-            data,
-            column=column,
-            unit=unit,
-            name=name,
-            property_name=property_name,
-            structure_column=structure_column,
-            id_column=id_column,
-            transform=transform.value,
-            fidelity=fidelity,
-            cost=cost,
-            low_fidelity=low_fidelity or (),
-            base_model=base_model,
-            strategies=split_names(strategies),
-            max_seconds=max_seconds,
-            use_gpu=use_gpu,
-            seed=seed,
-            peers=split_names(peers),
-            skip_refused=skip_refused,
-            accept_suspicious=accept_suspicious,
-            request_id=request_id,
-        )
+        with show_waiting("reading and sending the labels", _HINT):
+            job = client.finetune(
+                data,
+                column=column,
+                unit=unit,
+                name=name,
+                property_name=property_name,
+                structure_column=structure_column,
+                id_column=id_column,
+                transform=transform.value,
+                fidelity=fidelity,
+                cost=cost,
+                low_fidelity=low_fidelity or (),
+                base_model=base_model,
+                strategies=split_names(strategies),
+                max_seconds=max_seconds,
+                use_gpu=use_gpu,
+                seed=seed,
+                peers=split_names(peers),
+                skip_refused=skip_refused,
+                accept_suspicious=accept_suspicious,
+                request_id=request_id,
+            )
         status = job.status
         stderr_console().print(f"labels    {status.n_labels} of {status.n_rows} rows have one", soft_wrap=True)
         if wait:

@@ -20,8 +20,8 @@ DataOption = Annotated[
     typer.Option(
         "--data",
         metavar="PATH|URI",
-        help="Labels: a Parquet, CSV or JSONL table, a folder with a table and CIF files, or a file:// or s3:// "
-        "address that the server reads.",
+        help="Labels: a Parquet, CSV or JSONL table, a folder or archive with a table and CIF files, or a "
+        "file:// or s3:// address that the server reads.",
     ),
 ]
 ColumnOption = Annotated[str, typer.Option("--column", metavar="NAME", help="Column of the labels to learn.")]

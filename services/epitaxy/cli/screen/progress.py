@@ -1,5 +1,6 @@
 """Progress of a screening on stderr: a bar on a terminal, a line every two seconds elsewhere."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from epitaxy.cli.waiting import show_waiting
 from epitaxy.cli.wording import duration_text
 
 _SECONDS_A_LINE = 2.0
@@ -25,7 +27,8 @@ class ProgressReport(Protocol):
 def show_progress(console: Console, total: int, n_done: int) -> Iterator[ProgressReport]:
     """Shows progress from ``n_done`` of ``total`` structures. The rate counts only structures of this run."""
     if not console.is_terminal:
-        yield _Lines(console, total, n_done)
+        with show_waiting("awaiting the first answers") as has_answered:
+            yield _Lines(console, total, n_done, has_answered)
         return
     columns = (TextColumn("screening"), BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
@@ -51,14 +54,15 @@ class _RateColumn(TextColumn):
 
 
 class _Lines:
-    def __init__(self, console: Console, total: int, n_done: int) -> None:
-        self._console = console
+    def __init__(self, console: Console, total: int, n_done: int, has_answered: threading.Event) -> None:
+        self._console, self._has_answered = console, has_answered
         self._total = total
         self._n_done = n_done
         self._n_before = n_done
         self._began = self._told = time.monotonic()
 
     def advance(self, n_structures: int) -> None:
+        self._has_answered.set()
         self._n_done += n_structures
         now = time.monotonic()
         if now - self._told >= _SECONDS_A_LINE:

@@ -1,4 +1,4 @@
-"""Label tables, read whole: data frames, plain rows, Parquet, CSV, JSON Lines, and folders of structure files."""
+"""Label tables, read whole: data frames, plain rows, Parquet, CSV, JSON Lines, folders and archives."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,8 +7,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from epitaxy.client.errors import InvalidRequestError
+from epitaxy.client.inputs.archives import ArchiveError, is_archive, read_members
 from epitaxy.client.inputs.frames import is_frame, rows_of_columns, rows_of_frame
-from epitaxy.client.inputs.neighbours import NeighbourFiles
+from epitaxy.client.inputs.neighbours import ArchivedFiles, NeighbourFiles
 from epitaxy.client.inputs.packed import unpacked_name
 from epitaxy.client.inputs.rows import (
     Cells,
@@ -24,6 +25,8 @@ from epitaxy.tables.ids import ID_NAMES, id_column_of, id_text
 from epitaxy.tables.numbers import is_missing, read_number
 
 ENDINGS = ".parquet, .csv, .jsonl"
+# Labels travel in one message of some megabytes: what is packed with them is not much more.
+_MAX_ARCHIVE_BYTES = 512 << 20
 # As CGCNN writes it: no header, the id and the target.
 _HEADERLESS = "id_prop.csv"
 
@@ -75,37 +78,65 @@ def _of_path(path: Path, structure_column: str, wanted: Sequence[str]) -> RowTab
         raise InvalidRequestError(f"no such file or folder: {path}", reason="NO_SUCH_FILE")
     if path.is_dir():
         return _of_folder(path, structure_column, wanted)
-    opener = row_opener_of(path.name)
-    if opener is None:
+    if is_archive(path.name):
+        return _of_archive(path, structure_column, wanted)
+    if row_opener_of(path.name) is None:
         raise _unreadable(
-            f"{path.name} is not a table of labels: give {ENDINGS}, or a folder with a table and CIF files"
+            f"{path.name} is not a table of labels: give {ENDINGS}, or a folder or archive with a table and CIF files"
         )
-    table = _read_file(path, lambda file: opener(file, {structure_column, *wanted, *ID_NAMES}))
-    return replace(table, files=NeighbourFiles(path.parent))
+    return replace(_of_table(StoredFile(str(path)), structure_column, wanted), files=NeighbourFiles(path.parent))
 
 
-def _read_file(path: Path, open_rows: Callable[[StoredFile], RowStream]) -> RowTable:
+def _of_table(file: StoredFile, structure_column: str, wanted: Sequence[str]) -> RowTable:
+    opener = row_opener_of(file.name)
+    if opener is None:
+        raise _unreadable(f"{file.name} is not a table of labels: give {ENDINGS}")
+    return _read_file(file, lambda stored: opener(stored, {structure_column, *wanted, *ID_NAMES}))
+
+
+def _read_file(file: StoredFile, open_rows: Callable[[StoredFile], RowStream]) -> RowTable:
     try:
-        return _collect(open_rows(StoredFile(str(path))))
+        return _collect(open_rows(file))
     except InvalidRequestError:
         raise
     except (OSError, EOFError, ValueError) as error:  # pyarrow's errors are the first or the last
-        raise _unreadable(f"cannot read {path.name}: {_one_line(error)}") from None
+        raise _unreadable(f"cannot read {file.name}: {_one_line(error)}") from None
 
 
 def _of_folder(folder: Path, structure_column: str, wanted: Sequence[str]) -> RowTable:
+    paths = sorted(path for path in folder.iterdir() if path.is_file() and row_opener_of(path.name) is not None)
+    tables = [StoredFile(str(path)) for path in paths]
+    return _beside_files(str(folder), tables, NeighbourFiles(folder), structure_column, wanted)
+
+
+def _of_archive(path: Path, structure_column: str, wanted: Sequence[str]) -> RowTable:
+    """The same of a folder that is packed as a whole."""
+    members: dict[str, bytes] = {}
+    n_bytes = 0
+    try:
+        for name, content in read_members(path):
+            members[name], n_bytes = content, n_bytes + len(content)
+            if n_bytes > _MAX_ARCHIVE_BYTES:
+                raise _unreadable(f"{path.name} holds over {_MAX_ARCHIVE_BYTES >> 20} MiB: unpack it")
+    except ArchiveError as error:
+        raise _unreadable(str(error)) from None
+    tables = [StoredFile(name, content) for name, content in sorted(members.items()) if row_opener_of(name) is not None]
+    return _beside_files(path.name, tables, ArchivedFiles(path, members), structure_column, wanted)
+
+
+def _beside_files(
+    place: str, tables: Sequence[StoredFile], files: NeighbourFiles, structure_column: str, wanted: Sequence[str]
+) -> RowTable:
     """A table of values with the files beside it as structures, matched by name."""
-    tables = sorted(path for path in folder.iterdir() if path.is_file() and row_opener_of(path.name) is not None)
     if len(tables) != 1:
-        found = f"{len(tables)} tables ({', '.join(path.name for path in tables[:4])})" if tables else "no table"
-        raise _unreadable(f"{folder} holds {found}: put one beside the CIF files, with columns id and {wanted[0]}")
+        found = f"{len(tables)} tables ({', '.join(one.name for one in tables[:4])})" if tables else "no table"
+        raise _unreadable(f"{place} holds {found}: put one beside the CIF files, with columns id and {wanted[0]}")
     is_bare = unpacked_name(tables[0].name) == _HEADERLESS and not _has_header(tables[0])
-    table = _read_headerless(tables[0], wanted[0]) if is_bare else _of_path(tables[0], structure_column, wanted)
+    table = _read_headerless(tables[0], wanted[0]) if is_bare else _of_table(tables[0], structure_column, wanted)
     if structure_column in table.names:
-        return table
+        return replace(table, files=files)
     id_column = table.id_column or id_column_of(table.names) or table.names[0]
     rows = [(row, {**cells, structure_column: _name_of(cells.get(id_column))}) for row, cells in table.rows]
-    files = NeighbourFiles(folder)
     return replace(table, names=[*table.names, structure_column], rows=rows, id_column=id_column, files=files)
 
 
@@ -129,14 +160,14 @@ def _collect(stream: RowStream) -> RowTable:
     return RowTable(names, rows, stream.id_column, notes=(stream.note,) if stream.note else ())
 
 
-def _read_headerless(path: Path, target: str) -> RowTable:
+def _read_headerless(table: StoredFile, target: str) -> RowTable:
     names = ("id", target)
-    return _read_file(path, lambda file: open_csv_rows(file, None, names))
+    return _read_file(table, lambda file: open_csv_rows(file, None, names))
 
 
-def _has_header(path: Path) -> bool:
+def _has_header(file: StoredFile) -> bool:
     """Whether the first row is anything but a name and a number."""
-    table = _read_file(path, lambda file: open_csv_rows(file, None, ("name", "value", "more")))
+    table = _read_file(file, lambda stored: open_csv_rows(stored, None, ("name", "value", "more")))
     first = table.rows[0][1] if table.rows else {"more": "no rows"}
     if first["more"] or is_missing(first["value"]):
         return True

@@ -8,6 +8,7 @@ from epitaxy.client.inputs.item import Source
 from epitaxy.client.inputs.neighbours import NeighbourFiles, read_single
 from epitaxy.client.inputs.objects import read_object
 from epitaxy.client.inputs.records import read_record, read_structure_text
+from epitaxy.client.inputs.stored import StoredFile
 from epitaxy.tables.numbers import is_missing
 from epitaxy.tables.texts import decode_text, kind_of_text
 
@@ -33,7 +34,7 @@ def read_cell(cell: Any, files: NeighbourFiles | None = None) -> Source:
     if cell is None or isinstance(cell, Mapping | bytes):
         return read_record(cell)
     if isinstance(cell, PurePath):
-        return read_single(Path(cell)) if files is None or isinstance(cell, Path) else files.read(str(cell))
+        return read_single(StoredFile(str(cell))) if files is None or isinstance(cell, Path) else files.read(str(cell))
     # A data frame's empty cell is NaN or NA.
     return read_record(None) if is_missing(cell) else read_object(cell, "")[1]
 

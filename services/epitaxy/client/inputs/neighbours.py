@@ -3,6 +3,7 @@
 import difflib
 import os
 from collections import defaultdict
+from collections.abc import Mapping
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -25,16 +26,20 @@ class NeighbourFiles:
     def read(self, name: str) -> Source:
         """The one structure of the file that a cell names, or why there is none."""
         name = name.strip()
-        exact = self._folder / name
-        if text_kind_of(name) is not None and exact.is_file():
+        exact = self._stored(name) if text_kind_of(name) is not None else None
+        if exact is not None:
             return read_single(exact)
         found = self._matches(name)
-        if len(found) == 1:
-            return read_single(self._folder / found[0])
+        if len(found) == 1 and (file := self._stored(found[0])) is not None:
+            return read_single(file)
         if found:
             shown = " or ".join(found[:_SHOWN])
             return refuse("AMBIGUOUS_FILE", f"{name[:80]!r} could be {shown}; write the whole name with its folder")
         return refuse("NO_SUCH_FILE", self._absence(name))
+
+    def _stored(self, name: str) -> StoredFile | None:
+        path = self._folder / name
+        return StoredFile(str(path)) if path.is_file() else None
 
     def _matches(self, name: str) -> list[str]:
         """Files by the path below the folder, then by the name, then by the stem; in its own case first."""
@@ -79,10 +84,25 @@ class NeighbourFiles:
         return dict(keys)
 
 
-def read_single(path: Path) -> Source:
+class ArchivedFiles(NeighbourFiles):
+    """The same for the files of an archive, in memory."""
+
+    def __init__(self, archive: Path, members: Mapping[str, bytes]) -> None:
+        super().__init__(archive)
+        self._members = members
+
+    def _stored(self, name: str) -> StoredFile | None:
+        content = self._members.get(name)
+        return None if content is None else StoredFile(name, content)
+
+    @cached_property
+    def _files(self) -> list[str]:
+        return sorted(name for name in self._members if text_kind_of(name) is not None)
+
+
+def read_single(file: StoredFile) -> Source:
     """The structure of a file that must hold just one."""
-    file = StoredFile(str(path))
     sources = [source for _, source in islice(read_text_file(file, file.name, ReadingLog()), 2)]
     if len(sources) == 1:
         return sources[0]
-    return refuse("SEVERAL_STRUCTURES", f"{path.name} holds several structures: give one")
+    return refuse("SEVERAL_STRUCTURES", f"{file.name} holds several structures: give one")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.finetune.domain.spec import MIN_LABELS, FineTuneSpec
 from epitaxy_models.errors import InvalidStructureError
-from epitaxy_models.structures import Structure, TextFormat, check_structure, read_single, structure_from_column
+from epitaxy_models.structures import Intake, Structure, TextFormat, check_structure, read_single, structure_from_column
 from epitaxy_models.transfer.labels.judging import constant_labels
 
 COLUMN_JSON = "column"
@@ -77,9 +77,13 @@ class LabelTable:
         """Number of rows with a value in a column."""
         return int(np.isfinite(self.values[column]).sum())
 
-    def read_structures(self) -> list[tuple[str, Structure | InvalidStructureError]]:
-        """Each row's id with its structure, checked, or the reason why it has none."""
+    def read_intakes(self) -> list[tuple[str, Intake | InvalidStructureError]]:
+        """Each row's id with its structure, checked, and what reading took, or the reason why it has none."""
         return [(name, _outcome(cell)) for name, cell in zip(self.ids, self.cells, strict=True)]
+
+    def read_structures(self) -> list[tuple[str, Structure | InvalidStructureError]]:
+        """The same without what reading took."""
+        return [(name, read.structure if isinstance(read, Intake) else read) for name, read in self.read_intakes()]
 
 
 def check_labels(table: LabelTable, spec: FineTuneSpec) -> None:
@@ -115,17 +119,17 @@ def bad_label(name: str, row: int, column: str, what: str) -> InvalidRequestErro
     )
 
 
-def _outcome(cell: StructureCell) -> Structure | InvalidStructureError:
+def _outcome(cell: StructureCell) -> Intake | InvalidStructureError:
     try:
         return _read(cell)
     except InvalidStructureError as error:
         return error
 
 
-def _read(cell: StructureCell) -> Structure:
+def _read(cell: StructureCell) -> Intake:
     """The structure, checked. Raises InvalidStructureError."""
     if isinstance(cell, Structure):
-        return check_structure(cell).structure
+        return check_structure(cell)
     if cell.kind == COLUMN_JSON:
-        return check_structure(structure_from_column(cell.text)).structure
-    return read_single(cell.text, TextFormat(cell.kind)).structure
+        return check_structure(structure_from_column(cell.text))
+    return read_single(cell.text, TextFormat(cell.kind))

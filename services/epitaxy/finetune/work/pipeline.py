@@ -13,8 +13,10 @@ from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.vectors import VectorSettings, open_vectors
 from epitaxy_models.ensembles.artifact import shipped_model
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
+from epitaxy_models.structures.intake import DOUBTFUL_CODES, Intake, Note, Repair
 from epitaxy_models.transfer.contest.field import Field
 from epitaxy_models.transfer.labels.findings import SuspiciousLabelsError
+from epitaxy_models.transfer.labels.readings import Reading
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
 from epitaxy_models.transfer.pipeline import run_transfer
 from epitaxy_models.transfer.request import LowFidelityColumn, TransferBudget, TransferEvent, TransferRequest
@@ -72,9 +74,10 @@ class PipelineTransfer:
         )
 
     def _request(self, spec: FineTuneSpec, labels: LabelTable, out: Path) -> TransferRequest:
+        intakes = labels.read_intakes()
         return TransferRequest(
             name=spec.model_name,
-            rows=labels.read_structures(),
+            rows=[(name, read.structure if isinstance(read, Intake) else read) for name, read in intakes],
             labels=labels.values[spec.target.name],
             definition=_definition(spec),
             out=out,
@@ -88,11 +91,17 @@ class PipelineTransfer:
             seed=spec.seed,
             peers=spec.peers,
             accept_suspicious=spec.accept_suspicious,
+            readings={row: _readings(read) for row, (_, read) in enumerate(intakes) if isinstance(read, Intake)},
         )
 
 
 def _suspicions(found: Sequence[SuspiciousLabel]) -> tuple[Suspicion, ...]:
     return tuple(Suspicion(entry.row, entry.id, entry.value, entry.kind.value, entry.message) for entry in found)
+
+
+def _readings(intake: Intake) -> tuple[Reading, ...]:
+    findings: list[Repair | Note] = [*intake.repairs, *intake.notes]
+    return tuple(Reading(one.code, one.message, one.code in DOUBTFUL_CODES) for one in findings)
 
 
 def _definition(spec: FineTuneSpec) -> PropertyDefinition:

@@ -11,6 +11,7 @@ from epitaxy_models.data.crystals.builder import write_cifs
 from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.structures import TextFormat, read_text
 from epitaxy_models.structures.filled_cell import are_same_atoms
+from epitaxy_models.structures.schoenflies import number_of_schoenflies
 from epitaxy_models.structures.space_group_names import space_groups_of_symbol
 
 DIAMOND = {"cell": (3.567, 3.567, 3.567, 90, 90, 90), "rows": ["C1 C 0 0 0"]}
@@ -61,6 +62,10 @@ def group_number(structure) -> int:
         "_symmetry_space_group_number 225",
         "_spacegroup_symbol 'F m -3 m'",
         "_symmetry_group Fm-3m",
+        "_space_group_name_Schoenflies Oh.5",
+        "_space_group.name_Schoenflies 'O_h^5'",
+        "_symmetry_Int_Tables_number 'No. 225'",
+        "_space_group_IT_number 225.0",
         "_sg_Hall_name '-F 4 2 3'",
     ],
 )
@@ -470,3 +475,39 @@ def test_what_agrees_is_neither_repaired_nor_noted(bundled_cifs):
         intake = read(text)
         assert set(codes(intake.repairs)) <= {"WRAPPED_COORDINATES"}
         assert intake.notes == ()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "_space_group.layer_number 61",
+        "_space_group_layer_group_name 'p 4/m m m'",
+        "_space_group.Bravais_type cF",
+        "_space_group.Laue_class m-3m",
+        "_space_group.point_group_H-M m-3m",
+        "_space_group.Patterson_name_H-M 'F m -3 m'",
+        "_space_group_name_Schoenflies Qq.7",
+    ],
+)
+def test_a_class_or_a_group_of_a_layer_alone_is_no_space_group_and_not_p1(statement):
+    assert "states a symmetry that is not known" in refusal(cif_text(statement)).message
+
+
+def test_a_setting_code_is_held_against_the_symbol():
+    """Distances decide for carbon; for silicon both origins are possible."""
+    text = "_symmetry_space_group_name_H-M 'F d -3 m :2'\n_space_group_IT_coordinate_system_code 1"
+    intake = read(cif_text(text, **{**DIAMOND, "rows": ["C1 C 0.125 0.125 0.125"]}))
+    assert (intake.structure.n_sites, codes(intake.repairs)) == (8, ["CHOSEN_SYMMETRY"])
+    cell = (5.43, 5.43, 5.43, 90, 90, 90)
+    error = refusal(cif_text(text, cell=cell, rows=["Si1 Si 0.125 0.125 0.125"]))
+    assert error.reason == "SYMMETRY_MISMATCH"
+    assert "'227 1'" in error.message
+
+
+def test_every_schoenflies_symbol_of_the_tables_is_read():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Set OLD_ERROR_HANDLING", DeprecationWarning)
+        types = [spglib.get_spacegroup_type(hall) for hall in range(1, 531)]
+    assert [number_of_schoenflies(one.schoenflies) for one in types] == [one.number for one in types]
+    assert number_of_schoenflies("Oh") is None
+    assert number_of_schoenflies("Oh.11") is None

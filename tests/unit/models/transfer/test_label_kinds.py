@@ -23,6 +23,9 @@ from epitaxy_models.transfer.contest.field import Field
 from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, SUBSTRATE, TransferInputs
 from epitaxy_models.transfer.labels.check import check_labels
 from epitaxy_models.transfer.labels.findings import SuspiciousLabelsError
+from epitaxy_models.transfer.labels.judging import Crystal, LabelledRow, judge_labels
+from epitaxy_models.transfer.labels.readings import Reading
+from epitaxy_models.transfer.labels.suspicion import SuspicionKind
 from epitaxy_models.transfer.pipeline import run_transfer
 from epitaxy_models.transfer.request import TransferOutcome, TransferRequest
 from epitaxy_models.transfer.strategies import BlockGP, EmbeddingRidge, PoolMedian
@@ -73,6 +76,29 @@ def _run(
     rows = [(f"r{number}", structure) for number, structure in enumerate(structures)]
     request = TransferRequest("kinds", rows, labels, ANY, folder / "out", base=base)
     return run_transfer(replace(request, **changes), field=FIELD)  # type: ignore[arg-type]
+
+
+def test_what_reading_took_is_told_with_the_labels() -> None:
+    """A repair is counted; a crystal that was chosen between contradictions is named, and stops nothing."""
+    rows = [LabelledRow(n, f"r{n}", float(n), Crystal(f"Na{n + 1}Cl", 2, n)) for n in range(12)]
+    wrapped = Reading("WRAPPED_COORDINATES", "coordinates wrapped into the cell")
+    chosen = Reading("CHOSEN_SYMMETRY", "F m -3 m, not P 1", is_doubtful=True)
+    rows[2] = replace(rows[2], readings=(wrapped,))
+    rows[5] = replace(rows[5], readings=(wrapped, chosen))
+    rows[7] = replace(rows[7], label=float("nan"), readings=(chosen,))
+    check = judge_labels(rows).check
+    assert [(one.row, one.code) for one in check.readings] == [
+        (2, "WRAPPED_COORDINATES"),
+        (5, "WRAPPED_COORDINATES"),
+        (5, "CHOSEN_SYMMETRY"),
+    ]
+    assert check.warnings[-1] == (
+        "structures were not read exactly as they stand: WRAPPED_COORDINATES 2 (r2, r5); CHOSEN_SYMMETRY 1 (r5)"
+    )
+    (named,) = check.suspicious
+    assert (named.row, named.id, named.kind) == (5, "r5", SuspicionKind.DOUBTFUL_STRUCTURE)
+    assert named.message == "row 5 (r5): its structure is in doubt (CHOSEN_SYMMETRY: F m -3 m, not P 1)"
+    assert check.stops() is None
 
 
 RANDOM = np.random.default_rng(2).normal(3, 1, size=N)

@@ -82,3 +82,16 @@ def test_json_round_trip(transform: TargetTransform) -> None:
 def test_a_damaged_record_is_refused(record: dict[str, object]) -> None:
     with pytest.raises(CheckpointError, match="describes no target transform"):
         TargetTransform.from_json(record)
+
+
+def test_one_label_that_is_not_positive_does_not_cost_the_others_their_logarithms() -> None:
+    for odd in (0.0, -SKEWED[3]):
+        labels = np.append(SKEWED, odd)
+        transform = TargetTransform.fit_withstanding("auto", labels)
+        assert transform.kind is TransformKind.LOG10
+        np.testing.assert_allclose(transform.forward(labels)[-1], np.log10(SKEWED.min() / 10))
+        assert TargetTransform.from_json(json.loads(json.dumps(transform.as_json()))) == transform
+    for labels in (np.append(SYMMETRIC, 0.0), np.append(SKEWED, [0.0, -1.0]), np.append(SKEWED[:15], 0.0)):
+        assert TargetTransform.fit_withstanding("auto", labels).kind is TransformKind.NONE
+    with pytest.raises(ConfigurationError, match="not positive"):
+        TargetTransform.fit_withstanding("log10", np.append(SKEWED, 0.0))

@@ -101,3 +101,28 @@ def test_a_wild_label_misleads_on_a_logarithm_too(smooth_problem: tuple) -> None
     similar = _similar(inputs.take(np.arange(N)))
     assert [entry.place for entry in misleading_labels(targets, similar)] == [3]
     assert misleading_labels(0.7 + 0.1 * labels[:N], similar) == ()
+
+
+def test_a_label_within_the_others_range_that_nothing_explains_is_left_out(smooth_problem: tuple) -> None:
+    """No gap divides it from the others, and it would cost the fit much all the same."""
+    inputs, labels = smooth_problem
+    train, test = np.arange(N), np.arange(N, len(labels))
+    place = int(np.argmin(labels[:N]))
+    given = labels[:N].copy()
+    given[place] = 1.6 * np.abs(given).max()
+    assert misleading_labels(given, _similar(inputs.take(train))) == ()
+
+    def error(targets: np.ndarray, *, is_robust: bool) -> float:
+        fitted = BlockGP(is_robust=is_robust).fit(inputs.take(train), targets, 0)
+        return float(np.abs(fitted.predict(inputs.take(test)).values - labels[test]).mean())
+
+    clean = error(labels[:N], is_robust=False)
+    assert error(labels[:N], is_robust=True) == clean
+    assert error(given, is_robust=True) <= 1.2 * clean < error(given, is_robust=False)
+
+
+def test_natural_tails_are_learned(smooth_problem: tuple) -> None:
+    inputs, labels = smooth_problem
+    tails = np.random.default_rng(0).standard_t(3, size=N)
+    fitted = BlockGP().fit(inputs.take(np.arange(N)), labels[:N] + tails, 0)
+    assert len(fitted.labels) == N

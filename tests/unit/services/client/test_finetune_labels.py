@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,28 @@ def test_a_folder_of_cifs_is_matched_by_name_with_the_table_in_it(tmp_path: Path
     ((item, error),) = labels.refused
     assert item.id == "none"
     assert "cannot read none.cif" in error.message
+
+
+@pytest.mark.parametrize("ending", [".zip", ".tar.gz"])
+@pytest.mark.parametrize("name", ["id_prop.csv", "targets.csv"])
+def test_a_packed_folder_is_read_as_the_folder_is(tmp_path: Path, name: str, ending: str) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for stem in ("a", "b"):
+        (folder / f"{stem}.cif").write_text(CIF + stem)
+    head = "" if name == "id_prop.csv" else "name,tc_k\n"
+    (folder / name).write_text(f"{head}b,2.5\na.cif,1.5\nnone,3.5\n")
+    kind = {".zip": "zip", ".tar.gz": "gztar"}[ending]
+    packed = Path(shutil.make_archive(str(tmp_path / "set"), kind, tmp_path, "set"))
+    labels, unpacked = read_labels(packed, ["tc_k"]), read_labels(folder, ["tc_k"])
+    assert [item.id for item in labels.items] == [item.id for item in unpacked.items]
+    assert [item.source for item in labels.items[:2]] == [item.source for item in unpacked.items[:2]]
+    ((item, error),) = labels.refused
+    assert (item.id, error.reason) == ("none", "NO_SUCH_FILE")
+    (folder / "more.csv").write_text("id,tc_k\n")
+    both = shutil.make_archive(str(tmp_path / "two"), kind, tmp_path, "set")
+    with pytest.raises(InvalidRequestError, match=r"holds 2 tables \("):
+        read_labels(both, ["tc_k"])
 
 
 def test_long_cells_of_a_csv_are_read(tmp_path: Path) -> None:
