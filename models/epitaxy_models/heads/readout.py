@@ -71,6 +71,30 @@ class PropertyReadout:
         return activated.reshape(*activated.shape[:2], *self.value.shape[2:])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FlooredReadout:
+    """The same heads, of which some know a lowest value for crystals of one element.
+
+    The formation energy of an element is that of its stable form, 0, or more: no member may say less.
+
+    Attributes:
+        heads: Heads that know nothing of it.
+        floors: Lowest value of a crystal of one element, in the property's unit, ``[n_properties]``; -inf if there is
+            none.
+    """
+
+    heads: PropertyReadout
+    floors: Array
+
+    def __call__(self, embeddings: Array, composition: Array) -> tuple[Array, Array]:
+        """As `PropertyReadout`, for the same arguments."""
+        values, scales = self.heads(embeddings, composition)
+        are_elements = composition.max(axis=1, initial=0) == 1
+        if are_elements.any() and np.isfinite(self.floors).any():
+            values = np.where(are_elements[:, None], np.maximum(values, self.floors), values)
+        return values, scales
+
+
 def composition_of(atomic_numbers: list[NDArray[np.uint8]], n_elements: int = 119) -> Array:
     """Share of each element in each structure, ``[n_structures, n_elements]``."""
     shares = np.zeros((len(atomic_numbers), n_elements), dtype=np.float32)
