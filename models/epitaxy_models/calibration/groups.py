@@ -6,6 +6,7 @@ A cell is one combination of their levels.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def levels_of(cells: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.stack([elements, bands, are_metals], axis=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GroupMultipliers:
     """Multipliers of a structure's difficulty by cell and nominal coverage.
 
@@ -75,7 +76,7 @@ class GroupMultipliers:
 
     def at(self, cells: NDArray[np.int64], coverage: float) -> NDArray[np.float64]:
         """Half-width of each structure over its difficulty at one nominal coverage, ``[n]``."""
-        table = np.asarray(self.log_multipliers)
+        table = self._table
         place = np.interp(coverage, self.coverages, np.arange(len(self.coverages)))
         left = int(place)
         right = min(left + 1, len(self.coverages) - 1)
@@ -84,4 +85,12 @@ class GroupMultipliers:
 
     def are_supported(self, cells: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether every group of a structure held enough calibration structures for a 95 % interval, ``[n]``."""
-        return np.asarray(self.support)[cells] >= MIN_SUPPORT
+        return np.asarray(self._supported[cells])
+
+    @cached_property
+    def _table(self) -> NDArray[np.float64]:
+        return np.asarray(self.log_multipliers, dtype=np.float64)
+
+    @cached_property
+    def _supported(self) -> NDArray[np.bool_]:
+        return np.asarray(self.support) >= MIN_SUPPORT

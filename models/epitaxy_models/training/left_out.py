@@ -41,8 +41,8 @@ def measure_left_out(
 ) -> list[dict[str, dict[str, float]]]:
     """Errors and coverage by group of at least 20 structures, for each property.
 
-    The multipliers of elements come from left-out rows themselves, so each half of the formulas is measured with intervals
-    from the other half.
+    The multipliers of elements come from left-out rows themselves, so each half of the formulas is measured with
+    intervals from the other half.
 
     Args:
         left_out: Rows with the values of the members that never saw them.
