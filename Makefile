@@ -184,8 +184,8 @@ pretrain-small: install-dev ## Pretrain a tiny network on synthetic labels throu
 scaling: install-dev ## One worker against two at the same global batch (PARQUET=file for other structures)
 	$(BIN)/python -m loadtest.scaling $(if $(PARQUET),--parquet "$(PARQUET)")
 
-source-index: install-dev ## Index the training corpus of the shipped model (DATA=mp.parquet WORK=dir)
-	OMP_NUM_THREADS=1 $(BIN)/python -m epitaxy_models.source_index --data "$(DATA)" --work "$(WORK)"
+source-index: install-dev ## Index the training corpus of the shipped model (DATA=mp.parquet WORK=dir PROCESSES=2)
+	OMP_NUM_THREADS=1 $(BIN)/python -m epitaxy_models.source_index --data "$(DATA)" --work "$(WORK)" --processes $(or $(PROCESSES),1)
 
 bench-transfer: install-dev ## Learning curves on real targets (DATA=folder; QUICK=1; NETWORKS=scratch_network: an hour or more); run again to resume
 	$(BIN)/python -m loadtest.transfer --data "$(or $(DATA),../shared/data)" $(if $(QUICK),--quick) $(if $(NETWORKS),--networks $(NETWORKS))
