@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from epitaxy_models.calibration.conformal import Calibrator
 from epitaxy_models.calibration.difficulty import most_even_shape
-from epitaxy_models.calibration.group_quantiles import fit_multipliers
+from epitaxy_models.calibration.group_quantiles import GroupFit
 from epitaxy_models.calibration.groups import levels_of
 from epitaxy_models.ensembles.readout import CalibratedReadout, Reading
 
@@ -68,16 +68,17 @@ class JudgedRows:
         return np.asarray(levels_of(self.cells)[:, 0] == 0)
 
 
-def fit_calibrators(held_out: JudgedRows, elements: JudgedRows) -> list[Calibrator]:
-    """One calibrator a property.
+def fit_calibrators(held_out: JudgedRows, *elements: JudgedRows) -> list[list[Calibrator]]:
+    """One calibrator a property, for each given set of crystals of one element.
 
-    Shape and multipliers come from held-out rows, those of one group excepted: crystals of one element
-    are too few there, so that those which some members left out of their training count as well.
+    Shape and multipliers come from held-out rows, those of one group excepted: crystals of one element are too few
+    there, so that those which some members left out of their training count as well.
     """
-    return [_calibrator(held_out, elements, column) for column in range(held_out.labels.shape[1])]
+    by_property = [_calibrators(held_out, elements, column) for column in range(held_out.labels.shape[1])]
+    return [list(one) for one in zip(*by_property, strict=True)]
 
 
-def _calibrator(held_out: JudgedRows, elements: JudgedRows, column: int) -> Calibrator:
+def _calibrators(held_out: JudgedRows, elements: Sequence[JudgedRows], column: int) -> list[Calibrator]:
     known = np.isfinite(held_out.labels[:, column])
     labels, values, expected = (
         part[known, column] for part in (held_out.labels, held_out.values, held_out.expected_errors)
@@ -85,9 +86,8 @@ def _calibrator(held_out: JudgedRows, elements: JudgedRows, column: int) -> Cali
     scores = held_out.scores[known]
     shape = most_even_shape(np.abs(labels - values), expected, scores)
     calibrator = Calibrator.fit(values, expected, labels, scores, shape)
-    found = [_standardized(part, column, calibrator) for part in (held_out, elements)]
-    residuals, cells = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return replace(calibrator, groups=fit_multipliers(residuals, cells))
+    fit = GroupFit.of(*_standardized(held_out, column, calibrator))
+    return [replace(calibrator, groups=fit.multipliers(*_standardized(rows, column, calibrator))) for rows in elements]
 
 
 def _standardized(

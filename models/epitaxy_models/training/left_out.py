@@ -16,6 +16,7 @@ from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.training.breakdown import Groups
 from epitaxy_models.training.calibrating import JudgedRows, fit_calibrators
 
+# Nominal coverages that are measured.
 _LEVELS = (0.8, DEFAULT_COVERAGE, 0.95)
 
 _N_DRAWS = 1000
@@ -52,7 +53,8 @@ def measure_left_out(
     """
     _, numbers = np.unique(np.asarray(formulas), return_inverse=True)
     half = numbers % 2
-    halves = [fit_calibrators(held_out, left_out.take(left_out.are_elements & (half != one))) for one in (0, 1)]
+    others = (left_out.take(left_out.are_elements & (half != one)) for one in (0, 1))
+    halves = fit_calibrators(held_out, *others)
     found = []
     for column in range(left_out.labels.shape[1]):
         errors = np.abs(left_out.labels[:, column] - left_out.values[:, column])

@@ -164,7 +164,7 @@ class Publisher:
 
     def _calibrated(self, artifact: ModelArtifact, part: _Part, left_out: _Part) -> ModelCard:
         elements = self._judged_left_out(artifact, left_out)
-        calibrators = fit_calibrators(self._judged(artifact, part), elements.take(elements.are_elements))
+        (calibrators,) = fit_calibrators(self._judged(artifact, part), elements.take(elements.are_elements))
         entries = zip(artifact.card.properties, calibrators, strict=True)
         return replace(
             artifact.card,

@@ -62,7 +62,7 @@ def test_an_interval_at_a_bound_is_narrower_and_covers_as_many() -> None:
 
 def test_elements_decide_their_own_multipliers_alone() -> None:
     none = ELEMENTS.take(np.zeros(400, bool))
-    (without,), (with_elements,) = fit_calibrators(HELD_OUT, none), fit_calibrators(HELD_OUT, ELEMENTS)
+    (without,), (with_elements,) = fit_calibrators(HELD_OUT, none, ELEMENTS)
     ones, cells = np.ones(2), cells_of(np.array([1, 3]), np.array([0.2, 0.2]), np.zeros(2, bool))
     before, after = (one.half_widths(ones, 0.9, ones * 0, cells) for one in (without, with_elements))
     assert after[0] > 2 * before[0]
