@@ -61,7 +61,10 @@ class ModelArtifact:
         """Heads by index; by default those of the served properties, in the card's order."""
         chosen = [entry.head for entry in self.card.properties] if heads is None else list(heads)
         floors = np.array([self.card.element_floor(head) for head in chosen], dtype=np.float32)
-        return FlooredReadout(PropertyReadout.from_tensors(dict(self.heads), chosen), floors)
+        equals = [self.card.heads.index(column) for column in self.card.element_equals]
+        evaluated = chosen + [head for head in equals if set(equals) & set(chosen) and head not in chosen]
+        places = tuple(evaluated.index(head) for head in equals if head in evaluated)
+        return FlooredReadout(PropertyReadout.from_tensors(dict(self.heads), evaluated), floors, places)
 
     def supported_elements(self) -> list[int]:
         """Atomic numbers that occur in the training data at all."""

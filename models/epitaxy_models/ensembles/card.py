@@ -65,7 +65,7 @@ class ModelCard:
 
     ``heads`` names every head in the weights, in their order, by its label column: those of served properties and those
     that transfer draws on. ``element_floors`` has the lowest value of a crystal of one element, in the head's unit, by
-    label column.
+    label column; ``element_equals`` names the columns that are one quantity for such a crystal.
     """
 
     name: str
@@ -79,6 +79,7 @@ class ModelCard:
     training: dict[str, Any]
     heads: tuple[str, ...] = ()
     element_floors: dict[str, float] = field(default_factory=dict)
+    element_equals: tuple[str, ...] = ()
 
     def property_named(self, name: str) -> PropertyCard | None:
         """The property of that name, None if the model has none."""
@@ -110,6 +111,7 @@ class ModelCard:
                 training_data=TrainingData(**record["training_data"]),
                 heads=tuple(record.get("heads", ())),
                 element_floors=dict(record.get("element_floors", {})),
+                element_equals=tuple(record.get("element_equals", ())),
             )
         except (KeyError, TypeError, ValueError, ConfigurationError) as error:
             raise CheckpointError(f"the model card does not fit this code: {error}", reason="INVALID_CARD") from error

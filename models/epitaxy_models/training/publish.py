@@ -37,6 +37,8 @@ _LEFT_OUT = {
 }
 # Of an element, the first two are the energy above its stable form, which is the third.
 _FLOORED = ("formation_energy", "formation_energy_mp2021", "energy_above_hull")
+# Both are served, so that the mean of both costs nothing.
+_EQUAL = ("formation_energy", "energy_above_hull")
 _OPTIMIZER = ("batch_size", "peak_rate", "warmup_steps", "decay_share", "weight_decay", "ema_decay", "clip_norm")
 
 
@@ -74,7 +76,14 @@ def _uncalibrated_card(
         training=training,
         heads=tuple(task.column for task in config.tasks),
         element_floors={task.column: 0.0 for task in config.tasks if task.definition.name in _FLOORED},
+        element_equals=_columns_if_all(config, _EQUAL),
     )
+
+
+def _columns_if_all(config: TrainingConfig, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Columns of tasks by name; none if one is missing."""
+    columns = {task.definition.name: task.column for task in config.tasks}
+    return tuple(columns[name] for name in names) if set(names) <= set(columns) else ()
 
 
 def textbook_rows(data: Path, textbook: Path | None) -> NDArray[np.bool_] | None:
