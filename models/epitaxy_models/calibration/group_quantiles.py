@@ -32,7 +32,7 @@ _SMALLEST = 1e-3
 # Points by which the coverage of a group among the calibration structures may differ from nominal: by number of
 # elements, domain score, and predicted metal. A fit without any follows the noise of small groups and is half as wide
 # again. Metals have more, since those that are taken for metals by mistake cannot be told from the others.
-_SLACK = (0.01, 0.01, 0.08)
+_SLACK = (0.01, 0.01, 0.07)
 # What a residual beyond the ranks that there are counts as: twice the largest one.
 _BEYOND = float(np.log(2))
 

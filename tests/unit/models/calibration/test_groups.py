@@ -50,7 +50,7 @@ def test_every_group_covers_what_was_promised(coverage: float) -> None:
     without, _ = _misses(_plain(residuals), 2, coverage)
     assert known < 0.035
     assert without > 0.04
-    # Eight points of the calibration structures are left to metals.
+    # Seven points of the calibration structures are left to metals.
     assert of_metals < 0.1
 
 
