@@ -48,7 +48,8 @@ def test_every_group_covers_what_was_promised(coverage: float) -> None:
     residuals, cells = _crystals(1)
     known, of_metals = _misses(_by_group(residuals, cells), 2, coverage)
     without, _ = _misses(_plain(residuals), 2, coverage)
-    assert known < 0.035
+    # Four points are promised: one of slack, the rest is chance among 4,000 calibration structures.
+    assert known < 0.04
     assert without > 0.04
     # Seven points of the calibration structures are left to metals.
     assert of_metals < 0.1
