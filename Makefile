@@ -184,19 +184,20 @@ pretrain-small: install-dev ## Pretrain a tiny network on synthetic labels throu
 scaling: install-dev ## One worker against two at the same global batch (PARQUET=file for other structures)
 	$(BIN)/python -m loadtest.scaling $(if $(PARQUET),--parquet "$(PARQUET)")
 
-source-index: install-dev ## Index the training corpus of the shipped model (DATA=mp.parquet WORK=dir)
-	$(BIN)/python -m epitaxy_models.source_index --data "$(DATA)" --work "$(WORK)"
+source-index: install-dev ## Index the training corpus of the shipped model (DATA=mp.parquet WORK=dir PROCESSES=2)
+	OMP_NUM_THREADS=1 $(BIN)/python -m epitaxy_models.source_index --data "$(DATA)" --work "$(WORK)" --processes $(or $(PROCESSES),1)
 
 bench-transfer: install-dev ## Learning curves on real targets (DATA=folder; QUICK=1; NETWORKS=scratch_network: an hour or more); run again to resume
 	$(BIN)/python -m loadtest.transfer --data "$(or $(DATA),../shared/data)" $(if $(QUICK),--quick) $(if $(NETWORKS),--networks $(NETWORKS))
 
-bench-uncertainty: install-dev ## Coverage, domain verdicts and explanations against their goals (DATA=folder; SEEDS=5); run again to resume
-	$(BIN)/python -m loadtest.uncertainty --data "$(or $(DATA),../shared/data)" --seeds $(or $(SEEDS),5)
+bench-uncertainty: install-dev ## Coverage, domain verdicts and explanations against their goals (DATA=folder; SEEDS=5; BEFORE=folder of a model); run again to resume
+	$(BIN)/python -m loadtest.uncertainty --data "$(or $(DATA),../shared/data)" --seeds $(or $(SEEDS),5) $(if $(BEFORE),--before "$(BEFORE)")
 	$(BIN)/python -m loadtest.faithfulness --data "$(or $(DATA),../shared/data)" --out scratch/uncertainty/faithfulness.json
 
-publish: install-dev ## Calibrate, measure and write the shipped model from WORK's checkpoints
-	$(BIN)/python -m epitaxy_models.training.publish --data "$(DATA)" --work "$(WORK)" --hardware "$(HARDWARE)" \
-	  --out models/epitaxy_models/pretrained/substrate-mp "$(WORK)"/members-*.pt
+# One thread of BLAS: more of them wait for each other beside other work.
+publish: install-dev ## Calibrate, measure and write the shipped model (DATA=mp-textbook.parquet TEXTBOOK=mp_textbook.parquet WORK=dir VERSION=5)
+	OMP_NUM_THREADS=1 $(BIN)/python -m epitaxy_models.training.publish --data "$(DATA)" $(if $(TEXTBOOK),--textbook "$(TEXTBOOK)") \
+	  --work "$(WORK)" --version "$(or $(VERSION),1)" --hardware "$(HARDWARE)" --out models/epitaxy_models/pretrained/substrate-mp "$(WORK)"/members-*.pt
 
 clean: ## Remove .venv, caches and demo output
 	rm -rf $(VENV) .epitaxy demo-results* .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,4 @@
-"""The shipped model in this process; embeddings are computed once and kept in a work folder."""
+"""One model in this process; embeddings are computed once and kept in a work folder."""
 
 from collections import Counter
 from hashlib import blake2b
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
-from epitaxy_models.ensembles.readout import CalibratedReadout, EnsemblePrediction
+from epitaxy_models.ensembles.readout import CalibratedReadout, EnsemblePrediction, numbers_of_elements
 from epitaxy_models.graphs.graph import build_graph
 from epitaxy_models.structures import Structure
 
@@ -19,8 +19,9 @@ _BATCH = 64
 class Oracle:
     """Embeds, predicts, judges."""
 
-    def __init__(self, work: Path) -> None:
-        self.artifact = load_artifact(shipped_model())
+    def __init__(self, work: Path, model: Path | None = None) -> None:
+        """Of the model in a folder, by default the shipped one."""
+        self.artifact = load_artifact(model or shipped_model())
         self._folder = work / "embeddings"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._embedder, self._readout = Embedder(self.artifact), CalibratedReadout(self.artifact)
@@ -42,6 +43,11 @@ class Oracle:
         self, embeddings: NDArray[np.float32], structures: list[Structure], coverage: float
     ) -> EnsemblePrediction:
         return self._readout(embeddings, structures, coverage)
+
+    def cells(self, prediction: EnsemblePrediction, structures: list[Structure]) -> NDArray[np.int64]:
+        """Groups of predicted structures, ``[n]``; those of models that know no groups as well."""
+        scores = np.array([domain.score for domain in prediction.domains])
+        return self._readout.cells(prediction.values, scores, numbers_of_elements(structures))
 
     def scores(self, name: str, structures: list[Structure]) -> tuple[NDArray[np.float64], dict[str, float]]:
         """Domain scores, and shares of the verdicts."""

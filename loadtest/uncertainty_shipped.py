@@ -8,13 +8,12 @@ from epitaxy_models.calibration.conformal import bounded
 from epitaxy_models.calibration.report import REPORTED, CalibrationReport, Intervals, calibration_report
 from epitaxy_models.heads.property import PropertyDefinition
 from epitaxy_models.structures import Structure, structure_from_column
-from epitaxy_models.training.breakdown import chemical_system, crystal_groups
+from epitaxy_models.training.breakdown import chemical_system, crystal_groups, known_groups
 from epitaxy_models.training.release import CALIBRATION_PARTS
 from loadtest.uncertainty_oracle import Oracle
 
 NOMINAL = tuple(float(c) for c in np.round(np.arange(0.5, 0.991, 0.01), 2))
 GAP = "band_gap_pbe_mp2018_eV"
-SCORE_GROUPS = ((0.0, 0.5), (0.5, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 1.01))
 SMALL_GAP = 1.0
 
 
@@ -27,17 +26,20 @@ def labelled(table: pd.DataFrame, rows: NDArray[np.bool_], oracle: Oracle) -> tu
     return found, [structure_from_column(text) for text in found["structure"]]
 
 
-def shipped_reports(oracle: Oracle, table: pd.DataFrame, parts: NDArray[np.str_]) -> dict[str, CalibrationReport]:
-    """One report a served property."""
-    test, structures = labelled(table, parts == "test", oracle)
+def shipped_reports(
+    oracle: Oracle, table: pd.DataFrame, parts: NDArray[np.str_], of: pd.DataFrame | None = None
+) -> dict[str, CalibrationReport]:
+    """One report a served property, of the test part or of the rows of another table ``of``."""
+    rows_of = (table, parts == "test") if of is None else (of, np.ones(len(of), dtype=bool))
+    test, structures = labelled(*rows_of, oracle)
     known, seen = labelled(table, np.isin(parts, CALIBRATION_PARTS), oracle)
-    embeddings, seen_embeddings = oracle.embed("test part", structures), oracle.embed("calibration parts", seen)
+    embeddings, seen_embeddings = (
+        oracle.embed("test part" if of is None else "textbook", structures),
+        oracle.embed("calibration parts", seen),
+    )
     predictions = {c: oracle.predict(embeddings, structures, c) for c in NOMINAL}
     first, calibration = predictions[NOMINAL[0]], oracle.predict(seen_embeddings, seen, 0.9)
-    groups = _groups(table, parts, test, structures)
-    scores = np.array([domain.score for domain in first.domains])
-    for low, high in SCORE_GROUPS:
-        groups[f"domain score {low:g} to {min(high, 1):g}"] = (scores >= low) & (scores < high)
+    groups = _groups(table, parts, test, structures) | known_groups(oracle.cells(first, structures))
     reports = {}
     for column, entry in enumerate(oracle.artifact.card.properties):
         label, limits = oracle.artifact.card.heads[entry.head], entry.definition

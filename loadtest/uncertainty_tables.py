@@ -7,13 +7,18 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
-from epitaxy_models.calibration.report import REPORTED, CalibrationReport
+from epitaxy_models.calibration.report import REPORTED, CalibrationReport, LevelReport
+from epitaxy_models.ensembles.card import ModelCard
 from loadtest.uncertainty_domain import USUAL
 
 Reports = Mapping[str, CalibrationReport]
 MAX_MISS_SHIPPED, MAX_MISS_TENANT = 0.02, 0.05
 Z_LEAST, Z_MOST = 0.8, 1.25
 LEAST_RANK_CORRELATION, LEAST_AREA = 0.4, 0.9
+# Of a group, at the levels for which groups are promised.
+MAX_MISS_GROUP, GROUP_LEVELS = 0.04, (0.8, 0.9, 0.95)
+MOST_WIDTH = 1.08
+KNOWN_BEFORE = ("element", "domain score", "predicted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,77 @@ def calibration_table(reports: Reports) -> str:
         )
         lines.append([name, str(report.n), *levels, *(f"{number:.3g}" for number in numbers)])
     return _markdown(lines)
+
+
+def goals_of_groups(reports: Reports, before: Reports) -> Iterator[Goal]:
+    """Coverage within groups that are known before a measurement, and what it cost in width.
+
+    Whether a model is right about metals is known afterwards, so the bands and the numbers of elements decide.
+    """
+    for name, report in reports.items():
+        misses = {
+            f"{group} at {level.nominal:.0%}": level.coverage_by_group[group] - level.nominal
+            for level in report.levels
+            for group in _groups_of(report)
+            if level.nominal in GROUP_LEVELS and not group.startswith("predicted")
+        }
+        worst = max(misses, key=lambda at: abs(misses[at]))
+        asked = f"coverage of groups within {100 * MAX_MISS_GROUP:g} points"
+        n_kept = sum(abs(miss) <= MAX_MISS_GROUP for miss in misses.values())
+        text = f"{n_kept} of {len(misses)}; {100 * misses[worst]:+.1f} points for {worst}"
+        yield Goal(asked, name, text, n_kept == len(misses))
+        if name in before:
+            pairs = zip(report.levels, before[name].levels, strict=True)
+            ratios = [now.mean_width / old.mean_width for now, old in pairs if now.nominal in GROUP_LEVELS]
+            text = " / ".join(f"{ratio:.2f}" for ratio in ratios)
+            yield Goal(
+                f"width over that of the model before at most {MOST_WIDTH:g}", name, text, max(ratios) <= MOST_WIDTH
+            )
+
+
+def groups_table(reports: Reports, before: Reports) -> str:
+    """Coverage by group beside that of the model before, in brackets; a row a property and group."""
+    lines = [["property", "group", "n", "MAE", *(f"{level:.0%}" for level in GROUP_LEVELS)]]
+    for name, report in reports.items():
+        old = before.get(name)
+        n_before, mae_before = (f" ({old.n})", f" ({old.mae:.3g})") if old else ("", "")
+        levels = [_beside(level, old, None) for level in report.levels if level.nominal in GROUP_LEVELS]
+        lines.append([name, "all", f"{report.n}{n_before}", f"{report.mae:.3g}{mae_before}", *levels])
+        for group in _groups_of(report):
+            n, mae = report.groups[group]
+            kept = old.groups.get(group) if old else None
+            n_before, mae_before = (f" ({kept[0]})", f" ({kept[1]:.3g})") if kept else ("", "")
+            levels = [_beside(level, old, group) for level in report.levels if level.nominal in GROUP_LEVELS]
+            lines.append([name, group, f"{n}{n_before}", f"{mae:.3g}{mae_before}", *levels])
+    return _markdown(lines)
+
+
+def left_out_table(card: ModelCard) -> str:
+    """What the card says of well-known formulas out of fold; a row a property and group."""
+    lines = [["property", "group", "n", "formulas", "MAE, 95 % interval", *(f"{level:.0%}" for level in GROUP_LEVELS)]]
+    for entry in card.properties:
+        for group, found in entry.out_of_fold.items():
+            error = f"{found['mae']:.3g}, {found['mae_low']:.3g} to {found['mae_high']:.3g}"
+            levels = [f"{found[f'coverage_{100 * level:.0f}']:.1%}" for level in GROUP_LEVELS]
+            counts = [f"{found[name]:.0f}" for name in ("n", "n_formulas")]
+            lines.append([entry.definition.name, group, *counts, error, *levels])
+    return _markdown(lines)
+
+
+def _groups_of(report: CalibrationReport) -> list[str]:
+    return [name for name in report.groups if any(word in name for word in KNOWN_BEFORE)]
+
+
+def _beside(level: LevelReport, before: CalibrationReport | None, group: str | None) -> str:
+    """Coverage at a level, and that of the model before in brackets."""
+
+    def coverage(one: LevelReport) -> float | None:
+        return one.coverage if group is None else one.coverage_by_group.get(group)
+
+    found = f"{coverage(level):.1%}"
+    old = next((one for one in before.levels if one.nominal == level.nominal), None) if before else None
+    earlier = coverage(old) if old else None
+    return found if earlier is None else f"{found} ({earlier:.1%})"
 
 
 def domain_table(report: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """What intervals are worth, measured on structures that neither training nor calibration saw."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,8 @@ class CalibrationReport:
         miscalibration_area: Mean difference of coverage from nominal, over nominal coverages from 0.5 to 0.99.
         sharpness: Root mean square of the standard deviations, in the property's unit (Tran et al. 2020).
         rank_correlation: Spearman's, of absolute error and standard deviation; NaN where this is the same for all.
+        mae: Mean absolute error, in the property's unit.
+        groups: Structures and mean absolute error in each group of at least 20 structures.
     """
 
     n: int
@@ -60,6 +62,8 @@ class CalibrationReport:
     miscalibration_area: float
     sharpness: float
     rank_correlation: float
+    mae: float = float("nan")
+    groups: Mapping[str, tuple[int, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +111,8 @@ def calibration_report(
         miscalibration_area=float(np.mean([abs(entry.hold(labels).mean() - entry.nominal) for entry in intervals])),
         sharpness=float(np.sqrt(np.mean(stds**2))),
         rank_correlation=float(spearmanr(errors, stds).statistic) if np.ptp(stds) > 0 else float("nan"),
+        mae=float(errors.mean()),
+        groups={name: (int(rows.sum()), float(errors[rows].mean())) for name, rows in named.items()},
     )
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +16,7 @@ from epitaxy_models.calibration.domain import TENSOR_NAMES, DomainModel
 from epitaxy_models.calibration.geometry import GeometryModel
 from epitaxy_models.ensembles.card import ModelCard
 from epitaxy_models.errors import CheckpointError
-from epitaxy_models.heads.readout import PropertyReadout
+from epitaxy_models.heads.readout import FlooredReadout, PropertyReadout
 
 _WEIGHTS, _CARD = "weights.safetensors", "card.json"
 _GEOMETRY_FIELDS = tuple(field.name for field in fields(GeometryModel))
@@ -57,9 +57,14 @@ class ModelArtifact:
         """Weights of all members together."""
         return sum(value.size for part in (self.backbone, self.heads) for value in part.values())
 
-    def readout(self) -> PropertyReadout:
-        """The heads of the served properties, in the card's order."""
-        return PropertyReadout.from_tensors(dict(self.heads), [entry.head for entry in self.card.properties])
+    def readout(self, heads: Sequence[int] | None = None) -> FlooredReadout:
+        """Heads by index; by default those of the served properties, in the card's order."""
+        chosen = [entry.head for entry in self.card.properties] if heads is None else list(heads)
+        floors = np.array([self.card.element_floor(head) for head in chosen], dtype=np.float32)
+        equals = [self.card.heads.index(column) for column in self.card.element_equals]
+        evaluated = chosen + [head for head in equals if set(equals) & set(chosen) and head not in chosen]
+        places = tuple(evaluated.index(head) for head in equals if head in evaluated)
+        return FlooredReadout(PropertyReadout.from_tensors(dict(self.heads), evaluated), floors, places)
 
     def supported_elements(self) -> list[int]:
         """Atomic numbers that occur in the training data at all."""

@@ -14,6 +14,8 @@ from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 class PropertyCard:
     """One served property.
 
+    Kinds of crystals are counted by ``n``, ``mae``, ``coverage`` and ``mean_interval_width``.
+
     Attributes:
         definition: Name, unit, level of theory, bounds.
         head: Index of its head in the weights.
@@ -23,7 +25,11 @@ class PropertyCard:
         measured_at: Nominal coverage of that measurement.
         n_measured: Test structures in it.
         metrics: Held-out errors by name; units in the names.
-        errors_by_group: ``n``, ``mae``, ``coverage`` and ``mean_interval_width`` by kind of crystal.
+        errors_by_group: Errors on the test part, by kind of crystal.
+        textbook: Errors on test structures of well-known formulas, a part of its own, all and by kind of crystal.
+        out_of_fold: Errors of members on well-known formulas that they left out of their training, by kind of crystal:
+            ``coverage_80``, ``coverage_90`` and ``coverage_95`` of the intervals that are served, and the ends of a
+            95 % interval of the error, ``mae_low`` and ``mae_high``, from formulas drawn again.
     """
 
     definition: PropertyDefinition
@@ -35,6 +41,8 @@ class PropertyCard:
     n_measured: int
     metrics: dict[str, float]
     errors_by_group: dict[str, dict[str, float]] = field(default_factory=dict)
+    textbook: dict[str, dict[str, float]] = field(default_factory=dict)
+    out_of_fold: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,8 @@ class ModelCard:
     """All that a user needs to trust, cite or reproduce a model.
 
     ``heads`` names every head in the weights, in their order, by its label column: those of served properties and those
-    that transfer draws on.
+    that transfer draws on. ``element_floors`` has the lowest value of a crystal of one element, in the head's unit, by
+    label column; ``element_equals`` names the columns that are one quantity for such a crystal.
     """
 
     name: str
@@ -69,10 +78,16 @@ class ModelCard:
     training_data: TrainingData
     training: dict[str, Any]
     heads: tuple[str, ...] = ()
+    element_floors: dict[str, float] = field(default_factory=dict)
+    element_equals: tuple[str, ...] = ()
 
     def property_named(self, name: str) -> PropertyCard | None:
         """The property of that name, None if the model has none."""
         return next((card for card in self.properties if card.definition.name == name), None)
+
+    def element_floor(self, head: int) -> float:
+        """Lowest value of a head for crystals of one element; -inf if it has none."""
+        return self.element_floors.get(self.heads[head], float("-inf")) if head < len(self.heads) else float("-inf")
 
     def as_json(self) -> dict[str, Any]:
         """Plain containers, ready for ``json.dump``."""
@@ -95,6 +110,8 @@ class ModelCard:
                 properties=tuple(_property_from_json(entry) for entry in record["properties"]),
                 training_data=TrainingData(**record["training_data"]),
                 heads=tuple(record.get("heads", ())),
+                element_floors=dict(record.get("element_floors", {})),
+                element_equals=tuple(record.get("element_equals", ())),
             )
         except (KeyError, TypeError, ValueError, ConfigurationError) as error:
             raise CheckpointError(f"the model card does not fit this code: {error}", reason="INVALID_CARD") from error

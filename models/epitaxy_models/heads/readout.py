@@ -71,6 +71,37 @@ class PropertyReadout:
         return activated.reshape(*activated.shape[:2], *self.value.shape[2:])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FlooredReadout:
+    """The same heads, of which some know what is true of crystals of one element.
+
+    The formation energy of an element is that of its stable form, 0, or more: no member may say less. It is the energy
+    above the hull, too: the mean of both heads stands for either.
+
+    Attributes:
+        heads: Heads that know nothing of it; those of equals that are not asked for come last.
+        floors: Lowest value of a crystal of one element, in the property's unit, ``[n_properties]``; -inf if there is
+            none.
+        equals: Places of heads of one quantity for crystals of one element; empty if there are none.
+    """
+
+    heads: PropertyReadout
+    floors: Array
+    equals: tuple[int, ...] = ()
+
+    def __call__(self, embeddings: Array, composition: Array) -> tuple[Array, Array]:
+        """As `PropertyReadout`, for the same arguments."""
+        values, scales = self.heads(embeddings, composition)
+        are_elements = composition.max(axis=1, initial=0) == 1
+        n = len(self.floors)
+        if are_elements.any():
+            known = values[:, are_elements]
+            if self.equals:
+                known[:, :, self.equals] = known[:, :, self.equals].mean(axis=2, keepdims=True)
+            values[:, are_elements, :n] = np.maximum(known[:, :, :n], self.floors)
+        return values[:, :, :n], scales[:, :, :n]
+
+
 def composition_of(atomic_numbers: list[NDArray[np.uint8]], n_elements: int = 119) -> Array:
     """Share of each element in each structure, ``[n_structures, n_elements]``."""
     shares = np.zeros((len(atomic_numbers), n_elements), dtype=np.float32)

@@ -1,6 +1,7 @@
 """From checkpoints to a model: stack the members, calibrate, measure, write weights and card.
 
-Run as ``python -m epitaxy_models.training.publish --data mp.parquet --work DIR --out FOLDER CHECKPOINT ...``.
+Run as ``python -m epitaxy_models.training.publish --data mp.parquet --work DIR --out FOLDER CHECKPOINT ...``. With
+``--textbook FILE`` the rows of that file are measured apart.
 """
 
 import argparse
@@ -12,11 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from epitaxy_models.calibration.conformal import METHOD, Calibrator
 from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.data.auxiliary.labels import GROUPS
 from epitaxy_models.ensembles.card import ModelCard, PropertyCard, TrainingData
+from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.heads.property import Fidelity
 from epitaxy_models.structures import structure_from_column
 from epitaxy_models.training.config import TrainingConfig
@@ -32,6 +35,10 @@ _LEFT_OUT = {
     Resampling.TENTH: "each member never saw its own tenth of the training formulas",
     Resampling.BOOTSTRAP: "each member drew its training formulas with replacement",
 }
+# Of an element, the first two are the energy above its stable form, which is the third.
+_FLOORED = ("formation_energy", "formation_energy_mp2021", "energy_above_hull")
+# Both are served, so that the mean of both costs nothing.
+_EQUAL = ("formation_energy", "energy_above_hull")
 _OPTIMIZER = ("batch_size", "peak_rate", "warmup_steps", "decay_share", "weight_decay", "ema_decay", "clip_norm")
 
 
@@ -68,7 +75,29 @@ def _uncalibrated_card(
         ),
         training=training,
         heads=tuple(task.column for task in config.tasks),
+        element_floors={task.column: 0.0 for task in config.tasks if task.definition.name in _FLOORED},
+        element_equals=_columns_if_all(config, _EQUAL),
     )
+
+
+def _columns_if_all(config: TrainingConfig, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Columns of tasks by name; none if one is missing."""
+    columns = {task.definition.name: task.column for task in config.tasks}
+    return tuple(columns[name] for name in names) if set(names) <= set(columns) else ()
+
+
+def textbook_rows(data: Path, textbook: Path | None) -> NDArray[np.bool_] | None:
+    """Rows of a data set that a file of well-known crystals holds, by ``id``, ``[n_rows]``; None without a file.
+
+    Raises ConfigurationError if the data set holds none of them.
+    """
+    if textbook is None:
+        return None
+    ids, known = (pd.read_parquet(path, columns=["id"])["id"] for path in (data, textbook))
+    found = ids.isin(known).to_numpy()
+    if not found.any():
+        raise ConfigurationError(f"{data} holds no row of {textbook}", reason="NO_TEXTBOOK_ROWS")
+    return np.asarray(found)
 
 
 def main() -> None:
@@ -78,6 +107,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True, help="folder that holds the graph store")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--textbook", type=Path, help="file of well-known crystals among the data, measured apart")
     parser.add_argument("--name", default="substrate-mp")
     parser.add_argument("--version", default="1")
     parser.add_argument("--hardware", default="", help="written to the card")
@@ -113,8 +143,9 @@ def main() -> None:
         "published": datetime.now(UTC).date().isoformat(),
     }
     card = _uncalibrated_card(data, config, options.name, options.version, training)
+    apart = textbook_rows(options.data, options.textbook)
     column = pd.read_parquet(options.data, columns=["structure"])["structure"].tolist()
-    publisher = Publisher(data, lambda row: structure_from_column(column[row]), config, options.out)
+    publisher = Publisher(data, lambda row: structure_from_column(column[row]), config, options.out, apart)
     for entry in publisher.publish(keep_heads(stack_members(runs), shipped), card).properties:
         _LOG.info(
             "%s  %s  coverage %.3f of %.2f",
@@ -123,6 +154,9 @@ def main() -> None:
             entry.measured_coverage,
             entry.measured_at,
         )
+        for part in ("textbook", "out_of_fold"):
+            for group, found in getattr(entry, part).items():
+                _LOG.info("%s  %s, %s: %s", entry.definition.name, part, group, found)
 
 
 if __name__ == "__main__":

@@ -16,14 +16,19 @@ from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.structures import structure_from_column
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import load_dataset
+from epitaxy_models.training.publish import textbook_rows
 from epitaxy_models.training.release import Publisher
 from epitaxy_models.training.tasks import tasks_of_columns
 
 _LOG = logging.getLogger(__name__)
 
 
-def recalibrate(artifact: ModelArtifact, data: Path, work: Path, folder: Path, version: str) -> None:
+def recalibrate(
+    artifact: ModelArtifact, data: Path, work: Path, folder: Path, version: str, textbook: Path | None = None
+) -> None:
     """Writes the model with the given version into ``folder``, measured on the parts that its members never saw.
+
+    Rows of the file ``textbook`` are measured apart.
 
     Raises ConfigurationError if the file lacks the labels of a served property.
     """
@@ -46,7 +51,9 @@ def recalibrate(artifact: ModelArtifact, data: Path, work: Path, folder: Path, v
         for part, tensors in (("backbone", artifact.backbone), ("heads", artifact.heads))
         for name, value in tensors.items()
     }
-    publisher = Publisher(labelled, lambda row: structure_from_column(column[row]), config, folder)
+    publisher = Publisher(
+        labelled, lambda row: structure_from_column(column[row]), config, folder, textbook_rows(data, textbook)
+    )
     publisher.publish(weights, replace(card, version=version))
 
 
@@ -56,11 +63,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True, help="folder that holds, or takes, the graph store")
     parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--textbook", type=Path, help="file of well-known crystals among the data, measured apart")
     parser.add_argument("--version", required=True, help="of the model from now on")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(1)
-    recalibrate(load_artifact(options.model), options.data, options.work, options.model, options.version)
+    recalibrate(
+        load_artifact(options.model), options.data, options.work, options.model, options.version, options.textbook
+    )
 
 
 if __name__ == "__main__":

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.calibration.conformal import METHOD, Calibrator, bounded
+from epitaxy_models.calibration.conformal import METHOD_BY_GROUP
 from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
-from epitaxy_models.calibration.difficulty import most_even_shape
 from epitaxy_models.calibration.domain import DomainEvidence, DomainModel
 from epitaxy_models.calibration.geometry import GeometryModel
 from epitaxy_models.calibration.latent import LatentSpace
@@ -26,10 +25,19 @@ from epitaxy_models.heads.property import Fidelity
 from epitaxy_models.heads.readout import composition_of
 from epitaxy_models.structures import Structure
 from epitaxy_models.structures.overlap import closest_pair_within
-from epitaxy_models.training.breakdown import Groups, chemical_system, crystal_groups, errors_by_group
+from epitaxy_models.training.breakdown import (
+    Groups,
+    chemical_system,
+    crystal_groups,
+    element_groups,
+    errors_by_group,
+    known_groups,
+)
+from epitaxy_models.training.calibrating import JudgedRows, fit_calibrators
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import LabelledGraphs
 from epitaxy_models.training.evaluation import held_out_metrics
+from epitaxy_models.training.left_out import left_out_values, measure_left_out
 from epitaxy_models.training.out_of_bag import out_of_bag_errors
 
 _LOG = logging.getLogger(__name__)
@@ -62,10 +70,24 @@ class Publisher:
     """Calibrates and measures one stack of members on one data set."""
 
     def __init__(
-        self, data: LabelledGraphs, structure_of: Callable[[int], Structure], config: TrainingConfig, folder: Path
+        self,
+        data: LabelledGraphs,
+        structure_of: Callable[[int], Structure],
+        config: TrainingConfig,
+        folder: Path,
+        textbook: NDArray[np.bool_] | None = None,
     ) -> None:
-        """``structure_of`` gives the structure of a row of ``data``."""
+        """Of one data set.
+
+        Args:
+            data: Graphs and labels.
+            structure_of: Gives the structure of a row of ``data``.
+            config: Of the training.
+            folder: Takes weights and card.
+            textbook: Rows that are measured as a test part of their own, ``[n_rows]``; none by default.
+        """
         self._data, self._structure_of, self._config, self._folder = data, structure_of, config, folder
+        self._textbook = np.zeros(len(data.formulas), dtype=bool) if textbook is None else textbook
 
     def publish(self, weights: dict[str, NDArray[np.float32]], card: ModelCard) -> ModelCard:
         """Writes weights and card; everything is measured on the rounded weights that are shipped."""
@@ -75,18 +97,20 @@ class Publisher:
         embedder = Embedder(rounded)
         held_out = np.concatenate([self._rows_of(part) for part in CALIBRATION_PARTS])
         calibration, test = (self._embedded(embedder, rows) for rows in (held_out, self._rows_of("test")))
+        left_out = self._embedded(embedder, self._left_out_rows())
         training = self._embedded(embedder, self._training_sample())
         domain = self._fit_domain(rounded, embedder, training, calibration)
         artifact = replace(rounded, domain=domain)
-        artifact = replace(artifact, card=self._calibrated(artifact, calibration))
+        artifact = replace(artifact, card=self._calibrated(artifact, calibration, left_out))
         measured = self._with_out_of_bag(self._measured(artifact, test), artifact, training)
+        measured = self._with_left_out(measured, artifact, calibration, left_out)
         save_artifact(self._folder, measured, weights, domain, geometry)
         return measured
 
     def _embedded(self, embedder: Embedder, rows: NDArray[np.int64]) -> _Part:
         _LOG.info("embedding %d structures", len(rows))
         chunks = [rows[start : start + 128] for start in range(0, len(rows), 128)]
-        embeddings = [embedder(separate(select(self._data.graphs, chunk))) for chunk in chunks]
+        embeddings = [embedder(separate(select(self._data.graphs, chunk))) for chunk in chunks] or [embedder([])]
         return _Part(rows, np.concatenate(embeddings), [self._structure_of(int(row)) for row in rows])
 
     def _fit_domain(self, artifact: ModelArtifact, embedder: Embedder, training: _Part, held_out: _Part) -> DomainModel:
@@ -124,45 +148,91 @@ class Publisher:
     def _atoms(self, rows: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
         return [np.repeat(g.atomic_numbers, g.multiplicities) for g in separate(select(self._data.graphs, rows))]
 
-    def _calibrated(self, artifact: ModelArtifact, part: _Part) -> ModelCard:
+    def _left_out_rows(self) -> NDArray[np.int64]:
+        """Training rows that some member never saw: of well-known formulas, and of elements wherever they come from."""
+        rows = self._rows_of("train")
+        is_out = (self._member_weights(rows) == 0).any(axis=0)
+        rows = rows[is_out]
+        return rows[self._textbook[rows] | np.array([len(np.unique(atoms)) == 1 for atoms in self._atoms(rows)])]
+
+    def _member_weights(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return self._data.weights(self._config.members, self._config.resampling)[:, rows]
+
+    def _labels(self, card: ModelCard, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Labels of the served properties, ``[n_rows, n_properties]``."""
+        return self._data.labels[rows][:, [entry.head for entry in card.properties]].astype(np.float64)
+
+    def _calibrated(self, artifact: ModelArtifact, part: _Part, left_out: _Part) -> ModelCard:
+        elements = self._judged_left_out(artifact, left_out)
+        (calibrators,) = fit_calibrators(self._judged(artifact, part), elements.take(elements.are_elements))
+        entries = zip(artifact.card.properties, calibrators, strict=True)
+        return replace(
+            artifact.card,
+            properties=tuple(
+                replace(entry, calibrator=calibrator, calibration_method=METHOD_BY_GROUP)
+                for entry, calibrator in entries
+            ),
+        )
+
+    def _judged(self, artifact: ModelArtifact, part: _Part) -> JudgedRows:
         readout = CalibratedReadout(artifact)
-        means, epistemic, aleatoric = readout.spread(part.embeddings, part.atoms)
-        scores = artifact.domain.scores(readout.evidence(part.embeddings, part.structures)).scores
-        entries = []
-        for column, entry in enumerate(artifact.card.properties):
-            labels = self._data.labels[part.rows, entry.head].astype(np.float64)
-            known = np.isfinite(labels)
-            limits = entry.definition
-            values, _, _ = bounded(means[:, column], epistemic[:, column], limits.lower_bound, limits.upper_bound)
-            expected = np.hypot(epistemic[:, column], aleatoric[:, column])
-            shape = most_even_shape(np.abs(labels - values)[known], expected[known], scores[known])
-            calibrator = Calibrator.fit(values[known], expected[known], labels[known], scores[known], shape)
-            entries.append(replace(entry, calibrator=calibrator, calibration_method=METHOD))
-        return replace(artifact.card, properties=tuple(entries))
+        return JudgedRows.of(
+            readout, readout.readings(part.embeddings, part.structures), self._labels(artifact.card, part.rows)
+        )
+
+    def _judged_left_out(self, artifact: ModelArtifact, part: _Part) -> JudgedRows:
+        """What all members say of the difficulty, and the values of those that never saw the rows."""
+        readout = CalibratedReadout(artifact)
+        by_member, _ = artifact.readout()(part.embeddings, composition_of(part.atoms))
+        values = left_out_values(by_member, self._member_weights(part.rows))
+        readings = readout.readings(part.embeddings, part.structures)
+        return JudgedRows.of(readout, readings, self._labels(artifact.card, part.rows), values)
 
     def _measured(self, artifact: ModelArtifact, part: _Part) -> ModelCard:
-        prediction = CalibratedReadout(artifact)(part.embeddings, part.structures, DEFAULT_COVERAGE)
-        groups = self._groups(artifact.card, part)
+        """Of the test part, and of its textbook formulas apart."""
+        readout = CalibratedReadout(artifact)
+        readings = readout.readings(part.embeddings, part.structures)
+        prediction = readout.predict(readings, DEFAULT_COVERAGE)
+        judged = JudgedRows.of(readout, readings, self._labels(artifact.card, part.rows))
+        groups = self._groups(artifact.card, part) | known_groups(judged.cells)
+        is_textbook = self._textbook[part.rows]
+        general = {name: mask & ~is_textbook for name, mask in groups.items()}
+        textbook = {name: mask & is_textbook for name, mask in {"all": is_textbook, **groups}.items()}
         entries = []
         for column, entry in enumerate(artifact.card.properties):
-            labels = self._data.labels[part.rows, entry.head].astype(np.float64)
-            metrics = held_out_metrics(prediction, column, labels)
+            labels = judged.labels[:, column]
+            own = np.where(is_textbook, np.nan, labels)
+            metrics = held_out_metrics(prediction, column, own)
             coverage = metrics.pop("coverage")
             entries.append(
                 replace(
                     entry,
                     measured_coverage=coverage,
-                    n_measured=int(np.isfinite(labels).sum()),
+                    n_measured=int(np.isfinite(own).sum()),
                     metrics=metrics,
-                    errors_by_group=errors_by_group(prediction, column, labels, groups),
+                    errors_by_group=errors_by_group(prediction, column, labels, general),
+                    textbook=errors_by_group(prediction, column, labels, textbook),
                 )
             )
         return replace(artifact.card, properties=tuple(entries))
 
+    def _with_left_out(self, card: ModelCard, artifact: ModelArtifact, held_out: _Part, part: _Part) -> ModelCard:
+        """Errors of members on textbook formulas that they left out."""
+        groups = {"all": np.ones(len(part.rows), dtype=bool), **element_groups(part.atoms)}
+        is_textbook = self._textbook[part.rows]
+        found = measure_left_out(
+            self._judged_left_out(artifact, part),
+            self._judged(artifact, held_out),
+            [self._data.formulas[row] for row in part.rows],
+            {name: mask & is_textbook for name, mask in groups.items()},
+        )
+        entries = zip(card.properties, found, strict=True)
+        return replace(card, properties=tuple(replace(entry, out_of_fold=errors) for entry, errors in entries))
+
     def _with_out_of_bag(self, card: ModelCard, artifact: ModelArtifact, part: _Part) -> ModelCard:
         """Errors of single members on training rows out of their bag, besides the held-out ones of the ensemble."""
         by_member, _ = artifact.readout()(part.embeddings, composition_of(part.atoms))
-        weights = self._data.weights(self._config.members, self._config.resampling)[:, part.rows]
+        weights = self._member_weights(part.rows)
         entries = []
         for column, entry in enumerate(card.properties):
             labels = self._data.labels[part.rows, entry.head].astype(np.float64)

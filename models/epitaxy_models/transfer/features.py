@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.graphs.graph import CrystalGraph, build_graph
-from epitaxy_models.heads.readout import PropertyReadout, composition_of
+from epitaxy_models.heads.readout import FlooredReadout, composition_of
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.descriptors import describe
 from epitaxy_models.transfer.estimates import estimates, gap_heads
@@ -41,9 +41,9 @@ class SubstrateFeatures:
     artifact: ModelArtifact
 
     @cached_property
-    def _heads(self) -> PropertyReadout:
+    def _heads(self) -> FlooredReadout:
         """All heads, those that are not served too: they are vintages and conventions of their own."""
-        return PropertyReadout.from_tensors(dict(self.artifact.heads), list(range(self.n_predictions)))
+        return self.artifact.readout(range(self.n_predictions))
 
     @property
     def n_predictions(self) -> int:

@@ -109,6 +109,9 @@ class ModelCard:
     def errors_by_group(self, name: str) -> Mapping[str, Mapping[str, float]]:
         """Errors of a property on held-out structures, by kind of crystal.
 
+        Kinds that begin with ``textbook`` are of a second test part, of well-known formulas. Those that begin with
+        ``textbook, out of fold`` are of training formulas, predicted by the members that never saw them.
+
         Args:
             name: Name of the property.
 
@@ -117,5 +120,17 @@ class ModelCard:
         """
         for entry in json.loads(self.card_json or "{}").get("properties", []):
             if entry["definition"]["name"] == name:
-                return dict(entry.get("errors_by_group", {}))
+                return _kinds_of(entry)
         return {}
+
+
+def _kinds_of(entry: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
+    """Errors of all parts that a property's card states."""
+    found = dict(entry.get("errors_by_group", {}))
+    found |= {f"textbook: {kind}": errors for kind, errors in entry.get("textbook", {}).items()}
+    for kind, errors in entry.get("out_of_fold", {}).items():
+        found[f"textbook, out of fold: {kind}"] = {
+            **{name: errors[name] for name in ("n", "mae", "mean_interval_width")},
+            "coverage": errors["coverage_90"],
+        }
+    return found

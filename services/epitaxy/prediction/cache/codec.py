@@ -16,8 +16,9 @@ from epitaxy_models.structures import Note, Repair, Structure
 _HEADER = struct.Struct("<4sHHI")
 _MAGIC = b"EPE1"
 _CHECKSUM = struct.Struct("<I")
-# Score, properties, place of the verdict. Arrays begin at multiples of eight bytes: kernels meet one kind of array.
-_READING = struct.Struct("<dHB5x")
+# Score, properties, place of the verdict, number of elements.
+# Arrays begin at multiples of eight bytes: kernels meet one kind of array.
+_READING = struct.Struct("<dHBB4x")
 _VERDICTS = tuple(DomainVerdict)
 # Sites; the lattice, coordinates and numbers follow, and the repairs and notes as JSON.
 _SITES = struct.Struct("<Q")
@@ -54,7 +55,7 @@ def decode_graph_key(digest: bytes, entry: bytes) -> bytes | None:
 def encode_reading(digest: bytes, reading: Reading) -> bytes:
     """Verdict, float64 spread and reason of a reading, and a checksum that binds them to its digest."""
     domain = reading.domain
-    head = _READING.pack(domain.score, reading.spread.shape[1], _VERDICTS.index(domain.verdict))
+    head = _READING.pack(domain.score, reading.spread.shape[1], _VERDICTS.index(domain.verdict), reading.n_elements)
     body = head + np.ascontiguousarray(reading.spread, dtype="<f8").tobytes() + domain.reason.encode()
     return body + _CHECKSUM.pack(_checksum(digest, body))
 
@@ -64,11 +65,11 @@ def decode_reading(digest: bytes, entry: bytes, n_properties: int) -> Reading | 
     body = _intact(digest, entry)
     if body is None or len(body) < (start := _READING.size + 3 * 8 * n_properties):
         return None
-    score, number, verdict = _READING.unpack_from(body)
+    score, number, verdict, n_elements = _READING.unpack_from(body)
     if number != n_properties or verdict >= len(_VERDICTS):
         return None
     spread = np.frombuffer(body[_READING.size : start], dtype="<f8").reshape(3, number)
-    return Reading(spread, DomainScore(score, _VERDICTS[verdict], body[start:].decode(errors="replace")))
+    return Reading(spread, DomainScore(score, _VERDICTS[verdict], body[start:].decode(errors="replace")), n_elements)
 
 
 def encode_accepted(digest: bytes, accepted: Accepted) -> bytes:

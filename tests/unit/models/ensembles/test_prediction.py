@@ -11,6 +11,8 @@ from epitaxy_models.backbones.config import BackboneConfig
 from epitaxy_models.backbones.stacked import StackedBackbone
 from epitaxy_models.backbones.tensors import to_tensors
 from epitaxy_models.calibration.difficulty import DifficultyShape
+from epitaxy_models.calibration.groups import N_CELLS, GroupMultipliers, levels_of
+from epitaxy_models.calibration.verdict import DomainVerdict
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.ensembles.readout import CalibratedReadout
@@ -18,7 +20,10 @@ from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.graphs.batch import collate
 from epitaxy_models.graphs.graph import build_graph
 from epitaxy_models.heads.property_heads import PropertyHeads
+from epitaxy_models.heads.readout import composition_of
 from epitaxy_models.testing.specimens import specimens
+from epitaxy_models.transfer.features import SubstrateFeatures
+from epitaxy_models.transfer.inputs import SUBSTRATE
 
 STRUCTURES = list(specimens().values())
 GRAPHS = [build_graph(structure) for structure in STRUCTURES]
@@ -80,6 +85,62 @@ def test_values_and_intervals_respect_physical_bounds(artifact: ModelArtifact) -
     assert (prediction.lower <= prediction.values).all()
     assert (prediction.values <= prediction.upper).all()
     assert len(prediction.domains) == len(STRUCTURES)
+
+
+def _knowing_elements(artifact: ModelArtifact, floor: float, equals: tuple[str, ...] = ()) -> ModelArtifact:
+    heads = ("energy", "teacher", "gap")
+    card = replace(artifact.card, heads=heads, element_floors={"energy": floor}, element_equals=equals)
+    return replace(artifact, card=card)
+
+
+IS_ELEMENT = np.array([len(np.unique(atoms)) == 1 for atoms in ATOMS])
+
+
+def test_no_member_and_no_interval_goes_below_the_floor_of_elements(artifact: ModelArtifact) -> None:
+    embeddings = Embedder(artifact)(GRAPHS)
+    plain = CalibratedReadout(artifact)(embeddings, STRUCTURES, 0.9)
+    floor = float(plain.values[IS_ELEMENT, 0].max()) - 0.01
+    changed = _knowing_elements(artifact, floor)
+    found = CalibratedReadout(changed)(embeddings, STRUCTURES, 0.9)
+    assert 0 < IS_ELEMENT.sum() < len(IS_ELEMENT)
+    assert found.values[IS_ELEMENT, 0].min() >= floor
+    assert found.lower[IS_ELEMENT, 0].min() >= floor - 1e-6
+    for name in ("values", "lower", "upper"):
+        np.testing.assert_array_equal(getattr(found, name)[~IS_ELEMENT], getattr(plain, name)[~IS_ELEMENT])
+        np.testing.assert_array_equal(getattr(found, name)[:, 1], getattr(plain, name)[:, 1])
+    # What tenants learn from is the same.
+    inputs = SubstrateFeatures(changed).inputs_from(STRUCTURES, GRAPHS, embeddings)
+    np.testing.assert_allclose(inputs.blocks[SUBSTRATE][:, 0], found.values[:, 0], atol=1e-5)
+
+
+def test_heads_of_one_quantity_agree_on_elements(artifact: ModelArtifact) -> None:
+    embeddings = Embedder(artifact)(GRAPHS)
+    means, _, _ = CalibratedReadout(artifact).spread(embeddings, ATOMS)
+    changed = _knowing_elements(artifact, -1e9, ("energy", "gap"))
+    together, _, _ = CalibratedReadout(changed).spread(embeddings, ATOMS)
+    np.testing.assert_allclose(together[IS_ELEMENT, 0], means[IS_ELEMENT].mean(axis=1), atol=1e-5)
+    np.testing.assert_array_equal(together[IS_ELEMENT, 0], together[IS_ELEMENT, 1])
+    np.testing.assert_array_equal(together[~IS_ELEMENT], means[~IS_ELEMENT])
+    # A head that is read alone says the same as with its equal.
+    alone, scales = changed.readout([0])(embeddings, composition_of(ATOMS))
+    assert alone.shape == scales.shape == (3, len(STRUCTURES), 1)
+    np.testing.assert_allclose(alone.mean(axis=0)[:, 0], together[:, 0], atol=1e-5)
+
+
+def test_a_group_without_calibration_structures_goes_to_review(artifact: ModelArtifact) -> None:
+    embeddings = Embedder(artifact)(GRAPHS)
+    levels = levels_of(np.arange(N_CELLS))
+    support = tuple(np.where(levels[:, 0] == 0, 18, 19).tolist())
+    groups = GroupMultipliers((0.5, 0.99), ((0.0, 1.0),) * N_CELLS, support)
+    entries = [replace(one, calibrator=replace(one.calibrator, groups=groups)) for one in artifact.card.properties]
+    other = replace(artifact, card=replace(artifact.card, properties=tuple(entries)))
+    domains = CalibratedReadout(other)(embeddings, STRUCTURES, 0.9).domains
+    plain = CalibratedReadout(artifact)(embeddings, STRUCTURES, 0.9).domains
+    assert all(
+        one.verdict is DomainVerdict.OUT_OF_DOMAIN for one, is_one in zip(domains, IS_ELEMENT, strict=True) if is_one
+    )
+    for row in np.flatnonzero(~IS_ELEMENT):
+        assert domains[row] == plain[row]
 
 
 def test_prediction_does_not_depend_on_its_batch(artifact: ModelArtifact) -> None:

@@ -55,7 +55,12 @@ def published(
     folder = tmp_path_factory.mktemp("model")
     weights = stack_members([torch.load(path, weights_only=True) for path in runs])
     card = _uncalibrated_card(data, whole, "tiny", "1", {"epochs": [2, 2]})
-    return folder, Publisher(data, _structure_of, whole, folder).publish(weights, card)
+    return folder, Publisher(data, _structure_of, whole, folder, _well_known(data)).publish(weights, card)
+
+
+def _well_known(data: LabelledGraphs) -> np.ndarray:
+    """A third of the rows, as if they came from another file."""
+    return np.arange(len(data.formulas)) % 3 == 0
 
 
 def test_members_are_stacked_by_their_number(runs: Sequence[Path]) -> None:
@@ -68,7 +73,9 @@ def test_members_are_stacked_by_their_number(runs: Sequence[Path]) -> None:
     np.testing.assert_array_equal(stacked["heads.references"], early["heads.references"].numpy())
 
 
-def test_published_model_loads_with_the_card_that_was_returned(published: tuple[Path, ModelCard]) -> None:
+def test_published_model_loads_with_the_card_that_was_returned(
+    published: tuple[Path, ModelCard], data: LabelledGraphs
+) -> None:
     folder, card = published
     artifact = load_artifact(folder)
     assert artifact.card == card
@@ -77,7 +84,9 @@ def test_published_model_loads_with_the_card_that_was_returned(published: tuple[
     n_held_out = card.training_data.n_calibration + card.training_data.n_validation
     for entry in card.properties:
         assert entry.calibrator.n_calibration == n_held_out
-        assert entry.n_measured == 100
+        assert entry.n_measured + entry.textbook["all"]["n"] == 100
+        assert entry.textbook["all"]["n"] == _well_known(data)[data.rows_of("test")].sum() > 20
+        assert entry.calibrator.groups is not None
         assert 0.78 < entry.measured_coverage <= 1
         assert entry.metrics["mae"] < entry.metrics["mean_absolute_deviation"]
     assert card.training_data.n_calibration == 205

@@ -58,6 +58,8 @@ def test_models_are_listed_and_shown(run: Any, target: str) -> None:
     assert "Materials Project (CC-BY 4.0)" in shown.stdout
     assert "test_mae 0.1" in shown.stdout
     assert re.search(r"metals +21 +0\.2500 +0\.900 +1\.500", shown.stdout)
+    assert re.search(r"textbook: all +22 +0\.5000 +0\.800 +1\.250", shown.stdout)
+    assert re.search(r"textbook, out of fold: 1 element +23 +0\.1250 +0\.875 +2\.500", shown.stdout)
     assert missing.stdout == ""
     assert "no model 'nacre'" in missing.stderr
 

@@ -97,7 +97,7 @@ def test_a_torn_graph_key_is_a_miss(length):
 
 
 READING = Reading(
-    np.random.default_rng(1).normal(size=(3, 4)), DomainScore(0.25, DomainVerdict.BORDERLINE, "far from Å, 7 %")
+    np.random.default_rng(1).normal(size=(3, 4)), DomainScore(0.25, DomainVerdict.BORDERLINE, "far from Å, 7 %"), 3
 )
 READING_ENTRY = encode_reading(DIGEST, READING)
 ACCEPTED = Accepted(
@@ -113,6 +113,7 @@ def test_a_reading_survives_to_the_last_bit():
     decoded = decode_reading(DIGEST, READING_ENTRY, 4)
     assert decoded.spread.tobytes() == READING.spread.tobytes()
     assert decoded.domain == READING.domain
+    assert decoded.n_elements == READING.n_elements == 3
 
 
 def test_an_accepted_text_survives_to_the_last_bit_and_is_read_by_the_kernels_that_are_there():
