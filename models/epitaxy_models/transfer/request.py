@@ -14,6 +14,8 @@ from epitaxy_models.errors import ConfigurationError, EpitaxyError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
+from epitaxy_models.transfer.predecessor import Predecessor
+from epitaxy_models.transfer.records import SuccessionSection
 from epitaxy_models.transfer.verdict import Verdict
 
 
@@ -73,6 +75,7 @@ class TransferRequest:
         target_errors: Mean absolute errors, on the scale that is learned, for which to estimate the labels needed.
         peers: Other substrates whose features are read besides, of ``names.PEERS``.
         accept_suspicious: Whether to go on in spite of gross errors, without wild labels.
+        predecessor: The version that a refit may replace, and is compared with; None for any other job.
     """
 
     name: str
@@ -88,6 +91,7 @@ class TransferRequest:
     target_errors: tuple[float, ...] = ()
     peers: tuple[str, ...] = ()
     accept_suspicious: bool = False
+    predecessor: Predecessor | None = None
 
     def __post_init__(self) -> None:
         lengths = {"labels": self.labels.shape} | {name: c.values.shape for name, c in self.low_fidelity.items()}
@@ -142,6 +146,7 @@ class TransferOutcome:
         digest: Digest of the model.
         is_constant: True if the model knows no more than a constant.
         suspicious: What is odd among the labels, the gravest first.
+        succession: The refit against the version that it may replace; None unless the job is a refit.
     """
 
     verdict: Verdict
@@ -157,6 +162,7 @@ class TransferOutcome:
     digest: str
     is_constant: bool = False
     suspicious: tuple[SuspiciousLabel, ...] = ()
+    succession: SuccessionSection | None = None
 
 
 OnEvent = Callable[[TransferEvent], None]

@@ -29,6 +29,7 @@ from epitaxy.finetune.jobs import JobLimits, Jobs
 from epitaxy.finetune.labels.source import RootedLabelSource
 from epitaxy.finetune.metrics import FineTuneMetrics, RecentJobs
 from epitaxy.finetune.ports import JobRunner, JobStore, ModelRegistry
+from epitaxy.finetune.refits import Refits
 from epitaxy.finetune.servicer import FineTuneServicer
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.finetune.store.files import FolderJobFiles
@@ -160,7 +161,8 @@ class FineTuneServer:
         )
         jobs = Jobs(store, FolderJobFiles(settings.jobs_folder), labels, self._runner, limits)
         tenant_data = TenantData(jobs, champions, self._measurements.delete)
-        return FineTuneServicer(jobs, tenant_data, settings.default_job_seconds, settings.watch_seconds)
+        refits = Refits(jobs, champions.registry)
+        return FineTuneServicer(jobs, refits, tenant_data, settings.default_job_seconds, settings.watch_seconds)
 
     def _grpc_server(self) -> grpc.aio.Server:
         settings = self._settings

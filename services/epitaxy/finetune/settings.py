@@ -35,6 +35,10 @@ class FineTuneSettings(ServiceSettings):
     label_roots: tuple[str, ...] = ()
     """Prefixes of URIs that label files may have, each with {tenant}: file:///srv/labels/{tenant}/, s3://b/{tenant}/"""
     max_label_bytes: PositiveInt = 64 * 2**20
+    model_folder: Path | None = None
+    """Folder of the substrate that jobs stand on, the same as EPITAXY_PREDICTION_MODEL_FOLDER; None: the shipped one."""
+    earlier_model_folders: tuple[Path, ...] = ()
+    """Folders of earlier substrates that refits are compared on, beside those that are shipped."""
     base_models: dict[str, Path] = Field(default_factory=dict)
     """Folders of substrates other than the shipped one, by name."""
 
