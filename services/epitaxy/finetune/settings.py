@@ -36,7 +36,7 @@ class FineTuneSettings(ServiceSettings):
     """Prefixes of URIs that label files may have, each with {tenant}: file:///srv/labels/{tenant}/, s3://b/{tenant}/"""
     max_label_bytes: PositiveInt = 64 * 2**20
     model_folder: Path | None = None
-    """Folder of the substrate that jobs stand on, the same as EPITAXY_PREDICTION_MODEL_FOLDER; None: the shipped one."""
+    """Folder of the substrate of all jobs, as EPITAXY_PREDICTION_MODEL_FOLDER; empty: the shipped one."""
     earlier_model_folders: tuple[Path, ...] = ()
     """Folders of earlier substrates that refits are compared on, beside those that are shipped."""
     base_models: dict[str, Path] = Field(default_factory=dict)

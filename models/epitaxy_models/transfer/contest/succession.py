@@ -118,7 +118,8 @@ def _sentence(
     interval = f"95 % interval of the difference {difference.low:+.3g} to {difference.high:+.3g}"
     return (
         f"Against version {old.version} ({old.strategy} on {old.base}), the refit ({new.chosen} on {new.base}) "
-        f"{found}: {after.mean:.3g} {new.unit} against {before.mean:.3g} {new.unit} on the same {n_splits} splits; {interval}."
+        f"{found}: {after.mean:.3g} {new.unit} against {before.mean:.3g} {new.unit} on the same {n_splits} splits; "
+        f"{interval}."
     )
 
 

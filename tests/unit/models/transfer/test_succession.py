@@ -1,5 +1,6 @@
 """A refit is judged against the version that it may replace, on the same splits, each on its own substrate."""
 
+import time
 from dataclasses import replace
 
 import numpy as np

@@ -1,5 +1,6 @@
 """Two substrates in one replica: a tenant's model is answered by the one that it was fitted on."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -138,24 +139,20 @@ async def test_a_substrate_that_is_nowhere_is_a_clear_error_and_others_answer(ho
     house.publish("acme/lost", type(old_model).of(lost, old_model.members, old_model.domain))
     house.publish("acme/new", new_model)
     for _ in range(2):
-        with pytest.raises(
-            FailedPreconditionError,
-            match="acme/lost version 1 cannot be served: .* substrate-mp 3, which this server does not have",
-        ) as refused:
+        with pytest.raises(FailedPreconditionError, match="substrate-mp 3, which this server does not have") as refused:
             await house.ask("acme", "acme/lost", structures)
         assert refused.value.reason == "WRONG_BASE"
+        assert refused.value.message.startswith("acme/lost version 1 cannot be served: ")
     assert len(values(await house.ask("acme", "acme/new", structures))) == 2
 
 
 def test_an_earlier_version_is_explained_by_its_own_weights(later, later_folder, artifact, embedder):
     explainers = Explainers(SubstrateCatalogue(later, [shipped_model()]), later_folder)
-    [structure] = [s for s in unlabelled_structures(1)]
+    [structure] = unlabelled_structures(1)
     earlier = explainers.of(artifact.weights_digest)(structure, "formation_energy", 3)
     assert explainers.of(artifact.weights_digest) is explainers.of(artifact.weights_digest)
     with ThreadPoolExecutor(1) as executor:
         plain = Rig(artifact, embedder, executor, TieredEmbeddings(2**20, None))
-        import asyncio
-
         block = asyncio.run(plain.evaluate([structure]))
     assert earlier.value == pytest.approx(block.prediction.values[0, 0], abs=1e-3)
     assert len(earlier.nearest) == 3, "the shipped folder has a source index"
