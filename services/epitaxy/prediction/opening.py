@@ -18,7 +18,7 @@ from epitaxy.prediction.ports import Embedding, EmbeddingBackend
 from epitaxy.prediction.served_model import load_policy
 from epitaxy.prediction.service import PredictionService
 from epitaxy.prediction.settings import PredictionSettings
-from epitaxy.prediction.substrates import Substrate, Substrates
+from epitaxy.prediction.tenants.substrates import Substrate, Substrates
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.catalogue import SubstrateCatalogue
 from epitaxy_models.graphs.graph import CrystalGraph

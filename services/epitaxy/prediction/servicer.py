@@ -13,10 +13,10 @@ from epitaxy.prediction import messages
 from epitaxy.prediction.explaining.messages import explanations_message, query_of
 from epitaxy.prediction.explaining.service import ExplanationService
 from epitaxy.prediction.serve.activity import Activity
-from epitaxy.prediction.substrates import Substrate, Substrates
 from epitaxy.prediction.tenants.messages import base_message, page_of, tenant_card, tenant_encoder
 from epitaxy.prediction.tenants.models import ServedVersion, TenantModels
 from epitaxy.prediction.tenants.service import TenantService
+from epitaxy.prediction.tenants.substrates import Substrate, Substrates
 
 
 class PredictionServicer:

@@ -1,6 +1,7 @@
 """Models and jobs that the last build before the rooms made still serve and open."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,41 @@ def test_a_model_of_before_answers_as_it_did(tenant_product: Product, tenant: Cl
             [value.value, value.lower, value.upper], [row["value"], row["lower"], row["upper"]], rtol=1e-4, atol=1e-5
         )
         assert result.review.verdict == row["review"]
+
+
+def test_models_of_two_substrates_answer_at_once_and_say_what_they_stand_on(
+    tenant_product: Product, tenant: Client
+) -> None:
+    cells = tenant_product.home / "candidates.jsonl"
+    models = ("", f"{TENANT_OF_BEFORE}/old-gap", "substrate-mp:4")
+    with ThreadPoolExecutor(len(models)) as pool:
+        present, own, earlier = pool.map(lambda model: list(tenant.screen(cells, model=model)), models)
+    assert [{one.model_version for one in run} for run in (present, own, earlier)] == [{"1000"}, {"1"}, {"4"}]
+    assert all(one.error is None for run in (present, own, earlier) for one in run)
+    values = [[one.predictions[0].value for one in sorted(run, key=lambda one: one.id)] for run in (present, earlier)]
+    assert np.abs(np.subtract(*values)).max() > 1e-3
+    old = tenant.get_model(f"{TENANT_OF_BEFORE}/old-gap").base
+    assert (old.name, old.version, old.is_current) == ("substrate-mp", "4", False)
+    cell = {
+        "lattice": [[0, 2.8, 2.8], [2.8, 0, 2.8], [2.8, 2.8, 0]],
+        "species": ["Na", "Cl"],
+        "frac": [[0, 0, 0], [0.5] * 3],
+    }
+    explained = tenant.explain([{"id": "salt", "structure": json.dumps(cell)}], model="substrate-mp:4")
+    assert [one.model_version for one in explained] == ["4"]
+
+
+def test_a_model_of_before_is_refitted_on_the_present_substrate(tenant: Client) -> None:
+    job = tenant.refit_model("old-gap", max_seconds=20)
+    result = job.wait(timeout=500)
+    assert job.status.refit_of == "1"
+    told = result.succession
+    assert (told.base_model, told.model_version) == ("substrate-mp:4", "1")
+    assert told.n_splits >= 5
+    assert told.gain == pytest.approx(told.mae - told.new_mae)
+    assert job.report()["succession"]["verdict"] == told.verdict
+    card = tenant.get_model(f"{TENANT_OF_BEFORE}/old-gap:{result.model_version}")
+    assert (card.base.version, card.base.is_current) == ("1000", True)
 
 
 def test_another_version_of_before_can_be_asked_for_and_promoted(tenant: Client, tenant_product: Product) -> None:

@@ -16,10 +16,10 @@ from epitaxy.prediction.intake.known_values import columns_of, with_values
 from epitaxy.prediction.intake.reader import failure
 from epitaxy.prediction.ports import Embedding, Stage
 from epitaxy.prediction.service import PredictionService
-from epitaxy.prediction.substrates import Substrate, Substrates
 from epitaxy.prediction.tenants.features import DescribedRow, joined
 from epitaxy.prediction.tenants.lanes import TenantLanes
 from epitaxy.prediction.tenants.models import ServedVersion, TenantModels
+from epitaxy.prediction.tenants.substrates import Substrate, Substrates
 from epitaxy.registry.ports import ModelVersion
 from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.readout import EnsemblePrediction

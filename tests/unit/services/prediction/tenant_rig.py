@@ -17,10 +17,10 @@ from epitaxy.chassis.request_context import RequestContext, bind_request
 from epitaxy.prediction.explaining.service import ExplanationService
 from epitaxy.prediction.networks.tenant_runner import TenantRunner
 from epitaxy.prediction.servicer import PredictionServicer
-from epitaxy.prediction.substrates import Substrate, Substrates
 from epitaxy.prediction.tenants.lanes import LaneLimits, TenantLanes
 from epitaxy.prediction.tenants.models import TenantModels
 from epitaxy.prediction.tenants.service import TenantService
+from epitaxy.prediction.tenants.substrates import Substrate, Substrates
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.ports import Alias
 from epitaxy_models.ensembles.artifact import ModelArtifact
