@@ -32,6 +32,7 @@ class PredictionServicer:
         self._substrates, self._tenants, self._models = substrates, tenants, models
         self._explanations = explanations
         self.activity = Activity()
+        self._encoders: dict[str, messages.BlockEncoder] = {}
 
     async def evaluate(self, request: backend_pb2.EvaluateRequest) -> backend_pb2.EvaluateResponse:
         """Predictions for one block."""
@@ -44,7 +45,7 @@ class PredictionServicer:
             shared = await self._shared(request.options.model)
             query = messages.query_of(request.options, shared.artifact)
             block = await shared.service.evaluate(messages.items_of(request.structures), query)
-            return shared.encoder.results(block, query, request.sequence)
+            return self._encoder(shared).results(block, query, request.sequence)
         bind_model_version(served.version.version)
         query = messages.query_for(request.options, [served.card.definition.name])
         block = await self._tenants.evaluate(messages.items_of(request.structures), served, query)
@@ -60,7 +61,7 @@ class PredictionServicer:
             )
         shared = await self._shared(request.model)
         answers, embeddings = await shared.service.embed(messages.items_of(request.structures))
-        return shared.encoder.embeddings(answers, embeddings)
+        return self._encoder(shared).embeddings(answers, embeddings)
 
     async def explain(self, request: backend_pb2.ExplainBlockRequest) -> backend_pb2.ExplainBlockResponse:
         """Explanations of one block; only the shared model's predictions can be attributed to atoms."""
@@ -112,13 +113,20 @@ class PredictionServicer:
         messages.check_model(selector, current.artifact, self._substrates.catalogue.earlier)
         return current
 
+    def _encoder(self, shared: Substrate) -> messages.BlockEncoder:
+        """Writes answers of that version; made once."""
+        digest = shared.artifact.digest
+        if digest not in self._encoders:
+            self._encoders[digest] = messages.BlockEncoder(shared.artifact)
+        return self._encoders[digest]
+
     def _base_of(self, served: ServedVersion) -> str:
         """The substrate under a model as a caller selects it."""
         base = served.card.base
         return base.name if self._substrates.is_current(base.digest) else f"{base.name}:{base.version}"
 
     def _card(self, shared: Substrate) -> models_pb2.ModelCard:
-        return shared.encoder.model_card(shared.service.policy, is_current=shared.is_current)
+        return self._encoder(shared).model_card(shared.service.policy, is_current=shared.is_current)
 
     async def _own_card(self, served: ServedVersion, aliases: Sequence[str]) -> models_pb2.ModelCard:
         card = tenant_card(served, aliases, await self._models.read_policy(served))

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from epitaxy.chassis.errors import FailedPreconditionError
-from epitaxy.prediction.messages import BlockEncoder
 from epitaxy.prediction.service import PredictionService
 from epitaxy.prediction.tenants.features import TenantFeatures
 from epitaxy.prediction.tenants.models import ServedVersion
@@ -26,13 +25,11 @@ class Substrate:
     Attributes:
         service: Predicts and embeds with it.
         features: Inputs of the tenants' models that were fitted on it.
-        encoder: Writes its answers.
         is_current: Whether new work stands on it.
     """
 
     service: PredictionService
     features: TenantFeatures
-    encoder: BlockEncoder
     is_current: bool = True
 
     @property
@@ -47,7 +44,7 @@ class Substrate:
         """A substrate behind a service."""
         artifact = service.artifact
         features = TenantFeatures(artifact) if features_bytes is None else TenantFeatures(artifact, features_bytes)
-        return cls(service, features, BlockEncoder(artifact), is_current)
+        return cls(service, features, is_current)
 
 
 class Substrates:

@@ -80,7 +80,6 @@ class TenantRig:
         limits: LaneLimits,
         earlier: Sequence[Path] = (),
         open_rig: Callable[[ModelArtifact], Rig] | None = None,
-        explainer=None,
     ) -> None:
         self.rig, self.registry, self._scratch = rig, CountedRegistry(registry), scratch
         catalogue = SubstrateCatalogue(rig.service.artifact, earlier)
@@ -89,8 +88,8 @@ class TenantRig:
         self.opened: list[Rig] = []
         self.substrates = Substrates(Substrate.of(rig.service), catalogue, partial(self._open, open_rig))
         self.service = TenantService(self.substrates, self.models, TenantLanes("heads", limits), self.networks)
-        explanations = ExplanationService(rig.service, explainer or NoExplanations(), calls_each=1)
-        self.servicer = PredictionServicer(self.substrates, self.service, self.models, explanations)
+        self.explanations = ExplanationService(rig.service, NoExplanations(), calls_each=1)
+        self.servicer = PredictionServicer(self.substrates, self.service, self.models, self.explanations)
 
     def _open(self, open_rig: Callable[[ModelArtifact], Rig], artifact: ModelArtifact) -> Substrate:
         self.opened.append(open_rig(artifact))
@@ -119,9 +118,10 @@ class TenantRig:
         bind_request(RequestContext("r-1", tenant))
         return await self.servicer.embed(backend_pb2.EmbedBlockRequest(model=ModelSelector(name=name)))
 
-    async def explain(self, tenant: str, name: str, structures: list[Structure]):
+    async def explain(self, tenant: str, name: str, structures: list[Structure], **selector):
         bind_request(RequestContext("r-1", tenant))
-        request = backend_pb2.ExplainBlockRequest(model=ModelSelector(name=name), structures=inputs_of(structures))
+        model = ModelSelector(name=name, **selector)
+        request = backend_pb2.ExplainBlockRequest(model=model, structures=inputs_of(structures))
         return await self.servicer.explain(request)
 
     async def card(self, tenant: str, name: str, **selector):

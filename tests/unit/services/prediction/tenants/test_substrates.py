@@ -11,6 +11,7 @@ from tenant_rig import TenantRig
 
 from epitaxy.chassis.errors import FailedPreconditionError, NotFoundError
 from epitaxy.prediction.cache.tiers import TieredEmbeddings
+from epitaxy.prediction.domain import Refusal
 from epitaxy.prediction.explaining.replica import Explainers
 from epitaxy.prediction.tenants.lanes import LaneLimits
 from epitaxy.registry.mlflow_registry import MlflowRegistry
@@ -144,6 +145,21 @@ async def test_a_substrate_that_is_nowhere_is_a_clear_error_and_others_answer(ho
         assert refused.value.reason == "WRONG_BASE"
         assert refused.value.message.startswith("acme/lost version 1 cannot be served: ")
     assert len(values(await house.ask("acme", "acme/new", structures))) == 2
+
+
+async def test_an_explanation_asks_the_version_that_is_named(house, artifact):
+    asked = []
+
+    class Recording:
+        async def explain(self, structures, query):
+            asked.append(query.substrate)
+            return [Refusal("TOO_LARGE_TO_EXPLAIN", "too large")] * len(structures)
+
+    house.explanations._backend = Recording()
+    for selector in ({"version": artifact.card.version}, {}):
+        reply = await house.explain("", "substrate-mp", unlabelled_structures(1), **selector)
+        assert [result.error.reason for result in reply.results] == ["TOO_LARGE_TO_EXPLAIN"]
+    assert asked == [artifact.weights_digest, ""]
 
 
 def test_an_earlier_version_is_explained_by_its_own_weights(later, later_folder, artifact, embedder):
