@@ -70,6 +70,8 @@ class FineTuneSettings(ServiceSettings):
     readiness_interval_seconds: PositiveFloat = 2.0
     registry_warm_up_seconds: NonNegativeFloat = 0.0
     """Pause before the registry's client is loaded, which takes seconds; a call that needs it loads it earlier."""
+    census_seconds: PositiveFloat = 600.0
+    """Pause between two counts of all tenants' champions by substrate."""
     shutdown_grace_seconds: NonNegativeFloat = 10.0
 
     @field_validator("label_roots")
