@@ -62,17 +62,17 @@ class SubstrateCatalogue:
         """``NAME:VERSION`` of the earlier substrates, in the order of their folders."""
         return tuple(dict.fromkeys(entry.label for entry in self._stored if entry.label != self.current.label))
 
-    def knows(self, digest: str) -> bool:
-        """Whether a substrate with these weights is at hand; reads weights whose digest is not known yet."""
-        return digest in self._artifacts or any(self._digest(entry) == digest for entry in self._stored)
-
     def of_digest(self, digest: str) -> ModelArtifact | None:
         """The substrate with these weights, which stays loaded; None if there is none."""
         with self._lock:
             if digest in self._artifacts:
                 return self._artifacts[digest]
-        found = next((entry for entry in self._stored if self._digest(entry) == digest), None)
-        return None if found is None else self._load(found)
+        for entry in self._stored:
+            if self._digests.get(entry.folder, digest) == digest:
+                artifact = self._load(entry)
+                if artifact.weights_digest == digest:
+                    return self._kept(artifact)
+        return None
 
     def require(self, digest: str, label: str = "another substrate") -> ModelArtifact:
         """The substrate with these weights. Raises CheckpointError (WRONG_BASE), which names it by ``label``."""
@@ -87,27 +87,24 @@ class SubstrateCatalogue:
     def of_version(self, name: str, version: str) -> ModelArtifact | None:
         """The earlier substrate of that name and version; None if there is none."""
         found = next((entry for entry in self._stored if (entry.name, entry.version) == (name, version)), None)
-        return None if found is None else self.of_digest(self._digest(found))
+        return None if found is None else self._kept(self._load(found))
 
     def folder_of(self, artifact: ModelArtifact) -> Path:
-        """Folder of an earlier substrate. Raises CheckpointError for one that is not in the catalogue."""
-        for entry in self._stored:
-            if self._digest(entry) == artifact.weights_digest:
-                return entry.folder
-        raise CheckpointError(f"{artifact.label} is not on disk", reason="WRONG_BASE")
+        """Folder of an earlier substrate that was found here. Raises CheckpointError for any other."""
+        for folder, digest in self._digests.items():
+            if digest == artifact.weights_digest:
+                return folder
+        raise CheckpointError(f"{artifact.label} is not in the catalogue", reason="WRONG_BASE")
 
-    def _digest(self, entry: StoredSubstrate) -> str:
-        if entry.folder not in self._digests:
-            self._load(entry, keep=False)
-        return self._digests[entry.folder]
-
-    def _load(self, entry: StoredSubstrate, *, keep: bool = True) -> ModelArtifact:
-        """An artifact that was read only for its digest is not kept: most replicas never serve an earlier one."""
+    def _load(self, entry: StoredSubstrate) -> ModelArtifact:
         artifact = load_artifact(entry.folder)
         with self._lock:
             self._digests[entry.folder] = artifact.weights_digest
-            if not keep:
-                return artifact
+        return artifact
+
+    def _kept(self, artifact: ModelArtifact) -> ModelArtifact:
+        """The artifact of these weights that was loaded first."""
+        with self._lock:
             return self._artifacts.setdefault(artifact.weights_digest, artifact)
 
 
