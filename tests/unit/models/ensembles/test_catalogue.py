@@ -1,13 +1,15 @@
 """Substrates at hand are found by the digest of their weights, and read no sooner than that."""
 
 import json
+import shutil
 
 import pytest
 
 from epitaxy_models.ensembles.artifact import CARD, load_artifact, shipped_model
 from epitaxy_models.ensembles.catalogue import SubstrateCatalogue, shipped_models
-from epitaxy_models.errors import CheckpointError
+from epitaxy_models.errors import CheckpointError, ConfigurationError
 from epitaxy_models.testing.substrates import write_later_substrate
+from epitaxy_models.training.retire import retire
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +53,16 @@ def test_weights_are_not_read_before_somebody_asks(later, tmp_path):
     (tmp_path / CARD).write_text("{")
     with pytest.raises(CheckpointError, match="holds no readable card"):
         SubstrateCatalogue(load_artifact(later), [tmp_path])
+
+
+def test_a_substrate_is_retired_under_its_version_and_never_over_another(later, tmp_path):
+    folder = tmp_path / "substrate"
+    shutil.copytree(later, folder)
+    kept = retire(folder)
+    assert kept == tmp_path / "substrate-1000"
+    assert load_artifact(kept).digest == load_artifact(folder).digest
+    assert retire(folder) == kept
+    shutil.rmtree(folder)
+    write_later_substrate(folder, "1000", source=later)
+    with pytest.raises(ConfigurationError, match="holds other weights"):
+        retire(folder)

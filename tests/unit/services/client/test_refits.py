@@ -1,8 +1,11 @@
 """A model's labels are fitted again as they are kept, and the client is told which version errs less."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import finetune_server
@@ -12,6 +15,7 @@ import pytest
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.client import Client, InvalidRequestError, NotFoundError
 from epitaxy.finetune.ports import FileKind
+from epitaxy.finetune.upkeep.census import SubstrateCensus
 
 _tenants = (f"refit-{number}" for number in count())
 
@@ -84,6 +88,22 @@ def test_the_champion_is_refitted_unless_a_version_is_named(client: Client, rows
         client.refit_model("my-tc@champion")
     with pytest.raises(NotFoundError, match="no model named"):
         client.refit_model("other")
+
+
+def test_champions_are_counted_by_substrate(client: Client, rig: Any, rows: Any, tmp_path: Path) -> None:
+    grown(client, rows)
+    client.refit_model("my-tc").wait(timeout=200)
+    census = SubstrateCensus(rig.registry)
+    before = Counter(census())
+    client.promote_model("my-tc", "1")
+    assert Counter(census()) - before == {"substrate:1": 1}
+    client.promote_model("my-tc", "2")
+    assert Counter(census()) - before == {"substrate:2": 1}
+    # A version of an earlier release has no tag, and its card says what it stands on.
+    (tmp_path / "card.json").write_text(json.dumps({"base": {"name": "elder", "version": "3"}}))
+    elder = ModelName(tenant_of(client), "elder")
+    rig.registry.promote(elder, rig.registry.register(elder, tmp_path).version)
+    assert Counter(census()) - before == {"substrate:2": 1, "elder:3": 1}
 
 
 def test_a_repeated_request_gets_the_same_job(client: Client, rows: Any) -> None:
