@@ -96,7 +96,7 @@ def test_doctor_finds_a_healthy_server_and_what_is_installed(run: Any, target: s
 
 def test_a_model_on_an_earlier_substrate_is_told_with_the_command_that_refits_it(run: Any, target: str) -> None:
     listed = run("models", "list", "--target", target)
-    (row,) = [line for line in listed.stdout.splitlines() if line.startswith("film")]
+    (row,) = [line for line in listed.stdout.splitlines() if line.strip().startswith("film")]
     assert row.rstrip().endswith("substrate:1, an earlier version")
     assert "1 on an earlier version of the shared model; to bring one up to date: epitaxy finetune refit film:1" in (
         listed.stderr
