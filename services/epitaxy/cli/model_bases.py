@@ -6,11 +6,8 @@ from epitaxy.client import ModelCard
 
 
 def base_text(card: ModelCard) -> str:
-    """``"substrate-mp:4, an earlier version"``; empty for the shared model itself."""
-    base = card.base
-    if base is None:
-        return ""
-    return f"{base.name}:{base.version}" + ("" if base.is_current else ", an earlier version")
+    """As `BaseModel.in_words`; empty for the shared model itself."""
+    return "" if card.base is None else card.base.in_words()
 
 
 def models_on_earlier(cards: Iterable[ModelCard]) -> list[ModelCard]:

@@ -78,6 +78,10 @@ class BaseModel:
     weights_digest: str
     is_current: bool
 
+    def in_words(self) -> str:
+        """``"substrate-mp:4, an earlier version"``."""
+        return f"{self.name}:{self.version}" + ("" if self.is_current else ", an earlier version")
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
