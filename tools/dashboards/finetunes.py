@@ -164,6 +164,15 @@ _TENANTS = Row(
             kind="table",
             width=12,
         ),
+        Panel(
+            "Champions by substrate",
+            "Of all tenants. Models on an earlier substrate go on to be served; a refit brings one to the present one.",
+            "short",
+            [Query(total(select("epitaxy_finetune_champions"), "substrate"), "{{substrate}}")],
+            width=24,
+            height=6,
+            is_stacked=True,
+        ),
     ],
 )
 

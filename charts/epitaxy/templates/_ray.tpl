@@ -98,6 +98,11 @@ spec:
         {{- if and .serves .root.Values.prediction.weightsClaim }}
         - {name: weights, mountPath: /var/lib/epitaxy/weights, readOnly: true}
         {{- end }}
+        {{- if .serves }}
+        {{- range $number, $_ := .root.Values.prediction.earlierWeightsClaims }}
+        - {name: earlier-weights-{{ $number }}, mountPath: /var/lib/epitaxy/earlier-weights/{{ $number }}, readOnly: true}
+        {{- end }}
+        {{- end }}
         {{- if .shared }}
         - {name: finetune, mountPath: /var/lib/epitaxy}
         {{- end }}
@@ -111,6 +116,12 @@ spec:
     {{- if and .serves .root.Values.prediction.weightsClaim }}
     - name: weights
       persistentVolumeClaim: {claimName: {{ .root.Values.prediction.weightsClaim }}, readOnly: true}
+    {{- end }}
+    {{- if .serves }}
+    {{- range $number, $claim := .root.Values.prediction.earlierWeightsClaims }}
+    - name: earlier-weights-{{ $number }}
+      persistentVolumeClaim: {claimName: {{ $claim }}, readOnly: true}
+    {{- end }}
     {{- end }}
     {{- if .shared }}
     - name: finetune

@@ -18,7 +18,7 @@ from epitaxy_models.ensembles.card import ModelCard
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.heads.readout import FlooredReadout, PropertyReadout
 
-_WEIGHTS, _CARD = "weights.safetensors", "card.json"
+WEIGHTS, CARD = "weights.safetensors", "card.json"
 _GEOMETRY_FIELDS = tuple(field.name for field in fields(GeometryModel))
 _REQUIRED = (
     *(f"domain.{name}" for name in TENSOR_NAMES),
@@ -53,6 +53,11 @@ class ModelArtifact:
     card_json: str
 
     @property
+    def label(self) -> str:
+        """``NAME:VERSION``."""
+        return f"{self.card.name}:{self.card.version}"
+
+    @property
     def n_parameters(self) -> int:
         """Weights of all members together."""
         return sum(value.size for part in (self.backbone, self.heads) for value in part.values())
@@ -79,9 +84,9 @@ def shipped_model() -> Path:
 def load_artifact(folder: Path) -> ModelArtifact:
     """Reads and checks a model. Raises CheckpointError if a file is missing, damaged or of another version."""
     try:
-        card_text = (folder / _CARD).read_bytes()
-        weights = (folder / _WEIGHTS).read_bytes()
-        tensors = load_file(folder / _WEIGHTS)
+        card_text = (folder / CARD).read_bytes()
+        weights = (folder / WEIGHTS).read_bytes()
+        tensors = load_file(folder / WEIGHTS)
         card = ModelCard.from_json(json.loads(card_text))
     except (OSError, SafetensorError, ValueError) as error:  # ValueError: no JSON, or no UTF-8
         raise CheckpointError(f"{folder} holds no readable model: {error}", reason="UNREADABLE_CHECKPOINT") from error
@@ -121,10 +126,10 @@ def save_artifact(
     tensors |= {f"domain.{name}": value for name, value in domain.tensors().items()}
     tensors |= {f"geometry.{name}": getattr(geometry, name) for name in _GEOMETRY_FIELDS}
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, folder / _WEIGHTS)
+    save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, folder / WEIGHTS)
     # safetensors writes for the owner alone; a server runs as somebody else.
-    (folder / _WEIGHTS).chmod(0o644)
-    (folder / _CARD).write_text(json.dumps(card.as_json(), indent=1) + "\n")
+    (folder / WEIGHTS).chmod(0o644)
+    (folder / CARD).write_text(json.dumps(card.as_json(), indent=1) + "\n")
 
 
 def _digest_of_weights(rule: str, *parts: Mapping[str, NDArray[np.float32]]) -> str:

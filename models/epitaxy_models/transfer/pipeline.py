@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from epitaxy_models.transfer.contest.field import Field, default_field
 from epitaxy_models.transfer.contest.judge import Judgement, judge
 from epitaxy_models.transfer.contest.learning_curve import learning_curves
 from epitaxy_models.transfer.contest.stacking import STACK, stack_weights
+from epitaxy_models.transfer.contest.succession import Refitted, judge_succession
 from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.fitted.card import BaseModel, KnownColumn, TransferCard
 from epitaxy_models.transfer.fitted.model import TransferModel
@@ -27,7 +28,7 @@ from epitaxy_models.transfer.fitted.training_domain import TrainingDomain
 from epitaxy_models.transfer.inputs import EMBEDDING, PEER_PREFIX
 from epitaxy_models.transfer.labels.judging import robust_deviation
 from epitaxy_models.transfer.labels_digest import labels_digest
-from epitaxy_models.transfer.records import TransferReport
+from epitaxy_models.transfer.records import SuccessionSection, TransferReport
 from epitaxy_models.transfer.report.assembly import Findings, assemble
 from epitaxy_models.transfer.report.page import render_page
 from epitaxy_models.transfer.report.sentence import suspicion_sentence, verdict_sentence
@@ -116,9 +117,11 @@ class _Job:
         winner = self._fit(judgement, comparison, task)
         self._tell(TransferStage.EVALUATING, 0.85, "measuring learning curves", comparison.maes())
         curves = learning_curves(task, comparison, self._field.frozen, self._should_stop)
+        succession = self._succession(task, comparison, judgement, examination.replicate_std)
         model = self._model(examination, judgement, comparison, winner)
         found = Findings(self._request, artifact.card.name, task, examination, comparison, judgement)
         report = assemble(found, winner.calibration, winner.fit.blocks, curves, model.card.verdict_reason)
+        report = replace(report, succession=succession)
         self._go_on()
         return self._publish(model, report, judgement, examination)
 
@@ -154,6 +157,18 @@ class _Job:
         if allows(STACK):
             contest.stack(self._stackable())
         return contest.finish()
+
+    def _succession(
+        self, task: Task, comparison: Comparison, judgement: Judgement, noise_std: float
+    ) -> SuccessionSection | None:
+        """The verdict on a refit; None for any other job."""
+        request, old = self._request, self._request.predecessor
+        if old is None:
+            return None
+        self._tell(TransferStage.EVALUATING, 0.9, f"comparing with version {old.version}", comparison.maes())
+        unit, has_peers = request.definition.unit, bool(request.peers)
+        new = Refitted(self._artifact.label, task, comparison, judgement.chosen, unit, has_peers)
+        return judge_succession(old, new, self._end, self._should_stop, noise_std)
 
     def _stackable(self) -> list[str]:
         """Names of what a stack may hold: a constant is of no use in it, and networks have fewer splits."""
@@ -252,6 +267,7 @@ class _Job:
             digest=model.digest,
             is_constant=model.card.is_constant,
             suspicious=examination.suspicious,
+            succession=report.succession,
         )
 
     def _tell(

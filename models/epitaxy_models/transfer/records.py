@@ -197,6 +197,37 @@ class CalibrationSection:
 
 
 @dataclass(frozen=True, slots=True)
+class SuccessionSection:
+    """A refit against the version that it may replace, both out of fold on the same splits.
+
+    Attributes:
+        version: The version that it may replace.
+        base_model: ``NAME:VERSION`` of the substrate under that version.
+        strategy: What that version serves with.
+        n_splits: Splits that both predicted; 0 if they were not compared.
+        mae: Mean absolute error of that version's process; None if they were not compared, as all below.
+        new_mae: The refit's.
+        gain: Error of that version less the refit's, paired row by row.
+        gain_low: Lower end of its interval, corrected for splits that share training rows.
+        gain_high: Upper end.
+        verdict: HELPS, NEUTRAL or HURTS: what the refit does to the error; empty if they were not compared.
+        sentence: The same for a person, or why they were not compared.
+    """
+
+    version: str
+    base_model: str
+    strategy: str
+    n_splits: int
+    mae: float | None
+    new_mae: float | None
+    gain: float | None
+    gain_low: float | None
+    gain_high: float | None
+    verdict: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class TransferReport:
     """All sections.
 
@@ -205,6 +236,7 @@ class TransferReport:
         parity: One row a usable label.
         worst: The largest errors of them, largest first.
         blocks: Share of each block of features in the chosen model, by name; empty if it has none.
+        succession: The refit against the version that it may replace; None unless the job is a refit.
     """
 
     subject: PropertySection
@@ -219,6 +251,7 @@ class TransferReport:
     worst: tuple[ParityRow, ...]
     calibration: CalibrationSection
     blocks: Mapping[str, float]
+    succession: SuccessionSection | None = None
 
     def as_record(self) -> dict[str, Any]:
         """Plain containers that JSON holds; an endless interval end is None."""

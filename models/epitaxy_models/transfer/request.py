@@ -15,6 +15,8 @@ from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.labels.readings import Reading
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
+from epitaxy_models.transfer.predecessor import Predecessor
+from epitaxy_models.transfer.records import SuccessionSection
 from epitaxy_models.transfer.verdict import Verdict
 
 
@@ -75,6 +77,7 @@ class TransferRequest:
         peers: Other substrates whose features are read besides, of ``names.PEERS``.
         accept_suspicious: Whether to go on in spite of gross errors, without wild labels.
         readings: What reading the structures took, by the position of the row.
+        predecessor: The version that a refit may replace, and is compared with; None for any other job.
     """
 
     name: str
@@ -91,6 +94,7 @@ class TransferRequest:
     peers: tuple[str, ...] = ()
     accept_suspicious: bool = False
     readings: Mapping[int, tuple[Reading, ...]] = field(default_factory=dict)
+    predecessor: Predecessor | None = None
 
     def __post_init__(self) -> None:
         lengths = {"labels": self.labels.shape} | {name: c.values.shape for name, c in self.low_fidelity.items()}
@@ -145,6 +149,7 @@ class TransferOutcome:
         digest: Digest of the model.
         is_constant: True if the model knows no more than a constant.
         suspicious: What is odd among the labels, the gravest first.
+        succession: The refit against the version that it may replace; None unless the job is a refit.
     """
 
     verdict: Verdict
@@ -160,6 +165,7 @@ class TransferOutcome:
     digest: str
     is_constant: bool = False
     suspicious: tuple[SuspiciousLabel, ...] = ()
+    succession: SuccessionSection | None = None
 
 
 OnEvent = Callable[[TransferEvent], None]

@@ -4,13 +4,15 @@ import importlib.util
 import platform
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
 from epitaxy.chassis.cores import usable_cores
-from epitaxy.client import Client, EpitaxyClientError
+from epitaxy.cli.model_bases import base_text, models_on_earlier, refit_command
+from epitaxy.client import Client, EpitaxyClientError, ModelCard
 
 Status = Literal["ok", "note", "problem"]
 
@@ -70,7 +72,17 @@ def check_server(client: Client) -> list[Finding]:
     served = ", ".join(f"{card.name}:{card.version}" for card in cards)
     if not cards:
         return [reached, Finding("models", "problem", "none served", "read the server's log")]
-    return [reached, Finding("models", "ok", served)]
+    return [reached, Finding("models", "ok", served), *_on_earlier(cards)]
+
+
+def _on_earlier(cards: Sequence[ModelCard]) -> list[Finding]:
+    """A note on models that stand on an earlier shared model; they are served as before."""
+    old = models_on_earlier(cards)
+    if not old:
+        return []
+    names = ", ".join(f"{card.name}:{card.version} on {base_text(card)}" for card in old)
+    remedy = f"{refit_command(old[0])} fits it on the present one and compares both"
+    return [Finding("models to refit", "note", names, remedy)]
 
 
 def _not_ready(client: Client, subject: str) -> Finding:

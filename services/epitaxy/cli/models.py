@@ -9,8 +9,9 @@ from rich.table import Table
 
 from epitaxy.cli.connecting import JsonOption, TargetOption, connect
 from epitaxy.cli.finetune.policy import policy_text
+from epitaxy.cli.model_bases import base_text, models_on_earlier, refit_command
 from epitaxy.cli.model_health import fetch_health, health_document, health_table
-from epitaxy.cli.terminal import print_json_line, print_object, stdout_console
+from epitaxy.cli.terminal import print_json_line, print_object, stderr_console, stdout_console
 from epitaxy.client import ModelCard, PropertyCard
 
 models_app = typer.Typer(name="models", help="List the served models, or show a model's card.", no_args_is_help=True)
@@ -25,11 +26,15 @@ def list_models(context: typer.Context, as_json: JsonOption = False, target: Tar
         for card in cards:
             print_json_line(card)
         return
-    table = Table("name", "version", "aliases", "properties", "members", box=None)
+    table = Table("name", "version", "aliases", "properties", "members", "fitted on", box=None)
     for card in cards:
         names = ", ".join(part.name for part in card.properties)
-        table.add_row(card.name, card.version, ", ".join(card.aliases), names, str(card.n_members))
+        row = card.name, card.version, ", ".join(card.aliases), names, str(card.n_members), base_text(card)
+        table.add_row(*row)
     stdout_console().print(table)
+    if old := models_on_earlier(cards):
+        count = f"{len(old)} on an earlier version of the shared model"
+        stderr_console().print(f"refit     {count}; to bring one up to date: {refit_command(old[0])}", soft_wrap=True)
 
 
 @models_app.command("show")
@@ -51,6 +56,10 @@ def show_model(
         print_object(dataclasses.asdict(card) | {"health": [health_document(health) for health in healths]})
         return
     stdout_console().print(_facts(card))
+    if models_on_earlier([card]):
+        stderr_console().print(
+            f"refit     to fit it on the present shared model: {refit_command(card)}", soft_wrap=True
+        )
     stdout_console().print(_properties(card))
     for part in card.properties:
         if groups := card.errors_by_group(part.name):
@@ -69,6 +78,7 @@ def _facts(card: ModelCard) -> Table:
         "digest": card.digest,
         "created": card.create_time.strftime("%Y-%m-%d %H:%M UTC") if card.create_time else "",
         "aliases": ", ".join(card.aliases),
+        "fitted on": base_text(card),
         "description": card.description,
         "trained on": f"{data.name} ({data.license})" if data.license else data.name,
         "structures": _structures(card),

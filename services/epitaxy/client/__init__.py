@@ -26,9 +26,9 @@ from epitaxy.client.finetune.columns import LabelColumn
 from epitaxy.client.finetune.comparison import ModelComparison, compare_reports
 from epitaxy.client.finetune.job import FineTuneJob
 from epitaxy.client.finetune.render import FineTuneResult, JobStatus
-from epitaxy.client.finetune.results import JobEvent
+from epitaxy.client.finetune.results import JobEvent, Succession
 from epitaxy.client.measurements.results import MeasurementReport, MeasurementResult, ModelHealth, PropertyHealth
-from epitaxy.client.models.cards import PropertyCard, TrainingData
+from epitaxy.client.models.cards import BaseModel, PropertyCard, TrainingData
 from epitaxy.client.models.render import ModelCard
 from epitaxy.client.models.review import AuditEntry, ModelChange, ReviewPolicy
 from epitaxy.client.notebook import notebook_progress
@@ -54,6 +54,7 @@ __all__ = [
     "AsyncFineTuneJob",
     "AsyncScreenRun",
     "AuditEntry",
+    "BaseModel",
     "CalibrationStamp",
     "Client",
     "EmbeddingResult",
@@ -87,6 +88,7 @@ __all__ = [
     "ScreenResult",
     "ScreenRun",
     "ServerFaultError",
+    "Succession",
     "TrainingData",
     "UnauthenticatedError",
     "UnavailableError",

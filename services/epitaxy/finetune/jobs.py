@@ -8,7 +8,7 @@ from secrets import token_hex
 
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError, UnavailableError
 from epitaxy.finetune.domain.job import FineTuneJob, JobEvent, JobState
-from epitaxy.finetune.domain.label_table import LabelFile, LabelTable, check_labels
+from epitaxy.finetune.domain.label_table import LabelFile, LabelTable, StoredLabels, check_labels
 from epitaxy.finetune.domain.quotas import TenantQuota, check_rows, check_usage
 from epitaxy.finetune.domain.spec import FineTuneSpec
 from epitaxy.finetune.ports import Cursor, JobFiles, JobRunner, JobStore, LabelSource, RequestKey
@@ -46,7 +46,7 @@ class Jobs:
     limits: JobLimits
 
     def create(
-        self, tenant: str, spec: FineTuneSpec, source: LabelTable | LabelFile, key: RequestKey | None
+        self, tenant: str, spec: FineTuneSpec, source: LabelTable | LabelFile | StoredLabels, key: RequestKey | None
     ) -> FineTuneJob:
         """Stores the labels and starts a job; an equal request gets the job of the first one.
 
@@ -127,9 +127,11 @@ class Jobs:
                 "spec.base_model", f"{spec.base_model[:80]!r} is not known here; known: {known}"
             )
 
-    def _read_table(self, tenant: str, spec: FineTuneSpec, source: LabelTable | LabelFile) -> LabelTable:
+    def _read_table(self, tenant: str, spec: FineTuneSpec, source: LabelTable | LabelFile | StoredLabels) -> LabelTable:
         quota = self.limits.quota_of(tenant)
-        if isinstance(source, LabelFile):
+        if isinstance(source, StoredLabels):
+            table = self.files.load_labels(tenant, source.job_id)
+        elif isinstance(source, LabelFile):
             table = self.labels.read(tenant, source, spec.columns, quota.max_labels)
         else:
             table = source

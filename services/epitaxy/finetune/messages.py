@@ -14,10 +14,11 @@ from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.structure_ids import structure_ids
-from epitaxy.finetune.domain.job import FineTuneJob, JobEvent, Progress, Result, Suspicion
+from epitaxy.finetune.domain.job import FineTuneJob, JobEvent, Progress, Result, Succession, Suspicion
 from epitaxy.finetune.domain.label_table import LabelFile, LabelTable, StructureCell, StructureText
 from epitaxy.finetune.domain.spec import Budget, FineTuneSpec, LabelColumn, Transform
 from epitaxy.finetune.ports import RequestKey
+from epitaxy.finetune.refits import RefitRequest
 from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.heads.property import Fidelity
 from epitaxy_models.structures import TextFormat, unpack_structures
@@ -93,6 +94,18 @@ def source_of(request: finetune_pb2.CreateFineTuneJobRequest) -> LabelTable | La
             raise InvalidRequestError.of_field("labels", "is empty: fill inline or file")
 
 
+def refit_of(request: finetune_pb2.CreateFineTuneJobRequest) -> RefitRequest:
+    """The refit that a request asks for. Raises InvalidRequestError."""
+    budget = request.spec.budget
+    return RefitRequest(
+        model_name=request.spec.model_name,
+        version=request.refit.model_version,
+        max_seconds=budget.max_duration.ToNanoseconds() / 1e9 if budget.HasField("max_duration") else None,
+        use_gpu=budget.use_gpu,
+        labels=source_of(request) if request.WhichOneof("labels") else None,
+    )
+
+
 def job_message(job: FineTuneJob) -> finetune_pb2.FineTuneJob:
     """A job on the wire."""
     message = finetune_pb2.FineTuneJob(
@@ -106,6 +119,7 @@ def job_message(job: FineTuneJob) -> finetune_pb2.FineTuneJob:
         n_rows=job.n_rows,
         n_labels=job.n_labels,
         attempts=job.attempt,
+        refit_of=job.spec.refit_of.version if job.spec.refit_of else "",
     )
     if job.failure is not None:
         message.failure.reason, message.failure.message = job.failure.reason, job.failure.message
@@ -209,6 +223,25 @@ def _result_message(result: Result, model: ModelName) -> finetune_pb2.FineTuneRe
         served_as=str(model),
         suspicious=map(_suspicious_message, result.suspicious),
         is_constant=result.is_constant,
+        succession=_succession_message(result.succession),
+    )
+
+
+def _succession_message(found: Succession | None) -> finetune_pb2.Succession | None:
+    if found is None:
+        return None
+    return finetune_pb2.Succession(
+        model_version=found.version,
+        base_model=found.base_model,
+        strategy=found.strategy,
+        n_splits=found.n_splits,
+        mae=found.mae or 0.0,
+        new_mae=found.new_mae or 0.0,
+        gain=found.gain or 0.0,
+        gain_low=found.gain_low,
+        gain_high=found.gain_high,
+        verdict=f"TRANSFER_VERDICT_{found.verdict.value if found.verdict else 'UNSPECIFIED'}",
+        sentence=found.sentence,
     )
 
 

@@ -39,6 +39,12 @@ class FineTuneMetrics:
         self._active = Gauge(
             f"{PREFIX}_active_jobs", "Jobs that have not ended, by state.", ["state"], registry=registry
         )
+        self._champions = Gauge(
+            f"{PREFIX}_champions",
+            "Champions of all tenants, by the substrate that they stand on.",
+            ["substrate"],
+            registry=registry,
+        )
         self._seconds = Histogram(
             f"{PREFIX}_job_seconds",
             "Time from a job's creation to its end, by the state it ended in, seconds.",
@@ -67,6 +73,12 @@ class FineTuneMetrics:
         """Sets the number of jobs of every state."""
         for state in ACTIVE_STATES:
             self._active.labels(state.value).set(by_state.get(state, 0))
+
+    def count_champions(self, by_substrate: Mapping[str, int]) -> None:
+        """Sets the number of champions on each substrate; one that has none left is no longer told."""
+        self._champions.clear()
+        for substrate, number in by_substrate.items():
+            self._champions.labels(substrate).set(number)
 
     def job_ended(self, job: FineTuneJob) -> None:
         """Counts one job by how it ended."""

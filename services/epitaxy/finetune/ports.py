@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from epitaxy.chassis.errors import FailedPreconditionError
-from epitaxy.finetune.domain.job import FineTuneJob, JobEvent, JobState, Progress, Suspicion, Verdict
+from epitaxy.finetune.domain.job import FineTuneJob, JobEvent, JobState, Progress, Succession, Suspicion, Verdict
 from epitaxy.finetune.domain.label_table import LabelFile, LabelTable
 from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, Ruling
 from epitaxy.finetune.domain.quotas import TenantUsage
@@ -252,6 +252,7 @@ class TransferResult:
         sentence: The verdict for a chemist.
         is_constant: Whether the model knows no more than a constant.
         suspicious: Labels to look at, the gravest first.
+        succession: The refit against the version that it may replace; None unless the job is a refit.
     """
 
     folder: Path
@@ -264,6 +265,7 @@ class TransferResult:
     sentence: str = ""
     is_constant: bool = False
     suspicious: tuple[Suspicion, ...] = ()
+    succession: Succession | None = None
 
 
 class LabelsStoppedError(FailedPreconditionError):

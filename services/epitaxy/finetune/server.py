@@ -29,12 +29,14 @@ from epitaxy.finetune.jobs import JobLimits, Jobs
 from epitaxy.finetune.labels.source import RootedLabelSource
 from epitaxy.finetune.metrics import FineTuneMetrics, RecentJobs
 from epitaxy.finetune.ports import JobRunner, JobStore, ModelRegistry
+from epitaxy.finetune.refits import Refits
 from epitaxy.finetune.servicer import FineTuneServicer
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.finetune.store.files import FolderJobFiles
 from epitaxy.finetune.store.jobs import SqlJobStore
 from epitaxy.finetune.store.ledger import SqlLedger
 from epitaxy.finetune.tenant_data import TenantData
+from epitaxy.finetune.upkeep.census import SubstrateCensus
 from epitaxy.finetune.upkeep.reconciler import Reconciler
 from epitaxy.finetune.work.ray_runner import RayJobRunner
 from epitaxy.measurements.metrics import MeasurementMetrics
@@ -124,8 +126,8 @@ class FineTuneServer:
         server = self._grpc_server()
         stack.push_async_callback(server.stop, settings.shutdown_grace_seconds)
         registry = MlflowRegistry(self._registry_settings)
-        warming = asyncio.create_task(_warm(registry, settings.registry_warm_up_seconds))
-        stack.push_async_callback(_cancel, warming)
+        counting = asyncio.create_task(self._warm_and_count(registry))
+        stack.push_async_callback(_cancel, counting)
         files = FolderJobFiles(settings.jobs_folder)
         champions = Champions(store, SqlLedger(self._database), registry, files)
         servicer = self._servicer(store, champions)
@@ -152,6 +154,18 @@ class FineTuneServer:
             is_held=settings.is_held,
         )
 
+    async def _warm_and_count(self, registry: ModelRegistry) -> None:
+        await _warm(registry, self._settings.registry_warm_up_seconds)
+        census = SubstrateCensus(registry)
+        while True:
+            try:
+                self._metrics.count_champions(await asyncio.to_thread(census))
+            except RetryLaterError as error:
+                logger.warning("cannot count models by substrate", extra={"reason": error.message})
+            except Exception:
+                logger.exception("counting models by substrate failed")
+            await asyncio.sleep(self._settings.census_seconds)
+
     def _servicer(self, store: JobStore, champions: Champions) -> FineTuneServicer:
         settings = self._settings
         labels = RootedLabelSource(settings.label_roots, settings.max_label_bytes)
@@ -160,7 +174,8 @@ class FineTuneServer:
         )
         jobs = Jobs(store, FolderJobFiles(settings.jobs_folder), labels, self._runner, limits)
         tenant_data = TenantData(jobs, champions, self._measurements.delete)
-        return FineTuneServicer(jobs, tenant_data, settings.default_job_seconds, settings.watch_seconds)
+        refits = Refits(jobs, champions.registry)
+        return FineTuneServicer(jobs, refits, tenant_data, settings.default_job_seconds, settings.watch_seconds)
 
     def _grpc_server(self) -> grpc.aio.Server:
         settings = self._settings

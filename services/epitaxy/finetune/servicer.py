@@ -13,9 +13,10 @@ from epitaxy.chassis.model_names import name_within
 from epitaxy.chassis.request_context import current_request
 from epitaxy.finetune.champions import Caller
 from epitaxy.finetune.jobs import Jobs
-from epitaxy.finetune.messages import chunks_of, event_message, job_message, request_key, source_of, spec_of
+from epitaxy.finetune.messages import chunks_of, event_message, job_message, refit_of, request_key, source_of, spec_of
 from epitaxy.finetune.pages import job_cursor, job_token, page_size
 from epitaxy.finetune.ports import Cursor
+from epitaxy.finetune.refits import Refits
 from epitaxy.finetune.tenant_data import TenantData
 
 REPORT_CHUNK_BYTES = 2**20
@@ -27,13 +28,16 @@ class FineTuneServicer(finetune_pb2_grpc.FineTuneServiceServicer):
 
     Args:
         jobs: The use cases of jobs.
+        refits: The use case of a refit.
         tenant_data: The use case of deletion.
         default_seconds: Budget of a job that names none, seconds.
         watch_seconds: Pause between two looks at a watched job, seconds.
     """
 
-    def __init__(self, jobs: Jobs, tenant_data: TenantData, default_seconds: float, watch_seconds: float) -> None:
-        self._jobs, self._tenant_data = jobs, tenant_data
+    def __init__(
+        self, jobs: Jobs, refits: Refits, tenant_data: TenantData, default_seconds: float, watch_seconds: float
+    ) -> None:
+        self._jobs, self._refits, self._tenant_data = jobs, refits, tenant_data
         self._default_seconds, self._watch_seconds = default_seconds, watch_seconds
         self._is_draining = False
 
@@ -115,6 +119,8 @@ class FineTuneServicer(finetune_pb2_grpc.FineTuneServiceServicer):
 
     def _create(self, request: finetune_pb2.CreateFineTuneJobRequest) -> finetune_pb2.FineTuneJob:
         """Runs off the event loop as a whole, because thousands of structures take a while to convert."""
+        if request.HasField("refit"):
+            return job_message(self._refits.create(_tenant(), refit_of(request), request_key(request)))
         spec = spec_of(request.spec, self._default_seconds)
         return job_message(self._jobs.create(_tenant(), spec, source_of(request), request_key(request)))
 

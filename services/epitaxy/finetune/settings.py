@@ -35,6 +35,10 @@ class FineTuneSettings(ServiceSettings):
     label_roots: tuple[str, ...] = ()
     """Prefixes of URIs that label files may have, each with {tenant}: file:///srv/labels/{tenant}/, s3://b/{tenant}/"""
     max_label_bytes: PositiveInt = 64 * 2**20
+    model_folder: Path | None = None
+    """Folder of the substrate of all jobs, as EPITAXY_PREDICTION_MODEL_FOLDER; empty: the shipped one."""
+    earlier_model_folders: tuple[Path, ...] = ()
+    """Folders of earlier substrates that refits are compared on, beside those that are shipped."""
     base_models: dict[str, Path] = Field(default_factory=dict)
     """Folders of substrates other than the shipped one, by name."""
 
@@ -66,6 +70,8 @@ class FineTuneSettings(ServiceSettings):
     readiness_interval_seconds: PositiveFloat = 2.0
     registry_warm_up_seconds: NonNegativeFloat = 0.0
     """Pause before the registry's client is loaded, which takes seconds; a call that needs it loads it earlier."""
+    census_seconds: PositiveFloat = 600.0
+    """Pause between two counts of all tenants' champions by substrate."""
     shutdown_grace_seconds: NonNegativeFloat = 10.0
 
     @field_validator("label_roots")

@@ -35,15 +35,16 @@ REVIEW_VERDICTS = {
 }
 
 
-def check_model(selector: model_pb2.ModelSelector, artifact: ModelArtifact) -> None:
-    """Raises NotFoundError unless the selector names the model that is served."""
+def check_model(selector: model_pb2.ModelSelector, artifact: ModelArtifact, earlier: Sequence[str] = ()) -> None:
+    """Raises NotFoundError unless the selector names the model; ``earlier`` are other versions that are served."""
     card = artifact.card
     if selector.name not in ("", card.name):
         raise NotFoundError(f"no model named {selector.name!r}; served: {card.name}", reason="UNKNOWN_MODEL")
     which = selector.WhichOneof("which")
     if which == "version" and selector.version != card.version:
         raise NotFoundError(
-            f"model {card.name} has no version {selector.version!r}; served: {card.version}", reason="UNKNOWN_VERSION"
+            f"model {card.name} has no version {selector.version!r}; served: {', '.join((artifact.label, *earlier))}",
+            reason="UNKNOWN_VERSION",
         )
     if which == "alias" and selector.alias != CHAMPION:
         raise NotFoundError(f"model {card.name} has no alias {selector.alias!r}", reason="UNKNOWN_ALIAS")
@@ -121,13 +122,13 @@ class BlockEncoder(ResultEncoder):
                 entry.embedding = embeddings[answer.row].astype("<f4").tobytes()
         return message
 
-    def model_card(self, policy: ReviewPolicy) -> models_pb2.ModelCard:
-        """The card of the served model, with the policy that judges its answers."""
+    def model_card(self, policy: ReviewPolicy, *, is_current: bool = True) -> models_pb2.ModelCard:
+        """The card of the served model, with the policy that judges its answers; an earlier version has no alias."""
         card, data = self._artifact.card, self._artifact.card.training_data
         return models_pb2.ModelCard(
             stamp=self._stamp,
             description=card.description,
-            aliases=[CHAMPION],
+            aliases=[CHAMPION] if is_current else [],
             properties=[_property_card(entry) for entry in card.properties],
             training_data=models_pb2.TrainingData(
                 name=data.name,

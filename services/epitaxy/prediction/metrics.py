@@ -7,6 +7,7 @@ from epitaxy.prediction.ports import CacheTier, Stage
 
 _SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]
 _LONG_SECONDS = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0]
+_BY_SUBSTRATE = ("substrate",)
 _SHARES = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 2.0, 10.0]
 
 
@@ -24,14 +25,18 @@ class StageClock:
 
 
 class RayPredictionMetrics(StageClock):
-    """Counts of structures and cache lookups, seconds by stage."""
+    """Counts of structures and cache lookups by substrate, seconds by stage."""
 
-    def __init__(self) -> None:
+    def __init__(self, substrate: str) -> None:
+        """``substrate`` is the ``NAME:VERSION`` whose embeddings are read."""
         super().__init__()
+        self._substrate = {"substrate": substrate}
         self._outcomes = Counter(
-            "epitaxy_prediction_structures_total", "Structures by outcome and reason.", ("outcome", "reason")
+            "epitaxy_prediction_structures_total",
+            "Structures by outcome and reason, and by the substrate under the model.",
+            ("outcome", "reason", "substrate"),
         )
-        self._cache = Counter("epitaxy_prediction_cache_lookups_total", "Cache lookups by tier.", ("tier",))
+        self._cache = Counter("epitaxy_prediction_cache_lookups_total", "Cache lookups by tier.", ("tier", "substrate"))
         self._cache_up = Gauge(
             "epitaxy_prediction_shared_cache_up",
             "1 where the shared cache answered when last asked, else 0.",
@@ -41,12 +46,14 @@ class RayPredictionMetrics(StageClock):
 
     def count_outcome(self, outcome: str, reason: str, number: int = 1) -> None:
         """Counts structures that ended with this outcome."""
-        self._outcomes.inc(number, {"outcome": outcome, "reason": self._reason(reason) if reason else "NONE"})
+        self._outcomes.inc(
+            number, self._substrate | {"outcome": outcome, "reason": self._reason(reason) if reason else "NONE"}
+        )
 
     def count_cache(self, tier: CacheTier, number: int) -> None:
         """Counts lookups that ended in this tier."""
         if number:
-            self._cache.inc(number, {"tier": tier.value})
+            self._cache.inc(number, self._substrate | {"tier": tier.value})
 
     def set_shared_cache(self, is_up: bool) -> None:
         """Sets whether Redis answered."""
@@ -54,28 +61,31 @@ class RayPredictionMetrics(StageClock):
 
 
 class RayBatchMetrics(StageClock):
-    """Batches of one copy of the networks against their budget."""
+    """Batches of one copy of one substrate's networks against their budget."""
 
-    def __init__(self, max_batch_edges: int, max_queued_edges: int) -> None:
+    def __init__(self, substrate: str, max_batch_edges: int, max_queued_edges: int) -> None:
+        """``substrate`` is its ``NAME:VERSION``."""
         super().__init__()
-        self._budget = max_batch_edges
+        self._budget, self._substrate = max_batch_edges, {"substrate": substrate}
         self._fill = Histogram(
-            "epitaxy_prediction_batch_fill_ratio", "Edges of a batch over the edge budget.", _SHARES, ()
+            "epitaxy_prediction_batch_fill_ratio", "Edges of a batch over the edge budget.", _SHARES, _BY_SUBSTRATE
         )
-        self._edges = Counter("epitaxy_prediction_batch_edges_total", "Edges that went through the ensemble.", ())
-        self._queued = Gauge("epitaxy_prediction_queued_edges", "Edges that wait for the ensemble.", ())
+        self._edges = Counter(
+            "epitaxy_prediction_batch_edges_total", "Edges that went through the ensemble.", _BY_SUBSTRATE
+        )
+        self._queued = Gauge("epitaxy_prediction_queued_edges", "Edges that wait for the ensemble.", _BY_SUBSTRATE)
         self._splits = Counter(
-            "epitaxy_prediction_batch_splits_total", "Batches that failed as a whole and were halved.", ()
+            "epitaxy_prediction_batch_splits_total", "Batches that failed as a whole and were halved.", _BY_SUBSTRATE
         )
         self._capacity = Gauge(
-            "epitaxy_prediction_queue_capacity_edges", "Edges at which the queue sheds what comes.", ()
+            "epitaxy_prediction_queue_capacity_edges", "Edges at which the queue sheds what comes.", _BY_SUBSTRATE
         )
         self._max_queued = max_queued_edges
 
     def observe_batch(self, edges: int, seconds: float) -> None:
         """Observes one forward pass."""
-        self._fill.observe(edges / self._budget)
-        self._edges.inc(edges)
+        self._fill.observe(edges / self._budget, self._substrate)
+        self._edges.inc(edges, self._substrate)
         self.observe_stage(Stage.FORWARD, seconds)
 
     def observe_wait(self, seconds: float) -> None:
@@ -84,13 +94,13 @@ class RayBatchMetrics(StageClock):
 
     def count_split(self) -> None:
         """Counts a batch that was halved."""
-        self._splits.inc()
+        self._splits.inc(1, self._substrate)
 
     def set_queue(self, edges: int) -> None:
         """Sets the number of edges that wait."""
-        self._queued.set(edges)
+        self._queued.set(edges, self._substrate)
         # Ray's exporter drops a gauge that was not set for 20 s: once in the constructor would soon be gone.
-        self._capacity.set(self._max_queued)
+        self._capacity.set(self._max_queued, self._substrate)
 
 
 class RayExplanationMetrics:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
+from epitaxy_models.ensembles.catalogue import SubstrateCatalogue, shipped_models
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.review import DEFAULT_POLICY, ReviewPolicy
 
@@ -16,6 +17,14 @@ def model_folder(settings: PredictionSettings) -> Path:
 def load_model(settings: PredictionSettings) -> ModelArtifact:
     """Loads the model."""
     return load_artifact(model_folder(settings))
+
+
+def load_catalogue(settings: PredictionSettings) -> SubstrateCatalogue:
+    """Loads the model; finds the earlier ones, which are loaded once a tenant's model needs them."""
+    folder = model_folder(settings)
+    named = [Path(name) for name in settings.earlier_model_folders]
+    earlier = [path for path in (*named, *shipped_models()) if path != folder]
+    return SubstrateCatalogue(load_artifact(folder), earlier)
 
 
 def load_policy(settings: PredictionSettings) -> ReviewPolicy:

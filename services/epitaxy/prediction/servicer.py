@@ -1,7 +1,10 @@
 """epitaxy.internal.v1.PredictionBackendService: which model a call asks, and whether the caller may ask it."""
 
+from collections.abc import Sequence
+
 from epitaxy.api.common.v1 import model_pb2
 from epitaxy.api.internal.v1 import prediction_backend_pb2 as backend_pb2
+from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.chassis.errors import FailedPreconditionError, NotFoundError
 from epitaxy.chassis.model_names import SEPARATOR, UNKNOWN_MODEL, ModelName, is_model_name, own_model
@@ -10,10 +13,10 @@ from epitaxy.prediction import messages
 from epitaxy.prediction.explaining.messages import explanations_message, query_of
 from epitaxy.prediction.explaining.service import ExplanationService
 from epitaxy.prediction.serve.activity import Activity
-from epitaxy.prediction.service import PredictionService
-from epitaxy.prediction.tenants.messages import page_of, tenant_card, tenant_encoder
+from epitaxy.prediction.tenants.messages import base_message, page_of, tenant_card, tenant_encoder
 from epitaxy.prediction.tenants.models import ServedVersion, TenantModels
 from epitaxy.prediction.tenants.service import TenantService
+from epitaxy.prediction.tenants.substrates import Substrate, Substrates
 
 
 class PredictionServicer:
@@ -21,15 +24,15 @@ class PredictionServicer:
 
     def __init__(
         self,
-        shared: PredictionService,
+        substrates: Substrates,
         tenants: TenantService,
         models: TenantModels,
         explanations: ExplanationService,
     ) -> None:
-        self._shared, self._tenants, self._models = shared, tenants, models
+        self._substrates, self._tenants, self._models = substrates, tenants, models
         self._explanations = explanations
         self.activity = Activity()
-        self._encoder = messages.BlockEncoder(shared.artifact)
+        self._encoders: dict[str, messages.BlockEncoder] = {}
 
     async def evaluate(self, request: backend_pb2.EvaluateRequest) -> backend_pb2.EvaluateResponse:
         """Predictions for one block."""
@@ -39,9 +42,10 @@ class PredictionServicer:
     async def _evaluate(self, request: backend_pb2.EvaluateRequest) -> prediction_pb2.ResultBlock:
         served = await self._own(request.options.model)
         if served is None:
-            query = messages.query_of(request.options, self._shared.artifact)
-            block = await self._shared.evaluate(messages.items_of(request.structures), query)
-            return self._encoder.results(block, query, request.sequence)
+            shared = await self._shared(request.options.model)
+            query = messages.query_of(request.options, shared.artifact)
+            block = await shared.service.evaluate(messages.items_of(request.structures), query)
+            return self._encoder(shared).results(block, query, request.sequence)
         bind_model_version(served.version.version)
         query = messages.query_for(request.options, [served.card.definition.name])
         block = await self._tenants.evaluate(messages.items_of(request.structures), served, query)
@@ -52,41 +56,42 @@ class PredictionServicer:
         served = await self._own(request.model)
         if served is not None:
             raise FailedPreconditionError(
-                f"{served.version.model} has no embeddings of its own: embed with {served.card.base.name}",
+                f"{served.version.model} has no embeddings of its own: embed with {self._base_of(served)}",
                 reason="NO_EMBEDDINGS",
             )
-        messages.check_model(request.model, self._shared.artifact)
-        answers, embeddings = await self._shared.embed(messages.items_of(request.structures))
-        return self._encoder.embeddings(answers, embeddings)
+        shared = await self._shared(request.model)
+        answers, embeddings = await shared.service.embed(messages.items_of(request.structures))
+        return self._encoder(shared).embeddings(answers, embeddings)
 
     async def explain(self, request: backend_pb2.ExplainBlockRequest) -> backend_pb2.ExplainBlockResponse:
         """Explanations of one block; only the shared model's predictions can be attributed to atoms."""
         served = await self._own(request.model)
         if served is not None:
-            base = served.card.base.name
             raise FailedPreconditionError(
                 f"{served.version.model} also predicts from descriptors and labels, which cannot be attributed to "
-                f"atoms: explain {base}, and read in `epitaxy finetune report` what the model relies on",
+                f"atoms: explain {self._base_of(served)}, and read in `epitaxy finetune report` what the model "
+                "relies on",
                 reason="NOT_EXPLAINABLE",
             )
-        messages.check_model(request.model, self._shared.artifact)
-        query = query_of(request, self._shared.artifact)
+        shared = await self._shared(request.model)
+        query = query_of(request, shared.artifact, is_current=shared.is_current)
         items = messages.items_of(request.structures)
-        explained = await self._explanations.explain(items, query, current_request().tenant)
-        return explanations_message(explained, query, self._shared.artifact)
+        explained = await self._explanations.explain(items, query, current_request().tenant, shared.service)
+        return explanations_message(explained, query, shared.artifact)
 
     async def validate(self, request: backend_pb2.ValidateBlockRequest) -> backend_pb2.ValidateBlockResponse:
         """Intake reports of one block."""
-        return messages.reports(await self._shared.validate(messages.items_of(request.structures)))
+        shared = self._substrates.current.service
+        return messages.reports(await shared.validate(messages.items_of(request.structures)))
 
     async def list_models(self, request: backend_pb2.ListServedModelsRequest) -> backend_pb2.ListServedModelsResponse:
         """Cards of the shared model and of the caller's own."""
         tenant = current_request().tenant
         # The gateway's probes name no tenant and must be answered whatever the registry does.
         own = await self._models.list_served(tenant) if tenant else []
-        cards = [self._encoder.model_card(self._shared.policy)]
+        cards = [self._card(self._substrates.current)]
         for served, aliases in own:
-            cards.append(tenant_card(served, aliases, await self._models.read_policy(served)))
+            cards.append(await self._own_card(served, aliases))
         return page_of(cards, request)
 
     async def get_model(self, request: backend_pb2.GetServedModelRequest) -> backend_pb2.GetServedModelResponse:
@@ -94,10 +99,40 @@ class PredictionServicer:
         served = await self._own(request.model)
         if served is not None:
             aliases = await self._models.read_aliases(served.version)
-            policy = await self._models.read_policy(served)
-            return backend_pb2.GetServedModelResponse(model=tenant_card(served, aliases, policy))
-        messages.check_model(request.model, self._shared.artifact)
-        return backend_pb2.GetServedModelResponse(model=self._encoder.model_card(self._shared.policy))
+            return backend_pb2.GetServedModelResponse(model=await self._own_card(served, aliases))
+        return backend_pb2.GetServedModelResponse(model=self._card(await self._shared(request.model)))
+
+    async def _shared(self, selector: model_pb2.ModelSelector) -> Substrate:
+        """The shared model, or the earlier version of it that the selector asks for. Raises NotFoundError."""
+        current = self._substrates.current
+        name = selector.name or current.artifact.card.name
+        if selector.WhichOneof("which") == "version":
+            earlier = await self._substrates.of_version(name, selector.version)
+            if earlier is not None:
+                return earlier
+        messages.check_model(selector, current.artifact, self._substrates.catalogue.earlier)
+        return current
+
+    def _encoder(self, shared: Substrate) -> messages.BlockEncoder:
+        """Writes answers of that version; made once."""
+        digest = shared.artifact.digest
+        if digest not in self._encoders:
+            self._encoders[digest] = messages.BlockEncoder(shared.artifact)
+        return self._encoders[digest]
+
+    def _base_of(self, served: ServedVersion) -> str:
+        """The substrate under a model as a caller selects it."""
+        base = served.card.base
+        return base.name if self._substrates.is_current(base.digest) else f"{base.name}:{base.version}"
+
+    def _card(self, shared: Substrate) -> models_pb2.ModelCard:
+        return self._encoder(shared).model_card(shared.service.policy, is_current=shared.is_current)
+
+    async def _own_card(self, served: ServedVersion, aliases: Sequence[str]) -> models_pb2.ModelCard:
+        card = tenant_card(served, aliases, await self._models.read_policy(served))
+        base = served.card.base
+        card.base.CopyFrom(base_message(base, is_current=self._substrates.is_current(base.digest)))
+        return card
 
     async def _own(self, selector: model_pb2.ModelSelector) -> ServedVersion | None:
         """The caller's own model that the selector names, None for the shared one. Raises NotFoundError.
@@ -117,7 +152,7 @@ class PredictionServicer:
             return None  # no such model of the caller's: the shared model's check says so
 
     def _bare(self, name: str, tenant: str) -> ModelName | None:
-        is_shared = name in ("", self._shared.artifact.card.name)
+        is_shared = name in ("", self._substrates.current.artifact.card.name)
         if is_shared or not tenant or not is_model_name(name) or not self._models.registry.exists():
             return None
         return ModelName(tenant, name)

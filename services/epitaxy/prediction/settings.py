@@ -10,6 +10,9 @@ class PredictionSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="EPITAXY_PREDICTION_", frozen=True, extra="forbid")
 
     model_folder: str = Field("", description="Folder of the served model; empty: the shipped model")
+    earlier_model_folders: tuple[str, ...] = Field(
+        (), description="Folders of earlier models that tenants' models were fitted on, beside those that are shipped"
+    )
     review_policy_file: str = Field("", description="JSON file of the served model's review policy; empty: the default")
     redis_url: str = Field("", description="redis:// or unix:// URL of the shared cache; empty: see cache_folder")
     redis_user: str = Field("", description="User of Redis, if the URL names none")

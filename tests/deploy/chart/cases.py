@@ -28,6 +28,7 @@ SWITCHES: Mapping[str, dict[str, Any]] = {
     "qdrant": {"qdrant": {"enabled": True}},
     "external qdrant": {"qdrant": {"externalUrl": "http://qdrant.stores:6333"}},
     "weights by volume": {"prediction": {"weightsClaim": "my-model"}},
+    "two models by volume": {"prediction": {"weightsClaim": "my-5", "earlierWeightsClaims": ["my-4", "my-3"]}},
     "no bootstrap": {"bootstrap": {"enabled": False}},
     "no migrations": {"migrations": {"enabled": False}},
     "no upkeep": {"upkeep": {"enabled": False}},

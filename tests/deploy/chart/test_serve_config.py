@@ -71,6 +71,21 @@ def test_the_application_is_built_from_its_arguments(values) -> None:
     assert built is not None
 
 
+def test_earlier_models_lie_where_the_application_looks_for_them() -> None:
+    values = SWITCHES["two models by volume"]
+    arguments = config_of(values)["applications"][0]["args"]
+    folders = PredictionSettings(**arguments).earlier_model_folders
+    [service] = [manifest for manifest in render(values) if manifest["kind"] == "RayService"]
+    cluster = service["spec"]["rayClusterConfig"]
+    pods = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
+    for pod in (group["template"]["spec"] for group in pods):
+        volumes = [entry for entry in pod["volumes"] if "persistentVolumeClaim" in entry]
+        claims = {entry["name"]: entry["persistentVolumeClaim"]["claimName"] for entry in volumes}
+        mounts = {entry["mountPath"]: entry for entry in pod["containers"][0]["volumeMounts"]}
+        assert [claims[mounts[folder]["name"]] for folder in folders] == ["my-4", "my-3"]
+        assert all(mounts[folder]["readOnly"] for folder in folders)
+
+
 def test_the_very_same_file_starts_the_local_stack() -> None:
     own = files("epitaxy.prediction") / "serve.yaml"
     assert (CHART / "files" / "serve-config.yaml").read_text() == own.read_text(), "copy serve.yaml into the chart"

@@ -20,6 +20,7 @@ from tools.dashboards.prometheus import JOBS, Prometheus
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
 NO_JOB_ENDED = "no fine-tune job has ended on a fresh stack"
+NO_CHAMPION = "no tenant of a fresh stack has a model"
 NO_GPU = "Ray reports GPUs only from nodes that have one"
 NO_TLS = "the local stack serves without TLS"
 NO_SPLIT = "Ray exports a counter from its first count on, and no batch has failed"
@@ -36,10 +37,12 @@ EMPTY_AT_REST = {
     "fine-tunes / Failed in a day / A": NO_JOB_ENDED,
     "fine-tunes / Jobs of a day by tenant / A": NO_JOB_ENDED,
     "fine-tunes / Jobs of a day by model / A": NO_JOB_ENDED,
+    "fine-tunes / Champions by substrate / A": NO_CHAMPION,
     "fine-tunes / GPUs reserved / A": NO_GPU,
     "fine-tunes / GPU use / A": NO_GPU,
     "operations / Certificate expires in / A": NO_TLS,
     "prediction / EpitaxyBatchesHalved": NO_SPLIT,
+    "finetune / EpitaxyModelsOnEarlierSubstrate": NO_CHAMPION,
     "trust / EpitaxyOutOfDomainSurge": NO_DAY,
     "trust / EpitaxySpreadDrift": NO_DAY,
     "operations / EpitaxyGatewayGone": "asks whether there is no gateway, and there is one",
@@ -48,6 +51,7 @@ EMPTY_AT_REST = {
 }
 # Metrics that nothing of the running stack exports, by the reason.
 NOT_EXPORTED_AT_REST = {
+    "epitaxy_finetune_champions": NO_CHAMPION,
     "epitaxy_finetune_day_jobs": NO_JOB_ENDED,
     "epitaxy_gateway_chunk_retries_total": NO_RETRY,
     "epitaxy_gateway_certificate_expiry_timestamp_seconds": NO_TLS,

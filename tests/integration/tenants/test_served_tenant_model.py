@@ -14,7 +14,7 @@ from epitaxy.client import Client
 from epitaxy.client.errors import NotFoundError
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
-from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
+from epitaxy_models.ensembles.artifact import load_artifact
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.structures import Structure
 from epitaxy_models.structures.elements import symbol_of
@@ -43,10 +43,12 @@ class Registered:
 
 
 @pytest.fixture(scope="module")
-def versions(registry: MlflowRegistry, tmp_path_factory: pytest.TempPathFactory) -> list[Registered]:
+def versions(
+    registry: MlflowRegistry, tmp_path_factory: pytest.TempPathFactory, later_substrate: Path
+) -> list[Registered]:
     """Two versions of one model, of which the second predicts 100 more."""
     torch.set_num_threads(1)
-    artifact = load_artifact(shipped_model())
+    artifact = load_artifact(later_substrate)
     embedder, folder = Embedder(artifact), tmp_path_factory.mktemp("versions")
     registered = []
     for number, offset in enumerate((0.0, OFFSET)):

@@ -1,6 +1,7 @@
 """Models and jobs that the last build before the rooms made still serve and open."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,21 @@ def test_a_model_of_before_answers_as_it_did(tenant_product: Product, tenant: Cl
         assert result.review.verdict == row["review"]
 
 
+def test_models_of_two_substrates_answer_at_once_and_say_what_they_stand_on(
+    tenant_product: Product, tenant: Client
+) -> None:
+    cells = tenant_product.home / "candidates.jsonl"
+    models = ("", f"{TENANT_OF_BEFORE}/old-gap", "substrate-mp:4")
+    with ThreadPoolExecutor(len(models)) as pool:
+        present, own, earlier = pool.map(lambda model: list(tenant.screen(cells, model=model)), models)
+    assert [{one.model_version for one in run} for run in (present, own, earlier)] == [{"1000"}, {"1"}, {"4"}]
+    assert all(one.error is None for run in (present, own, earlier) for one in run)
+    values = [[one.predictions[0].value for one in sorted(run, key=lambda one: one.id)] for run in (present, earlier)]
+    assert np.abs(np.subtract(*values)).max() > 1e-3
+    old = tenant.get_model(f"{TENANT_OF_BEFORE}/old-gap").base
+    assert (old.name, old.version, old.is_current) == ("substrate-mp", "4", False)
+
+
 def test_another_version_of_before_can_be_asked_for_and_promoted(tenant: Client, tenant_product: Product) -> None:
     cells = tenant_product.home / "candidates.jsonl"
     pinned = tenant.predict(cells, model=f"{TENANT_OF_BEFORE}/old-gap:2")
@@ -71,3 +87,18 @@ def test_decisions_and_measurements_of_before_are_still_on_record(tenant: Client
     assert actions[-4:] == ["POLICY", "ROLLBACK", "PROMOTE", "PROMOTE"]
     health = tenant.model_health(f"{TENANT_OF_BEFORE}/old-gap:1").properties[0]
     assert (health.n_total, health.n_measurements) == (30, 30)
+
+
+def test_a_model_of_before_is_refitted_on_the_present_substrate(tenant: Client) -> None:
+    job = tenant.refit_model("old-gap:2", max_seconds=60)
+    result = job.wait(timeout=500)
+    assert job.status.refit_of == "2"
+    told = result.succession
+    assert (told.base_model, told.model_version) == ("substrate-mp:4", "2")
+    # The report of then has the same figure: the process, the labels and the splits are the same.
+    assert told.mae == pytest.approx(0.494, rel=0.02)
+    assert told.n_splits >= 5
+    assert told.gain == pytest.approx(told.mae - told.new_mae)
+    assert job.report()["succession"]["verdict"] == told.verdict
+    card = tenant.get_model(f"{TENANT_OF_BEFORE}/old-gap:{result.model_version}")
+    assert (card.base.version, card.base.is_current) == ("1000", True)

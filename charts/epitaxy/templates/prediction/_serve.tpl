@@ -10,6 +10,9 @@
   "ensemble_gpus" $values.ensembleGpus
   "device" (ternary "cuda" "cpu" (gt (float64 $values.ensembleGpus) 0.0)) -}}
 {{- if $values.weightsClaim -}}{{- $_ := set $arguments "model_folder" "/var/lib/epitaxy/weights" -}}{{- end -}}
+{{- $earlier := list -}}
+{{- range $number, $_ := $values.earlierWeightsClaims -}}{{- $earlier = append $earlier (printf "/var/lib/epitaxy/earlier-weights/%d" $number) -}}{{- end -}}
+{{- if $earlier -}}{{- $_ := set $arguments "earlier_model_folders" $earlier -}}{{- end -}}
 {{- $_ := set $application "args" (mergeOverwrite $application.args $arguments (deepCopy $values.arguments)) -}}
 {{- if $values.autoscaling.enabled -}}
 {{- $bounds := dict "max_replicas" $values.autoscaling.maxReplicas "target_ongoing_requests" $values.autoscaling.targetOngoingRequests -}}

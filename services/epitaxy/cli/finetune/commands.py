@@ -11,6 +11,7 @@ from epitaxy.cli.finetune.compare import compare
 from epitaxy.cli.finetune.create import create, follow
 from epitaxy.cli.finetune.options import JobArgument, OneObjectOption
 from epitaxy.cli.finetune.policy import log, policy
+from epitaxy.cli.finetune.refit import refit
 from epitaxy.cli.finetune.report import report
 from epitaxy.cli.finetune.text import job_document, jobs_table
 from epitaxy.cli.terminal import print_json_line, print_object, stderr_console, stdout_console, usage_error
@@ -21,6 +22,7 @@ finetune_app = typer.Typer(
 )
 finetune_app.command()(create)
 finetune_app.command()(audit)
+finetune_app.command()(refit)
 finetune_app.command()(report)
 finetune_app.command()(compare)
 finetune_app.command()(policy)

@@ -93,7 +93,7 @@ def create(
     Exit code 0 if the job was created (with --wait: if it produced a model), 1 if it failed, 2 for a mistake in the
     command line or the labels, 130 if interrupted. The job continues if --wait is interrupted.
     """
-    with connect(context, target) as client, _telling_reason():
+    with connect(context, target) as client, telling_reason():
         with show_waiting("reading and sending the labels", _HINT):
             job = client.finetune(
                 data,
@@ -122,11 +122,11 @@ def create(
         if wait:
             stderr_console().print(f"job       {job.id}", soft_wrap=True)
             raise typer.Exit(follow(job, as_json=as_json))
-    _print_made(job, as_json=as_json)
+    print_made(job, as_json=as_json)
 
 
 @contextmanager
-def _telling_reason() -> Iterator[None]:
+def telling_reason() -> Iterator[None]:
     """Names the reason of a request that the server refuses, as the end of a job and the audit do."""
     try:
         yield
@@ -160,7 +160,8 @@ def follow(job: FineTuneJob, *, as_json: bool, with_events: bool = False) -> int
     return print_end(job.status, as_json=as_json)
 
 
-def _print_made(job: FineTuneJob, *, as_json: bool) -> None:
+def print_made(job: FineTuneJob, *, as_json: bool) -> None:
+    """Prints a job that was created, and how to watch it."""
     if as_json:
         print_object(job_document(job.status))
         return

@@ -81,6 +81,8 @@ def _print(document: Mapping[str, Any]) -> None:
             f"{origin['model']}:{origin['version']}, job {origin['job']}, {origin['created']}", soft_wrap=True
         )
     console.print(document["verdict"]["sentence"], soft_wrap=True)
+    if succession := document.get("succession"):
+        console.print(succession["sentence"], soft_wrap=True)
     merged = f" ({data['n_merged']} merged with another row of the same crystal)" if data.get("n_merged") else ""
     console.print(f"\ndata      {data['n_usable']} usable crystals in {data['n_rows']} rows{merged}")
     for row in data["refused"][:_ROWS]:

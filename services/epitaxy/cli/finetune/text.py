@@ -33,6 +33,8 @@ def job_document(status: JobStatus) -> dict[str, Any]:
         "is_constant": result.is_constant if result else None,
         "sentence": result.sentence if result else None,
         "suspicious": [dataclasses.asdict(entry) for entry in _suspicious(status)],
+        "refit_of": status.refit_of or None,
+        "succession": dataclasses.asdict(result.succession) if result and result.succession else None,
         "property": status.property_name,
         "unit": status.unit,
         "n_rows": status.n_rows,
@@ -104,6 +106,8 @@ def _print_result(status: JobStatus, result: FineTuneResult) -> None:
     stdout_console().print(table)
     if result.sentence:
         stdout_console().print(result.sentence, soft_wrap=True)
+    if result.succession is not None:
+        stdout_console().print(result.succession.sentence, soft_wrap=True)
     is_gross = any(entry.kind in _GROSS_KINDS for entry in result.suspicious)
     is_doubtful = result.verdict == "HURTS" or not result.is_calibrated or result.is_constant or is_gross
     override = " --override REASON" if is_doubtful else ""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.client.connection import new_request_id
@@ -30,9 +31,40 @@ class AsyncFineTuneJobs:
         self, asked: FineTuneRequest, labels: Labels | finetune_pb2.LabelFile, request_id: str = ""
     ) -> AsyncFineTuneJob:
         """Sends labels and starts a job; a repeated ``request_id`` gets the job that the first call made."""
-        source = {"inline": labels.to_proto()} if isinstance(labels, Labels) else {"file": labels}
         request = finetune_pb2.CreateFineTuneJobRequest(
-            request_id=request_id or new_request_id(), spec=asked.to_proto(), **source
+            request_id=request_id or new_request_id(), spec=asked.to_proto(), **_source(labels)
+        )
+        response = await self._calls.repeat(self._calls.stub.CreateFineTuneJob, request)
+        return self._handle(read_status(response.job))
+
+    async def columns_of(self, model: str) -> tuple[str, ...]:
+        """Label columns of the job that made ``NAME:VERSION``, or the latest version of a name; the target first."""
+        made = await self.get(model, with_model=True)
+        request = finetune_pb2.GetFineTuneJobRequest(job_id=made.id)
+        job = (await self._calls.repeat(self._calls.stub.GetFineTuneJob, request)).job
+        return (job.spec.target.name, *(column.name for column in job.spec.low_fidelity))
+
+    async def refit(
+        self,
+        model: str,
+        labels: Labels | finetune_pb2.LabelFile | None,
+        *,
+        max_seconds: float | None,
+        use_gpu: bool,
+        request_id: str = "",
+    ) -> AsyncFineTuneJob:
+        """Starts a refit of ``NAME`` (its champion) or ``NAME:VERSION``; labels None: those that the server keeps."""
+        selector = parse_model(model)
+        if selector.alias:
+            raise _alias_error(model)
+        budget = finetune_pb2.FineTuneBudget(use_gpu=use_gpu)
+        if max_seconds is not None:
+            budget.max_duration.FromMilliseconds(max(1, round(max_seconds * 1000)))
+        request = finetune_pb2.CreateFineTuneJobRequest(
+            request_id=request_id or new_request_id(),
+            spec=finetune_pb2.FineTuneSpec(model_name=selector.name.rpartition("/")[2], budget=budget),
+            refit=finetune_pb2.Refit(model_version=selector.version),
+            **({} if labels is None else _source(labels)),
         )
         response = await self._calls.repeat(self._calls.stub.CreateFineTuneJob, request)
         return self._handle(read_status(response.job))
@@ -58,9 +90,7 @@ class AsyncFineTuneJobs:
     async def _of_model(self, text: str, with_model: bool) -> JobStatus:
         selector = parse_model(text)
         if selector.alias:
-            raise InvalidRequestError(
-                f"{text!r} names a model by an alias: write NAME or NAME:VERSION", reason="INVALID_MODEL_NAME"
-            )
+            raise _alias_error(text)
         is_named_only = not (selector.version or with_model)
         async with aclosing(self.recent(selector.name, page_size=1 if is_named_only else _PAGE_SIZE)) as found:
             async for status in found:
@@ -90,3 +120,13 @@ class AsyncFineTuneJobs:
 
     def _handle(self, status: JobStatus) -> AsyncFineTuneJob:
         return AsyncFineTuneJob(self._calls, self._governance, status)
+
+
+def _source(labels: Labels | finetune_pb2.LabelFile) -> dict[str, Any]:
+    return {"inline": labels.to_proto()} if isinstance(labels, Labels) else {"file": labels}
+
+
+def _alias_error(text: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"{text!r} names a model by an alias: write NAME or NAME:VERSION", reason="INVALID_MODEL_NAME"
+    )

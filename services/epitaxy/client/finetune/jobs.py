@@ -3,6 +3,7 @@
 
 from collections.abc import Generator
 from contextlib import closing
+from typing import Any
 
 from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.client.connection import new_request_id
@@ -31,9 +32,40 @@ class FineTuneJobs:
         self, asked: FineTuneRequest, labels: Labels | finetune_pb2.LabelFile, request_id: str = ""
     ) -> FineTuneJob:
         """Sends labels and starts a job; a repeated ``request_id`` gets the job that the first call made."""
-        source = {"inline": labels.to_proto()} if isinstance(labels, Labels) else {"file": labels}
         request = finetune_pb2.CreateFineTuneJobRequest(
-            request_id=request_id or new_request_id(), spec=asked.to_proto(), **source
+            request_id=request_id or new_request_id(), spec=asked.to_proto(), **_source(labels)
+        )
+        response = self._calls.repeat(self._calls.stub.CreateFineTuneJob, request)
+        return self._handle(read_status(response.job))
+
+    def columns_of(self, model: str) -> tuple[str, ...]:
+        """Label columns of the job that made ``NAME:VERSION``, or the latest version of a name; the target first."""
+        made = self.get(model, with_model=True)
+        request = finetune_pb2.GetFineTuneJobRequest(job_id=made.id)
+        job = (self._calls.repeat(self._calls.stub.GetFineTuneJob, request)).job
+        return (job.spec.target.name, *(column.name for column in job.spec.low_fidelity))
+
+    def refit(
+        self,
+        model: str,
+        labels: Labels | finetune_pb2.LabelFile | None,
+        *,
+        max_seconds: float | None,
+        use_gpu: bool,
+        request_id: str = "",
+    ) -> FineTuneJob:
+        """Starts a refit of ``NAME`` (its champion) or ``NAME:VERSION``; labels None: those that the server keeps."""
+        selector = parse_model(model)
+        if selector.alias:
+            raise _alias_error(model)
+        budget = finetune_pb2.FineTuneBudget(use_gpu=use_gpu)
+        if max_seconds is not None:
+            budget.max_duration.FromMilliseconds(max(1, round(max_seconds * 1000)))
+        request = finetune_pb2.CreateFineTuneJobRequest(
+            request_id=request_id or new_request_id(),
+            spec=finetune_pb2.FineTuneSpec(model_name=selector.name.rpartition("/")[2], budget=budget),
+            refit=finetune_pb2.Refit(model_version=selector.version),
+            **({} if labels is None else _source(labels)),
         )
         response = self._calls.repeat(self._calls.stub.CreateFineTuneJob, request)
         return self._handle(read_status(response.job))
@@ -59,9 +91,7 @@ class FineTuneJobs:
     def _of_model(self, text: str, with_model: bool) -> JobStatus:
         selector = parse_model(text)
         if selector.alias:
-            raise InvalidRequestError(
-                f"{text!r} names a model by an alias: write NAME or NAME:VERSION", reason="INVALID_MODEL_NAME"
-            )
+            raise _alias_error(text)
         is_named_only = not (selector.version or with_model)
         with closing(self.recent(selector.name, page_size=1 if is_named_only else _PAGE_SIZE)) as found:
             for status in found:
@@ -91,3 +121,13 @@ class FineTuneJobs:
 
     def _handle(self, status: JobStatus) -> FineTuneJob:
         return FineTuneJob(self._calls, self._governance, status)
+
+
+def _source(labels: Labels | finetune_pb2.LabelFile) -> dict[str, Any]:
+    return {"inline": labels.to_proto()} if isinstance(labels, Labels) else {"file": labels}
+
+
+def _alias_error(text: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"{text!r} names a model by an alias: write NAME or NAME:VERSION", reason="INVALID_MODEL_NAME"
+    )

@@ -85,6 +85,45 @@ class FineTuneMethods:
         labels = run_blocking(labels_of, data, asked.columns, structure_column, id_column, skip_refused=skip_refused)
         return self._jobs.create(asked, labels, request_id)
 
+    def refit_model(
+        self,
+        model: str,
+        *,
+        data: Any = None,
+        structure_column: str = STRUCTURE_COLUMN,
+        id_column: str | None = None,
+        max_seconds: float | None = None,
+        use_gpu: bool = False,
+        skip_refused: bool = False,
+        request_id: str = "",
+    ) -> FineTuneJob:
+        """Starts a job that fits a model's labels again, on the shared model as it is now, and compares both.
+
+        The columns, unit, seed and other options are those of the job that made the version. The job makes a new
+        version, whose ``result.succession`` says on the same splits whether it is better than the one before; nothing
+        serves it before it is promoted.
+
+        Args:
+            model: ``NAME`` (its champion, or the latest version if it has none) or ``NAME:VERSION``.
+            data: The labels, as in ``finetune`` (default: those that the server keeps of that version).
+            structure_column: Column of the structures in ``data``.
+            id_column: Column of the rows' names in ``data``.
+            max_seconds: Longest time for the work (default: as the job that made the version).
+            use_gpu: True to wait for a GPU.
+            skip_refused: True to leave out rows of ``data`` whose structure cannot be read, instead of failing.
+            request_id: Id that makes the call safe to repeat from another process (default: a random one).
+
+        Raises:
+            InvalidRequestError: The text names a model by an alias, or the data are wrong.
+            NotFoundError: There is no such version, or the server no longer keeps its labels: give ``data``.
+            QuotaExceededError: There are too many jobs, labels or models.
+        """
+        labels = None
+        if data is not None:
+            columns = self._jobs.columns_of(model)
+            labels = run_blocking(labels_of, data, columns, structure_column, id_column, skip_refused=skip_refused)
+        return self._jobs.refit(model, labels, max_seconds=max_seconds, use_gpu=use_gpu, request_id=request_id)
+
     def finetune_job(self, job_or_model: str, *, with_model: bool = False) -> FineTuneJob:
         """Returns a job by its id, the job that made ``NAME:VERSION``, or the latest job of a model by its name.
 

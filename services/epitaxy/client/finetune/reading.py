@@ -1,11 +1,14 @@
 """From the wire to jobs, their events and results."""
 
+from dataclasses import replace
+
 from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.client.finetune.render import FineTuneResult, JobStatus
 from epitaxy.client.finetune.results import (
     JobEvent,
     JobFailure,
     JobProgress,
+    Succession,
     SuspiciousLabel,
 )
 from epitaxy.client.reading import enum_name, read_time
@@ -29,6 +32,7 @@ def read_status(job: finetune_pb2.FineTuneJob) -> JobStatus:
         attempts=job.attempts,
         failure=_failure(job.failure) if job.HasField("failure") else None,
         result=_result(job.result) if job.HasField("result") else None,
+        refit_of=job.refit_of,
     )
 
 
@@ -72,4 +76,21 @@ def _result(result: finetune_pb2.FineTuneResult) -> FineTuneResult:
         sentence=result.sentence,
         is_constant=result.is_constant,
         suspicious=tuple(map(_suspicious, result.suspicious)),
+        succession=_succession(result.succession) if result.HasField("succession") else None,
+    )
+
+
+def _succession(found: finetune_pb2.Succession) -> Succession:
+    told = Succession(found.model_version, found.base_model, found.strategy, found.n_splits, found.sentence)
+    if not found.n_splits:
+        return told
+    low, high = (getattr(found, name) if found.HasField(name) else None for name in ("gain_low", "gain_high"))
+    return replace(
+        told,
+        verdict=enum_name(finetune_pb2.TransferVerdict.Name, "TRANSFER_VERDICT_", found.verdict),
+        mae=found.mae,
+        new_mae=found.new_mae,
+        gain=found.gain,
+        gain_low=low,
+        gain_high=high,
     )

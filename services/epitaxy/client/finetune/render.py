@@ -55,6 +55,7 @@ def result_html(result: results.FineTuneResult, unit: str = "") -> str:
         f"{result.model}:{result.model_version}",
         f"{result.verdict}, {result.strategy}",
         paragraph(result.sentence),
+        paragraph(result.succession.sentence) if result.succession is not None else "",
         table(("strategy", error), result.cross_validated_mae.items()),
         facts(
             {

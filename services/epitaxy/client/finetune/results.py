@@ -88,6 +88,37 @@ class JobFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class Succession:
+    """A refit against the version that it may replace, both out of fold on the same splits.
+
+    Attributes:
+        model_version: The version that it may replace.
+        base_model: ``"NAME:VERSION"`` of the shared model under that version.
+        strategy: What that version serves with.
+        n_splits: Splits that both predicted; 0 if they were not compared.
+        sentence: The verdict in one sentence, or why they were not compared.
+        verdict: What the refit does to the error: ``"HELPS"``, ``"NEUTRAL"`` or ``"HURTS"``; empty if not compared.
+        mae: Mean absolute error of that version's process, in the property's unit; None if not compared.
+        new_mae: The refit's.
+        gain: The first less the second, paired row by row: positive where the refit is better.
+        gain_low: Lower end of its interval at 95 %; None if it is unbounded.
+        gain_high: Upper end.
+    """
+
+    model_version: str
+    base_model: str
+    strategy: str
+    n_splits: int
+    sentence: str
+    verdict: str = ""
+    mae: float | None = None
+    new_mae: float | None = None
+    gain: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FineTuneResult:
     """What a job made, and how good it is.
 
@@ -103,6 +134,7 @@ class FineTuneResult:
         sentence: The verdict in one sentence, with the labels to look at.
         is_constant: True if the model knows no more than a constant.
         suspicious: Labels to look at, the gravest first.
+        succession: The refit against the version that it may replace; None unless the job was a refit.
     """
 
     model: str
@@ -116,6 +148,7 @@ class FineTuneResult:
     sentence: str = ""
     is_constant: bool = False
     suspicious: tuple[SuspiciousLabel, ...] = ()
+    succession: Succession | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +172,7 @@ class JobStatus:
         attempts: How often the work was begun: more than once if workers were lost.
         failure: Why the job FAILED; None in any other state.
         result: What the job made; None unless it SUCCEEDED.
+        refit_of: Version that the job refits; empty for any other job.
     """
 
     id: str
@@ -156,6 +190,7 @@ class JobStatus:
     attempts: int
     failure: JobFailure | None
     result: FineTuneResult | None
+    refit_of: str = ""
 
     @property
     def has_ended(self) -> bool:

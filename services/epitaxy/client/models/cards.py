@@ -63,6 +63,27 @@ class TrainingData:
 
 
 @dataclass(frozen=True, slots=True)
+class BaseModel:
+    """The shared model (substrate) under a model of your own, which is pinned to it.
+
+    Attributes:
+        name: Name: ``"substrate-mp"``.
+        version: Version.
+        weights_digest: ``"sha256:..."`` of its weights.
+        is_current: False if the server fits new models on a later version; ``refit_model`` fits this one on it too.
+    """
+
+    name: str
+    version: str
+    weights_digest: str
+    is_current: bool
+
+    def in_words(self) -> str:
+        """``"substrate-mp:4, an earlier version"``."""
+        return f"{self.name}:{self.version}" + ("" if self.is_current else ", an earlier version")
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """A model version with its origin and its metrics on held-out structures.
 
@@ -82,6 +103,7 @@ class ModelCard:
         card_json: The whole card, for what has no field here.
         review_policy: The conditions under which answers of the model may be used without review.
         create_time: When this version was registered, UTC; None for a shipped model.
+        base: The shared model under it; None for the shared model itself.
     """
 
     name: str
@@ -99,6 +121,7 @@ class ModelCard:
     card_json: str
     review_policy: ReviewPolicy = field(default_factory=ReviewPolicy)
     create_time: datetime | None = None
+    base: BaseModel | None = None
 
     @property
     def training(self) -> Mapping[str, Any]:

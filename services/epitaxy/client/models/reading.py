@@ -5,7 +5,7 @@ from datetime import UTC
 from epitaxy.api.common.v1 import review_pb2
 from epitaxy.api.models.v1 import governance_pb2, models_pb2
 from epitaxy.client.defaults import COVERAGE
-from epitaxy.client.models.cards import PropertyCard, TrainingData
+from epitaxy.client.models.cards import BaseModel, PropertyCard, TrainingData
 from epitaxy.client.models.render import ModelCard
 from epitaxy.client.models.review import AuditEntry, ModelChange, ReviewPolicy
 from epitaxy.client.reading import fidelity_name, read_calibration, review_name
@@ -29,7 +29,12 @@ def read_card(card: models_pb2.ModelCard) -> ModelCard:
         card_json=card.card_json,
         review_policy=read_policy(card.review_policy),
         create_time=card.create_time.ToDatetime(tzinfo=UTC) if card.HasField("create_time") else None,
+        base=_base(card.base) if card.HasField("base") else None,
     )
+
+
+def _base(base: models_pb2.BaseModel) -> BaseModel:
+    return BaseModel(base.name, base.version, base.weights_digest, base.is_current)
 
 
 def read_policy(policy: review_pb2.ReviewPolicy) -> ReviewPolicy:

@@ -31,6 +31,7 @@ def _origin(card: cards.ModelCard) -> str:
     return facts(
         {
             "trained on": f"{data.name}: {data.n_train} structures" if data.name else f"{data.n_train} structures",
+            "fitted on": card.base.in_words() if card.base is not None else "",
             "networks": card.n_members,
             "elements": len(card.supported_elements),
             "license": card.license,

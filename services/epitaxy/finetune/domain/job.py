@@ -106,6 +106,37 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Succession:
+    """A refit against the version that it may replace, both out of fold on the same splits.
+
+    Attributes:
+        version: The version that it may replace.
+        base_model: ``NAME:VERSION`` of the substrate under that version.
+        strategy: What that version serves with.
+        n_splits: Splits that both predicted; 0 if they were not compared.
+        sentence: The verdict for a person, or why they were not compared.
+        verdict: What the refit does to the error; None if they were not compared, as all below.
+        mae: Mean absolute error of that version's process, in the property's unit.
+        new_mae: The refit's.
+        gain: The first less the second, paired row by row.
+        gain_low: Lower end of its interval; None if it is unbounded.
+        gain_high: Upper end.
+    """
+
+    version: str
+    base_model: str
+    strategy: str
+    n_splits: int
+    sentence: str
+    verdict: Verdict | None = None
+    mae: float | None = None
+    new_mae: float | None = None
+    gain: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """The model that a job made, and how good it is.
 
@@ -119,6 +150,7 @@ class Result:
         sentence: The verdict for a chemist.
         is_constant: Whether the model knows no more than a constant.
         suspicious: Labels to look at, the gravest first.
+        succession: The refit against the version that it may replace; None unless the job is a refit.
     """
 
     version: str
@@ -130,6 +162,7 @@ class Result:
     sentence: str = ""
     is_constant: bool = False
     suspicious: tuple[Suspicion, ...] = ()
+    succession: Succession | None = None
 
     @property
     def gross(self) -> tuple[Suspicion, ...]:

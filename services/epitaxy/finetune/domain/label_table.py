@@ -32,6 +32,13 @@ class LabelFile:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredLabels:
+    """The labels of an earlier job of the same tenant, for a refit."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class StructureText:
     """One structure as the text that was given."""
 

@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from epitaxy.chassis.errors import InvalidRequestError
@@ -76,6 +76,25 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class RefittedVersion:
+    """The version that a refit may replace, as it was when the refit was asked for.
+
+    Attributes:
+        version: Its number.
+        base: ``NAME:VERSION`` of the substrate that it was fitted on.
+        base_digest: Digest of that substrate's weights.
+        strategy: What it serves with.
+        shares: Strategies in it with their weights.
+    """
+
+    version: str
+    base: str
+    base_digest: str
+    strategy: str
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class FineTuneSpec:
     """What to learn, everything but the labels.
 
@@ -91,6 +110,7 @@ class FineTuneSpec:
         seed: Seed of every random choice.
         peers: Other pretrained networks whose features are read too.
         accept_suspicious: Whether to go on in spite of gross errors, without wild labels.
+        refit_of: The version that this job refits; None for any other job.
     """
 
     model_name: str
@@ -104,6 +124,7 @@ class FineTuneSpec:
     seed: int = 0
     peers: tuple[str, ...] = ()
     accept_suspicious: bool = False
+    refit_of: RefittedVersion | None = None
 
     def __post_init__(self) -> None:
         check_model_name(self.model_name, "spec.model_name")

@@ -1,17 +1,19 @@
 """The shipped transfer: the pipeline of the models, called for one job."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from epitaxy.finetune.domain.job import FineTuneJob, JobState, Progress, Suspicion, Verdict
+from epitaxy.finetune.domain.job import FineTuneJob, JobState, Progress, Succession, Suspicion, Verdict
 from epitaxy.finetune.domain.label_table import LabelTable
-from epitaxy.finetune.domain.spec import FineTuneSpec
+from epitaxy.finetune.domain.spec import FineTuneSpec, RefittedVersion
 from epitaxy.finetune.ports import LabelsStoppedError, TransferResult
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.vectors import VectorSettings, open_vectors
-from epitaxy_models.ensembles.artifact import shipped_model
+from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
+from epitaxy_models.ensembles.catalogue import SubstrateCatalogue, shipped_models
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.structures.intake import DOUBTFUL_CODES, Intake, Note, Repair
 from epitaxy_models.transfer.contest.field import Field
@@ -19,6 +21,8 @@ from epitaxy_models.transfer.labels.findings import SuspiciousLabelsError
 from epitaxy_models.transfer.labels.readings import Reading
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
 from epitaxy_models.transfer.pipeline import run_transfer
+from epitaxy_models.transfer.predecessor import Predecessor
+from epitaxy_models.transfer.records import SuccessionSection
 from epitaxy_models.transfer.request import LowFidelityColumn, TransferBudget, TransferEvent, TransferRequest
 
 _NOT_STATED = "not stated"
@@ -26,7 +30,7 @@ _NOT_STATED = "not stated"
 
 def build_transfer(settings: FineTuneSettings) -> "PipelineTransfer":
     """The transfer that jobs run unless the settings name another."""
-    return PipelineTransfer(settings.base_models)
+    return PipelineTransfer(settings.base_models, None, settings.model_folder, settings.earlier_model_folders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,14 @@ class PipelineTransfer:
     Attributes:
         base_models: Folders of substrates by name, beside the shipped one.
         field: Who competes; None: all that this version knows.
+        model_folder: Folder of the substrate that jobs stand on unless they name one; None: the shipped one.
+        earlier_folders: Folders of earlier substrates, beside the shipped ones, for refits.
     """
 
     base_models: Mapping[str, Path]
     field: Field | None = None
+    model_folder: Path | None = None
+    earlier_folders: Sequence[Path] = ()
 
     def __call__(
         self,
@@ -71,10 +79,12 @@ class PipelineTransfer:
             sentence=outcome.sentence,
             is_constant=outcome.is_constant,
             suspicious=_suspicions(outcome.suspicious),
+            succession=_succession(outcome.succession),
         )
 
     def _request(self, spec: FineTuneSpec, labels: LabelTable, out: Path) -> TransferRequest:
         intakes = labels.read_intakes()
+        base = self.base_models[spec.base_model] if spec.base_model else self.model_folder or shipped_model()
         return TransferRequest(
             name=spec.model_name,
             rows=[(name, read.structure if isinstance(read, Intake) else read) for name, read in intakes],
@@ -86,13 +96,43 @@ class PipelineTransfer:
                 for column in spec.low_fidelity
             },
             transform=spec.transform.value,
-            base=self.base_models[spec.base_model] if spec.base_model else shipped_model(),
+            base=base,
             budget=TransferBudget(spec.budget.max_seconds, frozenset(spec.budget.strategies) or None),
             seed=spec.seed,
             peers=spec.peers,
             accept_suspicious=spec.accept_suspicious,
             readings={row: _readings(read) for row, (_, read) in enumerate(intakes) if isinstance(read, Intake)},
+            predecessor=self._predecessor(spec.refit_of, base) if spec.refit_of else None,
         )
+
+    def _predecessor(self, old: RefittedVersion, base: Path) -> Predecessor:
+        """The version with its substrate, wherever on this machine that lies."""
+        folders = (*self.earlier_folders, *self.base_models.values(), *shipped_models())
+        catalogue = SubstrateCatalogue(load_artifact(base), folders)
+        return Predecessor(old.version, old.base, old.strategy, old.shares, catalogue.of_digest(old.base_digest))
+
+
+def _succession(found: SuccessionSection | None) -> Succession | None:
+    if found is None:
+        return None
+    return Succession(
+        found.version,
+        found.base_model,
+        found.strategy,
+        found.n_splits,
+        found.sentence,
+        Verdict(found.verdict) if found.verdict else None,
+        found.mae,
+        found.new_mae,
+        found.gain,
+        _bounded(found.gain_low),
+        _bounded(found.gain_high),
+    )
+
+
+def _bounded(end: float | None) -> float | None:
+    """An end of an interval; None if it is unbounded."""
+    return end if end is not None and math.isfinite(end) else None
 
 
 def _suspicions(found: Sequence[SuspiciousLabel]) -> tuple[Suspicion, ...]:

@@ -28,9 +28,19 @@ def record_of(job: FineTuneJob, outcome: TransferResult) -> RunRecord:
             "strategy": outcome.strategy,
             "calibrated": str(outcome.is_calibrated).lower(),
             "labels_digest": data.digest,
+            **_substrate(card),
+            **({"refit_of": job.spec.refit_of.version} if job.spec.refit_of else {}),
         },
         data=data if data.digest else None,
     )
+
+
+def _substrate(card: Mapping[str, Any]) -> dict[str, str]:
+    """Version and digest of the substrate under the model, by which models on an old one are found."""
+    base = card.get("base", {})
+    if not base:
+        return {}
+    return {"substrate": f"{base['name']}:{base['version']}", "substrate_digest": base["digest"]}
 
 
 def _params(spec: FineTuneSpec) -> dict[str, str]:

@@ -21,6 +21,8 @@ from epitaxy_models.transfer.report.origin import ReportOrigin
 
 logger = logging.getLogger(__name__)
 
+# Of the run's tags, those that a version in the registry has too.
+_VERSION_TAGS = ("job", "verdict", "strategy", "substrate", "substrate_digest", "refit_of")
 _SECONDS_A_LINE = 0.5
 _SECONDS_A_LOOK = 2.0
 _PAUSES_SECONDS = (1.0, 5.0, 20.0, 60.0, 120.0)
@@ -76,8 +78,8 @@ class JobWorker:
     def _keep(self, job: FineTuneJob, outcome: TransferResult) -> Result:
         model = ModelName(job.tenant, job.spec.model_name)
         reports = {"report.json": outcome.report_json, "report.html": outcome.report_html}
-        tags = {"job": job.id, "verdict": outcome.verdict.value, "strategy": outcome.strategy}
         record = record_of(job, outcome)
+        tags = {name: record.tags[name] for name in _VERSION_TAGS if record.tags.get(name)}
         version = _patiently(lambda: self.registry.register(model, outcome.folder, tags, reports, record))
         _patiently(lambda: self.registry.set_alias(model, Alias.CANDIDATE, version.version))
         # After the version is known, which stands in the report; a worker that dies before begins the job again.
@@ -95,6 +97,7 @@ class JobWorker:
             outcome.sentence,
             outcome.is_constant,
             outcome.suspicious,
+            outcome.succession,
         )
 
     def _fail(self, job: FineTuneJob, failure: Failure) -> None:

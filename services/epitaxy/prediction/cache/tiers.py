@@ -16,27 +16,37 @@ class TieredEmbeddings:
     """Local cache in front of Redis, or alone."""
 
     def __init__(self, capacity_bytes: int, shared: RedisEmbeddings | None) -> None:
+        self._prefix = b""
         self._embeddings: LruCache[Embedding] = LruCache(capacity_bytes, lambda embedding: embedding.nbytes)
         self._graph_keys: LruCache[bytes] = LruCache(int(_GRAPH_KEY_SHARE * capacity_bytes), lambda _: _GRAPH_KEY_BYTES)
         self._shared = shared
 
+    def beside(self, prefix: bytes, shared: RedisEmbeddings | None) -> "TieredEmbeddings":
+        """The cache of another model within the same bound of memory; ``prefix`` keeps its local entries apart."""
+        other = TieredEmbeddings(0, shared)
+        other._prefix = prefix
+        other._embeddings, other._graph_keys = self._embeddings, self._graph_keys
+        return other
+
     async def graph_keys(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
         """Graph keys of structures that were featurized before, by content digest."""
-        found = {digest: key for digest in digests if (key := self._graph_keys.get(digest)) is not None}
+        found = {digest: key for digest in digests if (key := self._graph_keys.get(self._prefix + digest)) is not None}
         missing = [digest for digest in digests if digest not in found]
         if missing and self._shared is not None:
             for digest, key in (await self._shared.graph_keys(missing)).items():
-                self._graph_keys.put(digest, key)
+                self._graph_keys.put(self._prefix + digest, key)
                 found[digest] = key
         return found
 
     async def embeddings(self, keys: Sequence[bytes]) -> dict[bytes, tuple[Embedding, CacheTier]]:
         """Embeddings with the tier that held them; what Redis held is kept locally."""
-        found = {key: (hit, CacheTier.LOCAL) for key in keys if (hit := self._embeddings.get(key)) is not None}
+        found = {
+            key: (hit, CacheTier.LOCAL) for key in keys if (hit := self._embeddings.get(self._prefix + key)) is not None
+        }
         missing = [key for key in keys if key not in found]
         if missing and self._shared is not None:
             for key, embedding in (await self._shared.embeddings(missing)).items():
-                self._embeddings.put(key, embedding)
+                self._embeddings.put(self._prefix + key, embedding)
                 found[key] = (embedding, CacheTier.SHARED)
         return found
 
@@ -44,8 +54,8 @@ class TieredEmbeddings:
         """Remembers both in both tiers."""
         for key, embedding in embeddings.items():
             # A copy: a row of a block would keep the whole block alive.
-            self._embeddings.put(key, embedding.copy())
+            self._embeddings.put(self._prefix + key, embedding.copy())
         for digest, key in graph_keys.items():
-            self._graph_keys.put(digest, key)
+            self._graph_keys.put(self._prefix + digest, key)
         if self._shared is not None and (embeddings or graph_keys):
             await self._shared.put(embeddings, graph_keys)

@@ -25,7 +25,9 @@ DEFAULT_NEAREST = 5
 MAX_NEAREST = 20
 
 
-def query_of(request: prediction_backend_pb2.ExplainBlockRequest, artifact: ModelArtifact) -> ExplanationQuery:
+def query_of(
+    request: prediction_backend_pb2.ExplainBlockRequest, artifact: ModelArtifact, *, is_current: bool = True
+) -> ExplanationQuery:
     """The query; raises InvalidRequestError for an unknown property or too many known materials."""
     names = [entry.definition.name for entry in artifact.card.properties]
     name = request.property or names[0]
@@ -33,7 +35,8 @@ def query_of(request: prediction_backend_pb2.ExplainBlockRequest, artifact: Mode
         raise InvalidRequestError.of_field("property", f"the model has no {name}; it has {', '.join(names)}")
     if request.n_nearest > MAX_NEAREST:
         raise InvalidRequestError.of_field("n_nearest", f"is {request.n_nearest}, at most {MAX_NEAREST} are allowed")
-    return ExplanationQuery(name, request.n_nearest or DEFAULT_NEAREST)
+    substrate = "" if is_current else artifact.weights_digest
+    return ExplanationQuery(name, request.n_nearest or DEFAULT_NEAREST, substrate)
 
 
 def explanations_message(

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -13,8 +14,10 @@ from epitaxy.prediction.explaining.service import ExplanationQuery
 from epitaxy.prediction.intake.reader import failure
 from epitaxy.prediction.metrics import RayExplanationMetrics
 from epitaxy.prediction.serve.replica_logs import configure_replica_logging
-from epitaxy.prediction.served_model import load_model, model_folder
+from epitaxy.prediction.served_model import load_catalogue, model_folder
 from epitaxy.prediction.settings import PredictionSettings
+from epitaxy_models.ensembles.artifact import ModelArtifact
+from epitaxy_models.ensembles.catalogue import SubstrateCatalogue
 from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.explanation.explanation import Explanation
 from epitaxy_models.structures import Structure
@@ -31,12 +34,10 @@ class ExplainerReplica:
         # Imported here: only this replica and the ensemble replicas load torch.
         import torch  # noqa: PLC0415
 
-        from epitaxy_models.explanation.explainer import Explainer  # noqa: PLC0415
-
         configure_replica_logging()
         chosen = PredictionSettings(**settings)
         torch.set_num_threads(chosen.threads)
-        self._explainer = Explainer(load_model(chosen), model_folder(chosen))
+        self._explainers = Explainers(load_catalogue(chosen), model_folder(chosen))
         self._worker = ThreadPoolExecutor(1, "explain", initializer=os.nice, initargs=(_NICENESS,))
         self._metrics = RayExplanationMetrics()
 
@@ -47,9 +48,32 @@ class ExplainerReplica:
 
     def _explain_one(self, structure: Structure, query: ExplanationQuery) -> Explanation | Refusal:
         began = perf_counter()
-        answer = explain_structure(self._explainer, structure, query)
+        answer = explain_structure(self._explainers.of(query.substrate), structure, query)
         self._metrics.observe_explanation(outcome_of(answer), perf_counter() - began)
         return answer
+
+
+class Explainers:
+    """The explainer of the present substrate, and those of earlier ones once they are asked for. Of one thread."""
+
+    def __init__(self, catalogue: SubstrateCatalogue, folder: Path) -> None:
+        """``folder`` holds the present substrate and its source index."""
+        self._catalogue = catalogue
+        self._open: dict[str, Any] = {"": _explainer(catalogue.current, folder)}
+
+    def of(self, substrate: str) -> Any:
+        """The explainer of the substrate with that weights digest; empty: of the present one."""
+        explainer = self._open.get(substrate)
+        if explainer is None:
+            artifact = self._catalogue.require(substrate)
+            explainer = self._open[substrate] = _explainer(artifact, self._catalogue.folder_of(artifact))
+        return explainer
+
+
+def _explainer(artifact: ModelArtifact, folder: Path) -> Any:
+    from epitaxy_models.explanation.explainer import Explainer  # noqa: PLC0415  # as above
+
+    return Explainer(artifact, folder)
 
 
 def explain_structure(explainer: Any, structure: Structure, query: ExplanationQuery) -> Explanation | Refusal:

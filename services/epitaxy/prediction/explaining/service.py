@@ -22,10 +22,12 @@ class ExplanationQuery:
     Attributes:
         name: Name of the property.
         n_nearest: Number of known materials to name beside each structure.
+        substrate: Weights digest of an earlier version of the shared model; empty: the present one.
     """
 
     name: str
     n_nearest: int
+    substrate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,16 @@ class ExplanationService:
         self._shared, self._backend, self._calls_each = shared, backend, calls_each
         self._calls: Counter[str] = Counter()
 
-    async def explain(self, items: Sequence[Item], query: ExplanationQuery, tenant: str) -> list[Explained]:
-        """One outcome an item, in order.
+    async def explain(
+        self, items: Sequence[Item], query: ExplanationQuery, tenant: str, reader: PredictionService | None = None
+    ) -> list[Explained]:
+        """One outcome an item, in order; ``reader`` takes structures in for an earlier version of the shared model.
 
         Raises OverloadedError if the tenant has too many open calls already: an explanation costs about a
         hundred predictions, and explainers are few.
         """
         with self._one_call_of(tenant):
-            answers = await self._shared.validate(items)
+            answers = await (reader or self._shared).validate(items)
             read = [answer.outcome for answer in answers]
             structures = [outcome.structure for outcome in read if isinstance(outcome, Accepted)]
             explained = iter(await self._backend.explain(structures, query) if structures else ())

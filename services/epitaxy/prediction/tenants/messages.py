@@ -13,6 +13,7 @@ from epitaxy.chassis.limits import DEFAULT_PAGE_SIZE
 from epitaxy.prediction.messages import ResultEncoder, definition_message, policy_message
 from epitaxy.prediction.tenants.models import ServedVersion
 from epitaxy_models.review import ReviewPolicy
+from epitaxy_models.transfer.fitted.card import BaseModel
 
 _TENANT_LICENSE = "the tenant's own"
 # Of every model that says nothing else.
@@ -60,6 +61,11 @@ def tenant_card(served: ServedVersion, aliases: Sequence[str], policy: ReviewPol
     if served.version.created_at is not None:
         message.create_time.FromDatetime(served.version.created_at)
     return message
+
+
+def base_message(base: BaseModel, *, is_current: bool) -> models_pb2.BaseModel:
+    """The substrate under a model; ``is_current`` if new models are fitted on it too."""
+    return models_pb2.BaseModel(name=base.name, version=base.version, weights_digest=base.digest, is_current=is_current)
 
 
 def page_of(

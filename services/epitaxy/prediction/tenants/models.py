@@ -13,6 +13,7 @@ from epitaxy.prediction.cache.lru import LruCache
 from epitaxy.prediction.tenants.lanes import TenantLanes
 from epitaxy.prediction.tenants.recent_answers import RecentAnswers, Remembered
 from epitaxy.registry.ports import Alias, ModelRegistry, ModelVersion, RegisteredModel
+from epitaxy_models.ensembles.catalogue import SubstrateCatalogue
 from epitaxy_models.errors import CheckpointError, ConfigurationError
 from epitaxy_models.review import DEFAULT_POLICY, ReviewPolicy
 from epitaxy_models.transfer.fitted.card import TransferCard
@@ -53,9 +54,14 @@ class TenantModels:
     """
 
     def __init__(
-        self, registry: ModelRegistry, pool: TenantLanes, base_digest: str, poll_seconds: float, capacity_bytes: int
+        self,
+        registry: ModelRegistry,
+        pool: TenantLanes,
+        substrates: SubstrateCatalogue,
+        poll_seconds: float,
+        capacity_bytes: int,
     ) -> None:
-        self._registry, self._pool, self._base_digest = registry, pool, base_digest
+        self._registry, self._pool, self._substrates = registry, pool, substrates
         self._versions: RecentAnswers[tuple[ModelName, str, str], ModelVersion] = RecentAnswers(poll_seconds)
         self._policies: RecentAnswers[ModelName, ReviewPolicy] = RecentAnswers(poll_seconds)
         self._lists: RecentAnswers[str, list[RegisteredModel]] = RecentAnswers(poll_seconds)
@@ -87,7 +93,7 @@ class TenantModels:
         return policy.of_model(is_constant=served.card.is_constant)
 
     async def load(self, version: ModelVersion) -> TransferModel:
-        """The model itself. Raises FailedPreconditionError if its files are damaged or for another substrate."""
+        """The model itself. Raises FailedPreconditionError if its files are damaged or its substrate is unknown."""
         key = _key(version)
         held = self._models.get(key)
         if held is not None:
@@ -141,7 +147,9 @@ class TenantModels:
         return model
 
     def _read_model(self, version: ModelVersion) -> TransferModel:
-        model = TransferModel.load(self._registry.fetch(version), self._base_digest)
+        model = TransferModel.load(self._registry.fetch(version))
+        base = model.card.base
+        self._substrates.require(base.digest, f"{base.name} {base.version}")
         _LOG.info("loaded %s version %s", version.model, version.version)
         return model
 

@@ -1,4 +1,4 @@
-"""Predictions with a tenant's model, on the embeddings that all models share."""
+"""Predictions with a tenant's model, on the embeddings that all models of one substrate share."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +16,10 @@ from epitaxy.prediction.intake.known_values import columns_of, with_values
 from epitaxy.prediction.intake.reader import failure
 from epitaxy.prediction.ports import Embedding, Stage
 from epitaxy.prediction.service import PredictionService
-from epitaxy.prediction.tenants.features import DescribedRow, TenantFeatures, joined
+from epitaxy.prediction.tenants.features import DescribedRow, joined
 from epitaxy.prediction.tenants.lanes import TenantLanes
 from epitaxy.prediction.tenants.models import ServedVersion, TenantModels
+from epitaxy.prediction.tenants.substrates import Substrate, Substrates
 from epitaxy.registry.ports import ModelVersion
 from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.readout import EnsemblePrediction
@@ -78,33 +79,36 @@ class TenantService:
 
     def __init__(
         self,
-        shared: PredictionService,
+        substrates: Substrates,
         models: TenantModels,
-        features: TenantFeatures,
         heads: TenantLanes,
         networks: NetworkBackend,
     ) -> None:
-        self._shared, self._models, self._features = shared, models, features
+        self._substrates, self._models = substrates, models
         self._heads, self._networks = heads, networks
 
     async def evaluate(self, items: Sequence[Item], served: ServedVersion, query: Query) -> BlockAnswer:
         """Predictions for all items. Raises FailedPreconditionError for a model that cannot answer at all."""
-        answers, embeddings = await self._shared.embed(items, bypass_cache=query.bypass_cache)
+        substrate = await self._substrates.under(served)
+        shared = substrate.service
+        answers, embeddings = await shared.embed(items, bypass_cache=query.bypass_cache)
         complete = [with_values(answer, item, served.card) for answer, item in zip(answers, items, strict=True)]
-        described = await self._describe(served, complete, embeddings)
+        described = await self._describe(served, substrate, complete, embeddings)
         if not described.positions:
-            return self._finish(described.answers, _nothing())
+            return _finish(shared, described.answers, _nothing())
         known = columns_of(served.card, [items[position].known_values for position in described.positions])
         policy = await self._models.read_policy(served)
-        with self._shared.timed(Stage.READOUT):
+        with shared.timed(Stage.READOUT):
             asked = (query.coverage, policy.interval_coverage if policy.judges_widths else None)
-            prediction = await self._predict(served, described, known, *asked)
+            prediction = await self._predict(served, shared, described, known, *asked)
         atoms = [entry.structure.atomic_numbers for entry in described.accepted]
         names = [served.card.definition.name]
         reviews = policy.judge(atoms, prediction.domains, names, prediction.judged_widths)
-        return self._finish(_numbered(described, prediction), prediction, reviews)
+        return _finish(shared, _numbered(described, prediction), prediction, reviews)
 
-    async def _describe(self, served: ServedVersion, answers: Sequence[Answer], embeddings: Embedding) -> _Described:
+    async def _describe(
+        self, served: ServedVersion, substrate: Substrate, answers: Sequence[Answer], embeddings: Embedding
+    ) -> _Described:
         """A structure that has no descriptors is refused alone, before any model sees it."""
         found = [(at, answer.outcome) for at, answer in enumerate(answers) if isinstance(answer.outcome, Accepted)]
         own = embeddings[[answers[at].row for at, _ in found]]
@@ -112,7 +116,7 @@ class TenantService:
         rows: Sequence[DescribedRow | Refusal] = ()
         if found:
             tenant, peers = served.version.model.tenant, served.card.peers
-            rows = await self._heads.run(tenant, lambda: self._features.describe(accepted, own, peers))
+            rows = await self._heads.run(tenant, lambda: substrate.features.describe(accepted, own, peers))
         outcomes, kept = list(answers), []
         for number, ((at, _), row) in enumerate(zip(found, rows, strict=True)):
             if isinstance(row, Refusal):
@@ -131,6 +135,7 @@ class TenantService:
     async def _predict(
         self,
         served: ServedVersion,
+        shared: PredictionService,
         described: _Described,
         known: Mapping[str, NDArray[np.float64]],
         coverage: float,
@@ -139,7 +144,7 @@ class TenantService:
         tenant = served.version.model.tenant
 
         def question() -> TenantQuestion:
-            domains = self._shared.domains(described.embeddings, [entry.structure for entry in described.accepted])
+            domains = shared.domains(described.embeddings, [entry.structure for entry in described.accepted])
             inputs = joined(described.accepted, described.rows, described.embeddings, known)
             return TenantQuestion(inputs, coverage, domains, judged_at)
 
@@ -147,12 +152,6 @@ class TenantService:
             return await self._networks.predict(served.version, await self._heads.run(tenant, question))
         model = await self._models.load(served.version)
         return await self._heads.run(tenant, lambda: run_model(model, served.version, question))
-
-    def _finish(
-        self, answers: Sequence[Answer], prediction: EnsemblePrediction, reviews: tuple[ReviewDecision, ...] = ()
-    ) -> BlockAnswer:
-        self._shared.count(answers)
-        return BlockAnswer(tuple(answers), prediction, reviews)
 
 
 def run_model(
@@ -183,6 +182,16 @@ def _numbered(described: _Described, prediction: EnsemblePrediction) -> list[Ans
         else:
             answers[position] = Answer(answer.id, failure(ArithmeticError("the prediction is not finite")))
     return answers
+
+
+def _finish(
+    shared: PredictionService,
+    answers: Sequence[Answer],
+    prediction: EnsemblePrediction,
+    reviews: tuple[ReviewDecision, ...] = (),
+) -> BlockAnswer:
+    shared.count(answers)
+    return BlockAnswer(tuple(answers), prediction, reviews)
 
 
 def _nothing() -> EnsemblePrediction:

@@ -96,6 +96,25 @@ def test_doctor_finds_a_healthy_server_and_what_is_installed(run: Any, target: s
         assert word in done.stdout
 
 
+def test_a_model_on_an_earlier_substrate_is_told_with_the_command_that_refits_it(run: Any, target: str) -> None:
+    listed = run("models", "list", "--target", target)
+    (row,) = [line for line in listed.stdout.splitlines() if line.strip().startswith("film")]
+    assert row.rstrip().endswith("substrate:1, an earlier version")
+    assert "1 on an earlier version of the shared model; to bring one up to date: epitaxy finetune refit film:1" in (
+        listed.stderr
+    )
+    cards = run("models", "list", "--json", "--target", target).stdout.splitlines()
+    bases = [json.loads(card)["base"] for card in cards]
+    assert bases == [
+        None,
+        {"name": "substrate", "version": "1", "weights_digest": "sha256:old", "is_current": False},
+    ]
+    with Client(target) as client:
+        (note,) = [finding for finding in check_server(client) if finding.subject == "models to refit"]
+    assert (note.status, note.detail) == ("note", "film:1 on substrate:1, an earlier version")
+    assert note.remedy.startswith("epitaxy finetune refit film:1 ")
+
+
 def test_doctor_says_that_no_server_answers_and_how_to_start_one(run: Any) -> None:
     done = run("doctor", "--target", "127.0.0.1:1")
     assert done.returncode == 1

@@ -10,7 +10,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,15 @@ from epitaxy.chassis.interceptors import ErrorScope, RequestContextScope
 from epitaxy.chassis.request_context import bind_tenant
 from epitaxy.database.tables import Database
 from epitaxy.finetune.champions import Champions
-from epitaxy.finetune.domain.job import FineTuneJob, JobState, Progress, Verdict
+from epitaxy.finetune.domain.job import FineTuneJob, JobState, Progress, Succession, Verdict
 from epitaxy.finetune.domain.label_table import LabelTable
 from epitaxy.finetune.domain.quotas import TenantQuota
+from epitaxy.finetune.domain.spec import RefittedVersion
 from epitaxy.finetune.governance_servicer import GovernanceServicer
 from epitaxy.finetune.jobs import JobLimits, Jobs
 from epitaxy.finetune.labels.source import RootedLabelSource
 from epitaxy.finetune.ports import Transfer, TransferResult
+from epitaxy.finetune.refits import Refits
 from epitaxy.finetune.servicer import FineTuneServicer
 from epitaxy.finetune.store.files import FolderJobFiles
 from epitaxy.finetune.store.jobs import SqlJobStore
@@ -107,7 +109,9 @@ class MedianWork:
         on_event(JobState.EVALUATING, Progress(0.75, "judging"))
         values = labels.values[job.spec.target.name]
         known = values[np.isfinite(values)]
-        (folder / "card.json").write_text(json.dumps({"job": job.id, "formulas": [_formula(s) for _, s in structures]}))
+        base = {"name": "substrate", "version": "2" if job.spec.refit_of else "1", "digest": "sha256:0"}
+        card = {"job": job.id, "formulas": [_formula(s) for _, s in structures], "base": base, "strategy": "median"}
+        (folder / "card.json").write_text(json.dumps(card))
         errors = {
             "median": float(np.mean(np.abs(known - np.median(known)))),
             "zero": float(np.mean(np.abs(known))),
@@ -116,7 +120,13 @@ class MedianWork:
         report = report_of(job, labels, errors)
         html = f"<!doctype html><title>{name}</title>{'x' * (3 << 20)}".encode()
         is_calibrated = not name.startswith("loose")
-        return TransferResult(folder, verdict, "median", errors, is_calibrated, report.as_json().encode(), html)
+        found = TransferResult(folder, verdict, "median", errors, is_calibrated, report.as_json().encode(), html)
+        return replace(found, succession=_succession(job.spec.refit_of)) if job.spec.refit_of else found
+
+
+def _succession(old: RefittedVersion) -> Succession:
+    told = Succession(old.version, old.base, old.strategy, 15, f"Against version {old.version}, the refit errs less.")
+    return replace(told, verdict=Verdict.HELPS, mae=7.5, new_mae=7.25, gain=0.25, gain_low=0.125, gain_high=None)
 
 
 def report_of(job: FineTuneJob, labels: LabelTable, errors: dict[str, float]) -> records.TransferReport:
@@ -208,7 +218,8 @@ class FineTuneRig:
         jobs = Jobs(store, self.files, source, self.runner, JobLimits(quotas.__getitem__, 3600.0))
         champions = Champions(store, SqlLedger(self.database), registry, self.files)
         tenant_data = TenantData(jobs, champions, SqlMeasurementStore(self.database).delete_tenant)
-        self.servicer = DroppingServicer(self.gates, jobs, tenant_data, 600.0, 0.05)
+        self.registry = registry
+        self.servicer = DroppingServicer(self.gates, jobs, Refits(jobs, registry), tenant_data, 600.0, 0.05)
         self.governance = GovernanceServicer(champions)
 
     def labels_of(self, tenant: str, job_id: str) -> LabelTable:

@@ -227,7 +227,9 @@ class SmallServicer(
             for prop in UNITS
         ]
         data = models_pb2.TrainingData(name="Materials Project", license="CC-BY 4.0", n_train=10, split="by formula")
+        old = models_pb2.BaseModel(name="substrate", version="1", weights_digest="sha256:old", is_current=False)
         return models_pb2.ModelCard(
+            base=old if name == "film" else None,
             stamp=self._stamp(name),
             aliases=["champion"],
             properties=properties,

@@ -212,6 +212,8 @@ def lived(client: Any, rows: Any, folder: Path) -> list[Any]:
         outcome(lambda: client.delete_tenant_data(confirm=False)),
         outcome(lambda: client.finetune(rows[:7], column="tc_k", unit="K", name="my-tc")),
         outcome(lambda: client.finetune("no/such/table.csv", column="tc_k", unit="K", name="my-tc")),
+        strip(client.refit_model("my-tc", data=rows[:25]).wait(200)),
+        outcome(lambda: client.refit_model("nothing")),
         client.delete_tenant_data(confirm=True),
         list(client.finetune_jobs()),
     ]

@@ -19,6 +19,16 @@ def test_counters_begin_at_zero_for_what_is_known_beforehand():
     assert value("epitaxy_finetune_job_seconds_count", {"state": "FAILED"}) == 0
 
 
+def test_a_substrate_that_no_champion_stands_on_any_more_is_no_longer_told():
+    registry = CollectorRegistry()
+    metrics = FineTuneMetrics(registry)
+    metrics.count_champions({"substrate-mp:4": 3, "substrate-mp:5": 1})
+    metrics.count_champions({"substrate-mp:5": 4})
+    labels = [{"substrate": f"substrate-mp:{version}"} for version in (4, 5)]
+    told = [registry.get_sample_value("epitaxy_finetune_champions", label) for label in labels]
+    assert told == [None, 4]
+
+
 def test_the_jobs_of_a_day_are_told_by_tenant_and_model_whoever_counted_them(tmp_path, new_job, monkeypatch):
     database = Database(f"sqlite:///{tmp_path / 'jobs.db'}")
     store = SqlJobStore(database)

@@ -1,8 +1,9 @@
 """Tenants' models in one process: a real registry on sqlite, the shipped network, and the servicer of a replica."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from prediction_rig import Rig
@@ -16,12 +17,14 @@ from epitaxy.chassis.request_context import RequestContext, bind_request
 from epitaxy.prediction.explaining.service import ExplanationService
 from epitaxy.prediction.networks.tenant_runner import TenantRunner
 from epitaxy.prediction.servicer import PredictionServicer
-from epitaxy.prediction.tenants.features import TenantFeatures
 from epitaxy.prediction.tenants.lanes import LaneLimits, TenantLanes
 from epitaxy.prediction.tenants.models import TenantModels
 from epitaxy.prediction.tenants.service import TenantService
+from epitaxy.prediction.tenants.substrates import Substrate, Substrates
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.ports import Alias
+from epitaxy_models.ensembles.artifact import ModelArtifact
+from epitaxy_models.ensembles.catalogue import SubstrateCatalogue
 from epitaxy_models.structures import Structure
 from epitaxy_models.transfer.fitted.model import TransferModel
 
@@ -69,16 +72,28 @@ class NoExplanations:
 class TenantRig:
     """A replica's servicer with everything that a test looks at."""
 
-    def __init__(self, rig: Rig, registry: MlflowRegistry, scratch: Path, limits: LaneLimits) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        registry: MlflowRegistry,
+        scratch: Path,
+        limits: LaneLimits,
+        earlier: Sequence[Path] = (),
+        open_rig: Callable[[ModelArtifact], Rig] | None = None,
+    ) -> None:
         self.rig, self.registry, self._scratch = rig, CountedRegistry(registry), scratch
-        self.models = TenantModels(
-            self.registry, TenantLanes("registry", limits), rig.service.artifact.weights_digest, POLL_SECONDS, 2**26
-        )
+        catalogue = SubstrateCatalogue(rig.service.artifact, earlier)
+        self.models = TenantModels(self.registry, TenantLanes("registry", limits), catalogue, POLL_SECONDS, 2**26)
         self.networks = LocalNetworks(TenantRunner(self.models, TenantLanes("networks", limits)))
-        features = TenantFeatures(rig.service.artifact)
-        self.service = TenantService(rig.service, self.models, features, TenantLanes("heads", limits), self.networks)
-        explanations = ExplanationService(rig.service, NoExplanations(), calls_each=1)
-        self.servicer = PredictionServicer(rig.service, self.service, self.models, explanations)
+        self.opened: list[Rig] = []
+        self.substrates = Substrates(Substrate.of(rig.service), catalogue, partial(self._open, open_rig))
+        self.service = TenantService(self.substrates, self.models, TenantLanes("heads", limits), self.networks)
+        self.explanations = ExplanationService(rig.service, NoExplanations(), calls_each=1)
+        self.servicer = PredictionServicer(self.substrates, self.service, self.models, self.explanations)
+
+    def _open(self, open_rig: Callable[[ModelArtifact], Rig], artifact: ModelArtifact) -> Substrate:
+        self.opened.append(open_rig(artifact))
+        return Substrate.of(self.opened[-1].service, is_current=False)
 
     def publish(self, name: str, model: TransferModel, alias: Alias | None = Alias.CHAMPION) -> str:
         """Registers a model as tenant/name; its version."""
@@ -103,9 +118,10 @@ class TenantRig:
         bind_request(RequestContext("r-1", tenant))
         return await self.servicer.embed(backend_pb2.EmbedBlockRequest(model=ModelSelector(name=name)))
 
-    async def explain(self, tenant: str, name: str, structures: list[Structure]):
+    async def explain(self, tenant: str, name: str, structures: list[Structure], **selector):
         bind_request(RequestContext("r-1", tenant))
-        request = backend_pb2.ExplainBlockRequest(model=ModelSelector(name=name), structures=inputs_of(structures))
+        model = ModelSelector(name=name, **selector)
+        request = backend_pb2.ExplainBlockRequest(model=model, structures=inputs_of(structures))
         return await self.servicer.explain(request)
 
     async def card(self, tenant: str, name: str, **selector):

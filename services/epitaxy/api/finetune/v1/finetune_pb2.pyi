@@ -139,17 +139,25 @@ class LabelFile(_message.Message):
     id_column: str
     def __init__(self, uri: _Optional[str] = ..., structure_column: _Optional[str] = ..., id_column: _Optional[str] = ...) -> None: ...
 
+class Refit(_message.Message):
+    __slots__ = ("model_version",)
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    model_version: str
+    def __init__(self, model_version: _Optional[str] = ...) -> None: ...
+
 class CreateFineTuneJobRequest(_message.Message):
-    __slots__ = ("request_id", "spec", "inline", "file")
+    __slots__ = ("request_id", "spec", "inline", "file", "refit")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     INLINE_FIELD_NUMBER: _ClassVar[int]
     FILE_FIELD_NUMBER: _ClassVar[int]
+    REFIT_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     spec: FineTuneSpec
     inline: InlineLabels
     file: LabelFile
-    def __init__(self, request_id: _Optional[str] = ..., spec: _Optional[_Union[FineTuneSpec, _Mapping]] = ..., inline: _Optional[_Union[InlineLabels, _Mapping]] = ..., file: _Optional[_Union[LabelFile, _Mapping]] = ...) -> None: ...
+    refit: Refit
+    def __init__(self, request_id: _Optional[str] = ..., spec: _Optional[_Union[FineTuneSpec, _Mapping]] = ..., inline: _Optional[_Union[InlineLabels, _Mapping]] = ..., file: _Optional[_Union[LabelFile, _Mapping]] = ..., refit: _Optional[_Union[Refit, _Mapping]] = ...) -> None: ...
 
 class CreateFineTuneJobResponse(_message.Message):
     __slots__ = ("job",)
@@ -247,7 +255,7 @@ class JobProgress(_message.Message):
     def __init__(self, fraction: _Optional[float] = ..., message: _Optional[str] = ..., metrics: _Optional[_Mapping[str, float]] = ..., remaining_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class FineTuneJob(_message.Message):
-    __slots__ = ("id", "spec", "state", "progress", "create_time", "start_time", "end_time", "n_rows", "n_labels", "attempts", "failure", "result")
+    __slots__ = ("id", "spec", "state", "progress", "create_time", "start_time", "end_time", "n_rows", "n_labels", "attempts", "failure", "result", "refit_of")
     ID_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -260,6 +268,7 @@ class FineTuneJob(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
+    REFIT_OF_FIELD_NUMBER: _ClassVar[int]
     id: str
     spec: FineTuneSpec
     state: JobState
@@ -272,7 +281,8 @@ class FineTuneJob(_message.Message):
     attempts: int
     failure: JobFailure
     result: FineTuneResult
-    def __init__(self, id: _Optional[str] = ..., spec: _Optional[_Union[FineTuneSpec, _Mapping]] = ..., state: _Optional[_Union[JobState, str]] = ..., progress: _Optional[_Union[JobProgress, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., n_rows: _Optional[int] = ..., n_labels: _Optional[int] = ..., attempts: _Optional[int] = ..., failure: _Optional[_Union[JobFailure, _Mapping]] = ..., result: _Optional[_Union[FineTuneResult, _Mapping]] = ...) -> None: ...
+    refit_of: str
+    def __init__(self, id: _Optional[str] = ..., spec: _Optional[_Union[FineTuneSpec, _Mapping]] = ..., state: _Optional[_Union[JobState, str]] = ..., progress: _Optional[_Union[JobProgress, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., n_rows: _Optional[int] = ..., n_labels: _Optional[int] = ..., attempts: _Optional[int] = ..., failure: _Optional[_Union[JobFailure, _Mapping]] = ..., result: _Optional[_Union[FineTuneResult, _Mapping]] = ..., refit_of: _Optional[str] = ...) -> None: ...
 
 class SuspiciousLabel(_message.Message):
     __slots__ = ("row", "id", "value", "kind", "message")
@@ -299,7 +309,7 @@ class JobFailure(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., suspicious: _Optional[_Iterable[_Union[SuspiciousLabel, _Mapping]]] = ...) -> None: ...
 
 class FineTuneResult(_message.Message):
-    __slots__ = ("model_name", "model_version", "model_digest", "verdict", "strategy", "cross_validated_mae", "is_calibrated", "sentence", "served_as", "suspicious", "is_constant")
+    __slots__ = ("model_name", "model_version", "model_digest", "verdict", "strategy", "cross_validated_mae", "is_calibrated", "sentence", "served_as", "suspicious", "is_constant", "succession")
     class CrossValidatedMaeEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -318,6 +328,7 @@ class FineTuneResult(_message.Message):
     SERVED_AS_FIELD_NUMBER: _ClassVar[int]
     SUSPICIOUS_FIELD_NUMBER: _ClassVar[int]
     IS_CONSTANT_FIELD_NUMBER: _ClassVar[int]
+    SUCCESSION_FIELD_NUMBER: _ClassVar[int]
     model_name: str
     model_version: str
     model_digest: str
@@ -329,7 +340,34 @@ class FineTuneResult(_message.Message):
     served_as: str
     suspicious: _containers.RepeatedCompositeFieldContainer[SuspiciousLabel]
     is_constant: bool
-    def __init__(self, model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., model_digest: _Optional[str] = ..., verdict: _Optional[_Union[TransferVerdict, str]] = ..., strategy: _Optional[str] = ..., cross_validated_mae: _Optional[_Mapping[str, float]] = ..., is_calibrated: _Optional[bool] = ..., sentence: _Optional[str] = ..., served_as: _Optional[str] = ..., suspicious: _Optional[_Iterable[_Union[SuspiciousLabel, _Mapping]]] = ..., is_constant: _Optional[bool] = ...) -> None: ...
+    succession: Succession
+    def __init__(self, model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., model_digest: _Optional[str] = ..., verdict: _Optional[_Union[TransferVerdict, str]] = ..., strategy: _Optional[str] = ..., cross_validated_mae: _Optional[_Mapping[str, float]] = ..., is_calibrated: _Optional[bool] = ..., sentence: _Optional[str] = ..., served_as: _Optional[str] = ..., suspicious: _Optional[_Iterable[_Union[SuspiciousLabel, _Mapping]]] = ..., is_constant: _Optional[bool] = ..., succession: _Optional[_Union[Succession, _Mapping]] = ...) -> None: ...
+
+class Succession(_message.Message):
+    __slots__ = ("model_version", "base_model", "strategy", "n_splits", "mae", "new_mae", "gain", "gain_low", "gain_high", "verdict", "sentence")
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    BASE_MODEL_FIELD_NUMBER: _ClassVar[int]
+    STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    N_SPLITS_FIELD_NUMBER: _ClassVar[int]
+    MAE_FIELD_NUMBER: _ClassVar[int]
+    NEW_MAE_FIELD_NUMBER: _ClassVar[int]
+    GAIN_FIELD_NUMBER: _ClassVar[int]
+    GAIN_LOW_FIELD_NUMBER: _ClassVar[int]
+    GAIN_HIGH_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    model_version: str
+    base_model: str
+    strategy: str
+    n_splits: int
+    mae: float
+    new_mae: float
+    gain: float
+    gain_low: float
+    gain_high: float
+    verdict: TransferVerdict
+    sentence: str
+    def __init__(self, model_version: _Optional[str] = ..., base_model: _Optional[str] = ..., strategy: _Optional[str] = ..., n_splits: _Optional[int] = ..., mae: _Optional[float] = ..., new_mae: _Optional[float] = ..., gain: _Optional[float] = ..., gain_low: _Optional[float] = ..., gain_high: _Optional[float] = ..., verdict: _Optional[_Union[TransferVerdict, str]] = ..., sentence: _Optional[str] = ...) -> None: ...
 
 class GetTransferReportRequest(_message.Message):
     __slots__ = ("job_id", "format")
