@@ -43,7 +43,7 @@ class ConditionPlan:
 
     @classmethod
     def of(cls, columns: Sequence[str] | None, values: Sequence[str] | None) -> "ConditionPlan":
-        """From the texts of both options. Raises typer.BadParameter."""
+        """From the texts of both options. Raises typer.Exit, having told the mistake."""
         try:
             found = condition_columns(columns or ())
             given = [parse_value(text) for text in values or ()]

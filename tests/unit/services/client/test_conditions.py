@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 
 from epitaxy.api.common.v1.structure_pb2 import StructureInput
 from epitaxy.cli.conditions import ConditionPlan
@@ -151,8 +152,7 @@ class TestPlan:
             (None, ["temperature"], "is not a value: write NAME=VALUE"),
         ],
     )
-    def test_a_mistake_is_told(self, card, columns, values, match):
-        from click import UsageError
-
-        with pytest.raises((UsageError, SystemExit), match=match):
+    def test_a_mistake_is_told(self, card, columns, values, match, capsys):
+        with pytest.raises(typer.Exit, match="2"):
             ConditionPlan.of(columns, values).columns_for(card)
+        assert match in " ".join(capsys.readouterr().err.split())
