@@ -36,7 +36,8 @@ def test_a_model_of_labels_under_conditions_answers_for_the_conditions_of_each_c
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "epitaxy.cli", *arguments, "--target", tenant_product.target]
         environment = {**os.environ, "EPITAXY_API_KEY": keys["acme"]}
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=220)
+        settings = {"cwd": tmp_path, "env": environment, "timeout": 220}
+        return subprocess.run(command, check=False, capture_output=True, text=True, **settings)
 
     random = np.random.default_rng(4)
     structures = [structure for structure in labelled_structures()[:N_CRYSTALS] for _ in range(3)]
@@ -77,7 +78,8 @@ def test_a_model_of_labels_under_conditions_answers_for_the_conditions_of_each_c
     celsius = candidates.assign(T=candidates["temperature"] - 273.15).drop(columns=["temperature", "route"])
     celsius.iloc[:11].to_csv(tmp_path / "celsius.csv", index=False)
     renamed = run(
-        "predict", "celsius.csv", "--model", "swelling", "--condition", "temperature=T:degC", "--at", "route=flux", "--json",
+        "predict", "celsius.csv", "--model", "swelling", "--condition", "temperature=T:degC", "--at", "route=flux",
+        "--json",
     )  # fmt: skip
     assert renamed.returncode == 0, renamed.stderr
     values = [json.loads(line)["predictions"][0]["value"] for line in renamed.stdout.splitlines()]
@@ -92,7 +94,7 @@ def test_a_model_of_labels_under_conditions_answers_for_the_conditions_of_each_c
     measured = labels.iloc[:20].assign(measured=labels["v"].iloc[:20])
     measured.to_csv(tmp_path / "measured.csv", index=False)
     reported = run(
-        "measurements", "report", "--data", "measured.csv", "--column", "measured", "--unit", "A3", "--model", "swelling",
-        "--condition", "temperature", "--condition", "route", "--json",
+        "measurements", "report", "--data", "measured.csv", "--column", "measured", "--unit", "A3",
+        "--model", "swelling", "--condition", "temperature", "--condition", "route", "--json",
     )  # fmt: skip
     assert reported.returncode == 0, reported.stderr
