@@ -93,8 +93,8 @@ class TransferRequest:
     conditions: Mapping[str, ConditionColumn] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        columns = {**self.low_fidelity, **self.conditions}
-        lengths = {"labels": self.labels.shape} | {name: c.values.shape for name, c in columns.items()}
+        lengths = {"labels": self.labels.shape} | {name: c.values.shape for name, c in self.low_fidelity.items()}
+        lengths |= {name: column.values.shape for name, column in self.conditions.items()}
         for name, shape in lengths.items():
             if shape != (len(self.rows),):
                 raise ConfigurationError(

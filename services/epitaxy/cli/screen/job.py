@@ -119,7 +119,7 @@ class ScreenJob:
             chunk_size=plan.chunk_size,
             on_progress=lambda _: journal.sync(),
             bypass_cache=plan.bypass_cache,
-            **({"conditions": plan.conditions.values} if plan.conditions.values else {}),
+            conditions=plan.conditions.values,
         )
         with show_progress(self._console, self._inventory.count(), journal.n_answers) as progress, run:
             for result in run:

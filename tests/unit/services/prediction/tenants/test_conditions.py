@@ -51,11 +51,12 @@ def _message(value):
 
 
 def value(result):
-    return result.prediction.properties[0].value
+    return result.prediction.values[0].value
 
 
 def width(result):
-    return result.prediction.properties[0].upper - result.prediction.properties[0].lower
+    interval = result.prediction.values[0].interval
+    return interval.upper - interval.lower
 
 
 async def test_one_crystal_has_an_answer_for_each_of_its_conditions(ask):
