@@ -84,7 +84,8 @@ def test_a_model_of_labels_under_conditions_answers_for_the_conditions_of_each_c
     ranked = pd.read_json(tmp_path / "ranked.jsonl", lines=True)
     pairs = ranked["value"].to_numpy().reshape(6, 2)
     assert (pairs[:, 1] > pairs[:, 0]).all()
-    assert "no label has route 'melt'" in ranked["domain_reason"].iloc[-1]
+    assert "no label has route 'melt'" in ranked["notes"].iloc[-1]
+    assert ranked["domain_verdict"].iloc[-1] != "IN_DOMAIN"
     celsius = candidates.assign(T=candidates["temperature"] - 273.15).drop(columns=["temperature", "route"])
     celsius.iloc[:11].to_csv(tmp_path / "celsius.csv", index=False)
     renamed = run.succeed(

@@ -10,14 +10,18 @@ from epitaxy.prediction.domain import Accepted, Answer, ConditionValue, Item, Re
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.structures import Note
 from epitaxy_models.transfer.conditions.condition import Condition, Values
+from epitaxy_models.transfer.conditions.scope import remark
 from epitaxy_models.transfer.conditions.units import converted
 from epitaxy_models.transfer.fitted.card import TransferCard
 
-INVALID, MISSING = "INVALID_CONDITION", "MISSING_CONDITION"
+INVALID, MISSING, UNCOVERED = "INVALID_CONDITION", "MISSING_CONDITION", "UNCOVERED_CONDITION"
 
 
 def with_conditions(answer: Answer, item: Item, card: TransferCard) -> Answer:
-    """The answer with a note for each condition that the item does not state, or a refusal for one of a wrong type."""
+    """The answer with notes, or a refusal for a condition of a wrong type.
+
+    A note tells of a condition that the item does not state, and of one that the model's labels do not cover.
+    """
     if not isinstance(answer.outcome, Accepted) or not card.conditions:
         return answer
     notes = []
@@ -28,6 +32,8 @@ def with_conditions(answer: Answer, item: Item, card: TransferCard) -> Answer:
             return Answer(answer.id, Refusal(INVALID, error.message))
         if value is None:
             notes.append(Note(MISSING, f"{condition.name} is not given: the interval holds for any of the labels'"))
+        elif text := remark(condition, value):
+            notes.append(Note(UNCOVERED, text))
     return replace(answer, outcome=replace(answer.outcome, notes=(*answer.outcome.notes, *notes)))
 
 

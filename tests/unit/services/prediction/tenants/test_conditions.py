@@ -91,6 +91,8 @@ async def test_what_the_labels_do_not_cover_is_told_in_the_verdict(ask):
     assert "temperature is 2000 K, and the labels cover 300 to 900 K" in hot.reason
     assert "no label has route 'melt', only flux, sol-gel" in unseen.reason
     assert {hot.verdict, unseen.verdict} <= {2, 3}
+    notes = [[note.code for note in result.prediction.notes] for result in block.results]
+    assert notes == [[], ["UNCOVERED_CONDITION", "MISSING_CONDITION"], ["UNCOVERED_CONDITION"]]
 
 
 async def test_a_wrong_type_costs_its_item_only_and_tells_the_remedy(ask):
