@@ -1,7 +1,7 @@
 """What is known of structures before any label: graphs for networks, blocks of features for everything else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.conditions.blocks import CONDITION_PREFIX
+from epitaxy_models.transfer.conditions.condition import Values
 
 # Names of blocks. Values of a lower fidelity that the caller knows are ``low_fidelity/<column>``, another substrate's
-# features ``substrate/<name>``.
+# features ``substrate/<name>``, conditions ``condition/<name>``.
 DESCRIPTORS, EMBEDDING, SUBSTRATE = "descriptors", "embedding", "substrate_predictions"
 ESTIMATES = "textbook_estimates"
 LOW_FIDELITY_PREFIX, PEER_PREFIX = "low_fidelity/", "peer/"
@@ -25,14 +27,17 @@ class TransferInputs:
         structures: As read.
         graphs: Quotient graphs under the substrate's rule.
         blocks: Features by the name of their block, float64 ``[n_rows, width]``; all finite.
+        conditions: Raw values of conditions by name, ``[n_rows]``: float64 with NaN where unknown, or texts and None.
     """
 
     structures: tuple[Structure, ...]
     graphs: tuple[CrystalGraph, ...]
     blocks: Mapping[str, NDArray[np.float64]]
+    conditions: Mapping[str, Values] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        lengths = {len(self.graphs), *(len(block) for block in self.blocks.values())}
+        columns = (*self.blocks.values(), *self.conditions.values())
+        lengths = {len(self.graphs), *(len(column) for column in columns)}
         if lengths - {len(self.structures)}:
             raise ValueError(f"blocks and graphs of {sorted(lengths)} rows for {len(self.structures)} structures")
 
@@ -40,6 +45,11 @@ class TransferInputs:
     def n_rows(self) -> int:
         """Number of structures."""
         return len(self.structures)
+
+    @property
+    def condition_blocks(self) -> tuple[str, ...]:
+        """Names of the blocks of conditions, sorted."""
+        return tuple(sorted(name for name in self.blocks if name.startswith(CONDITION_PREFIX)))
 
     @cached_property
     def formulas(self) -> tuple[str, ...]:
@@ -52,4 +62,5 @@ class TransferInputs:
             tuple(self.structures[row] for row in rows),
             tuple(self.graphs[row] for row in rows),
             {name: block[rows] for name, block in self.blocks.items()},
+            {name: values[rows] for name, values in self.conditions.items()},
         )

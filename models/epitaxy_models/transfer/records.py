@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from epitaxy_models.transfer.conditions.condition import Condition
+
 FORMAT = 1
 
 
@@ -237,6 +239,7 @@ class TransferReport:
         worst: The largest errors of them, largest first.
         blocks: Share of each block of features in the chosen model, by name; empty if it has none.
         succession: The refit against the version that it may replace; None unless the job is a refit.
+        conditions: Conditions of the labels, with what they cover.
     """
 
     subject: PropertySection
@@ -252,10 +255,14 @@ class TransferReport:
     calibration: CalibrationSection
     blocks: Mapping[str, float]
     succession: SuccessionSection | None = None
+    conditions: tuple[Condition, ...] = ()
 
     def as_record(self) -> dict[str, Any]:
         """Plain containers that JSON holds; an endless interval end is None."""
         record: dict[str, Any] = _finite({"format": FORMAT} | asdict(self))
+        if not self.conditions:
+            # A report without conditions is the same as it always was.
+            del record["conditions"]
         return record
 
     def as_json(self) -> str:

@@ -13,6 +13,7 @@ from epitaxy_models.ensembles.artifact import shipped_model
 from epitaxy_models.errors import ConfigurationError, EpitaxyError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.conditions.condition import ConditionColumn
 from epitaxy_models.transfer.labels.readings import Reading
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
 from epitaxy_models.transfer.predecessor import Predecessor
@@ -78,6 +79,7 @@ class TransferRequest:
         accept_suspicious: Whether to go on in spite of gross errors, without wild labels.
         readings: What reading the structures took, by the position of the row.
         predecessor: The version that a refit may replace, and is compared with; None for any other job.
+        conditions: Conditions of the labels by name; they belong to the rows, not to the crystals.
     """
 
     name: str
@@ -95,9 +97,11 @@ class TransferRequest:
     accept_suspicious: bool = False
     readings: Mapping[int, tuple[Reading, ...]] = field(default_factory=dict)
     predecessor: Predecessor | None = None
+    conditions: Mapping[str, ConditionColumn] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         lengths = {"labels": self.labels.shape} | {name: c.values.shape for name, c in self.low_fidelity.items()}
+        lengths |= {name: column.values.shape for name, column in self.conditions.items()}
         for name, shape in lengths.items():
             if shape != (len(self.rows),):
                 raise ConfigurationError(

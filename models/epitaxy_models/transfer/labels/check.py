@@ -12,6 +12,7 @@ from epitaxy_models.graphs.graph import DEFAULT_RULE, CrystalGraph, GraphRule, b
 from epitaxy_models.source_index.materials import SourceMaterials, short_key
 from epitaxy_models.structures.display import display_formula
 from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.conditions.condition import Values, value_keys
 from epitaxy_models.transfer.labels.findings import DataCheck, SeenCrystal
 from epitaxy_models.transfer.labels.judging import Crystal, LabelledRow, judge_labels
 from epitaxy_models.transfer.labels.readings import Reading
@@ -52,6 +53,7 @@ def check_labels(
     references: ReadReferences | None = None,
     transform: str = "auto",
     readings: Mapping[int, tuple[Reading, ...]] = MappingProxyType({}),
+    conditions: Sequence[Values] = (),
 ) -> CheckedLabels:
     """Sorts rows into usable, merged and refused, and looks for what is odd among the usable.
 
@@ -64,12 +66,14 @@ def check_labels(
         references: Predicts energies and gaps, against which labels and unit are held.
         transform: Scale to learn on.
         readings: What reading the structures took, by the position of the row.
+        conditions: Values of each condition, ``[n_rows]``; a crystal under two conditions is learned from twice.
 
     Raises ValueError if rows and labels differ in number. What stops a job is a finding: ``check.require_learnable``
     raises.
     """
     known: dict[int, tuple[Structure, CrystalGraph]] = {}
     given = []
+    keys = value_keys(conditions, len(rows))
     for row, ((name, structure), label) in enumerate(zip(rows, labels.tolist(), strict=True)):
         if isinstance(structure, EpitaxyError):
             given.append(LabelledRow(row, name, label, None, (str(structure.reason), structure.message)))
@@ -79,7 +83,7 @@ def check_labels(
             graph = build_graph(structure, rule)
             known[row] = structure, graph
             crystal = Crystal(display_formula(structure.atomic_numbers), structure.n_sites, graph.key)
-        given.append(LabelledRow(row, name, label, crystal, readings=readings.get(row, ())))
+        given.append(LabelledRow(row, name, label, crystal, readings=readings.get(row, ()), conditions=keys[row]))
 
     def answers(chosen: NDArray[np.int64]) -> Sequence[ReferenceValues]:
         pairs = [known[row] for row in chosen.tolist()]

@@ -64,6 +64,7 @@ class LabelledRow:
         crystal: None where ``refusal`` says why.
         refusal: Reason and message.
         readings: What reading the crystal took.
+        conditions: Equal for rows under equal conditions.
     """
 
     row: int
@@ -72,6 +73,7 @@ class LabelledRow:
     crystal: Crystal | None
     refusal: tuple[str, str] = ("", "")
     readings: tuple[Reading, ...] = ()
+    conditions: Hashable = ()
 
 
 ReadAnswers = Callable[[NDArray[np.int64]], Sequence[ReferenceValues]]
@@ -203,9 +205,10 @@ def _label_refusal(label: float) -> tuple[str, str] | None:
 
 
 def _grouped(rows: Sequence[LabelledRow]) -> list[list[LabelledRow]]:
+    """Replicates: one crystal under equal conditions."""
     groups: dict[Hashable, list[LabelledRow]] = {}
     for row in rows:
-        groups.setdefault(_crystal(row).key, []).append(row)
+        groups.setdefault((_crystal(row).key, row.conditions), []).append(row)
     return list(groups.values())
 
 

@@ -84,6 +84,34 @@ class BaseModel:
 
 
 @dataclass(frozen=True, slots=True)
+class ConditionCard:
+    """A condition that a model reads beside a structure.
+
+    Attributes:
+        name: Name, by which ``screen`` and ``predict`` take a value.
+        unit: Unit of a number; empty for a category, and where the labels did not state one.
+        categories: Categories that the labels hold; empty for a number.
+        low: Smallest number that the labels cover; None for a category.
+        high: Largest number that the labels cover; None for a category.
+        n_missing: Labels without a value.
+    """
+
+    name: str
+    unit: str = ""
+    categories: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    n_missing: int = 0
+
+    @property
+    def covered(self) -> str:
+        """What the labels cover, for a person: ``"300 to 900 K"``, ``"flux, sol-gel"``."""
+        if self.categories:
+            return ", ".join(self.categories)
+        return f"{self.low:g} to {self.high:g}{f' {self.unit}' if self.unit else ''}"
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """A model version with its origin and its metrics on held-out structures.
 
@@ -104,6 +132,7 @@ class ModelCard:
         review_policy: The conditions under which answers of the model may be used without review.
         create_time: When this version was registered, UTC; None for a shipped model.
         base: The shared model under it; None for the shared model itself.
+        conditions: Conditions that the model reads beside a structure.
     """
 
     name: str
@@ -122,6 +151,7 @@ class ModelCard:
     review_policy: ReviewPolicy = field(default_factory=ReviewPolicy)
     create_time: datetime | None = None
     base: BaseModel | None = None
+    conditions: tuple[ConditionCard, ...] = ()
 
     @property
     def training(self) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.ensembles.catalogue import SubstrateCatalogue, shipped_models
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.structures.intake import DOUBTFUL_CODES, Intake, Note, Repair
+from epitaxy_models.transfer.conditions.condition import ConditionColumn
 from epitaxy_models.transfer.contest.field import Field
 from epitaxy_models.transfer.labels.findings import SuspiciousLabelsError
 from epitaxy_models.transfer.labels.readings import Reading
@@ -103,6 +104,10 @@ class PipelineTransfer:
             accept_suspicious=spec.accept_suspicious,
             readings={row: _readings(read) for row, (_, read) in enumerate(intakes) if isinstance(read, Intake)},
             predecessor=self._predecessor(spec.refit_of, base) if spec.refit_of else None,
+            conditions={
+                condition.name: ConditionColumn(labels.conditions[condition.name], condition.number_unit)
+                for condition in spec.conditions
+            },
         )
 
     def _predecessor(self, old: RefittedVersion, base: Path) -> Predecessor:
