@@ -110,7 +110,7 @@ def _places(counts: NDArray[np.int64], stand_ins: tuple[int, ...]) -> NDArray[np
     commonest = int(np.argmax(counts))
     for level in own:
         # Stand-ins lead to ever commoner levels; a chain of rare ones ends at the commonest.
-        place, steps = level, 0
+        place, steps = int(level), 0
         while counts[place] < MIN_SUPPORT and steps < len(own):
             place, steps = stand_ins[place], steps + 1
         own[level] = place if counts[place] >= MIN_SUPPORT else commonest

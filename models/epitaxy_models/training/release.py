@@ -153,7 +153,8 @@ class Publisher:
         rows = self._rows_of("train")
         is_out = (self._member_weights(rows) == 0).any(axis=0)
         rows = rows[is_out]
-        return rows[self._textbook[rows] | np.array([len(np.unique(atoms)) == 1 for atoms in self._atoms(rows)])]
+        is_element = np.array([len(np.unique(atoms)) == 1 for atoms in self._atoms(rows)], dtype=bool)
+        return np.asarray(rows[self._textbook[rows] | is_element], dtype=np.int64)
 
     def _member_weights(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         return self._data.weights(self._config.members, self._config.resampling)[:, rows]
@@ -194,7 +195,7 @@ class Publisher:
         readings = readout.readings(part.embeddings, part.structures)
         prediction = readout.predict(readings, DEFAULT_COVERAGE)
         judged = JudgedRows.of(readout, readings, self._labels(artifact.card, part.rows))
-        groups = self._groups(artifact.card, part) | known_groups(judged.cells)
+        groups = {**self._groups(artifact.card, part), **known_groups(judged.cells)}
         is_textbook = self._textbook[part.rows]
         general = {name: mask & ~is_textbook for name, mask in groups.items()}
         textbook = {name: mask & is_textbook for name, mask in {"all": is_textbook, **groups}.items()}
