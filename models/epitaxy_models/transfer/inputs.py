@@ -1,7 +1,7 @@
 """What is known of structures before any label: graphs for networks, blocks of features for everything else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +15,8 @@ from epitaxy_models.structures.structure import Structure
 DESCRIPTORS, EMBEDDING, SUBSTRATE = "descriptors", "embedding", "substrate_predictions"
 ESTIMATES = "textbook_estimates"
 LOW_FIDELITY_PREFIX, PEER_PREFIX = "low_fidelity/", "peer/"
+# What is known of the conditions of a label or a candidate is ``condition/<name>``.
+CONDITION_PREFIX = "condition/"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +27,20 @@ class TransferInputs:
         structures: As read.
         graphs: Quotient graphs under the substrate's rule.
         blocks: Features by the name of their block, float64 ``[n_rows, width]``; all finite.
+        conditions: Raw conditions by name, float64 ``[n_rows]``, NaN where missing.
+        sides: Of training rows whose labels are bounds, as in ``labels.censoring``, int8 ``[n_rows]``; None where all
+            labels are values. No prediction reads them.
     """
 
     structures: tuple[Structure, ...]
     graphs: tuple[CrystalGraph, ...]
     blocks: Mapping[str, NDArray[np.float64]]
+    conditions: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    sides: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
-        lengths = {len(self.graphs), *(len(block) for block in self.blocks.values())}
+        columns = (*self.blocks.values(), *self.conditions.values(), *([] if self.sides is None else [self.sides]))
+        lengths = {len(self.graphs), *(len(column) for column in columns)}
         if lengths - {len(self.structures)}:
             raise ValueError(f"blocks and graphs of {sorted(lengths)} rows for {len(self.structures)} structures")
 
@@ -52,4 +60,6 @@ class TransferInputs:
             tuple(self.structures[row] for row in rows),
             tuple(self.graphs[row] for row in rows),
             {name: block[rows] for name, block in self.blocks.items()},
+            {name: values[rows] for name, values in self.conditions.items()},
+            None if self.sides is None else self.sides[rows],
         )

@@ -60,10 +60,24 @@ def _network() -> type[_Restorer]:
     return FittedNetwork
 
 
+def _physics() -> type[_Restorer]:
+    from epitaxy_models.transfer.strategies.fitted_physics import FittedPhysicsProcess  # noqa: PLC0415 - seldom used
+
+    return FittedPhysicsProcess
+
+
+def _censored() -> type[_Restorer]:
+    from epitaxy_models.transfer.strategies.censored import FittedCensoredProcess  # noqa: PLC0415 - seldom used
+
+    return FittedCensoredProcess
+
+
 _RESTORERS: dict[str, Callable[[], type[_Restorer]]] = {
     "block_gp": lambda: FittedBlockGP,
     "embedding_ridge": lambda: FittedRidge,
     "pool_median": lambda: FittedMedian,
     "descriptor_forest": _forest,
     "network": _network,
+    "physics_process": _physics,
+    "censored_process": _censored,
 }
