@@ -1,7 +1,7 @@
 """From structures to the blocks that strategies learn from."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
@@ -13,6 +13,8 @@ from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.graphs.graph import CrystalGraph, build_graph
 from epitaxy_models.heads.readout import PropertyReadout, composition_of
 from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.conditions.blocks import condition_blocks, unknown_values
+from epitaxy_models.transfer.conditions.condition import Condition, Values
 from epitaxy_models.transfer.descriptors import describe
 from epitaxy_models.transfer.estimates import estimates, gap_heads
 from epitaxy_models.transfer.inputs import (
@@ -98,3 +100,16 @@ def low_fidelity_block(name: str, values: NDArray[np.float64], n_rows: int) -> N
         )
     is_known = ~np.isnan(values)
     return np.stack([np.where(is_known, values, 0.0), is_known], axis=1).astype(np.float64)
+
+
+def under_conditions(
+    inputs: TransferInputs, conditions: Sequence[Condition], values: Mapping[str, Values]
+) -> TransferInputs:
+    """The same rows with blocks and raw values of conditions; those without values are unknown of every row.
+
+    Raises ConfigurationError (INVALID_CONDITION) where values have another length or type, or are infinite.
+    """
+    n_rows = inputs.n_rows
+    raw = {entry.name: values.get(entry.name, unknown_values(entry, n_rows)) for entry in conditions}
+    blocks = condition_blocks(conditions, raw, n_rows)
+    return replace(inputs, blocks={**inputs.blocks, **blocks}, conditions=raw)

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.conditions.blocks import CONDITION_PREFIX
+from epitaxy_models.transfer.conditions.condition import Values
 
 # Names of blocks. Values of a lower fidelity that the caller knows are ``low_fidelity/<column>``, another substrate's
-# features ``substrate/<name>``.
+# features ``substrate/<name>``, conditions ``condition/<name>``.
 DESCRIPTORS, EMBEDDING, SUBSTRATE = "descriptors", "embedding", "substrate_predictions"
 ESTIMATES = "textbook_estimates"
 LOW_FIDELITY_PREFIX, PEER_PREFIX = "low_fidelity/", "peer/"
-# What is known of the conditions of a label or a candidate is ``condition/<name>``.
-CONDITION_PREFIX = "condition/"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class TransferInputs:
         structures: As read.
         graphs: Quotient graphs under the substrate's rule.
         blocks: Features by the name of their block, float64 ``[n_rows, width]``; all finite.
-        conditions: Raw conditions by name, float64 ``[n_rows]``, NaN where missing.
+        conditions: Raw values of conditions by name, ``[n_rows]``: float64 with NaN where unknown, or texts and None.
         sides: Of training rows whose labels are bounds, as in ``labels.censoring``, int8 ``[n_rows]``; None where all
             labels are values. No prediction reads them.
     """
@@ -35,7 +35,7 @@ class TransferInputs:
     structures: tuple[Structure, ...]
     graphs: tuple[CrystalGraph, ...]
     blocks: Mapping[str, NDArray[np.float64]]
-    conditions: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    conditions: Mapping[str, Values] = field(default_factory=dict)
     sides: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
@@ -48,6 +48,11 @@ class TransferInputs:
     def n_rows(self) -> int:
         """Number of structures."""
         return len(self.structures)
+
+    @property
+    def condition_blocks(self) -> tuple[str, ...]:
+        """Names of the blocks of conditions, sorted."""
+        return tuple(sorted(name for name in self.blocks if name.startswith(CONDITION_PREFIX)))
 
     @cached_property
     def formulas(self) -> tuple[str, ...]:

@@ -1,18 +1,32 @@
 """A digest of the labels that a model was fitted on."""
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.conditions.condition import Values
 
 
-def labels_digest(row_ids: Sequence[str], structures: Sequence[Structure], labels: NDArray[np.float64]) -> str:
-    """``sha256:`` over names, crystals and values ``[n_rows]``, whatever the order of the rows."""
+def labels_digest(
+    row_ids: Sequence[str],
+    structures: Sequence[Structure],
+    labels: NDArray[np.float64],
+    conditions: Mapping[str, Values] | None = None,
+) -> str:
+    """``sha256:`` over names, crystals, conditions and values ``[n_rows]``, whatever the order of the rows."""
+    under = _texts(conditions or {}, len(row_ids))
     lines = sorted(
-        f"{row_id}\t{structure.content_digest().hex()}\t{label!r}"
-        for row_id, structure, label in zip(row_ids, structures, labels.tolist(), strict=True)
+        f"{row_id}\t{structure.content_digest().hex()}\t{label!r}{text}"
+        for row_id, structure, label, text in zip(row_ids, structures, labels.tolist(), under, strict=True)
     )
     return f"sha256:{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()}"
+
+
+def _texts(conditions: Mapping[str, Values], n_rows: int) -> list[str]:
+    """What the conditions add to each line: nothing where there are none."""
+    columns = [(name, conditions[name].tolist()) for name in sorted(conditions)]
+    return ["".join(f"\t{json.dumps([name, values[row]])}" for name, values in columns) for row in range(n_rows)]

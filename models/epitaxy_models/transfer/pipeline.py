@@ -197,6 +197,7 @@ class _Job:
             n_labels=inputs.n_rows,
             known_columns=tuple(self._known_column(name, examination) for name in request.low_fidelity),
             peers=tuple(peer for peer in request.peers if f"{PEER_PREFIX}{peer}" in winner.fit.blocks),
+            conditions=examination.conditions,
             training={
                 "seed": request.seed,
                 "shares": dict(winner.shares),
@@ -205,7 +206,9 @@ class _Job:
                 "suspicious_labels": [asdict(entry) for entry in examination.suspicious],
                 "accepted_suspicious": bool(examination.gross),
                 "n_rows": len(request.rows),
-                "labels_digest": labels_digest(examination.row_ids, inputs.structures, examination.labels),
+                "labels_digest": labels_digest(
+                    examination.row_ids, inputs.structures, examination.labels, inputs.conditions
+                ),
                 "split": f"cross-validation by reduced formula, {_N_REPEATS} repeats, seed {request.seed}",
                 "elements": sorted({int(z) for structure in inputs.structures for z in structure.atomic_numbers}),
             },

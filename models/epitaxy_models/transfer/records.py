@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from epitaxy_models.transfer.conditions.condition import Condition
+
 FORMAT = 1
 
 
@@ -205,6 +207,7 @@ class TransferReport:
         parity: One row a usable label.
         worst: The largest errors of them, largest first.
         blocks: Share of each block of features in the chosen model, by name; empty if it has none.
+        conditions: Conditions of the labels, with what they cover.
     """
 
     subject: PropertySection
@@ -219,10 +222,14 @@ class TransferReport:
     worst: tuple[ParityRow, ...]
     calibration: CalibrationSection
     blocks: Mapping[str, float]
+    conditions: tuple[Condition, ...] = ()
 
     def as_record(self) -> dict[str, Any]:
         """Plain containers that JSON holds; an endless interval end is None."""
         record: dict[str, Any] = _finite({"format": FORMAT} | asdict(self))
+        if not self.conditions:
+            # A report without conditions is the same as it always was.
+            del record["conditions"]
         return record
 
     def as_json(self) -> str:

@@ -13,6 +13,7 @@ from epitaxy_models.ensembles.artifact import shipped_model
 from epitaxy_models.errors import ConfigurationError, EpitaxyError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.conditions.condition import ConditionColumn
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
 from epitaxy_models.transfer.verdict import Verdict
 
@@ -73,6 +74,7 @@ class TransferRequest:
         target_errors: Mean absolute errors, on the scale that is learned, for which to estimate the labels needed.
         peers: Other substrates whose features are read besides, of ``names.PEERS``.
         accept_suspicious: Whether to go on in spite of gross errors, without wild labels.
+        conditions: Conditions of the labels by name; they belong to the rows, not to the crystals.
     """
 
     name: str
@@ -88,9 +90,11 @@ class TransferRequest:
     target_errors: tuple[float, ...] = ()
     peers: tuple[str, ...] = ()
     accept_suspicious: bool = False
+    conditions: Mapping[str, ConditionColumn] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        lengths = {"labels": self.labels.shape} | {name: c.values.shape for name, c in self.low_fidelity.items()}
+        columns = {**self.low_fidelity, **self.conditions}
+        lengths = {"labels": self.labels.shape} | {name: c.values.shape for name, c in columns.items()}
         for name, shape in lengths.items():
             if shape != (len(self.rows),):
                 raise ConfigurationError(

@@ -19,7 +19,8 @@ from epitaxy_models.source_index.index import SourceIndex
 from epitaxy_models.source_index.storage import FILE_NAME, load_source_index
 from epitaxy_models.source_index.vector_index import VectorIndex
 from epitaxy_models.transfer.audit.against_source import AuditedStructure, TransferAudit, audit_transfer
-from epitaxy_models.transfer.features import SubstrateFeatures
+from epitaxy_models.transfer.conditions.condition import Condition, Values
+from epitaxy_models.transfer.features import SubstrateFeatures, under_conditions
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.labels.check import CheckedLabels, check_labels
 from epitaxy_models.transfer.labels.findings import DataCheck
@@ -59,6 +60,7 @@ class Examination:
         audit: The audit for the report.
         suspicious: What is odd among the labels, the gravest first.
         replicate_std: Spread of labels of one crystal, on the scale that is learned; 0 where none is repeated.
+        conditions: What the labels say of conditions.
     """
 
     rows: NDArray[np.int64]
@@ -71,6 +73,7 @@ class Examination:
     audit: AuditSection
     suspicious: tuple[SuspiciousLabel, ...] = ()
     replicate_std: float = 0.0
+    conditions: tuple[Condition, ...] = ()
 
     @property
     def gross(self) -> tuple[SuspiciousLabel, ...]:
@@ -106,6 +109,7 @@ def examine(
         source.materials if source else None,
         SubstrateReferences(artifact, embedder),
         request.transform,
+        [column.values for column in request.conditions.values()],
     )
     checked.check.require_learnable(accept_suspicious=request.accept_suspicious)
     checked = _without_wild(checked, request.transform)
@@ -115,14 +119,24 @@ def examine(
     inputs = features.inputs_from(checked.structures, checked.graphs, embeddings, columns)
     names = tuple(request.rows[row][0] for row in checked.rows)
     inputs = replace(inputs, blocks={**inputs.blocks, **_peer_blocks(request.peers, names, inputs)})
+    conditions, values = _conditions(request, checked.rows)
+    inputs = under_conditions(inputs, conditions, values)
     transform = checked.transform or TargetTransform.fit(request.transform, checked.labels)
     targets = transform.forward(checked.labels)
     audit = _audit(source, open_vectors(source), names, inputs, targets, request) if source else NO_AUDIT
     data = _data_section(checked.check)
     noise = _noise_on_scale(checked.replicate_std, checked.labels, transform)
     return Examination(
-        checked.rows, names, inputs, checked.labels, transform, targets, data, audit, checked.check.suspicious, noise
-    )
+        checked.rows, names, inputs, checked.labels, transform, targets, data, audit, checked.check.suspicious, noise,
+        conditions,
+    )  # fmt: skip
+
+
+def _conditions(request: TransferRequest, rows: NDArray[np.int64]) -> tuple[tuple[Condition, ...], dict[str, Values]]:
+    """What the usable rows say of each condition, and its values."""
+    values = {name: column.values[rows] for name, column in request.conditions.items()}
+    learned = [Condition.learned(name, values[name], column.unit) for name, column in request.conditions.items()]
+    return tuple(learned), values
 
 
 def _without_wild(checked: CheckedLabels, transform: str) -> CheckedLabels:

@@ -7,6 +7,7 @@ from typing import Any
 from epitaxy_models.calibration.conformal import Calibrator
 from epitaxy_models.errors import CheckpointError, ConfigurationError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
+from epitaxy_models.transfer.conditions.condition import Condition
 from epitaxy_models.transfer.descriptors import DESCRIPTOR_VERSION
 from epitaxy_models.transfer.labels.target import TargetTransform
 from epitaxy_models.transfer.verdict import Verdict
@@ -80,6 +81,7 @@ class TransferCard:
         license: License of the model; empty if it is the tenant's own.
         training: Whatever else is worth keeping, such as job, seeds and digest of the labels; plain JSON.
         descriptors: Version of the descriptors that it was fitted on.
+        conditions: What the labels say of conditions; a caller states them of each candidate.
     """
 
     name: str
@@ -98,6 +100,7 @@ class TransferCard:
     license: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
     descriptors: str = DESCRIPTOR_VERSION
+    conditions: tuple[Condition, ...] = ()
 
     @property
     def is_constant(self) -> bool:
@@ -111,7 +114,11 @@ class TransferCard:
 
     def as_json(self) -> dict[str, Any]:
         """Plain containers, ready for ``json.dump``."""
-        return asdict(self) | {"format": FORMAT}
+        record = asdict(self) | {"format": FORMAT}
+        if not self.conditions:
+            # The card of a model without conditions is the same as it always was.
+            del record["conditions"]
+        return record
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "TransferCard":
@@ -145,6 +152,7 @@ def _rebuilt(record: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": Verdict(record["verdict"]),
         "known_columns": tuple(_column(entry) for entry in record["known_columns"]),
         "peers": tuple(record["peers"]),
+        "conditions": tuple(Condition.from_json(entry) for entry in record.get("conditions", ())),
     }
 
 

@@ -13,6 +13,8 @@ from epitaxy_models.calibration.geometry import worse
 from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.readout import EnsemblePrediction
 from epitaxy_models.errors import CheckpointError, ConfigurationError, EpitaxyError
+from epitaxy_models.transfer.conditions.blocks import CONDITION_PREFIX
+from epitaxy_models.transfer.conditions.scope import with_conditions
 from epitaxy_models.transfer.fitted.card import TransferCard
 from epitaxy_models.transfer.fitted.digest import content_digest
 from epitaxy_models.transfer.fitted.files import CARD, Member, Part, arrays_of, decode, encode, is_network, read_files
@@ -129,6 +131,7 @@ class TransferModel:
     def _check_inputs(self, inputs: TransferInputs) -> None:
         needed = [f"{LOW_FIDELITY_PREFIX}{column.name}" for column in self.card.known_columns]
         needed += [f"{PEER_PREFIX}{peer}" for peer in self.card.peers]
+        needed += [f"{CONDITION_PREFIX}{condition.name}" for condition in self.card.conditions]
         missing = [name for name in needed if name not in inputs.blocks]
         if missing:
             raise ConfigurationError(
@@ -155,11 +158,10 @@ class TransferModel:
 
     def _domains(self, inputs: TransferInputs, substrate: Sequence[DomainScore] | None) -> tuple[DomainScore, ...]:
         own = self.domain.judge(inputs.blocks[EMBEDDING], inputs.structures)
-        if substrate is None:
-            return own
-        return tuple(
-            theirs if worse(ours.verdict, theirs.verdict) else ours for ours, theirs in zip(own, substrate, strict=True)
-        )
+        if substrate is not None:
+            pairs = zip(own, substrate, strict=True)
+            own = tuple(theirs if worse(ours.verdict, theirs.verdict) else ours for ours, theirs in pairs)
+        return with_conditions(own, self.card.conditions, inputs.conditions)
 
 
 def _mean(parts: Sequence[tuple[float, FittedStrategy]], inputs: TransferInputs) -> TransferPrediction:

@@ -11,6 +11,7 @@ from epitaxy_models.graphs.graph import DEFAULT_RULE, CrystalGraph, GraphRule, b
 from epitaxy_models.source_index.materials import SourceMaterials, short_key
 from epitaxy_models.structures.display import display_formula
 from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.conditions.condition import Values, value_keys
 from epitaxy_models.transfer.labels.findings import DataCheck, SeenCrystal
 from epitaxy_models.transfer.labels.judging import Crystal, LabelledRow, judge_labels
 from epitaxy_models.transfer.labels.references import ReadReferences
@@ -49,6 +50,7 @@ def check_labels(
     source: SourceMaterials | None = None,
     references: ReadReferences | None = None,
     transform: str = "auto",
+    conditions: Sequence[Values] = (),
 ) -> CheckedLabels:
     """Sorts rows into usable, merged and refused, and looks for what is odd among the usable.
 
@@ -60,12 +62,14 @@ def check_labels(
         source: The substrate's training materials.
         references: Predicts energies and gaps, against which labels and unit are held.
         transform: Scale to learn on.
+        conditions: Values of each condition, ``[n_rows]``; a crystal under two conditions is learned from twice.
 
     Raises ValueError if rows and labels differ in number. What stops a job is a finding: ``check.require_learnable``
     raises.
     """
     known: dict[int, tuple[Structure, CrystalGraph]] = {}
     given = []
+    keys = value_keys(conditions, len(rows))
     for row, ((name, structure), label) in enumerate(zip(rows, labels.tolist(), strict=True)):
         if isinstance(structure, EpitaxyError):
             given.append(LabelledRow(row, name, label, None, (str(structure.reason), structure.message)))
@@ -75,7 +79,7 @@ def check_labels(
             graph = build_graph(structure, rule)
             known[row] = structure, graph
             crystal = Crystal(display_formula(structure.atomic_numbers), structure.n_sites, graph.key)
-        given.append(LabelledRow(row, name, label, crystal))
+        given.append(LabelledRow(row, name, label, crystal, conditions=keys[row]))
 
     def answers(chosen: NDArray[np.int64]) -> Sequence[ReferenceValues]:
         pairs = [known[row] for row in chosen.tolist()]

@@ -62,6 +62,7 @@ class LabelledRow:
         label: NaN where missing.
         crystal: None where ``refusal`` says why.
         refusal: Reason and message.
+        conditions: Equal for rows under equal conditions.
     """
 
     row: int
@@ -69,6 +70,7 @@ class LabelledRow:
     label: float
     crystal: Crystal | None
     refusal: tuple[str, str] = ("", "")
+    conditions: Hashable = ()
 
 
 ReadAnswers = Callable[[NDArray[np.int64]], Sequence[ReferenceValues]]
@@ -193,9 +195,10 @@ def _label_refusal(label: float) -> tuple[str, str] | None:
 
 
 def _grouped(rows: Sequence[LabelledRow]) -> list[list[LabelledRow]]:
+    """Replicates: one crystal under equal conditions."""
     groups: dict[Hashable, list[LabelledRow]] = {}
     for row in rows:
-        groups.setdefault(_crystal(row).key, []).append(row)
+        groups.setdefault((_crystal(row).key, row.conditions), []).append(row)
     return list(groups.values())
 
 

@@ -61,6 +61,7 @@ def assemble(
         worst=tuple(sorted(parity, key=lambda row: -row.error)[:_N_WORST]),
         calibration=CalibrationSection(COVERAGES, calibration.measured, len(parity)),
         blocks=blocks,
+        conditions=found.examination.conditions,
     )
 
 

@@ -1,6 +1,6 @@
 """The few-label default: a Gaussian process whose covariance is a sum of one kernel a block, weighed by the data."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
+from epitaxy_models.transfer.conditions.blocks import CONDITION_PREFIX
 from epitaxy_models.transfer.inputs import (
     DESCRIPTORS,
     EMBEDDING,
@@ -32,6 +33,7 @@ from epitaxy_models.transfer.strategies.block_kernel import (
     prior_variances,
 )
 from epitaxy_models.transfer.strategies.block_scaling import BlockScale
+from epitaxy_models.transfer.strategies.condition_terms import condition_terms, restored_term, term_record
 from epitaxy_models.transfer.strategies.marginal_likelihood import KernelPrior, PosteriorObjective, maximize
 from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
 
@@ -93,13 +95,15 @@ class BlockGP:
     def _reads(self, block: str) -> bool:
         return not (self.without_peers and block.startswith(PEER_PREFIX))
 
-    def _terms(self, names: Iterable[str], n_labels: int) -> Iterator[KernelTerm]:
-        for name in sorted(names):
+    def _terms(self, names: Collection[str], n_labels: int) -> Iterator[KernelTerm]:
+        conditions = tuple(sorted(name for name in names if name.startswith(CONDITION_PREFIX)))
+        for name in sorted(set(names) - set(conditions)):
             yield KernelTerm(name, self.shape)
             if name.startswith(LOW_FIDELITY_PREFIX):
                 yield KernelTerm(name, Shape.GAPPED)
             elif name in self.linear or n_labels <= self.n_linear_max:
                 yield KernelTerm(name, Shape.LINEAR)
+        yield from condition_terms(names, conditions)
 
     def _search(
         self, terms: Sequence[KernelTerm], rows: Rows, labels: Array, seed: int, least_noise: float
@@ -138,6 +142,8 @@ def _taken(rows: Rows, chosen: NDArray[np.int64]) -> Rows:
 
 
 def _scale_of(name: str, block: Array) -> BlockScale:
+    if name.startswith(CONDITION_PREFIX):
+        return BlockScale.of_condition(block)
     return BlockScale.fit_with_gaps(block) if name.startswith(LOW_FIDELITY_PREFIX) else BlockScale.fit(block)
 
 
@@ -195,15 +201,15 @@ class FittedBlockGP:
         """Share of each block in the prior variance of a label; what is missing to one is noise."""
         by_term = prior_variances(self.terms, self.parameters, self.rows).mean(axis=1)
         total = by_term.sum() + np.exp(self.parameters.log_noise)
-        shares = dict.fromkeys(self.scales, 0.0)
+        shares = dict.fromkeys([*self.scales, *(term.title for term in self.terms)], 0.0)
         for term, variance in zip(self.terms, by_term, strict=True):
-            shares[term.block] += self.trust * float(variance / total)
+            shares[term.title] += self.trust * float(variance / total)
         return shares
 
     def state(self) -> StrategyState:
         """Terms and parameters as settings, rows and scales as tensors."""
         settings: dict[str, Any] = {
-            "terms": [[term.block, str(term.shape)] for term in self.terms],
+            "terms": [term_record(term) for term in self.terms],
             "log_weights": list(self.parameters.log_weights),
             "log_lengths": list(self.parameters.log_lengths),
             "log_noise": self.parameters.log_noise,
@@ -226,7 +232,7 @@ class FittedBlockGP:
             for name, has_gaps in settings["has_gaps"].items()
         }
         return cls(
-            terms=tuple(KernelTerm(block, Shape(shape)) for block, shape in settings["terms"]),
+            terms=tuple(restored_term(*record) for record in settings["terms"]),
             parameters=KernelParameters(
                 tuple(settings["log_weights"]), tuple(settings["log_lengths"]), settings["log_noise"]
             ),

@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.transfer.strategies.block_scaling import squared_distances
+from epitaxy_models.transfer.strategies.block_scaling import gapped_distances, squared_distances
 
 Array = NDArray[np.float64]
 Rows = Mapping[str, NDArray[np.float32]]
@@ -17,17 +17,19 @@ class Shape(StrEnum):
     """Covariance of one term as a function of its block.
 
     ``GAPPED`` is linear in a value that is not known of every row: an unknown one is an effect of its row alone.
+    ``GAPPED_RBF`` is smooth in such a value: an unknown one lies as far from any other as two values do on average.
     """
 
     RBF = "rbf"
     MATERN = "matern"
     LINEAR = "linear"
     GAPPED = "gapped"
+    GAPPED_RBF = "gapped_rbf"
 
     @property
     def has_length(self) -> bool:
         """Whether distances matter."""
-        return self in {Shape.RBF, Shape.MATERN}
+        return self in {Shape.RBF, Shape.MATERN, Shape.GAPPED_RBF}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +39,28 @@ class KernelTerm:
     Attributes:
         block: Name of the block.
         shape: Its covariance function.
+        under: Blocks of conditions: the term says what the block does under equal ones; of shape ``RBF`` only.
     """
 
     block: str
     shape: Shape
+    under: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What the term reads, for a report."""
+        return f"{self.block} under conditions" if self.under else self.block
 
     def measure(self, left: Rows, right: Rows) -> Array:
         """What the covariance of different rows depends on, ``[n_left, n_right]``: products or squared distances."""
         one, two = left[self.block], right[self.block]
+        if self.shape is Shape.GAPPED_RBF:
+            return gapped_distances(one, two)
         if self.shape.has_length:
-            return squared_distances(one, two)
-        n_columns = 1 if self.shape is Shape.GAPPED else None
+            # A product of two of these functions with one length: squared distances add up.
+            conditions = [gapped_distances(left[name], right[name]) for name in self.under]
+            return np.asarray(sum(conditions, squared_distances(one, two)))
+        n_columns = -1 if self.shape is Shape.GAPPED else None
         return np.asarray(one[:, :n_columns].astype(np.float64) @ two[:, :n_columns].astype(np.float64).T)
 
     def measure_within(self, rows: Rows) -> Array:
@@ -61,7 +74,7 @@ class KernelTerm:
         block = rows[self.block].astype(np.float64)
         if self.shape.has_length:
             return np.zeros(len(block))
-        # Column 1 of a gapped block is 1 where the value is unknown; a known value has a mean square of 1.
+        # The last column of a gapped block is 1 where the value is unknown; a known value has a mean square of 1.
         return np.asarray((block**2).sum(axis=1))
 
     def covariance(self, measured: Array, log_length: float) -> Array:
@@ -73,7 +86,7 @@ class KernelTerm:
         if not self.shape.has_length:
             return measured, None
         scaled = measured * np.exp(-2 * log_length)
-        if self.shape is Shape.RBF:
+        if self.shape is not Shape.MATERN:
             covariance = np.exp(-0.5 * scaled)
             return covariance, covariance * scaled
         root = np.sqrt(3 * scaled)

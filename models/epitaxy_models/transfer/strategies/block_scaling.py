@@ -18,7 +18,7 @@ class BlockScale:
     Attributes:
         centre: Means over the training rows, ``[width]``.
         factor: What makes the columns' variances add up to one, 0 for constant columns, ``[width]``.
-        has_gaps: Whether the block is a value and whether it is known.
+        has_gaps: Whether the last column tells whether the others are known.
     """
 
     centre: NDArray[np.float64]
@@ -43,6 +43,19 @@ class BlockScale:
         known = cls.fit(block[block[:, 1] > 0, :1]) if block[:, 1].any() else cls(np.zeros(1), np.zeros(1))
         return cls(np.append(known.centre, 1.0), np.append(known.factor, -1.0), has_gaps=True)
 
+    @classmethod
+    def of_condition(cls, block: NDArray[np.float64]) -> "BlockScale":
+        """Learns from a block of a condition: a value and whether it is known, or a column for each category.
+
+        Categories stay as they are: two rows of different ones lie the square root of 2 apart. The last column of a
+        scaled row is 1 where the condition is unknown.
+        """
+        width = block.shape[1]
+        if width == 2:
+            return cls.fit_with_gaps(block)
+        is_last = np.arange(width) == width - 1
+        return cls(is_last.astype(np.float64), np.where(is_last, -1.0, 1.0), has_gaps=True)
+
     def __call__(self, block: NDArray[np.float64]) -> NDArray[np.float32]:
         """Scaled rows, ``[n_rows, width]``; two of them lie about the square root of 2 apart.
 
@@ -51,7 +64,7 @@ class BlockScale:
         limit = _CLIP / np.sqrt(max(int(np.count_nonzero(self.factor)), 1))
         scaled = np.clip((block - self.centre) * self.factor, -limit, limit)
         if self.has_gaps:
-            scaled[:, 0] *= block[:, 1]
+            scaled[:, 0] *= block[:, -1]
         return scaled.astype(np.float32)
 
 
@@ -60,3 +73,12 @@ def squared_distances(left: NDArray[np.float32], right: NDArray[np.float32]) -> 
     one, two = left.astype(np.float64), right.astype(np.float64)
     norms = np.einsum("ij,ij->i", one, one)[:, None] + np.einsum("ij,ij->i", two, two)
     return np.asarray(np.maximum(norms - 2 * (one @ two.T), 0.0))
+
+
+def gapped_distances(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Expected squared distances between different rows of scaled values, whose last column is 1 for an unknown one.
+
+    An unknown value is a draw of unit variance about the mean, so that each of them adds one: ``[n_left, n_right]``.
+    """
+    known = squared_distances(left[:, :-1], right[:, :-1])
+    return np.asarray(known + left[:, -1:].astype(np.float64) + right[:, -1].astype(np.float64))

@@ -1,6 +1,6 @@
 """The baseline that knows no substrate: a forest of randomized trees on descriptors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from sklearn.ensemble import ExtraTreesRegressor
 from epitaxy_models.compiled import compiled
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.transfer.inputs import DESCRIPTORS, TransferInputs
+from epitaxy_models.transfer.strategies.condition_columns import ConditionColumns
 from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
 
 Array = NDArray[np.float64]
@@ -20,7 +21,7 @@ _LEAST_STD = 0.05
 
 @dataclass(frozen=True)
 class DescriptorForest:
-    """Extremely randomized trees on the block of descriptors (Geurts, Ernst & Wehenkel, Mach. Learn. 63, 3 (2006)).
+    """Extremely randomized trees on descriptors and conditions (Geurts, Ernst & Wehenkel, Mach. Learn. 63, 3 (2006)).
 
     Every tree sees all labels: resampling them raised the error by 5 to 12 % at 100 labels.
 
@@ -37,8 +38,10 @@ class DescriptorForest:
     def fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedForest":
         """Learns from ``targets`` ``[n_rows]``."""
         forest = ExtraTreesRegressor(self.n_trees, max_features=self.share_of_features, random_state=seed)
-        forest.fit(inputs.blocks[DESCRIPTORS], targets)
-        return FittedForest.from_sklearn(forest, _LEAST_STD * (float(np.std(targets)) or 1.0))
+        columns = ConditionColumns.fit(inputs)
+        forest.fit(columns.beside(inputs.blocks[DESCRIPTORS], inputs), targets)
+        fitted = FittedForest.from_sklearn(forest, _LEAST_STD * (float(np.std(targets)) or 1.0), columns)
+        return replace(fitted, columns=columns.measured(lambda rows: fitted.predict(rows).values, inputs))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,8 +53,9 @@ class FittedForest:
         features: Column that a node splits on, -1 at a leaf, int16 ``[n_nodes]``.
         numbers: Threshold of a split, value of a leaf, float64 ``[n_nodes]``.
         children: Nodes for values up to the threshold and above it, int32 ``[n_nodes, 2]``.
-        n_features: Width of the block of descriptors.
+        n_features: Width of the block of descriptors and conditions.
         least_std: Smallest expected error.
+        columns: Conditions, beside the descriptors.
     """
 
     roots: NDArray[np.int32]
@@ -60,6 +64,7 @@ class FittedForest:
     children: NDArray[np.int32]
     n_features: int
     least_std: float
+    columns: ConditionColumns = field(default_factory=ConditionColumns)
 
     def __post_init__(self) -> None:
         """A damaged tree would send the compiled walk out of its arrays, or round in a circle."""
@@ -74,7 +79,9 @@ class FittedForest:
             raise CheckpointError("a node of the forest points outside of it or backwards", reason="INVALID_FOREST")
 
     @classmethod
-    def from_sklearn(cls, forest: ExtraTreesRegressor, least_std: float) -> "FittedForest":
+    def from_sklearn(
+        cls, forest: ExtraTreesRegressor, least_std: float, columns: ConditionColumns | None = None
+    ) -> "FittedForest":
         """Copies the trees of a fitted scikit-learn forest."""
         trees = [estimator.tree_ for estimator in forest.estimators_]
         roots = np.cumsum([0, *(tree.node_count for tree in trees)])[:-1]
@@ -90,19 +97,21 @@ class FittedForest:
             children=np.where(is_leaf[:, None], -1, shifted).astype(np.int32),
             n_features=int(forest.n_features_in_),
             least_std=least_std,
+            columns=columns or ConditionColumns(),
         )
 
     def predict(self, inputs: TransferInputs) -> TransferPrediction:
         """Mean of the trees, and their spread."""
         # Thresholds were chosen between values in single precision.
-        block = inputs.blocks[DESCRIPTORS].astype(np.float32)
+        block = self.columns.beside(inputs.blocks[DESCRIPTORS], inputs).astype(np.float32)
         if block.shape[1] != self.n_features:
             raise CheckpointError(
                 f"forest of {self.n_features} descriptors, {block.shape[1]} given: fit it anew",
                 reason="DESCRIPTORS_CHANGED",
             )
         by_tree = _by_tree(block, self.roots, self.features, self.numbers, self.children)
-        return TransferPrediction(by_tree.mean(axis=1), np.hypot(by_tree.std(axis=1), self.least_std))
+        stds = np.hypot(by_tree.std(axis=1), self.least_std)
+        return TransferPrediction(by_tree.mean(axis=1), self.columns.widened(stds, inputs))
 
     def state(self) -> StrategyState:
         """The arrays."""
@@ -112,7 +121,8 @@ class FittedForest:
             "numbers": self.numbers,
             "children": self.children,
         }
-        return StrategyState(KIND, {"n_features": self.n_features, "least_std": self.least_std}, tensors)
+        settings = {"n_features": self.n_features, "least_std": self.least_std}
+        return StrategyState(KIND, settings | self.columns.settings(), tensors | self.columns.tensors())
 
     @classmethod
     def restore(cls, state: StrategyState) -> "FittedForest":
@@ -121,6 +131,7 @@ class FittedForest:
             **{name: state.tensors[name] for name in ("roots", "features", "numbers", "children")},
             n_features=int(state.settings["n_features"]),
             least_std=float(state.settings["least_std"]),
+            columns=ConditionColumns.restore(state.settings, state.tensors),
         )
 
 

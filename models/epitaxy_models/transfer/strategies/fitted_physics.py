@@ -191,7 +191,9 @@ class FittedPhysicsProcess:
             law=law_of_settings(settings["law"]),
             scale=LabelScale.from_json(settings["scale"]),
             basis=LawBasis(tensors["basis.centres"], tensors["basis.scales"]),
-            terms=tuple(LawTerm(block, Shape(shape), basis, own) for block, shape, basis, own in settings["terms"]),
+            terms=tuple(
+                LawTerm(block, Shape(shape), basis=basis, is_own=own) for block, shape, basis, own in settings["terms"]
+            ),
             parameters=KernelParameters(
                 tuple(settings["log_weights"]), tuple(settings["log_lengths"]), settings["log_noise"]
             ),
@@ -202,3 +204,7 @@ class FittedPhysicsProcess:
             spread=settings["spread"],
             usual=tensors["usual"],
         )
+
+
+def _term(block: str, shape: str, basis: str, is_own: bool) -> LawTerm:
+    return LawTerm(block, Shape(shape), basis=basis, is_own=is_own)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ def conditions_of(law: PhysicsLaw, inputs: TransferInputs) -> Array:
     if not law.condition:
         return np.zeros(inputs.n_rows)
     if law.condition in inputs.conditions:
-        return inputs.conditions[law.condition].astype(np.float64)
+        return _numbers(law, inputs.conditions[law.condition])
     column = inputs.blocks.get(f"{LOW_FIDELITY_PREFIX}{law.condition}")
     if column is None:
         raise ConfigurationError(
@@ -33,6 +34,14 @@ def conditions_of(law: PhysicsLaw, inputs: TransferInputs) -> Array:
             reason="NO_CONDITION",
         )
     return np.where(column[:, 1] > 0, column[:, 0], np.nan)
+
+
+def _numbers(law: PhysicsLaw, values: NDArray[Any]) -> Array:
+    if values.dtype != np.float64:
+        raise ConfigurationError(
+            f"the law {law.name} reads {law.condition} as a number, and it is a category", reason="NO_CONDITION"
+        )
+    return values
 
 
 def basis_block(parameter: int) -> str:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.transfer.conditions.blocks import CONDITION_PREFIX
 from epitaxy_models.transfer.inputs import (
-    CONDITION_PREFIX,
     DESCRIPTORS,
     ESTIMATES,
     LOW_FIDELITY_PREFIX,
@@ -108,13 +108,14 @@ class PhysicsProcess:
         for parameter in range(n_parameters):
             basis = basis_block(parameter)
             for name in sorted(blocks):
-                yield LawTerm(name, Shape.RBF, basis)
-                if name.startswith(LOW_FIDELITY_PREFIX):
-                    yield LawTerm(name, Shape.GAPPED, basis)
+                is_condition = name.startswith(CONDITION_PREFIX)
+                yield LawTerm(name, Shape.GAPPED_RBF if is_condition else Shape.RBF, basis=basis)
+                if is_condition or name.startswith(LOW_FIDELITY_PREFIX):
+                    yield LawTerm(name, Shape.GAPPED, basis=basis)
                 elif name in self.linear or n_structures <= self.n_linear_max:
-                    yield LawTerm(name, Shape.LINEAR, basis)
-            yield LawTerm(ALL, Shape.LINEAR, basis)
-            yield LawTerm(own, Shape.LINEAR, basis, is_own=True)
+                    yield LawTerm(name, Shape.LINEAR, basis=basis)
+            yield LawTerm(ALL, Shape.LINEAR, basis=basis)
+            yield LawTerm(own, Shape.LINEAR, basis=basis, is_own=True)
 
     def _search(
         self, terms: Sequence[LawTerm], rows: Rows, labels: Array, seed: int, least_noise: float
@@ -156,6 +157,8 @@ def _own_block(blocks: Collection[str]) -> str:
 
 
 def _scale_of(name: str, block: Array) -> BlockScale:
+    if name.startswith(CONDITION_PREFIX):
+        return BlockScale.of_condition(block)
     return BlockScale.fit_with_gaps(block) if name.startswith(LOW_FIDELITY_PREFIX) else BlockScale.fit(block)
 
 

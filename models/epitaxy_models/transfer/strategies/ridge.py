@@ -1,6 +1,6 @@
 """Frozen embedding and a linear readout."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from epitaxy_models.transfer.inputs import EMBEDDING, TransferInputs
 from epitaxy_models.transfer.strategies.block_scaling import BlockScale
+from epitaxy_models.transfer.strategies.condition_columns import ConditionColumns
 from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
 
 Array = NDArray[np.float64]
@@ -18,7 +19,7 @@ _STRENGTHS = np.logspace(-5, 2, 43)
 
 @dataclass(frozen=True)
 class EmbeddingRidge:
-    """Ridge regression on the frozen embedding, its strength by generalized cross-validation.
+    """Ridge regression on the frozen embedding and conditions, its strength by generalized cross-validation.
 
     Golub, Heath & Wahba, Technometrics 21, 215 (1979).
 
@@ -32,7 +33,8 @@ class EmbeddingRidge:
         """Learns from ``targets`` ``[n_rows]``."""
         block = inputs.blocks[EMBEDDING]
         scale = BlockScale.fit(block)
-        rows = scale(block).astype(np.float64)
+        columns = ConditionColumns.fit(inputs)
+        rows = columns.beside(scale(block), inputs).astype(np.float64)
         middle = rows.mean(axis=0)
         centre = float(targets.mean())
         eigenvalues, vectors = _spectrum(rows - middle)
@@ -40,9 +42,10 @@ class EmbeddingRidge:
         strength, std = _strength(eigenvalues, projected, targets - centre)
         weights = (rows - middle).T @ (vectors @ (projected / (eigenvalues + strength)))
         known = (rows - middle).T @ (vectors / np.sqrt(strength * (eigenvalues + strength)))
-        return FittedRidge(
-            scale, weights, centre - float(middle @ weights), middle, known.astype(np.float32), strength, std
+        fitted = FittedRidge(
+            scale, weights, centre - float(middle @ weights), middle, known.astype(np.float32), strength, std, columns
         )
+        return replace(fitted, columns=columns.measured(lambda rows: fitted.predict(rows).values, inputs))
 
 
 def _spectrum(rows: Array) -> tuple[Array, Array]:
@@ -77,6 +80,7 @@ class FittedRidge:
         known: Directions that the training rows determine, float32 ``[width, n_kept]``.
         strength: Strength of the penalty.
         std: Standard deviation of the noise.
+        columns: Conditions, beside the embedding.
     """
 
     scale: BlockScale
@@ -86,14 +90,15 @@ class FittedRidge:
     known: NDArray[np.float32]
     strength: float
     std: float
+    columns: ConditionColumns = field(default_factory=ConditionColumns)
 
     def predict(self, inputs: TransferInputs) -> TransferPrediction:
         """Values, and errors that grow away from the training rows: those of the equal Gaussian process."""
-        rows = self.scale(inputs.blocks[EMBEDDING]).astype(np.float64)
+        rows = self.columns.beside(self.scale(inputs.blocks[EMBEDDING]), inputs).astype(np.float64)
         offset = rows - self.middle
         unknown = (offset**2).sum(axis=1) / self.strength - ((offset @ self.known) ** 2).sum(axis=1)
         stds = self.std * np.sqrt(1 + np.maximum(unknown, 0.0))
-        return TransferPrediction(rows @ self.weights + self.intercept, stds)
+        return TransferPrediction(rows @ self.weights + self.intercept, self.columns.widened(stds, inputs))
 
     def state(self) -> StrategyState:
         """Weights and scales as tensors."""
@@ -104,11 +109,8 @@ class FittedRidge:
             "centre": self.scale.centre,
             "factor": self.scale.factor,
         }
-        return StrategyState(
-            KIND,
-            {"intercept": self.intercept, "strength": self.strength, "std": self.std},
-            tensors,
-        )
+        settings = {"intercept": self.intercept, "strength": self.strength, "std": self.std}
+        return StrategyState(KIND, settings | self.columns.settings(), tensors | self.columns.tensors())
 
     @classmethod
     def restore(cls, state: StrategyState) -> "FittedRidge":
@@ -122,4 +124,5 @@ class FittedRidge:
             known=tensors["known"],
             strength=settings["strength"],
             std=settings["std"],
+            columns=ConditionColumns.restore(settings, tensors),
         )

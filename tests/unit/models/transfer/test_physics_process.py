@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from epitaxy_models.errors import ConfigurationError
-from epitaxy_models.transfer.inputs import CONDITION_PREFIX, DESCRIPTORS, SUBSTRATE, TransferInputs
+from epitaxy_models.transfer.conditions.condition import Condition
+from epitaxy_models.transfer.features import under_conditions
+from epitaxy_models.transfer.inputs import DESCRIPTORS, SUBSTRATE, TransferInputs
 from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 from epitaxy_models.transfer.physics.bounded import Bounded, Ordered
 from epitaxy_models.transfer.physics.label_scale import LabelScale
@@ -62,8 +64,9 @@ class World:
 
 
 def _with_condition_block(inputs: TransferInputs, name: str) -> TransferInputs:
-    block = inputs.conditions[name][:, None]
-    return replace(inputs, blocks={**inputs.blocks, f"{CONDITION_PREFIX}{name}": np.concatenate([block, 1 / block], 1)})
+    """As a job prepares rows: the plain process reads the condition as a block."""
+    values = dict(inputs.conditions)
+    return under_conditions(inputs, [Condition.learned(name, values[name])], values)
 
 
 @pytest.fixture(scope="module")

@@ -27,9 +27,10 @@ from epitaxy_models.source_index import (
     save_source_index,
 )
 from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.conditions.condition import ConditionColumn
 from epitaxy_models.transfer.contest.cross_validation import StoppedError
 from epitaxy_models.transfer.contest.field import Field, default_field
-from epitaxy_models.transfer.features import SubstrateFeatures
+from epitaxy_models.transfer.features import SubstrateFeatures, under_conditions
 from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.pipeline import run_transfer
@@ -322,3 +323,42 @@ def test_labels_of_another_length_are_refused(request_: TransferRequest) -> None
 def test_all_strategies_failing_says_so(request_: TransferRequest, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="pool median"):
         run_transfer(replace(request_, out=tmp_path / "none"), field=Field((Unfit(),)))
+
+
+def test_a_job_learns_a_law_in_temperature_and_a_route(
+    structures: list[Structure], labels: NDArray[np.float64], base: Path, tmp_path: Path
+) -> None:
+    """A synthetic law on real crystals: each expands with the temperature, and one route adds a constant."""
+    random = np.random.default_rng(2)
+    rows = np.repeat(np.arange(22), 3)
+    temperature = random.uniform(300, 900, size=len(rows))
+    route = random.choice(np.array(["flux", "sol-gel"], dtype=object), size=len(rows))
+    truth = labels[rows] * (1 + 4e-4 * (temperature - 300)) + 0.3 * (route == "flux")
+    temperature[::11], route[::13] = np.nan, None
+    conditions = {"temperature": ConditionColumn(temperature, "K"), "route": ConditionColumn(route)}
+    named = [(f"row-{number}", structures[row]) for number, row in enumerate(rows)]
+    plain = TransferRequest("distance", named, truth, DISTANCE, tmp_path / "out", transform="none", base=base)
+    told = replace(plain, conditions=conditions)
+    outcome = run_transfer(told, field=Field((BlockGP(), PoolMedian())))
+    report = json.loads(outcome.report_json.read_text())
+    assert report["data"]["n_usable"] == len(rows)
+    assert [entry["name"] for entry in report["conditions"]] == ["temperature", "route"]
+    assert report["conditions"][1]["categories"] == ["flux", "sol-gel"]
+    assert "<b>temperature</b> (" in outcome.report_html.read_text()
+    model = TransferModel.load(outcome.model)
+    assert [entry.n_missing for entry in model.card.conditions] == [6, 6]
+    blind = run_transfer(
+        replace(plain, out=tmp_path / "blind", accept_suspicious=True), field=Field((EmbeddingRidge(), PoolMedian()))
+    )
+    assert json.loads(blind.report_json.read_text())["data"]["n_merged"] > 0
+    assert "conditions" not in json.loads((blind.model / "card.json").read_text())
+    candidates = _inputs(structures[:8])
+    asked = {"temperature": np.array([400.0, 800.0] * 4), "route": np.array(["flux"] * 7 + ["melt"], dtype=object)}
+    answered = model.predict(under_conditions(candidates, model.card.conditions, asked), 0.9)
+    unknown = model.predict(under_conditions(candidates, model.card.conditions, {"route": asked["route"]}), 0.9)
+    right = labels[:8] * (1 + 4e-4 * (asked["temperature"] - 300)) + 0.3
+    assert np.abs(answered.values[:7, 0] - right[:7]).mean() < 0.6 * np.abs(unknown.values[:7, 0] - right[:7]).mean()
+    assert (unknown.upper - unknown.lower > answered.upper - answered.lower).all()
+    assert "no label has route 'melt'" in answered.domains[7].reason
+    with pytest.raises(ConfigurationError, match=r"the model reads condition/temperature, condition/route"):
+        model.predict(candidates, 0.9)

@@ -77,6 +77,14 @@ class LabelColumn(_message.Message):
     cost: float
     def __init__(self, name: _Optional[str] = ..., fidelity: _Optional[_Union[_property_pb2.Fidelity, str]] = ..., level_of_theory: _Optional[str] = ..., cost: _Optional[float] = ...) -> None: ...
 
+class LabelCondition(_message.Message):
+    __slots__ = ("name", "unit")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    unit: str
+    def __init__(self, name: _Optional[str] = ..., unit: _Optional[str] = ...) -> None: ...
+
 class FineTuneBudget(_message.Message):
     __slots__ = ("max_duration", "strategies", "use_gpu")
     MAX_DURATION_FIELD_NUMBER: _ClassVar[int]
@@ -88,7 +96,7 @@ class FineTuneBudget(_message.Message):
     def __init__(self, max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., strategies: _Optional[_Iterable[str]] = ..., use_gpu: _Optional[bool] = ...) -> None: ...
 
 class FineTuneSpec(_message.Message):
-    __slots__ = ("model_name", "property_name", "unit", "base_model", "target", "low_fidelity", "transform", "budget", "seed", "peers", "accept_suspicious")
+    __slots__ = ("model_name", "property_name", "unit", "base_model", "target", "low_fidelity", "transform", "budget", "seed", "peers", "accept_suspicious", "conditions")
     MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
     PROPERTY_NAME_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
@@ -100,6 +108,7 @@ class FineTuneSpec(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     PEERS_FIELD_NUMBER: _ClassVar[int]
     ACCEPT_SUSPICIOUS_FIELD_NUMBER: _ClassVar[int]
+    CONDITIONS_FIELD_NUMBER: _ClassVar[int]
     model_name: str
     property_name: str
     unit: str
@@ -111,7 +120,8 @@ class FineTuneSpec(_message.Message):
     seed: int
     peers: _containers.RepeatedScalarFieldContainer[str]
     accept_suspicious: bool
-    def __init__(self, model_name: _Optional[str] = ..., property_name: _Optional[str] = ..., unit: _Optional[str] = ..., base_model: _Optional[str] = ..., target: _Optional[_Union[LabelColumn, _Mapping]] = ..., low_fidelity: _Optional[_Iterable[_Union[LabelColumn, _Mapping]]] = ..., transform: _Optional[_Union[LabelTransform, str]] = ..., budget: _Optional[_Union[FineTuneBudget, _Mapping]] = ..., seed: _Optional[int] = ..., peers: _Optional[_Iterable[str]] = ..., accept_suspicious: _Optional[bool] = ...) -> None: ...
+    conditions: _containers.RepeatedCompositeFieldContainer[LabelCondition]
+    def __init__(self, model_name: _Optional[str] = ..., property_name: _Optional[str] = ..., unit: _Optional[str] = ..., base_model: _Optional[str] = ..., target: _Optional[_Union[LabelColumn, _Mapping]] = ..., low_fidelity: _Optional[_Iterable[_Union[LabelColumn, _Mapping]]] = ..., transform: _Optional[_Union[LabelTransform, str]] = ..., budget: _Optional[_Union[FineTuneBudget, _Mapping]] = ..., seed: _Optional[int] = ..., peers: _Optional[_Iterable[str]] = ..., accept_suspicious: _Optional[bool] = ..., conditions: _Optional[_Iterable[_Union[LabelCondition, _Mapping]]] = ...) -> None: ...
 
 class LabelValues(_message.Message):
     __slots__ = ("column", "values")
@@ -122,12 +132,14 @@ class LabelValues(_message.Message):
     def __init__(self, column: _Optional[str] = ..., values: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class InlineLabels(_message.Message):
-    __slots__ = ("structures", "columns")
+    __slots__ = ("structures", "columns", "conditions")
     STRUCTURES_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    CONDITIONS_FIELD_NUMBER: _ClassVar[int]
     structures: _containers.RepeatedCompositeFieldContainer[_structure_pb2.StructureInput]
     columns: _containers.RepeatedCompositeFieldContainer[LabelValues]
-    def __init__(self, structures: _Optional[_Iterable[_Union[_structure_pb2.StructureInput, _Mapping]]] = ..., columns: _Optional[_Iterable[_Union[LabelValues, _Mapping]]] = ...) -> None: ...
+    conditions: _containers.RepeatedCompositeFieldContainer[_structure_pb2.ConditionColumn]
+    def __init__(self, structures: _Optional[_Iterable[_Union[_structure_pb2.StructureInput, _Mapping]]] = ..., columns: _Optional[_Iterable[_Union[LabelValues, _Mapping]]] = ..., conditions: _Optional[_Iterable[_Union[_structure_pb2.ConditionColumn, _Mapping]]] = ...) -> None: ...
 
 class LabelFile(_message.Message):
     __slots__ = ("uri", "structure_column", "id_column")

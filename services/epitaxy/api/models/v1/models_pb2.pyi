@@ -41,7 +41,7 @@ class GetModelResponse(_message.Message):
     def __init__(self, model: _Optional[_Union[ModelCard, _Mapping]] = ...) -> None: ...
 
 class ModelCard(_message.Message):
-    __slots__ = ("stamp", "description", "aliases", "properties", "training_data", "n_members", "n_parameters_per_member", "supported_elements", "featurizer_version", "license", "card_json", "review_policy", "create_time")
+    __slots__ = ("stamp", "description", "aliases", "properties", "training_data", "n_members", "n_parameters_per_member", "supported_elements", "featurizer_version", "license", "card_json", "review_policy", "create_time", "conditions")
     STAMP_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +55,7 @@ class ModelCard(_message.Message):
     CARD_JSON_FIELD_NUMBER: _ClassVar[int]
     REVIEW_POLICY_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    CONDITIONS_FIELD_NUMBER: _ClassVar[int]
     stamp: _model_pb2.ModelStamp
     description: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
@@ -68,7 +69,24 @@ class ModelCard(_message.Message):
     card_json: str
     review_policy: _review_pb2.ReviewPolicy
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, stamp: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., description: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., properties: _Optional[_Iterable[_Union[PropertyCard, _Mapping]]] = ..., training_data: _Optional[_Union[TrainingData, _Mapping]] = ..., n_members: _Optional[int] = ..., n_parameters_per_member: _Optional[int] = ..., supported_elements: _Optional[_Iterable[int]] = ..., featurizer_version: _Optional[str] = ..., license: _Optional[str] = ..., card_json: _Optional[str] = ..., review_policy: _Optional[_Union[_review_pb2.ReviewPolicy, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    conditions: _containers.RepeatedCompositeFieldContainer[ConditionCard]
+    def __init__(self, stamp: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., description: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., properties: _Optional[_Iterable[_Union[PropertyCard, _Mapping]]] = ..., training_data: _Optional[_Union[TrainingData, _Mapping]] = ..., n_members: _Optional[int] = ..., n_parameters_per_member: _Optional[int] = ..., supported_elements: _Optional[_Iterable[int]] = ..., featurizer_version: _Optional[str] = ..., license: _Optional[str] = ..., card_json: _Optional[str] = ..., review_policy: _Optional[_Union[_review_pb2.ReviewPolicy, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., conditions: _Optional[_Iterable[_Union[ConditionCard, _Mapping]]] = ...) -> None: ...
+
+class ConditionCard(_message.Message):
+    __slots__ = ("name", "unit", "categories", "low", "high", "n_missing")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    N_MISSING_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    unit: str
+    categories: _containers.RepeatedScalarFieldContainer[str]
+    low: float
+    high: float
+    n_missing: int
+    def __init__(self, name: _Optional[str] = ..., unit: _Optional[str] = ..., categories: _Optional[_Iterable[str]] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., n_missing: _Optional[int] = ...) -> None: ...
 
 class PropertyCard(_message.Message):
     __slots__ = ("definition", "calibration", "metrics")
