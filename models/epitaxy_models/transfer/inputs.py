@@ -68,3 +68,9 @@ class TransferInputs:
             {name: values[rows] for name, values in self.conditions.items()},
             None if self.sides is None else self.sides[rows],
         )
+
+
+def known_values(inputs: TransferInputs, column: str) -> NDArray[np.float64]:
+    """Values of a lower fidelity that the caller knows, ``[n_rows]``, NaN where unknown. Raises KeyError."""
+    block = inputs.blocks[f"{LOW_FIDELITY_PREFIX}{column}"]
+    return np.where(block[:, 1] > 0, block[:, 0], np.nan)

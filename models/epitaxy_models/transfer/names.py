@@ -6,6 +6,7 @@ STRATEGIES = (
     "embedding_ridge",
     "descriptor_forest",
     "pool_median",
+    "physics_process",
     "stack",
     "scratch_network",
     "partial_fine_tune",

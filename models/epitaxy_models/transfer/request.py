@@ -14,6 +14,7 @@ from epitaxy_models.errors import ConfigurationError, EpitaxyError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.conditions.condition import ConditionColumn
+from epitaxy_models.transfer.labels.censoring import Sides
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
 from epitaxy_models.transfer.verdict import Verdict
 
@@ -75,6 +76,9 @@ class TransferRequest:
         peers: Other substrates whose features are read besides, of ``names.PEERS``.
         accept_suspicious: Whether to go on in spite of gross errors, without wild labels.
         conditions: Conditions of the labels by name; they belong to the rows, not to the crystals.
+        sides: Which labels are bounds, as of ``labels.censoring.Side``, int8 ``[n_rows]``; None: none.
+        laws: Laws that the property keeps, each one of ``physics.catalogue.FORMS``; empty: the one that it is known
+            to keep, if there is one.
     """
 
     name: str
@@ -91,10 +95,13 @@ class TransferRequest:
     peers: tuple[str, ...] = ()
     accept_suspicious: bool = False
     conditions: Mapping[str, ConditionColumn] = field(default_factory=dict)
+    sides: Sides | None = None
+    laws: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         columns = {**self.low_fidelity, **self.conditions}
-        lengths = {"labels": self.labels.shape} | {name: c.values.shape for name, c in columns.items()}
+        known = {} if self.sides is None else {"sides": self.sides.shape}
+        lengths = {"labels": self.labels.shape} | known | {name: c.values.shape for name, c in columns.items()}
         for name, shape in lengths.items():
             if shape != (len(self.rows),):
                 raise ConfigurationError(

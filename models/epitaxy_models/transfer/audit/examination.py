@@ -110,6 +110,7 @@ def examine(
         SubstrateReferences(artifact, embedder),
         request.transform,
         [column.values for column in request.conditions.values()],
+        request.sides,
     )
     checked.check.require_learnable(accept_suspicious=request.accept_suspicious)
     checked = _without_wild(checked, request.transform)
@@ -121,6 +122,8 @@ def examine(
     inputs = replace(inputs, blocks={**inputs.blocks, **_peer_blocks(request.peers, names, inputs)})
     conditions, values = _conditions(request, checked.rows)
     inputs = under_conditions(inputs, conditions, values)
+    if checked.sides.any():
+        inputs = replace(inputs, sides=checked.sides)
     transform = checked.transform or TargetTransform.fit(request.transform, checked.labels)
     targets = transform.forward(checked.labels)
     audit = _audit(source, open_vectors(source), names, inputs, targets, request) if source else NO_AUDIT
@@ -152,6 +155,7 @@ def _without_wild(checked: CheckedLabels, transform: str) -> CheckedLabels:
         structures=tuple(checked.structures[place] for place in kept),
         graphs=tuple(checked.graphs[place] for place in kept),
         labels=labels,
+        sides=checked.sides[kept],
         transform=TargetTransform.fit(transform, labels),
     )
 

@@ -1,7 +1,7 @@
 """Laws by name: as a job asks for them, as a model's state keeps them, and the one that a property is known to keep."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,30 @@ def law_of_text(text: str, units: Mapping[str, str] | None = None, property_name
         return reader(rest, units or {}, property_name)
     except (ValueError, IndexError) as error:
         raise _no_law(text) from error
+
+
+def laws_of(
+    texts: Sequence[str], units: Mapping[str, str], columns: Collection[str], property_name: str
+) -> list[PhysicsLaw]:
+    """The laws that a job asks for.
+
+    Args:
+        texts: Each one of ``FORMS``.
+        units: Units of the numeric conditions by name.
+        columns: Names of the columns of stated values.
+        property_name: Name of the property.
+
+    Raises ConfigurationError: INVALID_LAW for a text that is none, NO_CONDITION if a law reads what nobody states.
+    """
+    laws = [law_of_text(text, units, property_name) for text in texts]
+    for law in laws:
+        if law.condition and law.condition not in (*units, *columns):
+            raise ConfigurationError(
+                f"the law {law.name} reads {law.condition}, which is neither a numeric condition nor a column of known "
+                "values: name it with --condition or --low-fidelity",
+                reason="NO_CONDITION",
+            )
+    return laws
 
 
 def law_of_settings(settings: Mapping[str, Any]) -> PhysicsLaw:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.errors import ConfigurationError
-from epitaxy_models.transfer.inputs import LOW_FIDELITY_PREFIX, TransferInputs
+from epitaxy_models.transfer.inputs import LOW_FIDELITY_PREFIX, TransferInputs, known_values
 from epitaxy_models.transfer.physics.law import PhysicsLaw, require_determined
 from epitaxy_models.transfer.strategies.block_kernel import Rows
 from epitaxy_models.transfer.strategies.block_scaling import BlockScale
@@ -26,14 +26,13 @@ def conditions_of(law: PhysicsLaw, inputs: TransferInputs) -> Array:
         return np.zeros(inputs.n_rows)
     if law.condition in inputs.conditions:
         return _numbers(law, inputs.conditions[law.condition])
-    column = inputs.blocks.get(f"{LOW_FIDELITY_PREFIX}{law.condition}")
-    if column is None:
+    if f"{LOW_FIDELITY_PREFIX}{law.condition}" not in inputs.blocks:
         raise ConfigurationError(
             f"the law {law.name} reads {law.condition}, which is neither a condition nor a column of known values: "
             "name it with --condition or --low-fidelity",
             reason="NO_CONDITION",
         )
-    return np.where(column[:, 1] > 0, column[:, 0], np.nan)
+    return known_values(inputs, law.condition)
 
 
 def _numbers(law: PhysicsLaw, values: NDArray[Any]) -> Array:
