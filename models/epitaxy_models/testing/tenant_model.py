@@ -1,6 +1,6 @@
 """A small model of a tenant's own on bundled crystals: volume per atom, fitted in a second."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +12,8 @@ from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.structures import Structure
-from epitaxy_models.transfer.features import SubstrateFeatures
+from epitaxy_models.transfer.conditions.condition import Condition, Values
+from epitaxy_models.transfer.features import SubstrateFeatures, under_conditions
 from epitaxy_models.transfer.fitted.card import BaseModel, CalibrationRecord, KnownColumn, TransferCard
 from epitaxy_models.transfer.fitted.model import Member, Part, TransferModel
 from epitaxy_models.transfer.fitted.training_domain import TrainingDomain
@@ -39,6 +40,8 @@ class TenantModelRecipe:
         transform: Scale of the fit.
         known_columns: Lower fidelities that it reads; their values are the labels times 0.9.
         peers: Further substrates that it claims to read.
+        conditions: Conditions of the labels, each of which shifts them: a number by 6 over its range, a category by 3
+            for each before it.
     """
 
     offset: float = 0.0
@@ -49,12 +52,14 @@ class TenantModelRecipe:
     transform: str = "none"
     known_columns: tuple[KnownColumn, ...] = ()
     peers: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
 
     def model(self, artifact: ModelArtifact, embedder: Embedder) -> TransferModel:
         """The fitted model."""
         structures = labelled_structures()
-        labels = volumes(structures) + self.offset
-        inputs = self.inputs(artifact, embedder, structures)
+        under = _conditions_of(self.conditions, len(structures))
+        labels = volumes(structures) + self.offset + condition_shifts(self.conditions, under)
+        inputs = under_conditions(self.inputs(artifact, embedder, structures), self.conditions, under)
         transform = TargetTransform.fit(self.transform, labels)
         targets = transform.forward(labels)
         members = [self._member(self._fits(inputs, targets, seed)) for seed in range(self.n_members)]
@@ -104,6 +109,7 @@ class TenantModelRecipe:
             n_labels=N_LABELS,
             known_columns=self.known_columns,
             peers=self.peers,
+            conditions=self.conditions,
         )
 
 
@@ -123,3 +129,26 @@ def unlabelled_structures(n: int) -> list[Structure]:
 def volumes(structures: Sequence[Structure]) -> NDArray[np.float64]:
     """Volume per atom, cubic Angstrom, ``[n_structures]``."""
     return np.array([structure.volume / structure.n_sites for structure in structures])
+
+
+def condition_shifts(conditions: Sequence[Condition], values: Mapping[str, Values]) -> NDArray[np.float64]:
+    """What conditions add to the labels of a recipe, ``[n_rows]``; every value is known."""
+    shifts = np.zeros(len(next(iter(values.values()), ())) or 1)
+    for condition in conditions:
+        if condition.is_category:
+            shifts = shifts + 3.0 * np.array([condition.categories.index(value) for value in values[condition.name]])
+        elif condition.low is not None and condition.high is not None:
+            shifts = shifts + 6.0 * (values[condition.name] - condition.low) / (condition.high - condition.low)
+    return shifts
+
+
+def _conditions_of(conditions: Sequence[Condition], n_rows: int) -> dict[str, Values]:
+    """Values over the whole range, in an order that says nothing of the rows."""
+    found: dict[str, Values] = {}
+    for seed, condition in enumerate(conditions):
+        order = np.random.default_rng(seed).permutation(n_rows)
+        if condition.is_category:
+            found[condition.name] = np.array(condition.categories, dtype=object)[order % len(condition.categories)]
+        elif condition.low is not None and condition.high is not None:
+            found[condition.name] = np.linspace(condition.low, condition.high, n_rows)[order]
+    return found

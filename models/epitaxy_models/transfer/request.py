@@ -99,9 +99,9 @@ class TransferRequest:
     laws: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        columns = {**self.low_fidelity, **self.conditions}
-        known = {} if self.sides is None else {"sides": self.sides.shape}
-        lengths = {"labels": self.labels.shape} | known | {name: c.values.shape for name, c in columns.items()}
+        lengths = {"labels": self.labels.shape} | {name: c.values.shape for name, c in self.low_fidelity.items()}
+        lengths |= {name: column.values.shape for name, column in self.conditions.items()}
+        lengths |= {} if self.sides is None else {"sides": self.sides.shape}
         for name, shape in lengths.items():
             if shape != (len(self.rows),):
                 raise ConfigurationError(

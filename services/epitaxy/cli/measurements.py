@@ -17,6 +17,14 @@ measurements_app = typer.Typer(
     name="measurements", help="Report measured values to compare models with them.", no_args_is_help=True
 )
 
+MeasuredConditionOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--condition",
+        metavar="NAME[=COLUMN[:UNIT]]",
+        help="Column of a condition under which the values were measured; may be repeated.",
+    ),
+]
 _SECONDS_A_LINE = 2.0
 _SHOWN_REFUSALS = 10
 
@@ -55,6 +63,7 @@ def report(
     ] = None,
     structure_column: StructureColumnOption = "structure",
     known_columns: KnownColumnOption = None,
+    conditions: MeasuredConditionOption = None,
     as_json: OneObjectOption = False,
     target: TargetOption = None,
 ) -> None:
@@ -75,6 +84,7 @@ def report(
             id=id_column,
             structure=structure_column,
             known=split_names(known_columns),
+            conditions=conditions or (),
             on_progress=_ProgressLines().tell,
         )
     _print_outcomes(made)

@@ -1,5 +1,6 @@
 """``epitaxy predict``: predictions for a few structures, printed."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 from rich.table import Table
 
 from epitaxy.cli import exit_codes
+from epitaxy.cli.conditions import AtOption, ConditionOption, ConditionPlan
 from epitaxy.cli.connecting import JsonOption, KnownColumnOption, ModelOption, TargetOption, connect
 from epitaxy.cli.inputs import InputIdColumnOption, InputStructureColumnOption, inventory_of, print_reading
 from epitaxy.cli.refused.table_file import RefusedOption, check_refused_file, write_refused
@@ -25,6 +27,8 @@ def predict(
     ] = None,
     model: ModelOption = None,
     known_columns: KnownColumnOption = None,
+    conditions: ConditionOption = None,
+    at: AtOption = None,
     structure_column: InputStructureColumnOption = "structure",
     id_column: InputIdColumnOption = None,
     refused: RefusedOption = None,
@@ -37,11 +41,17 @@ def predict(
     Exit code 0 if all structures were answered, 3 if some were refused.
     """
     check_refused_file(refused)
-    known = split_names(known_columns)
+    known, plan = split_names(known_columns), ConditionPlan.of(conditions, at)
     columns = Columns.of(structure_column, id_column, known)
     inventory = inventory_of([path], exclude=[refused] if refused is not None else (), columns=columns)
     with connect(context, target) as client:
-        results = client.predict(inventory, split_names(properties), model, coverage=coverage, known=known)
+        # The shared model reads no conditions: only a model that is named may have some.
+        if model is not None or plan != ConditionPlan():
+            under = plan.columns_for(client.get_model(model))
+            inventory = replace(inventory, columns=replace(columns, conditions=under))
+        results = client.predict(
+            inventory, split_names(properties), model, coverage=coverage, known=known, conditions=plan.values
+        )
     if as_json:
         for result in results:
             print_json_line(result)

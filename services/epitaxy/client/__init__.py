@@ -22,13 +22,13 @@ from epitaxy.client.errors import (
 )
 from epitaxy.client.explanations import Explanation
 from epitaxy.client.finetune.async_job import AsyncFineTuneJob
-from epitaxy.client.finetune.columns import LabelColumn
+from epitaxy.client.finetune.columns import LabelColumn, LabelCondition
 from epitaxy.client.finetune.comparison import ModelComparison, compare_reports
 from epitaxy.client.finetune.job import FineTuneJob
 from epitaxy.client.finetune.render import FineTuneResult, JobStatus
 from epitaxy.client.finetune.results import JobEvent
 from epitaxy.client.measurements.results import MeasurementReport, MeasurementResult, ModelHealth, PropertyHealth
-from epitaxy.client.models.cards import PropertyCard, TrainingData
+from epitaxy.client.models.cards import ConditionCard, PropertyCard, TrainingData
 from epitaxy.client.models.render import ModelCard
 from epitaxy.client.models.review import AuditEntry, ModelChange, ReviewPolicy
 from epitaxy.client.notebook import notebook_progress
@@ -56,6 +56,7 @@ __all__ = [
     "AuditEntry",
     "CalibrationStamp",
     "Client",
+    "ConditionCard",
     "EmbeddingResult",
     "EpitaxyClientError",
     "Explanation",
@@ -68,6 +69,7 @@ __all__ = [
     "JobEvent",
     "JobStatus",
     "LabelColumn",
+    "LabelCondition",
     "MeasurementReport",
     "MeasurementResult",
     "ModelCard",

@@ -31,6 +31,7 @@ from epitaxy.client.finetune.async_calls import AsyncFineTuneCalls
 from epitaxy.client.finetune.async_jobs import AsyncFineTuneJobs
 from epitaxy.client.finetune.async_methods import AsyncFineTuneMethods
 from epitaxy.client.inputs.columns import Columns
+from epitaxy.client.inputs.conditions import Conditions
 from epitaxy.client.inputs.source import Known, open_inputs
 from epitaxy.client.measurements.async_methods import AsyncMeasurementMethods
 from epitaxy.client.models.async_governance import AsyncModelGovernance
@@ -115,6 +116,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         on_progress: ProgressCallback | None = None,
         bypass_cache: bool = False,
         known: Known = (),
+        conditions: Conditions = (),
         structure_column: str = defaults.STRUCTURE_COLUMN,
         id_column: str | None = None,
     ) -> AsyncScreenRun:
@@ -134,6 +136,10 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
             bypass_cache: True to leave the server's cached answers unread.
             known: Values of a lower fidelity that a model of your own reads beside the structures: names of columns
                 of the tables, or ``{column: values}`` in the order of the structures, NaN if unknown.
+            conditions: Conditions under which a model of your own is asked: columns of the tables, as ``"NAME"``,
+                ``"NAME=COLUMN"`` or ``"NAME=COLUMN:UNIT"``, or ``{name: value}`` with one value for all structures,
+                ``(number, unit)`` for another unit than the model's, or a list in the order of the structures. A
+                condition that is not given is unknown, which makes the interval wider.
             structure_column: Column of the structures in tables. A cell holds JSON of ``{"lattice", "species",
                 "frac"}``, pymatgen's JSON, the text of a CIF, or the name of a file beside the table.
             id_column: Column of the ids in tables (default: ``id``, ``material_id`` and the like, a data frame's
@@ -146,7 +152,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
             InvalidRequestError: A path does not exist, or an option is out of range.
         """
         options = prediction_options(model, properties, coverage, bypass_cache)
-        stream = open_inputs(paths_or_structures, known, Columns(structure_column, id_column))
+        stream = open_inputs(paths_or_structures, known, Columns(structure_column, id_column), conditions)
         exchange = Exchange(stream.items, options, check_chunk_size(chunk_size))
         tally = RunTally(stream.count, stream.log) if on_progress is not None else RunTally(log=stream.log)
         return AsyncScreenRun(self._predictions.Screen, self._connection, exchange, tally, on_progress)
@@ -160,6 +166,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         coverage: float = defaults.COVERAGE,
         bypass_cache: bool = False,
         known: Known = (),
+        conditions: Conditions = (),
         structure_column: str = defaults.STRUCTURE_COLUMN,
         id_column: str | None = None,
     ) -> list[ScreenResult]:
@@ -172,6 +179,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
             coverage: As in ``screen``.
             bypass_cache: As in ``screen``.
             known: As in ``screen``.
+            conditions: As in ``screen``.
             structure_column: As in ``screen``.
             id_column: As in ``screen``.
 
@@ -183,7 +191,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         options = prediction_options(model, properties, coverage, bypass_cache)
         columns = Columns(structure_column, id_column)
         messages = await run_blocking(
-            open_messages, paths_or_structures, defaults.MAX_PREDICT_STRUCTURES, known, columns
+            open_messages, paths_or_structures, defaults.MAX_PREDICT_STRUCTURES, known, columns, conditions
         )
         results: list[ScreenResult] = []
         while (message := await run_blocking(messages.draw)) is not None:

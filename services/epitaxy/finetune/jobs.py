@@ -116,6 +116,10 @@ class Jobs:
         if not is_unit(spec.unit):
             examples = "eV/atom, GPa, 1/cm, W/(m K), log10(S/cm), or 1 for none"
             raise InvalidRequestError.of_field("spec.unit", f"{spec.unit!r} is not a known unit; examples: {examples}")
+        for condition in spec.conditions:
+            if condition.number_unit and not is_unit(condition.unit):
+                what = f"{condition.unit!r} of {condition.name!r} is not a known unit; examples: K, degC, GPa, h, 1/cm"
+                raise InvalidRequestError.of_field("spec.conditions", what)
         if spec.budget.max_seconds > self.limits.max_job_seconds:
             most = f"is longer than {self.limits.max_job_seconds:g} s"
             raise InvalidRequestError.of_field("spec.budget.max_duration", most)
@@ -130,7 +134,7 @@ class Jobs:
     def _read_table(self, tenant: str, spec: FineTuneSpec, source: LabelTable | LabelFile) -> LabelTable:
         quota = self.limits.quota_of(tenant)
         if isinstance(source, LabelFile):
-            table = self.labels.read(tenant, source, spec.columns, quota.max_labels)
+            table = self.labels.read(tenant, source, spec.columns, quota.max_labels, spec.conditions)
         else:
             table = source
         check_rows(quota, tenant, table.n_rows)

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+from numpy.typing import NDArray
 
 from epitaxy.api.common.v1 import property_pb2, structure_pb2
 from epitaxy.api.finetune.v1 import finetune_pb2
@@ -16,8 +17,9 @@ from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.structure_ids import structure_ids
 from epitaxy.finetune.domain.job import FineTuneJob, JobEvent, Progress, Result, Suspicion
 from epitaxy.finetune.domain.label_table import LabelFile, LabelTable, StructureCell, StructureText
-from epitaxy.finetune.domain.spec import Budget, FineTuneSpec, LabelColumn, Transform
+from epitaxy.finetune.domain.spec import Budget, FineTuneSpec, LabelColumn, LabelCondition, Transform
 from epitaxy.finetune.ports import RequestKey
+from epitaxy.tables.conditions import MAX_CATEGORY_CHARACTERS
 from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.heads.property import Fidelity
 from epitaxy_models.structures import TextFormat, unpack_structures
@@ -78,6 +80,7 @@ def spec_of(message: finetune_pb2.FineTuneSpec, default_seconds: float) -> FineT
         seed=message.seed,
         peers=tuple(message.peers),
         accept_suspicious=message.accept_suspicious,
+        conditions=tuple(LabelCondition(entry.name, entry.unit) for entry in message.conditions),
     )
 
 
@@ -139,7 +142,25 @@ def _inline(labels: finetune_pb2.InlineLabels) -> LabelTable:
     values = {column.column: np.array(column.values, dtype=np.float64) for column in labels.columns}
     if len(values) < len(labels.columns):
         raise InvalidRequestError.of_field("inline.columns", "names a column twice")
-    return LabelTable([name or str(row) for row, name in enumerate(names)], cells, values)
+    conditions = {column.name: _condition(column) for column in labels.conditions}
+    if len(conditions) < len(labels.conditions):
+        raise InvalidRequestError.of_field("inline.conditions", "names a condition twice")
+    return LabelTable([name or str(row) for row, name in enumerate(names)], cells, values, conditions)
+
+
+def _condition(column: structure_pb2.ConditionColumn) -> NDArray[Any]:
+    field = f"inline.conditions[{column.name[:80]!r}]"
+    if column.unit:
+        raise InvalidRequestError.of_field(field, "has a unit: state it in spec.conditions")
+    if bool(column.numbers) == bool(column.categories) or len(column.numbers) % 8:
+        raise InvalidRequestError.of_field(field, "needs either numbers, each a float64, or categories")
+    if column.numbers:
+        return np.frombuffer(column.numbers, dtype="<f8").astype(np.float64)
+    if any(len(text) > MAX_CATEGORY_CHARACTERS for text in column.categories):
+        raise InvalidRequestError.of_field(field, f"has a category of more than {MAX_CATEGORY_CHARACTERS} characters")
+    values = np.empty(len(column.categories), dtype=object)
+    values[:] = [text or None for text in column.categories]
+    return values
 
 
 def _cells(entry: structure_pb2.StructureInput, index: int) -> Iterator[StructureCell]:
@@ -176,6 +197,7 @@ def _spec_message(spec: FineTuneSpec) -> finetune_pb2.FineTuneSpec:
         seed=spec.seed,
         peers=spec.peers,
         accept_suspicious=spec.accept_suspicious,
+        conditions=[finetune_pb2.LabelCondition(name=entry.name, unit=entry.unit) for entry in spec.conditions],
     )
 
 

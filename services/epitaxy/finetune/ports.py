@@ -12,6 +12,7 @@ from epitaxy.finetune.domain.job import FineTuneJob, JobEvent, JobState, Progres
 from epitaxy.finetune.domain.label_table import LabelFile, LabelTable
 from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, Ruling
 from epitaxy.finetune.domain.quotas import TenantUsage
+from epitaxy.finetune.domain.spec import LabelCondition
 from epitaxy.registry.ports import ModelRegistry
 
 __all__ = [
@@ -217,7 +218,14 @@ class JobFiles(Protocol):
 class LabelSource(Protocol):
     """Tables that callers point to."""
 
-    def read(self, tenant: str, file: LabelFile, columns: Sequence[str], max_rows: int) -> LabelTable:
+    def read(
+        self,
+        tenant: str,
+        file: LabelFile,
+        columns: Sequence[str],
+        max_rows: int,
+        conditions: Sequence[LabelCondition] = (),
+    ) -> LabelTable:
         """The table. Raises InvalidRequestError, NotFoundError, PermissionDeniedError."""
 
 

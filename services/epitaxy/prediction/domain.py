@@ -13,6 +13,14 @@ KnownValues = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
+class ConditionValue:
+    """One condition of an item: a number with its unit, empty for the model's own, or a category."""
+
+    value: float | str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TextSource:
     """A structure as the text of a file."""
 
@@ -27,6 +35,7 @@ class Item:
     id: str
     source: "TextSource | Structure | Refusal"
     known_values: KnownValues = field(default_factory=dict)
+    conditions: Mapping[str, ConditionValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

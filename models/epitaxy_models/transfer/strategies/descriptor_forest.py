@@ -1,6 +1,6 @@
 """The baseline that knows no substrate: a forest of randomized trees on descriptors."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,8 +40,7 @@ class DescriptorForest:
         forest = ExtraTreesRegressor(self.n_trees, max_features=self.share_of_features, random_state=seed)
         columns = ConditionColumns.fit(inputs)
         forest.fit(columns.beside(inputs.blocks[DESCRIPTORS], inputs), targets)
-        fitted = FittedForest.from_sklearn(forest, _LEAST_STD * (float(np.std(targets)) or 1.0), columns)
-        return replace(fitted, columns=columns.measured(lambda rows: fitted.predict(rows).values, inputs))
+        return FittedForest.from_sklearn(forest, _LEAST_STD * (float(np.std(targets)) or 1.0), columns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +101,9 @@ class FittedForest:
 
     def predict(self, inputs: TransferInputs) -> TransferPrediction:
         """Mean of the trees, and their spread."""
+        return self.columns.averaged(self._predict, inputs)
+
+    def _predict(self, inputs: TransferInputs) -> TransferPrediction:
         # Thresholds were chosen between values in single precision.
         block = self.columns.beside(inputs.blocks[DESCRIPTORS], inputs).astype(np.float32)
         if block.shape[1] != self.n_features:
@@ -111,7 +113,7 @@ class FittedForest:
             )
         by_tree = _by_tree(block, self.roots, self.features, self.numbers, self.children)
         stds = np.hypot(by_tree.std(axis=1), self.least_std)
-        return TransferPrediction(by_tree.mean(axis=1), self.columns.widened(stds, inputs))
+        return TransferPrediction(by_tree.mean(axis=1), stds)
 
     def state(self) -> StrategyState:
         """The arrays."""

@@ -1,6 +1,6 @@
 """Frozen embedding and a linear readout."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -42,10 +42,9 @@ class EmbeddingRidge:
         strength, std = _strength(eigenvalues, projected, targets - centre)
         weights = (rows - middle).T @ (vectors @ (projected / (eigenvalues + strength)))
         known = (rows - middle).T @ (vectors / np.sqrt(strength * (eigenvalues + strength)))
-        fitted = FittedRidge(
+        return FittedRidge(
             scale, weights, centre - float(middle @ weights), middle, known.astype(np.float32), strength, std, columns
         )
-        return replace(fitted, columns=columns.measured(lambda rows: fitted.predict(rows).values, inputs))
 
 
 def _spectrum(rows: Array) -> tuple[Array, Array]:
@@ -94,11 +93,14 @@ class FittedRidge:
 
     def predict(self, inputs: TransferInputs) -> TransferPrediction:
         """Values, and errors that grow away from the training rows: those of the equal Gaussian process."""
+        return self.columns.averaged(self._predict, inputs)
+
+    def _predict(self, inputs: TransferInputs) -> TransferPrediction:
         rows = self.columns.beside(self.scale(inputs.blocks[EMBEDDING]), inputs).astype(np.float64)
         offset = rows - self.middle
         unknown = (offset**2).sum(axis=1) / self.strength - ((offset @ self.known) ** 2).sum(axis=1)
         stds = self.std * np.sqrt(1 + np.maximum(unknown, 0.0))
-        return TransferPrediction(rows @ self.weights + self.intercept, self.columns.widened(stds, inputs))
+        return TransferPrediction(rows @ self.weights + self.intercept, stds)
 
     def state(self) -> StrategyState:
         """Weights and scales as tensors."""

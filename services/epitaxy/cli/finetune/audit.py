@@ -17,6 +17,7 @@ from epitaxy.cli.finetune.options import (
     ColumnOption,
     DataOption,
     IdColumnOption,
+    LabelConditionOption,
     LowFidelityOption,
     OneObjectOption,
     StructureColumnOption,
@@ -24,7 +25,7 @@ from epitaxy.cli.finetune.options import (
     TransformOption,
 )
 from epitaxy.cli.terminal import stdout_console, usage_error
-from epitaxy.client.finetune.columns import columns_of
+from epitaxy.client.finetune.columns import columns_of, conditions_of
 from epitaxy.client.finetune.labels import is_address, read_labels, row_text
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def audit(
     id_column: IdColumnOption = None,
     transform: TransformOption = Transform.AUTO,
     low_fidelity: LowFidelityOption = None,
+    conditions: LabelConditionOption = None,
     base_model: BaseModelOption = "",
     accept_suspicious: AcceptSuspiciousOption = False,
     rows: Annotated[int, typer.Option(min=0, help="Rows to print per kind of problem.")] = 10,
@@ -57,7 +59,7 @@ def audit(
     if is_address(data):
         raise usage_error("audit reads only local data; for labels on the server, read the audit in the job's report")
     columns = (column, *(one.name for one in columns_of(low_fidelity or ())))
-    labels = read_labels(data, columns, structure_column, id_column)
+    labels = read_labels(data, columns, structure_column, id_column, conditions_of(conditions or ()))
     with connect(context, target) as client:
         results = sorted(client.screen(iter(labels.items), None, base_model or None), key=lambda result: result.index)
     # Loads what a job checks by, which no other command needs.
@@ -84,6 +86,8 @@ def _print(check: "LabelCheck", column: str, n_shown: int) -> None:
     console.print(f"rows      {check.n_rows}, {check.n_labels} with {column}, {check.n_usable} usable crystals")
     for name, count in check.known.items():
         console.print(f"inputs    {name}: {count} values", soft_wrap=True)
+    for covered in check.conditions:
+        console.print(f"condition {covered}", soft_wrap=True)
     if check.n_labels:
         middle = f"median {check.median:g}, robust std {check.spread:.3g}"
         console.print(f"labels    {check.minimum:g} to {check.maximum:g}, {middle}")

@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy.client import ScreenResult
 from epitaxy.client.finetune.labels import Labels
+from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.transfer.conditions.condition import Condition, value_keys
 from epitaxy_models.transfer.labels.findings import MIN_LABELS, DataCheck, DuplicateLabels, Obstacle
 from epitaxy_models.transfer.labels.judging import Crystal, LabelledRow, judge_labels, robust_deviation
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
@@ -36,6 +39,7 @@ class LabelCheck:
         n_labels: Number of rows with a label.
         n_usable: Number of crystals to learn from; rows of one crystal count once.
         known: Number of values per low-fidelity column.
+        conditions: What the labels cover of each condition, a text each.
         spread: Robust standard deviation of the labels, in their unit.
         is_skewed: Whether the labels are positive and span orders of magnitude, so that a logarithmic transform may
             help.
@@ -66,6 +70,7 @@ class LabelCheck:
     stop: Obstacle | None
     domain: Mapping[str, int]
     far: tuple[FlaggedRow, ...]
+    conditions: tuple[str, ...] = ()
 
     @property
     def is_enough(self) -> bool:
@@ -93,7 +98,8 @@ def check_labels(
         accept_suspicious: Whether gross errors stop nothing.
     """
     values = labels.values[column]
-    rows = [_row(result, label) for result, label in zip(results, values.tolist(), strict=True)]
+    keys = value_keys(list(labels.conditions.values()), len(values))
+    rows = [_row(*entry) for entry in zip(results, values.tolist(), keys, strict=True)]
 
     def answers(chosen: NDArray[np.int64]) -> list[ReferenceValues]:
         return list(_answers([results[row] for row in chosen.tolist()]))
@@ -120,14 +126,25 @@ def check_labels(
         stop=check.stops(accept_suspicious=accept_suspicious),
         domain=dict(Counter(result.domain_verdict for result in usable).most_common()),
         far=tuple(_far(usable)),
+        conditions=tuple(_covered(name, column[has_label]) for name, column in labels.conditions.items()),
     )
 
 
-def _row(result: ScreenResult, label: float) -> LabelledRow:
+def _covered(name: str, values: NDArray[Any]) -> str:
+    try:
+        learned = Condition.learned(name, values)
+    except ConfigurationError as error:
+        return str(error)
+    missing = f"; unknown of {learned.n_missing} labels" if learned.n_missing else ""
+    return f"{name}: {learned.covered}{missing}"
+
+
+def _row(result: ScreenResult, label: float, conditions: Hashable) -> LabelledRow:
     if result.error is not None:
         refusal = (result.error.reason, result.error.message)
         return LabelledRow(result.index, result.id, label, None, refusal)
-    return LabelledRow(result.index, result.id, label, Crystal(result.formula, result.n_sites, _key(result)))
+    crystal = Crystal(result.formula, result.n_sites, _key(result))
+    return LabelledRow(result.index, result.id, label, crystal, conditions=conditions)
 
 
 def _key(result: ScreenResult) -> Hashable:

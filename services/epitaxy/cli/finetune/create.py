@@ -14,6 +14,7 @@ from epitaxy.cli.finetune.options import (
     ColumnOption,
     DataOption,
     IdColumnOption,
+    LabelConditionOption,
     LowFidelityOption,
     OneObjectOption,
     StructureColumnOption,
@@ -40,6 +41,7 @@ def create(
     id_column: IdColumnOption = None,
     transform: TransformOption = Transform.AUTO,
     low_fidelity: LowFidelityOption = None,
+    conditions: LabelConditionOption = None,
     fidelity: Annotated[
         str, typer.Option("--fidelity", help="Fidelity of the label column: EXPERIMENT, HSE06, PBE, ...")
     ] = "",
@@ -103,6 +105,7 @@ def create(
             fidelity=fidelity,
             cost=cost,
             low_fidelity=low_fidelity or (),
+            conditions=conditions or (),
             base_model=base_model,
             strategies=split_names(strategies),
             max_seconds=max_seconds,

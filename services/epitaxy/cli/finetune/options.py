@@ -43,6 +43,15 @@ LowFidelityOption = Annotated[
         help="Column of known low-fidelity values to use as inputs; may be repeated.",
     ),
 ]
+LabelConditionOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--condition",
+        metavar="COLUMN[:UNIT]",
+        help="Column of a condition under which the labels were measured, such as temperature:K; a column with text is "
+        "a category; may be repeated.",
+    ),
+]
 BaseModelOption = Annotated[
     str,
     typer.Option(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from epitaxy.cli.conditions import AtOption, ConditionOption, ConditionPlan
 from epitaxy.cli.connecting import KnownColumnOption, ModelOption, TargetOption, connect
 from epitaxy.cli.inputs import InputIdColumnOption, InputStructureColumnOption, inventory_of
 from epitaxy.cli.refused.table_file import RefusedOption, check_refused_file
@@ -29,6 +30,8 @@ def screen(
     ] = None,
     model: ModelOption = None,
     known_columns: KnownColumnOption = None,
+    conditions: ConditionOption = None,
+    at: AtOption = None,
     structure_column: InputStructureColumnOption = "structure",
     id_column: InputIdColumnOption = None,
     coverage: Annotated[float, typer.Option(min=0.5, max=0.99, help="Nominal coverage of the intervals.")] = 0.9,
@@ -94,6 +97,7 @@ def screen(
         ascending=ascending,
         measured=measured,
         refused=refused,
+        conditions=ConditionPlan.of(conditions, at),
     )
     _check_journal(plan)
     columns = Columns.of(structure_column, id_column, plan.known_columns)

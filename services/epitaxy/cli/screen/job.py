@@ -4,7 +4,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from epitaxy.cli import exit_codes
+from epitaxy.cli.conditions import ConditionPlan
 from epitaxy.cli.inputs import print_reading
 from epitaxy.cli.refused.table_file import write_refused
 from epitaxy.cli.screen.journal import Journal, JournalError
@@ -46,6 +47,7 @@ class ScreenPlan:
         top: Number of rows in the ranking; None for no ranking.
         sort: Property of the ranking; None for the first property predicted.
         refused: File for the refused inputs; None to write none.
+        conditions: Conditions under which the structures are asked about.
     """
 
     out: Path
@@ -61,6 +63,7 @@ class ScreenPlan:
     ascending: bool
     measured: Path | None
     refused: Path | None = None
+    conditions: ConditionPlan = field(default_factory=ConditionPlan)
 
 
 def journal_path(out: Path) -> Path:
@@ -83,6 +86,7 @@ class ScreenJob:
     def run(self) -> int:
         """Runs the screening and returns the exit code. Raises EpitaxyClientError if the model does not exist."""
         card = self._client.get_model(self._plan.model)
+        self._read_conditions(card)
         ranking = self._ranking(card)
         measured = self._measured(ranking)
         journal = self._open_journal(card)
@@ -115,6 +119,7 @@ class ScreenJob:
             chunk_size=plan.chunk_size,
             on_progress=lambda _: journal.sync(),
             bypass_cache=plan.bypass_cache,
+            conditions=plan.conditions.values,
         )
         with show_progress(self._console, self._inventory.count(), journal.n_answers) as progress, run:
             for result in run:
@@ -122,6 +127,11 @@ class ScreenJob:
                 self._n_screened += 1
                 progress.advance(1)
         self._screening_seconds = time.monotonic() - began
+
+    def _read_conditions(self, card: ModelCard) -> None:
+        columns = self._plan.conditions.columns_for(card)
+        if columns:
+            self._inventory = replace(self._inventory, columns=replace(self._inventory.columns, conditions=columns))
 
     def _missing_items(self, journal: Journal) -> Iterator[InputItem]:
         for index, (item_id, source) in enumerate(self._inventory.read(self._log)):
@@ -165,6 +175,7 @@ class ScreenJob:
             "coverage": self._plan.coverage,
             # Left out if there are none, so that the journal of an earlier release can be resumed.
             **({"known_columns": list(self._plan.known_columns)} if self._plan.known_columns else {}),
+            **self._plan.conditions.as_record(),
             **({"structure_column": columns.structure} if columns.structure != STRUCTURE_COLUMN else {}),
             **({"id_column": columns.id} if columns.id is not None else {}),
         }

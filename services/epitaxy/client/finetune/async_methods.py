@@ -7,7 +7,7 @@ from epitaxy.client.async_transport import run_blocking
 from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.finetune.async_job import AsyncFineTuneJob
 from epitaxy.client.finetune.async_jobs import AsyncFineTuneJobs
-from epitaxy.client.finetune.columns import FineTuneRequest, LabelColumn, columns_of
+from epitaxy.client.finetune.columns import FineTuneRequest, LabelColumn, LabelCondition, columns_of, conditions_of
 from epitaxy.client.finetune.labels import labels_of
 from epitaxy.client.finetune.render import JobStatus
 from epitaxy.client.finetune.results import DeletedData
@@ -32,6 +32,7 @@ class AsyncFineTuneMethods:
         fidelity: str = "",
         cost: float = 0.0,
         low_fidelity: Sequence[LabelColumn | str] = (),
+        conditions: Sequence[LabelCondition | str] = (),
         base_model: str = "",
         strategies: Sequence[str] = (),
         max_seconds: float | None = None,
@@ -60,6 +61,9 @@ class AsyncFineTuneMethods:
             fidelity: Level of theory or kind of measurement of the column to learn: ``"EXPERIMENT"``, ``"HSE06"``.
             cost: Cost of one label of that column, in any unit that is the same for all columns; 0: not known.
             low_fidelity: Columns of known values that serve as inputs: ``"gap_pbe:PBE"`` or a ``LabelColumn``.
+            conditions: Columns of conditions under which the labels were measured: ``"temperature_k:K"``, ``"route"``
+                or a ``LabelCondition``. A column with text is a category; an empty cell is an unknown condition. A
+                crystal under two conditions has two labels.
             base_model: The substrate (default: the one that the server ships).
             strategies: Strategies to compare (default: all that the server finds worthwhile).
             max_seconds: Longest time for the work, not counting the wait for a worker (default: the server's).
@@ -79,10 +83,10 @@ class AsyncFineTuneMethods:
         target = LabelColumn(column, fidelity, cost)
         asked = FineTuneRequest(
             name, target, unit, property_name, columns_of(low_fidelity), transform, base_model, tuple(strategies),
-            max_seconds, use_gpu, seed, tuple(peers), accept_suspicious,
+            max_seconds, use_gpu, seed, tuple(peers), accept_suspicious, conditions_of(conditions),
         )  # fmt: skip
         labels = await run_blocking(
-            labels_of, data, asked.columns, structure_column, id_column, skip_refused=skip_refused
+            labels_of, data, asked.columns, structure_column, id_column, asked.conditions, skip_refused=skip_refused
         )
         return await self._jobs.create(asked, labels, request_id)
 

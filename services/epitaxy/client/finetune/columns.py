@@ -62,6 +62,29 @@ class LabelColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelCondition:
+    """A condition under which labels were measured.
+
+    Attributes:
+        name: Name of the column in the label table.
+        unit: Unit of the numbers: ``"K"``; empty: not stated, and a column with text is a category; ``"category"``: a
+            category even if its cells look like numbers.
+    """
+
+    name: str
+    unit: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "LabelCondition":
+        """From ``NAME`` or ``NAME:UNIT``. Raises InvalidRequestError."""
+        name, colon, unit = text.partition(":")
+        if not name or (colon and not unit):
+            message = f"{text!r} is not a condition: write NAME or NAME:UNIT, as temperature_k:K"
+            raise InvalidRequestError(message, reason="INVALID_CONDITION")
+        return cls(name, unit)
+
+
+@dataclass(frozen=True, slots=True)
 class FineTuneRequest:
     """Everything but the labels.
 
@@ -79,6 +102,7 @@ class FineTuneRequest:
         seed: Seed of every random choice.
         peers: Other pretrained networks whose features are read too: ``"chgnet"``.
         accept_suspicious: True to go on in spite of gross errors, without wild labels.
+        conditions: Conditions under which the labels were measured.
     """
 
     name: str
@@ -94,6 +118,7 @@ class FineTuneRequest:
     seed: int = 0
     peers: tuple[str, ...] = ()
     accept_suspicious: bool = False
+    conditions: tuple[LabelCondition, ...] = ()
 
     def __post_init__(self) -> None:
         if self.transform not in TRANSFORMS:
@@ -104,8 +129,9 @@ class FineTuneRequest:
         if self.max_seconds is not None and not 0 < self.max_seconds < math.inf:
             message = f"the longest time is {self.max_seconds:g} s: give more than 0"
             raise InvalidRequestError(message, reason="INVALID_BUDGET")
-        if len(set(self.columns)) < len(self.columns):
-            message = f"a column is named twice in {', '.join(self.columns)}: name each once"
+        names = (*self.columns, *(condition.name for condition in self.conditions))
+        if len(set(names)) < len(names):
+            message = f"a column is named twice in {', '.join(names)}: name each once"
             raise InvalidRequestError(message, reason="REPEATED_COLUMN")
 
     @property
@@ -130,12 +156,18 @@ class FineTuneRequest:
             seed=self.seed,
             peers=self.peers,
             accept_suspicious=self.accept_suspicious,
+            conditions=[finetune_pb2.LabelCondition(name=entry.name, unit=entry.unit) for entry in self.conditions],
         )
 
 
 def columns_of(columns: Sequence[LabelColumn | str]) -> tuple[LabelColumn, ...]:
     """Columns that are given as such or as text. Raises InvalidRequestError."""
     return tuple(LabelColumn.parse(column) if isinstance(column, str) else column for column in columns)
+
+
+def conditions_of(conditions: Sequence[LabelCondition | str]) -> tuple[LabelCondition, ...]:
+    """Conditions that are given as such or as text. Raises InvalidRequestError."""
+    return tuple(LabelCondition.parse(entry) if isinstance(entry, str) else entry for entry in conditions)
 
 
 def wire_fidelity(text: str) -> str:

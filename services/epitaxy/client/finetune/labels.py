@@ -3,20 +3,23 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy.api.common.v1 import structure_pb2
 from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.errors import InvalidRequestError
+from epitaxy.client.finetune.columns import LabelCondition
 from epitaxy.client.finetune.tables import RowTable, read_rows
 from epitaxy.client.inputs.cells import read_cell
 from epitaxy.client.inputs.item import InputItem
 from epitaxy.client.results import ItemError
 from epitaxy.client.screening.packing import pack_items
+from epitaxy.tables.conditions import ConditionCells, read_conditions
 from epitaxy.tables.ids import id_column_of, own_id
 from epitaxy.tables.numbers import NumberColumn, read_column
 
@@ -36,12 +39,14 @@ class Labels:
         values: Values by column, float64, shape ``[n_rows]``; NaN if a row has none.
         lines: Line of the file on which each row begins, from 1, by the items' index; None if the rows have no lines.
         notes: How the table was read, where that is not obvious, such as with decimal commas; repeated ids.
+        conditions: Values of conditions by column, ``[n_rows]``: float64 with NaN where unknown, or texts and None.
     """
 
     items: tuple[InputItem, ...]
     values: Mapping[str, NDArray[np.float64]]
     lines: tuple[int, ...] | None = None
     notes: tuple[str, ...] = ()
+    conditions: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def refused(self) -> list[tuple[InputItem, ItemError]]:
@@ -52,7 +57,8 @@ class Labels:
         """The rows that have a structure."""
         kept = [row for row, item in enumerate(self.items) if not isinstance(item.source, ItemError)]
         values = {name: column[kept] for name, column in self.values.items()}
-        return replace(self, items=tuple(self.items[row] for row in kept), values=values)
+        conditions = {name: column[kept] for name, column in self.conditions.items()}
+        return replace(self, items=tuple(self.items[row] for row in kept), values=values, conditions=conditions)
 
     def place(self, item: InputItem) -> str:
         """How an error names a row: by its line in the file, or else by its number."""
@@ -64,7 +70,8 @@ class Labels:
             raise self._bad_structures()
         structures, _ = pack_items(self.items)
         columns = [finetune_pb2.LabelValues(column=name, values=column) for name, column in self.values.items()]
-        message = finetune_pb2.InlineLabels(structures=structures, columns=columns)
+        conditions = [_condition_message(name, values) for name, values in self.conditions.items()]
+        message = finetune_pb2.InlineLabels(structures=structures, columns=columns, conditions=conditions)
         if message.ByteSize() > MAX_INLINE_BYTES:
             raise InvalidRequestError(
                 f"the labels are {message.ByteSize() / 2**20:.0f} MiB and one message takes {MAX_INLINE_BYTES >> 20}: "
@@ -87,6 +94,7 @@ def read_labels(
     columns: Sequence[str],
     structure_column: str = STRUCTURE_COLUMN,
     id_column: str | None = None,
+    conditions: Sequence[LabelCondition] = (),
     *,
     needs_ids: bool = False,
 ) -> Labels:
@@ -98,12 +106,13 @@ def read_labels(
         structure_column: Column of the structures, whose cells are as in ``read_cell``.
         id_column: Column of the rows' names; None: ``id``, ``material_id`` and the like, a data frame's index, or the
             row's number.
+        conditions: Columns of conditions.
         needs_ids: True to refuse a row without a name, instead of numbering it.
 
     Raises:
         InvalidRequestError: A column is missing, or cells do not hold numbers; names their rows.
     """
-    wanted = (*columns, *([id_column] if id_column else ()))
+    wanted = (*columns, *(entry.name for entry in conditions), *([id_column] if id_column else ()))
     table = read_rows(data, structure_column, wanted)
     for name in (structure_column, *wanted):
         if name not in table.names:
@@ -114,7 +123,12 @@ def read_labels(
     columns_read = {name: read_column(cells.get(name) for _, cells in table.rows) for name in columns}
     lines = tuple(row.line for row, _ in table.rows if row.line is not None)
     places = [row_text(row_id, number, table.rows[number][0].line) for number, row_id in enumerate(ids)]
+    conditions_read = {
+        entry.name: read_conditions((cells.get(entry.name) for _, cells in table.rows), entry.unit)
+        for entry in conditions
+    }
     _check_cells(columns_read, places)
+    _check_conditions(conditions_read, places)
     items = [
         InputItem(row_id, number, read_cell(table.rows[number][1].get(structure_column), table.files))
         for number, row_id in enumerate(ids)
@@ -123,16 +137,23 @@ def read_labels(
     notes = (*table.notes, *_number_notes(columns_read), *_repeats(ids))
     for note in notes:
         _LOGGER.warning("%s", note)
-    return Labels(tuple(items), values, lines if len(lines) == len(ids) else None, notes)
+    under = {name: cells.values for name, cells in conditions_read.items()}
+    return Labels(tuple(items), values, lines if len(lines) == len(ids) else None, notes, under)
 
 
 def labels_of(
-    data: Any, columns: Sequence[str], structure_column: str, id_column: str | None, *, skip_refused: bool
+    data: Any,
+    columns: Sequence[str],
+    structure_column: str,
+    id_column: str | None,
+    conditions: Sequence[LabelCondition] = (),
+    *,
+    skip_refused: bool,
 ) -> Labels | finetune_pb2.LabelFile:
     """Labels to send, or the address of a table for the server to read. Raises as ``read_labels``."""
     if is_address(data):
         return finetune_pb2.LabelFile(uri=data, structure_column=structure_column, id_column=id_column or "")
-    labels = read_labels(data, columns, structure_column, id_column)
+    labels = read_labels(data, columns, structure_column, id_column, conditions)
     return labels.without_refused() if skip_refused else labels
 
 
@@ -178,6 +199,20 @@ def _check_cells(columns: Mapping[str, NumberColumn], places: Sequence[str]) -> 
     more = f"; and {len(bad) - _SHOWN_CELLS} more" if len(bad) > _SHOWN_CELLS else ""
     count = f"{len(bad)} cells hold no number. " if len(bad) > 1 else ""
     raise InvalidRequestError(f"{count}{'; '.join(bad[:_SHOWN_CELLS])}{more}", reason="INVALID_LABEL")
+
+
+def _check_conditions(conditions: Mapping[str, ConditionCells], places: Sequence[str]) -> None:
+    """Raises InvalidRequestError that names the first cells that hold no condition."""
+    bad = [f"{places[row]}: {name} holds {what}" for name, cells in conditions.items() for row, what in cells.bad]
+    if bad:
+        more = f"; and {len(bad) - _SHOWN_REFUSALS} more" if len(bad) > _SHOWN_REFUSALS else ""
+        raise InvalidRequestError(f"{'; '.join(bad[:_SHOWN_REFUSALS])}{more}", reason="INVALID_CONDITION")
+
+
+def _condition_message(name: str, values: NDArray[Any]) -> structure_pb2.ConditionColumn:
+    if values.dtype == np.float64:
+        return structure_pb2.ConditionColumn(name=name, numbers=values.astype("<f8").tobytes())
+    return structure_pb2.ConditionColumn(name=name, categories=[value or "" for value in values.tolist()])
 
 
 def _number_notes(columns: Mapping[str, NumberColumn]) -> list[str]:

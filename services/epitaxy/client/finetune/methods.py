@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from epitaxy.client.defaults import STRUCTURE_COLUMN
-from epitaxy.client.finetune.columns import FineTuneRequest, LabelColumn, columns_of
+from epitaxy.client.finetune.columns import FineTuneRequest, LabelColumn, LabelCondition, columns_of, conditions_of
 from epitaxy.client.finetune.job import FineTuneJob
 from epitaxy.client.finetune.jobs import FineTuneJobs
 from epitaxy.client.finetune.labels import labels_of
@@ -33,6 +33,7 @@ class FineTuneMethods:
         fidelity: str = "",
         cost: float = 0.0,
         low_fidelity: Sequence[LabelColumn | str] = (),
+        conditions: Sequence[LabelCondition | str] = (),
         base_model: str = "",
         strategies: Sequence[str] = (),
         max_seconds: float | None = None,
@@ -61,6 +62,9 @@ class FineTuneMethods:
             fidelity: Level of theory or kind of measurement of the column to learn: ``"EXPERIMENT"``, ``"HSE06"``.
             cost: Cost of one label of that column, in any unit that is the same for all columns; 0: not known.
             low_fidelity: Columns of known values that serve as inputs: ``"gap_pbe:PBE"`` or a ``LabelColumn``.
+            conditions: Columns of conditions under which the labels were measured: ``"temperature_k:K"``, ``"route"``
+                or a ``LabelCondition``. A column with text is a category; an empty cell is an unknown condition. A
+                crystal under two conditions has two labels.
             base_model: The substrate (default: the one that the server ships).
             strategies: Strategies to compare (default: all that the server finds worthwhile).
             max_seconds: Longest time for the work, not counting the wait for a worker (default: the server's).
@@ -80,9 +84,11 @@ class FineTuneMethods:
         target = LabelColumn(column, fidelity, cost)
         asked = FineTuneRequest(
             name, target, unit, property_name, columns_of(low_fidelity), transform, base_model, tuple(strategies),
-            max_seconds, use_gpu, seed, tuple(peers), accept_suspicious,
+            max_seconds, use_gpu, seed, tuple(peers), accept_suspicious, conditions_of(conditions),
         )  # fmt: skip
-        labels = run_blocking(labels_of, data, asked.columns, structure_column, id_column, skip_refused=skip_refused)
+        labels = run_blocking(
+            labels_of, data, asked.columns, structure_column, id_column, asked.conditions, skip_refused=skip_refused
+        )
         return self._jobs.create(asked, labels, request_id)
 
     def finetune_job(self, job_or_model: str, *, with_model: bool = False) -> FineTuneJob:

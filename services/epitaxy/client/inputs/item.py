@@ -17,6 +17,15 @@ TextKind = Literal["cif", "poscar", "extxyz", "pymatgen_json"]
 KnownValues = tuple[tuple[str, float], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ConditionValue:
+    """The value of one condition; ``unit`` is that of a number, empty for the unit that the model's card states."""
+
+    name: str
+    value: float | str
+    unit: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Cell:
     """A crystal as arrays: the fast path.
@@ -31,6 +40,7 @@ class Cell:
     atomic_numbers: NDArray[np.uint8]
     frac_coords: NDArray[np.float64]
     known_values: KnownValues = ()
+    conditions: tuple[ConditionValue, ...] = ()
 
     @property
     def n_bytes(self) -> int:
@@ -45,6 +55,7 @@ class Text:
     kind: TextKind
     content: str
     known_values: KnownValues = ()
+    conditions: tuple[ConditionValue, ...] = ()
 
     @property
     def n_bytes(self) -> int:

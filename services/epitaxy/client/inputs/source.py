@@ -8,6 +8,7 @@ from typing import Any
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.inputs.cells import read_cell
 from epitaxy.client.inputs.columns import Columns
+from epitaxy.client.inputs.conditions import Conditions, condition_columns, under
 from epitaxy.client.inputs.frames import (
     is_columns,
     is_frame,
@@ -45,18 +46,25 @@ Known = Sequence[str] | Mapping[str, Sequence[float]]
 _DEFAULT_COLUMNS = Columns()
 
 
-def open_inputs(inputs: Any, known: Known = (), columns: Columns = _DEFAULT_COLUMNS) -> InputStream:
+def open_inputs(
+    inputs: Any, known: Known = (), columns: Columns = _DEFAULT_COLUMNS, conditions: Conditions = ()
+) -> InputStream:
     """A stream of a path, a structure, a table, or any collection or generator of paths and structures.
 
     Args:
         inputs: See ``Client``.
         known: Values of a lower fidelity that go with the structures.
         columns: Columns of the structures and ids in tables; an ``Inventory`` keeps its own.
+        conditions: Conditions under which the structures are asked about.
 
     Raises:
         InvalidRequestError: A path does not exist, a table lacks a column, or ``inputs`` are neither paths nor
             structures.
     """
+    if isinstance(conditions, Mapping):
+        stream = open_inputs(inputs, known, columns)
+        return replace(stream, items=under(stream.items, conditions)) if conditions else stream
+    columns = replace(columns, conditions=condition_columns(conditions) or columns.conditions)
     if isinstance(known, str):
         known = (known,)
     if not isinstance(known, Mapping):
@@ -81,7 +89,8 @@ def _open(inputs: Any, columns: Columns) -> InputStream:
     if _is_path(inputs):
         return _of_inventory(Inventory.of([inputs], columns=columns))
     if isinstance(inputs, Inventory):
-        own = replace(inputs.columns, known=columns.known or inputs.columns.known)
+        kept = inputs.columns
+        own = replace(kept, known=columns.known or kept.known, conditions=columns.conditions or kept.conditions)
         return _of_inventory(replace(inputs, columns=own))
     if is_structure(inputs) or is_text(inputs):
         return _of_sources([inputs], 1, columns)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from epitaxy.client.inputs.cells import read_cell
 from epitaxy.client.inputs.columns import Columns
+from epitaxy.client.inputs.conditions import with_condition_cells
 from epitaxy.client.inputs.item import Source, refuse, with_known_values
 from epitaxy.client.inputs.neighbours import NeighbourFiles
 from epitaxy.client.inputs.reading_log import ReadingLog
@@ -16,6 +17,7 @@ _REMEDIES = {
     "NO_STRUCTURE_COLUMN": "name the one with the structures (--structure-column), or rename it",
     "NO_ID_COLUMN": "name one that the file has",
     "NO_KNOWN_COLUMN": "name one that the file has",
+    "NO_CONDITION_COLUMN": "name one that the file has",
 }
 
 
@@ -63,6 +65,7 @@ def missing_column(stream: RowStream, columns: Columns) -> ItemError | None:
     wanted = [(columns.structure, "NO_STRUCTURE_COLUMN")]
     wanted += [(columns.id, "NO_ID_COLUMN")] if columns.id is not None else []
     wanted += [(name, "NO_KNOWN_COLUMN") for name in columns.known]
+    wanted += [(entry.column, "NO_CONDITION_COLUMN") for entry in columns.conditions if entry.is_required]
     for name, reason in wanted:
         if name not in stream.names:
             shown = ", ".join(stream.names[:12]) or "none at all"
@@ -80,4 +83,6 @@ def read_row(
     source = read_cell(row.cells.get(columns.structure, row.cells), files)
     if columns.known:
         source = with_known_values(source, {name: row.cells.get(name) for name in columns.known})
+    if columns.conditions:
+        source = with_condition_cells(source, row.cells, columns.conditions)
     return own_id(row.cells, id_column) or f"{prefix}{row.number}", source

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from epitaxy.api.measurements.v1 import measurements_pb2
 from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.errors import InvalidRequestError
+from epitaxy.client.finetune.columns import LabelCondition
 from epitaxy.client.finetune.labels import Labels, read_labels
+from epitaxy.client.inputs.conditions import ConditionColumn, with_condition_cells
 from epitaxy.client.inputs.item import InputItem, with_known_values
 from epitaxy.client.measurements.reading import read_health, read_result
 from epitaxy.client.measurements.results import MeasurementReport, MeasurementResult
@@ -38,6 +40,7 @@ class MeasurementQuery:
         id: Column of the rows' ids; None for ``id``, ``material_id`` and the like, or a data frame's index.
         structure: Column of the structures, as in ``finetune.labels.read_labels``.
         known: Columns of known values that the model reads beside the structures.
+        conditions: Columns of conditions under which the values were measured.
     """
 
     model: str | None
@@ -47,12 +50,15 @@ class MeasurementQuery:
     id: str | None = None
     structure: str = STRUCTURE_COLUMN
     known: tuple[str, ...] = ()
+    conditions: tuple[ConditionColumn, ...] = ()
 
     def read(self, data: Any) -> "MeasurementRows":
         """The rows that hold a value. Raises InvalidRequestError for a bad row; names it."""
         parse_model(self.model)
         columns = tuple(dict.fromkeys((self.value, *self.known)))
-        labels = read_labels(data, columns, self.structure, self.id, needs_ids=True)
+        # Read as they are: what is a number and what is a category, the model knows.
+        under = [LabelCondition(entry.column) for entry in self.conditions]
+        labels = read_labels(data, columns, self.structure, self.id, under, needs_ids=True)
         values = labels.values[self.value]
         items = [self._item(labels, item) for item in labels.items if not np.isnan(values[item.index])]
         if not items:
@@ -62,7 +68,9 @@ class MeasurementQuery:
 
     def _item(self, labels: Labels, item: InputItem) -> InputItem:
         cells = {name: labels.values[name][item.index] for name in self.known}
-        return replace(item, source=with_known_values(item.source, cells))
+        known = with_known_values(item.source, cells)
+        under = {name: values[item.index] for name, values in labels.conditions.items()}
+        return replace(item, source=with_condition_cells(known, under, self.conditions))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

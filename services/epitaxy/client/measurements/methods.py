@@ -7,6 +7,7 @@ from typing import Any
 from epitaxy.api.measurements.v1 import measurements_pb2, measurements_pb2_grpc
 from epitaxy.client.calls import Calls
 from epitaxy.client.defaults import STRUCTURE_COLUMN
+from epitaxy.client.inputs.conditions import ConditionColumn, condition_columns
 from epitaxy.client.measurements.batches import MeasurementQuery, ReportProgress, ReportTally
 from epitaxy.client.measurements.reading import read_model_health
 from epitaxy.client.measurements.results import MeasurementReport, ModelHealth
@@ -31,6 +32,7 @@ class MeasurementMethods:
         id: str | None = None,  # noqa: A002 - as predictions call it
         structure: str = STRUCTURE_COLUMN,
         known: Sequence[str] = (),
+        conditions: Sequence[ConditionColumn | str] = (),
         on_progress: ReportProgress | None = None,
     ) -> MeasurementReport:
         """Reports measured values, so that the server can say whether the model's intervals still hold.
@@ -50,13 +52,16 @@ class MeasurementMethods:
                 characters.
             structure: Column of the structures, as in ``finetune``.
             known: Columns of known values that a model of your own reads beside the structures.
+            conditions: Columns of conditions under which the values were measured: ``"NAME"``, ``"NAME=COLUMN"`` or
+                ``"NAME=COLUMN:UNIT"``, with the names that the model's card states.
             on_progress: Called after every message with the number of rows that are done and of all rows.
 
         Raises:
             InvalidRequestError: A row has no id or no number, or the unit is not the property's; names which.
             QuotaExceededError: There are too many structures in a minute, or too many measurements kept.
         """
-        query = MeasurementQuery(model, property, unit, value, id, structure, tuple(known))
+        under = condition_columns(conditions)
+        query = MeasurementQuery(model, property, unit, value, id, structure, tuple(known), under)
         rows = run_blocking(query.read, data)
         tally = ReportTally(rows, on_progress)
         for batch in rows.batches():

@@ -63,6 +63,27 @@ class TrainingData:
 
 
 @dataclass(frozen=True, slots=True)
+class ConditionCard:
+    """A condition that a model reads beside a structure.
+
+    Attributes:
+        name: Name, by which ``screen`` and ``predict`` take a value.
+        unit: Unit of a number; empty for a category, and where the labels did not state one.
+        categories: Categories that the labels hold; empty for a number.
+        low: Smallest number that the labels cover; None for a category.
+        high: Largest number that the labels cover; None for a category.
+        n_missing: Labels without a value.
+    """
+
+    name: str
+    unit: str = ""
+    categories: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    n_missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """A model version with its origin and its metrics on held-out structures.
 
@@ -82,6 +103,7 @@ class ModelCard:
         card_json: The whole card, for what has no field here.
         review_policy: The conditions under which answers of the model may be used without review.
         create_time: When this version was registered, UTC; None for a shipped model.
+        conditions: Conditions that the model reads beside a structure.
     """
 
     name: str
@@ -99,6 +121,7 @@ class ModelCard:
     card_json: str
     review_policy: ReviewPolicy = field(default_factory=ReviewPolicy)
     create_time: datetime | None = None
+    conditions: tuple[ConditionCard, ...] = ()
 
     @property
     def training(self) -> Mapping[str, Any]:

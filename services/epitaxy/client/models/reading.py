@@ -5,7 +5,7 @@ from datetime import UTC
 from epitaxy.api.common.v1 import review_pb2
 from epitaxy.api.models.v1 import governance_pb2, models_pb2
 from epitaxy.client.defaults import COVERAGE
-from epitaxy.client.models.cards import PropertyCard, TrainingData
+from epitaxy.client.models.cards import ConditionCard, PropertyCard, TrainingData
 from epitaxy.client.models.render import ModelCard
 from epitaxy.client.models.review import AuditEntry, ModelChange, ReviewPolicy
 from epitaxy.client.reading import fidelity_name, read_calibration, review_name
@@ -29,6 +29,7 @@ def read_card(card: models_pb2.ModelCard) -> ModelCard:
         card_json=card.card_json,
         review_policy=read_policy(card.review_policy),
         create_time=card.create_time.ToDatetime(tzinfo=UTC) if card.HasField("create_time") else None,
+        conditions=tuple(_condition(entry) for entry in card.conditions),
     )
 
 
@@ -84,6 +85,17 @@ def _property(card: models_pb2.PropertyCard) -> PropertyCard:
         upper_bound=definition.upper_bound if definition.HasField("upper_bound") else None,
         calibration=read_calibration(card.calibration),
         metrics=dict(card.metrics),
+    )
+
+
+def _condition(card: models_pb2.ConditionCard) -> ConditionCard:
+    return ConditionCard(
+        name=card.name,
+        unit=card.unit,
+        categories=tuple(card.categories),
+        low=card.low if card.HasField("low") else None,
+        high=card.high if card.HasField("high") else None,
+        n_missing=card.n_missing,
     )
 
 

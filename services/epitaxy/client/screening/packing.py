@@ -6,6 +6,7 @@ from itertools import groupby
 import numpy as np
 
 from epitaxy.api.common.v1 import structure_pb2
+from epitaxy.client.inputs.conditions import condition_messages, packed_conditions
 from epitaxy.client.inputs.item import Cell, InputItem, Text
 
 
@@ -41,6 +42,7 @@ def _packed(entries: Sequence[tuple[str, InputItem]]) -> structure_pb2.Structure
         atomic_numbers=np.concatenate([cell.atomic_numbers for cell in cells]).tobytes(),
         frac_coords=np.concatenate([cell.frac_coords for cell in cells]).astype("<f8", copy=False).tobytes(),
         known_values=_known_columns(cells),
+        conditions=packed_conditions([cell.conditions for cell in cells]),
     )
     return structure_pb2.StructureInput(packed=block)
 
@@ -57,6 +59,10 @@ def _known_columns(cells: Sequence[Cell]) -> list[structure_pb2.KnownColumn]:
 def _texts(entries: Sequence[tuple[str, InputItem]]) -> Iterator[structure_pb2.StructureInput]:
     for wire_id, item in entries:
         if isinstance(item.source, Text):
-            message = structure_pb2.StructureInput(id=wire_id, known_values=dict(item.source.known_values))
+            message = structure_pb2.StructureInput(
+                id=wire_id,
+                known_values=dict(item.source.known_values),
+                conditions=condition_messages(item.source.conditions),
+            )
             setattr(message, item.source.kind, item.source.content)
             yield message

@@ -7,6 +7,7 @@ from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.client.defaults import MAX_CHUNK_SIZE, MAX_COVERAGE, MIN_COVERAGE
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.inputs.columns import Columns
+from epitaxy.client.inputs.conditions import Conditions
 from epitaxy.client.inputs.source import Known, open_inputs
 from epitaxy.client.models.selector import parse_model
 from epitaxy.client.screening.chunks import MessageReader
@@ -40,7 +41,11 @@ def check_chunk_size(chunk_size: int) -> int:
 
 
 def open_messages(
-    paths_or_structures: Any, limit: int, known: Known = (), columns: Columns = _DEFAULT_COLUMNS
+    paths_or_structures: Any,
+    limit: int,
+    known: Known = (),
+    columns: Columns = _DEFAULT_COLUMNS,
+    conditions: Conditions = (),
 ) -> MessageReader:
     """Messages of at most ``limit`` structures. Raises InvalidRequestError if a path does not exist."""
-    return MessageReader(open_inputs(paths_or_structures, known, columns).items, limit)
+    return MessageReader(open_inputs(paths_or_structures, known, columns, conditions).items, limit)

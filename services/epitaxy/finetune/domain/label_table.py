@@ -1,15 +1,16 @@
 """The labels of one job: each row's structure in the form in which it was given, and the values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.finetune.domain.spec import MIN_LABELS, FineTuneSpec
-from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.errors import ConfigurationError, InvalidStructureError
 from epitaxy_models.structures import Structure, TextFormat, check_structure, read_single, structure_from_column
+from epitaxy_models.transfer.conditions.condition import INVALID_CONDITION, Condition, Values
 from epitaxy_models.transfer.labels.judging import constant_labels
 
 COLUMN_JSON = "column"
@@ -51,16 +52,18 @@ class LabelTable:
         ids: Id of each row.
         cells: Structure of each row.
         values: Values by column, float64 ``[n_rows]``, NaN for a missing value.
+        conditions: Conditions by column, ``[n_rows]``: float64 with NaN where unknown, or texts and None.
     """
 
     ids: Sequence[str]
     cells: Sequence[StructureCell]
     values: Mapping[str, NDArray[np.float64]]
+    conditions: Mapping[str, Values] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.ids) != len(self.cells):
             raise ValueError(f"{len(self.ids)} ids for {len(self.cells)} structures")
-        for name, values in self.values.items():
+        for name, values in {**self.values, **self.conditions}.items():
             if len(values) != len(self.cells):
                 raise InvalidRequestError(
                     f"column {name} has {len(values)} values for {len(self.cells)} structures: give one per structure, "
@@ -89,6 +92,7 @@ def check_labels(table: LabelTable, spec: FineTuneSpec) -> None:
             raise InvalidRequestError(f"the labels have no column {name!r}", reason="NO_LABEL_COLUMN")
         for row in np.flatnonzero(np.isinf(table.values[name])).tolist():
             raise bad_label(table.ids[row], row, name, "an infinite value")
+    _check_conditions(table, spec)
     n_labels = table.n_labels(spec.target.name)
     if n_labels < MIN_LABELS:
         raise InvalidRequestError(
@@ -97,6 +101,23 @@ def check_labels(table: LabelTable, spec: FineTuneSpec) -> None:
             reason="TOO_FEW_LABELS",
         )
     check_values(table, spec)
+
+
+def _check_conditions(table: LabelTable, spec: FineTuneSpec) -> None:
+    for condition in spec.conditions:
+        if condition.name not in table.conditions:
+            raise InvalidRequestError(f"the labels have no column {condition.name!r}", reason="NO_LABEL_COLUMN")
+        values = table.conditions[condition.name]
+        if condition.number_unit and values.dtype != np.float64:
+            raise InvalidRequestError(
+                f"condition {condition.name!r} holds texts, and its unit is {condition.unit}: give numbers, or no unit "
+                "for a category",
+                reason=INVALID_CONDITION,
+            )
+        try:
+            Condition.learned(condition.name, values[np.isfinite(table.values[spec.target.name])])
+        except ConfigurationError as error:
+            raise InvalidRequestError(error.message, reason=error.reason) from error
 
 
 def check_values(table: LabelTable, spec: FineTuneSpec) -> None:

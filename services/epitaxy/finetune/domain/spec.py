@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from epitaxy.chassis.errors import InvalidRequestError
+from epitaxy.tables.conditions import CATEGORY
 from epitaxy_models.heads.property import Fidelity
 from epitaxy_models.transfer.names import PEERS, STRATEGIES
 
 MIN_LABELS = 10
 MAX_STRATEGIES = 16
 MAX_COLUMNS = 9
+MAX_CONDITIONS = 8
 
 # The same as in epitaxy.chassis.model_names.
 _MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -50,6 +52,29 @@ class LabelColumn:
         _match(_COLUMN_NAME, "name", self.name, "a column name has 1 to 128 printable characters")
         if not (math.isfinite(self.cost) and self.cost >= 0):
             raise InvalidRequestError.of_field("cost", f"is {self.cost:g}; give 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCondition:
+    """A condition under which labels were measured.
+
+    Attributes:
+        name: Name of the column in the label table.
+        unit: Unit of the numbers; empty: not stated; ``"category"``: the cells are words.
+    """
+
+    name: str
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        _match(_COLUMN_NAME, "spec.conditions.name", self.name, "a column name has 1 to 128 printable characters")
+        if self.unit:
+            _match(_UNIT, "spec.conditions.unit", self.unit, "name the unit of the numbers, or leave it empty")
+
+    @property
+    def number_unit(self) -> str:
+        """Unit of numbers; empty where none is stated."""
+        return "" if self.unit == CATEGORY else self.unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +116,7 @@ class FineTuneSpec:
         seed: Seed of every random choice.
         peers: Other pretrained networks whose features are read too.
         accept_suspicious: Whether to go on in spite of gross errors, without wild labels.
+        conditions: Conditions under which the labels were measured.
     """
 
     model_name: str
@@ -104,6 +130,7 @@ class FineTuneSpec:
     seed: int = 0
     peers: tuple[str, ...] = ()
     accept_suspicious: bool = False
+    conditions: tuple[LabelCondition, ...] = ()
 
     def __post_init__(self) -> None:
         check_model_name(self.model_name, "spec.model_name")
@@ -118,6 +145,14 @@ class FineTuneSpec:
             raise InvalidRequestError.of_field("spec.low_fidelity", f"has more than {MAX_COLUMNS - 1} columns")
         if len(set(names)) < len(names):
             raise InvalidRequestError.of_field("spec.low_fidelity", "names a column twice, or the target")
+        self._check_conditions()
+
+    def _check_conditions(self) -> None:
+        names = [condition.name for condition in self.conditions]
+        if len(names) > MAX_CONDITIONS:
+            raise InvalidRequestError.of_field("spec.conditions", f"has more than {MAX_CONDITIONS} columns")
+        if len({*names, *self.columns}) < len(names) + len(self.columns):
+            raise InvalidRequestError.of_field("spec.conditions", "names a column twice, or a column of labels")
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from epitaxy.chassis.errors import InvalidRequestError, QuotaExceededError
 from epitaxy.finetune.domain.label_table import COLUMN_JSON, LabelFile, LabelTable, StructureText
+from epitaxy.finetune.domain.spec import LabelCondition
+from epitaxy.tables.conditions import read_conditions
 from epitaxy.tables.csv_rows import open_csv
 from epitaxy.tables.ids import id_text
 from epitaxy.tables.numbers import is_missing, read_column
@@ -37,9 +39,16 @@ class _Rows:
     lines: Sequence[int] | None = None
 
 
-def read_table(content: bytes, file: LabelFile, columns: Sequence[str], max_rows: int) -> LabelTable:
+def read_table(
+    content: bytes,
+    file: LabelFile,
+    columns: Sequence[str],
+    max_rows: int,
+    conditions: Sequence[LabelCondition] = (),
+) -> LabelTable:
     """The table in a file's content. Raises InvalidRequestError, which names the rows that are wrong."""
-    wanted = [file.structure_column, *columns, *([file.id_column] if file.id_column else [])]
+    under = [condition.name for condition in conditions]
+    wanted = [file.structure_column, *columns, *under, *([file.id_column] if file.id_column else [])]
     read, unpacked = _reader(file.uri), _unpacked(content)
     rows = read(unpacked, wanted, max_rows)
     for name in wanted:
@@ -51,7 +60,8 @@ def read_table(content: bytes, file: LabelFile, columns: Sequence[str], max_rows
     ids = rows.columns[file.id_column] if file.id_column else [None] * len(structures)
     names = [str(row) if (text := id_text(cell)) is None else text for row, cell in enumerate(ids)]
     values = _values(rows, names, columns)
-    return LabelTable(names, [cell_of(structure) for structure in structures], values)
+    cells = [cell_of(structure) for structure in structures]
+    return LabelTable(names, cells, values, _conditions(rows, names, conditions))
 
 
 def cell_of(value: object) -> StructureText:
@@ -159,6 +169,17 @@ def _values(rows: _Rows, names: Sequence[str], columns: Sequence[str]) -> dict[s
         more = f"; and {len(bad) - _SHOWN_CELLS} more" if len(bad) > _SHOWN_CELLS else ""
         raise InvalidRequestError(f"{count}{'; '.join(bad[:_SHOWN_CELLS])}{more}", reason="INVALID_LABEL")
     return {column: np.array(read[column].values, dtype=np.float64) for column in columns}
+
+
+def _conditions(rows: _Rows, names: Sequence[str], conditions: Sequence[LabelCondition]) -> dict[str, NDArray[Any]]:
+    """Conditions by column. Raises InvalidRequestError that names cells without one."""
+    read = {entry.name: read_conditions(rows.columns[entry.name], entry.unit) for entry in conditions}
+    bad = [
+        f"{_place(rows, names, row)}: {name} holds {what}" for name, cells in read.items() for row, what in cells.bad
+    ]
+    if bad:
+        raise InvalidRequestError("; ".join(bad[:_SHOWN_CELLS]), reason="INVALID_CONDITION")
+    return {name: cells.values for name, cells in read.items()}
 
 
 def _place(rows: _Rows, names: Sequence[str], row: int) -> str:

@@ -15,6 +15,7 @@ from epitaxy.chassis.errors import (
     UnavailableError,
 )
 from epitaxy.finetune.domain.label_table import LabelFile, LabelTable
+from epitaxy.finetune.domain.spec import LabelCondition
 from epitaxy.finetune.labels.readers import read_table
 
 TENANT_MARK = "{tenant}"
@@ -33,11 +34,18 @@ class RootedLabelSource:
     def __init__(self, roots: Sequence[str], max_bytes: int) -> None:
         self._roots, self._max_bytes = roots, max_bytes
 
-    def read(self, tenant: str, file: LabelFile, columns: Sequence[str], max_rows: int) -> LabelTable:
+    def read(
+        self,
+        tenant: str,
+        file: LabelFile,
+        columns: Sequence[str],
+        max_rows: int,
+        conditions: Sequence[LabelCondition] = (),
+    ) -> LabelTable:
         """The table at a URI; its file is read once."""
         root, parts = self._place(tenant, file.uri)
         content = self._local(root, parts) if root.startswith("file://") else self._remote(root + "/".join(parts))
-        return read_table(content, file, columns, max_rows)
+        return read_table(content, file, columns, max_rows, conditions)
 
     def _place(self, tenant: str, uri: str) -> tuple[str, list[str]]:
         """The root above the URI, and the path from there as names."""

@@ -15,8 +15,10 @@ import pyarrow.parquet
 
 from epitaxy.finetune.domain.label_table import LabelTable, StructureCell, StructureText
 from epitaxy_models.structures import Structure, unpack_structures
+from epitaxy_models.transfer.conditions.condition import Values
 
 _COLUMNS_KEY = b"epitaxy.columns"
+_CONDITIONS_KEY = b"epitaxy.conditions"
 _PACKED = "packed"
 # Arrays of a packed structure, as `PackedBlock` has them.
 _ARRAYS = ("lattices_angstrom", "atomic_numbers", "frac_coords")
@@ -33,7 +35,11 @@ def encode_labels(table: LabelTable) -> bytes:
         **{name: pa.array([row[at] for row in arrays], pa.binary()) for at, name in enumerate(_ARRAYS)},
         **{f"value{at}": pa.array(values, pa.float64()) for at, values in enumerate(table.values.values())},
     }
-    content = pa.table(columns).replace_schema_metadata({_COLUMNS_KEY: json.dumps(list(table.values))})
+    metadata = {_COLUMNS_KEY: json.dumps(list(table.values))}
+    if table.conditions:
+        columns |= {f"condition{at}": _condition_array(values) for at, values in enumerate(table.conditions.values())}
+        metadata[_CONDITIONS_KEY] = json.dumps(list(table.conditions))
+    content = pa.table(columns).replace_schema_metadata(metadata)
     sink = pa.BufferOutputStream()
     pyarrow.parquet.write_table(content, sink, compression="zstd")
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]  # pyarrow has no types
@@ -44,7 +50,21 @@ def decode_labels(content: bytes) -> LabelTable:
     table = pyarrow.parquet.read_table(BytesIO(content), use_threads=False)
     columns = json.loads(table.schema.metadata[_COLUMNS_KEY])
     values = {name: np.asarray(table.column(f"value{at}").to_numpy(), np.float64) for at, name in enumerate(columns)}
-    return LabelTable(table.column("id").to_pylist(), _cells(table), values)
+    named = json.loads(table.schema.metadata.get(_CONDITIONS_KEY, b"[]"))
+    conditions = {name: _condition_values(table.column(f"condition{at}")) for at, name in enumerate(named)}
+    return LabelTable(table.column("id").to_pylist(), _cells(table), values, conditions)
+
+
+def _condition_array(values: Values) -> pa.Array:
+    return pa.array(values, pa.float64()) if values.dtype == np.float64 else pa.array(values.tolist(), pa.string())
+
+
+def _condition_values(column: Any) -> Values:
+    if pa.types.is_floating(column.type):
+        return np.asarray(column.to_numpy(), np.float64)
+    values = np.empty(len(column), dtype=object)
+    values[:] = column.to_pylist()
+    return values
 
 
 _PACKED_TEXT = StructureText(_PACKED, "")

@@ -13,6 +13,7 @@ from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.vectors import VectorSettings, open_vectors
 from epitaxy_models.ensembles.artifact import shipped_model
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
+from epitaxy_models.transfer.conditions.condition import ConditionColumn
 from epitaxy_models.transfer.contest.field import Field
 from epitaxy_models.transfer.labels.findings import SuspiciousLabelsError
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
@@ -88,6 +89,10 @@ class PipelineTransfer:
             seed=spec.seed,
             peers=spec.peers,
             accept_suspicious=spec.accept_suspicious,
+            conditions={
+                condition.name: ConditionColumn(labels.conditions[condition.name], condition.number_unit)
+                for condition in spec.conditions
+            },
         )
 
 

@@ -13,6 +13,7 @@ from epitaxy.chassis.limits import DEFAULT_PAGE_SIZE
 from epitaxy.prediction.messages import ResultEncoder, definition_message, policy_message
 from epitaxy.prediction.tenants.models import ServedVersion
 from epitaxy_models.review import ReviewPolicy
+from epitaxy_models.transfer.conditions.condition import Condition
 
 _TENANT_LICENSE = "the tenant's own"
 # Of every model that says nothing else.
@@ -56,6 +57,7 @@ def tenant_card(served: ServedVersion, aliases: Sequence[str], policy: ReviewPol
         license=card.license or _TENANT_LICENSE,
         card_json=served.card_json,
         review_policy=policy_message(policy),
+        conditions=[_condition(condition) for condition in card.conditions],
     )
     if served.version.created_at is not None:
         message.create_time.FromDatetime(served.version.created_at)
@@ -83,6 +85,17 @@ def page_of(
 def _stamp(served: ServedVersion) -> model_pb2.ModelStamp:
     version = served.version
     return model_pb2.ModelStamp(name=str(version.model), version=version.version, digest=version.digest)
+
+
+def _condition(condition: Condition) -> models_pb2.ConditionCard:
+    return models_pb2.ConditionCard(
+        name=condition.name,
+        unit=condition.unit,
+        categories=condition.categories,
+        low=condition.low,
+        high=condition.high,
+        n_missing=condition.n_missing,
+    )
 
 
 def _calibration(served: ServedVersion) -> property_pb2.CalibrationStamp:

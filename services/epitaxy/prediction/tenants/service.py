@@ -12,6 +12,7 @@ from epitaxy.chassis.errors import (
     FailedPreconditionError,
 )
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query, Refusal
+from epitaxy.prediction.intake.conditions import conditions_of, with_conditions
 from epitaxy.prediction.intake.known_values import columns_of, with_values
 from epitaxy.prediction.intake.reader import failure
 from epitaxy.prediction.ports import Embedding, Stage
@@ -24,6 +25,8 @@ from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.readout import EnsemblePrediction
 from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.review import ReviewDecision
+from epitaxy_models.transfer.conditions.condition import Values
+from epitaxy_models.transfer.features import under_conditions
 from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.inputs import TransferInputs
 
@@ -90,15 +93,20 @@ class TenantService:
     async def evaluate(self, items: Sequence[Item], served: ServedVersion, query: Query) -> BlockAnswer:
         """Predictions for all items. Raises FailedPreconditionError for a model that cannot answer at all."""
         answers, embeddings = await self._shared.embed(items, bypass_cache=query.bypass_cache)
-        complete = [with_values(answer, item, served.card) for answer, item in zip(answers, items, strict=True)]
+        complete = [
+            with_conditions(with_values(answer, item, served.card), item, served.card)
+            for answer, item in zip(answers, items, strict=True)
+        ]
         described = await self._describe(served, complete, embeddings)
         if not described.positions:
             return self._finish(described.answers, _nothing())
-        known = columns_of(served.card, [items[position].known_values for position in described.positions])
+        asked_items = [items[position] for position in described.positions]
+        known = columns_of(served.card, [item.known_values for item in asked_items])
+        under = conditions_of(served.card, asked_items)
         policy = await self._models.read_policy(served)
         with self._shared.timed(Stage.READOUT):
             asked = (query.coverage, policy.interval_coverage if policy.judges_widths else None)
-            prediction = await self._predict(served, described, known, *asked)
+            prediction = await self._predict(served, described, known, under, *asked)
         atoms = [entry.structure.atomic_numbers for entry in described.accepted]
         names = [served.card.definition.name]
         reviews = policy.judge(atoms, prediction.domains, names, prediction.judged_widths)
@@ -133,6 +141,7 @@ class TenantService:
         served: ServedVersion,
         described: _Described,
         known: Mapping[str, NDArray[np.float64]],
+        under: Mapping[str, Values],
         coverage: float,
         judged_at: float | None,
     ) -> EnsemblePrediction:
@@ -141,6 +150,7 @@ class TenantService:
         def question() -> TenantQuestion:
             domains = self._shared.domains(described.embeddings, [entry.structure for entry in described.accepted])
             inputs = joined(described.accepted, described.rows, described.embeddings, known)
+            inputs = under_conditions(inputs, served.card.conditions, under)
             return TenantQuestion(inputs, coverage, domains, judged_at)
 
         if served.is_network:

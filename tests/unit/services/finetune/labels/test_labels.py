@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import replace
 
 import fsspec
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError, PermissionDeniedError, QuotaExceededError
 from epitaxy.finetune.domain.label_table import LabelFile, LabelTable, StructureText, check_labels
+from epitaxy.finetune.domain.spec import LabelCondition
 from epitaxy.finetune.labels.source import RootedLabelSource
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.finetune.store.files import FolderJobFiles
@@ -264,3 +266,30 @@ def test_binary_ids_cells_of_cif_and_poscar_text_and_packed_tables_are_read(sour
     frame.drop(columns="run").to_csv(folder / "a.csv.gz", index=False)
     packed = read(source, (folder / "a.csv.gz").as_uri())
     assert [cell.text for cell in packed.cells] == [cif, poscar]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_conditions_of_a_table_are_numbers_or_categories(source, folder, frame, suffix):
+    frame = frame.assign(t=[300.0, None] * 6, route=["flux", "melt", None] * 4, batch=[1, 2] * 6)
+    path = folder / f"labels.{suffix}"
+    frame.to_parquet(path) if suffix == "parquet" else frame.to_csv(path, index=False)
+    asked = [LabelCondition("t", "K"), LabelCondition("route"), LabelCondition("batch", "category")]
+    table = source.read("acme", LabelFile(path.as_uri()), ["tc_k"], 100, asked)
+    np.testing.assert_array_equal(table.conditions["t"], frame["t"])
+    assert table.conditions["route"].tolist() == ["flux", "melt", None] * 4
+    assert table.conditions["batch"].tolist() == ["1", "2"] * 6
+    with pytest.raises(InvalidRequestError, match="route holds 'flux', which is not a number"):
+        source.read("acme", LabelFile(path.as_uri()), ["tc_k"], 100, [LabelCondition("route", "K")])
+
+
+def test_conditions_that_nothing_can_be_learned_from_are_refused_before_a_job(table, spec):
+    for conditions, values, match in (
+        ((LabelCondition("t", "K"),), {}, "no column 't'"),
+        ((LabelCondition("t", "K"),), {"t": np.full(12, np.nan)}, "no label has it"),
+        ((LabelCondition("t", "K"),), {"t": np.array(["warm"] * 12, dtype=object)}, "holds texts, and its unit is K"),
+    ):
+        told = LabelTable(table.ids, table.cells, table.values, values)
+        with pytest.raises(InvalidRequestError, match=match):
+            check_labels(told, replace(spec, conditions=conditions))
+    with pytest.raises(InvalidRequestError, match="names a column twice, or a column of labels"):
+        replace(spec, conditions=(LabelCondition("tc_k"),))

@@ -24,6 +24,17 @@ def structures(draw):
     return Structure(lattice, draw(hnp.arrays(np.uint8, len(coords))), coords)
 
 
+def test_conditions_come_back_as_they_were():
+    conditions = {"t": np.array([300.0, np.nan]), "route": np.array(["flux", None], dtype=object)}
+    cells = [StructureText("cif", "data_")] * 2
+    read = decode_labels(encode_labels(LabelTable(["a", "b"], cells, {"tc_k": np.zeros(2)}, conditions)))
+    np.testing.assert_array_equal(read.conditions["t"], conditions["t"])
+    assert read.conditions["route"].tolist() == ["flux", None]
+    plain = LabelTable(["a", "b"], cells, {"tc_k": np.zeros(2)})
+    assert b"epitaxy.conditions" not in encode_labels(plain)
+    assert decode_labels(encode_labels(plain)).conditions == {}
+
+
 TEXTS = st.builds(
     StructureText, st.sampled_from(["cif", COLUMN_JSON]), st.text(st.characters(exclude_categories=["Cs"]))
 )
