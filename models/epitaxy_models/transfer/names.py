@@ -13,3 +13,11 @@ STRATEGIES = (
     "full_fine_tune",
 )
 PEERS = ("chgnet",)
+LAWS = (
+    "arrhenius:CONDITION",
+    "softening:CONDITION",
+    "monotone:CONDITION:rising|falling",
+    "bounded:LOWER:UPPER",
+    "ordered:COLUMN:under|over",
+)
+"""Forms in which a job names a law."""

@@ -77,7 +77,7 @@ class TransferRequest:
         accept_suspicious: Whether to go on in spite of gross errors, without wild labels.
         conditions: Conditions of the labels by name; they belong to the rows, not to the crystals.
         sides: Which labels are bounds, as of ``labels.censoring.Side``, int8 ``[n_rows]``; None: none.
-        laws: Laws that the property keeps, each one of ``physics.catalogue.FORMS``; empty: the one that it is known
+        laws: Laws that the property keeps, each one of ``names.LAWS``; empty: the one that it is known
             to keep, if there is one.
     """
 

@@ -8,19 +8,11 @@ import numpy as np
 
 from epitaxy_models.data.units import suffix_of
 from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.transfer.names import LAWS
 from epitaxy_models.transfer.physics.bounded import Bounded, Ordered
 from epitaxy_models.transfer.physics.law import PhysicsLaw
 from epitaxy_models.transfer.physics.monotone import Monotone
 from epitaxy_models.transfer.physics.thermal import Arrhenius, Softening
-
-FORMS = (
-    "arrhenius:CONDITION",
-    "softening:CONDITION",
-    "monotone:CONDITION:rising|falling",
-    "bounded:LOWER:UPPER",
-    "ordered:COLUMN:under|over",
-)
-"""How a job names a law."""
 
 _TRANSPORT = re.compile(r"conductiv|diffusiv|diffusion|mobilit")
 # Ions hop; electrons of a metal, and heat, obey other laws.
@@ -31,7 +23,7 @@ _TEMPERATURE = re.compile(r"temp|^t$|^t_(k|c)$")
 
 
 def law_of_text(text: str, units: Mapping[str, str] | None = None, property_name: str = "") -> PhysicsLaw:
-    """The law that a job asks for, one of ``FORMS``.
+    """The law that a job asks for, one of ``names.LAWS``.
 
     Args:
         text: Name, and what follows it.
@@ -56,7 +48,7 @@ def laws_of(
     """The laws that a job asks for.
 
     Args:
-        texts: Each one of ``FORMS``.
+        texts: Each one of ``names.LAWS``.
         units: Units of the numeric conditions by name.
         columns: Names of the columns of stated values.
         property_name: Name of the property.
@@ -158,4 +150,4 @@ def _is_celsius(name: str, unit: str) -> bool:
 
 
 def _no_law(text: str) -> ConfigurationError:
-    return ConfigurationError(f"{text[:80]!r} is not a law: write one of {', '.join(FORMS)}", reason="INVALID_LAW")
+    return ConfigurationError(f"{text[:80]!r} is not a law: write one of {', '.join(LAWS)}", reason="INVALID_LAW")

@@ -93,6 +93,8 @@ class PipelineTransfer:
                 condition.name: ConditionColumn(labels.conditions[condition.name], condition.number_unit)
                 for condition in spec.conditions
             },
+            sides=labels.sides.get(spec.target.name),
+            laws=spec.laws,
         )
 
 

@@ -6,8 +6,9 @@ from scipy.stats import truncnorm
 
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
+from epitaxy_models.transfer.names import LAWS
 from epitaxy_models.transfer.physics.bounded import Bounded, Ordered, in_order
-from epitaxy_models.transfer.physics.catalogue import FORMS, law_of_settings, law_of_text, suited_law
+from epitaxy_models.transfer.physics.catalogue import law_of_settings, law_of_text, suited_law
 from epitaxy_models.transfer.physics.label_scale import LabelScale
 from epitaxy_models.transfer.physics.law import PhysicsLaw, parameters_of, values_of
 from epitaxy_models.transfer.physics.monotone import Monotone
@@ -61,7 +62,7 @@ def test_a_law_is_asked_for_by_text() -> None:
         with pytest.raises(ConfigurationError) as caught:
             law_of_text(wrong)
         assert caught.value.reason == "INVALID_LAW"
-    assert {form.split(":")[0] for form in FORMS} == {"arrhenius", "softening", "monotone", "bounded", "ordered"}
+    assert {form.split(":")[0] for form in LAWS} == {"arrhenius", "softening", "monotone", "bounded", "ordered"}
 
 
 def test_a_law_is_known_by_property_and_condition() -> None:
