@@ -97,8 +97,9 @@ class PhysicsProcess:
         terms = tuple(self._terms(tuple(blocks), columns.shape[1], n_structures))
         labels = residuals / spread
         parameters = self._search(terms, rows, labels, seed, (noise / spread) ** 2)
-        quantiles = np.quantile(conditions, (np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES) if law.condition else None
-        usual = np.zeros(1) if quantiles is None else quantiles
+        usual = np.zeros(1)
+        if law.condition:
+            usual = np.quantile(conditions, (np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES).astype(np.float64)
         return FittedPhysicsProcess(
             law, self.scale, basis, terms, parameters, scales, rows, labels, means, spread, usual
         )
