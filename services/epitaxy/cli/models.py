@@ -73,6 +73,7 @@ def _facts(card: ModelCard) -> Table:
         "trained on": f"{data.name} ({data.license})" if data.license else data.name,
         "structures": _structures(card),
         "labels digest" if training else "attribution": data.attribution,
+        "conditions": "; ".join(f"{one.name}: {one.covered}" for one in card.conditions),
         "seed": "" if seed is None else str(seed),
         "members": _members(card),
         "elements": str(len(card.supported_elements) or ""),

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import typer
@@ -38,8 +39,15 @@ def print_json_line(value: Any) -> None:
 
 def print_object(document: Mapping[str, Any]) -> None:
     """Prints an object as one line of JSON on stdout."""
-    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.write(json.dumps(document, default=_plain) + "\n")
     sys.stdout.flush()
+
+
+def _plain(value: object) -> str:
+    """Times as text, as on the card of a tenant's model."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"a {type(value).__name__} has no form in JSON")
 
 
 def _console(*, stderr: bool) -> Console:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from product import Product
+from product import Product, eventually
 
 from epitaxy_models.structures import structure_to_column
 from epitaxy_models.testing.tenant_model import labelled_structures, unlabelled_structures, volumes
@@ -30,15 +30,27 @@ def table(structures: list[Any], temperature: np.ndarray, route: np.ndarray) -> 
     return pd.DataFrame({"id": ids, "structure": cells, "temperature": temperature, "route": route})
 
 
+class Command:
+    """The command as one tenant runs it in a folder."""
+
+    def __init__(self, product: Product, key: str, folder: Path) -> None:
+        self._target, self._environment, self._folder = product.target, {**os.environ, "EPITAXY_API_KEY": key}, folder
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "epitaxy.cli", *arguments, "--target", self._target]
+        settings: dict[str, Any] = {"cwd": self._folder, "env": self._environment, "timeout": 220}
+        return subprocess.run(command, check=False, capture_output=True, text=True, **settings)
+
+    def succeed(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        done = self(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done
+
+
 def test_a_model_of_labels_under_conditions_answers_for_the_conditions_of_each_candidate(
     tenant_product: Product, keys: dict[str, str], tmp_path: Path
 ) -> None:
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "epitaxy.cli", *arguments, "--target", tenant_product.target]
-        environment = {**os.environ, "EPITAXY_API_KEY": keys["acme"]}
-        settings = {"cwd": tmp_path, "env": environment, "timeout": 220}
-        return subprocess.run(command, check=False, capture_output=True, text=True, **settings)
-
+    run = Command(tenant_product, keys["acme"], tmp_path)
     random = np.random.default_rng(4)
     structures = [structure for structure in labelled_structures()[:N_CRYSTALS] for _ in range(3)]
     temperature = random.uniform(300, 900, len(structures))
@@ -47,45 +59,41 @@ def test_a_model_of_labels_under_conditions_answers_for_the_conditions_of_each_c
     labels.to_csv(tmp_path / "labels.csv", index=False)
     conditions = ("--condition", "temperature:K", "--condition", "route")
 
-    audited = run("finetune", "audit", "--data", "labels.csv", "--column", "v", *conditions, "--json")
-    assert audited.returncode == 0, audited.stderr
+    audited = run.succeed("finetune", "audit", "--data", "labels.csv", "--column", "v", *conditions, "--json")
     check = json.loads(audited.stdout)
     assert (check["n_usable"], check["conflicts"]) == (len(labels), [])
     assert check["conditions"][1] == "route: flux, sol-gel"
 
-    made = run(
+    made = run.succeed(
         "finetune", "create", "--data", "labels.csv", "--column", "v", "--unit", "A3", "--name", "swelling",
         *conditions, "--strategy", "block_gp", "--wait", "--json",
     )  # fmt: skip
-    assert made.returncode == 0, made.stderr
     errors = json.loads(made.stdout.splitlines()[-1])["cross_validated_mae"]
     assert errors["block_gp"] < 0.5 * errors["pool_median"]
-    promoted = run("finetune", "promote", "swelling", "--override", "a test")
-    assert promoted.returncode == 0, promoted.stderr
-    shown = json.loads(run("models", "show", "swelling", "--json").stdout.splitlines()[0])
+    run.succeed("finetune", "promote", "swelling", "--override", "a test")
+    # Replicas look up the aliases every few seconds.
+    assert eventually(lambda: run("models", "show", "swelling").returncode == 0, seconds=60)
+    shown = json.loads(run("models", "show", "swelling", "--json").stdout)
     assert [entry["name"] for entry in shown["conditions"]] == ["temperature", "route"]
 
     asked = [structure for structure in unlabelled_structures(6) for _ in range(2)]
     hot = np.array([350.0, 850.0] * 6)
     candidates = table(asked, hot, np.array(["flux"] * 11 + ["melt"], dtype=object))
     candidates.to_csv(tmp_path / "candidates.csv", index=False)
-    screened = run("screen", "candidates.csv", "--out", "ranked.jsonl", "--model", "swelling")
-    assert screened.returncode == 0, screened.stderr
+    run.succeed("screen", "candidates.csv", "--out", "ranked.jsonl", "--model", "swelling")
     ranked = pd.read_json(tmp_path / "ranked.jsonl", lines=True)
     pairs = ranked["value"].to_numpy().reshape(6, 2)
     assert (pairs[:, 1] > pairs[:, 0]).all()
     assert "no label has route 'melt'" in ranked["domain_reason"].iloc[-1]
     celsius = candidates.assign(T=candidates["temperature"] - 273.15).drop(columns=["temperature", "route"])
     celsius.iloc[:11].to_csv(tmp_path / "celsius.csv", index=False)
-    renamed = run(
+    renamed = run.succeed(
         "predict", "celsius.csv", "--model", "swelling", "--condition", "temperature=T:degC", "--at", "route=flux",
         "--json",
     )  # fmt: skip
-    assert renamed.returncode == 0, renamed.stderr
     values = [json.loads(line)["predictions"][0]["value"] for line in renamed.stdout.splitlines()]
     np.testing.assert_allclose(values, ranked["value"].iloc[:11], rtol=1e-4)
-    blind = run("screen", "celsius.csv", "--out", "blind.jsonl", "--model", "swelling")
-    assert blind.returncode == 0, blind.stderr
+    blind = run.succeed("screen", "celsius.csv", "--out", "blind.jsonl", "--model", "swelling")
     assert "MISSING_CONDITION" in blind.stderr
     unknown = pd.read_json(tmp_path / "blind.jsonl", lines=True)
     width = (ranked["upper"] - ranked["lower"]).iloc[:11]
@@ -93,8 +101,7 @@ def test_a_model_of_labels_under_conditions_answers_for_the_conditions_of_each_c
 
     measured = labels.iloc[:20].assign(measured=labels["v"].iloc[:20])
     measured.to_csv(tmp_path / "measured.csv", index=False)
-    reported = run(
+    run.succeed(
         "measurements", "report", "--data", "measured.csv", "--column", "measured", "--unit", "A3",
         "--model", "swelling", "--condition", "temperature", "--condition", "route", "--json",
     )  # fmt: skip
-    assert reported.returncode == 0, reported.stderr

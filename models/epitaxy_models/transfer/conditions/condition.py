@@ -86,6 +86,13 @@ class ConditionColumn:
     values: Values
     unit: str = ""
 
+    def __post_init__(self) -> None:
+        if self.values.dtype.kind in "biu":
+            raise ConfigurationError(
+                f"values of a condition are {self.values.dtype}: give float64 for numbers, texts for a category",
+                reason=INVALID_CONDITION,
+            )
+
 
 def known_rows(values: Values) -> NDArray[np.bool_]:
     """Which values are known, ``[n_rows]``."""

@@ -45,7 +45,11 @@ class ConditionColumns:
         return np.column_stack([block, *(scale(inputs.blocks[name]) for name, scale in self.scales.items())])
 
     def averaged(self, predict: Predict, inputs: TransferInputs) -> TransferPrediction:
-        """Answers of ``predict``; where a condition is unknown, moments of the mixture over what it may be."""
+        """Answers of ``predict``; where a condition is unknown, over all that it may be.
+
+        The value is the mean; the expected error is the largest, and the spread of the values besides: it is no smaller
+        than under any condition.
+        """
         own = predict(inputs)
         unknown = [inputs.blocks[name][:, -1] == 0 for name in self.scales]
         rows = np.flatnonzero(np.any(unknown, axis=0)) if unknown else np.zeros(0, dtype=np.int64)
@@ -54,7 +58,7 @@ class ConditionColumns:
         some = inputs.take(rows)
         answers = [predict(self._guessed(some, number)) for number in range(_N_GUESSES)]
         guessed = np.stack([answer.values for answer in answers])
-        squares = np.mean([answer.stds**2 for answer in answers], axis=0) + guessed.var(axis=0)
+        squares = np.max([answer.stds**2 for answer in answers], axis=0) + guessed.var(axis=0)
         values, stds = own.values.copy(), own.stds.copy()
         values[rows], stds[rows] = guessed.mean(axis=0), np.sqrt(squares)
         return TransferPrediction(values, stds)

@@ -82,6 +82,13 @@ class ConditionCard:
     high: float | None = None
     n_missing: int = 0
 
+    @property
+    def covered(self) -> str:
+        """What the labels cover, for a person: ``"300 to 900 K"``, ``"flux, sol-gel"``."""
+        if self.categories:
+            return ", ".join(self.categories)
+        return f"{self.low:g} to {self.high:g}{f' {self.unit}' if self.unit else ''}"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:

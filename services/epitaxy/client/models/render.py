@@ -28,6 +28,7 @@ def _metrics(card: cards.PropertyCard) -> str:
 
 def _origin(card: cards.ModelCard) -> str:
     data = card.training_data
+    conditions = {"conditions": "; ".join(f"{one.name}: {one.covered}" for one in card.conditions)}
     return facts(
         {
             "trained on": f"{data.name}: {data.n_train} structures" if data.name else f"{data.n_train} structures",
@@ -35,5 +36,6 @@ def _origin(card: cards.ModelCard) -> str:
             "elements": len(card.supported_elements),
             "license": card.license,
             "digest": card.digest,
+            **(conditions if card.conditions else {}),
         }
     )

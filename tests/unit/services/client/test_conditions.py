@@ -136,6 +136,7 @@ class TestPlan:
         names = [(entry.name, entry.column, entry.is_required) for entry in plan.columns_for(card)]
         assert names == [("temperature", "temperature", False), ("route", "route", False)]
         assert plan.as_record() == {}
+        assert [entry.covered for entry in card.conditions] == ["300 to 900 K", "flux"]
 
     def test_flags_rename_and_state_values(self, card):
         plan = ConditionPlan.of(["temperature=T:degC"], ["route=flux"])
