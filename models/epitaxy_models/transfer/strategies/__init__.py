@@ -26,7 +26,8 @@ def frozen_strategies(*, with_peers: bool = False) -> tuple[TransferStrategy, ..
 
 def import_frozen() -> None:
     """Imports what restores any strategy that trains no network, so that the first model need not wait for it."""
-    _forest()
+    for load in (_forest, _physics, _censored):
+        load()
 
 
 def restore(state: StrategyState) -> FittedStrategy:

@@ -6,6 +6,8 @@ import pytest
 
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.labels.censoring import Side, compared, merged
+from epitaxy_models.transfer.labels.judging import Crystal, LabelledRow, judge_labels
+from epitaxy_models.transfer.labels.suspicion import SuspicionKind
 from epitaxy_models.transfer.strategies import BlockGP, EmbeddingRidge, PoolMedian
 from epitaxy_models.transfer.strategies.censored import CensoredProcess, FittedCensoredProcess, for_censored
 from epitaxy_models.transfer.strategy import FittedStrategy
@@ -120,3 +122,37 @@ def test_labels_of_one_crystal_are_merged_as_what_they_are(
     found = merged(labels, sides)
     assert (found.label, found.side) == (pytest.approx(label), side)
     assert found.excess == pytest.approx(excess)
+
+
+def _rows(labels: list[float], sides: list[int], keys: list[int]) -> list[LabelledRow]:
+    return [
+        LabelledRow(row, f"r{row}", label, Crystal(f"A{key + 1}B", 3, key), side=side)
+        for row, (label, side, key) in enumerate(zip(labels, sides, keys, strict=True))
+    ]
+
+
+def test_the_check_tells_bounds_and_holds_only_values_against_each_other() -> None:
+    values = np.random.default_rng(2).normal(5, 1, size=30).tolist()
+    # A bound a million times beyond all others; one that a value keeps; one that a value breaks.
+    labels = [*values, 5e6, values[0] + 0.1, values[1] - 4]
+    found = judge_labels(_rows(labels, [*[0] * 30, -1, -1, -1], [*range(30), 30, 0, 1]), "K")
+    check = found.check
+    assert (check.n_usable, check.n_merged) == (31, 2)
+    assert (check.n_upper_bounds, check.n_lower_bounds) == (1, 0)
+    assert found.sides.tolist() == [*[0] * 30, -1]
+    np.testing.assert_array_equal(found.labels[:2], values[:2])
+    assert check.outliers == ()
+    assert [group.is_conflicting for group in check.duplicates] == [False, True]
+    assert [entry.kind for entry in check.suspicious] == [SuspicionKind.REPLICATES]
+    assert f"< {labels[32]:g}" in check.suspicious[0].message
+    assert check.obstacle is None
+    assert "1 labels are bounds (1 upper, 0 lower)" in " ".join(check.warnings)
+    assert judge_labels(_rows(labels, [0] * 33, [*range(33)])).check.outliers
+
+
+def test_a_job_needs_values_beside_its_bounds() -> None:
+    labels = np.linspace(1, 2, 24).tolist()
+    stop = judge_labels(_rows(labels, [*[0] * 9, *[-1] * 15], [*range(24)])).check.obstacle
+    assert stop is not None
+    assert stop.reason == "TOO_FEW_LABELS"
+    assert "15 of 24 labels are bounds, and 10 values are needed" in stop.message
