@@ -52,6 +52,14 @@ class OutOfFold:
         """From rows, predictions and expected errors by split. Raises ConfigurationError for a row never tested."""
         return cls(np.concatenate(tested), np.concatenate(values), np.concatenate(stds), labels)
 
+    def of_rows(self, rows: NDArray[np.int64]) -> "OutOfFold":
+        """The predictions of these rows alone, renumbered in their order."""
+        places = np.full(len(self.labels), -1)
+        places[rows] = np.arange(len(rows))
+        numbers = places[self.rows]
+        kept = numbers >= 0
+        return OutOfFold(numbers[kept], self.values[kept], self.expected_errors[kept], self.labels[rows])
+
     @property
     def residuals(self) -> NDArray[np.float64]:
         """Absolute error of each prediction."""

@@ -28,15 +28,18 @@ class TransferInputs:
         graphs: Quotient graphs under the substrate's rule.
         blocks: Features by the name of their block, float64 ``[n_rows, width]``; all finite.
         conditions: Raw values of conditions by name, ``[n_rows]``: float64 with NaN where unknown, or texts and None.
+        sides: Of training rows whose labels are bounds, as in ``labels.censoring``, int8 ``[n_rows]``; None where all
+            labels are values. No prediction reads them.
     """
 
     structures: tuple[Structure, ...]
     graphs: tuple[CrystalGraph, ...]
     blocks: Mapping[str, NDArray[np.float64]]
     conditions: Mapping[str, Values] = field(default_factory=dict)
+    sides: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
-        columns = (*self.blocks.values(), *self.conditions.values())
+        columns = (*self.blocks.values(), *self.conditions.values(), *([] if self.sides is None else [self.sides]))
         lengths = {len(self.graphs), *(len(column) for column in columns)}
         if lengths - {len(self.structures)}:
             raise ValueError(f"blocks and graphs of {sorted(lengths)} rows for {len(self.structures)} structures")
@@ -63,4 +66,11 @@ class TransferInputs:
             tuple(self.graphs[row] for row in rows),
             {name: block[rows] for name, block in self.blocks.items()},
             {name: values[rows] for name, values in self.conditions.items()},
+            None if self.sides is None else self.sides[rows],
         )
+
+
+def known_values(inputs: TransferInputs, column: str) -> NDArray[np.float64]:
+    """Values of a lower fidelity that the caller knows, ``[n_rows]``, NaN where unknown. Raises KeyError."""
+    block = inputs.blocks[f"{LOW_FIDELITY_PREFIX}{column}"]
+    return np.where(block[:, 1] > 0, block[:, 0], np.nan)

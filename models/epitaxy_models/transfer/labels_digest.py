@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.conditions.condition import Values
+from epitaxy_models.transfer.labels.censoring import Sides
 
 
 def labels_digest(
@@ -16,9 +17,12 @@ def labels_digest(
     structures: Sequence[Structure],
     labels: NDArray[np.float64],
     conditions: Mapping[str, Values] | None = None,
+    sides: Sides | None = None,
 ) -> str:
-    """``sha256:`` over names, crystals, conditions and values ``[n_rows]``, whatever the order of the rows."""
+    """``sha256:`` over names, crystals, conditions, values ``[n_rows]`` and bounds, whatever the order of the rows."""
     under = _texts(conditions or {}, len(row_ids))
+    if sides is not None:
+        under = [f"{text}\tbound {side}" if side else text for text, side in zip(under, sides.tolist(), strict=True)]
     lines = sorted(
         f"{row_id}\t{structure.content_digest().hex()}\t{label!r}{text}"
         for row_id, structure, label, text in zip(row_ids, structures, labels.tolist(), under, strict=True)

@@ -6,9 +6,18 @@ STRATEGIES = (
     "embedding_ridge",
     "descriptor_forest",
     "pool_median",
+    "physics_process",
     "stack",
     "scratch_network",
     "partial_fine_tune",
     "full_fine_tune",
 )
 PEERS = ("chgnet",)
+LAWS = (
+    "arrhenius:CONDITION",
+    "softening:CONDITION",
+    "monotone:CONDITION:rising|falling",
+    "bounded:LOWER:UPPER",
+    "ordered:COLUMN:under|over",
+)
+"""Forms in which a job names a law."""

@@ -28,6 +28,9 @@ from epitaxy_models.transfer.fitted.training_domain import TrainingDomain
 from epitaxy_models.transfer.inputs import EMBEDDING, PEER_PREFIX
 from epitaxy_models.transfer.labels.judging import robust_deviation
 from epitaxy_models.transfer.labels_digest import labels_digest
+from epitaxy_models.transfer.physics.catalogue import laws_of, suited_law
+from epitaxy_models.transfer.physics.label_scale import LabelScale
+from epitaxy_models.transfer.physics.limits import KnownOrder, orders_of, with_limits
 from epitaxy_models.transfer.records import SuccessionSection, TransferReport
 from epitaxy_models.transfer.report.assembly import Findings, assemble
 from epitaxy_models.transfer.report.page import render_page
@@ -96,6 +99,7 @@ class _Job:
         self._open_vectors = open_vectors
         self._request, self._artifact, self._field = request, artifact, field
         self._on_event, self._should_stop = on_event, should_stop
+        self._orders: tuple[KnownOrder, ...] = ()
         self._end = time.monotonic() + request.budget.max_seconds
 
     def run(self) -> TransferOutcome:
@@ -105,7 +109,10 @@ class _Job:
             self._request, artifact, SubstrateFeatures(artifact), Embedder(artifact), self._open_vectors
         )
         self._go_on()
+        self._learn_laws(examination)
         self._field = self._field.with_noise(examination.replicate_std)
+        if examination.inputs.sides is not None:
+            self._field = self._field.with_bounds()
         task = self._task(examination)
         comparison = self._compare(task)
         # What another network says has to earn its place.
@@ -124,6 +131,18 @@ class _Job:
         report = replace(report, succession=succession)
         self._go_on()
         return self._publish(model, report, judgement, examination)
+
+    def _learn_laws(self, examination: Examination) -> None:
+        """Bounds of the property, the order of its answers, and a competitor for a law that the conditions allow."""
+        request = self._request
+        definition = request.definition
+        units = {entry.name: entry.unit for entry in examination.conditions if not entry.is_category}
+        laws = laws_of(request.laws, units, request.low_fidelity, definition.name)
+        self._orders = orders_of(laws)
+        self._request = replace(request, definition=with_limits(definition, laws, examination.labels))
+        law = next(iter(laws), None) or suited_law(definition.name, units)
+        if law is not None:
+            self._field = self._field.with_law(law, LabelScale.of(examination.transform, definition.unit))
 
     def _task(self, examination: Examination) -> Task:
         inputs, transform = examination.inputs, examination.transform
@@ -180,7 +199,7 @@ class _Job:
         if judgement.chosen == STACK:
             names = [name for name in self._stackable() if name in comparison.validations]
             parts = [comparison.validations[name] for name in names]
-            shares = dict(stack_weights(parts, task.targets, task.splits).shares)
+            shares = dict(stack_weights(parts, task.targets, task.splits, task.inputs.sides).shares)
         validation = comparison.validations[judgement.chosen]
         n_members = self._n_members(validation.seconds / len(validation.parts))
         fits = refit(shares, self._field.named(), task, n_members, self._should_stop)
@@ -213,6 +232,7 @@ class _Job:
             known_columns=tuple(self._known_column(name, examination) for name in request.low_fidelity),
             peers=tuple(peer for peer in request.peers if f"{PEER_PREFIX}{peer}" in winner.fit.blocks),
             conditions=examination.conditions,
+            orders=self._orders,
             training={
                 "seed": request.seed,
                 "shares": dict(winner.shares),
@@ -222,7 +242,7 @@ class _Job:
                 "accepted_suspicious": bool(examination.gross),
                 "n_rows": len(request.rows),
                 "labels_digest": labels_digest(
-                    examination.row_ids, inputs.structures, examination.labels, inputs.conditions
+                    examination.row_ids, inputs.structures, examination.labels, inputs.conditions, inputs.sides
                 ),
                 "split": f"cross-validation by reduced formula, {_N_REPEATS} repeats, seed {request.seed}",
                 "elements": sorted({int(z) for structure in inputs.structures for z in structure.atomic_numbers}),

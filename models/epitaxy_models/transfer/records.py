@@ -174,7 +174,10 @@ class LearningCurve:
 
 @dataclass(frozen=True, slots=True)
 class ParityRow:
-    """A label and what was predicted for it out of fold; interval at the report's coverage."""
+    """A label and what was predicted for it out of fold; interval at the report's coverage.
+
+    ``side`` is -1 for a label that is an upper bound, 1 for a lower one, 0 for a value.
+    """
 
     row_id: str
     formula: str
@@ -182,11 +185,13 @@ class ParityRow:
     predicted: float
     lower: float
     upper: float
+    side: int = 0
 
     @property
     def error(self) -> float:
-        """Absolute error."""
-        return abs(self.predicted - self.label)
+        """Absolute error; of a bound the distance on its wrong side."""
+        difference = self.predicted - self.label
+        return max(-self.side * difference, 0.0) if self.side else abs(difference)
 
 
 @dataclass(frozen=True, slots=True)

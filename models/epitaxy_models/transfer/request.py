@@ -14,6 +14,7 @@ from epitaxy_models.errors import ConfigurationError, EpitaxyError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.conditions.condition import ConditionColumn
+from epitaxy_models.transfer.labels.censoring import Sides
 from epitaxy_models.transfer.labels.readings import Reading
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
 from epitaxy_models.transfer.predecessor import Predecessor
@@ -80,6 +81,9 @@ class TransferRequest:
         readings: What reading the structures took, by the position of the row.
         predecessor: The version that a refit may replace, and is compared with; None for any other job.
         conditions: Conditions of the labels by name; they belong to the rows, not to the crystals.
+        sides: Which labels are bounds, as of ``labels.censoring.Side``, int8 ``[n_rows]``; None: none.
+        laws: Laws that the property keeps, each one of ``names.LAWS``; empty: the one that it is known
+            to keep, if there is one.
     """
 
     name: str
@@ -98,10 +102,13 @@ class TransferRequest:
     readings: Mapping[int, tuple[Reading, ...]] = field(default_factory=dict)
     predecessor: Predecessor | None = None
     conditions: Mapping[str, ConditionColumn] = field(default_factory=dict)
+    sides: Sides | None = None
+    laws: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         lengths = {"labels": self.labels.shape} | {name: c.values.shape for name, c in self.low_fidelity.items()}
         lengths |= {name: column.values.shape for name, column in self.conditions.items()}
+        lengths |= {} if self.sides is None else {"sides": self.sides.shape}
         for name, shape in lengths.items():
             if shape != (len(self.rows),):
                 raise ConfigurationError(

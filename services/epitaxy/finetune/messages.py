@@ -82,6 +82,7 @@ def spec_of(message: finetune_pb2.FineTuneSpec, default_seconds: float) -> FineT
         peers=tuple(message.peers),
         accept_suspicious=message.accept_suspicious,
         conditions=tuple(LabelCondition(entry.name, entry.unit) for entry in message.conditions),
+        laws=tuple(message.laws),
     )
 
 
@@ -92,7 +93,7 @@ def source_of(request: finetune_pb2.CreateFineTuneJobRequest) -> LabelTable | La
             return _inline(request.inline)
         case "file":
             file = request.file
-            return LabelFile(file.uri, file.structure_column or "structure", file.id_column)
+            return LabelFile(file.uri, file.structure_column or "structure", file.id_column, file.censored_column)
         case _:
             raise InvalidRequestError.of_field("labels", "is empty: fill inline or file")
 
@@ -159,7 +160,20 @@ def _inline(labels: finetune_pb2.InlineLabels) -> LabelTable:
     conditions = {column.name: _condition(column) for column in labels.conditions}
     if len(conditions) < len(labels.conditions):
         raise InvalidRequestError.of_field("inline.conditions", "names a condition twice")
-    return LabelTable([name or str(row) for row, name in enumerate(names)], cells, values, conditions)
+    sides = {column.column: _sides(column) for column in labels.columns if column.upper_bounds or column.lower_bounds}
+    return LabelTable([name or str(row) for row, name in enumerate(names)], cells, values, conditions, sides)
+
+
+def _sides(column: finetune_pb2.LabelValues) -> NDArray[np.int8]:
+    """-1 for an upper bound, 1 for a lower one, 0 for a value."""
+    sides = np.zeros(len(column.values), dtype=np.int8)
+    bounds = [*column.upper_bounds, *column.lower_bounds]
+    if max(bounds) >= len(sides) or len(set(bounds)) < len(bounds):
+        raise InvalidRequestError.of_field(
+            f"inline.columns[{column.column[:80]!r}]", "names a bound twice, or one beyond the values"
+        )
+    sides[list(column.upper_bounds)], sides[list(column.lower_bounds)] = -1, 1
+    return sides
 
 
 def _condition(column: structure_pb2.ConditionColumn) -> NDArray[Any]:
@@ -212,6 +226,7 @@ def _spec_message(spec: FineTuneSpec) -> finetune_pb2.FineTuneSpec:
         peers=spec.peers,
         accept_suspicious=spec.accept_suspicious,
         conditions=[finetune_pb2.LabelCondition(name=entry.name, unit=entry.unit) for entry in spec.conditions],
+        laws=spec.laws,
     )
 
 

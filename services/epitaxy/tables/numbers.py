@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ _COMMA_OR_GROUP = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 _GROUPED = re.compile(
     r"[+-]?[0-9]{1,3}(?:(?P<mark>[,.'\u2019 \u00a0\u2009\u202f])[0-9]{3})(?:(?P=mark)[0-9]{3})*(?:[.,][0-9]*)?"
 )
+_SIDES = {"<": -1, "\u2264": -1, "\u2a7d": -1, ">": 1, "\u2265": 1, "\u2a7e": 1}
+_BOUND = re.compile(r"\s*([<>\u2264\u2265\u2a7d\u2a7e])=?\s*(?=\S)")
 _MINUS = str.maketrans({"\u2212": "-"})
 _REMEDY = "give one, or leave the cell empty"
 
@@ -33,11 +35,13 @@ class NumberColumn:
         values: One value a cell; NaN for a missing one, and for one that holds no number.
         bad: Position and description of every cell that holds no number.
         has_decimal_commas: Whether values with decimal commas were read.
+        sides: -1 for an upper bound, 1 for a lower one, 0 for anything else, one a cell; empty if none was read.
     """
 
     values: tuple[float, ...]
     bad: tuple[tuple[int, str], ...]
     has_decimal_commas: bool = False
+    sides: tuple[int, ...] = ()
 
 
 def is_missing(cell: Any) -> bool:
@@ -71,6 +75,18 @@ def read_number(cell: Any, *, decimal_comma: bool = False) -> float:
     if math.isinf(value):
         raise ValueError(f"{str(cell)[:40]!r}, which is not a number: {_REMEDY}")
     return value
+
+
+def read_bounded_column(cells: Iterable[Any]) -> NumberColumn:
+    """The numbers of a column of which some may be bounds: ``"< 1e-8"``, ``">= 5"``. Otherwise as ``read_column``."""
+    split = [split_bound(cell) for cell in cells]
+    return replace(read_column(rest for _, rest in split), sides=tuple(side for side, _ in split))
+
+
+def split_bound(cell: Any) -> tuple[int, Any]:
+    """-1 and the rest of ``"<= 3"``, 1 and the rest of ``"> 3"``, 0 and the cell for anything else."""
+    found = _BOUND.match(cell) if isinstance(cell, str) else None
+    return (_SIDES[found[1]], cell[found.end() :]) if found else (0, cell)
 
 
 def read_column(cells: Iterable[Any]) -> NumberColumn:

@@ -17,6 +17,7 @@ from epitaxy_models.structures.elements import symbol_of
 from epitaxy_models.transfer.audit.probe import Probe, probe, probe_errors
 from epitaxy_models.transfer.contest.extrapolation import CurveErrors, Extrapolation, LabelsNeeded
 from epitaxy_models.transfer.inputs import EMBEDDING, TransferInputs
+from epitaxy_models.transfer.labels.censoring import Side, sides_of
 from epitaxy_models.transfer.splits import few_label_draws
 from epitaxy_models.transfer.verdict import Verdict
 
@@ -187,11 +188,17 @@ def audit_transfer(
     return TransferAudit(
         structures=_structures(index, ids, inputs, neighbours),
         elements=_elements(index, inputs),
-        forecast_basis=probe(inputs.blocks, labels),
+        forecast_basis=_probe(inputs, labels),
         curve=curve,
         needed=tuple(curve.labels_for(target) for target in target_errors) if curve else (),
         coordinates=coordinates[:, :2],
     )
+
+
+def _probe(inputs: TransferInputs, labels: NDArray[np.float64]) -> Probe:
+    """A quick look at the labels that are values; bounds would be followed as if they were."""
+    valued = np.flatnonzero(sides_of(inputs.sides, len(labels)) == Side.AT)
+    return probe(inputs.take(valued).blocks, labels[valued])
 
 
 def _check(ids: Sequence[str], inputs: TransferInputs, labels: NDArray[np.float64]) -> None:

@@ -111,6 +111,7 @@ def examine(
         request.transform,
         request.readings,
         [column.values for column in request.conditions.values()],
+        request.sides,
     )
     checked.check.require_learnable(accept_suspicious=request.accept_suspicious)
     checked = _without_wild(checked, request.transform)
@@ -122,6 +123,8 @@ def examine(
     inputs = replace(inputs, blocks={**inputs.blocks, **_peer_blocks(request.peers, names, inputs)})
     conditions, values = _conditions(request, checked.rows)
     inputs = under_conditions(inputs, conditions, values)
+    if checked.sides.any():
+        inputs = replace(inputs, sides=checked.sides)
     transform = checked.transform or TargetTransform.fit_withstanding(request.transform, checked.labels)
     targets = transform.forward(checked.labels)
     audit = _audit(source, open_vectors(source), names, inputs, targets, request) if source else NO_AUDIT
@@ -153,6 +156,7 @@ def _without_wild(checked: CheckedLabels, transform: str) -> CheckedLabels:
         structures=tuple(checked.structures[place] for place in kept),
         graphs=tuple(checked.graphs[place] for place in kept),
         labels=labels,
+        sides=checked.sides[kept],
         transform=TargetTransform.fit_withstanding(transform, labels),
     )
 

@@ -111,14 +111,16 @@ class Contest:
         """A weighted mean of strategies compared on all splits, where two of them or more could be fitted."""
         full = [self._validations[name] for name in names if name in self._validations]
         if len(full) > 1:
-            combined = stacked(full, self._task.targets, self._task.splits)
+            combined = stacked(full, self._task.targets, self._task.splits, self._task.inputs.sides)
             self._validations[combined.name] = combined
 
     def errors(self) -> dict[str, tuple[Array, ...]]:
         """Absolute errors so far, in the property's unit."""
         task = self._task
         return {
-            name: absolute_errors(validation, task.labels, task.splits[: len(validation.parts)], task.to_unit)
+            name: absolute_errors(
+                validation, task.labels, task.splits[: len(validation.parts)], task.to_unit, task.inputs.sides
+            )
             for name, validation in self._validations.items()
         }
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.transfer.inputs import TransferInputs
+from epitaxy_models.transfer.labels.censoring import Sides, compared, sides_of
 from epitaxy_models.transfer.strategy import TransferPrediction, TransferStrategy
 
 
@@ -92,7 +93,15 @@ def absolute_errors(
     labels: NDArray[np.float64],
     splits: Sequence[Split],
     to_unit: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    sides: Sides | None = None,
 ) -> tuple[NDArray[np.float64], ...]:
-    """Errors of each split in the property's unit; ``labels`` ``[n_rows]`` in that unit."""
+    """Errors of each split in the property's unit; ``labels`` ``[n_rows]`` in that unit, bounds by their ``sides``.
+
+    A prediction on the possible side of a bound has no error.
+    """
+    known = sides_of(sides, len(labels))
     pairs = zip(validation.values, splits, strict=True)
-    return tuple(np.abs(to_unit(values) - labels[split.test]) for values, split in pairs)
+    return tuple(
+        np.abs(compared(to_unit(values), labels[split.test], known[split.test]) - labels[split.test])
+        for values, split in pairs
+    )

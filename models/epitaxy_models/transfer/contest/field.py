@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from epitaxy_models.ensembles.artifact import ModelArtifact
+from epitaxy_models.transfer.physics.label_scale import LabelScale
+from epitaxy_models.transfer.physics.law import PhysicsLaw
 from epitaxy_models.transfer.strategies import frozen_strategies
 from epitaxy_models.transfer.strategies.block_gp import BlockGP
+from epitaxy_models.transfer.strategies.censored import for_censored
 from epitaxy_models.transfer.strategies.networks.fine_tune import FullFineTune, PartialFineTune, ScratchNetwork
+from epitaxy_models.transfer.strategies.physics_process import PhysicsProcess
 from epitaxy_models.transfer.strategy import TransferStrategy
 
 
@@ -26,9 +30,21 @@ class Field:
         """All of them."""
         return {strategy.name: strategy for strategy in (*self.frozen, *self.costly)}
 
+    def with_bounds(self) -> "Field":
+        """The same for labels of which some are bounds."""
+        return Field(*(tuple(for_censored(entry) for entry in entries) for entries in (self.frozen, self.costly)))
+
+    def with_law(self, law: PhysicsLaw, scale: LabelScale) -> "Field":
+        """The same and a process of the law's parameters, before the median."""
+        process = PhysicsProcess(law, scale)
+        return replace(self, frozen=(*self.frozen[:-1], process, *self.frozen[-1:]))
+
     def with_noise(self, std: float) -> "Field":
-        """The same, where the default process knows that labels are no better than that, on the scale of the fits."""
-        told = [replace(entry, noise_std=std) if isinstance(entry, BlockGP) else entry for entry in self.frozen]
+        """The same, where the processes know that labels are no better than that, on the scale of the fits."""
+        told = [
+            replace(entry, noise_std=std) if isinstance(entry, BlockGP | PhysicsProcess) else entry
+            for entry in self.frozen
+        ]
         return replace(self, frozen=tuple(told))
 
 

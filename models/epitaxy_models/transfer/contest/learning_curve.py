@@ -56,7 +56,8 @@ def _points(
         found = cross_validate(strategy, task.inputs, task.targets, draws, task.seed, should_stop)
     except StrategyFailedError:
         return []
-    return [_point(_size(draws), absolute_errors(found, task.labels, draws, task.to_unit))]
+    errors = absolute_errors(found, task.labels, draws, task.to_unit, task.inputs.sides)
+    return [_point(_size(draws), errors)]
 
 
 def _point(n_labels: int, errors: Sequence[NDArray[np.float64]]) -> CurvePoint:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from epitaxy_models.transfer.contest.cross_validation import CrossValidation, Split
+from epitaxy_models.transfer.labels.censoring import Sides, compared, sides_of
 from epitaxy_models.transfer.strategy import TransferPrediction
 
 STACK = "stack"
@@ -35,31 +36,51 @@ class StackWeights:
 
 
 def stack_weights(
-    validations: Sequence[CrossValidation], targets: NDArray[np.float64], splits: Sequence[Split]
+    validations: Sequence[CrossValidation],
+    targets: NDArray[np.float64],
+    splits: Sequence[Split],
+    sides: Sides | None = None,
 ) -> StackWeights:
     """Non-negative weights of least squared error out of fold; ``targets`` ``[n_rows]`` on the scale of the fits.
+
+    A prediction on the possible side of a target that is a bound, by ``sides`` ``[n_rows]``, has no error.
 
     Breiman, Machine Learning 24, 49 (1996), with a prior towards equal weights.
     """
     names = [validation.name for validation in validations]
-    columns = np.stack([np.concatenate(validation.values) for validation in validations], axis=1)
     tested = np.concatenate([split.test for split in splits])
+    columns = _columns(validations, targets, tested, sides)
     return _solve(names, columns, targets[tested], len(np.unique(tested)))
 
 
 def stacked(
-    validations: Sequence[CrossValidation], targets: NDArray[np.float64], splits: Sequence[Split]
+    validations: Sequence[CrossValidation],
+    targets: NDArray[np.float64],
+    splits: Sequence[Split],
+    sides: Sides | None = None,
 ) -> CrossValidation:
     """What a stack predicts out of fold: on each split with weights from the rows that the split does not test."""
     names = [validation.name for validation in validations]
-    columns = np.stack([np.concatenate(validation.values) for validation in validations], axis=1)
     tested = np.concatenate([split.test for split in splits])
+    columns = _columns(validations, targets, tested, sides)
     parts = []
     for number, split in enumerate(splits):
         others = ~np.isin(tested, split.test)
         weights = _solve(names, columns[others], targets[tested[others]], len(np.unique(tested[others])))
         parts.append(weights.combine({entry.name: entry.parts[number] for entry in validations}))
     return CrossValidation(STACK, tuple(parts), sum(validation.seconds for validation in validations))
+
+
+def _columns(
+    validations: Sequence[CrossValidation],
+    targets: NDArray[np.float64],
+    tested: NDArray[np.int64],
+    sides: Sides | None,
+) -> NDArray[np.float64]:
+    """What each strategy predicts of each tested row, as it is held against the label, ``[n_tested, n_strategies]``."""
+    known = sides_of(sides, len(targets))[tested]
+    values = [np.concatenate(validation.values) for validation in validations]
+    return np.stack([compared(entry, targets[tested], known) for entry in values], axis=1)
 
 
 def _solve(

@@ -10,6 +10,7 @@ from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.transfer.conditions.condition import Condition
 from epitaxy_models.transfer.descriptors import DESCRIPTOR_VERSION
 from epitaxy_models.transfer.labels.target import TargetTransform
+from epitaxy_models.transfer.physics.limits import KnownOrder
 from epitaxy_models.transfer.verdict import Verdict
 
 FORMAT = 1
@@ -82,6 +83,7 @@ class TransferCard:
         training: Whatever else is worth keeping, such as job, seeds and digest of the labels; plain JSON.
         descriptors: Version of the descriptors that it was fitted on.
         conditions: What the labels say of conditions; a caller states them of each candidate.
+        orders: Stated values that answers stay under, or over.
     """
 
     name: str
@@ -101,6 +103,7 @@ class TransferCard:
     training: Mapping[str, Any] = field(default_factory=dict)
     descriptors: str = DESCRIPTOR_VERSION
     conditions: tuple[Condition, ...] = ()
+    orders: tuple[KnownOrder, ...] = ()
 
     @property
     def is_constant(self) -> bool:
@@ -115,10 +118,8 @@ class TransferCard:
     def as_json(self) -> dict[str, Any]:
         """Plain containers, ready for ``json.dump``."""
         record = asdict(self) | {"format": FORMAT}
-        if not self.conditions:
-            # The card of a model without conditions is the same as it always was.
-            del record["conditions"]
-        return record
+        # The card of a model without conditions and orders is the same as it always was.
+        return {key: value for key, value in record.items() if value or key not in ("conditions", "orders")}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "TransferCard":
@@ -153,6 +154,7 @@ def _rebuilt(record: Mapping[str, Any]) -> dict[str, Any]:
         "known_columns": tuple(_column(entry) for entry in record["known_columns"]),
         "peers": tuple(record["peers"]),
         "conditions": tuple(Condition.from_json(entry) for entry in record.get("conditions", ())),
+        "orders": tuple(KnownOrder(**entry) for entry in record.get("orders", ())),
     }
 
 

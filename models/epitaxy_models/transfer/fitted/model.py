@@ -19,7 +19,8 @@ from epitaxy_models.transfer.fitted.card import TransferCard
 from epitaxy_models.transfer.fitted.digest import content_digest
 from epitaxy_models.transfer.fitted.files import CARD, Member, Part, arrays_of, decode, encode, is_network, read_files
 from epitaxy_models.transfer.fitted.training_domain import TrainingDomain
-from epitaxy_models.transfer.inputs import EMBEDDING, LOW_FIDELITY_PREFIX, PEER_PREFIX, TransferInputs
+from epitaxy_models.transfer.inputs import EMBEDDING, LOW_FIDELITY_PREFIX, PEER_PREFIX, TransferInputs, known_values
+from epitaxy_models.transfer.physics.limits import in_known_order
 from epitaxy_models.transfer.strategy import FittedStrategy, StrategyState, TransferPrediction
 
 __all__ = ["Member", "Part", "TransferModel"]
@@ -109,10 +110,10 @@ class TransferModel:
         means, epistemic, noise = self.spread(inputs)
         # Calibrated by single fits, whose residuals hold what their spread would add.
         calibrator = self.card.calibration.calibrator
-        values, lower, upper = self._ends(means, calibrator.half_widths(noise, coverage))
+        values, lower, upper = self._ends(means, calibrator.half_widths(noise, coverage), inputs)
         widths = None
         if judged_at is not None:
-            _, low, high = self._ends(means, calibrator.half_widths(noise, judged_at))
+            _, low, high = self._ends(means, calibrator.half_widths(noise, judged_at), inputs)
             widths = high - low
         spreads = (epistemic, noise, calibrator.stds(noise))
         epistemic_std, aleatoric_std, stds = (self._in_unit(means, spread)[:, None] for spread in spreads)
@@ -139,11 +140,17 @@ class TransferModel:
             )
 
     def _ends(
-        self, means: NDArray[np.float64], half: NDArray[np.float64]
+        self, means: NDArray[np.float64], half: NDArray[np.float64], inputs: TransferInputs
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Values, lower and upper ends in the property's unit, ``[n_rows, 1]`` each."""
-        low, high = (self._bounded(self.card.transform.inverse(end)) for end in (means - half, means + half))
-        return self._bounded(self.card.transform.inverse(means))[:, None], low[:, None], high[:, None]
+        """Values, lower and upper ends in the property's unit, in bounds and in order, ``[n_rows, 1]`` each."""
+        orders = self.card.orders
+        stated = {order.column: known_values(inputs, order.column) for order in orders}
+        inverse = self.card.transform.inverse
+        value, low, high = (
+            in_known_order(self._bounded(inverse(end)), orders, stated)[:, None]
+            for end in (means, means - half, means + half)
+        )
+        return value, low, high
 
     def _in_unit(self, means: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float64]:
         """Half of what lies between one deviation below and one above, in the property's unit."""

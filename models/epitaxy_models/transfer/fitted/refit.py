@@ -12,6 +12,7 @@ from epitaxy_models.transfer.contest.comparison import Task
 from epitaxy_models.transfer.contest.cross_validation import CrossValidation, StoppedError
 from epitaxy_models.transfer.fitted.card import CalibrationRecord
 from epitaxy_models.transfer.fitted.files import Member, Part
+from epitaxy_models.transfer.labels.censoring import Side, sides_of
 from epitaxy_models.transfer.splits import grouped_folds
 from epitaxy_models.transfer.strategies.block_gp import FittedBlockGP
 from epitaxy_models.transfer.strategy import FittedStrategy, TransferStrategy
@@ -54,7 +55,7 @@ class Calibration:
     @property
     def is_kept(self) -> bool:
         """Whether coverage is within five points of nominal, beyond the noise of so many labels, up to 95 %."""
-        n = len(self.predictions.labels)
+        n = self.record.n_measured
         pairs = [pair for pair in zip(COVERAGES, self.measured, strict=True) if pair[0] <= 0.95]
         return all(abs(share - c) <= _TOLERANCE + 2 * np.sqrt(c * (1 - c) / n) for c, share in pairs)
 
@@ -87,9 +88,13 @@ def calibrated(validation: CrossValidation, task: Task) -> Calibration:
     """Intervals of a strategy, or a stack of some, from what it predicts out of fold."""
     tested = [split.test for split in task.splits[: len(validation.parts)]]
     predictions = OutOfFold.gather(tested, validation.values, [part.stds for part in validation.parts], task.targets)
-    measured = measured_coverage(predictions, tested[: task.n_folds], COVERAGES)
+    # How far a truth lies beyond its bound is not known: bounds calibrate nothing.
+    valued = np.flatnonzero(sides_of(task.inputs.sides, len(task.targets)) == Side.AT)
+    scored = predictions.of_rows(valued)
+    folds = [np.flatnonzero(np.isin(valued, fold)) for fold in tested[: task.n_folds]]
+    measured = measured_coverage(scored, folds, COVERAGES)
     at = COVERAGES.index(DEFAULT_COVERAGE)
-    record = CalibrationRecord(calibrate(predictions), METHOD, float(measured[at]), DEFAULT_COVERAGE, len(task.targets))
+    record = CalibrationRecord(calibrate(scored), METHOD, float(measured[at]), DEFAULT_COVERAGE, len(valued))
     return Calibration(record, tuple(float(share) for share in measured), predictions)
 
 

@@ -13,6 +13,7 @@ from epitaxy_models.source_index.materials import SourceMaterials, short_key
 from epitaxy_models.structures.display import display_formula
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.conditions.condition import Values, value_keys
+from epitaxy_models.transfer.labels.censoring import Sides, sides_of
 from epitaxy_models.transfer.labels.findings import DataCheck, SeenCrystal
 from epitaxy_models.transfer.labels.judging import Crystal, LabelledRow, judge_labels
 from epitaxy_models.transfer.labels.readings import Reading
@@ -33,6 +34,7 @@ class CheckedLabels:
         labels: The label, or the median of several, float64 ``[n_usable]``.
         transform: Scale to learn on; None where the labels have no place on the one asked for.
         replicate_std: Spread of labels of one crystal, in their unit; 0 where none is repeated.
+        sides: Which of the labels are bounds, as of ``censoring.Side``, int8 ``[n_usable]``.
     """
 
     check: DataCheck
@@ -42,6 +44,7 @@ class CheckedLabels:
     labels: NDArray[np.float64]
     transform: TargetTransform | None
     replicate_std: float
+    sides: Sides
 
 
 def check_labels(
@@ -54,6 +57,7 @@ def check_labels(
     transform: str = "auto",
     readings: Mapping[int, tuple[Reading, ...]] = MappingProxyType({}),
     conditions: Sequence[Values] = (),
+    sides: Sides | None = None,
 ) -> CheckedLabels:
     """Sorts rows into usable, merged and refused, and looks for what is odd among the usable.
 
@@ -67,6 +71,7 @@ def check_labels(
         transform: Scale to learn on.
         readings: What reading the structures took, by the position of the row.
         conditions: Values of each condition, ``[n_rows]``; a crystal under two conditions is learned from twice.
+        sides: Which labels are bounds, as of ``censoring.Side``, int8 ``[n_rows]``; None: none.
 
     Raises ValueError if rows and labels differ in number. What stops a job is a finding: ``check.require_learnable``
     raises.
@@ -74,6 +79,7 @@ def check_labels(
     known: dict[int, tuple[Structure, CrystalGraph]] = {}
     given = []
     keys = value_keys(conditions, len(rows))
+    known_sides = sides_of(sides, len(rows)).tolist()
     for row, ((name, structure), label) in enumerate(zip(rows, labels.tolist(), strict=True)):
         if isinstance(structure, EpitaxyError):
             given.append(LabelledRow(row, name, label, None, (str(structure.reason), structure.message)))
@@ -83,7 +89,8 @@ def check_labels(
             graph = build_graph(structure, rule)
             known[row] = structure, graph
             crystal = Crystal(display_formula(structure.atomic_numbers), structure.n_sites, graph.key)
-        given.append(LabelledRow(row, name, label, crystal, readings=readings.get(row, ()), conditions=keys[row]))
+        read = readings.get(row, ())
+        given.append(LabelledRow(row, name, label, crystal, readings=read, conditions=keys[row], side=known_sides[row]))
 
     def answers(chosen: NDArray[np.int64]) -> Sequence[ReferenceValues]:
         pairs = [known[row] for row in chosen.tolist()]
@@ -103,6 +110,7 @@ def check_labels(
         judged.labels,
         judged.transform,
         judged.replicate_std,
+        judged.sides,
     )
 
 

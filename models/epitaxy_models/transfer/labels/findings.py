@@ -58,6 +58,7 @@ class DuplicateLabels:
         formula: Reduced.
         labels: One a row.
         is_conflicting: True where they differ by more than half of the robust deviation of all labels.
+        sides: Which of them are bounds, as of ``censoring.Side``; a bound contradicts only what lies beyond it.
     """
 
     rows: tuple[int, ...]
@@ -65,6 +66,7 @@ class DuplicateLabels:
     formula: str
     labels: tuple[float, ...]
     is_conflicting: bool
+    sides: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ class DataCheck:
         suspicious: What its owner should look at, the gravest first.
         obstacle: Why nothing can be learned; None where something can.
         readings: Repairs and notes of the structures that are learned from.
+        n_upper_bounds: Usable labels that are upper bounds.
+        n_lower_bounds: Usable labels that are lower bounds.
     """
 
     unit: str
@@ -127,6 +131,8 @@ class DataCheck:
     suspicious: tuple[SuspiciousLabel, ...] = ()
     obstacle: Obstacle | None = None
     readings: tuple[RowReading, ...] = ()
+    n_upper_bounds: int = 0
+    n_lower_bounds: int = 0
 
     def __post_init__(self) -> None:
         if self.n_usable + self.n_merged + len(self.refused) != self.n_rows:
@@ -144,6 +150,11 @@ class DataCheck:
     def n_missing(self) -> int:
         """Labels that are still needed before anything can be trained; 0 where there are enough."""
         return max(0, MIN_LABELS - self.n_usable)
+
+    @property
+    def n_bounds(self) -> int:
+        """Usable labels that are bounds."""
+        return self.n_upper_bounds + self.n_lower_bounds
 
     @property
     def gross(self) -> tuple[SuspiciousLabel, ...]:
@@ -166,6 +177,10 @@ class DataCheck:
             f"{len(self.outliers)} labels lie far from the others: "
             + _some(f"{entry.id} ({entry.formula}, {entry.label:g})" for entry in self.outliers)
             if self.outliers
+            else "",
+            f"{self.n_bounds} labels are bounds ({self.n_upper_bounds} upper, {self.n_lower_bounds} lower): they are "
+            "learned as such, and intervals are calibrated on the other labels"
+            if self.n_bounds
             else "",
             f"the substrate was trained on {same} of the crystals and on the formulas of {len(self.seen) - same} more"
             if self.seen

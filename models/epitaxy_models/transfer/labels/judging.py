@@ -4,12 +4,13 @@ It imports nothing but NumPy and this package's own light modules, so that it ru
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.transfer.labels.censoring import Side, Sides, merged
 from epitaxy_models.transfer.labels.findings import (
     MIN_LABELS,
     DataCheck,
@@ -23,8 +24,9 @@ from epitaxy_models.transfer.labels.findings import (
 from epitaxy_models.transfer.labels.looking import doubtful_structures, suspicious_labels, unplaced_labels
 from epitaxy_models.transfer.labels.plausibility import Similarity
 from epitaxy_models.transfer.labels.readings import Reading, RowReading
+from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
 from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
-from epitaxy_models.transfer.labels.units import ReferenceValues, doubted_unit
+from epitaxy_models.transfer.labels.units import ReferenceValues, UnitDoubt, doubted_unit
 from epitaxy_models.transfer.labels.wild import wild_labels
 
 # Labels of one crystal farther apart than this share of the robust deviation of all labels are told.
@@ -65,6 +67,7 @@ class LabelledRow:
         refusal: Reason and message.
         readings: What reading the crystal took.
         conditions: Equal for rows under equal conditions.
+        side: Whether the label is a value or a bound, as of ``censoring.Side``.
     """
 
     row: int
@@ -74,6 +77,7 @@ class LabelledRow:
     refusal: tuple[str, str] = ("", "")
     readings: tuple[Reading, ...] = ()
     conditions: Hashable = ()
+    side: int = Side.AT
 
 
 ReadAnswers = Callable[[NDArray[np.int64]], Sequence[ReferenceValues]]
@@ -90,6 +94,7 @@ class JudgedLabels:
         labels: The label, or the median of several, float64 ``[n_usable]``.
         transform: Scale to learn on; None where the labels have no place on the one asked for.
         replicate_std: Spread of labels of one crystal, in their unit; 0 where none is repeated.
+        sides: Which of the labels are bounds, as of ``censoring.Side``, int8 ``[n_usable]``.
     """
 
     check: DataCheck
@@ -97,6 +102,7 @@ class JudgedLabels:
     labels: NDArray[np.float64]
     transform: TargetTransform | None
     replicate_std: float
+    sides: Sides
 
 
 def judge_labels(
@@ -108,6 +114,8 @@ def judge_labels(
 ) -> JudgedLabels:
     """Sorts rows into usable, merged and refused, and looks for what is odd among the usable.
 
+    A bound is no outlier and needs no unit: what is odd is looked for among values.
+
     Args:
         rows: All rows, in order.
         unit: Of the labels; empty: not stated, so that it is not doubted.
@@ -117,20 +125,22 @@ def judge_labels(
     """
     usable, refused = _sorted(rows)
     groups = _grouped(usable)
-    tolerance = _CONFLICT * robust_deviation(np.array([row.label for row in usable]))
-    duplicates = tuple(_duplicate(group, tolerance) for group in groups if len(group) > 1)
-    firsts = [group[0] for group in groups]
-    labels = np.array([np.median([row.label for row in group]) for group in groups], dtype=np.float64)
-    places = np.array([row.row for row in firsts], dtype=np.int64)
+    tolerance = _CONFLICT * robust_deviation(np.array([row.label for row in usable if row.side == Side.AT]))
+    together = [merged([row.label for row in group], [row.side for row in group]) for group in groups]
+    pairs = list(zip(groups, together, strict=True))
+    duplicates = tuple(_duplicate(group, one.excess > tolerance) for group, one in pairs if len(group) > 1)
+    labels = np.array([one.label for one in together], dtype=np.float64)
+    sides = np.array([one.side for one in together], dtype=np.int8)
+    places = np.array([group[0].row for group in groups], dtype=np.int64)
     answers = read_answers(places) if read_answers and len(places) else ()
-    formulas = [_crystal(row).reduced_formula for row in firsts]
-    similarity = Similarity.lazily(formulas, [entry.values for entry in answers])
-    doubt = doubted_unit(labels, unit, [_crystal(row) for row in firsts], answers) if unit and len(labels) else None
-    wild = wild_labels(labels, similarity)
-    outliers = _outliers(firsts, labels)
-    scale, problem = _scale(transform, labels, [entry.place for entry in wild])
+    valued = np.flatnonzero(sides == Side.AT)
+    firsts = [groups[place][0] for place in valued]
+    known = [replace(entry, values=entry.values[valued]) for entry in answers]
+    odd = _odd(firsts, labels[valued], unit, known, duplicates)
+    wild = [int(valued[place]) for place in odd.wild]
+    scale, problem = _scale(transform, labels, wild)
     readings = tuple(_readings(usable))
-    found = suspicious_labels(firsts, labels, unit, doubt, wild, outliers, duplicates, similarity)
+    unplaced = unplaced_labels(firsts, labels[valued], scale)
     check = DataCheck(
         unit=unit,
         n_rows=len(rows),
@@ -138,14 +148,42 @@ def judge_labels(
         n_merged=len(usable) - len(groups),
         refused=tuple(refused),
         duplicates=duplicates,
-        unit_doubt=doubt,
-        outliers=outliers,
-        seen=find_seen(firsts),
-        suspicious=(*found, *unplaced_labels(firsts, labels, scale), *doubtful_structures(readings)),
-        obstacle=_obstacle(len(rows), labels, formulas, refused) or problem,
+        unit_doubt=odd.unit_doubt,
+        outliers=odd.outliers,
+        seen=find_seen([group[0] for group in groups]),
+        suspicious=(*odd.suspicious, *unplaced, *doubtful_structures(readings)),
+        obstacle=_obstacle(len(rows), labels, sides, [_crystal(group[0]) for group in groups], refused) or problem,
+        n_upper_bounds=int((sides == Side.BELOW).sum()),
+        n_lower_bounds=int((sides == Side.ABOVE).sum()),
         readings=readings,
     )
-    return JudgedLabels(check, places, labels, scale, _replicate_std(groups, labels, {entry.place for entry in wild}))
+    return JudgedLabels(check, places, labels, scale, _replicate_std(groups, labels, set(wild)), sides)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Odd:
+    """What is odd among labels that are values; ``wild`` are their positions."""
+
+    unit_doubt: UnitDoubt | None
+    wild: tuple[int, ...]
+    outliers: tuple[OutlyingLabel, ...]
+    suspicious: tuple[SuspiciousLabel, ...]
+
+
+def _odd(
+    rows: Sequence[LabelledRow],
+    labels: NDArray[np.float64],
+    unit: str,
+    answers: Sequence[ReferenceValues],
+    duplicates: Sequence[DuplicateLabels],
+) -> _Odd:
+    crystals = [_crystal(row) for row in rows]
+    similarity = Similarity.lazily([crystal.reduced_formula for crystal in crystals], [one.values for one in answers])
+    doubt = doubted_unit(labels, unit, crystals, answers) if unit and len(labels) else None
+    wild = wild_labels(labels, similarity)
+    outliers = _outliers(rows, labels)
+    found = suspicious_labels(rows, labels, unit, doubt, wild, outliers, duplicates, similarity)
+    return _Odd(doubt, tuple(entry.place for entry in wild), outliers, found)
 
 
 def constant_labels(labels: NDArray[np.float64]) -> Obstacle | None:
@@ -212,14 +250,15 @@ def _grouped(rows: Sequence[LabelledRow]) -> list[list[LabelledRow]]:
     return list(groups.values())
 
 
-def _duplicate(group: Sequence[LabelledRow], tolerance: float) -> DuplicateLabels:
+def _duplicate(group: Sequence[LabelledRow], is_conflicting: bool) -> DuplicateLabels:
     labels = tuple(row.label for row in group)
     return DuplicateLabels(
         tuple(row.row for row in group),
         tuple(row.id for row in group),
         _crystal(group[0]).reduced_formula,
         labels,
-        max(labels) - min(labels) > tolerance,
+        is_conflicting,
+        tuple(int(row.side) for row in group),
     )
 
 
@@ -229,10 +268,11 @@ def _replicate_std(
     """Robust over crystals that are repeated, in the labels' unit, and at most half of the spread of all labels."""
     deviations: list[float] = []
     for place, group in enumerate(groups):
-        if len(group) > 1 and place not in wild:
+        valued = [row.label for row in group if row.side == Side.AT]
+        if len(valued) > 1 and place not in wild:
             # Residuals about a mean of k are smaller than the noise by the square root of (k - 1) / k.
-            factor = np.sqrt(len(group) / (len(group) - 1))
-            deviations += [factor * abs(row.label - labels[place]) for row in group]
+            factor = np.sqrt(len(valued) / (len(valued) - 1))
+            deviations += [factor * abs(label - labels[place]) for label in valued]
     if not deviations:
         return 0.0
     return float(min(_MAD_TO_STD * np.median(deviations), _CONFLICT * robust_deviation(labels)))
@@ -256,8 +296,13 @@ def _scale(
 
 
 def _obstacle(
-    n_rows: int, labels: NDArray[np.float64], formulas: Sequence[str], refused: Sequence[RefusedLabel]
+    n_rows: int,
+    labels: NDArray[np.float64],
+    sides: Sides,
+    crystals: Sequence[Crystal],
+    refused: Sequence[RefusedLabel],
 ) -> Obstacle | None:
+    formulas = [crystal.reduced_formula for crystal in crystals]
     missing = MIN_LABELS - len(labels)
     if missing > 0:
         first = next(iter(refused), None)
@@ -273,7 +318,14 @@ def _obstacle(
             "were left out: add labels of other formulas"
         )
         return Obstacle("TOO_FEW_FORMULAS", message)
-    return constant_labels(labels)
+    n_values = int(np.count_nonzero(sides == Side.AT))
+    if n_values < MIN_LABELS:
+        message = (
+            f"{len(labels) - n_values} of {len(labels)} labels are bounds, and {MIN_LABELS} values are needed to learn "
+            f"a scale from: give {MIN_LABELS - n_values} more crystals whose value was measured"
+        )
+        return Obstacle("TOO_FEW_LABELS", message)
+    return constant_labels(labels[sides == Side.AT])
 
 
 def _outliers(rows: Sequence[LabelledRow], labels: NDArray[np.float64]) -> tuple[OutlyingLabel, ...]:

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.transfer.labels.censoring import Side, label_text, merged
 from epitaxy_models.transfer.labels.findings import DuplicateLabels, OutlyingLabel
 from epitaxy_models.transfer.labels.plausibility import Similarity, residuals_without
 from epitaxy_models.transfer.labels.readings import RowReading
@@ -133,9 +134,10 @@ def _unexpected(
 
 
 def _replicates(group: DuplicateLabels, unit: str) -> SuspiciousLabel:
-    values = ", ".join(f"{label:g}" for label in group.labels[:5])
+    sides = group.sides or (Side.AT,) * len(group.labels)
+    values = ", ".join(label_text(*pair) for pair in zip(group.labels[:5], sides[:5], strict=True))
     rows = ", ".join(str(row) for row in group.rows[:5])
-    middle = float(np.median(group.labels))
+    middle = merged(group.labels, sides).label
     text = f"rows {rows}: one crystal ({group.formula}) has the labels {values}{_in(unit)}; {middle:g} is learned"
     return SuspiciousLabel(group.rows[0], group.ids[0], middle, SuspicionKind.REPLICATES, text)
 

@@ -9,6 +9,7 @@ from epitaxy_models.transfer.audit.examination import Examination
 from epitaxy_models.transfer.contest.comparison import Comparison, Task
 from epitaxy_models.transfer.contest.judge import Judgement, StrategyVerdict
 from epitaxy_models.transfer.fitted.refit import COVERAGES, Calibration, interval_ends
+from epitaxy_models.transfer.labels.censoring import sides_of
 from epitaxy_models.transfer.records import (
     AuditSection,
     CalibrationSection,
@@ -59,7 +60,7 @@ def assemble(
         coverage=DEFAULT_COVERAGE,
         parity=parity,
         worst=tuple(sorted(parity, key=lambda row: -row.error)[:_N_WORST]),
-        calibration=CalibrationSection(COVERAGES, calibration.measured, len(parity)),
+        calibration=CalibrationSection(COVERAGES, calibration.measured, calibration.record.n_measured),
         blocks=blocks,
         conditions=found.examination.conditions,
     )
@@ -121,8 +122,9 @@ def _parity(found: Findings, calibration: Calibration) -> tuple[ParityRow, ...]:
     values, lower, upper = interval_ends(calibration, found.task)
     examination = found.examination
     names = (display_formula(structure.atomic_numbers) for structure in examination.inputs.structures)
-    columns = zip(examination.row_ids, names, examination.labels, values, lower, upper, strict=True)
+    sides = sides_of(examination.inputs.sides, len(examination.labels)).tolist()
+    columns = zip(examination.row_ids, names, examination.labels, values, lower, upper, sides, strict=True)
     return tuple(
-        ParityRow(row_id, formula, float(label), float(value), float(low), float(high))
-        for row_id, formula, label, value, low, high in columns
+        ParityRow(row_id, formula, float(label), float(value), float(low), float(high), side)
+        for row_id, formula, label, value, low, high, side in columns
     )

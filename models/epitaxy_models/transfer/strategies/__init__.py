@@ -26,7 +26,8 @@ def frozen_strategies(*, with_peers: bool = False) -> tuple[TransferStrategy, ..
 
 def import_frozen() -> None:
     """Imports what restores any strategy that trains no network, so that the first model need not wait for it."""
-    _forest()
+    for load in (_forest, _physics, _censored):
+        load()
 
 
 def restore(state: StrategyState) -> FittedStrategy:
@@ -60,10 +61,24 @@ def _network() -> type[_Restorer]:
     return FittedNetwork
 
 
+def _physics() -> type[_Restorer]:
+    from epitaxy_models.transfer.strategies.fitted_physics import FittedPhysicsProcess  # noqa: PLC0415 - seldom used
+
+    return FittedPhysicsProcess
+
+
+def _censored() -> type[_Restorer]:
+    from epitaxy_models.transfer.strategies.censored import FittedCensoredProcess  # noqa: PLC0415 - seldom used
+
+    return FittedCensoredProcess
+
+
 _RESTORERS: dict[str, Callable[[], type[_Restorer]]] = {
     "block_gp": lambda: FittedBlockGP,
     "embedding_ridge": lambda: FittedRidge,
     "pool_median": lambda: FittedMedian,
     "descriptor_forest": _forest,
     "network": _network,
+    "physics_process": _physics,
+    "censored_process": _censored,
 }

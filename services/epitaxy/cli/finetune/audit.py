@@ -14,6 +14,7 @@ from epitaxy.cli.connecting import TargetOption, connect
 from epitaxy.cli.finetune.options import (
     AcceptSuspiciousOption,
     BaseModelOption,
+    CensoredOption,
     ColumnOption,
     DataOption,
     IdColumnOption,
@@ -43,6 +44,7 @@ def audit(
     transform: TransformOption = Transform.AUTO,
     low_fidelity: LowFidelityOption = None,
     conditions: LabelConditionOption = None,
+    censored: CensoredOption = "",
     base_model: BaseModelOption = "",
     accept_suspicious: AcceptSuspiciousOption = False,
     rows: Annotated[int, typer.Option(min=0, help="Rows to print per kind of problem.")] = 10,
@@ -60,7 +62,8 @@ def audit(
     if is_address(data):
         raise usage_error("audit reads only local data; for labels on the server, read the audit in the job's report")
     columns = (column, *(one.name for one in columns_of(low_fidelity or ())))
-    labels = read_labels(data, columns, structure_column, id_column, conditions_of(conditions or ()))
+    under = conditions_of(conditions or ())
+    labels = read_labels(data, columns, structure_column, id_column, under, with_bounds=True, censored=censored)
     with connect(context, target) as client, show_waiting("awaiting the base model's answers to the rows"):
         results = sorted(client.screen(iter(labels.items), None, base_model or None), key=lambda result: result.index)
     # Loads what a job checks by, which no other command needs.
@@ -89,6 +92,8 @@ def _print(check: "LabelCheck", column: str, n_shown: int) -> None:
         console.print(f"inputs    {name}: {count} values", soft_wrap=True)
     for covered in check.conditions:
         console.print(f"condition {covered}", soft_wrap=True)
+    if check.n_upper_bounds + check.n_lower_bounds:
+        console.print(f"bounds    {check.n_upper_bounds} upper and {check.n_lower_bounds} lower, learned as such")
     if check.n_labels:
         middle = f"median {check.median:g}, robust std {check.spread:.3g}"
         console.print(f"labels    {check.minimum:g} to {check.maximum:g}, {middle}")

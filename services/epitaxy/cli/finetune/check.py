@@ -13,6 +13,7 @@ from epitaxy.client.finetune.labels import Labels
 from epitaxy.client.results import Note, Repair
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.transfer.conditions.condition import Condition, value_keys
+from epitaxy_models.transfer.labels.censoring import sides_of
 from epitaxy_models.transfer.labels.findings import MIN_LABELS, DataCheck, DuplicateLabels, Obstacle
 from epitaxy_models.transfer.labels.judging import Crystal, LabelledRow, judge_labels, robust_deviation
 from epitaxy_models.transfer.labels.readings import Reading, RowReading, readings_told
@@ -43,6 +44,8 @@ class LabelCheck:
         n_usable: Number of crystals to learn from; rows of one crystal count once.
         known: Number of values per low-fidelity column.
         conditions: What the labels cover of each condition, a text each.
+        n_upper_bounds: Number of usable labels that are upper bounds.
+        n_lower_bounds: Number of usable labels that are lower bounds.
         spread: Robust standard deviation of the labels, in their unit.
         is_skewed: Whether the labels are positive and span orders of magnitude, so that a logarithmic transform may
             help.
@@ -76,6 +79,8 @@ class LabelCheck:
     domain: Mapping[str, int]
     far: tuple[FlaggedRow, ...]
     conditions: tuple[str, ...] = ()
+    n_upper_bounds: int = 0
+    n_lower_bounds: int = 0
 
     @property
     def readings_told(self) -> str:
@@ -109,7 +114,8 @@ def check_labels(
     """
     values = labels.values[column]
     keys = value_keys(list(labels.conditions.values()), len(values))
-    rows = [_row(*entry) for entry in zip(results, values.tolist(), keys, strict=True)]
+    sides = sides_of(labels.sides, len(values)).tolist()
+    rows = [_row(*entry) for entry in zip(results, values.tolist(), keys, sides, strict=True)]
 
     def answers(chosen: NDArray[np.int64]) -> list[ReferenceValues]:
         return list(_answers([results[row] for row in chosen.tolist()]))
@@ -138,6 +144,8 @@ def check_labels(
         domain=dict(Counter(result.domain_verdict for result in usable).most_common()),
         far=tuple(_far(usable)),
         conditions=tuple(_covered(name, column[has_label]) for name, column in labels.conditions.items()),
+        n_upper_bounds=check.n_upper_bounds,
+        n_lower_bounds=check.n_lower_bounds,
     )
 
 
@@ -150,13 +158,13 @@ def _covered(name: str, values: NDArray[Any]) -> str:
     return f"{name}: {learned.covered}{missing}"
 
 
-def _row(result: ScreenResult, label: float, conditions: Hashable) -> LabelledRow:
+def _row(result: ScreenResult, label: float, conditions: Hashable, side: int) -> LabelledRow:
     if result.error is not None:
         refusal = (result.error.reason, result.error.message)
         return LabelledRow(result.index, result.id, label, None, refusal)
     crystal = Crystal(result.formula, result.n_sites, _key(result))
     readings = tuple(_readings(result))
-    return LabelledRow(result.index, result.id, label, crystal, readings=readings, conditions=conditions)
+    return LabelledRow(result.index, result.id, label, crystal, readings=readings, conditions=conditions, side=side)
 
 
 def _readings(result: ScreenResult) -> Iterator[Reading]:

@@ -11,10 +11,12 @@ from epitaxy.cli.connecting import TargetOption, connect
 from epitaxy.cli.finetune.options import (
     AcceptSuspiciousOption,
     BaseModelOption,
+    CensoredOption,
     ColumnOption,
     DataOption,
     IdColumnOption,
     LabelConditionOption,
+    LawOption,
     LowFidelityOption,
     OneObjectOption,
     StructureColumnOption,
@@ -45,6 +47,8 @@ def create(
     transform: TransformOption = Transform.AUTO,
     low_fidelity: LowFidelityOption = None,
     conditions: LabelConditionOption = None,
+    laws: LawOption = None,
+    censored: CensoredOption = "",
     fidelity: Annotated[
         str, typer.Option("--fidelity", help="Fidelity of the label column: EXPERIMENT, HSE06, PBE, ...")
     ] = "",
@@ -110,6 +114,8 @@ def create(
                 cost=cost,
                 low_fidelity=low_fidelity or (),
                 conditions=conditions or (),
+                laws=laws or (),
+                censored=censored,
                 base_model=base_model,
                 strategies=split_names(strategies),
                 max_seconds=max_seconds,

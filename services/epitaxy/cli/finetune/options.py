@@ -52,6 +52,24 @@ LabelConditionOption = Annotated[
         "a category; may be repeated.",
     ),
 ]
+LawOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--law",
+        metavar="LAW:CONDITION",
+        help="Law that the property keeps: arrhenius:T, softening:T, monotone:P:rising, bounded:0:1 or "
+        "ordered:COLUMN:under; may be repeated.",
+        show_default="the law that the property is known to keep",
+    ),
+]
+CensoredOption = Annotated[
+    str,
+    typer.Option(
+        "--censored",
+        metavar="COLUMN",
+        help="Column that tells which labels are bounds (true, <, >); cells such as '< 1e-8' are bounds without it.",
+    ),
+]
 BaseModelOption = Annotated[
     str,
     typer.Option(

@@ -103,6 +103,7 @@ class FineTuneRequest:
         peers: Other pretrained networks whose features are read too: ``"chgnet"``.
         accept_suspicious: True to go on in spite of gross errors, without wild labels.
         conditions: Conditions under which the labels were measured.
+        laws: Laws that the property keeps: ``"arrhenius:temperature_k"``.
     """
 
     name: str
@@ -119,6 +120,7 @@ class FineTuneRequest:
     peers: tuple[str, ...] = ()
     accept_suspicious: bool = False
     conditions: tuple[LabelCondition, ...] = ()
+    laws: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.transform not in TRANSFORMS:
@@ -157,6 +159,7 @@ class FineTuneRequest:
             peers=self.peers,
             accept_suspicious=self.accept_suspicious,
             conditions=[finetune_pb2.LabelCondition(name=entry.name, unit=entry.unit) for entry in self.conditions],
+            laws=self.laws,
         )
 
 

@@ -19,9 +19,10 @@ from epitaxy.client.inputs.cells import read_cell
 from epitaxy.client.inputs.item import InputItem
 from epitaxy.client.results import ItemError
 from epitaxy.client.screening.packing import pack_items
+from epitaxy.tables.bounds import read_bounds
 from epitaxy.tables.conditions import ConditionCells, read_conditions
 from epitaxy.tables.ids import id_column_of, own_id
-from epitaxy.tables.numbers import NumberColumn, read_column
+from epitaxy.tables.numbers import NumberColumn, read_bounded_column, read_column
 
 # What a gateway takes in one message by default, less room for what goes around the labels.
 MAX_INLINE_BYTES = 15 << 20
@@ -40,6 +41,8 @@ class Labels:
         lines: Line of the file on which each row begins, from 1, by the items' index; None if the rows have no lines.
         notes: How the table was read, where that is not obvious, such as with decimal commas; repeated ids.
         conditions: Values of conditions by column, ``[n_rows]``: float64 with NaN where unknown, or texts and None.
+        sides: -1 for a label of the target that is an upper bound, 1 for a lower one, 0 for a value, int8 ``[n_rows]``;
+            None if none is a bound.
     """
 
     items: tuple[InputItem, ...]
@@ -47,6 +50,7 @@ class Labels:
     lines: tuple[int, ...] | None = None
     notes: tuple[str, ...] = ()
     conditions: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    sides: NDArray[np.int8] | None = None
 
     @property
     def refused(self) -> list[tuple[InputItem, ItemError]]:
@@ -58,7 +62,9 @@ class Labels:
         kept = [row for row, item in enumerate(self.items) if not isinstance(item.source, ItemError)]
         values = {name: column[kept] for name, column in self.values.items()}
         conditions = {name: column[kept] for name, column in self.conditions.items()}
-        return replace(self, items=tuple(self.items[row] for row in kept), values=values, conditions=conditions)
+        sides = None if self.sides is None else self.sides[kept]
+        items = tuple(self.items[row] for row in kept)
+        return replace(self, items=items, values=values, conditions=conditions, sides=sides)
 
     def place(self, item: InputItem) -> str:
         """How an error names a row: by its line in the file, or else by its number."""
@@ -70,6 +76,9 @@ class Labels:
             raise self._bad_structures()
         structures, _ = pack_items(self.items)
         columns = [finetune_pb2.LabelValues(column=name, values=column) for name, column in self.values.items()]
+        if self.sides is not None and columns:
+            columns[0].upper_bounds.extend(np.flatnonzero(self.sides < 0).tolist())
+            columns[0].lower_bounds.extend(np.flatnonzero(self.sides > 0).tolist())
         conditions = [_condition_message(name, values) for name, values in self.conditions.items()]
         message = finetune_pb2.InlineLabels(structures=structures, columns=columns, conditions=conditions)
         if message.ByteSize() > MAX_INLINE_BYTES:
@@ -97,6 +106,8 @@ def read_labels(
     conditions: Sequence[LabelCondition] = (),
     *,
     needs_ids: bool = False,
+    with_bounds: bool = False,
+    censored: str = "",
 ) -> Labels:
     """The labels in a table, a folder, a data frame or plain rows (see ``read_rows``).
 
@@ -108,11 +119,14 @@ def read_labels(
             row's number.
         conditions: Columns of conditions.
         needs_ids: True to refuse a row without a name, instead of numbering it.
+        with_bounds: True to read cells of the target such as ``"< 1e-8"`` as bounds, instead of refusing them.
+        censored: Column that tells which labels of the target are bounds, as in ``read_bounds``; empty: none.
 
     Raises:
         InvalidRequestError: A column is missing, or cells do not hold numbers; names their rows.
     """
-    wanted = (*columns, *(entry.name for entry in conditions), *([id_column] if id_column else ()))
+    others = (name for name in (id_column, censored) if name)
+    wanted = (*columns, *(entry.name for entry in conditions), *others)
     table = read_rows(data, structure_column, wanted)
     for name in (structure_column, *wanted):
         if name not in table.names:
@@ -121,6 +135,8 @@ def read_labels(
         _check_ids(table, id_column)
     ids = _ids(table, id_column)
     columns_read = {name: read_column(cells.get(name) for _, cells in table.rows) for name in columns}
+    if with_bounds:
+        columns_read[columns[0]] = read_bounded_column(cells.get(columns[0]) for _, cells in table.rows)
     lines = tuple(row.line for row, _ in table.rows if row.line is not None)
     places = [row_text(row_id, number, table.rows[number][0].line) for number, row_id in enumerate(ids)]
     conditions_read = {
@@ -128,6 +144,7 @@ def read_labels(
         for entry in conditions
     }
     _check_cells(columns_read, places)
+    sides = _sides(table, columns_read[columns[0]].sides if columns else (), censored, places)
     _check_conditions(conditions_read, places)
     items = [
         InputItem(row_id, number, read_cell(table.rows[number][1].get(structure_column), table.files))
@@ -138,7 +155,7 @@ def read_labels(
     for note in notes:
         _LOGGER.warning("%s", note)
     under = {name: cells.values for name, cells in conditions_read.items()}
-    return Labels(tuple(items), values, lines if len(lines) == len(ids) else None, notes, under)
+    return Labels(tuple(items), values, lines if len(lines) == len(ids) else None, notes, under, sides)
 
 
 def labels_of(
@@ -149,11 +166,14 @@ def labels_of(
     conditions: Sequence[LabelCondition] = (),
     *,
     skip_refused: bool,
+    censored: str = "",
 ) -> Labels | finetune_pb2.LabelFile:
     """Labels to send, or the address of a table for the server to read. Raises as ``read_labels``."""
     if is_address(data):
-        return finetune_pb2.LabelFile(uri=data, structure_column=structure_column, id_column=id_column or "")
-    labels = read_labels(data, columns, structure_column, id_column, conditions)
+        return finetune_pb2.LabelFile(
+            uri=data, structure_column=structure_column, id_column=id_column or "", censored_column=censored
+        )
+    labels = read_labels(data, columns, structure_column, id_column, conditions, with_bounds=True, censored=censored)
     return labels.without_refused() if skip_refused else labels
 
 
@@ -199,6 +219,21 @@ def _check_cells(columns: Mapping[str, NumberColumn], places: Sequence[str]) -> 
     more = f"; and {len(bad) - _SHOWN_CELLS} more" if len(bad) > _SHOWN_CELLS else ""
     count = f"{len(bad)} cells hold no number. " if len(bad) > 1 else ""
     raise InvalidRequestError(f"{count}{'; '.join(bad[:_SHOWN_CELLS])}{more}", reason="INVALID_LABEL")
+
+
+def _sides(table: RowTable, own: Sequence[int], censored: str, places: Sequence[str]) -> NDArray[np.int8] | None:
+    """Which labels are bounds, by their own cells and by the column that tells; None if none is.
+
+    Raises InvalidRequestError that names the first cells of that column that say neither.
+    """
+    sides = np.array(own or [0] * len(table.rows), dtype=np.int8)
+    if censored:
+        told = read_bounds((cells.get(censored) for _, cells in table.rows), censored)
+        if told.bad:
+            shown = "; ".join(f"{places[row]}: {censored} holds {what}" for row, what in told.bad[:_SHOWN_REFUSALS])
+            raise InvalidRequestError(shown, reason="INVALID_BOUND")
+        sides = np.where(sides != 0, sides, np.array(told.sides, dtype=np.int8))
+    return sides if sides.any() else None
 
 
 def _check_conditions(conditions: Mapping[str, ConditionCells], places: Sequence[str]) -> None:

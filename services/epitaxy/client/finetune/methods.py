@@ -34,6 +34,8 @@ class FineTuneMethods:
         cost: float = 0.0,
         low_fidelity: Sequence[LabelColumn | str] = (),
         conditions: Sequence[LabelCondition | str] = (),
+        laws: Sequence[str] = (),
+        censored: str = "",
         base_model: str = "",
         strategies: Sequence[str] = (),
         max_seconds: float | None = None,
@@ -65,6 +67,12 @@ class FineTuneMethods:
             conditions: Columns of conditions under which the labels were measured: ``"temperature_k:K"``, ``"route"``
                 or a ``LabelCondition``. A column with text is a category; an empty cell is an unknown condition. A
                 crystal under two conditions has two labels.
+            laws: Laws that the property keeps: ``"arrhenius:temperature_k"``, ``"softening:t"``,
+                ``"monotone:pressure:rising"``, ``"bounded:0:1"``, ``"ordered:k_voigt:under"``. A process of the first
+                law's parameters competes; answers stay within bounds and in order (default: the law that the property
+                is known to keep in one of the conditions).
+            censored: Column that tells which labels are bounds: true for an upper bound, or ``"<"`` and ``">"``. A cell
+                such as ``"< 1e-8"`` is a bound without it.
             base_model: The substrate (default: the one that the server ships).
             strategies: Strategies to compare (default: all that the server finds worthwhile).
             max_seconds: Longest time for the work, not counting the wait for a worker (default: the server's).
@@ -84,11 +92,12 @@ class FineTuneMethods:
         target = LabelColumn(column, fidelity, cost)
         asked = FineTuneRequest(
             name, target, unit, property_name, columns_of(low_fidelity), transform, base_model, tuple(strategies),
-            max_seconds, use_gpu, seed, tuple(peers), accept_suspicious, conditions_of(conditions),
+            max_seconds, use_gpu, seed, tuple(peers), accept_suspicious, conditions_of(conditions), tuple(laws),
         )  # fmt: skip
         labels = run_blocking(
-            labels_of, data, asked.columns, structure_column, id_column, asked.conditions, skip_refused=skip_refused
-        )
+            labels_of, data, asked.columns, structure_column, id_column, asked.conditions, skip_refused=skip_refused,
+            censored=censored,
+        )  # fmt: skip
         return self._jobs.create(asked, labels, request_id)
 
     def refit_model(

@@ -11,6 +11,7 @@ from epitaxy.finetune.domain.spec import MIN_LABELS, FineTuneSpec
 from epitaxy_models.errors import ConfigurationError, InvalidStructureError
 from epitaxy_models.structures import Intake, Structure, TextFormat, check_structure, read_single, structure_from_column
 from epitaxy_models.transfer.conditions.condition import INVALID_CONDITION, Condition, Values
+from epitaxy_models.transfer.labels.censoring import Side, Sides, sides_of
 from epitaxy_models.transfer.labels.judging import constant_labels
 
 COLUMN_JSON = "column"
@@ -25,11 +26,13 @@ class LabelFile:
         uri: ``file://`` or ``s3://``.
         structure_column: Name of the column of structures.
         id_column: Name of the column of row ids; empty: the ids are row numbers.
+        censored_column: Name of the column that tells which labels are bounds; empty: only the cells tell.
     """
 
     uri: str
     structure_column: str = "structure"
     id_column: str = ""
+    censored_column: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,15 @@ class LabelTable:
         cells: Structure of each row.
         values: Values by column, float64 ``[n_rows]``, NaN for a missing value.
         conditions: Conditions by column, ``[n_rows]``: float64 with NaN where unknown, or texts and None.
+        sides: -1 for a value that is an upper bound, 1 for a lower one, by column, int8 ``[n_rows]``; columns without
+            bounds are left out.
     """
 
     ids: Sequence[str]
     cells: Sequence[StructureCell]
     values: Mapping[str, NDArray[np.float64]]
     conditions: Mapping[str, Values] = field(default_factory=dict)
+    sides: Mapping[str, Sides] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.ids) != len(self.cells):
@@ -104,6 +110,9 @@ def check_labels(table: LabelTable, spec: FineTuneSpec) -> None:
         for row in np.flatnonzero(np.isinf(table.values[name])).tolist():
             raise bad_label(table.ids[row], row, name, "an infinite value")
     _check_conditions(table, spec)
+    for name in table.sides:
+        if name != spec.target.name:
+            raise InvalidRequestError(f"{name} holds bounds, and only the target may: give values", reason="NO_VALUE")
     n_labels = table.n_labels(spec.target.name)
     if n_labels < MIN_LABELS:
         raise InvalidRequestError(
@@ -133,7 +142,10 @@ def _check_conditions(table: LabelTable, spec: FineTuneSpec) -> None:
 
 def check_values(table: LabelTable, spec: FineTuneSpec) -> None:
     """Raises InvalidRequestError for labels that do not vary: no work finds anything in them."""
-    obstacle = constant_labels(table.values[spec.target.name])
+    values = table.values[spec.target.name]
+    # Bounds say nothing of how values vary.
+    is_value = sides_of(table.sides.get(spec.target.name), len(values)) == Side.AT
+    obstacle = constant_labels(values[is_value])
     if obstacle is not None:
         raise InvalidRequestError(obstacle.message, reason=obstacle.reason)
 

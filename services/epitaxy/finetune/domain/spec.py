@@ -9,12 +9,13 @@ from enum import StrEnum
 from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.tables.conditions import CATEGORY
 from epitaxy_models.heads.property import Fidelity
-from epitaxy_models.transfer.names import PEERS, STRATEGIES
+from epitaxy_models.transfer.names import LAWS, PEERS, STRATEGIES
 
 MIN_LABELS = 10
 MAX_STRATEGIES = 16
 MAX_COLUMNS = 9
 MAX_CONDITIONS = 8
+MAX_LAWS = 8
 
 # The same as in epitaxy.chassis.model_names.
 _MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -137,6 +138,7 @@ class FineTuneSpec:
         accept_suspicious: Whether to go on in spite of gross errors, without wild labels.
         refit_of: The version that this job refits; None for any other job.
         conditions: Conditions under which the labels were measured.
+        laws: Laws that the property keeps, each one of ``LAWS``.
     """
 
     model_name: str
@@ -152,6 +154,7 @@ class FineTuneSpec:
     accept_suspicious: bool = False
     refit_of: RefittedVersion | None = None
     conditions: tuple[LabelCondition, ...] = ()
+    laws: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_model_name(self.model_name, "spec.model_name")
@@ -167,6 +170,21 @@ class FineTuneSpec:
         if len(set(names)) < len(names):
             raise InvalidRequestError.of_field("spec.low_fidelity", "names a column twice, or the target")
         self._check_conditions()
+        self._check_laws()
+
+    def _check_laws(self) -> None:
+        """Their form, and that what they read is stated; what the numbers mean is checked by the job."""
+        if len(self.laws) > MAX_LAWS:
+            raise InvalidRequestError.of_field("spec.laws", f"has more than {MAX_LAWS} laws")
+        stated = {*(entry.name for entry in self.conditions), *(column.name for column in self.low_fidelity)}
+        forms = {form.split(":")[0]: form for form in LAWS}
+        for law in self.laws:
+            name, *rest = law.split(":")
+            if name not in forms or len(rest) != forms[name].count(":") or not all(rest):
+                raise InvalidRequestError.of_field("spec.laws", f"holds {law[:80]!r}: write one of {', '.join(LAWS)}")
+            if name != "bounded" and rest[0] not in stated:
+                what = f"reads {rest[0][:80]!r} in {law[:80]!r}: name it among the conditions or known columns"
+                raise InvalidRequestError.of_field("spec.laws", what)
 
     def _check_conditions(self) -> None:
         names = [condition.name for condition in self.conditions]

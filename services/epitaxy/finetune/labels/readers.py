@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from epitaxy.chassis.errors import InvalidRequestError, QuotaExceededError
 from epitaxy.finetune.domain.label_table import COLUMN_JSON, LabelFile, LabelTable, StructureText
 from epitaxy.finetune.domain.spec import LabelCondition
+from epitaxy.tables.bounds import read_bounds
 from epitaxy.tables.conditions import read_conditions
 from epitaxy.tables.csv_rows import open_csv
 from epitaxy.tables.ids import id_text
-from epitaxy.tables.numbers import is_missing, read_column
+from epitaxy.tables.numbers import is_missing, read_bounded_column, read_column
 from epitaxy.tables.texts import decode_text, kind_of_text
 from epitaxy_models.structures import TextFormat
 
@@ -48,7 +49,8 @@ def read_table(
 ) -> LabelTable:
     """The table in a file's content. Raises InvalidRequestError, which names the rows that are wrong."""
     under = [condition.name for condition in conditions]
-    wanted = [file.structure_column, *columns, *under, *([file.id_column] if file.id_column else [])]
+    others = [name for name in (file.id_column, file.censored_column) if name]
+    wanted = [file.structure_column, *columns, *under, *others]
     read, unpacked = _reader(file.uri), _unpacked(content)
     rows = read(unpacked, wanted, max_rows)
     for name in wanted:
@@ -59,9 +61,11 @@ def read_table(
     structures = rows.columns[file.structure_column]
     ids = rows.columns[file.id_column] if file.id_column else [None] * len(structures)
     names = [str(row) if (text := id_text(cell)) is None else text for row, cell in enumerate(ids)]
-    values = _values(rows, names, columns)
+    values, sides = _values(rows, names, columns)
+    sides |= _told_bounds(rows, names, columns, file.censored_column, sides)
     cells = [cell_of(structure) for structure in structures]
-    return LabelTable(names, cells, values, _conditions(rows, names, conditions))
+    bounds = {name: found for name, found in sides.items() if found.any()}
+    return LabelTable(names, cells, values, _conditions(rows, names, conditions), bounds)
 
 
 def cell_of(value: object) -> StructureText:
@@ -160,15 +164,38 @@ def _json_row(line: bytes, number: int) -> Mapping[str, Any]:
     return row
 
 
-def _values(rows: _Rows, names: Sequence[str], columns: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """Values by column. Raises InvalidRequestError that names all cells without a number, up to a bound."""
+def _values(
+    rows: _Rows, names: Sequence[str], columns: Sequence[str]
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.int8]]]:
+    """Values by column, and which of the first column's are bounds.
+
+    Raises InvalidRequestError that names all cells without a number, up to a bound.
+    """
     read = {column: read_column(rows.columns[column]) for column in columns}
+    read |= {column: read_bounded_column(rows.columns[column]) for column in columns[:1]}
     bad = [f"{_place(rows, names, row)}: {column} holds {what}" for column in columns for row, what in read[column].bad]
     if bad:
         count = f"{len(bad)} cells hold no number. " if len(bad) > 1 else ""
         more = f"; and {len(bad) - _SHOWN_CELLS} more" if len(bad) > _SHOWN_CELLS else ""
         raise InvalidRequestError(f"{count}{'; '.join(bad[:_SHOWN_CELLS])}{more}", reason="INVALID_LABEL")
-    return {column: np.array(read[column].values, dtype=np.float64) for column in columns}
+    values = {column: np.array(read[column].values, dtype=np.float64) for column in columns}
+    return values, {column: np.array(read[column].sides, dtype=np.int8) for column in columns[:1]}
+
+
+def _told_bounds(
+    rows: _Rows, names: Sequence[str], columns: Sequence[str], censored: str, own: Mapping[str, NDArray[np.int8]]
+) -> dict[str, NDArray[np.int8]]:
+    """Which labels are bounds by a column that tells. Raises InvalidRequestError that names cells that say neither."""
+    if not censored:
+        return {}
+    told = read_bounds(rows.columns[censored], censored)
+    if told.bad:
+        shown = "; ".join(
+            f"{_place(rows, names, row)}: {censored} holds {what}" for row, what in told.bad[:_SHOWN_CELLS]
+        )
+        raise InvalidRequestError(shown, reason="INVALID_BOUND")
+    sides = np.array(told.sides, dtype=np.int8)
+    return {column: np.where(own[column] != 0, own[column], sides) for column in columns[:1]}
 
 
 def _conditions(rows: _Rows, names: Sequence[str], conditions: Sequence[LabelCondition]) -> dict[str, NDArray[Any]]:

@@ -19,6 +19,7 @@ from epitaxy_models.transfer.conditions.condition import Values
 
 _COLUMNS_KEY = b"epitaxy.columns"
 _CONDITIONS_KEY = b"epitaxy.conditions"
+_SIDES_KEY = b"epitaxy.sides"
 _PACKED = "packed"
 # Arrays of a packed structure, as `PackedBlock` has them.
 _ARRAYS = ("lattices_angstrom", "atomic_numbers", "frac_coords")
@@ -39,6 +40,9 @@ def encode_labels(table: LabelTable) -> bytes:
     if table.conditions:
         columns |= {f"condition{at}": _condition_array(values) for at, values in enumerate(table.conditions.values())}
         metadata[_CONDITIONS_KEY] = json.dumps(list(table.conditions))
+    if table.sides:
+        columns |= {f"side{at}": pa.array(sides, pa.int8()) for at, sides in enumerate(table.sides.values())}
+        metadata[_SIDES_KEY] = json.dumps(list(table.sides))
     content = pa.table(columns).replace_schema_metadata(metadata)
     sink = pa.BufferOutputStream()
     pyarrow.parquet.write_table(content, sink, compression="zstd")
@@ -52,7 +56,9 @@ def decode_labels(content: bytes) -> LabelTable:
     values = {name: np.asarray(table.column(f"value{at}").to_numpy(), np.float64) for at, name in enumerate(columns)}
     named = json.loads(table.schema.metadata.get(_CONDITIONS_KEY, b"[]"))
     conditions = {name: _condition_values(table.column(f"condition{at}")) for at, name in enumerate(named)}
-    return LabelTable(table.column("id").to_pylist(), _cells(table), values, conditions)
+    bounded = json.loads(table.schema.metadata.get(_SIDES_KEY, b"[]"))
+    sides = {name: np.asarray(table.column(f"side{at}").to_numpy(), np.int8) for at, name in enumerate(bounded)}
+    return LabelTable(table.column("id").to_pylist(), _cells(table), values, conditions, sides)
 
 
 def _condition_array(values: Values) -> pa.Array:

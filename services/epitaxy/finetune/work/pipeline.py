@@ -108,6 +108,8 @@ class PipelineTransfer:
                 condition.name: ConditionColumn(labels.conditions[condition.name], condition.number_unit)
                 for condition in spec.conditions
             },
+            sides=labels.sides.get(spec.target.name),
+            laws=spec.laws,
         )
 
     def _predecessor(self, old: RefittedVersion, base: Path) -> Predecessor:

@@ -54,6 +54,7 @@ def _params(spec: FineTuneSpec) -> dict[str, str]:
         "low_fidelity": ",".join(column.name for column in spec.low_fidelity),
         "peers": ",".join(spec.peers),
         **({"conditions": ",".join(entry.name for entry in spec.conditions)} if spec.conditions else {}),
+        **({"laws": ",".join(spec.laws)} if spec.laws else {}),
         "strategies": ",".join(spec.budget.strategies) or "all",
         "max_seconds": f"{spec.budget.max_seconds:g}",
         "seed": str(spec.seed),

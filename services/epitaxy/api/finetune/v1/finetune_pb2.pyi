@@ -96,7 +96,7 @@ class FineTuneBudget(_message.Message):
     def __init__(self, max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., strategies: _Optional[_Iterable[str]] = ..., use_gpu: _Optional[bool] = ...) -> None: ...
 
 class FineTuneSpec(_message.Message):
-    __slots__ = ("model_name", "property_name", "unit", "base_model", "target", "low_fidelity", "transform", "budget", "seed", "peers", "accept_suspicious", "conditions")
+    __slots__ = ("model_name", "property_name", "unit", "base_model", "target", "low_fidelity", "transform", "budget", "seed", "peers", "accept_suspicious", "conditions", "laws")
     MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
     PROPERTY_NAME_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
@@ -109,6 +109,7 @@ class FineTuneSpec(_message.Message):
     PEERS_FIELD_NUMBER: _ClassVar[int]
     ACCEPT_SUSPICIOUS_FIELD_NUMBER: _ClassVar[int]
     CONDITIONS_FIELD_NUMBER: _ClassVar[int]
+    LAWS_FIELD_NUMBER: _ClassVar[int]
     model_name: str
     property_name: str
     unit: str
@@ -121,15 +122,20 @@ class FineTuneSpec(_message.Message):
     peers: _containers.RepeatedScalarFieldContainer[str]
     accept_suspicious: bool
     conditions: _containers.RepeatedCompositeFieldContainer[LabelCondition]
-    def __init__(self, model_name: _Optional[str] = ..., property_name: _Optional[str] = ..., unit: _Optional[str] = ..., base_model: _Optional[str] = ..., target: _Optional[_Union[LabelColumn, _Mapping]] = ..., low_fidelity: _Optional[_Iterable[_Union[LabelColumn, _Mapping]]] = ..., transform: _Optional[_Union[LabelTransform, str]] = ..., budget: _Optional[_Union[FineTuneBudget, _Mapping]] = ..., seed: _Optional[int] = ..., peers: _Optional[_Iterable[str]] = ..., accept_suspicious: _Optional[bool] = ..., conditions: _Optional[_Iterable[_Union[LabelCondition, _Mapping]]] = ...) -> None: ...
+    laws: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, model_name: _Optional[str] = ..., property_name: _Optional[str] = ..., unit: _Optional[str] = ..., base_model: _Optional[str] = ..., target: _Optional[_Union[LabelColumn, _Mapping]] = ..., low_fidelity: _Optional[_Iterable[_Union[LabelColumn, _Mapping]]] = ..., transform: _Optional[_Union[LabelTransform, str]] = ..., budget: _Optional[_Union[FineTuneBudget, _Mapping]] = ..., seed: _Optional[int] = ..., peers: _Optional[_Iterable[str]] = ..., accept_suspicious: _Optional[bool] = ..., conditions: _Optional[_Iterable[_Union[LabelCondition, _Mapping]]] = ..., laws: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class LabelValues(_message.Message):
-    __slots__ = ("column", "values")
+    __slots__ = ("column", "values", "upper_bounds", "lower_bounds")
     COLUMN_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
+    UPPER_BOUNDS_FIELD_NUMBER: _ClassVar[int]
+    LOWER_BOUNDS_FIELD_NUMBER: _ClassVar[int]
     column: str
     values: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, column: _Optional[str] = ..., values: _Optional[_Iterable[float]] = ...) -> None: ...
+    upper_bounds: _containers.RepeatedScalarFieldContainer[int]
+    lower_bounds: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, column: _Optional[str] = ..., values: _Optional[_Iterable[float]] = ..., upper_bounds: _Optional[_Iterable[int]] = ..., lower_bounds: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class InlineLabels(_message.Message):
     __slots__ = ("structures", "columns", "conditions")
@@ -142,14 +148,16 @@ class InlineLabels(_message.Message):
     def __init__(self, structures: _Optional[_Iterable[_Union[_structure_pb2.StructureInput, _Mapping]]] = ..., columns: _Optional[_Iterable[_Union[LabelValues, _Mapping]]] = ..., conditions: _Optional[_Iterable[_Union[_structure_pb2.ConditionColumn, _Mapping]]] = ...) -> None: ...
 
 class LabelFile(_message.Message):
-    __slots__ = ("uri", "structure_column", "id_column")
+    __slots__ = ("uri", "structure_column", "id_column", "censored_column")
     URI_FIELD_NUMBER: _ClassVar[int]
     STRUCTURE_COLUMN_FIELD_NUMBER: _ClassVar[int]
     ID_COLUMN_FIELD_NUMBER: _ClassVar[int]
+    CENSORED_COLUMN_FIELD_NUMBER: _ClassVar[int]
     uri: str
     structure_column: str
     id_column: str
-    def __init__(self, uri: _Optional[str] = ..., structure_column: _Optional[str] = ..., id_column: _Optional[str] = ...) -> None: ...
+    censored_column: str
+    def __init__(self, uri: _Optional[str] = ..., structure_column: _Optional[str] = ..., id_column: _Optional[str] = ..., censored_column: _Optional[str] = ...) -> None: ...
 
 class Refit(_message.Message):
     __slots__ = ("model_version",)
