@@ -14,6 +14,8 @@ from epitaxy_models.structures.structure import Structure
 # features ``substrate/<name>``.
 DESCRIPTORS, EMBEDDING, SUBSTRATE = "descriptors", "embedding", "substrate_predictions"
 ESTIMATES = "textbook_estimates"
+# Values of other fidelities as shipped models predict them.
+FIDELITIES = "fidelity_estimates"
 LOW_FIDELITY_PREFIX, PEER_PREFIX = "low_fidelity/", "peer/"
 
 
