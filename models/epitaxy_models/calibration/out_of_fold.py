@@ -68,10 +68,11 @@ class OutOfFold:
 def calibrate(predictions: OutOfFold) -> Calibrator:
     """Multipliers of the expected error from residuals out of fold.
 
-    As split conformal with rank ``ceil((n + 1) coverage)`` over all predictions (cross-conformal: Vovk, Annals of
-    Mathematics and AI 74, 9 (2015); CV+: Barber et al., Annals of Statistics 49, 486 (2021)): a model that sees all
-    rows errs a little less than those that did not, so coverage is met from above. Beyond coverage ``n / (n + 1)``, n
-    the number of labels, the largest residual is extended by Student's t. Raises ConfigurationError below 8 rows.
+    As split conformal with rank ``ceil((n + 1) coverage)`` of n, the number of labels, over all predictions
+    (cross-conformal: Vovk, Annals of Mathematics and AI 74, 9 (2015); CV+: Barber et al., Annals of Statistics 49, 486
+    (2021)). Repeats predict every label several times, which tells more of the fits and nothing of other labels: with
+    ranks of the predictions, intervals from 25 labels covered 74 to 98 % by draw where 90 % were asked for. Beyond
+    coverage ``n / (n + 1)`` the largest residual is extended by Student's t. Raises ConfigurationError below 8 rows.
     """
     return _calibrator(predictions.residuals, predictions.expected_errors, len(predictions.labels))
 
@@ -101,10 +102,11 @@ def _calibrator(residuals: NDArray[np.float64], expected: NDArray[np.float64], n
         )
     floor = _floor(expected)
     scores = np.sort(residuals / np.maximum(expected, floor))
-    n = len(scores)
-    ranks = np.minimum(np.ceil((n + 1) * COVERAGES - 1e-9).astype(int), n)
-    n_reachable = int(np.count_nonzero(np.ceil((n_labels + 1) * COVERAGES - 1e-9) <= n_labels))
-    multipliers = scores[ranks[:n_reachable] - 1]
+    # A label that is predicted three times is still one label: ranks are those of so many labels.
+    of_labels = np.ceil((n_labels + 1) * COVERAGES - 1e-9)
+    n_reachable = int(np.count_nonzero(of_labels <= n_labels))
+    ranks = np.ceil(len(scores) * of_labels[:n_reachable] / n_labels - 1e-9).astype(int)
+    multipliers = scores[ranks - 1]
     quantiles = stdtrit(_TAIL_FREEDOM, 0.5 + COVERAGES[n_reachable - 1 :] / 2)
     tail = multipliers[-1] * quantiles[1:] / quantiles[0]
     rms = float(np.sqrt(np.mean(scores**2))) or 1.0
