@@ -14,6 +14,8 @@ from epitaxy_models.structures.structure import Structure
 # features ``substrate/<name>``.
 DESCRIPTORS, EMBEDDING, SUBSTRATE = "descriptors", "embedding", "substrate_predictions"
 ESTIMATES = "textbook_estimates"
+# Estimates of further fidelities by heads that are shipped with the substrate; old and foreign substrates have none.
+FIDELITIES = "fidelity_estimates"
 LOW_FIDELITY_PREFIX, PEER_PREFIX = "low_fidelity/", "peer/"
 
 

@@ -15,6 +15,7 @@ from epitaxy_models.transfer.inputs import (
     DESCRIPTORS,
     EMBEDDING,
     ESTIMATES,
+    FIDELITIES,
     LOW_FIDELITY_PREFIX,
     PEER_PREFIX,
     SUBSTRATE,
@@ -62,7 +63,7 @@ class BlockGP:
     """
 
     shape: Shape = Shape.RBF
-    linear: tuple[str, ...] = (SUBSTRATE, ESTIMATES)
+    linear: tuple[str, ...] = (SUBSTRATE, ESTIMATES, FIDELITIES)
     n_linear_max: int = 80
     prior: KernelPrior = field(default_factory=KernelPrior)
     without_peers: bool = False
