@@ -48,6 +48,7 @@ class FidelityHead:
             formula of that fold.
         gate: Weights of a score that tells values above 0 from zeros, like ``weights``; None if zeros are rare.
         largest: Largest value that it was fitted on; no estimate goes beyond.
+        least: Smallest possible value.
     """
 
     fidelity: Fidelity
@@ -55,10 +56,11 @@ class FidelityHead:
     weights: NDArray[np.float32]
     gate: NDArray[np.float32] | None
     largest: float
+    least: float = 0.0
 
     def estimate(self, rows: NDArray[np.float64], folds: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Estimates within 0 and ``largest``, and the score of the gate where there is one, ``[n_rows, 1 or 2]``."""
-        values = np.clip(_linear(rows, self.weights, folds), 0.0, self.largest)
+        """Estimates within ``least`` and ``largest``, and the score of the gate where there is one, ``[n_rows, 1 or 2]``."""
+        values = np.clip(_linear(rows, self.weights, folds), self.least, self.largest)
         if self.gate is None:
             return values[:, None]
         score = _linear(rows, self.gate, folds)

@@ -17,6 +17,8 @@ ESTIMATES = "textbook_estimates"
 # Estimates of further fidelities by heads that are shipped with the substrate; old and foreign substrates have none.
 FIDELITIES = "fidelity_estimates"
 LOW_FIDELITY_PREFIX, PEER_PREFIX = "low_fidelity/", "peer/"
+# What follows from a value of a lower fidelity, or from its model where it is unknown.
+FILLED_PREFIX = "filled/"
 
 
 @dataclass(frozen=True, eq=False)

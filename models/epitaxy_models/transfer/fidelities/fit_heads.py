@@ -17,7 +17,7 @@ _N_DIRECTIONS = 320
 _WEIGHT_OF_PREDICTIONS = 3.0
 _STRENGTHS = np.logspace(-6, 1, 29)
 # A gate needs zeros to learn from.
-_LEAST_ZEROS = 50
+LEAST_ZEROS = 50
 _FLAT = 1e-7
 
 
@@ -36,7 +36,7 @@ class HeadRows:
     centre: Array
 
     @classmethod
-    def of(cls, rows: Array, n_embedding: int) -> "HeadRows":
+    def of(cls, rows: Array, n_embedding: int, n_directions: int = _N_DIRECTIONS) -> "HeadRows":
         """Reduces raw rows ``[n_rows, width + 1]``, as ``head_rows`` gives them; no label enters."""
         raw = rows[:, :-1]
         centre, spread = raw.mean(axis=0), raw.std(axis=0)
@@ -45,7 +45,7 @@ class HeadRows:
         factor[:n_embedding] /= np.sqrt(max(int(varies[:n_embedding].sum()), 1))
         factor[n_embedding:] *= _WEIGHT_OF_PREDICTIONS / np.sqrt(max(int(varies[n_embedding:].sum()), 1))
         scaled = (raw - centre) * factor
-        n_directions = min(_N_DIRECTIONS, n_embedding, len(rows))
+        n_directions = min(n_directions, n_embedding, len(rows))
         _, _, directions = randomized_svd(scaled[:, :n_embedding], n_directions, n_iter=3, random_state=0)
         expand = np.zeros((raw.shape[1], n_directions + raw.shape[1] - n_embedding))
         expand[:n_embedding, :n_directions] = directions.T
@@ -70,7 +70,7 @@ def fit_head(fidelity: Fidelity, unit: str, rows: HeadRows, labels: Array, folds
         folds: Fold of each row, ``[n_rows]``.
     """
     known = np.isfinite(labels)
-    is_gated = int((labels[known] == 0).sum()) >= _LEAST_ZEROS
+    is_gated = int((labels[known] == 0).sum()) >= LEAST_ZEROS
     values, gates = [], []
     for fold in range(N_FOLDS):
         train = known & (folds != fold)

@@ -16,6 +16,7 @@ from epitaxy_models.transfer.inputs import (
     EMBEDDING,
     ESTIMATES,
     FIDELITIES,
+    FILLED_PREFIX,
     LOW_FIDELITY_PREFIX,
     PEER_PREFIX,
     SUBSTRATE,
@@ -99,7 +100,7 @@ class BlockGP:
             yield KernelTerm(name, self.shape)
             if name.startswith(LOW_FIDELITY_PREFIX):
                 yield KernelTerm(name, Shape.GAPPED)
-            elif name in self.linear or n_labels <= self.n_linear_max:
+            elif name in self.linear or name.startswith(FILLED_PREFIX) or n_labels <= self.n_linear_max:
                 yield KernelTerm(name, Shape.LINEAR)
 
     def _search(

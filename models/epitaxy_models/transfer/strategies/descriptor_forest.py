@@ -94,15 +94,19 @@ class FittedForest:
 
     def predict(self, inputs: TransferInputs) -> TransferPrediction:
         """Mean of the trees, and their spread."""
+        by_tree = self.by_tree(inputs.blocks[DESCRIPTORS])
+        return TransferPrediction(by_tree.mean(axis=1), np.hypot(by_tree.std(axis=1), self.least_std))
+
+    def by_tree(self, rows: Array) -> Array:
+        """Answer of each tree, ``[n_rows, n_trees]``; ``rows`` ``[n_rows, n_features]``."""
         # Thresholds were chosen between values in single precision.
-        block = inputs.blocks[DESCRIPTORS].astype(np.float32)
+        block = rows.astype(np.float32)
         if block.shape[1] != self.n_features:
             raise CheckpointError(
                 f"forest of {self.n_features} descriptors, {block.shape[1]} given: fit it anew",
                 reason="DESCRIPTORS_CHANGED",
             )
-        by_tree = _by_tree(block, self.roots, self.features, self.numbers, self.children)
-        return TransferPrediction(by_tree.mean(axis=1), np.hypot(by_tree.std(axis=1), self.least_std))
+        return _by_tree(block, self.roots, self.features, self.numbers, self.children)
 
     def state(self) -> StrategyState:
         """The arrays."""
