@@ -6,7 +6,11 @@ from dataclasses import dataclass, replace
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.transfer.strategies import frozen_strategies
 from epitaxy_models.transfer.strategies.block_gp import BlockGP
+from epitaxy_models.transfer.strategies.gated_process import GatedProcess
+from epitaxy_models.transfer.strategies.laws import LawColumn
 from epitaxy_models.transfer.strategies.networks.fine_tune import FullFineTune, PartialFineTune, ScratchNetwork
+from epitaxy_models.transfer.strategies.substrate_head import SubstrateHead
+from epitaxy_models.transfer.strategies.substrate_line import SubstrateLine
 from epitaxy_models.transfer.strategy import TransferStrategy
 
 
@@ -26,10 +30,23 @@ class Field:
         """All of them."""
         return {strategy.name: strategy for strategy in (*self.frozen, *self.costly)}
 
-    def with_noise(self, std: float) -> "Field":
-        """The same, where the default process knows that labels are no better than that, on the scale of the fits."""
-        told = [replace(entry, noise_std=std) if isinstance(entry, BlockGP) else entry for entry in self.frozen]
-        return replace(self, frozen=tuple(told))
+    def told(self, noise_std: float, kin: tuple[LawColumn, ...]) -> "Field":
+        """The same, where strategies know what is known of the labels before any fit.
+
+        Args:
+            noise_std: Labels are no better than that, on the scale of the fits.
+            kin: Columns that state the labels' own quantity on that scale.
+        """
+        return replace(self, frozen=tuple(_told(entry, noise_std, kin) for entry in self.frozen))
+
+
+def _told(entry: TransferStrategy, noise_std: float, kin: tuple[LawColumn, ...]) -> TransferStrategy:
+    if isinstance(entry, BlockGP):
+        return replace(entry, noise_std=noise_std)
+    if isinstance(entry, GatedProcess):
+        process = replace(entry.process, noise_std=noise_std)
+        return replace(entry, line=replace(entry.line, kin=kin), process=process)
+    return replace(entry, kin=kin) if isinstance(entry, SubstrateLine | SubstrateHead) else entry
 
 
 def default_field(artifact: ModelArtifact, *, with_peers: bool = False) -> Field:

@@ -78,9 +78,7 @@ class CheapModel:
         return cls(settings["name"], head, int(settings["n_kin"]), int(settings["n_values"]), float(settings["mae"]))
 
 
-def _heads(
-    raw: Array, n_embedding: int, values: Array, folds: NDArray[np.int64], unit: str
-) -> Iterator[FidelityHead]:
+def _heads(raw: Array, n_embedding: int, values: Array, folds: NDArray[np.int64], unit: str) -> Iterator[FidelityHead]:
     """A line on one of the substrate's predictions; with more values also the embedding, and a gate for zeros."""
     is_positive = bool((values >= 0).all())
     least = 0.0 if is_positive else float(values.min() - np.ptp(values))
@@ -92,10 +90,12 @@ def _heads(
         return
     rows = HeadRows.of(raw, n_embedding, _N_DIRECTIONS)
     residuals = [values - raw @ line for line in lines]
-    whole = lines + np.stack([
-        rows.weights(*ridge(rows.reduced[train], residual[train]))
-        for train, residual in zip(trains, residuals, strict=True)
-    ])
+    whole = lines + np.stack(
+        [
+            rows.weights(*ridge(rows.reduced[train], residual[train]))
+            for train, residual in zip(trains, residuals, strict=True)
+        ]
+    )
     yield FidelityHead(Fidelity.PBE, unit, whole.astype(np.float32), None, *limits)
     if is_positive and int((values == 0).sum()) >= LEAST_ZEROS and int((values > 0).sum()) >= LEAST_ZEROS:
         is_above = (values > 0).astype(np.float64)

@@ -34,7 +34,9 @@ class Filling:
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Arrays by name."""
         numbered = enumerate(self.models)
-        return {f"cheap.{number}.{name}": array for number, model in numbered for name, array in model.tensors().items()}
+        return {
+            f"cheap.{number}.{name}": array for number, model in numbered for name, array in model.tensors().items()
+        }
 
     @classmethod
     def restore(cls, settings: Sequence[Mapping[str, Any]], tensors: Mapping[str, NDArray[Any]]) -> "Filling":

@@ -15,7 +15,7 @@ from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
 Array = NDArray[np.float64]
 KIND = "descriptor_forest"
 # Trees agree on the very rows that they have learned; an error as small as that is not to be expected anywhere.
-_LEAST_STD = 0.05
+LEAST_STD = 0.05
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class DescriptorForest:
         """Learns from ``targets`` ``[n_rows]``."""
         forest = ExtraTreesRegressor(self.n_trees, max_features=self.share_of_features, random_state=seed)
         forest.fit(inputs.blocks[DESCRIPTORS], targets)
-        return FittedForest.from_sklearn(forest, _LEAST_STD * (float(np.std(targets)) or 1.0))
+        return FittedForest.from_sklearn(forest, LEAST_STD * (float(np.std(targets)) or 1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,19 +94,24 @@ class FittedForest:
 
     def predict(self, inputs: TransferInputs) -> TransferPrediction:
         """Mean of the trees, and their spread."""
-        by_tree = self.by_tree(inputs.blocks[DESCRIPTORS])
+        return self.predict_columns(inputs.blocks[DESCRIPTORS])
+
+    def predict_columns(self, columns: Array) -> TransferPrediction:
+        """The same of the columns ``[n_rows, n_features]`` that it was fitted on."""
+        by_tree = self.by_tree(columns)
         return TransferPrediction(by_tree.mean(axis=1), np.hypot(by_tree.std(axis=1), self.least_std))
 
-    def by_tree(self, rows: Array) -> Array:
-        """Answer of each tree, ``[n_rows, n_trees]``; ``rows`` ``[n_rows, n_features]``."""
+    def by_tree(self, columns: Array) -> Array:
+        """Answer of each tree, ``[n_rows, n_trees]``."""
         # Thresholds were chosen between values in single precision.
-        block = rows.astype(np.float32)
+        block = columns.astype(np.float32)
         if block.shape[1] != self.n_features:
             raise CheckpointError(
                 f"forest of {self.n_features} descriptors, {block.shape[1]} given: fit it anew",
                 reason="DESCRIPTORS_CHANGED",
             )
-        return _by_tree(block, self.roots, self.features, self.numbers, self.children)
+        by_tree: Array = _by_tree(block, self.roots, self.features, self.numbers, self.children)
+        return by_tree
 
     def state(self) -> StrategyState:
         """The arrays."""
