@@ -96,7 +96,8 @@ def _with_peers(inputs: TransferInputs, target: Target, peers: Sequence[str], wo
 def _inputs(target: Target, texts: Sequence[str], work: Path) -> TransferInputs:
     artifact = load_artifact(shipped_model())
     structures = tuple(structure_from_column(text) for text in texts)
-    parts = [artifact.weights_digest, DESCRIPTOR_VERSION, ESTIMATES, *texts]
+    heads = artifact.fidelity_heads
+    parts = [artifact.weights_digest, DESCRIPTOR_VERSION, ESTIMATES, *([heads.digest] if heads else []), *texts]
     content = blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
     kept = work / "features" / f"{target.name}-{content}.npz"
     if kept.exists():

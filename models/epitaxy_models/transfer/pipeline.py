@@ -124,8 +124,9 @@ class _Job:
 
     def _kin(self, examination: Examination) -> tuple[LawColumn, ...]:
         """Columns that state the property's own quantity."""
-        fidelities = examination.inputs.blocks.get(FIDELITIES)
-        n_fidelities = 0 if fidelities is None else fidelities.shape[1]
+        # Scores of gates stand behind the values of the shipped heads.
+        shipped = self._artifact.fidelity_heads
+        n_fidelities = len(shipped.heads) if shipped and FIDELITIES in examination.inputs.blocks else 0
         definition, heads = self._request.definition, self._artifact.card.heads
         return kin_columns(heads, n_fidelities, definition.name, definition.unit, examination.transform.kind)
 

@@ -82,6 +82,18 @@ def _network() -> type[_Restorer]:
     return FittedNetwork
 
 
+def _anchored() -> type[_Restorer]:
+    from epitaxy_models.transfer.strategies.anchored_forest import FittedAnchoredForest  # noqa: PLC0415 - scikit-learn
+
+    return FittedAnchoredForest
+
+
+def _by_fidelity() -> type[_Restorer]:
+    from epitaxy_models.transfer.strategies.by_fidelity import FittedByFidelity  # noqa: PLC0415 - reads this module
+
+    return FittedByFidelity
+
+
 _RESTORERS: dict[str, Callable[[], type[_Restorer]]] = {
     "block_gp": lambda: FittedBlockGP,
     "embedding_ridge": lambda: FittedRidge,
@@ -91,4 +103,7 @@ _RESTORERS: dict[str, Callable[[], type[_Restorer]]] = {
     "descriptor_forest": _forest,
     "full_forest": _full_forest,
     "network": _network,
+    "anchored_forest": _anchored,
+    "by_fidelity": _by_fidelity,
+    "network_by_fidelity": _by_fidelity,
 }

@@ -98,6 +98,11 @@ class FittedForest:
 
     def predict_columns(self, columns: Array) -> TransferPrediction:
         """The same of the columns ``[n_rows, n_features]`` that it was fitted on."""
+        by_tree = self.by_tree(columns)
+        return TransferPrediction(by_tree.mean(axis=1), np.hypot(by_tree.std(axis=1), self.least_std))
+
+    def by_tree(self, columns: Array) -> Array:
+        """Answer of each tree, ``[n_rows, n_trees]``."""
         # Thresholds were chosen between values in single precision.
         block = columns.astype(np.float32)
         if block.shape[1] != self.n_features:
@@ -105,8 +110,8 @@ class FittedForest:
                 f"forest of {self.n_features} descriptors, {block.shape[1]} given: fit it anew",
                 reason="DESCRIPTORS_CHANGED",
             )
-        by_tree = _by_tree(block, self.roots, self.features, self.numbers, self.children)
-        return TransferPrediction(by_tree.mean(axis=1), np.hypot(by_tree.std(axis=1), self.least_std))
+        by_tree: Array = _by_tree(block, self.roots, self.features, self.numbers, self.children)
+        return by_tree
 
     def state(self) -> StrategyState:
         """The arrays."""

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.transfer.inputs import ESTIMATES, FIDELITIES, LOW_FIDELITY_PREFIX, SUBSTRATE, TransferInputs
+from epitaxy_models.transfer.inputs import (
+    ESTIMATES,
+    FIDELITIES,
+    FILLED_PREFIX,
+    LOW_FIDELITY_PREFIX,
+    SUBSTRATE,
+    TransferInputs,
+)
 
 Array = NDArray[np.float64]
 _ALWAYS_KNOWN = (SUBSTRATE, FIDELITIES, ESTIMATES)
@@ -60,7 +67,7 @@ def known_columns(inputs: TransferInputs) -> tuple[LawColumn, ...]:
 
 
 def _columns(inputs: TransferInputs) -> Iterator[LawColumn]:
-    for name in _ALWAYS_KNOWN:
+    for name in (*_ALWAYS_KNOWN, *sorted(name for name in inputs.blocks if name.startswith(FILLED_PREFIX))):
         width = inputs.blocks[name].shape[1] if name in inputs.blocks else 0
         yield from (LawColumn(name, column) for column in range(width))
     if ESTIMATES in inputs.blocks and inputs.blocks[ESTIMATES].shape[1] > 1:
