@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
+from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.graphs.graph import build_graph
 from epitaxy_models.structures import structure_from_column
@@ -17,7 +17,10 @@ from epitaxy_models.training.split import part_of
 from epitaxy_models.transfer.descriptors import DESCRIPTOR_VERSION
 from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.inputs import ESTIMATES, PEER_PREFIX, TransferInputs
+from epitaxy_models.transfer.labels.target import TransformKind
 from epitaxy_models.transfer.peers import peer_blocks
+from epitaxy_models.transfer.quantities import kin_columns
+from epitaxy_models.transfer.strategies.laws import LawColumn
 
 _SOURCE = "mp_general.parquet"
 
@@ -53,6 +56,13 @@ class Pool:
     inputs: TransferInputs
     labels: NDArray[np.float64]
     overlap: float
+    is_seen: NDArray[np.bool_]
+
+    def kin(self, artifact: ModelArtifact) -> tuple[LawColumn, ...]:
+        """Columns that state the target's own quantity, as a job would find them."""
+        scale = TransformKind(self.target.transform) if not self.target.is_log10 else TransformKind.NONE
+        n_fidelities = len(artifact.fidelity_heads.heads) if artifact.fidelity_heads else 0
+        return kin_columns(artifact.card.heads, n_fidelities, self.target.column, self.target.unit, scale)
 
 
 def read_pool(target: Target, data: Path, work: Path, n_max: int, peers: Sequence[str] = ()) -> Pool:
@@ -66,18 +76,25 @@ def read_pool(target: Target, data: Path, work: Path, n_max: int, peers: Sequenc
     table = table.assign(key=table["formula"].map(order)).sort_values("key", kind="stable").head(n_max)
     labels = table[target.column].to_numpy(dtype=np.float64)
     texts = table["structure"].tolist()
-    overlap = source_overlap(table["formula"].tolist(), data / _SOURCE)
+    formulas = table["formula"].tolist()
+    overlap = source_overlap(formulas, data / _SOURCE)
     inputs = _with_peers(_inputs(target, texts, work), target, peers, work)
-    return Pool(target, inputs, np.log10(labels) if target.is_log10 else labels, overlap)
+    is_seen = seen_formulas(formulas, data / _SOURCE)
+    return Pool(target, inputs, np.log10(labels) if target.is_log10 else labels, overlap, is_seen)
 
 
 def source_overlap(formulas: Sequence[str], source: Path) -> float:
     """Share of a target's formulas that the substrate was trained on, with labels of another kind."""
     if not source.exists():
         return float("nan")
-    known = set(pd.read_parquet(source, columns=["formula"])["formula"])
-    names = set(formulas)
-    return sum(name in known and part_of(name) == "train" for name in names) / len(names)
+    names = sorted(set(formulas))
+    return float(seen_formulas(names, source).mean())
+
+
+def seen_formulas(formulas: Sequence[str], source: Path) -> NDArray[np.bool_]:
+    """Whether the substrate was trained on each formula, ``[n_formulas]``; False where the source is not there."""
+    known = set(pd.read_parquet(source, columns=["formula"])["formula"]) if source.exists() else set()
+    return np.array([name in known and part_of(name) == "train" for name in formulas], dtype=np.bool_)
 
 
 def _with_peers(inputs: TransferInputs, target: Target, peers: Sequence[str], work: Path) -> TransferInputs:

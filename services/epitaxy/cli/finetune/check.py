@@ -29,6 +29,21 @@ class FlaggedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadAlone:
+    """What the base model is worth on the labels, unchanged.
+
+    Attributes:
+        property: Property of the base model.
+        error: Mean absolute error, in the labels' unit.
+        n_labels: Labels that it was measured on.
+    """
+
+    property: str
+    error: float
+    n_labels: int
+
+
+@dataclass(frozen=True, slots=True)
 class LabelCheck:
     """Outcome of a check; the counts are those of a job.
 
@@ -47,6 +62,7 @@ class LabelCheck:
         stop: Why a job would make no model; None: it would start.
         domain: Number of usable rows per domain verdict of the base model.
         far: Usable rows outside the base model's training data, farthest first.
+        head_alone: What the base model is worth without any of the labels; None if it predicts nothing in their unit.
     """
 
     n_rows: int
@@ -66,6 +82,7 @@ class LabelCheck:
     stop: Obstacle | None
     domain: Mapping[str, int]
     far: tuple[FlaggedRow, ...]
+    head_alone: HeadAlone | None
 
     @property
     def is_enough(self) -> bool:
@@ -120,7 +137,22 @@ def check_labels(
         stop=check.stops(accept_suspicious=accept_suspicious),
         domain=dict(Counter(result.domain_verdict for result in usable).most_common()),
         far=tuple(_far(usable)),
+        head_alone=_head_alone(results, values, unit),
     )
+
+
+def _head_alone(results: Sequence[ScreenResult], values: NDArray[np.float64], unit: str) -> HeadAlone | None:
+    """Error of the property of the base model that has the unit of the labels and errs least on them."""
+    rows = [row for row, result in enumerate(results) if np.isfinite(values[row]) and result.error is None]
+    if not rows:
+        return None
+    labels = values[rows]
+    found = [
+        HeadAlone(answer.name, float(np.abs(answer.values - labels).mean()), len(rows))
+        for answer in _answers([results[row] for row in rows])
+        if answer.unit == unit
+    ]
+    return min(found, key=lambda entry: entry.error, default=None)
 
 
 def _row(result: ScreenResult, label: float) -> LabelledRow:
