@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.graphs.graph import build_graph
+from epitaxy_models.source_index.storage import FILE_NAME, load_source_index
 from epitaxy_models.structures import structure_from_column
 from epitaxy_models.training.split import part_of
 from epitaxy_models.transfer.descriptors import DESCRIPTOR_VERSION
@@ -76,10 +77,9 @@ def read_pool(target: Target, data: Path, work: Path, n_max: int, peers: Sequenc
     table = table.assign(key=table["formula"].map(order)).sort_values("key", kind="stable").head(n_max)
     labels = table[target.column].to_numpy(dtype=np.float64)
     texts = table["structure"].tolist()
-    formulas = table["formula"].tolist()
-    overlap = source_overlap(formulas, data / _SOURCE)
+    overlap = source_overlap(table["formula"].tolist(), data / _SOURCE)
     inputs = _with_peers(_inputs(target, texts, work), target, peers, work)
-    is_seen = seen_formulas(formulas, data / _SOURCE)
+    is_seen = seen_formulas(inputs)
     return Pool(target, inputs, np.log10(labels) if target.is_log10 else labels, overlap, is_seen)
 
 
@@ -87,14 +87,16 @@ def source_overlap(formulas: Sequence[str], source: Path) -> float:
     """Share of a target's formulas that the substrate was trained on, with labels of another kind."""
     if not source.exists():
         return float("nan")
-    names = sorted(set(formulas))
-    return float(seen_formulas(names, source).mean())
+    known = set(pd.read_parquet(source, columns=["formula"])["formula"])
+    names = set(formulas)
+    return sum(name in known and part_of(name) == "train" for name in names) / len(names)
 
 
-def seen_formulas(formulas: Sequence[str], source: Path) -> NDArray[np.bool_]:
-    """Whether the substrate was trained on each formula, ``[n_formulas]``; False where the source is not there."""
-    known = set(pd.read_parquet(source, columns=["formula"])["formula"]) if source.exists() else set()
-    return np.array([name in known and part_of(name) == "train" for name in formulas], dtype=np.bool_)
+def seen_formulas(inputs: TransferInputs) -> NDArray[np.bool_]:
+    """Whether the shipped substrate was trained on each formula, by its source index, ``[n_rows]``."""
+    folder = shipped_model()
+    source = load_source_index(folder / FILE_NAME, load_artifact(folder).weights_digest)
+    return np.array([formula in source.materials.known_formulas for formula in inputs.formulas], dtype=np.bool_)
 
 
 def _with_peers(inputs: TransferInputs, target: Target, peers: Sequence[str], work: Path) -> TransferInputs:

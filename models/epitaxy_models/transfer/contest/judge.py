@@ -14,6 +14,8 @@ from epitaxy_models.transfer.verdict import Verdict
 
 # A verdict needs this confidence; the choice of what serves asks for less, as either answer is then a fair one.
 VERDICT_CONFIDENCE, CHOICE_CONFIDENCE = 0.95, 0.80
+# A constant that serves where a model would have done better costs far more than a model that is no better than it.
+CONSTANT_CONFIDENCE = 0.99
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def choose(candidates: Mapping[str, Candidate], test_ratio: float, median: str, 
 
     The lowest of many noisy errors is partly luck, the more so the fewer the labels: the default stays unless another
     is better beyond the noise of their paired difference. The pool median knows no crystal from another: it serves
-    where it is better than the winner at the confidence of a verdict, and not before.
+    where 99 % confidence says that it is better than the winner, and not before.
     """
     eligible = {name: entry for name, entry in candidates.items() if entry.may_serve or name == median}
     preferred = eligible.get(default) if default else None
@@ -196,7 +198,7 @@ def choose(candidates: Mapping[str, Candidate], test_ratio: float, median: str, 
         better = {name: entry.mean for name, entry in gains.items() if entry.low > 0}
         best = eligible[max(better, key=better.__getitem__)] if better else preferred
         reason = f"{best.name} is better than {default} beyond noise" if better else f"nothing beats {default}"
-    if best.name != median and contrast(best, eligible[median], test_ratio).verdict is Verdict.HELPS:
+    if best.name != median and contrast(best, eligible[median], test_ratio, CONSTANT_CONFIDENCE).low > 0:
         return median, f"the median of the labels is better than {best.name} beyond noise"
     return best.name, reason
 

@@ -14,6 +14,8 @@ _LEAST_RESIDUAL = 0.01
 _MOST_LEVERAGE = 0.95
 # James & Stein's shrinkage: squared coefficients that noise alone would give, times this, are taken off.
 _SHRINKAGE = 2.0
+# Residuals beyond this quantile are cut before the noise is told from them: wild labels are no reason to shrink.
+_USUAL = 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +94,8 @@ def _shrunk(coefficients: Array, prior: Array, residuals: Array, n_free: int) ->
     """Towards the prior, by the share of the squared distance that noise explains."""
     distance = float(np.sum((coefficients - prior) ** 2))
     # The variance of a median is pi / 2 times that of a mean; least absolute errors estimate the same way.
-    noise = 0.5 * np.pi * float(np.mean(np.abs(residuals))) ** 2 * n_free / len(residuals)
+    sizes = np.abs(residuals)
+    usual = float(np.mean(np.minimum(sizes, np.quantile(sizes, _USUAL))))
+    noise = 0.5 * np.pi * usual**2 * n_free / len(residuals)
     kept = max(0.0, 1 - _SHRINKAGE * noise / distance) if distance > 0 else 0.0
     return prior + kept * (coefficients - prior)
