@@ -16,7 +16,7 @@ export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining check check-protos contract format generate check-generated structure check-structure reference check-reference serve golden clean pictures bench loadtest growth performance \
-        dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish retire source-index scaling bench-transfer bench-uncertainty
+        dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish retire source-index fidelity-models scaling bench-transfer bench-uncertainty
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -186,6 +186,9 @@ scaling: install-dev ## One worker against two at the same global batch (PARQUET
 
 source-index: install-dev ## Index the training corpus of the shipped model (DATA=mp.parquet WORK=dir PROCESSES=2)
 	OMP_NUM_THREADS=1 $(BIN)/python -m epitaxy_models.source_index --data "$(DATA)" --work "$(WORK)" --processes $(or $(PROCESSES),1)
+
+fidelity-models: install-dev ## Fit the heads of HSE, GLLB-SC and SCAN gaps on the shipped model (DATA=mp_multifidelity_gap.parquet; a minute)
+	$(BIN)/python -m epitaxy_models.transfer.fidelities --data "$(or $(DATA),../shared/data/mp_multifidelity_gap.parquet)"
 
 bench-transfer: install-dev ## Learning curves on real targets (DATA=folder; QUICK=1; NETWORKS=scratch_network: an hour or more); run again to resume
 	$(BIN)/python -m loadtest.transfer --data "$(or $(DATA),../shared/data)" $(if $(QUICK),--quick) $(if $(NETWORKS),--networks $(NETWORKS))

@@ -16,7 +16,10 @@ import pandas as pd
 
 from epitaxy.client import Client
 
-_FROZEN = ("block_gp", "embedding_ridge", "descriptor_forest", "pool_median", "stack")
+_FROZEN = (
+    *("block_gp", "gated_process", "substrate_line", "substrate_head", "embedding_ridge"),
+    *("descriptor_forest", "full_forest", "pool_median", "stack"),
+)
 _N_ASKED = 64
 
 

@@ -35,7 +35,7 @@ from epitaxy_models.transfer.contest.field import Field, default_field
 from epitaxy_models.transfer.contest.judge import Judgement, judge
 from epitaxy_models.transfer.contest.stacking import STACK, stack_weights
 from epitaxy_models.transfer.fitted.refit import COVERAGES, N_MEMBERS, calibrated, refit
-from epitaxy_models.transfer.labels.target import TargetTransform
+from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 from epitaxy_models.transfer.splits import Split, few_label_draws, grouped_folds, n_folds_for
 from epitaxy_models.transfer.strategies import restore
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
@@ -45,6 +45,16 @@ from loadtest.transfer_targets import TARGETS, Pool, read_pool
 SIZES, N_SEEDS, N_TEST = (25, 50, 100, 250, 1000), 5, 500
 MEDIAN, DEFAULT, CHOSEN = "pool_median", "block_gp", "chosen"
 _N_RESAMPLED = 1000
+# What a job chose on the same draws before simple laws competed, substrate-mp 4; ADR 25.
+BEFORE = {
+    "expt_formation_enthalpy": {"25": "0.127", "50": "0.109", "100": "0.093", "250": "0.077", "1000": "0.056"},
+    "expt_gap": {"25": "0.520", "50": "0.472", "100": "0.447", "250": "0.442", "1000": "0.392"},
+    "hse_gap": {"25": "0.332", "50": "0.368", "100": "0.334", "250": "0.305", "1000": "0.285"},
+    "phonon_peak": {"25": "106", "50": "97", "100": "64", "250": "48"},
+    "log10_dielectric": {"25": "0.103", "50": "0.090", "100": "0.075", "250": "0.058"},
+    "exfoliation_energy": {"25": "44.0", "50": "47.7", "100": "43.3", "250": "34.7"},
+    "perovskite_heat": {"25": "0.283", "50": "0.222", "100": "0.191", "250": "0.138"},
+}
 
 
 def main() -> None:
@@ -83,7 +93,8 @@ def measure(options: argparse.Namespace, path: Path) -> None:
     """Every cell that the file does not hold yet: what a job does first, then each network by itself."""
     path.parent.mkdir(parents=True, exist_ok=True)
     done = {_key(cell) for cell in read_cells(path)}
-    field = default_field(load_artifact(shipped_model()), with_peers=bool(options.peers))
+    artifact = load_artifact(shipped_model())
+    field = default_field(artifact, with_peers=bool(options.peers))
     networks = {strategy.name: strategy for strategy in field.costly if strategy.name in options.networks}
     if unknown := set(options.networks) - set(networks):
         raise SystemExit(f"no such network: {', '.join(sorted(unknown))}")
@@ -97,7 +108,8 @@ def measure(options: argparse.Namespace, path: Path) -> None:
         pool = read_pool(target, options.data, options.work, options.pool, peers)
         for number, (n, seed) in enumerate(left):
             start = time.perf_counter()
-            cell = measure_cell(pool, n, seed, field.frozen, networks[network] if network else None)
+            told = field.told(0.0, pool.kin(artifact)).frozen
+            cell = measure_cell(pool, n, seed, told, networks[network] if network else None)
             with path.open("a") as file:
                 file.write(json.dumps(cell | {"pool": options.pool, "network": network, "peers": peers}) + "\n")
             seconds = time.perf_counter() - start
@@ -147,11 +159,16 @@ def measure_cell(
     targets = transform.forward(pool.labels[draw.train])
     maes = {}
     for strategy in (network,) if network else frozen:
-        values = strategy.fit(train, targets, seed).predict(test).values
+        try:
+            values = strategy.fit(train, targets, seed).predict(test).values
+        except ValueError:  # no head states the quantity
+            continue
         maes[strategy.name] = float(np.abs(transform.inverse(values) - truth).mean())
     if network:
         return head | {"maes": maes}
     served = serve(pool, n, seed, frozen)
+    is_seen = pool.is_seen[draw.test]
+    errors = np.abs(transform.inverse(served.values) - truth)
     calibrator = calibrate(served.predictions)
     residuals = np.abs(served.truth - served.values)
     widths = {str(c): calibrator.half_widths(served.expected_errors, c) for c in COVERAGES}
@@ -164,7 +181,14 @@ def measure_cell(
         "stack": served.shares,
         "coverage": {c: float(np.mean(residuals <= width)) for c, width in widths.items()},
         "n_test": len(truth),
+        "seen": _mean_of(errors[is_seen]),
+        "unseen": _mean_of(errors[~is_seen]),
+        "n_seen": int(is_seen.sum()),
     }
+
+
+def _mean_of(errors: NDArray[np.float64]) -> float | None:
+    return float(errors.mean()) if len(errors) else None
 
 
 def draw_of(pool: Pool, n: int, seed: int) -> Split:
@@ -180,16 +204,18 @@ def serve(pool: Pool, n: int, seed: int, frozen: Sequence[TransferStrategy]) -> 
     targets = transform.forward(pool.labels[draw.train])
     n_folds = n_folds_for(n, len(set(train.formulas)))
     splits = grouped_folds(train.formulas, seed, 3)
-    task = Task(train, pool.labels[draw.train], targets, transform.inverse, splits, n_folds, seed)
+    to_scale = None if transform.kind is TransformKind.NONE else transform.forward
+    task = Task(train, pool.labels[draw.train], targets, transform.inverse, splits, n_folds, seed, to_scale)
     contest = Contest(task, np.inf, lambda: False)
     for strategy in frozen:
         contest.add(strategy)
-    stackable = [entry.name for entry in frozen if entry.name != MEDIAN]
+    has_peers = any(entry.name == WITHOUT_PEERS for entry in frozen)
+    left_out = {MEDIAN, DEFAULT} if has_peers else {MEDIAN}
+    stackable = [entry.name for entry in frozen if entry.name not in left_out]
     contest.stack(stackable)
     comparison = contest.finish()
-    default = WITHOUT_PEERS if any(entry.name == WITHOUT_PEERS for entry in frozen) else DEFAULT
-    judged = judge(comparison.candidates(lambda name: True), task.test_ratio, median=MEDIAN, default=default)
-    full = [comparison.validations[name] for name in stackable]
+    judged = judge(comparison.candidates(lambda name: True), task.test_ratio, median=MEDIAN, default=STACK)
+    full = [comparison.validations[name] for name in stackable if name in comparison.validations]
     weights = dict(stack_weights(full, targets, splits).shares)
     served, maes = {}, {}
     for name in {judged.chosen, STACK}:
@@ -241,6 +267,9 @@ def summarize(cells: list[dict[str, Any]], reference: str) -> dict[str, Any]:
             "share_of_formulas_in_source_training": mine[0]["overlap"],
             "curves": {strategy: _curve(mine, strategy) for strategy in strategies},
             "coverage_at_0.9": {str(n): _mean_coverage(mine, n) for n in _sizes(mine)},
+            "before": BEFORE.get(name, {}),
+            "seen": {str(n): _median_of(mine, n, "seen") for n in _sizes(mine)},
+            "unseen": {str(n): _median_of(mine, n, "unseen") for n in _sizes(mine)},
             "chosen": {str(n): [c["chosen"] for c in mine if c["n"] == n and c.get("chosen")] for n in _sizes(mine)},
             "multiplier": {str(n): multiplier(mine, n, reference) for n in _sizes(mine)},
         }
@@ -299,6 +328,11 @@ def _mean_coverage(cells: list[dict[str, Any]], n: int) -> float | None:
     return float(np.mean(covered)) if covered else None
 
 
+def _median_of(cells: list[dict[str, Any]], n: int, key: str) -> float | None:
+    found = [cell[key] for cell in cells if cell["n"] == n and cell.get(key) is not None]
+    return float(np.median(found)) if found else None
+
+
 def _sizes(cells: list[dict[str, Any]]) -> list[int]:
     return sorted({cell["n"] for cell in cells})
 
@@ -321,6 +355,10 @@ def _rows(summary: dict[str, Any]) -> Iterator[dict[str, str]]:
         title = f"{name}, {target['unit']} ({overlap:.0%} of formulas in the source)"
         for strategy, curve in target["curves"].items():
             yield {"target": title, "what": strategy} | {n: f"{p['median']:.4g}" for n, p in curve.items()}
+        yield {"target": title, "what": "chosen, before simple laws competed"} | target["before"]
+        for key in ("seen", "unseen"):
+            shown = {n: f"{error:.4g}" for n, error in target[key].items() if error is not None}
+            yield {"target": title, "what": f"chosen, formulas that the substrate has {key}"} | shown
         found = {n: entry for n, entry in target["multiplier"].items() if entry}
         labels = {
             n: f"{'>= ' if e['is_lower_bound'] else ''}{e['value']} ({e['low']}-{e['high']})" for n, e in found.items()

@@ -9,15 +9,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
+from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.graphs.graph import build_graph
+from epitaxy_models.source_index.storage import FILE_NAME, load_source_index
 from epitaxy_models.structures import structure_from_column
 from epitaxy_models.training.split import part_of
 from epitaxy_models.transfer.descriptors import DESCRIPTOR_VERSION
 from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.inputs import ESTIMATES, PEER_PREFIX, TransferInputs
+from epitaxy_models.transfer.labels.target import TransformKind
 from epitaxy_models.transfer.peers import peer_blocks
+from epitaxy_models.transfer.quantities import kin_columns
+from epitaxy_models.transfer.strategies.laws import LawColumn
 
 _SOURCE = "mp_general.parquet"
 
@@ -53,6 +57,13 @@ class Pool:
     inputs: TransferInputs
     labels: NDArray[np.float64]
     overlap: float
+    is_seen: NDArray[np.bool_]
+
+    def kin(self, artifact: ModelArtifact) -> tuple[LawColumn, ...]:
+        """Columns that state the target's own quantity, as a job would find them."""
+        scale = TransformKind(self.target.transform) if not self.target.is_log10 else TransformKind.NONE
+        n_fidelities = len(artifact.fidelity_heads.heads) if artifact.fidelity_heads else 0
+        return kin_columns(artifact.card.heads, n_fidelities, self.target.column, self.target.unit, scale)
 
 
 def read_pool(target: Target, data: Path, work: Path, n_max: int, peers: Sequence[str] = ()) -> Pool:
@@ -68,7 +79,8 @@ def read_pool(target: Target, data: Path, work: Path, n_max: int, peers: Sequenc
     texts = table["structure"].tolist()
     overlap = source_overlap(table["formula"].tolist(), data / _SOURCE)
     inputs = _with_peers(_inputs(target, texts, work), target, peers, work)
-    return Pool(target, inputs, np.log10(labels) if target.is_log10 else labels, overlap)
+    is_seen = seen_formulas(inputs)
+    return Pool(target, inputs, np.log10(labels) if target.is_log10 else labels, overlap, is_seen)
 
 
 def source_overlap(formulas: Sequence[str], source: Path) -> float:
@@ -78,6 +90,13 @@ def source_overlap(formulas: Sequence[str], source: Path) -> float:
     known = set(pd.read_parquet(source, columns=["formula"])["formula"])
     names = set(formulas)
     return sum(name in known and part_of(name) == "train" for name in names) / len(names)
+
+
+def seen_formulas(inputs: TransferInputs) -> NDArray[np.bool_]:
+    """Whether the shipped substrate was trained on each formula, by its source index, ``[n_rows]``."""
+    folder = shipped_model()
+    source = load_source_index(folder / FILE_NAME, load_artifact(folder).weights_digest)
+    return np.array([formula in source.materials.known_formulas for formula in inputs.formulas], dtype=np.bool_)
 
 
 def _with_peers(inputs: TransferInputs, target: Target, peers: Sequence[str], work: Path) -> TransferInputs:
@@ -96,7 +115,8 @@ def _with_peers(inputs: TransferInputs, target: Target, peers: Sequence[str], wo
 def _inputs(target: Target, texts: Sequence[str], work: Path) -> TransferInputs:
     artifact = load_artifact(shipped_model())
     structures = tuple(structure_from_column(text) for text in texts)
-    parts = [artifact.weights_digest, DESCRIPTOR_VERSION, ESTIMATES, *texts]
+    heads = artifact.fidelity_heads
+    parts = [artifact.weights_digest, DESCRIPTOR_VERSION, ESTIMATES, *([heads.digest] if heads else []), *texts]
     content = blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
     kept = work / "features" / f"{target.name}-{content}.npz"
     if kept.exists():

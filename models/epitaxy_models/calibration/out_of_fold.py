@@ -14,6 +14,8 @@ METHOD = "cross-conformal: residuals of every fit out of fold, normalized by its
 MIN_ROWS = 8
 # Residuals normalized by an expected error have tails like this; used only beyond the largest rank that n labels allow.
 _TAIL_FREEDOM = 4
+# From where on a coverage lies in the tail, of which few labels say little, and from where on wholly.
+_TAIL_FROM, _TAIL_FULL = 0.8, 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,8 +80,9 @@ def calibrate(predictions: OutOfFold) -> Calibrator:
 
     As split conformal with rank ``ceil((n + 1) coverage)`` over all predictions (cross-conformal: Vovk, Annals of
     Mathematics and AI 74, 9 (2015); CV+: Barber et al., Annals of Statistics 49, 486 (2021)): a model that sees all
-    rows errs a little less than those that did not, so coverage is met from above. Beyond coverage ``n / (n + 1)``, n
-    the number of labels, the largest residual is extended by Student's t. Raises ConfigurationError below 8 rows.
+    rows errs a little less than those that did not, so coverage is met from above. In the tail n counts labels, not
+    predictions: repeats predict every label several times, which tells nothing of other labels. Beyond coverage
+    ``n / (n + 1)`` the largest residual is extended by Student's t. Raises ConfigurationError below 8 rows.
     """
     return _calibrator(predictions.residuals, predictions.expected_errors, len(predictions.labels))
 
@@ -110,9 +113,11 @@ def _calibrator(residuals: NDArray[np.float64], expected: NDArray[np.float64], n
     floor = _floor(expected)
     scores = np.sort(residuals / np.maximum(expected, floor))
     n = len(scores)
-    ranks = np.minimum(np.ceil((n + 1) * COVERAGES - 1e-9).astype(int), n)
     n_reachable = int(np.count_nonzero(np.ceil((n_labels + 1) * COVERAGES - 1e-9) <= n_labels))
-    multipliers = scores[ranks[:n_reachable] - 1]
+    smallness = np.clip((COVERAGES - _TAIL_FROM) / (_TAIL_FULL - _TAIL_FROM), 0.0, 1.0) * COVERAGES / n_labels
+    levels = np.maximum((n + 1) * COVERAGES / n, COVERAGES + smallness)
+    ranks = np.minimum(np.ceil(n * levels[:n_reachable] - 1e-9).astype(int), n)
+    multipliers = scores[ranks - 1]
     quantiles = stdtrit(_TAIL_FREEDOM, 0.5 + COVERAGES[n_reachable - 1 :] / 2)
     tail = multipliers[-1] * quantiles[1:] / quantiles[0]
     rms = float(np.sqrt(np.mean(scores**2))) or 1.0

@@ -15,7 +15,9 @@ from safetensors.numpy import load_file, save_file
 from epitaxy_models.calibration.domain import TENSOR_NAMES, DomainModel
 from epitaxy_models.calibration.geometry import GeometryModel
 from epitaxy_models.ensembles.card import ModelCard
+from epitaxy_models.ensembles.fidelity_files import load_fidelity_heads
 from epitaxy_models.errors import CheckpointError
+from epitaxy_models.heads.fidelity_heads import FidelityHeads
 from epitaxy_models.heads.readout import FlooredReadout, PropertyReadout
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
@@ -41,6 +43,7 @@ class ModelArtifact:
         domain: Distance of a structure to the training data.
         geometry: Density and contacts that are usual there.
         card_json: The card as it lies on disk.
+        fidelity_heads: Heads of further fidelities that lie beside the weights; None if there are none for them.
     """
 
     card: ModelCard
@@ -51,6 +54,7 @@ class ModelArtifact:
     domain: DomainModel
     geometry: GeometryModel
     card_json: str
+    fidelity_heads: FidelityHeads | None = None
 
     @property
     def label(self) -> str:
@@ -98,15 +102,18 @@ def load_artifact(folder: Path) -> ModelArtifact:
         raise CheckpointError(f"{folder} has {n_heads} heads, fewer than its card names", reason="INVALID_CARD")
     digest = hashlib.sha256(hashlib.sha256(weights).digest() + hashlib.sha256(card_text).digest())
     backbone, heads = _under("backbone.", tensors), _under("heads.", tensors)
+    weights_digest = _digest_of_weights(card.rule.version, backbone, heads)
+    n_embedding = card.backbone.n_members * card.backbone.embedding_width
     return ModelArtifact(
         card=card,
         digest=f"sha256:{digest.hexdigest()}",
-        weights_digest=_digest_of_weights(card.rule.version, backbone, heads),
+        weights_digest=weights_digest,
         backbone=backbone,
         heads=heads,
         domain=DomainModel.from_tensors({name: tensors[f"domain.{name}"] for name in TENSOR_NAMES}),
         geometry=GeometryModel(**{name: tensors[f"geometry.{name}"] for name in _GEOMETRY_FIELDS}),
         card_json=card_text.decode(),
+        fidelity_heads=load_fidelity_heads(folder, weights_digest, n_embedding + 2 * n_heads + 1),
     )
 
 

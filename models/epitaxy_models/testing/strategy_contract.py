@@ -68,12 +68,13 @@ class StrategyTolerances:
         same_row: One row alone and among others.
         order_of_labels: Fits to the same rows in another order. None: the order is part of the fit, because it decides
             the minibatches or the random splits.
-        other_unit: A fit to the same labels in another unit or from another zero, converted back.
+        other_unit: A fit to the same labels in another unit or from another zero, converted back. None: the strategy
+            answers in a unit and from a zero of its own, whatever the labels are.
     """
 
     same_row: float = 1e-6
     order_of_labels: float | None = 1e-3
-    other_unit: float = 1e-3
+    other_unit: float | None = 1e-3
 
 
 class StrategyContract:
@@ -133,11 +134,15 @@ class StrategyContract:
 
     def test_labels_in_another_unit_give_the_same_model_in_that_unit(self) -> None:
         """Labels in meV give the predictions and expected errors in eV, times 1000, within ``other_unit``."""
+        if self.tolerances.other_unit is None:
+            return
         scaled = self._fit(1000.0 * self.problem().targets)
         self._assert_close(scaled, self._fitted(), self.tolerances.other_unit, scale=1000.0)
 
     def test_labels_from_another_zero_give_the_same_model_from_that_zero(self) -> None:
         """A constant that is added to all labels is added to all predictions, within ``other_unit``."""
+        if self.tolerances.other_unit is None:
+            return
         shift = 5.0 * float(self.problem().targets.std())
         shifted = self._fit(self.problem().targets + shift)
         self._assert_close(shifted, self._fitted(), self.tolerances.other_unit, shift=shift)
@@ -146,8 +151,10 @@ class StrategyContract:
         """A property that never varies is no reason to fail."""
         value = float(self.problem().targets[0])
         found = self._fit(np.full(self.problem().n_train, value)).predict(self.problem().test)
-        np.testing.assert_allclose(found.values, value, atol=1e-6 * max(1.0, abs(value)))
+        assert np.isfinite(found.values).all(), "a prediction is not finite"
         assert np.isfinite(found.stds).all(), "an expected error is not finite"
+        if self.tolerances.other_unit is not None:
+            np.testing.assert_allclose(found.values, value, atol=1e-6 * max(1.0, abs(value)))
 
     def test_a_stored_fit_predicts_the_same(self) -> None:
         """To the last bit, after JSON and npz without pickles."""

@@ -21,6 +21,7 @@ from epitaxy_models.transfer.inputs import (
     DESCRIPTORS,
     EMBEDDING,
     ESTIMATES,
+    FIDELITIES,
     LOW_FIDELITY_PREFIX,
     SUBSTRATE,
     TransferInputs,
@@ -80,6 +81,9 @@ class SubstrateFeatures:
             SUBSTRATE: predictions,
             ESTIMATES: estimates(structures, predictions[:, gap_heads(self.artifact.card.heads)]),
         }
+        if self.artifact.fidelity_heads is not None:
+            formulas = [structure.reduced_formula for structure in structures]
+            blocks[FIDELITIES] = self.artifact.fidelity_heads.estimate(formulas, embeddings, predictions)
         for name, values in (low_fidelity or {}).items():
             blocks[f"{LOW_FIDELITY_PREFIX}{name}"] = low_fidelity_block(name, values, len(structures))
         return TransferInputs(tuple(structures), tuple(graphs), blocks)

@@ -16,7 +16,11 @@ from epitaxy_models.transfer.conditions.condition import Values
 # features ``substrate/<name>``, conditions ``condition/<name>``.
 DESCRIPTORS, EMBEDDING, SUBSTRATE = "descriptors", "embedding", "substrate_predictions"
 ESTIMATES = "textbook_estimates"
+# Estimates of further fidelities by heads that are shipped with the substrate; old and foreign substrates have none.
+FIDELITIES = "fidelity_estimates"
 LOW_FIDELITY_PREFIX, PEER_PREFIX = "low_fidelity/", "peer/"
+# What follows from a value of a lower fidelity, or from its model where it is unknown.
+FILLED_PREFIX = "filled/"
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,12 @@
 STRATEGIES = (
     "block_gp",
     "block_gp_without_peers",
+    "gated_process",
+    "substrate_line",
+    "substrate_head",
     "embedding_ridge",
     "descriptor_forest",
+    "full_forest",
     "pool_median",
     "physics_process",
     "stack",

@@ -25,12 +25,14 @@ from epitaxy_models.transfer.fitted.card import BaseModel, KnownColumn, Transfer
 from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.fitted.refit import N_MEMBERS, Calibration, Refit, calibrated, refit
 from epitaxy_models.transfer.fitted.training_domain import TrainingDomain
-from epitaxy_models.transfer.inputs import EMBEDDING, PEER_PREFIX
+from epitaxy_models.transfer.inputs import EMBEDDING, FIDELITIES, PEER_PREFIX
 from epitaxy_models.transfer.labels.judging import robust_deviation
+from epitaxy_models.transfer.labels.target import TransformKind
 from epitaxy_models.transfer.labels_digest import labels_digest
 from epitaxy_models.transfer.physics.catalogue import laws_of, suited_law
 from epitaxy_models.transfer.physics.label_scale import LabelScale
 from epitaxy_models.transfer.physics.limits import KnownOrder, orders_of, with_limits
+from epitaxy_models.transfer.quantities import kin_columns
 from epitaxy_models.transfer.records import SuccessionSection, TransferReport
 from epitaxy_models.transfer.report.assembly import Findings, assemble
 from epitaxy_models.transfer.report.page import render_page
@@ -46,6 +48,7 @@ from epitaxy_models.transfer.request import (
 from epitaxy_models.transfer.splits import grouped_folds, n_folds_for
 from epitaxy_models.transfer.strategies.block_gp import KIND as DEFAULT
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
+from epitaxy_models.transfer.strategies.laws import LawColumn
 from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
 
 MODEL, REPORT_JSON, REPORT_HTML = "model", "report.json", "report.html"
@@ -110,16 +113,13 @@ class _Job:
         )
         self._go_on()
         self._learn_laws(examination)
-        self._field = self._field.with_noise(examination.replicate_std)
+        self._field = self._field.told(examination.replicate_std, self._kin(examination))
         if examination.inputs.sides is not None:
             self._field = self._field.with_bounds()
         task = self._task(examination)
         comparison = self._compare(task)
-        # What another network says has to earn its place.
-        default = WITHOUT_PEERS if self._request.peers else DEFAULT
-        judgement = judge(
-            comparison.candidates(self._request.budget.allows), task.test_ratio, median=MEDIAN, default=default
-        )
+        candidates = comparison.candidates(self._request.budget.allows)
+        judgement = judge(candidates, task.test_ratio, median=MEDIAN, default=self._default(comparison))
         self._tell(TransferStage.TRAINING, 0.75, f"fitting {judgement.chosen} on all labels", comparison.maes())
         winner = self._fit(judgement, comparison, task)
         self._tell(TransferStage.EVALUATING, 0.85, "measuring learning curves", comparison.maes())
@@ -144,6 +144,14 @@ class _Job:
         if law is not None:
             self._field = self._field.with_law(law, LabelScale.of(examination.transform, definition.unit))
 
+    def _kin(self, examination: Examination) -> tuple[LawColumn, ...]:
+        """Columns that state the property's own quantity."""
+        # Scores of gates stand behind the values of the shipped heads.
+        shipped = self._artifact.fidelity_heads
+        n_fidelities = len(shipped.heads) if shipped and FIDELITIES in examination.inputs.blocks else 0
+        definition, heads = self._request.definition, self._artifact.card.heads
+        return kin_columns(heads, n_fidelities, definition.name, definition.unit, examination.transform.kind)
+
     def _task(self, examination: Examination) -> Task:
         inputs, transform = examination.inputs, examination.transform
         limits = self._request.definition
@@ -156,7 +164,23 @@ class _Job:
         seed = self._request.seed
         splits = grouped_folds(inputs.formulas, seed, _N_REPEATS)
         n_folds = n_folds_for(inputs.n_rows, len(set(inputs.formulas)))
-        return Task(inputs, examination.labels, examination.targets, to_unit, splits, n_folds, seed)
+        is_same = transform.kind is TransformKind.NONE
+        return Task(
+            inputs,
+            examination.labels,
+            examination.targets,
+            to_unit,
+            splits,
+            n_folds,
+            seed,
+            None if is_same else transform.forward,
+        )
+
+    def _default(self, comparison: Comparison) -> str:
+        """A mean of what the labels cannot tell apart has the least risk; another network has to earn its place."""
+        if STACK in comparison.validations:
+            return STACK
+        return WITHOUT_PEERS if self._request.peers else DEFAULT
 
     def _compare(self, task: Task) -> Comparison:
         """Frozen strategies always, as they are the references; networks where the budget lets them."""
@@ -190,9 +214,10 @@ class _Job:
         return judge_succession(old, new, self._end, self._should_stop, noise_std)
 
     def _stackable(self) -> list[str]:
-        """Names of what a stack may hold: a constant is of no use in it, and networks have fewer splits."""
+        """Names of what a stack may hold: no constant, nothing that reads another network, none of fewer splits."""
+        left_out = {MEDIAN, DEFAULT} if self._request.peers else {MEDIAN}
         names = (entry.name for entry in self._field.frozen)
-        return [name for name in names if name != MEDIAN and self._request.budget.allows(name)]
+        return [name for name in names if name not in left_out and self._request.budget.allows(name)]
 
     def _fit(self, judgement: Judgement, comparison: Comparison, task: Task) -> _Winner:
         shares = {judgement.chosen: 1.0}

@@ -22,6 +22,14 @@ class PropertySection:
 
 
 @dataclass(frozen=True, slots=True)
+class BestSimple:
+    """The best that needs hardly a fit: the substrate's head, a line on it, or the median, with its error."""
+
+    strategy: str
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictSection:
     """The outcome.
 
@@ -33,6 +41,7 @@ class VerdictSection:
         reference: The best strategy without transfer.
         reason: Why that one was chosen.
         is_calibrated: Whether intervals of the chosen one keep their promise out of fold.
+        best_simple: The best of head, line and median out of fold; None if none was compared.
     """
 
     sentence: str
@@ -42,6 +51,7 @@ class VerdictSection:
     reference: str
     reason: str
     is_calibrated: bool
+    best_simple: BestSimple | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +141,26 @@ class AuditSection:
 
 @dataclass(frozen=True, slots=True)
 class StrategyRow:
-    """One strategy out of fold; ``gain`` is the error of the reference less its own."""
+    """One strategy out of fold.
+
+    Attributes:
+        name: Name of the strategy.
+        is_transfer: Whether it uses the pretrained substrate.
+        may_serve: Whether it might have been chosen.
+        mae: Mean absolute error, with an interval of 95 %.
+        mae_low: Its lower end.
+        mae_high: Its upper end.
+        gain: Error of the reference less that of the strategy, paired, with an interval of 95 %.
+        gain_low: Its lower end.
+        gain_high: Its upper end.
+        verdict: HELPS or HURTS where the gain is beyond noise, on the scale that is learned and without what single
+            labels say.
+        seconds: Time of all fits.
+        against_chosen: Error of what serves less that of the strategy, paired, with an interval of 95 %.
+        against_chosen_low: Its lower end.
+        against_chosen_high: Its upper end.
+        beats_chosen: HELPS where it errs less than what serves beyond noise, HURTS where it errs more.
+    """
 
     name: str
     is_transfer: bool
@@ -144,6 +173,15 @@ class StrategyRow:
     gain_high: float
     verdict: str
     seconds: float
+    against_chosen: float = 0.0
+    against_chosen_low: float = 0.0
+    against_chosen_high: float = 0.0
+    beats_chosen: str = "NEUTRAL"
+
+    @property
+    def differs(self) -> str:
+        """How it stands to what serves, in words."""
+        return {"HELPS": "better, beyond noise", "HURTS": "worse, beyond noise"}.get(self.beats_chosen, "within noise")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +230,34 @@ class ParityRow:
         """Absolute error; of a bound the distance on its wrong side."""
         difference = self.predicted - self.label
         return max(-self.side * difference, 0.0) if self.side else abs(difference)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupErrors:
+    """Errors out of fold of rows that have something in common.
+
+    Attributes:
+        kind: ``elements`` (number of them), ``formula`` (``seen`` by the substrate in training, with labels of another
+            kind, or ``unseen``), or ``element``.
+        name: ``3``, ``seen``, ``O``.
+        n_rows: Rows of the group.
+        mae: Of the strategy that serves.
+        simple_mae: Of the best of head, line and median.
+        excess: Error of the group less that of all other rows, with an interval of 95 %.
+        excess_low: Its lower end.
+        excess_high: Its upper end.
+        is_beyond_noise: Whether that interval leaves out zero.
+    """
+
+    kind: str
+    name: str
+    n_rows: int
+    mae: float
+    simple_mae: float
+    excess: float
+    excess_low: float
+    excess_high: float
+    is_beyond_noise: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +311,7 @@ class TransferReport:
         blocks: Share of each block of features in the chosen model, by name; empty if it has none.
         succession: The refit against the version that it may replace; None unless the job is a refit.
         conditions: Conditions of the labels, with what they cover.
+        groups: Errors by chemistry.
     """
 
     subject: PropertySection
@@ -261,6 +328,7 @@ class TransferReport:
     blocks: Mapping[str, float]
     succession: SuccessionSection | None = None
     conditions: tuple[Condition, ...] = ()
+    groups: tuple[GroupErrors, ...] = ()
 
     def as_record(self) -> dict[str, Any]:
         """Plain containers that JSON holds; an endless interval end is None."""

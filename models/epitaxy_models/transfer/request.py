@@ -53,11 +53,13 @@ class LowFidelityColumn:
         values: NaN if unknown, ``[n_rows]``.
         unit: Unit of the values, empty if unknown.
         fidelity: Their level of theory, None if unknown.
+        cost: Cost of one value, in the unit of the target's cost; 0: not known.
     """
 
     values: NDArray[np.float64]
     unit: str = ""
     fidelity: Fidelity | None = None
+    cost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +72,8 @@ class TransferRequest:
         labels: Labels in the property's unit, NaN if missing, ``[n_rows]``.
         definition: Property, unit, level of theory, bounds.
         out: Folder that will hold ``model/``, ``report.json`` and ``report.html``; replaced as a whole, at the end.
-        low_fidelity: Columns by name.
+        low_fidelity: Columns by name; rows without a label teach the model of the cheaper value.
+        label_cost: Cost of one label of the target; 0: not known.
         transform: ``auto``, ``none``, ``log10`` or ``log1p``.
         base: Folder of the substrate.
         budget: Time and strategies.
@@ -92,6 +95,7 @@ class TransferRequest:
     definition: PropertyDefinition
     out: Path
     low_fidelity: Mapping[str, LowFidelityColumn] = field(default_factory=dict)
+    label_cost: float = 0.0
     transform: str = "auto"
     base: Path = field(default_factory=shipped_model)
     budget: TransferBudget = field(default_factory=TransferBudget)

@@ -14,12 +14,22 @@ from epitaxy_models.testing.strategy_contract import (
     StrategyContract,
     StrategyTolerances,
     crystal_problem,
+    smooth_problem,
 )
 from epitaxy_models.transfer.contest.field import default_field
-from epitaxy_models.transfer.inputs import TransferInputs
-from epitaxy_models.transfer.strategies import BlockGP, EmbeddingRidge, PoolMedian
+from epitaxy_models.transfer.inputs import SUBSTRATE, TransferInputs
+from epitaxy_models.transfer.strategies import (
+    BlockGP,
+    EmbeddingRidge,
+    GatedProcess,
+    PoolMedian,
+    SubstrateHead,
+    SubstrateLine,
+)
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
 from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest
+from epitaxy_models.transfer.strategies.full_forest import FullForest
+from epitaxy_models.transfer.strategies.laws import LawColumn
 from epitaxy_models.transfer.strategies.networks.fine_tune import FullFineTune, PartialFineTune, ScratchNetwork
 from epitaxy_models.transfer.strategies.networks.training import TrainingPlan
 from epitaxy_models.transfer.strategy import FittedStrategy, StrategyState, TransferPrediction, TransferStrategy
@@ -35,6 +45,38 @@ class TestBlockGP(StrategyContract):
 class TestBlockGPWithoutPeers(StrategyContract):
     def strategy(self) -> TransferStrategy:
         return BlockGP(without_peers=True, name=WITHOUT_PEERS)
+
+
+class TestGatedProcess(StrategyContract):
+    def strategy(self) -> TransferStrategy:
+        return GatedProcess()
+
+
+class TestGatedProcessBehindAGate(StrategyContract):
+    """Half of the labels at a bound; a row that moves from one side of the gate to the other moves far."""
+
+    tolerances = StrategyTolerances(order_of_labels=1e-2, other_unit=1e-2)
+
+    def strategy(self) -> TransferStrategy:
+        return GatedProcess()
+
+    def problem(self) -> LabelledProblem:
+        smooth = smooth_problem()
+        return LabelledProblem(smooth.inputs, np.maximum(smooth.labels, 0.0), smooth.n_train)
+
+
+class TestSubstrateLine(StrategyContract):
+    def strategy(self) -> TransferStrategy:
+        return SubstrateLine()
+
+
+class TestSubstrateHead(StrategyContract):
+    """Labels change nothing that it answers."""
+
+    tolerances = StrategyTolerances(other_unit=None)
+
+    def strategy(self) -> TransferStrategy:
+        return SubstrateHead(kin=(LawColumn(SUBSTRATE, 0), LawColumn(SUBSTRATE, 1)))
 
 
 class TestEmbeddingRidge(StrategyContract):
@@ -61,6 +103,15 @@ class TestDescriptorForest(StrategyContract):
 
     def strategy(self) -> TransferStrategy:
         return DescriptorForest(n_trees=20)
+
+
+class TestFullForest(StrategyContract):
+    """As of descriptors alone: rounding decides between equal splits. The embedding is projected, which rounds too."""
+
+    tolerances = StrategyTolerances(order_of_labels=None, other_unit=0.2)
+
+    def strategy(self) -> TransferStrategy:
+        return FullForest(n_trees=20)
 
 
 class Network(StrategyContract):

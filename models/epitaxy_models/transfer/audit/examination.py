@@ -19,6 +19,7 @@ from epitaxy_models.source_index.index import SourceIndex
 from epitaxy_models.source_index.storage import FILE_NAME, load_source_index
 from epitaxy_models.source_index.vector_index import VectorIndex
 from epitaxy_models.transfer.audit.against_source import AuditedStructure, TransferAudit, audit_transfer
+from epitaxy_models.transfer.audit.head_alone import worth_of_head
 from epitaxy_models.transfer.conditions.condition import Condition, Values
 from epitaxy_models.transfer.features import SubstrateFeatures, under_conditions
 from epitaxy_models.transfer.inputs import TransferInputs
@@ -113,6 +114,8 @@ def examine(
         [column.values for column in request.conditions.values()],
         request.sides,
     )
+    if checked.check.n_missing:
+        _refuse_few(request, artifact, features, embedder, checked)
     checked.check.require_learnable(accept_suspicious=request.accept_suspicious)
     checked = _without_wild(checked, request.transform)
     columns = {name: column.values[checked.rows] for name, column in request.low_fidelity.items()}
@@ -141,6 +144,24 @@ def _conditions(request: TransferRequest, rows: NDArray[np.int64]) -> tuple[tupl
     values = {name: column.values[rows] for name, column in request.conditions.items()}
     learned = [Condition.learned(name, values[name], column.unit) for name, column in request.conditions.items()]
     return tuple(learned), values
+
+
+def _refuse_few(
+    request: TransferRequest,
+    artifact: ModelArtifact,
+    features: SubstrateFeatures,
+    embedder: Embedder,
+    checked: CheckedLabels,
+) -> None:
+    """Raises what too few labels raise, with what a head of the substrate is worth without any of them."""
+    try:
+        checked.check.require_enough()
+    except ConfigurationError as error:
+        inputs = features.inputs_of(checked.structures, embedder) if checked.structures else None
+        worth = worth_of_head(artifact, request.definition, inputs, checked.labels)
+        if not worth:
+            raise
+        raise ConfigurationError(f"{error.message}; {worth}", reason=error.reason) from error
 
 
 def _without_wild(checked: CheckedLabels, transform: str) -> CheckedLabels:

@@ -40,6 +40,7 @@ class Task:
         splits: Repeats follow each other; a costly strategy takes the first repeat only.
         n_folds: Splits of one repeat.
         seed: Seed of all fits.
+        to_scale: Converts from the unit to the scale of the fits; None where they are the same.
     """
 
     inputs: TransferInputs
@@ -49,6 +50,12 @@ class Task:
     splits: tuple[Split, ...]
     n_folds: int
     seed: int
+    to_scale: Callable[[Array], Array] | None = None
+
+    def within_bounds(self, values: Array) -> Array:
+        """Values on the scale of the fits, cut where the property's bounds lie."""
+        cut = self.to_unit(values)
+        return cut if self.to_scale is None else self.to_scale(cut)
 
     @property
     def test_ratio(self) -> float:
@@ -64,16 +71,18 @@ class Comparison:
         validations: Out-of-fold predictions by name of the strategy.
         errors: Absolute errors of each split in the property's unit, by name.
         skipped: What could not be compared, and why.
+        fit_errors: Absolute errors of each split on the scale of the fits, by name.
     """
 
     validations: Mapping[str, CrossValidation]
     errors: Mapping[str, tuple[Array, ...]]
     skipped: tuple[SkippedStrategy, ...]
+    fit_errors: Mapping[str, tuple[Array, ...]]
 
     def candidates(self, allows: Callable[[str], bool]) -> list[Candidate]:
         """The strategies as the judge compares them."""
         return [
-            Candidate(name, errors, is_transfer=name not in NO_TRANSFER, may_serve=allows(name))
+            Candidate(name, errors, name not in NO_TRANSFER, allows(name), self.fit_errors[name])
             for name, errors in self.errors.items()
         ]
 
@@ -116,17 +125,20 @@ class Contest:
 
     def errors(self) -> dict[str, tuple[Array, ...]]:
         """Absolute errors so far, in the property's unit."""
-        task = self._task
-        return {
-            name: absolute_errors(
-                validation, task.labels, task.splits[: len(validation.parts)], task.to_unit, task.inputs.sides
-            )
-            for name, validation in self._validations.items()
-        }
+        return self._errors(self._task.labels, self._task.to_unit)
 
     def finish(self) -> Comparison:
         """All that was compared."""
-        return Comparison(dict(self._validations), self.errors(), tuple(self._skipped))
+        # Beyond a bound no label lies: what is cut there in the unit is cut on the scale of the fits too.
+        on_scale = self._errors(self._task.targets, self._task.within_bounds)
+        return Comparison(dict(self._validations), self.errors(), tuple(self._skipped), on_scale)
+
+    def _errors(self, labels: Array, convert: Callable[[Array], Array]) -> dict[str, tuple[Array, ...]]:
+        splits = self._task.splits
+        return {
+            name: absolute_errors(validation, labels, splits[: len(validation.parts)], convert, self._task.inputs.sides)
+            for name, validation in self._validations.items()
+        }
 
     def _within_budget(self, strategy: TransferStrategy, splits: Sequence[Split]) -> None:
         try:

@@ -9,8 +9,12 @@ from epitaxy_models.transfer.physics.law import PhysicsLaw
 from epitaxy_models.transfer.strategies import frozen_strategies
 from epitaxy_models.transfer.strategies.block_gp import BlockGP
 from epitaxy_models.transfer.strategies.censored import for_censored
+from epitaxy_models.transfer.strategies.gated_process import GatedProcess
+from epitaxy_models.transfer.strategies.laws import LawColumn
 from epitaxy_models.transfer.strategies.networks.fine_tune import FullFineTune, PartialFineTune, ScratchNetwork
 from epitaxy_models.transfer.strategies.physics_process import PhysicsProcess
+from epitaxy_models.transfer.strategies.substrate_head import SubstrateHead
+from epitaxy_models.transfer.strategies.substrate_line import SubstrateLine
 from epitaxy_models.transfer.strategy import TransferStrategy
 
 
@@ -39,13 +43,23 @@ class Field:
         process = PhysicsProcess(law, scale)
         return replace(self, frozen=(*self.frozen[:-1], process, *self.frozen[-1:]))
 
-    def with_noise(self, std: float) -> "Field":
-        """The same, where the processes know that labels are no better than that, on the scale of the fits."""
-        told = [
-            replace(entry, noise_std=std) if isinstance(entry, BlockGP | PhysicsProcess) else entry
-            for entry in self.frozen
-        ]
-        return replace(self, frozen=tuple(told))
+    def told(self, noise_std: float, kin: tuple[LawColumn, ...]) -> "Field":
+        """The same, where strategies know what is known of the labels before any fit.
+
+        Args:
+            noise_std: Labels are no better than that, on the scale of the fits.
+            kin: Columns that state the labels' own quantity on that scale.
+        """
+        return replace(self, frozen=tuple(_told(entry, noise_std, kin) for entry in self.frozen))
+
+
+def _told(entry: TransferStrategy, noise_std: float, kin: tuple[LawColumn, ...]) -> TransferStrategy:
+    if isinstance(entry, BlockGP | PhysicsProcess):
+        return replace(entry, noise_std=noise_std)
+    if isinstance(entry, GatedProcess):
+        process = replace(entry.process, noise_std=noise_std)
+        return replace(entry, line=replace(entry.line, kin=kin), process=process)
+    return replace(entry, kin=kin) if isinstance(entry, SubstrateLine | SubstrateHead) else entry
 
 
 def default_field(artifact: ModelArtifact, *, with_peers: bool = False) -> Field:

@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.transfer.contest.paired import tempered
 from epitaxy_models.transfer.verdict import Verdict
 
 # A verdict needs this confidence; the choice of what serves asks for less, as either answer is then a fair one.
 VERDICT_CONFIDENCE, CHOICE_CONFIDENCE = 0.95, 0.80
+# A constant that serves where a model would have done better costs far more than a model that is no better than it.
+CONSTANT_CONFIDENCE = 0.99
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,20 @@ class Candidate:
             strategy may have fewer splits than others: the first ones.
         is_transfer: Whether it uses the pretrained substrate.
         may_serve: Whether it may be chosen; otherwise it is compared only.
+        fit_errors: The same errors on the scale of the fits, on which strategies are compared; None if that is the
+            property's unit.
     """
 
     name: str
     errors: tuple[NDArray[np.float64], ...]
     is_transfer: bool
     may_serve: bool = True
+    fit_errors: tuple[NDArray[np.float64], ...] | None = None
+
+    @property
+    def compared(self) -> tuple[NDArray[np.float64], ...]:
+        """Errors that decide."""
+        return self.errors if self.fit_errors is None else self.fit_errors
 
     @cached_property
     def mean_error(self) -> float:
@@ -70,7 +81,11 @@ class StrategyVerdict:
         may_serve: Whether it might have been chosen.
         error: Cross-validated mean absolute error.
         gain: Error of the reference less that of the strategy, paired row by row: positive where it is better.
-        verdict: HELPS or HURTS where the interval of the gain leaves out zero.
+        verdict: HELPS or HURTS where the difference is beyond noise on the scale of the fits, without what single
+            labels say.
+        against_chosen: Error of what serves less that of the strategy, paired, in the property's unit.
+        beats_chosen: HELPS where it errs less than what serves beyond noise, HURTS where it errs more, judged like
+            ``verdict``.
     """
 
     name: str
@@ -79,6 +94,8 @@ class StrategyVerdict:
     error: Estimate
     gain: Estimate
     verdict: Verdict
+    against_chosen: Estimate
+    beats_chosen: Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +147,14 @@ def gain(reference: Candidate, other: Candidate, test_ratio: float, confidence: 
     return estimate([one - two for one, two in pairs], test_ratio, confidence)
 
 
+def contrast(
+    reference: Candidate, other: Candidate, test_ratio: float, confidence: float = VERDICT_CONFIDENCE
+) -> Estimate:
+    """As ``gain``, on the scale of the fits, where ratios may count, and winsorised, so that no label decides alone."""
+    pairs = zip(reference.compared, other.compared, strict=False)
+    return estimate(tempered([one - two for one, two in pairs], test_ratio), test_ratio, confidence)
+
+
 def judge(candidates: Sequence[Candidate], test_ratio: float, median: str, default: str | None = None) -> Judgement:
     """Judges all candidates and chooses one.
 
@@ -141,7 +166,8 @@ def judge(candidates: Sequence[Candidate], test_ratio: float, median: str, defau
         raise ConfigurationError(f"the pool median ({median}) must be among the candidates", reason="NO_BASELINE")
     reference = min((entry for entry in candidates if not entry.is_transfer), key=lambda entry: entry.mean_error)
     chosen, reason = choose(by_name, test_ratio, median, default)
-    entries = sorted((_judged(entry, reference, test_ratio) for entry in candidates), key=lambda e: e.error.mean)
+    served = by_name[chosen]
+    entries = sorted((_judged(entry, reference, served, test_ratio) for entry in candidates), key=_mean_error)
     transfer = next((entry for entry in entries if entry.is_transfer), None)
     return Judgement(
         reference=reference.name,
@@ -158,8 +184,8 @@ def choose(candidates: Mapping[str, Candidate], test_ratio: float, median: str, 
     """Name of what serves and the reason.
 
     The lowest of many noisy errors is partly luck, the more so the fewer the labels: the default stays unless another
-    is better beyond the noise of their paired difference, and the pool median serves where the winner's error is not
-    below its own.
+    is better beyond the noise of their paired difference. The pool median knows no crystal from another: it serves
+    where 99 % confidence says that it is better than the winner, and not before.
     """
     eligible = {name: entry for name, entry in candidates.items() if entry.may_serve or name == median}
     preferred = eligible.get(default) if default else None
@@ -167,17 +193,29 @@ def choose(candidates: Mapping[str, Candidate], test_ratio: float, median: str, 
         best = min(eligible.values(), key=lambda entry: entry.mean_error)
         reason = f"{best.name} has the lowest cross-validated error"
     else:
-        gains = {name: gain(preferred, entry, test_ratio, CHOICE_CONFIDENCE) for name, entry in eligible.items()}
+        rivals = {name: entry for name, entry in eligible.items() if name != median}
+        gains = {name: contrast(preferred, entry, test_ratio, CHOICE_CONFIDENCE) for name, entry in rivals.items()}
         better = {name: entry.mean for name, entry in gains.items() if entry.low > 0}
         best = eligible[max(better, key=better.__getitem__)] if better else preferred
         reason = f"{best.name} is better than {default} beyond noise" if better else f"nothing beats {default}"
-    if best.name != median and gain(eligible[median], best, test_ratio).mean <= 0:
-        return median, f"{best.name} does not beat the median of the labels"
+    if best.name != median and contrast(best, eligible[median], test_ratio, CONSTANT_CONFIDENCE).low > 0:
+        return median, f"the median of the labels is better than {best.name} beyond noise"
     return best.name, reason
 
 
-def _judged(entry: Candidate, reference: Candidate, test_ratio: float) -> StrategyVerdict:
+def _mean_error(entry: StrategyVerdict) -> float:
+    return entry.error.mean
+
+
+def _judged(entry: Candidate, reference: Candidate, served: Candidate, test_ratio: float) -> StrategyVerdict:
     """The reference against itself is NEUTRAL: all its differences are zero."""
-    difference = gain(reference, entry, test_ratio)
-    error = estimate(entry.errors, test_ratio, VERDICT_CONFIDENCE)
-    return StrategyVerdict(entry.name, entry.is_transfer, entry.may_serve, error, difference, difference.verdict)
+    return StrategyVerdict(
+        name=entry.name,
+        is_transfer=entry.is_transfer,
+        may_serve=entry.may_serve,
+        error=estimate(entry.errors, test_ratio, VERDICT_CONFIDENCE),
+        gain=gain(reference, entry, test_ratio),
+        verdict=contrast(reference, entry, test_ratio).verdict,
+        against_chosen=gain(served, entry, test_ratio),
+        beats_chosen=contrast(served, entry, test_ratio).verdict,
+    )

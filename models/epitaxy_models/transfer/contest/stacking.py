@@ -13,7 +13,9 @@ from epitaxy_models.transfer.strategy import TransferPrediction
 
 STACK = "stack"
 # Rows that the prior of equal weights counts for: few labels cannot tell strategies apart, many can.
-_PRIOR_ROWS = 20.0
+_PRIOR_ROWS = 5.0
+# Mean error of a row over that of the best strategy, from which on the row counts less: no label decides alone.
+_ROBUST_FROM = 3.0
 # Weight of the condition that weights add up to one, over that of all rows together.
 _SUM_RULE = 1e3
 
@@ -45,7 +47,8 @@ def stack_weights(
 
     A prediction on the possible side of a target that is a bound, by ``sides`` ``[n_rows]``, has no error.
 
-    Breiman, Machine Learning 24, 49 (1996), with a prior towards equal weights.
+    Breiman, Machine Learning 24, 49 (1996), with a prior towards equal weights, and less weight for rows on which all
+    strategies err far more than elsewhere.
     """
     names = [validation.name for validation in validations]
     tested = np.concatenate([split.test for split in splits])
@@ -89,10 +92,12 @@ def _solve(
     """A row counts once however often it was tested."""
     n, width = columns.shape
     # In errors of the best, so that the prior weighs nothing against one that is far worse.
-    scale = np.sqrt(np.mean(np.square(columns - targets[:, None]), axis=0).min()) + 1e-12
+    errors = np.abs(columns - targets[:, None])
+    scale = float(errors.mean(axis=0).min()) + 1e-12
+    shares = np.minimum(1.0, _ROBUST_FROM * scale / np.maximum(errors.mean(axis=1), 1e-12))
     prior = np.sqrt(_PRIOR_ROWS) * np.eye(width)
     # Differences from the target: with weights that add up to one, the error is their weighted sum.
-    residuals = (columns - targets[:, None]) / scale * np.sqrt(n_rows / n)
+    residuals = shares[:, None] * (columns - targets[:, None]) / scale * np.sqrt(n_rows / n)
     matrix = np.vstack([residuals, prior, np.full((1, width), _SUM_RULE)])
     wanted = np.concatenate([np.zeros(n), np.full(width, np.sqrt(_PRIOR_ROWS) / width), [_SUM_RULE]])
     weights, _ = nnls(matrix, wanted)

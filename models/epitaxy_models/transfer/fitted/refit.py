@@ -15,6 +15,7 @@ from epitaxy_models.transfer.fitted.files import Member, Part
 from epitaxy_models.transfer.labels.censoring import Side, sides_of
 from epitaxy_models.transfer.splits import grouped_folds
 from epitaxy_models.transfer.strategies.block_gp import FittedBlockGP
+from epitaxy_models.transfer.strategies.gated_process import FittedGatedProcess
 from epitaxy_models.transfer.strategy import FittedStrategy, TransferStrategy
 
 N_MEMBERS = 5
@@ -107,5 +108,6 @@ def interval_ends(calibration: Calibration, task: Task) -> tuple[NDArray[np.floa
 
 def _blocks(fitted: Mapping[str, FittedStrategy]) -> dict[str, float]:
     """Of the Gaussian process among the parts that reads most of them: no other strategy weighs blocks."""
-    weights = [strategy.block_weights() for strategy in fitted.values() if isinstance(strategy, FittedBlockGP)]
+    kinds = FittedBlockGP | FittedGatedProcess
+    weights = [strategy.block_weights() for strategy in fitted.values() if isinstance(strategy, kinds)]
     return max(weights, key=len, default={})

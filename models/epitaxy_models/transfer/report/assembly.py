@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.structures.display import display_formula, display_spelling
 from epitaxy_models.transfer.audit.examination import Examination
@@ -13,6 +15,7 @@ from epitaxy_models.transfer.labels.censoring import sides_of
 from epitaxy_models.transfer.records import (
     AuditSection,
     CalibrationSection,
+    GroupErrors,
     LearningCurve,
     NeighbourRow,
     ParityRow,
@@ -21,6 +24,8 @@ from epitaxy_models.transfer.records import (
     TransferReport,
     VerdictSection,
 )
+from epitaxy_models.transfer.report.chemistry import group_errors, row_errors
+from epitaxy_models.transfer.report.simple import best_simple
 from epitaxy_models.transfer.request import TransferRequest
 
 _N_WORST = 12
@@ -51,7 +56,7 @@ def assemble(
     parity = _parity(found, calibration)
     return TransferReport(
         subject=PropertySection(definition.name, definition.unit, scale, found.base_model),
-        verdict=_verdict(found.judgement, sentence, calibration.is_kept),
+        verdict=_verdict(found, sentence, calibration.is_kept),
         data=found.examination.data,
         audit=_spelled(found.examination.audit),
         strategies=tuple(_strategy(entry, found.comparison) for entry in found.judgement.strategies),
@@ -63,6 +68,7 @@ def assemble(
         calibration=CalibrationSection(COVERAGES, calibration.measured, calibration.record.n_measured),
         blocks=blocks,
         conditions=found.examination.conditions,
+        groups=_groups(found),
     )
 
 
@@ -90,7 +96,8 @@ def _spelled_name(name: str) -> str:
     return f"{display_spelling(formula)}{space}{rest}"
 
 
-def _verdict(judgement: Judgement, sentence: str, is_calibrated: bool) -> VerdictSection:
+def _verdict(found: Findings, sentence: str, is_calibrated: bool) -> VerdictSection:
+    judgement = found.judgement
     return VerdictSection(
         sentence=sentence,
         transfer=str(judgement.transfer_verdict),
@@ -99,7 +106,19 @@ def _verdict(judgement: Judgement, sentence: str, is_calibrated: bool) -> Verdic
         reference=judgement.reference,
         reason=judgement.reason,
         is_calibrated=is_calibrated,
+        best_simple=best_simple(found.comparison.maes()),
     )
+
+
+def _groups(found: Findings) -> tuple[GroupErrors, ...]:
+    """Errors by chemistry of what serves, beside those of the best simple law."""
+    simple = best_simple(found.comparison.maes())
+    names = [found.judgement.chosen, simple.strategy if simple else found.judgement.chosen]
+    errors = [row_errors(found.comparison.errors[name], found.task) for name in names]
+    seen = {entry["row"] for entry in found.examination.data.details.get("seen", ())}
+    is_seen = np.array([row in seen for row in found.examination.rows.tolist()])
+    knows_source = bool(found.examination.audit.forecast)
+    return group_errors(found.task.inputs.structures, errors[0], errors[1], is_seen if knows_source else None)
 
 
 def _strategy(entry: StrategyVerdict, comparison: Comparison) -> StrategyRow:
@@ -115,6 +134,10 @@ def _strategy(entry: StrategyVerdict, comparison: Comparison) -> StrategyRow:
         gain_high=entry.gain.high,
         verdict=str(entry.verdict),
         seconds=comparison.validations[entry.name].seconds,
+        against_chosen=entry.against_chosen.mean,
+        against_chosen_low=entry.against_chosen.low,
+        against_chosen_high=entry.against_chosen.high,
+        beats_chosen=str(entry.beats_chosen),
     )
 
 

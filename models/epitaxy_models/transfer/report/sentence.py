@@ -11,6 +11,8 @@ _WORDS = {
     "pool_median": "the plain median of your labels",
     "descriptor_forest": "a descriptor model without pretraining",
     "scratch_network": "a network trained from scratch",
+    "substrate_head": "the base model's own answer",
+    "substrate_line": "a line on the base model's answer",
 }
 
 

@@ -5,11 +5,24 @@ from typing import Protocol
 
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS, BlockGP, FittedBlockGP
+from epitaxy_models.transfer.strategies.gated_process import FittedGatedProcess, GatedProcess
 from epitaxy_models.transfer.strategies.median import FittedMedian, PoolMedian
 from epitaxy_models.transfer.strategies.ridge import EmbeddingRidge, FittedRidge
+from epitaxy_models.transfer.strategies.substrate_head import SubstrateHead
+from epitaxy_models.transfer.strategies.substrate_line import FittedLine, SubstrateLine
 from epitaxy_models.transfer.strategy import FittedStrategy, StrategyState, TransferStrategy
 
-__all__ = ["BlockGP", "EmbeddingRidge", "PoolMedian", "frozen_strategies", "import_frozen", "restore"]
+__all__ = [
+    "BlockGP",
+    "EmbeddingRidge",
+    "GatedProcess",
+    "PoolMedian",
+    "SubstrateHead",
+    "SubstrateLine",
+    "frozen_strategies",
+    "import_frozen",
+    "restore",
+]
 
 
 def frozen_strategies(*, with_peers: bool = False) -> tuple[TransferStrategy, ...]:
@@ -19,14 +32,16 @@ def frozen_strategies(*, with_peers: bool = False) -> tuple[TransferStrategy, ..
         with_peers: Whether the inputs hold features of other substrates; the default without them competes too then.
     """
     from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest  # noqa: PLC0415 - loads scikit-learn
+    from epitaxy_models.transfer.strategies.full_forest import FullForest  # noqa: PLC0415 - loads scikit-learn
 
     alone = (BlockGP(without_peers=True, name=WITHOUT_PEERS),) if with_peers else ()
-    return (BlockGP(), *alone, EmbeddingRidge(), DescriptorForest(), PoolMedian())
+    laws = (GatedProcess(), SubstrateLine(), SubstrateHead())
+    return (BlockGP(), *alone, *laws, EmbeddingRidge(), DescriptorForest(), FullForest(), PoolMedian())
 
 
 def import_frozen() -> None:
     """Imports what restores any strategy that trains no network, so that the first model need not wait for it."""
-    for load in (_forest, _physics, _censored):
+    for load in (_forest, _full_forest, _physics, _censored):
         load()
 
 
@@ -55,6 +70,12 @@ def _forest() -> type[_Restorer]:
     return FittedForest
 
 
+def _full_forest() -> type[_Restorer]:
+    from epitaxy_models.transfer.strategies.full_forest import FittedFullForest  # noqa: PLC0415 - loads scikit-learn
+
+    return FittedFullForest
+
+
 def _network() -> type[_Restorer]:
     from epitaxy_models.transfer.strategies.networks.fine_tune import FittedNetwork  # noqa: PLC0415 - loads torch
 
@@ -73,12 +94,30 @@ def _censored() -> type[_Restorer]:
     return FittedCensoredProcess
 
 
+def _anchored() -> type[_Restorer]:
+    from epitaxy_models.transfer.strategies.anchored_forest import FittedAnchoredForest  # noqa: PLC0415 - scikit-learn
+
+    return FittedAnchoredForest
+
+
+def _by_fidelity() -> type[_Restorer]:
+    from epitaxy_models.transfer.strategies.by_fidelity import FittedByFidelity  # noqa: PLC0415 - reads this module
+
+    return FittedByFidelity
+
+
 _RESTORERS: dict[str, Callable[[], type[_Restorer]]] = {
     "block_gp": lambda: FittedBlockGP,
     "embedding_ridge": lambda: FittedRidge,
     "pool_median": lambda: FittedMedian,
+    "substrate_line": lambda: FittedLine,
+    "gated_process": lambda: FittedGatedProcess,
     "descriptor_forest": _forest,
+    "full_forest": _full_forest,
     "network": _network,
     "physics_process": _physics,
     "censored_process": _censored,
+    "anchored_forest": _anchored,
+    "by_fidelity": _by_fidelity,
+    "network_by_fidelity": _by_fidelity,
 }

@@ -16,6 +16,8 @@ from epitaxy_models.transfer.inputs import (
     DESCRIPTORS,
     EMBEDDING,
     ESTIMATES,
+    FIDELITIES,
+    FILLED_PREFIX,
     LOW_FIDELITY_PREFIX,
     PEER_PREFIX,
     SUBSTRATE,
@@ -66,7 +68,7 @@ class BlockGP:
     """
 
     shape: Shape = Shape.RBF
-    linear: tuple[str, ...] = (SUBSTRATE, ESTIMATES)
+    linear: tuple[str, ...] = (SUBSTRATE, ESTIMATES, FIDELITIES)
     n_linear_max: int = 80
     prior: KernelPrior = field(default_factory=KernelPrior)
     without_peers: bool = False
@@ -121,7 +123,7 @@ class BlockGP:
             yield KernelTerm(name, self.shape)
             if name.startswith(LOW_FIDELITY_PREFIX):
                 yield KernelTerm(name, Shape.GAPPED)
-            elif name in self.linear or n_labels <= self.n_linear_max:
+            elif name in self.linear or name.startswith(FILLED_PREFIX) or n_labels <= self.n_linear_max:
                 yield KernelTerm(name, Shape.LINEAR)
         yield from condition_terms(names, conditions)
 

@@ -16,7 +16,7 @@ from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
 Array = NDArray[np.float64]
 KIND = "descriptor_forest"
 # Trees agree on the very rows that they have learned; an error as small as that is not to be expected anywhere.
-_LEAST_STD = 0.05
+LEAST_STD = 0.05
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class DescriptorForest:
         forest = ExtraTreesRegressor(self.n_trees, max_features=self.share_of_features, random_state=seed)
         columns = ConditionColumns.fit(inputs)
         forest.fit(columns.beside(inputs.blocks[DESCRIPTORS], inputs), targets)
-        return FittedForest.from_sklearn(forest, _LEAST_STD * (float(np.std(targets)) or 1.0), columns)
+        return FittedForest.from_sklearn(forest, LEAST_STD * (float(np.std(targets)) or 1.0), columns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,16 +104,24 @@ class FittedForest:
         return self.columns.averaged(self._predict, inputs)
 
     def _predict(self, inputs: TransferInputs) -> TransferPrediction:
+        return self.predict_columns(self.columns.beside(inputs.blocks[DESCRIPTORS], inputs))
+
+    def predict_columns(self, columns: Array) -> TransferPrediction:
+        """The same of the columns ``[n_rows, n_features]`` that it was fitted on."""
+        by_tree = self.by_tree(columns)
+        return TransferPrediction(by_tree.mean(axis=1), np.hypot(by_tree.std(axis=1), self.least_std))
+
+    def by_tree(self, columns: Array) -> Array:
+        """Answer of each tree, ``[n_rows, n_trees]``."""
         # Thresholds were chosen between values in single precision.
-        block = self.columns.beside(inputs.blocks[DESCRIPTORS], inputs).astype(np.float32)
+        block = columns.astype(np.float32)
         if block.shape[1] != self.n_features:
             raise CheckpointError(
                 f"forest of {self.n_features} descriptors, {block.shape[1]} given: fit it anew",
                 reason="DESCRIPTORS_CHANGED",
             )
-        by_tree = _by_tree(block, self.roots, self.features, self.numbers, self.children)
-        stds = np.hypot(by_tree.std(axis=1), self.least_std)
-        return TransferPrediction(by_tree.mean(axis=1), stds)
+        by_tree: Array = _by_tree(block, self.roots, self.features, self.numbers, self.children)
+        return by_tree
 
     def state(self) -> StrategyState:
         """The arrays."""

@@ -103,6 +103,10 @@ def _print(check: "LabelCheck", column: str, n_shown: int) -> None:
     console.print(f"domain    {verdicts or 'nothing to compare'}, according to the base model")
     if check.readings:
         console.print(f"reading   {check.readings_told}", soft_wrap=True)
+    if check.head_alone:
+        alone = check.head_alone
+        error = f"{alone.property} errs by {alone.error:.3g} on {alone.n_labels} labels without learning from any"
+        console.print(f"base      {error}", soft_wrap=True)
     _print_rows("refused", check.refused, n_shown)
     if check.suspicious:
         console.print(f"suspicious labels: {len(check.suspicious)}")

@@ -36,6 +36,21 @@ class FlaggedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadAlone:
+    """What the base model is worth on the labels, unchanged.
+
+    Attributes:
+        property: Property of the base model.
+        error: Mean absolute error, in the labels' unit.
+        n_labels: Labels that it was measured on.
+    """
+
+    property: str
+    error: float
+    n_labels: int
+
+
+@dataclass(frozen=True, slots=True)
 class LabelCheck:
     """Outcome of a check; the counts are those of a job.
 
@@ -58,6 +73,7 @@ class LabelCheck:
         readings: Repairs and notes of structures that have a label.
         domain: Number of usable rows per domain verdict of the base model.
         far: Usable rows outside the base model's training data, farthest first.
+        head_alone: What the base model is worth without any of the labels; None if it predicts nothing in their unit.
     """
 
     n_rows: int
@@ -78,6 +94,7 @@ class LabelCheck:
     readings: tuple[RowReading, ...]
     domain: Mapping[str, int]
     far: tuple[FlaggedRow, ...]
+    head_alone: HeadAlone | None
     conditions: tuple[str, ...] = ()
     n_upper_bounds: int = 0
     n_lower_bounds: int = 0
@@ -143,10 +160,25 @@ def check_labels(
         readings=check.readings,
         domain=dict(Counter(result.domain_verdict for result in usable).most_common()),
         far=tuple(_far(usable)),
+        head_alone=_head_alone(results, values, unit),
         conditions=tuple(_covered(name, column[has_label]) for name, column in labels.conditions.items()),
         n_upper_bounds=check.n_upper_bounds,
         n_lower_bounds=check.n_lower_bounds,
     )
+
+
+def _head_alone(results: Sequence[ScreenResult], values: NDArray[np.float64], unit: str) -> HeadAlone | None:
+    """Error of the property of the base model that has the unit of the labels and errs least on them."""
+    rows = [row for row, result in enumerate(results) if np.isfinite(values[row]) and result.error is None]
+    if not rows:
+        return None
+    labels = values[rows]
+    found = [
+        HeadAlone(answer.name, float(np.abs(answer.values - labels).mean()), len(rows))
+        for answer in _answers([results[row] for row in rows])
+        if answer.unit == unit
+    ]
+    return min(found, key=lambda entry: entry.error, default=None)
 
 
 def _covered(name: str, values: NDArray[Any]) -> str:

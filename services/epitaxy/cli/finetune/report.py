@@ -97,20 +97,47 @@ def _print(document: Mapping[str, Any]) -> None:
         console.print(f"  {statement}", soft_wrap=True)
     console.print()
     console.print(_strategies(document))
+    _print_groups(document)
     _print_worst(document)
 
 
 def _strategies(document: Mapping[str, Any]) -> Table:
     table = Table("strategy", box=None)
     table.add_column(f"MAE, {document['subject']['unit']}", justify="right")
-    for name in ("interval", "gain over the best without transfer", "verdict", ""):
+    for name in ("interval", "gain over the best without transfer", "verdict", "against what serves"):
         table.add_column(name)
     for row in sorted(document["strategies"], key=lambda row: (row["mae"] is None, row["mae"])):
         band = f"{error_text(row['mae_low'])} to {error_text(row['mae_high'])}"
         gain, low, high = (error_text(row[name], "+") for name in ("gain", "gain_low", "gain_high"))
-        chosen = "chosen" if row["name"] == document["verdict"]["chosen"] else ""
-        table.add_row(row["name"], error_text(row["mae"]), band, f"{gain} ({low} to {high})", row["verdict"], chosen)
+        stands = "chosen" if row["name"] == document["verdict"]["chosen"] else _standing(row)
+        table.add_row(row["name"], error_text(row["mae"]), band, f"{gain} ({low} to {high})", row["verdict"], stands)
     return table
+
+
+def _standing(row: Mapping[str, Any]) -> str:
+    """How a strategy stands to the one that serves; empty in reports that do not tell."""
+    if "beats_chosen" not in row:
+        return ""
+    words = {"HELPS": "better beyond noise", "HURTS": "worse beyond noise"}.get(row["beats_chosen"], "within noise")
+    return f"{error_text(row['against_chosen'], '+')}, {words}"
+
+
+def _print_groups(document: Mapping[str, Any]) -> None:
+    """Errors of groups that stand out from all other rows, and of formulas that the substrate has met or not."""
+    kinds = {"elements": "{} elements", "formula": "{} formulas", "element": "with {}"}
+    shown = [row for row in document.get("groups", ()) if row["is_beyond_noise"] or row["kind"] == "formula"]
+    if not shown:
+        return
+    table = Table("errors by chemistry", box=None)
+    for name in ("rows", "MAE", "best simple law"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for row in shown:
+        note = f"{error_text(row['excess'], '+')} against the others, beyond noise" if row["is_beyond_noise"] else ""
+        numbers = (str(row["n_rows"]), error_text(row["mae"]), error_text(row["simple_mae"]))
+        table.add_row(kinds[row["kind"]].format(row["name"]), *numbers, note)
+    stdout_console().print()
+    stdout_console().print(table)
 
 
 def _print_worst(document: Mapping[str, Any]) -> None:

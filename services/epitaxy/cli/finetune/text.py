@@ -29,6 +29,7 @@ def job_document(status: JobStatus) -> dict[str, Any]:
         "verdict": result.verdict if result else None,
         "strategy": result.strategy if result else None,
         "cross_validated_mae": dict(result.cross_validated_mae) if result else {},
+        "best_simple": dataclasses.asdict(result.best_simple) if result and result.best_simple else None,
         "is_calibrated": result.is_calibrated if result else None,
         "is_constant": result.is_constant if result else None,
         "sentence": result.sentence if result else None,

@@ -87,6 +87,25 @@ class JobFailure:
     suspicious: tuple[SuspiciousLabel, ...] = ()
 
 
+# Strategies that need hardly a fit, as the service names them. The head and the line read the shipped models of
+# cheaper levels of theory too.
+SIMPLE_STRATEGIES = ("substrate_head", "substrate_line", "pool_median")
+
+
+@dataclass(frozen=True, slots=True)
+class BestSimple:
+    """What a user gets with hardly a fit, for a comparison.
+
+    Attributes:
+        strategy: ``"substrate_head"``, the base model's answer or that of a shipped model of a cheaper level of theory,
+            unchanged; ``"substrate_line"``, a line on the best of them; or ``"pool_median"``, the median of the labels.
+        error: Cross-validated mean absolute error, in the property's unit.
+    """
+
+    strategy: str
+    error: float
+
+
 @dataclass(frozen=True, slots=True)
 class Succession:
     """A refit against the version that it may replace, both out of fold on the same splits.
@@ -149,6 +168,13 @@ class FineTuneResult:
     is_constant: bool = False
     suspicious: tuple[SuspiciousLabel, ...] = ()
     succession: Succession | None = None
+
+    @property
+    def best_simple(self) -> BestSimple | None:
+        """The best of head, line and median; None if the job compared none of them."""
+        errors = self.cross_validated_mae
+        found = [BestSimple(name, errors[name]) for name in SIMPLE_STRATEGIES if name in errors]
+        return min(found, key=lambda entry: entry.error, default=None)
 
 
 @dataclass(frozen=True, slots=True)

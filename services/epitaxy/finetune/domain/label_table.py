@@ -117,7 +117,8 @@ def check_labels(table: LabelTable, spec: FineTuneSpec) -> None:
     if n_labels < MIN_LABELS:
         raise InvalidRequestError(
             f"{n_labels} rows have a value of {spec.target.name}; at least {MIN_LABELS} are needed, 25 or more are "
-            f"better: add {MIN_LABELS - n_labels}",
+            f"better: add {MIN_LABELS - n_labels}; until then screen with the base model: epitaxy finetune audit tells "
+            "its error on the labels there are",
             reason="TOO_FEW_LABELS",
         )
     check_values(table, spec)

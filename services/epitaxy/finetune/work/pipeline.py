@@ -93,9 +93,10 @@ class PipelineTransfer:
             definition=_definition(spec),
             out=out,
             low_fidelity={
-                column.name: LowFidelityColumn(labels.values[column.name], spec.unit, column.fidelity)
+                column.name: LowFidelityColumn(labels.values[column.name], spec.unit, column.fidelity, column.cost)
                 for column in spec.low_fidelity
             },
+            label_cost=spec.target.cost,
             transform=spec.transform.value,
             base=base,
             budget=TransferBudget(spec.budget.max_seconds, frozenset(spec.budget.strategies) or None),

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from epitaxy_models.structures.structure import Structure
 from epitaxy_models.testing.specimens import specimens
 from epitaxy_models.transfer.descriptors import DESCRIPTOR_NAMES
 from epitaxy_models.transfer.features import SubstrateFeatures
-from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, ESTIMATES, SUBSTRATE
+from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, ESTIMATES, FIDELITIES, SUBSTRATE
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,7 @@ def test_blocks_have_one_row_a_structure(
         EMBEDDING: (5, width),
         SUBSTRATE: (5, features.n_predictions),
         ESTIMATES: (5, 2),
+        FIDELITIES: (5, 4),
     }
     assert all(block.dtype == np.float64 and np.isfinite(block).all() for block in inputs.blocks.values())
 
@@ -71,6 +73,13 @@ def test_a_row_does_not_depend_on_its_neighbours(
     together, alone = features.inputs_of(structures, embed), features.inputs_of(structures[2:3], embed)
     for name, block in alone.blocks.items():
         np.testing.assert_allclose(block[0], together.blocks[name][2], atol=1e-4)
+
+
+def test_a_substrate_without_further_heads_has_no_such_block(
+    artifact: ModelArtifact, embed: Embedder, structures: Sequence[Structure]
+) -> None:
+    inputs = SubstrateFeatures(replace(artifact, fidelity_heads=None)).inputs_of(structures, embed)
+    assert set(inputs.blocks) == {DESCRIPTORS, EMBEDDING, SUBSTRATE, ESTIMATES}
 
 
 def test_unknown_low_fidelity_values_are_marked(

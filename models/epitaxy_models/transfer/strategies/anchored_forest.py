@@ -1,0 +1,154 @@
+"""What is known already, and trees on what it leaves: for labels that a cheaper fidelity nearly states."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import ExtraTreesRegressor
+
+from epitaxy_models.transfer.fidelities.robust_line import Line, robust_line
+from epitaxy_models.transfer.inputs import DESCRIPTORS, FILLED_PREFIX, TransferInputs
+from epitaxy_models.transfer.strategies.descriptor_forest import FittedForest
+from epitaxy_models.transfer.strategies.laws import LawColumn, law_columns
+from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
+
+Array = NDArray[np.float64]
+KIND = "anchored_forest"
+# Labels at which trees count for half: on experimental gaps their median errs less than the anchor from there on.
+_N_HALF = 100
+# Share of the labels at the smallest one from which on that is a bound, as 0 is for gaps.
+_SHARE_AT_BOUND = 0.1
+_N_TREES, _LEAF, _SHARE_OF_FEATURES = 100, 3, 0.5
+# Rows with the spread of all that every group of rows starts from.
+_PRIOR_ROWS = 5.0
+
+
+@dataclass(frozen=True)
+class AnchoredForest:
+    """The column that is closest to the labels, a robust line on it, and the median of trees on the residuals.
+
+    Labels that pile up at a bound stay there where the column does: a gap that is 0 by a cheaper level is predicted
+    as 0, up to what the trees say.
+
+    Attributes:
+        name: Name of the strategy.
+    """
+
+    name: str = KIND
+
+    def fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedAnchoredForest":
+        """Learns from ``targets`` ``[n_rows]``. Raises ValueError if the inputs have no column that a law may read."""
+        least = float(targets.min())
+        bound = least if np.mean(targets == least) >= _SHARE_AT_BOUND else None
+        columns = law_columns(inputs)
+        found = [_Anchor.fit(column, column.read(inputs), targets, bound) for column in columns]
+        # A column that follows from the tenant's own values wins a tie.
+        errors = [
+            np.abs(anchor(column.read(inputs)) - targets).mean() for anchor, column in zip(found, columns, strict=True)
+        ]
+        order = sorted(range(len(found)), key=lambda place: (errors[place], not _is_filled(columns[place])))
+        anchor = found[order[0]]
+        start = anchor(columns[order[0]].read(inputs))
+        rows = _rows(inputs, columns)
+        forest = ExtraTreesRegressor(
+            _N_TREES, min_samples_leaf=_LEAF, max_features=_SHARE_OF_FEATURES, random_state=seed
+        ).fit(rows, targets - start)
+        share = len(targets) / (len(targets) + _N_HALF)
+        stds = _stds(start, targets, bound)
+        return FittedAnchoredForest(columns, anchor, FittedForest.from_sklearn(forest, 1e-9), share, stds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchor:
+    """A line on one column, which stays at the bound where the column is."""
+
+    column: LawColumn
+    line: Line
+    bound: float | None
+
+    @classmethod
+    def fit(cls, column: LawColumn, values: Array, targets: Array, bound: float | None) -> "_Anchor":
+        rows = np.arange(len(targets)) if bound is None else np.flatnonzero(values > bound)
+        line = robust_line(values[rows], targets[rows]) if len(rows) > 1 else Line(1.0, 0.0)
+        return cls(column, line, bound)
+
+    def __call__(self, values: Array) -> Array:
+        """Values on the line, ``[n_rows]``."""
+        if self.bound is None:
+            return self.line(values)
+        return np.where(values <= self.bound, self.bound, np.maximum(self.line(values), self.bound))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedAnchoredForest:
+    """A line and trees.
+
+    Attributes:
+        columns: What the trees read beside the descriptors.
+        anchor: The line.
+        forest: Trees on what it leaves.
+        share: Weight of the trees.
+        stds: Expected error where the anchor is at the bound, and elsewhere.
+    """
+
+    columns: tuple[LawColumn, ...]
+    anchor: _Anchor
+    forest: FittedForest
+    share: float
+    stds: tuple[float, float]
+
+    def predict(self, inputs: TransferInputs) -> TransferPrediction:
+        """The anchor and a share of the trees' median; errors as they were on rows at the bound and elsewhere."""
+        start = self.anchor(self.anchor.column.read(inputs))
+        by_tree = self.forest.by_tree(_rows(inputs, self.columns))
+        values = start + self.share * np.median(by_tree, axis=1)
+        bound = self.anchor.bound
+        if bound is not None:
+            values = np.maximum(values, bound)
+        at_bound = np.zeros(len(start), dtype=np.bool_) if bound is None else start <= bound
+        own = np.where(at_bound, *self.stds)
+        return TransferPrediction(values, np.hypot(own, self.share * by_tree.std(axis=1)))
+
+    def state(self) -> StrategyState:
+        """A few numbers, and the trees."""
+        forest = self.forest.state()
+        settings: dict[str, Any] = {
+            "columns": [column.as_json() for column in self.columns],
+            "anchor": [self.anchor.column.as_json(), self.anchor.line.slope, self.anchor.line.intercept],
+            "bound": self.anchor.bound,
+            "share": self.share,
+            "stds": list(self.stds),
+        }
+        return StrategyState(KIND, {**forest.settings, **settings}, forest.tensors)
+
+    @classmethod
+    def restore(cls, state: StrategyState) -> "FittedAnchoredForest":
+        """Rebuilds an equal predictor. Raises CheckpointError (INVALID_FOREST) where a tree is damaged."""
+        settings = state.settings
+        column, slope, intercept = settings["anchor"]
+        bound = None if settings["bound"] is None else float(settings["bound"])
+        anchor = _Anchor(LawColumn.from_json(column), Line(float(slope), float(intercept)), bound)
+        low, high = settings["stds"]
+        columns = tuple(LawColumn.from_json(entry) for entry in settings["columns"])
+        return cls(columns, anchor, FittedForest.restore(state), float(settings["share"]), (float(low), float(high)))
+
+
+def _is_filled(column: LawColumn) -> bool:
+    return column.block.startswith(FILLED_PREFIX)
+
+
+def _rows(inputs: TransferInputs, columns: Sequence[LawColumn]) -> Array:
+    return np.column_stack([*(column.read(inputs) for column in columns), inputs.blocks[DESCRIPTORS]])
+
+
+def _stds(start: Array, targets: Array, bound: float | None) -> tuple[float, float]:
+    """Root mean square residuals of rows at the bound and of all others, each drawn towards that of all rows."""
+    squares = (targets - start) ** 2
+    least = 1e-3 * (float(np.std(targets)) or 1.0)
+    overall = float(squares.mean())
+    at_bound = np.zeros(len(start), dtype=np.bool_) if bound is None else start <= bound
+    groups = (squares[at_bound], squares[~at_bound])
+    low, high = (float(np.sqrt((group.sum() + _PRIOR_ROWS * overall) / (len(group) + _PRIOR_ROWS))) for group in groups)
+    return max(low, least), max(high, least)

@@ -1,0 +1,100 @@
+"""A law of two parameters: the labels as a line on the one column that says most of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.transfer.inputs import TransferInputs
+from epitaxy_models.transfer.strategies.laws import LawColumn, known_columns, law_columns
+from epitaxy_models.transfer.strategies.robust_line import fit_lines
+from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
+
+Array = NDArray[np.float64]
+KIND = "substrate_line"
+# Rows on which a value of a lower fidelity must be known for a line on it.
+_N_KNOWN_MIN = 8
+# Of the labels' spread: a line through every label is no promise for others.
+_LEAST_STD = 0.01
+# Standard deviation over mean absolute error of a normal distribution.
+STD_OF_MEAN_ERROR = 1.2533
+
+
+@dataclass(frozen=True)
+class SubstrateLine:
+    """The line of least absolute error on the best column of what the substrate, fidelities and textbooks say.
+
+    Attributes:
+        kin: Columns that state the labels' own quantity on the scale of the fit; lines on them are shrunk to ``y = x``.
+        name: Name of the strategy.
+    """
+
+    kin: tuple[LawColumn, ...] = ()
+    name: str = KIND
+
+    def fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedLine":
+        """Learns from ``targets`` ``[n_rows]``.
+
+        Raises ValueError if the inputs have no column that a law may read.
+        """
+        laws = [self._best(law_columns(inputs), inputs, targets)]
+        for column in known_columns(inputs):
+            rows = np.flatnonzero(np.isfinite(column.read(inputs)))
+            if len(rows) >= _N_KNOWN_MIN:
+                law = self._best((column,), inputs.take(rows), targets[rows])
+                laws = [law, *laws] if law.std < laws[-1].std else [*laws, law]
+        return FittedLine(tuple(laws))
+
+    def _best(self, columns: Sequence[LawColumn], inputs: TransferInputs, targets: Array) -> "Law":
+        values = np.stack([column.read(inputs) for column in columns])
+        lines = fit_lines(values, targets, np.array([column in self.kin for column in columns]))
+        best = int(np.argmin([line.error for line in lines]))
+        least = _LEAST_STD * (float(np.std(targets)) or 1.0)
+        std = max(STD_OF_MEAN_ERROR * lines[best].error, least)
+        return Law(columns[best], lines[best].intercept, lines[best].slope, std)
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """``intercept + slope * column``, with the error that is expected of it."""
+
+    column: LawColumn
+    intercept: float
+    slope: float
+    std: float
+
+
+@dataclass(frozen=True, slots=True)
+class FittedLine:
+    """Laws by preference; the first whose column is known of a row answers it.
+
+    Attributes:
+        laws: The last reads what is known of every row.
+    """
+
+    laws: tuple[Law, ...]
+
+    def predict(self, inputs: TransferInputs) -> TransferPrediction:
+        """Values, and the one error that the law has everywhere."""
+        values, stds = np.full(inputs.n_rows, np.nan), np.full(inputs.n_rows, self.laws[-1].std)
+        for law in self.laws:
+            column = law.column.read(inputs)
+            is_open = np.isnan(values) & np.isfinite(column)
+            values = np.where(is_open, law.intercept + law.slope * column, values)
+            stds = np.where(is_open, law.std, stds)
+        return TransferPrediction(values, stds)
+
+    def state(self) -> StrategyState:
+        """A few numbers a law."""
+        laws = [[law.column.as_json(), law.intercept, law.slope, law.std] for law in self.laws]
+        return StrategyState(KIND, {"laws": laws}, {})
+
+    @classmethod
+    def restore(cls, state: StrategyState) -> "FittedLine":
+        """Rebuilds an equal predictor."""
+        laws = (
+            Law(LawColumn.from_json(column), float(intercept), float(slope), float(std))
+            for column, intercept, slope, std in state.settings["laws"]
+        )
+        return cls(tuple(laws))
