@@ -20,6 +20,8 @@ from epitaxy_models.source_index.storage import FILE_NAME, load_source_index
 from epitaxy_models.source_index.vector_index import VectorIndex
 from epitaxy_models.transfer.audit.against_source import AuditedStructure, TransferAudit, audit_transfer
 from epitaxy_models.transfer.features import SubstrateFeatures
+from epitaxy_models.transfer.fidelities.filling import Filling
+from epitaxy_models.transfer.fidelities.learning import learn_filling
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.labels.check import CheckedLabels, check_labels
 from epitaxy_models.transfer.labels.findings import DataCheck
@@ -59,6 +61,7 @@ class Examination:
         audit: The audit for the report.
         suspicious: What is odd among the labels, the gravest first.
         replicate_std: Spread of labels of one crystal, on the scale that is learned; 0 where none is repeated.
+        filling: Models of the cheaper columns; None without such columns.
     """
 
     rows: NDArray[np.int64]
@@ -71,6 +74,7 @@ class Examination:
     audit: AuditSection
     suspicious: tuple[SuspiciousLabel, ...] = ()
     replicate_std: float = 0.0
+    filling: Filling | None = None
 
     @property
     def gross(self) -> tuple[SuspiciousLabel, ...]:
@@ -115,13 +119,25 @@ def examine(
     inputs = features.inputs_from(checked.structures, checked.graphs, embeddings, columns)
     names = tuple(request.rows[row][0] for row in checked.rows)
     inputs = replace(inputs, blocks={**inputs.blocks, **_peer_blocks(request.peers, names, inputs)})
+    filling = learn_filling(request, inputs, checked.rows, features, embedder, artifact)
+    inputs = filling.fill(inputs) if filling else inputs
     transform = checked.transform or TargetTransform.fit(request.transform, checked.labels)
     targets = transform.forward(checked.labels)
     audit = _audit(source, open_vectors(source), names, inputs, targets, request) if source else NO_AUDIT
     data = _data_section(checked.check)
     noise = _noise_on_scale(checked.replicate_std, checked.labels, transform)
     return Examination(
-        checked.rows, names, inputs, checked.labels, transform, targets, data, audit, checked.check.suspicious, noise
+        checked.rows,
+        names,
+        inputs,
+        checked.labels,
+        transform,
+        targets,
+        data,
+        audit,
+        checked.check.suspicious,
+        noise,
+        filling,
     )
 
 

@@ -89,7 +89,7 @@ def _anchored() -> type[_Restorer]:
 
 
 def _by_fidelity() -> type[_Restorer]:
-    from epitaxy_models.transfer.strategies.by_fidelity import FittedByFidelity  # noqa: PLC0415 - reads this module
+    from epitaxy_models.transfer.strategies.by_fidelity import FittedByFidelity  # noqa: PLC0415 - circle
 
     return FittedByFidelity
 
