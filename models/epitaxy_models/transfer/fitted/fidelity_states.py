@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.calibration.conformal import Calibrator
 from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.calibration.out_of_fold import METHOD, OutOfFold, calibrate
 from epitaxy_models.transfer.contest.comparison import Task
@@ -84,11 +85,13 @@ def calibrate_states(
         for cell, name in enumerate(CELLS)
         if (cells == cell).any()
     }
-    pooled = _out_of_fold(whole, scale, task.targets)
     # The report shows each row as it would be answered.
-    own = _out_of_fold(whole.take(whole.known == is_known[whole.rows]), scale, task.targets)
+    shown = whole.take(whole.known == is_known[whole.rows])
+    own = OutOfFold(shown.rows, shown.values, _scaled(shown, scale), task.targets)
     measured = tuple(float(share) for share in covered.mean(axis=1))
-    record = CalibrationRecord(calibrate(pooled), _BY_CELLS, measured[at], DEFAULT_COVERAGE, len(task.targets))
+    record = CalibrationRecord(
+        _calibrator(whole, scale, task.targets), _BY_CELLS, measured[at], DEFAULT_COVERAGE, len(task.targets)
+    )
     return StateCalibration(Calibration(record, measured, own), scale, by_cell)
 
 
@@ -118,7 +121,7 @@ def _scale(found: _Predictions, targets: Array) -> CellScale:
     plain = CellScale(edge, (1.0, 1.0, 1.0, 1.0))
     scores = np.abs(found.values - targets[found.rows]) / np.maximum(found.stds, 1e-12)
     cells = plain.cells(found.values, found.known)
-    overall = _quantile(scores)
+    overall = _quantile(scores[_ruling(found, cells)])
     factors = []
     for cell in range(len(CELLS)):
         mask = cells == cell
@@ -136,23 +139,32 @@ def _quantile(scores: Array) -> float:
     return max(float(np.sort(scores)[rank - 1]), 1e-9)
 
 
-def _out_of_fold(found: _Predictions, scale: CellScale, targets: Array) -> OutOfFold:
-    factors = np.array(scale.factors)[scale.cells(found.values, found.known)]
-    return OutOfFold(found.rows, found.values, found.stds * factors, targets)
+def _scaled(found: _Predictions, scale: CellScale) -> Array:
+    return found.stds * np.array(scale.factors)[scale.cells(found.values, found.known)]
 
 
 def _covered(
     outside: _Predictions, scale: CellScale, inside: _Predictions, targets: Array
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Cell of each row inside, and whether its intervals hold its label, ``[n_coverages, n_inside]``."""
-    rows, renumbered = np.unique(outside.rows, return_inverse=True)
+    calibrator = _calibrator(outside, scale, targets)
     factors = np.array(scale.factors)
-    stds = outside.stds * factors[scale.cells(outside.values, outside.known)]
-    calibrator = calibrate(OutOfFold(renumbered, outside.values, stds, targets[rows]))
     cells = scale.cells(inside.values, inside.known)
     residuals = np.abs(inside.values - targets[inside.rows])
     widths = [calibrator.half_widths(inside.stds * factors[cells], coverage) for coverage in COVERAGES]
     return cells, np.stack([residuals <= width for width in widths])
+
+
+def _ruling(found: _Predictions, cells: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Predictions whose scores set the multipliers: those off the bound, as most at it are met exactly."""
+    off = cells % 2 == 0
+    return off if len(np.unique(found.rows[off])) >= _LEAST_ROWS else np.ones(len(cells), dtype=np.bool_)
+
+
+def _calibrator(found: _Predictions, scale: CellScale, targets: Array) -> Calibrator:
+    ruling = found.take(_ruling(found, scale.cells(found.values, found.known)))
+    rows, renumbered = np.unique(ruling.rows, return_inverse=True)
+    return calibrate(OutOfFold(renumbered, ruling.values, _scaled(ruling, scale), targets[rows]))
 
 
 def _rows_of(found: _Predictions, scale: CellScale, cell: int) -> NDArray[np.int64]:
