@@ -59,7 +59,7 @@ class AsyncFineTuneMethods:
             transform: Scale on which the labels are learned: ``"none"``, ``"log10"``, ``"log1p"`` or ``"auto"``.
             fidelity: Level of theory or kind of measurement of the column to learn: ``"EXPERIMENT"``, ``"HSE06"``.
             cost: Cost of one label of that column, in any unit that is the same for all columns; 0: not known.
-            low_fidelity: Columns of known values that serve as inputs: ``"gap_pbe:PBE"`` or a ``LabelColumn``.
+            low_fidelity: Columns of cheaper values, empty where unknown: ``"gap_pbe:PBE"`` or a ``LabelColumn``.
             base_model: The substrate (default: the one that the server ships).
             strategies: Strategies to compare (default: all that the server finds worthwhile).
             max_seconds: Longest time for the work, not counting the wait for a worker (default: the server's).
