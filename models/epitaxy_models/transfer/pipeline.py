@@ -300,6 +300,7 @@ class _Job:
             peers=tuple(peer for peer in request.peers if f"{PEER_PREFIX}{peer}" in winner.fit.blocks),
             training={
                 "seed": request.seed,
+                "fidelity_models": artifact.fidelity_heads.digest if artifact.fidelity_heads else "",
                 "shares": dict(winner.shares),
                 "is_calibrated": winner.calibration.is_kept,
                 "is_constant": _is_constant(judgement, winner, examination),

@@ -43,6 +43,8 @@ def import_frozen() -> None:
     """Imports what restores any strategy that trains no network, so that the first model need not wait for it."""
     _forest()
     _full_forest()
+    _anchored()
+    _by_fidelity()
 
 
 def restore(state: StrategyState) -> FittedStrategy:
