@@ -15,7 +15,7 @@ from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.transfer.audit.examination import Examination, OpenVectors, examine, in_process
 from epitaxy_models.transfer.contest.comparison import SCRATCH, Comparison, Contest, Task
 from epitaxy_models.transfer.contest.cross_validation import StoppedError
-from epitaxy_models.transfer.contest.fidelity_gain import FidelityGain, fidelity_gains
+from epitaxy_models.transfer.contest.fidelity_gain import FidelityGain, fidelity_gains, mean_gain
 from epitaxy_models.transfer.contest.field import Field, default_field, with_columns
 from epitaxy_models.transfer.contest.judge import Judgement, judge
 from epitaxy_models.transfer.contest.learning_curve import learning_curves
@@ -55,6 +55,8 @@ MODEL, REPORT_JSON, REPORT_HTML = "model", "report.json", "report.html"
 _N_REPEATS = 3
 # Predictions that vary by less than this share of the labels' spread.
 _CONSTANT = 0.01
+# Share of the error by which cheaper values may raise it out of fold: less than that is noise.
+_HARM = 0.01
 # Refits, curves and the report need time after the comparison.
 _SHARE_FOR_COMPARISON = 0.7
 
@@ -93,13 +95,17 @@ class _States:
 
     Attributes:
         winner: Both, joined.
-        without: Strategy that serves rows without one.
+        task: Of the side that serves rows with a value: it has no columns where these buy nothing.
+        comparison: Of that side.
+        judgement: On that side.
         calibration: Of each state.
         gains: What each column buys.
     """
 
     winner: _Winner
-    without: str
+    task: Task
+    comparison: Comparison
+    judgement: Judgement
     calibration: StateCalibration
     gains: tuple[FidelityGain, ...]
 
@@ -139,7 +145,8 @@ class _Job:
         self._tell(TransferStage.TRAINING, 0.75, f"fitting {judgement.chosen} on all labels", comparison.maes())
         winner = self._fit(judgement, comparison, task)
         states = self._states(examination, task, comparison, judgement, winner, plain_field)
-        winner = states.winner if states else winner
+        if states:
+            winner, task, comparison, judgement = states.winner, states.task, states.comparison, states.judgement
         self._tell(TransferStage.EVALUATING, 0.85, "measuring learning curves", comparison.maes())
         curves = learning_curves(task, comparison, self._field.frozen, self._should_stop)
         model = self._model(examination, judgement, comparison, winner)
@@ -244,18 +251,23 @@ class _Job:
         other = self._fit(judged, plain, plain_task)
         self._field = columns_field
         known = is_known(task.inputs)
-        validations = comparison.validations[judgement.chosen], plain.validations[judged.chosen]
-        calibration = calibrate_states(*validations, task, known)
-        members = joined_members(examination.filling, winner.fit.members, other.fit.members, calibration.scale)
         rows = {
             model.name: task.inputs.blocks[f"{LOW_FIDELITY_PREFIX}{model.name}"][:, 1] > 0
             for model in examination.filling.models
         }
-        best = min(self._field.frozen, key=lambda entry: comparison.maes().get(entry.name, np.inf))
         errors = comparison.errors[judgement.chosen], plain.errors[judged.chosen]
+        best = min(self._field.frozen, key=lambda entry: comparison.maes().get(entry.name, np.inf))
         gains = fidelity_gains(task, rows, *errors, best, self._should_stop)
-        joined = replace(winner, fit=replace(winner.fit, members=members), calibration=calibration.calibration)
-        return _States(joined, judged.chosen, calibration, gains)
+        validations = comparison.validations[judgement.chosen], plain.validations[judged.chosen]
+        sides = winner, comparison, judgement, task
+        # Values that harm are left alone: known or not, a candidate is answered by the model without them.
+        if mean_gain(task, known, *errors) < -_HARM * plain.maes()[judged.chosen]:
+            validations, sides = (validations[1], validations[1]), (other, plain, judged, plain_task)
+        first, served, decided, task = sides
+        calibration = calibrate_states(*validations, task, known)
+        members = joined_members(examination.filling, first.fit.members, other.fit.members, calibration.scale)
+        joined = replace(first, fit=replace(first.fit, members=members), calibration=calibration.calibration)
+        return _States(joined, task, served, decided, calibration, gains)
 
     def _fidelities(
         self, examination: Examination, states: "_States", curves: Sequence[LearningCurve], judgement: Judgement

@@ -19,7 +19,7 @@ from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, FIDELITIES, S
 from epitaxy_models.transfer.records import CurvePoint, LearningCurve
 from epitaxy_models.transfer.report.fidelities import advice
 from epitaxy_models.transfer.strategies.anchored_forest import AnchoredForest
-from epitaxy_models.transfer.strategies.by_fidelity import CellScale, FittedByFidelity
+from epitaxy_models.transfer.strategies.by_fidelity import CellScale, FittedByFidelity, Hiding
 from epitaxy_models.transfer.strategies.median import PoolMedian
 from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
 
@@ -78,6 +78,14 @@ def test_a_known_value_corrects_the_shipped_estimates(filling: Filling) -> None:
     shipped = np.maximum(1.2 * GAP + 0.3, 0)
     corrected = filling.fill(_inputs(ALL)).blocks["filled/pbe"][:, 2]
     assert np.abs(corrected - TARGETS).mean() < 0.7 * np.abs(shipped - TARGETS).mean()
+
+
+def test_a_strategy_that_hides_values_can_do_without_a_column(filling: Filling) -> None:
+    """As when a job asks what a column buys."""
+    other = CheapModel(**{**vars_of(filling.models[0]), "name": "hse"})
+    both = Filling((filling.models[0], other))
+    fitted = Hiding(AnchoredForest(), both).fit(filling.fill(_inputs(ALL)), TARGETS, 0)
+    assert np.abs(fitted.predict(filling.fill(_inputs(ALL))).values - TARGETS).mean() < 0.2
 
 
 def test_values_that_are_hidden_leave_one_a_row(filling: Filling) -> None:
