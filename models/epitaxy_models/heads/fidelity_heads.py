@@ -59,7 +59,7 @@ class FidelityHead:
     least: float = 0.0
 
     def estimate(self, rows: NDArray[np.float64], folds: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Estimates within ``least`` and ``largest``, and the score of the gate where there is one, ``[n_rows, 1 or 2]``."""
+        """Estimates within ``least`` and ``largest``, and the gate's score if there is one, ``[n_rows, 1 or 2]``."""
         values = np.clip(_linear(rows, self.weights, folds), self.least, self.largest)
         if self.gate is None:
             return values[:, None]

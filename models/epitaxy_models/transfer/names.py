@@ -9,6 +9,7 @@ STRATEGIES = (
     "embedding_ridge",
     "descriptor_forest",
     "full_forest",
+    "anchored_forest",
     "pool_median",
     "physics_process",
     "stack",

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -15,17 +15,20 @@ from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.transfer.audit.examination import Examination, OpenVectors, examine, in_process
 from epitaxy_models.transfer.contest.comparison import SCRATCH, Comparison, Contest, Task
 from epitaxy_models.transfer.contest.cross_validation import StoppedError
-from epitaxy_models.transfer.contest.field import Field, default_field
+from epitaxy_models.transfer.contest.fidelity_gain import FidelityGain, fidelity_gains, mean_gain
+from epitaxy_models.transfer.contest.field import Field, default_field, with_columns
 from epitaxy_models.transfer.contest.judge import Judgement, judge
 from epitaxy_models.transfer.contest.learning_curve import learning_curves
 from epitaxy_models.transfer.contest.stacking import STACK, stack_weights
 from epitaxy_models.transfer.contest.succession import Refitted, judge_succession
 from epitaxy_models.transfer.features import SubstrateFeatures
+from epitaxy_models.transfer.fidelities.filling import is_known, without_columns
 from epitaxy_models.transfer.fitted.card import BaseModel, KnownColumn, TransferCard
+from epitaxy_models.transfer.fitted.fidelity_states import StateCalibration, calibrate_states, joined_members
 from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.fitted.refit import N_MEMBERS, Calibration, Refit, calibrated, refit
 from epitaxy_models.transfer.fitted.training_domain import TrainingDomain
-from epitaxy_models.transfer.inputs import EMBEDDING, FIDELITIES, PEER_PREFIX
+from epitaxy_models.transfer.inputs import EMBEDDING, FIDELITIES, LOW_FIDELITY_PREFIX, PEER_PREFIX
 from epitaxy_models.transfer.labels.judging import robust_deviation
 from epitaxy_models.transfer.labels.target import TransformKind
 from epitaxy_models.transfer.labels_digest import labels_digest
@@ -33,8 +36,9 @@ from epitaxy_models.transfer.physics.catalogue import laws_of, suited_law
 from epitaxy_models.transfer.physics.label_scale import LabelScale
 from epitaxy_models.transfer.physics.limits import KnownOrder, orders_of, with_limits
 from epitaxy_models.transfer.quantities import kin_columns
-from epitaxy_models.transfer.records import SuccessionSection, TransferReport
+from epitaxy_models.transfer.records import FidelitySection, LearningCurve, SuccessionSection, TransferReport
 from epitaxy_models.transfer.report.assembly import Findings, assemble
+from epitaxy_models.transfer.report.fidelities import fidelity_section
 from epitaxy_models.transfer.report.page import render_page
 from epitaxy_models.transfer.report.sentence import suspicion_sentence, verdict_sentence
 from epitaxy_models.transfer.request import (
@@ -55,6 +59,8 @@ MODEL, REPORT_JSON, REPORT_HTML = "model", "report.json", "report.html"
 _N_REPEATS = 3
 # Predictions that vary by less than this share of the labels' spread.
 _CONSTANT = 0.01
+# Share of the error by which cheaper values may raise it out of fold: less than that is noise.
+_HARM = 0.01
 # Refits, curves and the report need time after the comparison.
 _SHARE_FOR_COMPARISON = 0.7
 
@@ -87,6 +93,27 @@ class _Winner:
     calibration: Calibration
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _States:
+    """What serves rows with and without a cheaper value.
+
+    Attributes:
+        winner: Both, joined.
+        task: Of the side that serves rows with a value: it has no columns where these buy nothing.
+        comparison: Of that side.
+        judgement: On that side.
+        calibration: Of each state.
+        gains: What each column buys.
+    """
+
+    winner: _Winner
+    task: Task
+    comparison: Comparison
+    judgement: Judgement
+    calibration: StateCalibration
+    gains: tuple[FidelityGain, ...]
+
+
 class _Job:
     """One run; holds what all of its steps read."""
 
@@ -114,14 +141,20 @@ class _Job:
         self._go_on()
         self._learn_laws(examination)
         self._field = self._field.told(examination.replicate_std, self._kin(examination))
+        plain_field = self._field
+        if examination.filling:
+            self._field = with_columns(self._field, examination.filling)
         if examination.inputs.sides is not None:
-            self._field = self._field.with_bounds()
+            plain_field, self._field = plain_field.with_bounds(), self._field.with_bounds()
         task = self._task(examination)
         comparison = self._compare(task)
         candidates = comparison.candidates(self._request.budget.allows)
         judgement = judge(candidates, task.test_ratio, median=MEDIAN, default=self._default(comparison))
         self._tell(TransferStage.TRAINING, 0.75, f"fitting {judgement.chosen} on all labels", comparison.maes())
         winner = self._fit(judgement, comparison, task)
+        states = self._states(examination, task, comparison, judgement, winner, plain_field)
+        if states:
+            winner, task, comparison, judgement = states.winner, states.task, states.comparison, states.judgement
         self._tell(TransferStage.EVALUATING, 0.85, "measuring learning curves", comparison.maes())
         curves = learning_curves(task, comparison, self._field.frozen, self._should_stop)
         succession = self._succession(task, comparison, judgement, examination.replicate_std)
@@ -129,6 +162,8 @@ class _Job:
         found = Findings(self._request, artifact.card.name, task, examination, comparison, judgement)
         report = assemble(found, winner.calibration, winner.fit.blocks, curves, model.card.verdict_reason)
         report = replace(report, succession=succession)
+        if states:
+            report = replace(report, fidelities=self._fidelities(examination, states, curves, judgement))
         self._go_on()
         return self._publish(model, report, judgement, examination)
 
@@ -230,6 +265,59 @@ class _Job:
         fits = refit(shares, self._field.named(), task, n_members, self._should_stop)
         return _Winner(shares, fits, calibrated(validation, task))
 
+    def _states(
+        self,
+        examination: Examination,
+        task: Task,
+        comparison: Comparison,
+        judgement: Judgement,
+        winner: _Winner,
+        plain_field: Field,
+    ) -> "_States | None":
+        """The winner for rows whose cheaper value is known, joined with the best model that never saw one."""
+        if examination.filling is None:
+            return None
+        columns_field, self._field = self._field, replace(plain_field, costly=())
+        plain_task = replace(task, inputs=without_columns(task.inputs))
+        plain = self._compare(plain_task)
+        candidates = plain.candidates(self._request.budget.allows)
+        judged = judge(candidates, task.test_ratio, median=MEDIAN, default=self._default(plain))
+        other = self._fit(judged, plain, plain_task)
+        self._field = columns_field
+        known = is_known(task.inputs)
+        rows = {
+            model.name: task.inputs.blocks[f"{LOW_FIDELITY_PREFIX}{model.name}"][:, 1] > 0
+            for model in examination.filling.models
+        }
+        errors = comparison.errors[judgement.chosen], plain.errors[judged.chosen]
+        best = min(self._field.frozen, key=lambda entry: comparison.maes().get(entry.name, np.inf))
+        gains = fidelity_gains(task, rows, *errors, best, self._should_stop)
+        validations = comparison.validations[judgement.chosen], plain.validations[judged.chosen]
+        sides = winner, comparison, judgement, task
+        # Values that harm are left alone: known or not, a candidate is answered by the model without them.
+        if mean_gain(task, known, *errors) < -_HARM * plain.maes()[judged.chosen]:
+            validations, sides = (validations[1], validations[1]), (other, plain, judged, plain_task)
+        first, served, decided, task = sides
+        calibration = calibrate_states(*validations, task, known)
+        members = joined_members(examination.filling, first.fit.members, other.fit.members, calibration.scale)
+        joined = replace(first, fit=replace(first.fit, members=members), calibration=calibration.calibration)
+        return _States(joined, task, served, decided, calibration, gains)
+
+    def _fidelities(
+        self, examination: Examination, states: "_States", curves: Sequence[LearningCurve], judgement: Judgement
+    ) -> FidelitySection:
+        request, models = self._request, examination.filling.models if examination.filling else ()
+        curve = next((entry for entry in curves if entry.strategy == judgement.chosen), None)
+        return fidelity_section(
+            request.low_fidelity,
+            models,
+            states.gains,
+            states.calibration.coverage,
+            curve or next(iter(curves), None),
+            request.label_cost,
+            request.definition.unit,
+        )
+
     def _n_members(self, seconds_a_fit: float) -> int:
         """As many as the budget lets, one at least."""
         left = max(self._end - time.monotonic(), 0.0)
@@ -260,6 +348,7 @@ class _Job:
             orders=self._orders,
             training={
                 "seed": request.seed,
+                "fidelity_models": artifact.fidelity_heads.digest if artifact.fidelity_heads else "",
                 "shares": dict(winner.shares),
                 "is_calibrated": winner.calibration.is_kept,
                 "is_constant": _is_constant(judgement, winner, examination),
@@ -284,7 +373,8 @@ class _Job:
 
     def _known_column(self, name: str, examination: Examination) -> KnownColumn:
         column = self._request.low_fidelity[name]
-        is_required = bool(np.isfinite(column.values[examination.rows]).all())
+        # A column of which too little is known to stand in for a value is needed if every label came with it.
+        is_required = examination.filling is None and bool(np.isfinite(column.values[examination.rows]).all())
         return KnownColumn(name, is_required, column.unit, column.fidelity)
 
     def _publish(

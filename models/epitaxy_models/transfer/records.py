@@ -261,6 +261,56 @@ class GroupErrors:
 
 
 @dataclass(frozen=True, slots=True)
+class FidelityRow:
+    """One column of cheaper values; errors are in the property's unit, None if no label has a value.
+
+    Attributes:
+        column: Name of the column.
+        fidelity: Level of theory, empty if it was not stated.
+        cost: Cost of one value; 0: not stated.
+        n_values: Values that its model was fitted on, those of rows without a label included.
+        model_mae: Mean absolute error of that model on formulas that it has not seen.
+        n_known: Labels whose value is known.
+        mae_with: Error of these with the value.
+        mae_without: Error of these without.
+        gain: Error without less error with, paired, with an interval of 95 %.
+        gain_low: Its lower end.
+        gain_high: Its upper end.
+        advice: What to buy next, one sentence.
+    """
+
+    column: str
+    fidelity: str
+    cost: float
+    n_values: int
+    model_mae: float
+    n_known: int
+    mae_with: float | None
+    mae_without: float | None
+    gain: float | None
+    gain_low: float | None
+    gain_high: float | None
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class FidelityState:
+    """Measured coverage of 90 % intervals of rows in one state, out of fold."""
+
+    name: str
+    coverage: float
+    n_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class FidelitySection:
+    """What cheaper values bought."""
+
+    columns: tuple[FidelityRow, ...] = ()
+    states: tuple[FidelityState, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CalibrationSection:
     """Measured coverage of the intervals at each nominal one, out of fold; ``n_rows`` labels."""
 
@@ -312,6 +362,7 @@ class TransferReport:
         succession: The refit against the version that it may replace; None unless the job is a refit.
         conditions: Conditions of the labels, with what they cover.
         groups: Errors by chemistry.
+        fidelities: What cheaper values bought; empty without such columns.
     """
 
     subject: PropertySection
@@ -329,6 +380,7 @@ class TransferReport:
     succession: SuccessionSection | None = None
     conditions: tuple[Condition, ...] = ()
     groups: tuple[GroupErrors, ...] = ()
+    fidelities: FidelitySection = field(default_factory=FidelitySection)
 
     def as_record(self) -> dict[str, Any]:
         """Plain containers that JSON holds; an endless interval end is None."""

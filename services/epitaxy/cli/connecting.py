@@ -20,7 +20,9 @@ ModelOption = Annotated[
 KnownColumnOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--known-column", metavar="NAME,...", help="Table columns of known values that the model takes as inputs."
+        "--known-column",
+        metavar="NAME,...",
+        help="Table columns of known values that the model takes as inputs; cells may be empty.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON Lines.")]

@@ -22,6 +22,8 @@ from epitaxy_models.transfer.audit.against_source import AuditedStructure, Trans
 from epitaxy_models.transfer.audit.head_alone import worth_of_head
 from epitaxy_models.transfer.conditions.condition import Condition, Values
 from epitaxy_models.transfer.features import SubstrateFeatures, under_conditions
+from epitaxy_models.transfer.fidelities.filling import Filling
+from epitaxy_models.transfer.fidelities.learning import learn_filling
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.labels.check import CheckedLabels, check_labels
 from epitaxy_models.transfer.labels.findings import DataCheck
@@ -62,6 +64,7 @@ class Examination:
         suspicious: What is odd among the labels, the gravest first.
         replicate_std: Spread of labels of one crystal, on the scale that is learned; 0 where none is repeated.
         conditions: What the labels say of conditions.
+        filling: Models of the cheaper columns; None without such columns.
     """
 
     rows: NDArray[np.int64]
@@ -75,6 +78,7 @@ class Examination:
     suspicious: tuple[SuspiciousLabel, ...] = ()
     replicate_std: float = 0.0
     conditions: tuple[Condition, ...] = ()
+    filling: Filling | None = None
 
     @property
     def gross(self) -> tuple[SuspiciousLabel, ...]:
@@ -124,6 +128,8 @@ def examine(
     inputs = features.inputs_from(checked.structures, checked.graphs, embeddings, columns)
     names = tuple(request.rows[row][0] for row in checked.rows)
     inputs = replace(inputs, blocks={**inputs.blocks, **_peer_blocks(request.peers, names, inputs)})
+    filling = learn_filling(request, inputs, checked.rows, features, embedder, artifact)
+    inputs = filling.fill(inputs) if filling else inputs
     conditions, values = _conditions(request, checked.rows)
     inputs = under_conditions(inputs, conditions, values)
     if checked.sides.any():
@@ -135,7 +141,7 @@ def examine(
     noise = _noise_on_scale(checked.replicate_std, checked.labels, transform)
     return Examination(
         checked.rows, names, inputs, checked.labels, transform, targets, data, audit, checked.check.suspicious, noise,
-        conditions,
+        conditions, filling,
     )  # fmt: skip
 
 

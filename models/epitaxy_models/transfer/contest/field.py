@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from epitaxy_models.ensembles.artifact import ModelArtifact
+from epitaxy_models.transfer.fidelities.filling import Filling
+from epitaxy_models.transfer.inputs import FILLED_PREFIX
 from epitaxy_models.transfer.physics.label_scale import LabelScale
 from epitaxy_models.transfer.physics.law import PhysicsLaw
 from epitaxy_models.transfer.strategies import frozen_strategies
 from epitaxy_models.transfer.strategies.block_gp import BlockGP
+from epitaxy_models.transfer.strategies.by_fidelity import Hiding
 from epitaxy_models.transfer.strategies.censored import for_censored
 from epitaxy_models.transfer.strategies.gated_process import GatedProcess
 from epitaxy_models.transfer.strategies.laws import LawColumn
@@ -51,6 +54,35 @@ class Field:
             kin: Columns that state the labels' own quantity on that scale.
         """
         return replace(self, frozen=tuple(_told(entry, noise_std, kin) for entry in self.frozen))
+
+
+def with_columns(field: Field, filling: Filling) -> Field:
+    """The same for a job with columns of cheaper values.
+
+    A forest on what these leave competes too, and lines on what follows from them are shrunk like those on the
+    substrate's own heads. With several columns values are hidden at random, so that a model can do with any of them.
+    """
+    filled = tuple(
+        LawColumn(f"{FILLED_PREFIX}{model.name}", column)
+        for model in filling.models
+        for column in (0, *range(2, 2 + model.n_kin))
+    )
+    from epitaxy_models.transfer.strategies.anchored_forest import AnchoredForest  # noqa: PLC0415 - loads scikit-learn
+
+    frozen = tuple(_knows(entry, filled) for entry in field.frozen)
+    frozen = (*frozen, AnchoredForest())
+    if len(filling.models) > 1:
+        frozen = tuple(Hiding(entry, filling) for entry in frozen)
+    return replace(field, frozen=frozen)
+
+
+def _knows(entry: TransferStrategy, filled: tuple[LawColumn, ...]) -> TransferStrategy:
+    """A strategy whose lines on the labels' own quantity include those that follow from cheaper values."""
+    if isinstance(entry, GatedProcess) and entry.line.kin:
+        return replace(entry, line=replace(entry.line, kin=(*entry.line.kin, *filled)))
+    if isinstance(entry, SubstrateLine | SubstrateHead) and entry.kin:
+        return replace(entry, kin=(*entry.kin, *filled))
+    return entry
 
 
 def _told(entry: TransferStrategy, noise_std: float, kin: tuple[LawColumn, ...]) -> TransferStrategy:

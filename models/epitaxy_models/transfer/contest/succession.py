@@ -47,7 +47,7 @@ def judge_succession(
     """
     if old.substrate is None:
         return _not_compared(old, new, f"this server does not have {old.base}")
-    known = default_field(old.substrate, with_peers=new.has_peers).with_noise(noise_std)
+    known = default_field(old.substrate, with_peers=new.has_peers).told(noise_std, ())
     missing = [name for name in old.names if name not in known.named()]
     if missing:
         return _not_compared(old, new, f"this release has no strategy {', '.join(missing)}")

@@ -14,7 +14,7 @@ from epitaxy_models.transfer.fidelities.robust_line import robust_line
 from epitaxy_models.transfer.inputs import EMBEDDING, FIDELITIES, SUBSTRATE, TransferInputs
 
 Array = NDArray[np.float64]
-# Values from which the embedding is read besides: fewer say no more than which of the substrate's predictions they follow.
+# Values from which the embedding is read besides: fewer tell only which of the substrate's predictions they follow.
 _N_FOR_EMBEDDING = 60
 _N_DIRECTIONS = 64
 # A cheaper value corrects the shipped estimates of other fidelities if it follows them as closely as this.

@@ -24,8 +24,23 @@ class Filling:
 
     def fill(self, inputs: TransferInputs) -> TransferInputs:
         """The same inputs with a block a column: value, surprise and the shipped estimates that follow from both."""
-        blocks = {f"{FILLED_PREFIX}{model.name}": _filled(model, inputs) for model in self.models}
+        blocks = {f"{FILLED_PREFIX}{model.name}": _filled(model, inputs) for model in self._given(inputs)}
         return replace(inputs, blocks={**inputs.blocks, **blocks})
+
+    def hide(self, inputs: TransferInputs, share: float, rng: np.random.Generator) -> TransferInputs:
+        """The same inputs with a random share of each column marked as unknown, never all values of a row."""
+        blocks = dict(inputs.blocks)
+        names = [f"{LOW_FIDELITY_PREFIX}{model.name}" for model in self._given(inputs)]
+        is_hidden = rng.random((len(names), inputs.n_rows)) < share
+        known = np.stack([blocks[name][:, 1] > 0 for name in names])
+        is_hidden &= (known & ~is_hidden).any(axis=0)
+        for name, rows in zip(names, is_hidden, strict=True):
+            blocks[name] = np.where(rows[:, None], 0.0, blocks[name])
+        return replace(inputs, blocks=blocks)
+
+    def _given(self, inputs: TransferInputs) -> list[CheapModel]:
+        """Models of columns that the inputs have: one may be left out to see what it buys."""
+        return [model for model in self.models if f"{LOW_FIDELITY_PREFIX}{model.name}" in inputs.blocks]
 
     def settings(self) -> list[dict[str, Any]]:
         """What JSON holds."""

@@ -19,7 +19,14 @@ from epitaxy_models.transfer.fitted.card import TransferCard
 from epitaxy_models.transfer.fitted.digest import content_digest
 from epitaxy_models.transfer.fitted.files import CARD, Member, Part, arrays_of, decode, encode, is_network, read_files
 from epitaxy_models.transfer.fitted.training_domain import TrainingDomain
-from epitaxy_models.transfer.inputs import EMBEDDING, LOW_FIDELITY_PREFIX, PEER_PREFIX, TransferInputs, known_values
+from epitaxy_models.transfer.inputs import (
+    EMBEDDING,
+    FIDELITIES,
+    LOW_FIDELITY_PREFIX,
+    PEER_PREFIX,
+    TransferInputs,
+    known_values,
+)
 from epitaxy_models.transfer.physics.limits import in_known_order
 from epitaxy_models.transfer.strategy import FittedStrategy, StrategyState, TransferPrediction
 
@@ -133,6 +140,7 @@ class TransferModel:
         needed = [f"{LOW_FIDELITY_PREFIX}{column.name}" for column in self.card.known_columns]
         needed += [f"{PEER_PREFIX}{peer}" for peer in self.card.peers]
         needed += [f"{CONDITION_PREFIX}{condition.name}" for condition in self.card.conditions]
+        needed += [FIDELITIES] if self.card.training.get("fidelity_models") else []
         missing = [name for name in needed if name not in inputs.blocks]
         if missing:
             raise ConfigurationError(

@@ -41,7 +41,7 @@ def frozen_strategies(*, with_peers: bool = False) -> tuple[TransferStrategy, ..
 
 def import_frozen() -> None:
     """Imports what restores any strategy that trains no network, so that the first model need not wait for it."""
-    for load in (_forest, _full_forest, _physics, _censored):
+    for load in (_forest, _full_forest, _anchored, _by_fidelity, _physics, _censored):
         load()
 
 
@@ -101,7 +101,7 @@ def _anchored() -> type[_Restorer]:
 
 
 def _by_fidelity() -> type[_Restorer]:
-    from epitaxy_models.transfer.strategies.by_fidelity import FittedByFidelity  # noqa: PLC0415 - reads this module
+    from epitaxy_models.transfer.strategies.by_fidelity import FittedByFidelity  # noqa: PLC0415 - circle
 
     return FittedByFidelity
 

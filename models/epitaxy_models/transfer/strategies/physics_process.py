@@ -101,7 +101,7 @@ class PhysicsProcess:
         if law.condition:
             usual = np.quantile(conditions, (np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES).astype(np.float64)
         return FittedPhysicsProcess(
-            law, self.scale, basis, terms, parameters, scales, rows, labels, means, spread, usual
+            law, self.scale, basis, terms, parameters, scales, rows, labels, means.astype(np.float64), spread, usual
         )
 
     def _terms(self, blocks: Sequence[str], n_parameters: int, n_structures: int) -> Iterator[LawTerm]:

@@ -40,7 +40,7 @@ LowFidelityOption = Annotated[
     typer.Option(
         "--low-fidelity",
         metavar="COLUMN:FIDELITY[:COST]",
-        help="Column of known low-fidelity values to use as inputs; may be repeated.",
+        help="Column of cheaper values, in the unit of the labels; cells may be empty; may be repeated.",
     ),
 ]
 LabelConditionOption = Annotated[

@@ -62,7 +62,7 @@ class AsyncFineTuneMethods:
             transform: Scale on which the labels are learned: ``"none"``, ``"log10"``, ``"log1p"`` or ``"auto"``.
             fidelity: Level of theory or kind of measurement of the column to learn: ``"EXPERIMENT"``, ``"HSE06"``.
             cost: Cost of one label of that column, in any unit that is the same for all columns; 0: not known.
-            low_fidelity: Columns of known values that serve as inputs: ``"gap_pbe:PBE"`` or a ``LabelColumn``.
+            low_fidelity: Columns of cheaper values, empty where unknown: ``"gap_pbe:PBE"`` or a ``LabelColumn``.
             conditions: Columns of conditions under which the labels were measured: ``"temperature_k:K"``, ``"route"``
                 or a ``LabelCondition``. A column with text is a category; an empty cell is an unknown condition. A
                 crystal under two conditions has two labels.

@@ -93,7 +93,7 @@ class FineTuneRequest:
         target: The column to learn.
         unit: Unit of all label columns.
         property_name: Name of the property, in snake case; empty: the target's name without its unit.
-        low_fidelity: Columns of known values that serve as inputs.
+        low_fidelity: Columns of cheaper values, empty where unknown.
         transform: Scale on which the labels are learned, one of ``TRANSFORMS``.
         base_model: The substrate; empty: the one that the server ships.
         strategies: Strategies to compare; empty: all that the server finds worthwhile.

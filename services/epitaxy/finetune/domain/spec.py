@@ -130,7 +130,7 @@ class FineTuneSpec:
         unit: Unit of all label columns.
         target: The column to learn.
         budget: What the job may spend.
-        low_fidelity: Columns of known values that serve as inputs.
+        low_fidelity: Columns of cheaper values, empty where unknown.
         base_model: Name of the substrate; empty: the shipped one.
         transform: Scale on which the labels are learned.
         seed: Seed of every random choice.

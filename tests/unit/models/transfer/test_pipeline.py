@@ -264,17 +264,39 @@ def test_strategy_that_is_not_allowed_is_compared_but_never_serves(request_: Tra
     assert set(got.maes) == {"embedding_ridge", "second", "pool_median"}
 
 
-def test_low_fidelity_column_is_used_and_becomes_a_required_input(
+def test_cheaper_values_are_used_where_known_and_nobody_needs_them(
     request_: TransferRequest, structures: list[Structure], tmp_path: Path
 ) -> None:
+    """Some labelled rows lack the value, some rows have it and no label, and a candidate may have it or not."""
     truth = np.random.default_rng(4).normal(size=N)
-    column = LowFidelityColumn(truth + 0.05 * np.random.default_rng(5).normal(size=N), "eV", Fidelity.PBE)
-    definition = replace(DISTANCE, lower_bound=None)
-    wanted = replace(request_, labels=truth, low_fidelity={"pbe": column}, definition=definition, out=tmp_path / "low")
+    values = truth + 0.05 * np.random.default_rng(5).normal(size=N)
+    values[:5] = np.nan
+    labels = np.where(np.arange(N) < N - 5, truth, np.nan)
+    column = LowFidelityColumn(values, "eV", Fidelity.PBE, cost=1.0)
+    wanted = replace(
+        request_,
+        labels=labels,
+        low_fidelity={"pbe": column},
+        definition=replace(DISTANCE, lower_bound=None),
+        budget=TransferBudget(600, frozenset({"block_gp"})),
+        out=tmp_path / "low",
+    )
     got = run_transfer(wanted, field=Field((BlockGP(), PoolMedian())))
-    assert got.report["blocks"]["low_fidelity/pbe"] == max(got.report["blocks"].values())
+    blocks = got.report["blocks"]
+    assert max(blocks, key=blocks.__getitem__) in {"low_fidelity/pbe", "filled/pbe"}
+    [row] = got.report["fidelities"]["columns"]
+    assert (row["fidelity"], row["n_known"], row["n_values"]) == ("PBE", N - 10, N - 5)
+    assert row["gain_low"] > 0
     model = TransferModel.load(got.model)
-    assert model.card.required_columns == ("pbe",)
+    assert model.card.required_columns == ()
+    features, embedder = SubstrateFeatures(load_artifact(request_.base)), Embedder(load_artifact(request_.base))
+    with_value, without = (
+        model.predict(features.inputs_of(structures[N : N + 8], embedder, {"pbe": given}), 0.9)
+        for given in (np.full(8, 1.5), np.full(8, np.nan))
+    )
+    np.testing.assert_allclose(with_value.values, 1.5, atol=0.4)
+    assert np.abs(without.values - np.nanmedian(labels)).max() < 0.8
+    assert (without.upper - without.lower).min() > 2 * (with_value.upper - with_value.lower).max()
     with pytest.raises(ConfigurationError, match="low_fidelity/pbe"):
         model.predict(_inputs(structures[:2]), 0.9)
 

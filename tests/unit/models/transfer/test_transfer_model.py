@@ -23,7 +23,7 @@ from epitaxy_models.transfer.fitted.card import KnownColumn
 from epitaxy_models.transfer.fitted.digest import folder_digest
 from epitaxy_models.transfer.fitted.files import card_of, kinds_of
 from epitaxy_models.transfer.fitted.model import Member, Part, TransferModel
-from epitaxy_models.transfer.inputs import EMBEDDING
+from epitaxy_models.transfer.inputs import EMBEDDING, FIDELITIES
 from epitaxy_models.transfer.strategies import BlockGP, PoolMedian
 
 ARRAYS = ("values", "epistemic_std", "aleatoric_std", "lower", "upper")
@@ -237,3 +237,10 @@ def test_a_model_needs_members_with_shares_of_one(model):
         TransferModel.of(model.card, [], model.domain)
     with pytest.raises(ConfigurationError, match="add up to one"):
         Member((Part(0.4, PoolMedian().fit(None, np.array([1.0, 2.0, 3.0]), 0).state()),))
+
+
+def test_a_model_that_read_shipped_fidelities_is_refused_where_the_substrate_has_none(model, inputs):
+    told = replace(model, card=replace(model.card, training={"fidelity_models": "sha256:0"}))
+    blocks = {name: block for name, block in inputs.blocks.items() if name != FIDELITIES}
+    with pytest.raises(ConfigurationError, match="fidelity_estimates"):
+        told.predict(replace(inputs, blocks=blocks), 0.9)
