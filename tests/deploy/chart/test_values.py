@@ -50,6 +50,7 @@ OTHERS: tuple[dict[str, Any], ...] = (
 )
 # What a value of its key looks like, with a number of its own that is found again in what is rendered.
 SHAPES: dict[str, Any] = {
+    "earlierWeightsClaims": ["x{}"],
     "digest": "sha256:{:064d}", "env": [{"name": "A{}", "value": "b"}], "volumes": [{"name": "v{}", "emptyDir": {}}],
     "volumeMounts": [{"name": "m{}", "mountPath": "/a"}], "tolerations": [{"key": "t{}", "operator": "Exists"}],
     "affinity": {"podAffinity": {"n{}": []}}, "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "z{}"}],
