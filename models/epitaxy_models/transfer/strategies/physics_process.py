@@ -87,7 +87,7 @@ class PhysicsProcess:
     ) -> "FittedPhysicsProcess":
         basis = LawBasis.fit(law, conditions)
         columns = basis(law, conditions)
-        means, *_ = np.linalg.lstsq(columns, straight, rcond=None)
+        means = np.asarray(np.linalg.lstsq(columns, straight, rcond=None)[0], dtype=np.float64)
         residuals = straight - columns @ means
         spread = float(np.sqrt(np.mean(residuals**2))) or 1.0
         blocks = {name: block for name, block in inputs.blocks.items() if name != f"{CONDITION_PREFIX}{law.condition}"}

@@ -179,7 +179,7 @@ def test_endless_intervals_become_null_in_json_and_stay_inside_the_picture(repor
 def test_json_holds_what_the_page_shows(report: TransferReport) -> None:
     record = json.loads(report.as_json())
     assert record["verdict"]["sentence"] == "It helps."
-    assert record["parity"][0].keys() == {"row_id", "formula", "label", "predicted", "lower", "upper"}
+    assert record["parity"][0].keys() == {"row_id", "formula", "label", "predicted", "lower", "upper", "side"}
     assert record["audit"]["neighbours"][0]["nearest"] == [["mp-1 BaTiO3", 0.5]]
 
 
