@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from epitaxy.client import (
     ReviewPolicy,
     UnavailableError,
 )
+from epitaxy.client.finetune.results import BestSimple, FineTuneResult
 
 _tenants = (f"tenant-{number}" for number in count())
 
@@ -362,3 +364,10 @@ def test_too_few_labels_are_refused_with_the_number_that_is_missing(client: Clie
     with pytest.raises(InvalidRequestError, match=r"7 rows have a value of tc_k; at least 10 are needed.*add 3"):
         grow(client, rows[:7])
     assert list(client.finetune_jobs()) == []
+
+
+def test_best_simple_is_the_best_of_head_line_and_median() -> None:
+    errors = {"stack": 0.34, "substrate_head": 0.36, "substrate_line": 0.37, "pool_median": 0.97}
+    result = FineTuneResult("gap", "1", "sha256:0", "HELPS", "stack", errors, is_calibrated=True, served_as="local/gap")
+    assert result.best_simple == BestSimple("substrate_head", 0.36)
+    assert dataclasses.replace(result, cross_validated_mae={"stack": 0.34}).best_simple is None
