@@ -72,7 +72,7 @@ def calibrate_states(
     """Factors and multipliers from what both sides predict out of fold; ``is_known`` ``[n_rows]``."""
     whole = _gathered(known, unknown, task, is_known)
     scale = _scale(whole, task.targets)
-    hits: list[tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]] = []
+    hits: list[tuple[NDArray[np.int64], NDArray[np.bool_]]] = []
     for split in task.splits[: task.n_folds]:
         inside = np.isin(whole.rows, split.test)
         outside = whole.take(~inside)
@@ -140,7 +140,8 @@ def _quantile(scores: Array) -> float:
 
 
 def _scaled(found: _Predictions, scale: CellScale) -> Array:
-    return found.stds * np.array(scale.factors)[scale.cells(found.values, found.known)]
+    scaled: Array = found.stds * np.array(scale.factors)[scale.cells(found.values, found.known)]
+    return scaled
 
 
 def _covered(
@@ -168,4 +169,5 @@ def _calibrator(found: _Predictions, scale: CellScale, targets: Array) -> Calibr
 
 
 def _rows_of(found: _Predictions, scale: CellScale, cell: int) -> NDArray[np.int64]:
-    return found.rows[scale.cells(found.values, found.known) == cell]
+    rows: NDArray[np.int64] = found.rows[scale.cells(found.values, found.known) == cell]
+    return rows
