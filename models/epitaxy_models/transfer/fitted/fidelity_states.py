@@ -140,8 +140,8 @@ def _quantile(scores: Array) -> float:
 
 
 def _scaled(found: _Predictions, scale: CellScale) -> Array:
-    factors = np.array(scale.factors)[scale.cells(found.values, found.known)]
-    return np.asarray(found.stds * factors, dtype=np.float64)
+    scaled: Array = found.stds * np.array(scale.factors)[scale.cells(found.values, found.known)]
+    return scaled
 
 
 def _covered(
@@ -169,4 +169,5 @@ def _calibrator(found: _Predictions, scale: CellScale, targets: Array) -> Calibr
 
 
 def _rows_of(found: _Predictions, scale: CellScale, cell: int) -> NDArray[np.int64]:
-    return np.asarray(found.rows[scale.cells(found.values, found.known) == cell], dtype=np.int64)
+    rows: NDArray[np.int64] = found.rows[scale.cells(found.values, found.known) == cell]
+    return rows

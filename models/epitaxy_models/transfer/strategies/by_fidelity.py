@@ -33,7 +33,8 @@ class CellScale:
     def cells(self, values: Array, known: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Cell of each row, 0 to 3, ``[n_rows]``."""
         at_bound = np.zeros(len(values), dtype=np.bool_) if self.edge is None else values <= self.edge
-        return np.asarray(np.where(known, 0, 2) + at_bound, dtype=np.int64)
+        of_state: NDArray[np.int64] = np.where(known, 0, 2).astype(np.int64)
+        return of_state + at_bound.astype(np.int64)
 
     def __call__(self, prediction: TransferPrediction, known: NDArray[np.bool_]) -> TransferPrediction:
         """The prediction with scaled errors."""
