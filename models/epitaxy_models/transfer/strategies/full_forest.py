@@ -31,7 +31,7 @@ class FullForest:
         name: Name of the strategy.
     """
 
-    n_trees: int = 200
+    n_trees: int = 100
     share_of_features: float = 0.3
     name: str = KIND
 

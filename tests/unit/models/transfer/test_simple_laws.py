@@ -21,6 +21,8 @@ from epitaxy_models.transfer.splits import grouped_folds
 from epitaxy_models.transfer.strategies import GatedProcess, SubstrateHead, SubstrateLine
 from epitaxy_models.transfer.strategies.gate import Bound
 from epitaxy_models.transfer.strategies.laws import LawColumn
+from epitaxy_models.transfer.strategies.substrate_line import FittedLine
+from epitaxy_models.transfer.strategy import TransferStrategy
 from epitaxy_models.transfer.verdict import Verdict
 
 MEDIAN, MODEL = "pool_median", "block_gp"
@@ -37,7 +39,7 @@ def _problem(heads: NDArray[np.float64], labels: NDArray[np.float64], n_train: i
     return LabelledProblem(replace(inputs, blocks={**inputs.blocks, SUBSTRATE: heads}), labels, n_train)
 
 
-def _error(strategy, problem: LabelledProblem) -> float:
+def _error(strategy: TransferStrategy, problem: LabelledProblem) -> float:
     values = strategy.fit(problem.train, problem.targets, 0).predict(problem.test).values
     return float(np.abs(values - problem.labels[problem.n_train :]).mean())
 
@@ -46,7 +48,7 @@ def test_line_finds_the_law_and_the_column_in_spite_of_wild_labels(random: np.ra
     heads = random.normal(size=(N_ROWS, 3))
     labels = 2.0 - 3.0 * heads[:, 1] + 0.01 * random.normal(size=N_ROWS)
     labels[:3] += 50.0
-    found = SubstrateLine().fit(*_train(_problem(heads, labels)), seed=0)
+    found = _fitted(_problem(heads, labels))
     law = found.laws[0]
     assert law.column == LawColumn(SUBSTRATE, 1)
     assert (law.intercept, law.slope) == pytest.approx((2.0, -3.0), abs=0.03)
@@ -66,14 +68,14 @@ def test_line_of_few_labels_is_shrunk_to_what_is_known_and_not_where_labels_cont
 ) -> None:
     """Five noisy labels of the head's own quantity: ``y = x`` is known to err less than any line through them."""
     kin = (LawColumn(SUBSTRATE, 0),)
-    errors = {"free": [], "kin": []}
+    errors: dict[str, list[float]] = {"free": [], "kin": []}
     for _ in range(20):
         heads = random.normal(size=(N_ROWS, 1))
         problem = _problem(heads, heads[:, 0] + random.normal(size=N_ROWS), n_train=8)
         truth = replace(problem, labels=heads[:, 0])
         for name, strategy in (("free", SubstrateLine()), ("kin", SubstrateLine(kin))):
             fitted = strategy.fit(problem.train, problem.targets, 0)
-            errors[name].append(np.abs(fitted.predict(truth.test).values - truth.labels[8:]).mean())
+            errors[name].append(float(np.abs(fitted.predict(truth.test).values - truth.labels[8:]).mean()))
     assert np.mean(errors["kin"]) < 0.7 * np.mean(errors["free"])
     contradicting = _problem(heads, 5.0 + 2.0 * heads[:, 0])
     assert _error(SubstrateLine(kin), contradicting) < 0.1
@@ -211,13 +213,14 @@ def test_errors_by_chemistry_tell_which_groups_stand_out(random: np.random.Gener
     oxygen = found["element", "O"]
     assert oxygen.is_beyond_noise
     assert oxygen.excess == pytest.approx(2.0, abs=0.2)
-    assert (oxygen.n_rows, oxygen.simple_mae) == (int(holds_oxygen.sum()), pytest.approx(2 * oxygen.mae))
+    assert oxygen.n_rows == int(holds_oxygen.sum())
+    assert oxygen.simple_mae == pytest.approx(2 * oxygen.mae)
     assert found["formula", "seen"].mae == pytest.approx(errors[~holds_oxygen].mean())
     assert not any(row.kind == "formula" for row in group_errors(structures, errors, errors, None))
 
 
-def _train(problem: LabelledProblem):
-    return problem.train, problem.targets
+def _fitted(problem: LabelledProblem) -> FittedLine:
+    return SubstrateLine().fit(problem.train, problem.targets, seed=0)
 
 
 def _structures(n: int) -> Sequence[Structure]:
