@@ -16,7 +16,7 @@ from epitaxy.cli.doctor import doctor
 from epitaxy.cli.explain import explain
 from epitaxy.cli.finetune.commands import finetune_app
 from epitaxy.cli.measurements import measurements_app
-from epitaxy.cli.models import models_app
+from epitaxy.cli.models.commands import models_app
 from epitaxy.cli.predict import predict
 from epitaxy.cli.pretrain import pretrain
 from epitaxy.cli.screen.command import screen

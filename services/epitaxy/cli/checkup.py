@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from epitaxy.chassis.cores import usable_cores
-from epitaxy.cli.model_bases import base_text, models_on_earlier, refit_command
+from epitaxy.cli.models.bases import base_text, models_on_earlier, refit_command
 from epitaxy.client import Client, EpitaxyClientError, ModelCard
 
 Status = Literal["ok", "note", "problem"]

@@ -8,7 +8,7 @@ import typer
 from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import KnownColumnOption, ModelOption, TargetOption, connect
 from epitaxy.cli.finetune.options import OneObjectOption, StructureColumnOption
-from epitaxy.cli.model_health import health_document
+from epitaxy.cli.models.health import health_document
 from epitaxy.cli.terminal import print_object, stderr_console, stdout_console
 from epitaxy.cli.wording import split_names
 from epitaxy.client import MeasurementReport

@@ -44,7 +44,7 @@ def test_the_picture_has_the_rooms_and_their_arrows(graph) -> None:
     section = draw(graph)
     assert 'r_screen[["screen"]]' in section
     assert 'r_doctor["doctor"]' in section
-    assert "r_doctor --> r_checkup & r_connecting" in section
+    assert "r_doctor --> r_checkup" in section
     assert "r_client --> r_api" in section
 
 

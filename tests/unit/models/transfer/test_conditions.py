@@ -15,7 +15,7 @@ from epitaxy_models.transfer.conditions.units import can_convert, converted
 from epitaxy_models.transfer.features import under_conditions
 from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, SUBSTRATE, TransferInputs
 from epitaxy_models.transfer.labels.check import check_labels
-from epitaxy_models.transfer.labels_digest import labels_digest
+from epitaxy_models.transfer.labels.digest import labels_digest
 from epitaxy_models.transfer.strategies import BlockGP, EmbeddingRidge
 from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest
 from epitaxy_models.transfer.strategy import FittedStrategy

@@ -69,8 +69,10 @@ def outcome(request_: TransferRequest) -> TransferOutcome:
 
 
 def test_the_law_competes_unasked_and_wins_where_it_holds(outcome: TransferOutcome) -> None:
-    assert outcome.chosen == "physics_process"
-    assert outcome.maes["physics_process"] < outcome.maes["pool_median"]
+    alone = {name: error for name, error in outcome.maes.items() if name != "stack"}
+    assert min(alone, key=alone.__getitem__) == "physics_process"
+    assert outcome.chosen in {"physics_process", "stack"}
+    assert outcome.maes[outcome.chosen] < 0.7 * outcome.maes["pool_median"]
 
 
 def test_bounds_are_told_kept_and_not_calibrated_on(outcome: TransferOutcome) -> None:

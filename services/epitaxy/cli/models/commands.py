@@ -9,8 +9,8 @@ from rich.table import Table
 
 from epitaxy.cli.connecting import JsonOption, TargetOption, connect
 from epitaxy.cli.finetune.policy import policy_text
-from epitaxy.cli.model_bases import base_text, models_on_earlier, refit_command
-from epitaxy.cli.model_health import fetch_health, health_document, health_table
+from epitaxy.cli.models.bases import base_text, models_on_earlier, refit_command
+from epitaxy.cli.models.health import fetch_health, health_document, health_table
 from epitaxy.cli.terminal import print_json_line, print_object, stderr_console, stdout_console
 from epitaxy.client import ModelCard, PropertyCard
 
