@@ -174,7 +174,7 @@ pretrain: install-dev ## Train the members (DATA=mp.parquet WORK=dir MEMBERS=0,1
 	  --epochs $(EPOCHS) --peak-rate $(or $(RATE),0.002) --decay-share $(or $(DECAY),0.5) --auxiliary "$(AUX)" --start-from "$(START)" --class-weights "$(CLASSES)"
 
 auxiliary-labels: install-dev ## Add auxiliary labels and stretched copies (DATA=mp.parquet MODULI=kvrh.parquet OUT=file)
-	$(BIN)/python -m epitaxy_models.data.auxiliary "$(DATA)" "$(OUT)" --and $(MORE) --moduli "$(MODULI)" --stretched 0.125 --no-symmetry
+	$(BIN)/python -m epitaxy_models.data.auxiliary "$(DATA)" "$(OUT)" $(if $(MORE),--and $(MORE)) --moduli "$(MODULI)" --stretched 0.125 --no-symmetry
 
 pretrain-small: install-dev ## Pretrain a tiny network on synthetic labels through Ray Train: a smoke test of two minutes
 	@mkdir -p .epitaxy/pretrain-small
