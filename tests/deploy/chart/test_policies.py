@@ -42,7 +42,7 @@ SETTINGS = {
 }
 OF_THE_CLIENT = {"EPITAXY_TARGET", "EPITAXY_API_KEY", "EPITAXY_TLS_SERVER_NAME"}
 # What the switches of the tests name and a site has.
-OF_A_SITE = {"my-model", "mine-1", "mine-2", "mine-3", "mine-4", "our-ca", "of-the-site"}
+OF_A_SITE = {"my-model", "my-5", "my-4", "my-3", "mine-1", "mine-2", "mine-3", "mine-4", "our-ca", "of-the-site"}
 
 
 @on_every_case

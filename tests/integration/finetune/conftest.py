@@ -122,6 +122,7 @@ def ray_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     import os
 
     import ray
+    from private_ray import start_ray
 
     before = dict(os.environ)
     os.environ |= {
@@ -130,8 +131,7 @@ def ray_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "PYTHONPATH": str(Path(__file__).parent),
         "SMALL_TRANSFER_GATE": str(tmp_path_factory.mktemp("gate") / "open"),
     }
-    context = ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False)
-    yield context.address_info["gcs_address"]
+    yield start_ray(4)
     ray.shutdown()
     os.environ.clear()
     os.environ |= before

@@ -52,7 +52,7 @@ async def test_names_tell_versions_and_entries_live_for_the_time_set(redis, repl
     kinds = sorted(name.split(":")[1] for name in names)
     assert kinds == ["embedding", "graph-key", "reading", "text"]
     model = artifact.digest.removeprefix("sha256:")[:16]
-    assert any(name.startswith(f"epitaxy:reading:reading-1:{model}:") for name in names)
+    assert any(name.startswith(f"epitaxy:reading:reading-2:{model}:") for name in names)
     assert any(name.startswith("epitaxy:text:intake-3:") for name in names)
     assert all(TTL_SECONDS - 60 < redis.client.ttl(name) <= TTL_SECONDS for name in names)
 

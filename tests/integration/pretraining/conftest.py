@@ -22,9 +22,10 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ray_node() -> Iterator[None]:
     """One private Ray for all tests here."""
     import ray
+    from private_ray import start_ray
 
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    start_ray(2)
     yield
     ray.shutdown()
 
