@@ -82,7 +82,7 @@ stack-tests: watchful-tests
 test-deploy: install-dev prometheus ## The chart, images, rules and dashboards (without the running stack)
 	$(PYTEST) -m "not stack" tests/deploy
 
-test-pods: install-dev redis ## The whole product in pods without a cluster: prediction and fine-tune (root; some minutes)
+test-pods: install-dev redis ## The whole product in pods without a cluster: prediction and fine-tune (root; 4 minutes on two quiet cores)
 	EPITAXY_PODS_WITH_RAY=1 $(PYTEST) tests/deploy/pods/test_pods_with_ray.py
 
 test-pretraining: install-dev ## Training through Ray Train, workers killed (5 to 7 minutes)

@@ -90,6 +90,9 @@ def bootstrapped() -> dict[str, dict[str, str]]:
     plan = BootstrapPlan("default", "epitaxy-tenants", "epitaxy-test-key", [("epitaxy-gateway-secret", "secret")],
                          DatabaseSecret("epitaxy-database", "epitaxy-postgres:5432"))  # fmt: skip
     list(bootstrap(plan, store))
+    # MLflow's own image brings psycopg2, for which the URL is made; here our registry opens it, with psycopg 3.
+    database = store.made["epitaxy-database"]
+    database["mlflow-url"] = database["mlflow-url"].replace("postgresql://", "postgresql+psycopg://", 1)
     return store.made
 
 

@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
 
-CLUSTER_ID = "6f0c2d1e-0000-4000-8000-000000000000"
 # What `ray start` says once its raylet has registered.
 STARTED = "Ray runtime started."
 _GCS_PORT = 6379
 _SIZES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+
+
+def cluster_id(cluster: str) -> str:
+    """The id that the API server would give the cluster's object. Two clusters of one id share their state."""
+    return str(uuid5(NAMESPACE_DNS, cluster))
 
 
 def start_command(spec: Mapping[str, Any], group: Mapping[str, Any], head: str) -> list[str]:
@@ -40,7 +45,7 @@ def appended(spec: Mapping[str, Any], cluster: str, group: str, head: str) -> li
         return [*({"name": name, "value": value} for name, value in pairs.items()), *_token(spec)]
     options = spec["gcsFaultToleranceOptions"]
     # KubeRay names the state of a cluster by its own id.
-    pairs |= {"RAY_external_storage_namespace": CLUSTER_ID, "RAY_REDIS_ADDRESS": options["redisAddress"]}
+    pairs |= {"RAY_external_storage_namespace": cluster_id(cluster), "RAY_REDIS_ADDRESS": options["redisAddress"]}
     entries = [{"name": name, "value": value} for name, value in pairs.items()]
     if "redisUsername" in options:
         entries.append({"name": "REDIS_USERNAME", **options["redisUsername"]})

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from containers import IMAGE_ENV, Cluster
-from ray_node import CLUSTER_ID, STARTED, appended, start_command
+from ray_node import STARTED, appended, cluster_id, start_command
 from rendering import pod_specs, ray_objects, ray_spec, render
 from sandbox import Sandbox, patience, run, why_not
 
@@ -191,4 +191,4 @@ def test_ray_asks_for_its_token_and_keeps_its_state_in_redis(site: Site, head: i
     names = ["redis-cli", "--tls", "--cacert", f"{site.folder}/ca/ca.crt", "-h", "localhost", "-p", str(PORT),
              "--user", USER, "--pass", PASSWORD, "--no-auth-warning", "--json", "KEYS", "*"]  # fmt: skip
     held = json.loads(run(site.sandbox.on_the_node(*names), 20).stdout)
-    assert any(CLUSTER_ID in name for name in held), held
+    assert any(cluster_id("epitaxy-training") in name for name in held), held
