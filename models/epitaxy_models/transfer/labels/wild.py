@@ -46,8 +46,10 @@ _STOPPING = {Scale.PLAIN: _Gap(15.0, 30.0), Scale.LOGARITHM: _Gap(7.0, 8.0)}
 _MISLEADING = _Gap(2.0, 4.0, is_certain=False)
 # Positive labels may span decades: the same gap must show between logarithms above the median.
 _BEYOND_UPWARD = 1.5
+# Positive labels half of which lie so many decades from their median (conductivities) are compared as logarithms only.
+_DECADES = 0.75
 # Fewer labels than this say less of their tail: both distances grow with the power below.
-_N_ENOUGH, _GROWTH = 40, 1.5
+_N_ENOUGH, _GROWTH = 40, 3.0
 # A negative number among positive ones needs less.
 _BEYOND_BY_SIGN = 3.0
 _N_POSITIVE = 15
@@ -130,10 +132,15 @@ def _doubted(values: Array, scale: Scale, gap: _Gap) -> tuple[NDArray[np.int64],
 
 
 def _is_decades(values: Array, order: NDArray[np.int64], number: int) -> bool:
-    """Whether the first ``number`` labels of an order just go on where the others, all of them positive, end."""
+    """Whether the first ``number`` labels of an order just go on where the others, all of them positive, end.
+
+    They may, too, where half of the others lie far from their median.
+    """
     if values.min() <= 0:
         return False
     decades = np.log10(values[order] / np.median(values))
+    if float(np.median(np.abs(decades[number:]))) > _DECADES:
+        return True
     return bool(decades[:number].min() <= _BEYOND_UPWARD * decades[number:].max())
 
 
