@@ -121,15 +121,7 @@ def _of_crystals(name: str, table: pd.DataFrame, scratch: Path | None) -> Pool:
     kept = (
         scratch / f"{name}-{len(table)}-{zlib.crc32(''.join(table['structure']).encode()):08x}.npy" if scratch else None
     )
-    if kept and kept.exists():
-        embeddings = np.load(kept)
-    else:
-        embed = Embedder(_artifact())
-        starts = range(0, len(graphs), _GRAPHS_A_BATCH)
-        embeddings = np.concatenate([embed(graphs[start : start + _GRAPHS_A_BATCH]) for start in starts])
-        if kept:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            np.save(kept, embeddings)
+    embeddings = _embeddings(graphs, kept)
     answers = SubstrateReferences.read(_artifact(), embeddings, structures)
     crystals = [Crystal(one.reduced_formula, one.n_sites, row) for row, one in enumerate(structures)]
     return Pool(name, crystals, _columns(table), answers, structures, embeddings)

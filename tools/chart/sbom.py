@@ -69,12 +69,7 @@ def write_boms(out: Path) -> list[Path]:
 
 
 def _write(path: Path, image: str, versions: dict[str, str]) -> Path:
-    parts = [
-        Component(
-            name=name, version=version, bom_ref=f"{name}=={version}", purl=PackageURL("pypi", None, name, version)
-        )
-        for name, version in versions.items()
-    ]
+    parts = [_component(name, version) for name, version in versions.items()]
     bom = Bom(components=parts)
     bom.metadata.component = Component(name=f"epitaxy/{image}", type=ComponentType.CONTAINER, bom_ref=image)
     bom.register_dependency(bom.metadata.component, parts)

@@ -1,6 +1,6 @@
 """A model of a tenant's cheaper values, for structures whose own is unknown."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from epitaxy_models.heads.fidelity_heads import N_FOLDS, FidelityHead, folds_of, head_rows
 from epitaxy_models.heads.property import Fidelity
 from epitaxy_models.transfer.fidelities.fit_heads import LEAST_ZEROS, HeadRows, ridge
-from epitaxy_models.transfer.fidelities.robust_line import robust_line
+from epitaxy_models.transfer.fidelities.identity_line import robust_line
 from epitaxy_models.transfer.inputs import EMBEDDING, FIDELITIES, SUBSTRATE, TransferInputs
 
 Array = NDArray[np.float64]
@@ -128,8 +128,3 @@ def _is_kin(inputs: TransferInputs, values: Array, n_shipped: int) -> bool:
         return False
     columns = inputs.blocks[FIDELITIES][:, :n_shipped]
     return any(np.ptp(column) > 0 and np.corrcoef(column, values)[0, 1] > _KINSHIP for column in columns.T)
-
-
-def names_of(models: Sequence[CheapModel]) -> tuple[str, ...]:
-    """Names of the columns."""
-    return tuple(model.name for model in models)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesRegressor
 
-from epitaxy_models.transfer.fidelities.robust_line import Line, robust_line
+from epitaxy_models.transfer.fidelities.identity_line import Line, robust_line
 from epitaxy_models.transfer.inputs import DESCRIPTORS, FILLED_PREFIX, TransferInputs
 from epitaxy_models.transfer.strategies.descriptor_forest import FittedForest
 from epitaxy_models.transfer.strategies.laws import LawColumn, law_columns

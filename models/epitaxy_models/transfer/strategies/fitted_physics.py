@@ -204,7 +204,3 @@ class FittedPhysicsProcess:
             spread=settings["spread"],
             usual=tensors["usual"],
         )
-
-
-def _term(block: str, shape: str, basis: str, is_own: bool) -> LawTerm:
-    return LawTerm(block, Shape(shape), basis=basis, is_own=is_own)

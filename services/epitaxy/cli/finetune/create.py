@@ -14,14 +14,17 @@ from epitaxy.cli.finetune.options import (
     CensoredOption,
     ColumnOption,
     DataOption,
+    GpuOption,
     IdColumnOption,
     LabelConditionOption,
     LawOption,
     LowFidelityOption,
     OneObjectOption,
+    RequestIdOption,
     StructureColumnOption,
     Transform,
     TransformOption,
+    WaitOption,
 )
 from epitaxy.cli.finetune.progress import show_job
 from epitaxy.cli.finetune.text import job_document, print_end, print_event
@@ -71,7 +74,7 @@ def create(
         float | None,
         typer.Option("--max-seconds", min=1, help="Time limit of the job's work.", show_default="the server's default"),
     ] = None,
-    use_gpu: Annotated[bool, typer.Option("--gpu", help="Run on a GPU; the job waits for one.")] = False,
+    use_gpu: GpuOption = False,
     seed: Annotated[int, typer.Option(min=0, help="Random seed; equal labels and seeds give equal models.")] = 0,
     peers: Annotated[
         list[str] | None,
@@ -81,13 +84,8 @@ def create(
         bool, typer.Option("--skip-refused", help="Leave out rows whose structure cannot be read.")
     ] = False,
     accept_suspicious: AcceptSuspiciousOption = False,
-    request_id: Annotated[
-        str,
-        typer.Option(
-            "--request-id", help="Id that makes the command safe to repeat: the same id returns the same job."
-        ),
-    ] = "",
-    wait: Annotated[bool, typer.Option("--wait", help="Show progress until the job ends.")] = False,
+    request_id: RequestIdOption = "",
+    wait: WaitOption = False,
     as_json: OneObjectOption = False,
     target: TargetOption = None,
 ) -> None:
@@ -128,9 +126,14 @@ def create(
             )
         status = job.status
         stderr_console().print(f"labels    {status.n_labels} of {status.n_rows} rows have one", soft_wrap=True)
-        if wait:
-            stderr_console().print(f"job       {job.id}", soft_wrap=True)
-            raise typer.Exit(follow(job, as_json=as_json))
+        end_with(job, wait=wait, as_json=as_json)
+
+
+def end_with(job: FineTuneJob, *, wait: bool, as_json: bool) -> None:
+    """Shows the job that was made, or with ``wait`` its progress until it ends; raises typer.Exit then."""
+    if wait:
+        stderr_console().print(f"job       {job.id}", soft_wrap=True)
+        raise typer.Exit(follow(job, as_json=as_json))
     print_made(job, as_json=as_json)
 
 

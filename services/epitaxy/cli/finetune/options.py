@@ -25,6 +25,12 @@ DataOption = Annotated[
     ),
 ]
 ColumnOption = Annotated[str, typer.Option("--column", metavar="NAME", help="Column of the labels to learn.")]
+GpuOption = Annotated[bool, typer.Option("--gpu", help="Run on a GPU; the job waits for one.")]
+RequestIdOption = Annotated[
+    str,
+    typer.Option("--request-id", help="Id that makes the command safe to repeat: the same id returns the same job."),
+]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Show progress until the job ends.")]
 StructureColumnOption = Annotated[
     str, typer.Option("--structure-column", metavar="NAME", help="Column of structures: JSON, CIF text or file names.")
 ]

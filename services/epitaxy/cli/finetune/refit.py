@@ -5,8 +5,15 @@ from typing import Annotated
 import typer
 
 from epitaxy.cli.connecting import TargetOption, connect
-from epitaxy.cli.finetune.create import follow, print_made, telling_reason
-from epitaxy.cli.finetune.options import IdColumnOption, OneObjectOption, StructureColumnOption
+from epitaxy.cli.finetune.create import end_with, telling_reason
+from epitaxy.cli.finetune.options import (
+    GpuOption,
+    IdColumnOption,
+    OneObjectOption,
+    RequestIdOption,
+    StructureColumnOption,
+    WaitOption,
+)
 from epitaxy.cli.terminal import stderr_console
 
 
@@ -27,17 +34,12 @@ def refit(
         float | None,
         typer.Option("--max-seconds", min=1, help="Time limit of the job's work.", show_default="as it was"),
     ] = None,
-    use_gpu: Annotated[bool, typer.Option("--gpu", help="Run on a GPU; the job waits for one.")] = False,
+    use_gpu: GpuOption = False,
     skip_refused: Annotated[
         bool, typer.Option("--skip-refused", help="Leave out rows of --data whose structure cannot be read.")
     ] = False,
-    request_id: Annotated[
-        str,
-        typer.Option(
-            "--request-id", help="Id that makes the command safe to repeat: the same id returns the same job."
-        ),
-    ] = "",
-    wait: Annotated[bool, typer.Option("--wait", help="Show progress until the job ends.")] = False,
+    request_id: RequestIdOption = "",
+    wait: WaitOption = False,
     as_json: OneObjectOption = False,
     target: TargetOption = None,
 ) -> None:
@@ -62,7 +64,4 @@ def refit(
         )
         status = job.status
         stderr_console().print(f"refit     version {status.refit_of}, {status.n_labels} labelled rows", soft_wrap=True)
-        if wait:
-            stderr_console().print(f"job       {job.id}", soft_wrap=True)
-            raise typer.Exit(follow(job, as_json=as_json))
-    print_made(job, as_json=as_json)
+        end_with(job, wait=wait, as_json=as_json)

@@ -13,7 +13,7 @@ from epitaxy_models.transfer.contest.fidelity_gain import FidelityGain
 from epitaxy_models.transfer.contest.judge import Estimate
 from epitaxy_models.transfer.fidelities.cheap_model import CheapModel
 from epitaxy_models.transfer.fidelities.filling import Filling, is_known, without_columns
-from epitaxy_models.transfer.fidelities.robust_line import robust_line
+from epitaxy_models.transfer.fidelities.identity_line import robust_line
 from epitaxy_models.transfer.fitted.fidelity_states import calibrate_states
 from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, FIDELITIES, SUBSTRATE, TransferInputs
 from epitaxy_models.transfer.records import CurvePoint, LearningCurve
