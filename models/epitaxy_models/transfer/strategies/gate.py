@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtr
 
-from epitaxy_models.transfer.inputs import TransferInputs
+from epitaxy_models.transfer.inputs import TransferInputs, without_conditions
 from epitaxy_models.transfer.strategies.block_gp import BlockGP, FittedBlockGP
 from epitaxy_models.transfer.strategies.substrate_line import FittedLine, SubstrateLine
 
@@ -73,7 +73,7 @@ class Gate:
         from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - only fits need it
 
         is_at = targets == bound.value
-        law = line.fit(inputs, targets, seed)
+        law = line.fit(without_conditions(inputs), targets, seed)
         values = law.predict(inputs).values
         spread = float(values.std()) or 1.0
         curve = LogisticRegression(C=_STRENGTH, max_iter=1000, tol=1e-8)

@@ -1,12 +1,14 @@
 """A law of two parameters: the labels as a line on the one column that says most of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.transfer.inputs import TransferInputs
+from epitaxy_models.transfer.strategies.condition_columns import ConditionColumns
+from epitaxy_models.transfer.strategies.condition_trend import ConditionTrend
 from epitaxy_models.transfer.strategies.laws import LawColumn, known_columns, law_columns
 from epitaxy_models.transfer.strategies.robust_line import fit_lines
 from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
@@ -19,6 +21,8 @@ _N_KNOWN_MIN = 8
 _LEAST_STD = 0.01
 # Standard deviation over mean absolute error of a normal distribution.
 STD_OF_MEAN_ERROR = 1.2533
+# Rounds in which law and trend are fitted to what the other leaves.
+_N_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -34,17 +38,25 @@ class SubstrateLine:
     name: str = KIND
 
     def fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedLine":
-        """Learns from ``targets`` ``[n_rows]``.
+        """Learns from ``targets`` ``[n_rows]``; under conditions, from what a trend in these leaves of them.
 
         Raises ValueError if the inputs have no column that a law may read.
         """
+        columns = ConditionColumns.fit(inputs)
+        fitted = FittedLine(self._laws(inputs, targets))
+        for _ in range(_N_ROUNDS if columns.scales else 0):
+            trend = ConditionTrend.fit(columns, inputs, targets - fitted.of_laws(inputs).values)
+            fitted = FittedLine(self._laws(inputs, targets - trend(inputs)), trend)
+        return fitted
+
+    def _laws(self, inputs: TransferInputs, targets: Array) -> "tuple[Law, ...]":
         laws = [self._best(law_columns(inputs), inputs, targets)]
         for column in known_columns(inputs):
             rows = np.flatnonzero(np.isfinite(column.read(inputs)))
             if len(rows) >= _N_KNOWN_MIN:
                 law = self._best((column,), inputs.take(rows), targets[rows])
                 laws = [law, *laws] if law.std < laws[-1].std else [*laws, law]
-        return FittedLine(tuple(laws))
+        return tuple(laws)
 
     def _best(self, columns: Sequence[LawColumn], inputs: TransferInputs, targets: Array) -> "Law":
         values = np.stack([column.read(inputs) for column in columns])
@@ -71,12 +83,22 @@ class FittedLine:
 
     Attributes:
         laws: The last reads what is known of every row.
+        trend: What conditions add.
     """
 
     laws: tuple[Law, ...]
+    trend: ConditionTrend = field(default_factory=ConditionTrend)
 
     def predict(self, inputs: TransferInputs) -> TransferPrediction:
-        """Values, and the one error that the law has everywhere."""
+        """Values, and the one error that the law has everywhere; a larger one where a condition is unknown."""
+        return self.trend.columns.averaged(self._predict, inputs)
+
+    def _predict(self, inputs: TransferInputs) -> TransferPrediction:
+        found = self.of_laws(inputs)
+        return TransferPrediction(found.values + self.trend(inputs), found.stds)
+
+    def of_laws(self, inputs: TransferInputs) -> TransferPrediction:
+        """The same without the trend."""
         values, stds = np.full(inputs.n_rows, np.nan), np.full(inputs.n_rows, self.laws[-1].std)
         for law in self.laws:
             column = law.column.read(inputs)
@@ -88,7 +110,7 @@ class FittedLine:
     def state(self) -> StrategyState:
         """A few numbers a law."""
         laws = [[law.column.as_json(), law.intercept, law.slope, law.std] for law in self.laws]
-        return StrategyState(KIND, {"laws": laws}, {})
+        return StrategyState(KIND, {"laws": laws, **self.trend.settings()}, self.trend.tensors())
 
     @classmethod
     def restore(cls, state: StrategyState) -> "FittedLine":
@@ -97,4 +119,4 @@ class FittedLine:
             Law(LawColumn.from_json(column), float(intercept), float(slope), float(std))
             for column, intercept, slope, std in state.settings["laws"]
         )
-        return cls(tuple(laws))
+        return cls(tuple(laws), ConditionTrend.restore(state.settings, state.tensors))
