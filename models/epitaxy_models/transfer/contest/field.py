@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.transfer.fidelities.filling import Filling
-from epitaxy_models.transfer.inputs import FILLED_PREFIX
+from epitaxy_models.transfer.inputs import FIDELITIES, FILLED_PREFIX
 from epitaxy_models.transfer.physics.label_scale import LabelScale
 from epitaxy_models.transfer.physics.law import PhysicsLaw
 from epitaxy_models.transfer.strategies import frozen_strategies
@@ -59,18 +59,16 @@ class Field:
 def with_columns(field: Field, filling: Filling) -> Field:
     """The same for a job with columns of cheaper values.
 
-    A forest on what these leave competes too, and lines on what follows from them are shrunk like those on the
-    substrate's own heads. With several columns values are hidden at random, so that a model can do with any of them.
+    Lines on what follows from them are shrunk like those on the substrate's own heads, and a forest on what they leave
+    competes whatever the property is. With several columns values are hidden at random, so that a model can do with
+    any of them.
     """
     filled = tuple(
         LawColumn(f"{FILLED_PREFIX}{model.name}", column)
         for model in filling.models
         for column in (0, *range(2, 2 + model.n_kin))
     )
-    from epitaxy_models.transfer.strategies.anchored_forest import AnchoredForest  # noqa: PLC0415 - loads scikit-learn
-
     frozen = tuple(_knows(entry, filled) for entry in field.frozen)
-    frozen = (*frozen, AnchoredForest())
     if len(filling.models) > 1:
         frozen = tuple(Hiding(entry, filling) for entry in frozen)
     return replace(field, frozen=frozen)
@@ -78,20 +76,29 @@ def with_columns(field: Field, filling: Filling) -> Field:
 
 def _knows(entry: TransferStrategy, filled: tuple[LawColumn, ...]) -> TransferStrategy:
     """A strategy whose lines on the labels' own quantity include those that follow from cheaper values."""
+    from epitaxy_models.transfer.strategies.anchored_forest import AnchoredForest  # noqa: PLC0415 - loads scikit-learn
+
     if isinstance(entry, GatedProcess) and entry.line.kin:
         return replace(entry, line=replace(entry.line, kin=(*entry.line.kin, *filled)))
+    if isinstance(entry, AnchoredForest):
+        return replace(entry, kin=(*entry.kin, *filled) if entry.kin else (), is_open=True)
     if isinstance(entry, SubstrateLine | SubstrateHead) and entry.kin:
         return replace(entry, kin=(*entry.kin, *filled))
     return entry
 
 
 def _told(entry: TransferStrategy, noise_std: float, kin: tuple[LawColumn, ...]) -> TransferStrategy:
-    if isinstance(entry, BlockGP | PhysicsProcess):
+    from epitaxy_models.transfer.strategies.anchored_forest import AnchoredForest  # noqa: PLC0415 - loads scikit-learn
+
+    if isinstance(entry, PhysicsProcess):
         return replace(entry, noise_std=noise_std)
+    without_fidelities = all(column.block != FIDELITIES for column in kin)
+    if isinstance(entry, BlockGP):
+        return replace(entry, noise_std=noise_std, without_fidelities=without_fidelities)
     if isinstance(entry, GatedProcess):
-        process = replace(entry.process, noise_std=noise_std)
+        process = replace(entry.process, noise_std=noise_std, without_fidelities=without_fidelities)
         return replace(entry, line=replace(entry.line, kin=kin), process=process)
-    return replace(entry, kin=kin) if isinstance(entry, SubstrateLine | SubstrateHead) else entry
+    return replace(entry, kin=kin) if isinstance(entry, SubstrateLine | SubstrateHead | AnchoredForest) else entry
 
 
 def default_field(artifact: ModelArtifact, *, with_peers: bool = False) -> Field:

@@ -14,6 +14,8 @@ from epitaxy_models.transfer.strategy import TransferPrediction
 STACK = "stack"
 # Rows that the prior of equal weights counts for: few labels cannot tell strategies apart, many can.
 _PRIOR_ROWS = 5.0
+# Mean error over that of the best strategy, beyond which a strategy has no share: it would add its noise alone.
+_MOST_ERROR = 1.5
 # Mean error of a row over that of the best strategy, from which on the row counts less: no label decides alone.
 _ROBUST_FROM = 3.0
 # Weight of the condition that weights add up to one, over that of all rows together.
@@ -47,8 +49,8 @@ def stack_weights(
 
     A prediction on the possible side of a target that is a bound, by ``sides`` ``[n_rows]``, has no error.
 
-    Breiman, Machine Learning 24, 49 (1996), with a prior towards equal weights, and less weight for rows on which all
-    strategies err far more than elsewhere.
+    Breiman, Machine Learning 24, 49 (1996), without strategies that err far more than the best, with a prior towards
+    equal weights of the others, and less weight for rows on which all strategies err far more than elsewhere.
     """
     names = [validation.name for validation in validations]
     tested = np.concatenate([split.test for split in splits])
@@ -90,10 +92,13 @@ def _solve(
     names: Sequence[str], columns: NDArray[np.float64], targets: NDArray[np.float64], n_rows: int
 ) -> StackWeights:
     """A row counts once however often it was tested."""
+    means = np.abs(columns - targets[:, None]).mean(axis=0)
+    is_good = means <= _MOST_ERROR * means.min()
+    names, columns = [name for name, good in zip(names, is_good, strict=True) if good], columns[:, is_good]
     n, width = columns.shape
-    # In errors of the best, so that the prior weighs nothing against one that is far worse.
+    # In errors of the best, so that the prior weighs nothing against one that is worse.
     errors = np.abs(columns - targets[:, None])
-    scale = float(errors.mean(axis=0).min()) + 1e-12
+    scale = float(means.min()) + 1e-12
     shares = np.minimum(1.0, _ROBUST_FROM * scale / np.maximum(errors.mean(axis=1), 1e-12))
     prior = np.sqrt(_PRIOR_ROWS) * np.eye(width)
     # Differences from the target: with weights that add up to one, the error is their weighted sum.

@@ -39,22 +39,29 @@ class AnchoredForest:
     as 0, up to what the trees say.
 
     Attributes:
+        kin: Columns that state the labels' own quantity on the scale of the fit: the closest of them as they stand is
+            the anchor.
+        is_open: Whether any column may be the anchor where none states the labels' own quantity.
         name: Name of the strategy.
     """
 
+    kin: tuple[LawColumn, ...] = ()
+    is_open: bool = True
     name: str = KIND
 
     def fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedAnchoredForest":
-        """Learns from ``targets`` ``[n_rows]``. Raises ValueError if the inputs have no column that a law may read."""
+        """Learns from ``targets`` ``[n_rows]``. Raises ValueError if no column may be the anchor."""
+        if not self.kin and not self.is_open:
+            raise ValueError("no head of the substrate states this quantity in its unit")
         least = float(targets.min())
         bound = least if np.mean(targets == least) >= _SHARE_AT_BOUND else None
         columns = law_columns(inputs)
         conditions = ConditionColumns.fit(inputs)
-        anchor = _Anchor.best(columns, inputs, targets, bound)
+        anchor = self._anchor(columns, inputs, targets, bound)
         for _ in range(_N_ROUNDS if conditions.scales else 0):
             law = anchor.on_line(anchor.column.read(inputs))
             trend = ConditionTrend.fit(conditions, inputs, targets - law)
-            anchor = replace(_Anchor.best(columns, inputs, targets - trend(inputs), bound), trend=trend)
+            anchor = replace(self._anchor(columns, inputs, targets - trend(inputs), bound), trend=trend)
         start = anchor(inputs)
         rows = conditions.beside(_rows(inputs, columns), inputs)
         forest = ExtraTreesRegressor(
@@ -63,6 +70,18 @@ class AnchoredForest:
         share = len(targets) ** 2 / (len(targets) ** 2 + _N_HALF**2)
         trees = FittedForest.from_sklearn(forest, 1e-9, conditions)
         return FittedAnchoredForest(columns, anchor, trees, share, _stds(start, targets, bound))
+
+    def _anchor(
+        self, columns: Sequence[LawColumn], inputs: TransferInputs, targets: Array, bound: float | None
+    ) -> "_Anchor":
+        """On the column that is closest to the targets."""
+        kin = [column for column in columns if column in self.kin]
+
+        def distance(column: LawColumn) -> float:
+            return _distance(column, column.read(inputs), targets, bound, is_kin=bool(kin))
+
+        column = min(kin or columns, key=distance)
+        return _Anchor.fit(column, column.read(inputs), targets, bound, is_kin=bool(kin))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,17 +94,11 @@ class _Anchor:
     trend: ConditionTrend = field(default_factory=ConditionTrend)
 
     @classmethod
-    def best(
-        cls, columns: Sequence[LawColumn], inputs: TransferInputs, targets: Array, bound: float | None
+    def fit(
+        cls, column: LawColumn, values: Array, targets: Array, bound: float | None, *, is_kin: bool = False
     ) -> "_Anchor":
-        """On the column that is closest to the targets."""
-        column = min(columns, key=lambda entry: _distance(entry, entry.read(inputs), targets, bound))
-        return cls.fit(column, column.read(inputs), targets, bound)
-
-    @classmethod
-    def fit(cls, column: LawColumn, values: Array, targets: Array, bound: float | None) -> "_Anchor":
         rows = np.arange(len(targets)) if bound is None else np.flatnonzero(values > bound)
-        line = robust_line(values[rows], targets[rows]) if len(rows) > 1 else Line(1.0, 0.0)
+        line = robust_line(values[rows], targets[rows], is_kin=is_kin) if len(rows) > 1 else Line(1.0, 0.0)
         return cls(column, line, bound)
 
     def on_line(self, values: Array, added: Array | float = 0.0) -> Array:
@@ -158,17 +171,18 @@ class FittedAnchoredForest:
         return cls(columns, anchor, FittedForest.restore(state), float(settings["share"]), (float(low), float(high)))
 
 
-def _distance(column: LawColumn, values: Array, targets: Array, bound: float | None) -> float:
-    """Mean absolute error of a column as it stands, or of a line on it if it states another quantity.
+def _distance(column: LawColumn, values: Array, targets: Array, bound: float | None, *, is_kin: bool) -> float:
+    """Mean absolute error of a column as it stands, or of a line on it if it may state another quantity.
 
     A line through few labels is partly luck, and so is the best of many columns: a column as it stands comes before a
     line, and what follows from the tenant's own cheaper values before what is read of the structure alone.
     """
     floor = -np.inf if bound is None else bound
-    as_it_stands = float(np.abs(np.maximum(values, floor) - targets).mean())
-    fitted = float(np.abs(_Anchor.fit(column, values, targets, bound).on_line(values) - targets).mean())
-    preference = _PREFERENCE if column.block.startswith(FILLED_PREFIX) else 1.0
-    return preference * min(as_it_stands, _PENALTY * fitted)
+    error = float(np.abs(np.maximum(values, floor) - targets).mean())
+    if not is_kin:
+        fitted = float(np.abs(_Anchor.fit(column, values, targets, bound).on_line(values) - targets).mean())
+        error = min(error, _PENALTY * fitted)
+    return (_PREFERENCE if column.block.startswith(FILLED_PREFIX) else 1.0) * error
 
 
 def _rows(inputs: TransferInputs, columns: Sequence[LawColumn]) -> Array:

@@ -9,7 +9,8 @@ from scipy.special import ndtri
 
 from epitaxy_models.transfer.inputs import TransferInputs, without_conditions
 from epitaxy_models.transfer.strategies.block_gp import BlockGP, FittedBlockGP
-from epitaxy_models.transfer.strategies.gate import Bound, Gate
+from epitaxy_models.transfer.strategies.bound import Bound
+from epitaxy_models.transfer.strategies.gate import Gate
 from epitaxy_models.transfer.strategies.substrate_line import FittedLine, SubstrateLine
 from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
 

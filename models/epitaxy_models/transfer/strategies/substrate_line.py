@@ -21,6 +21,8 @@ _N_KNOWN_MIN = 8
 _LEAST_STD = 0.01
 # Standard deviation over mean absolute error of a normal distribution.
 STD_OF_MEAN_ERROR = 1.2533
+# Factor on the error of a line on another quantity where some columns state the labels' own.
+_PENALTY = 1.2
 # Rounds in which law and trend are fitted to what the other leaves.
 _N_ROUNDS = 3
 
@@ -30,7 +32,8 @@ class SubstrateLine:
     """The line of least absolute error on the best column of what the substrate, fidelities and textbooks say.
 
     Attributes:
-        kin: Columns that state the labels' own quantity on the scale of the fit; lines on them are shrunk to ``y = x``.
+        kin: Columns that state the labels' own quantity on the scale of the fit; lines on them are shrunk to ``y = x``,
+            and the closest of them as they stand is preferred to other columns.
         name: Name of the strategy.
     """
 
@@ -60,8 +63,16 @@ class SubstrateLine:
 
     def _best(self, columns: Sequence[LawColumn], inputs: TransferInputs, targets: Array) -> "Law":
         values = np.stack([column.read(inputs) for column in columns])
-        lines = fit_lines(values, targets, np.array([column in self.kin for column in columns]))
-        best = int(np.argmin([line.error for line in lines]))
+        is_kin = np.array([column in self.kin for column in columns])
+        lines = fit_lines(values, targets, is_kin)
+        errors = np.array([line.error for line in lines])
+        if is_kin.any():
+            # A line through few labels is partly luck, and so is the best of several lines: columns that state the
+            # labels' own quantity are compared as they stand, and no other one comes before them by luck alone.
+            as_they_stand = np.where(is_kin, np.abs(values - targets).mean(axis=1), np.inf)
+            is_closest = np.arange(len(columns)) == np.argmin(as_they_stand)
+            errors = np.where(is_closest, errors, np.where(is_kin, np.inf, _PENALTY * errors))
+        best = int(np.argmin(errors))
         least = _LEAST_STD * (float(np.std(targets)) or 1.0)
         std = max(STD_OF_MEAN_ERROR * lines[best].error, least)
         return Law(columns[best], lines[best].intercept, lines[best].slope, std)

@@ -19,7 +19,7 @@ from epitaxy_models.transfer.report.chemistry import group_errors
 from epitaxy_models.transfer.report.simple import best_simple
 from epitaxy_models.transfer.splits import grouped_folds
 from epitaxy_models.transfer.strategies import GatedProcess, SubstrateHead, SubstrateLine
-from epitaxy_models.transfer.strategies.gate import Bound
+from epitaxy_models.transfer.strategies.bound import Bound
 from epitaxy_models.transfer.strategies.laws import LawColumn
 from epitaxy_models.transfer.strategies.substrate_line import FittedLine
 from epitaxy_models.transfer.strategy import TransferStrategy
