@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ def measure(options: argparse.Namespace, path: Path) -> None:
         pool = read_pool(target, options.data, options.work, options.pool, peers)
         for number, (n, seed) in enumerate(left):
             start = time.perf_counter()
-            told = field.told(0.0, pool.kin(artifact)).frozen
+            told = field.told(0.0, pool.kin(artifact))
             keep = draw_path(options.work / "draws", artifact.weights_digest, target.name, options.pool, n, seed)
             one = networks[network] if network else None
             cell = measure_cell(pool, n, seed, told, one, None if peers else keep)
@@ -145,7 +145,7 @@ def measure_cell(
     pool: Pool,
     n: int,
     seed: int,
-    frozen: Sequence[TransferStrategy],
+    field: Field,
     network: TransferStrategy | None = None,
     keep: Path | None = None,
 ) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def measure_cell(
     transform = TargetTransform.fit(pool.target.transform, pool.labels[draw.train])
     targets = transform.forward(pool.labels[draw.train])
     maes = {}
-    for strategy in (network,) if network else frozen:
+    for strategy in (network,) if network else field.frozen:
         try:
             values = strategy.fit(train, targets, seed).predict(test).values
         except ValueError:  # no head states the quantity
@@ -171,7 +171,7 @@ def measure_cell(
         maes[strategy.name] = float(np.abs(transform.inverse(values) - truth).mean())
     if network:
         return head | {"maes": maes}
-    served = serve(pool, n, seed, frozen)
+    served = serve(pool, n, seed, field)
     found, is_seen = served.draw, pool.is_seen[draw.test]
     if keep:
         found.save(keep)
@@ -203,7 +203,7 @@ def draw_of(pool: Pool, n: int, seed: int) -> Split:
     return few_label_draws(pool.inputs.formulas, n, seed + 1, n_test_max=N_TEST)[seed]
 
 
-def serve(pool: Pool, n: int, seed: int, frozen: Sequence[TransferStrategy]) -> Served:
+def serve(pool: Pool, n: int, seed: int, field: Field) -> Served:
     """What a job does with one draw: compares, judges, refits, predicts."""
     draw = draw_of(pool, n, seed)
     train, test = pool.inputs.take(draw.train), pool.inputs.take(draw.test)
@@ -214,20 +214,20 @@ def serve(pool: Pool, n: int, seed: int, frozen: Sequence[TransferStrategy]) -> 
     to_scale = None if transform.kind is TransformKind.NONE else transform.forward
     task = Task(train, pool.labels[draw.train], targets, transform.inverse, splits, n_folds, seed, to_scale)
     contest = Contest(task, np.inf, lambda: False)
-    for strategy in frozen:
+    for strategy in field.frozen:
         contest.add(strategy)
-    has_peers = any(entry.name == WITHOUT_PEERS for entry in frozen)
+    has_peers = any(entry.name == WITHOUT_PEERS for entry in field.frozen)
     left_out = {MEDIAN, DEFAULT} if has_peers else {MEDIAN}
-    stackable = [entry.name for entry in frozen if entry.name not in left_out]
-    contest.stack(stackable)
+    stackable = [entry.name for entry in field.frozen if entry.name not in left_out]
+    contest.stack(stackable, field.laws)
     comparison = contest.finish()
     judged = judge(comparison.candidates(lambda name: True), task.test_ratio, median=MEDIAN, default=STACK)
     full = [comparison.validations[name] for name in stackable if name in comparison.validations]
-    weights = dict(stack_weights(full, targets, splits).shares)
+    weights = dict(stack_weights(full, targets, splits, laws=field.laws).shares)
     served, maes = {}, {}
     for name in {judged.chosen, STACK}:
         shares = weights if name == STACK else {name: 1.0}
-        members = refit(shares, Field(frozen).named(), task, N_MEMBERS, lambda: False).members
+        members = refit(shares, field.named(), task, N_MEMBERS, lambda: False).members
         predictions = [[(part.share, restore(part.state).predict(test)) for part in m.parts] for m in members]
         values = np.array([sum(share * p.values for share, p in parts) for parts in predictions])
         stds = np.array([sum(share * p.stds for share, p in parts) for parts in predictions])

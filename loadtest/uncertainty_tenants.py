@@ -41,8 +41,8 @@ def _draws(target: Target, data: Path, work: Path, kept: Path, n_labels: int, n_
         if not path.exists():
             pool = pool or read_pool(target, data, work, N_POOL)
             # A job knows which columns state the labels' own quantity.
-            frozen = default_field(artifact).told(0.0, pool.kin(artifact)).frozen
-            serve(pool, n_labels, seed, frozen).draw.save(path)
+            field = default_field(artifact).told(0.0, pool.kin(artifact))
+            serve(pool, n_labels, seed, field).draw.save(path)
             print(f"{target.name}: model {seed + 1} of {n_seeds} measured", flush=True)
         yield Draw.load(path)
 

@@ -20,6 +20,9 @@ from epitaxy_models.transfer.strategies.substrate_head import SubstrateHead
 from epitaxy_models.transfer.strategies.substrate_line import SubstrateLine
 from epitaxy_models.transfer.strategy import TransferStrategy
 
+# Strategies that answer with what is known already, and learn at most what it leaves.
+_LAWS = frozenset({"substrate_head", "substrate_line", "gated_process", "anchored_forest"})
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -28,10 +31,12 @@ class Field:
     Attributes:
         frozen: Seconds each; always compared, on all splits.
         costly: Networks; compared where the budget lets them.
+        laws: Names of those that rest on columns which state the labels' own quantity.
     """
 
     frozen: Sequence[TransferStrategy]
     costly: Sequence[TransferStrategy] = ()
+    laws: frozenset[str] = frozenset()
 
     def named(self) -> dict[str, TransferStrategy]:
         """All of them."""
@@ -39,7 +44,8 @@ class Field:
 
     def with_bounds(self) -> "Field":
         """The same for labels of which some are bounds."""
-        return Field(*(tuple(for_censored(entry) for entry in entries) for entries in (self.frozen, self.costly)))
+        frozen, costly = (tuple(for_censored(entry) for entry in entries) for entries in (self.frozen, self.costly))
+        return replace(self, frozen=frozen, costly=costly)
 
     def with_law(self, law: PhysicsLaw, scale: LabelScale) -> "Field":
         """The same and a process of the law's parameters, before the median."""
@@ -53,7 +59,8 @@ class Field:
             noise_std: Labels are no better than that, on the scale of the fits.
             kin: Columns that state the labels' own quantity on that scale.
         """
-        return replace(self, frozen=tuple(_told(entry, noise_std, kin) for entry in self.frozen))
+        laws = frozenset(entry.name for entry in self.frozen if kin and entry.name in _LAWS)
+        return replace(self, frozen=tuple(_told(entry, noise_std, kin) for entry in self.frozen), laws=laws)
 
 
 def with_columns(field: Field, filling: Filling) -> Field:
