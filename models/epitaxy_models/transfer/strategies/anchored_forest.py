@@ -155,7 +155,7 @@ class FittedAnchoredForest:
             "share": self.share,
             "stds": list(self.stds),
         }
-        settings |= forest.settings | trend.settings()
+        settings = {**forest.settings, **trend.settings(), **settings}
         return StrategyState(KIND, settings, {**forest.tensors, **trend.tensors()})
 
     @classmethod
