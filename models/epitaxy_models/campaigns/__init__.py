@@ -8,6 +8,7 @@ finished data set again.
 from epitaxy_models.campaigns.acquisition import AcquisitionName
 from epitaxy_models.campaigns.advice import Advice, Best, advise
 from epitaxy_models.campaigns.choice import Choice, Neighbor
+from epitaxy_models.campaigns.heads import HeadAnswer, head_answer
 from epitaxy_models.campaigns.knowledge import Knowledge
 from epitaxy_models.campaigns.objective import Goal, Limit, Objective
 from epitaxy_models.campaigns.planner import Planner
@@ -24,6 +25,7 @@ __all__ = [
     "Coverage",
     "Found",
     "Goal",
+    "HeadAnswer",
     "History",
     "Knowledge",
     "Limit",
@@ -36,5 +38,6 @@ __all__ = [
     "Start",
     "StartName",
     "advise",
+    "head_answer",
     "simulate",
 ]

@@ -63,7 +63,7 @@ class PoolBlocks:
 
     @classmethod
     def read(cls, folder: Path) -> "PoolBlocks":
-        """Maps the blocks that ``write`` left; or those of a folder of ``NAME.npy`` without a manifest, which are checked.
+        """Maps the blocks that ``write`` left; or checks and maps those of a folder of ``NAME.npy`` files.
 
         Raises CheckpointError (INVALID_POOL) if the folder holds none, or is damaged.
         """
