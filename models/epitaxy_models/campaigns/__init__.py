@@ -12,7 +12,7 @@ from epitaxy_models.campaigns.heads import HeadAnswer, head_answer
 from epitaxy_models.campaigns.knowledge import Knowledge
 from epitaxy_models.campaigns.objective import Goal, Limit, Objective
 from epitaxy_models.campaigns.planner import Planner
-from epitaxy_models.campaigns.pool_blocks import PoolBlocks
+from epitaxy_models.campaigns.pool_blocks import PoolBlocks, PoolWriter
 from epitaxy_models.campaigns.prequential import Coverage, Prediction, Prequential
 from epitaxy_models.campaigns.simulation import Found, History, simulate
 from epitaxy_models.campaigns.start import Start, StartName
@@ -33,6 +33,7 @@ __all__ = [
     "Objective",
     "Planner",
     "PoolBlocks",
+    "PoolWriter",
     "Prediction",
     "Prequential",
     "Start",
