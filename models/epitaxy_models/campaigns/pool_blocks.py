@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ Block = NDArray[np.floating] | StoredBlock
 ROWS_A_PIECE = 4096
 # Pools up to this size keep their scaled rows in memory.
 _N_KEPT = 4096
-_MANIFEST = "pool.json"
+_MANIFEST, _SCALES = "pool.json", "scales.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,17 +69,12 @@ class PoolBlocks:
         Raises CheckpointError (INVALID_POOL) if the folder holds no pool, or a damaged one.
         """
         if not (folder / _MANIFEST).exists():
-            found = {path.stem: StoredBlock(path) for path in sorted(folder.glob("*.npy"))}
-            if not found:
-                raise CheckpointError(f"{folder.name} holds no blocks of a pool", reason="INVALID_POOL")
-            return cls.of(found)
+            return cls.of(_stored(folder))
         try:
             names = json.loads((folder / _MANIFEST).read_text())["blocks"]
-            blocks = {name: StoredBlock(folder / f"block-{place}.npy") for place, name in enumerate(names)}
-            scales = {
-                name: BlockScale(*np.load(folder / f"scale-{place}.npy", allow_pickle=False))
-                for place, name in enumerate(names)
-            }
+            with np.load(folder / _SCALES, allow_pickle=False) as found:
+                scales = {name: BlockScale(*found[str(place)]) for place, name in enumerate(names)}
+            blocks = {name: StoredBlock(_path_of(folder, name)) for name in names}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{folder.name} holds a damaged pool", reason="INVALID_POOL") from error
         if len({len(block) for block in blocks.values()}) != 1:
@@ -92,9 +89,8 @@ class PoolBlocks:
     def only(self, *names: str) -> "PoolBlocks":
         """The same candidates with some of the blocks."""
         kept = {name: self._kept[name] for name in names if name in self._kept}
-        return PoolBlocks(
-            {name: self.blocks[name] for name in names}, {name: self.scales[name] for name in names}, kept
-        )
+        blocks = {name: self.blocks[name] for name in names}
+        return PoolBlocks(blocks, {name: self.scales[name] for name in names}, kept)
 
     def rows(self, chosen: NDArray[np.int64] | slice) -> Rows:
         """Scaled rows of the chosen candidates, float32 by block."""
@@ -129,10 +125,9 @@ class PoolWriter:
 
     folder: Path
     n_candidates: int
-    _places: dict[str, int] = field(default_factory=dict, repr=False)
 
     def put(self, start: int, blocks: Mapping[str, NDArray[np.floating]]) -> None:
-        """Writes rows from ``start`` on; the first call names the blocks.
+        """Writes rows from ``start`` on.
 
         Raises ConfigurationError (INVALID_POOL) if a feature is not finite.
         """
@@ -143,31 +138,38 @@ class PoolWriter:
 
     def finish(self) -> PoolBlocks:
         """Learns the scales; the manifest comes last, as a folder without one is not finished."""
-        names = list(self._places)
-        pool = PoolBlocks.of({name: StoredBlock(self._path(name)) for name in names})
-        for name in names:
-            scale = pool.scales[name]
-            np.save(self.folder / f"scale-{self._places[name]}.npy", np.stack([scale.centre, scale.factor]))
+        pool = PoolBlocks.of(_stored(self.folder))
+        names = list(pool.blocks)
+        pairs = [np.stack([pool.scales[name].centre, pool.scales[name].factor]) for name in names]
+        scales: dict[str, Any] = {str(place): pair for place, pair in enumerate(pairs)}
+        np.savez(self.folder / _SCALES, **scales)
         part = self.folder / f"{_MANIFEST}.part"
         part.write_text(json.dumps({"blocks": names}))
         part.replace(self.folder / _MANIFEST)
         return pool
 
-    def _path(self, name: str) -> Path:
-        return self.folder / f"block-{self._places[name]}.npy"
-
     def _mapped(self, name: str, width: int) -> NDArray[np.float32]:
-        self._places.setdefault(name, len(self._places))
-        shape = (self.n_candidates, width)
-        exists = self._path(name).exists()
-        mapped: NDArray[np.float32] = (
-            np.lib.format.open_memmap(self._path(name), "r+")
-            if exists
-            else np.lib.format.open_memmap(self._path(name), "w+", np.float32, shape)
-        )
+        path, shape = _path_of(self.folder, name), (self.n_candidates, width)
+        if path.exists():
+            mapped: NDArray[np.float32] = np.lib.format.open_memmap(path, "r+")
+        else:
+            mapped = np.lib.format.open_memmap(path, "w+", np.float32, shape)
         if mapped.shape != shape:
             raise ConfigurationError(f"block {name!r} has shape {mapped.shape}, not {shape}", reason="INVALID_POOL")
         return mapped
+
+
+def _path_of(folder: Path, name: str) -> Path:
+    """File of a block, whose name may hold slashes."""
+    return folder / f"{quote(name, safe='')}.npy"
+
+
+def _stored(folder: Path) -> dict[str, StoredBlock]:
+    """Blocks of a folder by name, sorted."""
+    found = {unquote(path.stem): StoredBlock(path) for path in sorted(folder.glob("*.npy"))}
+    if not found:
+        raise CheckpointError(f"{folder.name} holds no blocks of a pool", reason="INVALID_POOL")
+    return found
 
 
 def _widened(block: Block, chosen: NDArray[np.int64] | slice) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""A block of features in a file, read a piece at a time: pages of a kept mapping would count as memory of the process."""
+"""A block of features in a file, read a piece at a time: pages of a kept mapping would count as memory."""
 
 from dataclasses import dataclass
 from functools import cached_property
