@@ -18,7 +18,7 @@ def test_reads_what_the_command_takes() -> None:
     "text", ["gap", "gap:maximum", "gap:match", "gap:match:a", "gap:band:2:1", ":max", "gap:max:3"]
 )
 def test_refuses_what_is_no_objective(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="objective|holds nothing|takes|needs") as caught:
+    with pytest.raises(ConfigurationError, match=r"objective|holds nothing|takes|needs") as caught:
         Objective.parse(text, "eV")
     assert caught.value.reason == "INVALID_OBJECTIVE"
 
