@@ -1,13 +1,20 @@
 """What a round of a campaign costs: processor seconds and memory, over a small pool and over a million."""
 
+import json
+import os
 import resource
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from epitaxy_models.campaigns import Knowledge, Objective, Planner, PoolBlocks, PoolWriter
 
@@ -46,17 +53,24 @@ def seconds_a_round(pool: PoolBlocks, n_rounds: int) -> list[float]:
 
 
 def million(work: Path, n: int) -> Mapping[str, float]:
-    """One round over synthetic features in files, in a process of its own (`python -m loadtest.campaign_rounds`)."""
+    """One round over synthetic features in files, in a process of its own, so that its peak of memory is the round's."""
+    command = [sys.executable, "-m", "loadtest.campaign_rounds", str(work), str(n)]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found: Mapping[str, float] = json.loads(answer.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    work, n = Path(sys.argv[1]), int(sys.argv[2])
     folder = work / "synthetic"
-    try:
-        writing = time.process_time()
-        pool = synthetic_pool(folder, n)
-        writing = time.process_time() - writing
-        [seconds] = seconds_a_round(pool, 1)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with threadpool_limits(limits=1):
+        try:
+            pool = synthetic_pool(folder, n)
+            [seconds] = seconds_a_round(pool, 1)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return {"candidates": n, "processor_seconds": seconds, "peak_gib": peak, "writing_seconds": writing}
+    print(json.dumps({"candidates": n, "processor_seconds": seconds, "peak_gib": peak}))
 
 
 def _truth(pool: PoolBlocks) -> NDArray[np.float64]:
@@ -64,3 +78,7 @@ def _truth(pool: PoolBlocks) -> NDArray[np.float64]:
     columns = [pool.blocks["textbook_estimates"][start : start + 65536] for start in range(0, pool.n_candidates, 65536)]
     features = np.concatenate(columns)
     return np.asarray(features[:, 0] + np.sin(features[:, 1]), dtype=np.float64)
+
+
+if __name__ == "__main__":
+    main()
