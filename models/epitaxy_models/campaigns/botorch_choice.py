@@ -16,7 +16,8 @@ from epitaxy_models.campaigns.acquisition import ShortList
 from epitaxy_models.campaigns.front import reference_point
 from epitaxy_models.campaigns.indexed_model import IndexedModel
 
-_N_SAMPLES = 128
+# Of one objective, and of several: boxes of a hypervolume cost more than a difference.
+_N_SAMPLES, _N_SAMPLES_OF_SEVERAL = 128, 64
 _UCB_BETA = 1.0
 _CHOICES_A_PIECE = 256
 
@@ -40,7 +41,7 @@ def by_upper_bound(listed: ShortList, n_wanted: int, seed: int) -> list[tuple[in
     function = qUpperConfidenceBound(
         IndexedModel(listed.means, listed.covariances),
         beta=_UCB_BETA,
-        sampler=_sampler(seed),
+        sampler=_sampler(listed, seed),
         objective=GenericMCObjective(sums),
     )
     lowest = float(sums(torch.from_numpy(listed.means.T)).min())
@@ -77,8 +78,9 @@ def _points(places: NDArray[np.int64]) -> Tensor:
     return torch.from_numpy(places.astype(np.float64)).unsqueeze(-1)
 
 
-def _sampler(seed: int) -> SobolQMCNormalSampler:
-    return SobolQMCNormalSampler(torch.Size([_N_SAMPLES]), seed=seed)
+def _sampler(listed: ShortList, seed: int) -> SobolQMCNormalSampler:
+    n_samples = _N_SAMPLES if len(listed.objectives) == 1 else _N_SAMPLES_OF_SEVERAL
+    return SobolQMCNormalSampler(torch.Size([n_samples]), seed=seed)
 
 
 def _utilities(listed: ShortList, samples: Tensor) -> Tensor:
@@ -90,7 +92,7 @@ def _expected_improvement(listed: ShortList, seed: int) -> Any:
     settings: dict[str, Any] = {
         "model": IndexedModel(listed.means, listed.covariances),
         "X_baseline": _points(listed.measured),
-        "sampler": _sampler(seed),
+        "sampler": _sampler(listed, seed),
         "prune_baseline": True,
         "cache_root": False,
     }

@@ -15,7 +15,7 @@ from epitaxy_models.campaigns.success import success_of
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 # Candidates that are weighed jointly, and the best measured that they are weighed against.
-_N_LISTED, _N_BASELINE = 300, 20
+_N_LISTED, _N_LISTED_OF_SEVERAL, _N_BASELINE = 300, 180, 20
 # Deviations above the mean to which a candidate is given credit when the list is cut.
 _CREDITS = (0.0, 1.0, 2.0)
 # Pools beyond this size are cut by a bound on the deviations first, to so many a credit and objective.
@@ -29,10 +29,17 @@ def short_list(
     objectives: Sequence[Objective],
     limits: Sequence[Limit],
     best_share: float,
+    besides: Numbers | None = None,
 ) -> tuple[Numbers, ShortList]:
-    """Numbers of the listed candidates and what is known of them; ``estimates`` has those of limits besides."""
+    """Numbers of the listed candidates and what is known of them.
+
+    ``estimates`` has those of limits besides, and ``besides`` open candidates that are listed whatever is thought of
+    them.
+    """
     of_objectives = estimates[: len(objectives)]
     open_ones = _promising(known, of_objectives, objectives, pool.n_candidates)
+    if besides is not None:
+        open_ones = np.union1d(open_ones, besides)
     measured = _best_measured(known, estimates, objectives, limits)
     numbers = np.concatenate([open_ones, measured, np.unique(known.pending)]).astype(np.int64)
     joint = [entry.process.joint(numbers) for entry in of_objectives]
@@ -57,26 +64,40 @@ def _promising(
     known: Knowledge, estimates: Sequence[Estimate], objectives: Sequence[Objective], n_candidates: int
 ) -> Numbers:
     """Open candidates that may be worth it under one of the objectives, ascending, one of each group of copies."""
-    open_ones = known.open(n_candidates)
+    open_ones = known.distinct(known.open(n_candidates))
     if len(open_ones) > _N_EXACT:
         open_ones = _cut(open_ones, estimates, objectives, _N_KEPT, is_cheap=True)
-    n_kept = max(1, _N_LISTED // (len(_CREDITS) * len(objectives)))
-    kept = _cut(open_ones, estimates, objectives, n_kept, is_cheap=False)
-    return known.distinct(kept)
+    n_listed = _N_LISTED if len(objectives) == 1 else _N_LISTED_OF_SEVERAL
+    n_kept = max(1, n_listed // (len(_CREDITS) * len(_weights(len(objectives)))))
+    return _cut(open_ones, estimates, objectives, n_kept, is_cheap=False)
 
 
 def _cut(
     open_ones: Numbers, estimates: Sequence[Estimate], objectives: Sequence[Objective], n_kept: int, is_cheap: bool
 ) -> Numbers:
+    """The best under any credit and any mix of the objectives, ascending; mixes count in spreads of the utilities."""
     if len(open_ones) <= n_kept:
         return open_ones
+    marginals = [entry.process.marginals(open_ones, is_cheap) for entry in estimates]
     kept: list[Numbers] = []
-    for entry, objective in zip(estimates, objectives, strict=True):
-        means, stds = entry.process.marginals(open_ones, is_cheap)
-        for credit in _CREDITS:
+    for credit in _CREDITS:
+        columns = []
+        for entry, objective, (means, stds) in zip(estimates, objectives, marginals, strict=True):
             worth = optimistic(objective, entry, means, credit * stds)
-            kept.append(open_ones[_largest(worth, n_kept)])
+            columns.append(worth / (worth.std() + 1e-12))
+        utilities = np.stack(columns, axis=1)
+        kept += [open_ones[_largest(utilities @ mix, n_kept)] for mix in _weights(len(objectives))]
     return np.unique(np.concatenate(kept))
+
+
+def _weights(n_objectives: int) -> Array:
+    """Mixes of the objectives: each alone, and between them, ``[n_mixes, n_objectives]``."""
+    if n_objectives == 1:
+        return np.ones((1, 1))
+    steps = 4 if n_objectives == 2 else 2
+    grid = np.stack(np.meshgrid(*[np.arange(steps + 1)] * n_objectives, indexing="ij"), axis=-1)
+    mixes = grid.reshape(-1, n_objectives)
+    return np.asarray(mixes[mixes.sum(axis=1) == steps] / steps, dtype=np.float64)
 
 
 def _largest(worth: Array, n_kept: int) -> Numbers:
