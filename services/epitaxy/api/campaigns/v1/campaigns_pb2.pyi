@@ -196,16 +196,20 @@ class Candidate(_message.Message):
     def __init__(self, id: _Optional[str] = ..., structure: _Optional[_Union[_structure_pb2.StructureInput, _Mapping]] = ..., cost: _Optional[float] = ..., group: _Optional[str] = ...) -> None: ...
 
 class PoolFile(_message.Message):
-    __slots__ = ("uri", "structure_column", "id_column", "cost_column")
+    __slots__ = ("uri", "structure_column", "id_column", "cost_column", "group_column", "known_columns")
     URI_FIELD_NUMBER: _ClassVar[int]
     STRUCTURE_COLUMN_FIELD_NUMBER: _ClassVar[int]
     ID_COLUMN_FIELD_NUMBER: _ClassVar[int]
     COST_COLUMN_FIELD_NUMBER: _ClassVar[int]
+    GROUP_COLUMN_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_COLUMNS_FIELD_NUMBER: _ClassVar[int]
     uri: str
     structure_column: str
     id_column: str
     cost_column: str
-    def __init__(self, uri: _Optional[str] = ..., structure_column: _Optional[str] = ..., id_column: _Optional[str] = ..., cost_column: _Optional[str] = ...) -> None: ...
+    group_column: str
+    known_columns: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, uri: _Optional[str] = ..., structure_column: _Optional[str] = ..., id_column: _Optional[str] = ..., cost_column: _Optional[str] = ..., group_column: _Optional[str] = ..., known_columns: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CreateCampaignRequest(_message.Message):
     __slots__ = ("request_id", "spec", "file")
