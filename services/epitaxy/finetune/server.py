@@ -23,7 +23,7 @@ from epitaxy.chassis.settings import host_port
 from epitaxy.chassis.tenants import LOCAL_TENANT
 from epitaxy.database.tables import Database
 from epitaxy.finetune.champions import Champions
-from epitaxy.finetune.gateway_trust import gateway_interceptors, read_secret
+from epitaxy.chassis.gateway_trust import gateway_interceptors, read_secret
 from epitaxy.finetune.governance_servicer import GovernanceServicer
 from epitaxy.finetune.jobs import JobLimits, Jobs
 from epitaxy.finetune.labels.source import RootedLabelSource

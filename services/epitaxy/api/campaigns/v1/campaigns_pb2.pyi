@@ -69,6 +69,12 @@ class ReportOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REPORT_OUTCOME_REPEATED: _ClassVar[ReportOutcome]
     REPORT_OUTCOME_RECORDED_LATE: _ClassVar[ReportOutcome]
     REPORT_OUTCOME_REFUSED: _ClassVar[ReportOutcome]
+
+class ExportFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXPORT_FORMAT_UNSPECIFIED: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_JSON: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_HTML: _ClassVar[ExportFormat]
 CAMPAIGN_STATE_UNSPECIFIED: CampaignState
 CAMPAIGN_STATE_COLLECTING: CampaignState
 CAMPAIGN_STATE_PREPARING: CampaignState
@@ -106,6 +112,9 @@ REPORT_OUTCOME_RECORDED: ReportOutcome
 REPORT_OUTCOME_REPEATED: ReportOutcome
 REPORT_OUTCOME_RECORDED_LATE: ReportOutcome
 REPORT_OUTCOME_REFUSED: ReportOutcome
+EXPORT_FORMAT_UNSPECIFIED: ExportFormat
+EXPORT_FORMAT_JSON: ExportFormat
+EXPORT_FORMAT_HTML: ExportFormat
 
 class Objective(_message.Message):
     __slots__ = ("property", "unit", "goal", "target", "low", "high")
@@ -600,10 +609,12 @@ class CloseCampaignResponse(_message.Message):
     def __init__(self, campaign: _Optional[_Union[Campaign, _Mapping]] = ...) -> None: ...
 
 class ExportCampaignRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "format")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    format: ExportFormat
+    def __init__(self, name: _Optional[str] = ..., format: _Optional[_Union[ExportFormat, str]] = ...) -> None: ...
 
 class ExportCampaignResponse(_message.Message):
     __slots__ = ("chunk", "total_bytes")
