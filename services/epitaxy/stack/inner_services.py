@@ -18,6 +18,7 @@ from epitaxy.stack.reaper import Reaper
 NAMES = ("finetune", "campaigns")
 
 _NEEDED = {"finetune": finetune.NEEDED, "campaigns": campaigns.NEEDED}
+_EXTRAS = {"finetune": "finetune", "campaigns": "campaign-service"}
 _CONSEQUENCES = {
     "finetune": "jobs go on, starting it again",
     "campaigns": "nothing is lost, starting it again",
@@ -64,7 +65,7 @@ class InnerServices:
         self._names = tuple(name for name in NAMES if missing[name] is None)
         for name, library in missing.items():
             if library is not None:
-                self._progress.done(name, f"{library} is not installed: pip install 'epitaxy[{name}]'", "!")
+                self._progress.done(name, f"{library} is not installed: pip install 'epitaxy[{_EXTRAS[name]}]'", "!")
 
     def start(self, ray_address: str) -> None:
         """Starts them; ``ray_address`` is where fine-tunes run."""

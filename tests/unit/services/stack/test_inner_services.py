@@ -37,7 +37,7 @@ def prepared(plan: StackPlan, home: StackHome) -> tuple[InnerServices, str]:
     """The services, and what the operator reads."""
     output, reaper = io.StringIO(), Reaper()
     try:
-        services = InnerServices(plan, home, reaper, Progress(Console(file=output, width=200), PARTS))
+        services = InnerServices(plan, home, reaper, Progress(Console(file=output, width=200, markup=False), PARTS))
         services.prepare()
     finally:
         reaper.close()
@@ -56,7 +56,7 @@ def test_a_service_whose_library_is_missing_is_left_out_and_the_others_are_not(p
     monkeypatch.setattr(inner_services, "find_spec", lambda name: None if name == "botorch" else util.find_spec(name))
     services, output = prepared(plan, home)
     assert services.names == ("finetune",)
-    assert "botorch is not installed: pip install 'epitaxy[campaigns]'" in output
+    assert "botorch is not installed: pip install 'epitaxy[campaign-service]'" in output
     environment = gateway_command(plan, home, services.secret, services.addresses).environment
     assert environment["EPITAXY_GATEWAY_FINETUNE_UPSTREAM"] == plan.finetune_address
     assert not [name for name in environment if "CAMPAIGNS" in name]
