@@ -101,8 +101,8 @@ _TRUTH = Row(
     [
         Panel(
             "Coverage of a day",
-            "Share of results inside the interval that was on record before them, over all campaigns, and the share that "
-            "intervals promise. Campaigns choose what looks extreme, so some loss against the promise is selection.",
+            "Share of results inside the interval that was on record before them, over all campaigns, and the share "
+            "that intervals promise. Campaigns choose what looks extreme, so some loss is selection.",
             "percentunit",
             [
                 Query(
@@ -202,7 +202,7 @@ _COST = Row(
         ),
         Panel(
             "Entries that another process forestalled",
-            "In the hour before. The log refuses the second of two entries with one number; a second process is at work.",
+            "In the hour before. The log refuses the second of two entries with one number: a second process writes.",
             "short",
             [Query(total(increase("epitaxy_campaign_log_append_conflicts_total", window="1h")), "conflicts")],
             width=6,

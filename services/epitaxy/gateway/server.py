@@ -34,6 +34,7 @@ from epitaxy.gateway.servicer import MODELS, PREDICTIONS, STRUCTURES, prediction
 from epitaxy.gateway.settings import GatewaySettings
 from epitaxy.gateway.upstream.forwarding import ForwardedUpstream, ForwardingConnection, forwarding_handler
 from epitaxy.gateway.upstream.prediction import GrpcPrediction
+from epitaxy.gateway.upstream.tenant_data import METHOD, TenantDataDeletion
 from epitaxy_models.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
@@ -193,8 +194,9 @@ def _register(
     readiness: ReadinessReporter,
 ) -> None:
     measurements = MeasurementService(GatewayPredictor(service), GrpcMeasurementKeeper(finetune))
+    own = {METHOD: TenantDataDeletion(finetune, campaigns)}
     forwarded = (
-        *(forwarding_handler(descriptor, finetune) for descriptor in OF_FINETUNE),
+        *(forwarding_handler(descriptor, finetune, own) for descriptor in OF_FINETUNE),
         *(forwarding_handler(descriptor, campaigns) for descriptor in OF_CAMPAIGNS),
     )
     server.add_generic_rpc_handlers((*prediction_handlers(service), measurement_handler(measurements), *forwarded))

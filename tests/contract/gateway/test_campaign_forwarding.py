@@ -22,6 +22,21 @@ class ScriptedCampaigns(campaigns_pb2_grpc.CampaignServiceServicer):
 
     def __init__(self):
         self.metadata = []
+        self.names = [f"c-{number}" for number in range(120)]
+        self.deleted = []
+        self.fault = None
+
+    async def ListCampaigns(self, request, context):
+        page = [pb.Campaign(spec=pb.CampaignSpec(name=name)) for name in self.names[: request.page_size or 50]]
+        return pb.ListCampaignsResponse(campaigns=page)
+
+    async def DeleteCampaign(self, request, context):
+        if self.fault is not None:
+            await context.abort(*self.fault)
+        assert request.confirm
+        self.names.remove(request.name)
+        self.deleted.append(request.name)
+        return pb.DeleteCampaignResponse()
 
     async def GetCampaign(self, request, context):
         await self._note(request.name, context)
@@ -42,10 +57,15 @@ class ScriptedCampaigns(campaigns_pb2_grpc.CampaignServiceServicer):
 class ScriptedFineTune(finetune_pb2_grpc.FineTuneServiceServicer):
     def __init__(self):
         self.metadata = []
+        self.confirmations = []
 
     async def GetFineTuneJob(self, request, context):
         self.metadata.append({item.key: item.value for item in context.invocation_metadata()})
         return finetune_pb2.GetFineTuneJobResponse(job=finetune_pb2.FineTuneJob(id=request.job_id))
+
+    async def DeleteTenantData(self, request, context):
+        self.confirmations.append(request.confirm)
+        return finetune_pb2.DeleteTenantDataResponse(n_jobs=3, n_models=2)
 
 
 @pytest.fixture
@@ -153,3 +173,28 @@ async def test_without_a_campaign_service_everything_else_is_answered(start, unu
 async def test_a_secret_that_cannot_be_read_stops_the_start(start, tmp_path):
     with pytest.raises(ConfigurationError, match=r"the campaign secret .* cannot be read: No such file"):
         await start(campaigns_secret_file=tmp_path / "nothing")
+
+
+def deletion(edge, *, confirm=True):
+    request = finetune_pb2.DeleteTenantDataRequest(confirm=confirm)
+    return finetune_pb2_grpc.FineTuneServiceStub(edge.channel).DeleteTenantData(request)
+
+
+async def test_deleting_a_tenants_data_deletes_the_campaigns_too(start, campaigns, finetune):
+    edge = await start()
+    assert await deletion(edge) == finetune_pb2.DeleteTenantDataResponse(n_jobs=3, n_models=2)
+    assert (len(campaigns.deleted), campaigns.names, finetune.confirmations) == (120, [], [True])
+
+
+async def test_a_deletion_without_confirmation_deletes_no_campaign(start, campaigns, finetune):
+    await deletion(await start(), confirm=False)
+    assert (campaigns.deleted, finetune.confirmations) == ([], [False])
+
+
+async def test_a_deletion_that_cannot_reach_the_campaigns_deletes_nothing_and_says_so(start, campaigns, finetune):
+    edge = await start()
+    campaigns.fault = (grpc.StatusCode.UNAVAILABLE, "")
+    assert (await failure(deletion(edge))).code() is grpc.StatusCode.UNAVAILABLE
+    assert finetune.confirmations == []
+    edge = await start(campaigns_upstream="")
+    assert (await deletion(edge)).n_jobs == 3

@@ -1,6 +1,6 @@
 """The connection to a service behind the gateway, and the public services that it answers: bytes pass unread."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,10 +100,20 @@ class ForwardingConnection:
         return (("x-request-id", call.request_id), ("x-tenant", call.tenant), *secret)
 
 
-def forwarding_handler(service: ServiceDescriptor, connection: ForwardingConnection) -> Any:
-    """The handler of a service whose every call the service behind the connection answers under the same name."""
+def forwarding_handler(
+    service: ServiceDescriptor, connection: ForwardingConnection, own: Mapping[str, Behaviour] | None = None
+) -> Any:
+    """The handler of a service whose calls the service behind the connection answers under the same names.
+
+    Args:
+        service: The public service.
+        connection: Where its calls go.
+        own: Calls that the gateway answers itself, by the method's name.
+    """
 
     def behaviour(method: MethodDescriptor) -> Behaviour:
+        if own and method.name in own:
+            return own[method.name]
         path = f"/{service.full_name}/{method.name}"
 
         async def forward(request: bytes, context: Any) -> bytes:
