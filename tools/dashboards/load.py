@@ -25,8 +25,8 @@ _CRYSTALS_A_ROUND = 40
 def put_load_on(target: str, folder: Path, goes_on: Callable[[], bool], *, with_jobs: bool = False) -> int:
     """Screens known cells, new cells and a broken file while it ``goes_on``; how many structures were sent.
 
-    Measurements of what was predicted go before it, a campaign beside it; ``with_jobs`` two fine-tune jobs, one of which
-    fails.
+    Measurements of what was predicted go before it, and a campaign goes beside it; ``with_jobs`` two fine-tune jobs
+    do so, too, one of which fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
     known = [Path(file) for file in write_cifs(folder / "crystals")][:_CRYSTALS_A_ROUND]
