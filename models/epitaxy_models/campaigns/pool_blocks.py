@@ -91,13 +91,15 @@ class PoolBlocks:
 
     def only(self, *names: str) -> "PoolBlocks":
         """The same candidates with some of the blocks."""
-        return PoolBlocks({name: self.blocks[name] for name in names}, {name: self.scales[name] for name in names})
+        kept = {name: self._kept[name] for name in names if name in self._kept}
+        blocks, scales = ({name: part[name] for name in names} for part in (self.blocks, self.scales))
+        return PoolBlocks(blocks, scales, kept)
 
     def rows(self, chosen: NDArray[np.int64] | slice) -> Rows:
         """Scaled rows of the chosen candidates, float32 by block."""
         if self.n_candidates <= _N_KEPT:
-            if not self._kept:
-                self._kept.update({name: self._scaled(name, slice(None)) for name in self.scales})
+            for name in set(self.scales) - set(self._kept):
+                self._kept[name] = self._scaled(name, slice(None))
             return {name: block[chosen] for name, block in self._kept.items()}
         return {name: self._scaled(name, chosen) for name in self.scales}
 

@@ -29,9 +29,9 @@ class Prediction:
         lower: Lower end of the 90 % interval.
         upper: Upper end.
         standing: Share of the open candidates that looked no better, 0 to 1; 1 is the best of all.
-        z_scale: Standard deviation on the scale of the fit.
+        z_std: Standard deviation on the scale of the fit.
         z_value: Predicted value on the scale of the fit.
-        scale: Name of the scale of the fit.
+        kind: Name of the scale of the fit.
         result: First reading after it, in the unit; None until there is one.
     """
 
@@ -42,8 +42,8 @@ class Prediction:
     upper: float
     standing: float
     z_value: float = 0.0
-    z_scale: float = 0.0
-    scale: str = "none"
+    z_std: float = 0.0
+    kind: str = "none"
     result: float | None = None
 
     @property

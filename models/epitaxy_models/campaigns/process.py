@@ -114,17 +114,26 @@ class PoolProcess:
     @cached_property
     def _solved(self) -> tuple[tuple[Array, bool], Array]:
         total = covariance_within(self.terms, self.parameters, self._known)
-        total[np.diag_indices_from(total)] += (self._unexplained + self.readings.noise) / self.spread**2
+        total[np.diag_indices_from(total)] = self._label_variances
         factor = cho_factor(total, lower=True)
         return factor, cho_solve(factor, (self.readings.values - self.centre) / self.spread)
+
+    @cached_property
+    def _label_variances(self) -> Array:
+        prior = prior_variances(self.terms, self.parameters, self._known).sum(axis=0)
+        return np.asarray(prior + (self._unexplained + self.readings.noise) / self.spread**2)
 
     def _cross(self, numbers: Numbers, rows: Rows) -> Array:
         """Covariance of true values with the known labels, in units of the spread, ``[n, n_known]``."""
         cross = covariance_between(self.terms, self.parameters, rows, self._known)
         return cross + self.own_variance / self.spread**2 * (numbers[:, None] == self.readings.candidates)
 
-    def marginals(self, chosen: Numbers | None = None) -> tuple[Array, Array]:
-        """Means and standard deviations of true values, of all or the chosen candidates, a piece at a time."""
+    def marginals(self, chosen: Numbers | None = None, is_cheap: bool = False) -> tuple[Array, Array]:
+        """Means and standard deviations of true values, of all or the chosen candidates, a piece at a time.
+
+        Cheap ones are upper bounds of the deviations: what the most telling label alone leaves. They cost n_labels
+        operations a candidate instead of its square.
+        """
         factor, alpha = self._solved
         means, variances = [], []
         with threadpool_limits(limits=1, user_api="blas"):
@@ -132,10 +141,18 @@ class PoolProcess:
                 cross = self._cross(numbers, rows)
                 prior = prior_variances(self.terms, self.parameters, rows).sum(axis=0)
                 means.append(cross @ alpha)
-                variances.append(prior - np.einsum("ij,ji->i", cross, cho_solve(factor, cross.T)))
+                variances.append(prior - (self._told_alone(cross) if is_cheap else self._told(cross)))
         own = self.own_variance / self.spread**2
         spread = np.sqrt(np.maximum(np.concatenate(variances) + own, 1e-12))
         return self.centre + self.spread * np.concatenate(means), self.spread * spread
+
+    def _told(self, cross: Array) -> Array:
+        """Variance that all labels take away, in units of the spread."""
+        return np.asarray(np.einsum("ij,ji->i", cross, cho_solve(self._solved[0], cross.T)))
+
+    def _told_alone(self, cross: Array) -> Array:
+        """Variance that the most telling label takes away."""
+        return np.asarray(np.max(cross**2 / self._label_variances, axis=1))
 
     def joint(self, chosen: Numbers) -> tuple[Array, Array]:
         """Means ``[n]`` and covariance ``[n, n]`` of the true values of the chosen candidates."""
@@ -156,14 +173,17 @@ class PoolProcess:
         own = np.diag(cho_solve(factor, np.eye(len(alpha))))
         return alpha / own, 1 / own
 
-    def block_shares(self) -> dict[str, float]:
-        """Share of each block in what the blocks explain of a label's variance; they add up to one."""
-        by_term = prior_variances(self.terms, self.parameters, self._known).mean(axis=1)
-        shares = dict.fromkeys(self.pool.blocks, 0.0)
-        for term, variance in zip(self.terms, by_term, strict=True):
-            shares[term.block] += float(variance)
-        total = sum(shares.values()) or 1.0
-        return {name: share / total for name, share in shares.items()}
+    def blocks_that_speak(self, chosen: Numbers) -> dict[str, Array]:
+        """Share of each block in what is said of candidates, ``[n]`` each: of how far its terms move the mean."""
+        _, alpha = self._solved
+        rows = self.pool.rows(chosen)
+        moved = {name: np.zeros(len(chosen)) for name in self.pool.blocks}
+        settings = zip(self.terms, self.parameters.log_weights, self.parameters.log_lengths, strict=True)
+        for term, weight, length in settings:
+            covariance = np.exp(weight) * term.covariance(term.measure(rows, self._known), length)
+            moved[term.block] += np.abs(covariance @ alpha)
+        total = np.maximum(np.sum(list(moved.values()), axis=0), 1e-12)
+        return {name: part / total for name, part in moved.items()}
 
 
 def _terms(names: Sequence[str], n_labels: int) -> Iterator[KernelTerm]:
