@@ -186,8 +186,8 @@ class Judge:
         for name, value in new.values.items():
             if name in known and known[name] != value:
                 text = (
-                    f"{new.id}: {name} is known with {known[name].value:.10g}, and {value.value:.10g} is reported: give "
-                    "a repeated measurement a measurement_id of its own, or correct the first"
+                    f"{new.id}: {name} is known with {known[name].value:.10g}, and {value.value:.10g} is reported: "
+                    "give a repeated measurement a measurement_id of its own, or correct the first"
                 )
                 raise RefusalError("RESULT_CONFLICT", text)
         fresh = {name: value for name, value in new.values.items() if name not in known}

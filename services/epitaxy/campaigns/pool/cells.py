@@ -42,7 +42,9 @@ def wire_form(cell: object) -> tuple[bytes, Fault | None]:
     if kind == "name":
         return b"", (COMPOSITION, f"{text.strip()[:60]!r} {COMPOSITION_TEXT}")
     if kind != "json":
-        return StructureInput(**{kind: text}).SerializeToString(), None
+        message = StructureInput()
+        setattr(message, kind, text)
+        return message.SerializeToString(), None
     if '"sites"' in text:
         return StructureInput(pymatgen_json=text).SerializeToString(), None
     try:
