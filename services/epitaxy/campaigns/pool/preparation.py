@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from time import perf_counter
 from typing import Protocol
@@ -124,7 +125,10 @@ class Preparation:
             if key.id not in self._tasks:
                 task = asyncio.create_task(self._keep_preparing(key))
                 self._tasks[key.id] = task
-                task.add_done_callback(lambda _, done=key.id: self._tasks.pop(done, None))
+                task.add_done_callback(partial(self._end, key.id))
+
+    def _end(self, campaign_id: str, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(campaign_id, None)
 
     async def _keep_preparing(self, key: CampaignKey) -> None:
         """Prepares one pool; what passes is tried again, a fault of ours ends this try and is in the log."""

@@ -51,7 +51,7 @@ class PoolTable:
     @cached_property
     def is_candidate(self) -> NDArray[np.bool_]:
         """Rows that could be chosen if no rule left them out."""
-        return (self.standing == np.arange(self.n_rows)) & ~self.is_outside
+        return np.asarray((self.standing == np.arange(self.n_rows)) & ~self.is_outside)
 
     @cached_property
     def costs(self) -> NDArray[np.float64]:
