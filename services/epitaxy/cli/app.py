@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from epitaxy.cli import exit_codes
+from epitaxy.cli.candidates.commands import candidates_app
 from epitaxy.cli.capacity import capacity
 from epitaxy.cli.connecting import GlobalOptions, TargetOption
 from epitaxy.cli.data.commands import data_app
@@ -38,6 +39,7 @@ app.command()(explain)
 app.command()(validate)
 app.add_typer(models_app)
 app.add_typer(data_app)
+app.add_typer(candidates_app)
 app.add_typer(finetune_app)
 app.add_typer(measurements_app)
 app.command()(doctor)
