@@ -70,7 +70,7 @@ class SubstitutionTable:
                 "the ICSD",
                 reason=UNKNOWN_IONS,
             )
-        return self.probabilities[self.ions.index(ion)]
+        return np.asarray(self.probabilities[self.ions.index(ion)])
 
     def _options(self, row: NDArray[np.float64], allowed: NDArray[np.bool_]) -> list[tuple[float, Ion]]:
         """Ions with their probabilities, the likeliest first."""
