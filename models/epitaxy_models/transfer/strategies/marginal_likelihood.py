@@ -35,10 +35,20 @@ class PosteriorObjective:
     """Negative logarithm of marginal likelihood times prior, with its gradient."""
 
     def __init__(
-        self, terms: Sequence[KernelTerm], rows: Rows, labels: Array, prior: KernelPrior, least_noise: float = 0.0
+        self,
+        terms: Sequence[KernelTerm],
+        rows: Rows,
+        labels: Array,
+        prior: KernelPrior,
+        least_noise: float = 0.0,
+        known_noise: Array | None = None,
     ) -> None:
-        """``labels`` ``[n_rows]`` are centred and of unit scale; their noise variance is at least ``least_noise``."""
+        """``labels`` ``[n_rows]`` are centred and of unit scale; their noise variance is at least ``least_noise``.
+
+        ``known_noise`` ``[n_rows]`` is variance that each label has besides.
+        """
         self._least_noise = least_noise
+        self._known_noise = np.zeros(len(labels)) if known_noise is None else known_noise
         self._terms, self._labels, self._prior = terms, labels, prior
         self._measured = [term.measure_within(rows) for term in terms]
         self._has_length = np.array([term.shape.has_length for term in terms])
@@ -75,7 +85,7 @@ class PosteriorObjective:
         covariances, slopes = self._covariances(parameters)
         noise = float(np.exp(parameters.log_noise))
         total = np.sum(covariances, axis=0)
-        total[np.diag_indices_from(total)] += noise
+        total[np.diag_indices_from(total)] += noise + self._known_noise
         value, inner = self._likelihood(total)
         weights = [0.5 * np.vdot(inner, part) for part in covariances]
         lengths = [0.5 * np.vdot(inner, part) for part in slopes]

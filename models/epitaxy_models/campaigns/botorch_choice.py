@@ -1,0 +1,79 @@
+"""BoTorch's acquisition functions over our joint posterior."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from botorch.acquisition import qLogNoisyExpectedImprovement, qUpperConfidenceBound
+from botorch.acquisition.multi_objective import logei
+from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputObjective
+from botorch.acquisition.objective import GenericMCObjective
+from botorch.sampling import SobolQMCNormalSampler
+from numpy.typing import NDArray
+from torch import Tensor
+
+from epitaxy_models.campaigns.acquisition import ShortList
+from epitaxy_models.campaigns.front import reference_point
+from epitaxy_models.campaigns.indexed_model import IndexedModel
+
+_N_SAMPLES = 128
+_UCB_BETA = 1.0
+_CHOICES_A_PIECE = 256
+
+# The fused kernel would be compiled in the user's home by the first request that needs it; without it the same
+# function runs in plain torch.
+logei._load_attempted = True
+
+
+def choose(listed: ShortList, by_upper_bound: bool, n_wanted: int, seed: int) -> list[tuple[int, float]]:
+    """qLogNoisyEI, or qLogNEHVI for several objectives, or the upper confidence bound.
+
+    The most for its cost: logarithm of the gain plus that of the probability of success less that of the cost.
+    """
+    function = _function(listed, by_upper_bound, seed)
+    offsets = torch.from_numpy(listed.log_worth)
+    pending = _points(listed.pending)
+    left = listed.open.copy()
+    chosen: list[tuple[int, float]] = []
+    with torch.no_grad():
+        for _ in range(n_wanted):
+            function.set_X_pending(pending if len(pending) else None)
+            pieces = _points(left).unsqueeze(-2).split(_CHOICES_A_PIECE)
+            scores = torch.cat([function(piece) for piece in pieces])
+            if by_upper_bound:
+                scores = torch.log((scores - scores.min()).clamp_min(1e-12))
+            scores = scores + offsets[left]
+            place = int(torch.argmax(scores))
+            chosen.append((int(left[place]), float(scores[place])))
+            pending = torch.cat([pending, _points(left[place : place + 1])])
+            left = np.delete(left, place)
+    return chosen
+
+
+def _points(places: NDArray[np.int64]) -> Tensor:
+    return torch.from_numpy(places.astype(np.float64)).unsqueeze(-1)
+
+
+def _function(listed: ShortList, by_upper_bound: bool, seed: int) -> Any:
+    model = IndexedModel(listed.means, listed.covariances)
+    sampler = SobolQMCNormalSampler(torch.Size([_N_SAMPLES]), seed=seed)
+
+    def utilities(samples: Tensor, **_: Any) -> Tensor:
+        found: Tensor = torch.from_numpy(listed.utilities(samples.numpy()))
+        return found
+
+    spreads = torch.from_numpy(listed.utilities(listed.means.T).std(axis=0) + 1e-12)
+
+    def utility(samples: Tensor, **_: Any) -> Tensor:
+        return (utilities(samples) / spreads).sum(dim=-1)
+
+    if by_upper_bound:
+        return qUpperConfidenceBound(model, beta=_UCB_BETA, sampler=sampler, objective=GenericMCObjective(utility))
+    settings = {"model": model, "X_baseline": _points(listed.measured), "sampler": sampler}
+    settings |= {"prune_baseline": True, "cache_root": False}
+    if len(listed.objectives) > 1:
+        reference = reference_point(listed.utilities(listed.means[:, listed.measured].T))
+        return logei.qLogNoisyExpectedHypervolumeImprovement(
+            ref_point=reference.tolist(), objective=GenericMCMultiOutputObjective(utilities), **settings
+        )
+    return qLogNoisyExpectedImprovement(objective=GenericMCObjective(utility), **settings)

@@ -1,0 +1,87 @@
+"""What the substrate itself says of a property: the start of a campaign that has no labels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.transfer.inputs import ESTIMATES, FIDELITIES, SUBSTRATE
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeadAnswer:
+    """Predictions of a property before any label.
+
+    Attributes:
+        source: Name of the head or of the textbook relation.
+        values: In the property's unit, ``[n_candidates]``.
+        states_value: Whether the values are meant as values; an estimate that only ranks does not.
+    """
+
+    source: str
+    values: Array
+    states_value: bool = True
+
+
+# Words in a name, unit, and the columns of heads that state the property, the best first.
+_HEADS: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...] = (
+    (("hull",), "eV/atom", ("e_above_hull_mp2021_eV_atom",)),
+    (
+        ("formation", "enthalpy"),
+        "eV/atom",
+        ("formation_energy_mp2021_eV_atom", "formation_energy_mp2018_eV_atom"),
+    ),
+    (("gap",), "eV", ("band_gap_pbe_mp2022_eV", "band_gap_pbe_mp2021_eV", "band_gap_pbe_mp2018_eV")),
+    (("bulk",), "GPa", ("log10_bulk_modulus_1",)),
+    (("debye",), "K", ("log10_debye_1",)),
+)
+_OF_FIDELITIES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("hse", "exp"), "HSE06"),
+    (("gllb",), "GLLB_SC"),
+    (("scan",), "SCAN"),
+)
+
+
+def head_answer(
+    name: str,
+    unit: str,
+    blocks: Mapping[str, NDArray[np.floating]],
+    heads: Sequence[str],
+    fidelities: Sequence[str] = (),
+) -> HeadAnswer | None:
+    """What the substrate says of a property; None if it says nothing.
+
+    Args:
+        name: Property as the column is written.
+        unit: Its unit.
+        blocks: Features of the pool as computed.
+        heads: Label columns of the substrate's heads, in the order of their block.
+        fidelities: Names of the shipped models of further fidelities, in the order of their block.
+    """
+    words = name.lower()
+    if unit == "eV" and "gap" in words and FIDELITIES in blocks:
+        for hints, fidelity in _OF_FIDELITIES:
+            if any(hint in words for hint in hints) and fidelity in fidelities:
+                return HeadAnswer(fidelity, _column(blocks[FIDELITIES], list(fidelities).index(fidelity)))
+    for hints, own_unit, columns in _HEADS:
+        if unit == own_unit and any(hint in words for hint in hints):
+            for column in columns:
+                if column in heads and SUBSTRATE in blocks:
+                    found = _column(blocks[SUBSTRATE], list(heads).index(column))
+                    return HeadAnswer(column, 10.0**found if column.startswith("log10_") else found)
+    return _textbook(words, blocks)
+
+
+def _textbook(words: str, blocks: Mapping[str, NDArray[np.floating]]) -> HeadAnswer | None:
+    estimates = blocks.get(ESTIMATES)
+    is_dielectric = any(word in words for word in ("dielectric", "eps", "refractive"))
+    if estimates is None or estimates.shape[1] < 2 or not is_dielectric:
+        return None
+    return HeadAnswer("Penn's model of the dielectric constant", 10.0 ** _column(estimates, 1), states_value=False)
+
+
+def _column(block: NDArray[np.floating], place: int) -> Array:
+    return np.asarray(block[:, place], dtype=np.float64)

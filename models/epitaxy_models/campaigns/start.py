@@ -1,0 +1,109 @@
+"""The first choices of a campaign that has no labels: by the substrate's own prediction, or spread over the pool."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.campaigns.pool_blocks import PoolBlocks
+from epitaxy_models.transfer.inputs import EMBEDDING
+from epitaxy_models.transfer.strategies.block_scaling import squared_distances
+
+Array = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+# Farthest points are looked for among so many candidates: the farthest of all are freaks.
+_N_LOOKED_AT = 50
+
+
+class StartName(StrEnum):
+    """How a campaign begins."""
+
+    AUTO = "auto"
+    HEAD = "head"
+    DIVERSE = "diverse"
+    RANDOM = "random"
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """How a first choice came about.
+
+    Attributes:
+        by_head: Whether the head ranked it.
+        reason: One line.
+    """
+
+    by_head: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """First choices.
+
+    Attributes:
+        name: How they are made; ``auto`` takes half by the head and half spread, or all spread without a head.
+        scores: What the head says of each candidate, more is better, ``[n_candidates]``; None without a head.
+        source: Name of the head.
+    """
+
+    name: StartName = StartName.AUTO
+    scores: Array | None = None
+    source: str = "the substrate's own prediction"
+
+    def choose(
+        self, pool: PoolBlocks, n_wanted: int, seed: int, taken: Numbers, open_ones: Numbers
+    ) -> list[tuple[int, First]]:
+        """At most ``n_wanted`` of the open candidates, those of the head first, with how each came about."""
+        n_wanted = min(n_wanted, len(open_ones))
+        generator = np.random.default_rng(seed)
+        if self.name is StartName.RANDOM:
+            drawn = generator.permutation(open_ones)[:n_wanted]
+            return [(int(number), First(False, "first choices: drawn at random")) for number in drawn]
+        by_head = self._n_by_head(n_wanted, len(taken))
+        first = self._best(open_ones, by_head)
+        others = np.setdiff1d(open_ones, first)
+        spread = spread_over(pool, others, np.concatenate([taken, first]), n_wanted - by_head, generator)
+        headed = First(True, f"first choices: ranked by {self.source}")
+        spaced = First(False, "first choices: far from everything tried")
+        return [*((int(number), headed) for number in first), *((number, spaced) for number in spread)]
+
+    def _n_by_head(self, n_wanted: int, n_taken: int) -> int:
+        if self.scores is None or self.name is StartName.DIVERSE:
+            return 0
+        # The larger half of everything tried so far, whatever the size of the batches.
+        return n_wanted if self.name is StartName.HEAD else (n_taken + n_wanted + 1) // 2 - (n_taken + 1) // 2
+
+    def _best(self, open_ones: Numbers, n_wanted: int) -> Numbers:
+        if self.scores is None or not n_wanted:
+            return np.empty(0, dtype=np.int64)
+        # A candidate that the head does not answer comes last.
+        scores = np.nan_to_num(self.scores[open_ones], nan=-np.inf)
+        return open_ones[np.argsort(-scores, kind="stable")[:n_wanted]]
+
+
+def spread_over(
+    pool: PoolBlocks, open_ones: Numbers, taken: Numbers, n_wanted: int, generator: np.random.Generator
+) -> Sequence[int]:
+    """A space-filling design: one after another, the farthest from all taken, of a random few.
+
+    Kennard & Stone, Technometrics 11, 137 (1969), on random subsets.
+    """
+    block = EMBEDDING if EMBEDDING in pool.blocks else sorted(pool.blocks)[0]
+    chosen: list[int] = []
+    for _ in range(n_wanted):
+        drawn = generator.choice(open_ones, min(len(open_ones), _N_LOOKED_AT + len(chosen)), replace=False)
+        looked_at = drawn[~np.isin(drawn, chosen)]
+        others = np.concatenate([taken, np.array(chosen, dtype=np.int64)])
+        chosen.append(int(looked_at[np.argmax(_nearest(pool, block, looked_at, others))]))
+    return chosen
+
+
+def _nearest(pool: PoolBlocks, block: str, numbers: Numbers, others: Numbers) -> Array:
+    """Squared distance of each to the nearest of the others; equal for all if there are none."""
+    if not len(others):
+        return np.zeros(len(numbers))
+    one = pool.only(block)
+    return np.asarray(squared_distances(one.rows(numbers)[block], one.rows(others)[block]).min(axis=1))
