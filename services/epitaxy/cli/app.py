@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from epitaxy.cli import exit_codes
+from epitaxy.cli.campaign.commands import campaign_app
 from epitaxy.cli.candidates.commands import candidates_app
 from epitaxy.cli.capacity import capacity
 from epitaxy.cli.connecting import GlobalOptions, TargetOption
@@ -42,6 +43,7 @@ app.add_typer(data_app)
 app.add_typer(candidates_app)
 app.add_typer(finetune_app)
 app.add_typer(measurements_app)
+app.add_typer(campaign_app)
 app.command()(doctor)
 app.command()(capacity)
 app.command()(demo)

@@ -17,12 +17,13 @@ def read_crystals(
     for name, source in inventory.read():
         on_item()
         try:
-            yield name, _crystal(source)
+            yield name, crystal_of(source)
         except InvalidStructureError as error:
             refused.append(RefusedSource(name, error.reason, error.message))
 
 
-def _crystal(source: Source) -> Structure:
+def crystal_of(source: Source) -> Structure:
+    """A structure as the server would read it. Raises InvalidStructureError."""
     if isinstance(source, ItemError):
         raise InvalidStructureError(source.message, reason=source.reason)
     if isinstance(source, Cell):

@@ -32,7 +32,7 @@ class CampaignPools(CampaignStanding):
         budget: float | None = None,
         seed: int = 0,
         start: str = "auto",
-        acquisition: str = "expected_improvement",
+        acquisition: str = "auto",
         base_model: str = "",
         structure_column: str = STRUCTURE_COLUMN,
         id_column: str | None = None,
@@ -61,8 +61,8 @@ class CampaignPools(CampaignStanding):
             budget: Most candidates in all, or the most they may cost.
             seed: Seed of every random choice: the same pool, results and seed give the same batches.
             start: How to begin: ``"auto"``, ``"head"``, ``"diverse"`` or ``"random"``.
-            acquisition: How to go on: ``"expected_improvement"``, ``"upper_confidence_bound"``, ``"thompson"``,
-                ``"largest_uncertainty"``, ``"greedy"`` or ``"random"``.
+            acquisition: How to go on: ``"auto"`` for what was measured to be the best, ``"expected_improvement"``,
+                ``"upper_confidence_bound"``, ``"thompson"``, ``"largest_uncertainty"``, ``"greedy"`` or ``"random"``.
             base_model: The substrate (default: the one that the server ships).
             structure_column: Column of the structures in tables.
             id_column: Column of the ids in tables (default: ``id``, ``material_id`` and the like).

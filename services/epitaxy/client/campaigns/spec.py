@@ -15,6 +15,7 @@ STARTS = {
     "random": campaigns_pb2.START_RANDOM,
 }
 ACQUISITIONS = {
+    "auto": campaigns_pb2.ACQUISITION_UNSPECIFIED,
     "expected_improvement": campaigns_pb2.ACQUISITION_EXPECTED_IMPROVEMENT,
     "upper_confidence_bound": campaigns_pb2.ACQUISITION_UPPER_CONFIDENCE_BOUND,
     "thompson": campaigns_pb2.ACQUISITION_THOMPSON,
@@ -37,7 +38,7 @@ class CampaignPlan:
     is_budget_cost: bool = False
     seed: int = 0
     start: str = "auto"
-    acquisition: str = "expected_improvement"
+    acquisition: str = "auto"
     base_model: str = ""
     lease_seconds: float | None = None
     is_cost_aware: bool = False
