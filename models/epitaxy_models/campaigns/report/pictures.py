@@ -95,7 +95,7 @@ def parity(record: CampaignRecord) -> Markup:
         for result in record.results
         if result.counts and result.is_inside(name) is not None
     ]
-    return charts.parity(rows, record.first.unit) if rows else Markup("")
+    return charts.parity(rows, record.first.unit, "measured") if rows else Markup("")
 
 
 def gains(record: CampaignRecord) -> Markup:
