@@ -8,10 +8,11 @@ finished data set again.
 from epitaxy_models.campaigns.acquisition import AcquisitionName
 from epitaxy_models.campaigns.advice import Advice, Best, advise
 from epitaxy_models.campaigns.choice import Choice, Neighbor
+from epitaxy_models.campaigns.heads import HeadAnswer, head_answer
 from epitaxy_models.campaigns.knowledge import Knowledge
 from epitaxy_models.campaigns.objective import Goal, Limit, Objective
 from epitaxy_models.campaigns.planner import Planner
-from epitaxy_models.campaigns.pool_blocks import PoolBlocks
+from epitaxy_models.campaigns.pool_blocks import PoolBlocks, PoolWriter
 from epitaxy_models.campaigns.prequential import Coverage, Prediction, Prequential
 from epitaxy_models.campaigns.simulation import Found, History, simulate
 from epitaxy_models.campaigns.start import Start, StartName
@@ -24,6 +25,7 @@ __all__ = [
     "Coverage",
     "Found",
     "Goal",
+    "HeadAnswer",
     "History",
     "Knowledge",
     "Limit",
@@ -31,10 +33,12 @@ __all__ = [
     "Objective",
     "Planner",
     "PoolBlocks",
+    "PoolWriter",
     "Prediction",
     "Prequential",
     "Start",
     "StartName",
     "advise",
+    "head_answer",
     "simulate",
 ]

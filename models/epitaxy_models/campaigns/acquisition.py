@@ -89,6 +89,9 @@ class ShortList:
         return np.stack(columns, axis=-1)
 
 
+Function = Callable[[ShortList, int, int], list[tuple[int, float]]]
+
+
 def choose(listed: ShortList, name: AcquisitionName, n_wanted: int, seed: int) -> list[tuple[int, float]]:
     """Places of the chosen candidates with their scores, in the order of choice; the same seed chooses the same."""
     # BoTorch takes seconds to import, and nothing but a model's choice needs it.
@@ -98,19 +101,14 @@ def choose(listed: ShortList, name: AcquisitionName, n_wanted: int, seed: int) -
     n_wanted = min(n_wanted, len(listed.open))
     if n_wanted == 0:
         return []
-    match name:
-        case AcquisitionName.RANDOM:
-            order = np.random.default_rng(seed).permutation(listed.open)[:n_wanted]
-            return [(int(place), 0.0) for place in order]
-        case AcquisitionName.BEST_FEW:
-            return own_choice.best_few(listed, n_wanted, seed)
-        case AcquisitionName.PROBABILITY:
-            return own_choice.by_probability(listed, n_wanted)
-        case AcquisitionName.THOMPSON:
-            return own_choice.thompson(listed, n_wanted, seed)
-        case AcquisitionName.GREEDY:
-            return own_choice.greedy(listed, n_wanted)
-        case AcquisitionName.UNCERTAINTY:
-            return own_choice.by_uncertainty(listed, n_wanted)
-        case _:
-            return botorch_choice.choose(listed, name is AcquisitionName.UPPER_BOUND, n_wanted, seed)
+    functions: dict[AcquisitionName, Function] = {
+        AcquisitionName.RANDOM: own_choice.at_random,
+        AcquisitionName.BEST_FEW: own_choice.best_few,
+        AcquisitionName.PROBABILITY: own_choice.by_probability,
+        AcquisitionName.THOMPSON: own_choice.thompson,
+        AcquisitionName.GREEDY: own_choice.greedy,
+        AcquisitionName.UNCERTAINTY: own_choice.by_uncertainty,
+        AcquisitionName.UPPER_BOUND: botorch_choice.by_upper_bound,
+        AcquisitionName.EXPECTED_IMPROVEMENT: botorch_choice.by_expected_improvement,
+    }
+    return functions[name](listed, n_wanted, seed)

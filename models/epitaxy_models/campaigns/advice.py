@@ -3,24 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from epitaxy_models.campaigns.choice import Choice
 from epitaxy_models.campaigns.knowledge import Knowledge
+from epitaxy_models.campaigns.outlook import Best, Outlook, bests_of_readings
 from epitaxy_models.campaigns.planner import Planner
 
-
-@dataclass(frozen=True, slots=True)
-class Best:
-    """A measured candidate that is the best so far, or one of a front.
-
-    Attributes:
-        candidate: Its number in the pool.
-        values: Posterior means of its true values by property, in the unit: not the luckiest reading.
-        stds: Posterior standard deviations of its true values.
-    """
-
-    candidate: int
-    values: Mapping[str, float]
-    stds: Mapping[str, float]
+Numbers = NDArray[np.int64]
+# Below this chance that something better is left, going on is not advised if nobody says what it is worth.
+_LEAST_CHANCE = 0.05
+_NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +23,11 @@ class Advice:
 
     Attributes:
         best: The best so far; the front if there are several objectives; empty without results.
-        margin: By how much better counts as better, in the unit of each objective.
-        chance_better: Chance that an open candidate is better than the best by the margin; NaN without a model.
-        expected_gain: Of the next batch: of the objective in its unit, or of the hypervolume; NaN without a model.
+        margin: By how much better counts as better, in the unit of each objective; empty without a model.
+        chance_better: Chance that an open candidate is better than the best by the margin; NaN without a model. With
+            several objectives: that one lies beyond the front by the margins.
+        expected_gain: Of the next batch: of the objective in its unit, or of the hypervolume in the product of the
+            units; NaN without a model.
         batch_cost: What the next batch costs.
         go_on: Whether to measure it.
         reason: Why, one line.
@@ -61,7 +57,32 @@ def advise(
         planner: Of the campaign.
         known: As of now.
         batch: What would be measured next; nothing is gained by an empty one.
-        margin: By how much better counts, in units by property; default: what noise cannot tell apart.
+        margin: By how much better counts, in units by property; default: what noise cannot tell apart, at least a
+            hundredth of the spread of the results.
         worth: What one unit of the objective is worth, in the unit of the costs; None: not stated.
     """
-    raise NotImplementedError
+    numbers = np.array([choice.candidate for choice in batch], dtype=np.int64)
+    cost = float(known.costs_of(numbers).sum())
+    has_open = len(known.open(planner.pool.n_candidates)) > 0
+    if not planner.has_model(known):
+        best = bests_of_readings(planner.objectives, planner.limits, known)
+        reason = "there are too few results for a model to say" if has_open else "no candidate is open"
+        return Advice(best, {}, _NAN, _NAN, cost, has_open, reason)
+    outlook = Outlook.of(planner, known, margin or {})
+    chance, gain = outlook.chance_better(), outlook.gain(numbers)
+    go_on, reason = _verdict(has_open, chance, gain, cost, worth)
+    return Advice(outlook.best, outlook.margin, chance, gain, cost, go_on, reason, outlook.replicates())
+
+
+def _verdict(has_open: bool, chance: float, gain: float, cost: float, worth: float | None) -> tuple[bool, str]:
+    if not has_open:
+        return False, "no candidate is open"
+    if worth is not None:
+        sign = "more" if gain * worth > cost else "not more"
+        return (
+            gain * worth > cost,
+            f"the batch is expected to gain {gain * worth:.3g}, {sign} than its cost of {cost:.3g}",
+        )
+    if chance < _LEAST_CHANCE:
+        return False, f"the chance that something better is left is {chance:.1%}, below {_LEAST_CHANCE:.0%}"
+    return True, f"the chance that something better is left is {chance:.1%}"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.campaigns.heads import HeadAnswer
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
 from epitaxy_models.campaigns.process import PoolProcess
 from epitaxy_models.campaigns.readings import Readings
@@ -24,8 +25,15 @@ _MARGIN = 0.1
 
 
 class Speaker(StrEnum):
-    """Rival models, in the order of trust before any label."""
+    """Rival models.
 
+    ``HEAD`` is the substrate's own prediction of the property as it stands, ``ANCHORED`` learns what that leaves,
+    ``TRANSFERRED`` learns all from the blocks of features, ``DESCRIPTOR`` from the descriptors alone, and ``MEAN`` is
+    the running mean of the results.
+    """
+
+    HEAD = "head"
+    ANCHORED = "anchored"
     TRANSFERRED = "transferred"
     DESCRIPTOR = "descriptor"
     MEAN = "mean"
@@ -51,7 +59,13 @@ class Belief:
 
     @classmethod
     def following(
-        cls, before: "Belief | None", pool: PoolBlocks, readings: Readings, transform: TargetTransform, seed: int
+        cls,
+        before: "Belief | None",
+        pool: PoolBlocks,
+        readings: Readings,
+        transform: TargetTransform,
+        seed: int,
+        head: HeadAnswer | None = None,
     ) -> "Belief":
         """Updated at once by new readings; hyper-parameters found anew on a schedule, or on another scale."""
         n_labels = len(readings.values)
@@ -60,19 +74,20 @@ class Belief:
             fitted_at = before.fitted_at
         else:
             rivals = {
-                name: PoolProcess.fit(own, readings, seed, before.parameters(name) if before else None)
-                for name, own in _pools(pool).items()
+                name: PoolProcess.fit(own, readings, seed, before.parameters(name) if before else None, anchor)
+                for name, (own, anchor) in _grounds(pool, head, transform).items()
             }
             fitted_at = n_labels
-        said = before.speaker if before else Speaker.TRANSFERRED
+        said = before.speaker if before else _first_speaker(head)
         speaker = _loudest(rivals, said)
         since = before.since if before and speaker is said else n_labels if speaker is not said else 0
         return cls(rivals, fitted_at, transform, speaker, since)
 
     @property
     def process(self) -> PoolProcess:
-        """The process that speaks; where the mean does, the transferred one, whose predictions nobody should use."""
-        return self.rivals.get(self.speaker, self.rivals[Speaker.TRANSFERRED])
+        """The process that speaks; where the mean does, one whose blocks say nothing."""
+        ground = {Speaker.HEAD: Speaker.ANCHORED, Speaker.MEAN: Speaker.TRANSFERRED}.get(self.speaker)
+        return self.rivals[ground].silenced() if ground else self.rivals[self.speaker]
 
     @property
     def densities(self) -> dict[Speaker, float]:
@@ -104,21 +119,31 @@ class Belief:
         }
 
     @classmethod
-    def restore(cls, state: Mapping[str, Any], pool: PoolBlocks) -> "Belief":
+    def restore(cls, state: Mapping[str, Any], pool: PoolBlocks, head: HeadAnswer | None = None) -> "Belief":
         """From ``state``; without readings yet."""
-        pools = _pools(pool)
-        rivals = {
-            Speaker(name): PoolProcess.restore(pools[Speaker(name)], record) for name, record in state["rivals"].items()
-        }
         transform = TargetTransform.from_json(state["transform"])
+        grounds = _grounds(pool, head, transform)
+        rivals = {}
+        for name, record in state["rivals"].items():
+            own, anchor = grounds[Speaker(name)]
+            rivals[Speaker(name)] = PoolProcess.restore(own, record, anchor)
         return cls(rivals, state["fitted_at"], transform, Speaker(state["speaker"]), state["since"])
 
 
-def _pools(pool: PoolBlocks) -> dict[Speaker, PoolBlocks]:
-    pools = {Speaker.TRANSFERRED: pool}
+def _first_speaker(head: HeadAnswer | None) -> Speaker:
+    return Speaker.HEAD if head and head.states_value else Speaker.TRANSFERRED
+
+
+def _grounds(
+    pool: PoolBlocks, head: HeadAnswer | None, transform: TargetTransform
+) -> dict[Speaker, tuple[PoolBlocks, Array | None]]:
+    """Blocks and prior means that each rival stands on."""
+    grounds: dict[Speaker, tuple[PoolBlocks, Array | None]] = {Speaker.TRANSFERRED: (pool, None)}
+    if head is not None:
+        grounds[Speaker.ANCHORED] = (pool, head.on_scale(transform))
     if DESCRIPTORS in pool.blocks and len(pool.blocks) > 1:
-        pools[Speaker.DESCRIPTOR] = pool.only(DESCRIPTORS)
-    return pools
+        grounds[Speaker.DESCRIPTOR] = (pool.only(DESCRIPTORS), None)
+    return grounds
 
 
 def _loudest(rivals: Mapping[Speaker, PoolProcess], said: Speaker) -> Speaker:
@@ -130,9 +155,11 @@ def _loudest(rivals: Mapping[Speaker, PoolProcess], said: Speaker) -> Speaker:
 
 
 def _densities(rivals: Mapping[Speaker, PoolProcess]) -> dict[Speaker, float]:
-    found = {name: _density(*process.left_out()) for name, process in rivals.items()}
-    one = rivals[Speaker.TRANSFERRED]
-    found[Speaker.MEAN] = _density_of_mean((one.readings.values - one.centre) / one.spread)
+    # In the scale of the fit, which is the same for all.
+    found = {name: _density(*process.left_out()) - float(np.log(process.spread)) for name, process in rivals.items()}
+    found[Speaker.MEAN] = _density_of_mean(rivals[Speaker.TRANSFERRED].readings.values)
+    if Speaker.ANCHORED in rivals:
+        found[Speaker.HEAD] = _density_of_mean(rivals[Speaker.ANCHORED].over_anchor, is_centred=True)
     return found
 
 
@@ -140,11 +167,12 @@ def _density(residuals: Array, variances: Array) -> float:
     return float(np.mean(-0.5 * (np.log(2 * np.pi * variances) + residuals**2 / variances)))
 
 
-def _density_of_mean(labels: Array) -> float:
-    """Each label under mean and variance of the others."""
+def _density_of_mean(labels: Array, is_centred: bool = False) -> float:
+    """Each label under mean and variance of the others; under a mean of zero if they are centred."""
     n = len(labels)
     if n < 3:
         return -np.inf
-    means = (labels.sum() - labels) / (n - 1)
-    variances = np.maximum(((labels**2).sum() - labels**2) / (n - 1) - means**2, 1e-9)
+    means = (labels.sum() - labels) / (n - 1) * (not is_centred)
+    squares = ((labels**2).sum() - labels**2) / (n - 1)
+    variances = np.maximum(squares - means**2, 1e-9)
     return _density(labels - means, variances * (1 + 1 / (n - 1)))

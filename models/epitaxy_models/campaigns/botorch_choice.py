@@ -25,12 +25,35 @@ _CHOICES_A_PIECE = 256
 logei._load_attempted = True
 
 
-def choose(listed: ShortList, by_upper_bound: bool, n_wanted: int, seed: int) -> list[tuple[int, float]]:
-    """qLogNoisyEI, or qLogNEHVI for several objectives, or the upper confidence bound.
+def by_expected_improvement(listed: ShortList, n_wanted: int, seed: int) -> list[tuple[int, float]]:
+    """qLogNoisyEI, or qLogNEHVI for several objectives."""
+    return _one_by_one(listed, _expected_improvement(listed, seed), n_wanted)
 
-    The most for its cost: logarithm of the gain plus that of the probability of success less that of the cost.
+
+def by_upper_bound(listed: ShortList, n_wanted: int, seed: int) -> list[tuple[int, float]]:
+    """The upper confidence bound; several objectives count by their spread over the list."""
+    spreads = torch.from_numpy(listed.utilities(listed.means.T).std(axis=0) + 1e-12)
+
+    def sums(samples: Tensor, **_: Any) -> Tensor:
+        return (_utilities(listed, samples) / spreads).sum(dim=-1)
+
+    function = qUpperConfidenceBound(
+        IndexedModel(listed.means, listed.covariances),
+        beta=_UCB_BETA,
+        sampler=_sampler(seed),
+        objective=GenericMCObjective(sums),
+    )
+    lowest = float(sums(torch.from_numpy(listed.means.T)).min())
+    return _one_by_one(listed, function, n_wanted, lowest)
+
+
+def _one_by_one(
+    listed: ShortList, function: Any, n_wanted: int, lowest: float | None = None
+) -> list[tuple[int, float]]:
+    """The most for its cost: logarithm of the gain plus that of the probability of success less that of the cost.
+
+    A function that has no logarithmic values gains over ``lowest``.
     """
-    function = _function(listed, by_upper_bound, seed)
     offsets = torch.from_numpy(listed.log_worth)
     pending = _points(listed.pending)
     left = listed.open.copy()
@@ -40,8 +63,8 @@ def choose(listed: ShortList, by_upper_bound: bool, n_wanted: int, seed: int) ->
             function.set_X_pending(pending if len(pending) else None)
             pieces = _points(left).unsqueeze(-2).split(_CHOICES_A_PIECE)
             scores = torch.cat([function(piece) for piece in pieces])
-            if by_upper_bound:
-                scores = torch.log((scores - scores.min()).clamp_min(1e-12))
+            if lowest is not None:
+                scores = torch.log((scores - lowest).clamp_min(1e-12))
             scores = scores + offsets[left]
             place = int(torch.argmax(scores))
             chosen.append((int(left[place]), float(scores[place])))
@@ -54,23 +77,30 @@ def _points(places: NDArray[np.int64]) -> Tensor:
     return torch.from_numpy(places.astype(np.float64)).unsqueeze(-1)
 
 
-def _function(listed: ShortList, by_upper_bound: bool, seed: int) -> Any:
-    model = IndexedModel(listed.means, listed.covariances)
-    sampler = SobolQMCNormalSampler(torch.Size([_N_SAMPLES]), seed=seed)
+def _sampler(seed: int) -> SobolQMCNormalSampler:
+    return SobolQMCNormalSampler(torch.Size([_N_SAMPLES]), seed=seed)
+
+
+def _utilities(listed: ShortList, samples: Tensor) -> Tensor:
+    found: Tensor = torch.from_numpy(listed.utilities(samples.numpy()))
+    return found
+
+
+def _expected_improvement(listed: ShortList, seed: int) -> Any:
+    settings: dict[str, Any] = {
+        "model": IndexedModel(listed.means, listed.covariances),
+        "X_baseline": _points(listed.measured),
+        "sampler": _sampler(seed),
+        "prune_baseline": True,
+        "cache_root": False,
+    }
 
     def utilities(samples: Tensor, **_: Any) -> Tensor:
-        found: Tensor = torch.from_numpy(listed.utilities(samples.numpy()))
-        return found
-
-    spreads = torch.from_numpy(listed.utilities(listed.means.T).std(axis=0) + 1e-12)
+        return _utilities(listed, samples)
 
     def utility(samples: Tensor, **_: Any) -> Tensor:
-        return (utilities(samples) / spreads).sum(dim=-1)
+        return _utilities(listed, samples)[..., 0]
 
-    if by_upper_bound:
-        return qUpperConfidenceBound(model, beta=_UCB_BETA, sampler=sampler, objective=GenericMCObjective(utility))
-    settings = {"model": model, "X_baseline": _points(listed.measured), "sampler": sampler}
-    settings |= {"prune_baseline": True, "cache_root": False}
     if len(listed.objectives) > 1:
         reference = reference_point(listed.utilities(listed.means[:, listed.measured].T))
         return logei.qLogNoisyExpectedHypervolumeImprovement(

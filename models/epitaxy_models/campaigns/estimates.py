@@ -12,7 +12,7 @@ from epitaxy_models.campaigns.intervals import IntervalScale
 from epitaxy_models.campaigns.knowledge import Knowledge
 from epitaxy_models.campaigns.objective import Limit, Objective
 from epitaxy_models.campaigns.process import PoolProcess
-from epitaxy_models.transfer.labels.target import TargetTransform
+from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -55,6 +55,13 @@ class Estimate:
         """From the scale of the fit to the property's unit."""
         return self.transform.inverse(values.reshape(-1)).reshape(values.shape)
 
+    def on_scale(self, value: float) -> float:
+        """A value on the scale of the fit; below all that have a place on it: minus infinity."""
+        if not np.isfinite(value) or self.transform.kind is TransformKind.NONE:
+            return value
+        least = 0.0 if self.transform.kind is TransformKind.LOG10 else -1.0
+        return float(self.transform.forward(np.array([value]))[0]) if value > least else -np.inf
+
     def reading_std(self, variances: Array) -> Array:
         """Deviation of a reading whose true value has some variance, on the scale of the fit."""
         return np.asarray(np.sqrt(np.maximum(variances, 0.0) + self.process.noise_variance))
@@ -67,7 +74,7 @@ class Estimate:
         """Probability that candidates keep a limit, ``[n]``."""
         means, stds = self.process.marginals(numbers)
         stds = stds * max(1.0, self.intervals.inflation)
-        edge = _on_scale(self.transform, limit.limit)
+        edge = self.on_scale(limit.limit)
         chance = norm.cdf((edge - means) / stds)
         return np.asarray(chance if limit.is_upper else 1 - chance)
 
@@ -80,12 +87,3 @@ def chance_of_limits(estimates: Sequence[Estimate], limits: Sequence[Limit], num
         if limit.name in by_name:
             chance *= by_name[limit.name].chance_within(limit, numbers)
     return chance
-
-
-def _on_scale(transform: TargetTransform, value: float) -> float:
-    """A limit on the scale of the fit; below all values that have a place on it, minus infinity."""
-    if transform.kind == "log10":
-        return float(np.log10(value)) if value > 0 else -np.inf
-    if transform.kind == "log1p":
-        return float(np.log1p(value)) if value > -1 else -np.inf
-    return value

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.transfer.inputs import ESTIMATES, FIDELITIES, SUBSTRATE
+from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 
 Array = NDArray[np.float64]
 
@@ -24,6 +25,15 @@ class HeadAnswer:
     source: str
     values: Array
     states_value: bool = True
+
+    def on_scale(self, transform: TargetTransform) -> Array:
+        """The values on the scale of a fit; those that have no place on it count as a tenth of the least that has."""
+        values = self.values
+        if transform.kind is TransformKind.LOG10:
+            has_place = values > 0
+            least = 0.1 * float(values[has_place].min()) if has_place.any() else 1.0
+            values = np.where(has_place, values, least)
+        return transform.forward(values)
 
 
 # Words in a name, unit, and the columns of heads that state the property, the best first.

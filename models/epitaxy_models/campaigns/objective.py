@@ -82,6 +82,14 @@ class Objective:
         outside = np.maximum(self.low - values, values - self.high)
         return np.asarray(-np.maximum(outside, 0.0), dtype=np.float64)
 
+    def values_above(self, utility: float) -> tuple[float, float]:
+        """Ends of the values whose utility is at least that; may be infinite."""
+        if self.goal is Goal.MAXIMIZE:
+            return utility, np.inf
+        if self.goal is Goal.MINIMIZE:
+            return -np.inf, -utility
+        return self.low + utility, self.high - utility
+
     def __str__(self) -> str:
         numbers = {Goal.MATCH: f":{self.low:g}", Goal.BAND: f":{self.low:g}:{self.high:g}"}
         return f"{self.name}:{self.goal}{numbers.get(self.goal, '')}"

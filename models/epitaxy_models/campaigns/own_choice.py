@@ -13,6 +13,12 @@ _N_SAMPLES = 256
 _TINY = 1e-12
 
 
+def at_random(listed: ShortList, n_wanted: int, seed: int) -> Chosen:
+    """Drawn without regard to anything."""
+    order = np.random.default_rng(seed).permutation(listed.open)[:n_wanted]
+    return [(int(place), 0.0) for place in order]
+
+
 def best_few(listed: ShortList, n_wanted: int, seed: int) -> Chosen:
     """Expected gain of the utility of the ``n_best`` best, over joint samples.
 
@@ -35,7 +41,7 @@ def best_few(listed: ShortList, n_wanted: int, seed: int) -> Chosen:
     return chosen
 
 
-def by_probability(listed: ShortList, n_wanted: int) -> Chosen:
+def by_probability(listed: ShortList, n_wanted: int, _seed: int = 0) -> Chosen:
     """Probability to be better than the worst of the ``n_best`` best: every hit counts the same."""
     objective = listed.objectives[0]
     means, stds = listed.means[0], np.sqrt(np.diagonal(listed.covariances[0]))
@@ -69,7 +75,7 @@ def thompson(listed: ShortList, n_wanted: int, seed: int) -> Chosen:
     return chosen
 
 
-def greedy(listed: ShortList, n_wanted: int) -> Chosen:
+def greedy(listed: ShortList, n_wanted: int, _seed: int = 0) -> Chosen:
     """The largest utility of the mean; several objectives count by their spread over the list."""
     found = listed.utilities(listed.means.T)
     scaled = ((found - found.mean(axis=0)) / (found.std(axis=0) + _TINY)).sum(axis=1)
@@ -78,7 +84,7 @@ def greedy(listed: ShortList, n_wanted: int) -> Chosen:
     return [(int(listed.open[place]), float(scores[place])) for place in order]
 
 
-def by_uncertainty(listed: ShortList, n_wanted: int) -> Chosen:
+def by_uncertainty(listed: ShortList, n_wanted: int, _seed: int = 0) -> Chosen:
     """The largest deviation left once those before and what is pending are measured."""
     covariances = listed.covariances / np.mean(np.diagonal(listed.covariances, axis1=1, axis2=2), axis=1)[:, None, None]
     for place in listed.pending:

@@ -12,6 +12,7 @@ from epitaxy_models.campaigns.belief import Belief, Speaker
 from epitaxy_models.campaigns.choice import Choice
 from epitaxy_models.campaigns.estimates import Estimate
 from epitaxy_models.campaigns.explaining import explained
+from epitaxy_models.campaigns.heads import HeadAnswer
 from epitaxy_models.campaigns.knowledge import Knowledge
 from epitaxy_models.campaigns.objective import Limit, Objective
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
@@ -40,6 +41,7 @@ class Planner:
         acquisition: How to go on.
         seed: Of all random choices.
         limits: What measured properties have to keep.
+        heads: What the substrate itself says, by property, where it says anything (`head_answer`).
         beliefs: By property.
     """
 
@@ -49,6 +51,7 @@ class Planner:
     acquisition: AcquisitionName = AcquisitionName.AUTO
     seed: int = 0
     limits: Sequence[Limit] = ()
+    heads: Mapping[str, HeadAnswer] = field(default_factory=dict)
     beliefs: dict[str, Belief] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -72,7 +75,7 @@ class Planner:
         if self.acquisition is AcquisitionName.RANDOM:
             return self._first(known, n_wanted, Start(StartName.RANDOM), "drawn at random")
         if not self.has_model(known):
-            return self._first(known, n_wanted, self.start, "")
+            return self._first(known, n_wanted, self.start.with_heads(self.objectives, self.heads), "")
         estimates = self.estimates(known)
         if all(entry.belief.speaker is Speaker.MEAN for entry in estimates[: len(self.objectives)]):
             reason = "no model predicts better than the mean of the results: spread over the pool"
@@ -99,7 +102,7 @@ class Planner:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a ``state``."""
-        self.beliefs = {name: Belief.restore(record, self.pool) for name, record in state.items()}
+        self.beliefs = {name: Belief.restore(record, self.pool, self.heads.get(name)) for name, record in state.items()}
 
     def _n_labels(self, known: Knowledge, name: str) -> int:
         return len(np.unique(known.results(name)[0]))
@@ -108,7 +111,8 @@ class Planner:
         candidates, values, stds = known.results(name)
         transform = TargetTransform.fit(self._kind(name), values)
         readings = Readings.of(candidates, values, stds, transform)
-        belief = Belief.following(self.beliefs.get(name), self.pool, readings, transform, self.seed)
+        before, head = self.beliefs.get(name), self.heads.get(name)
+        belief = Belief.following(before, self.pool, readings, transform, self.seed, head)
         self.beliefs[name] = belief
         return belief
 

@@ -36,6 +36,8 @@ _N_LINEAR = 80
 _N_SEARCH, _STEPS_FIRST, _STEPS_AGAIN = 128, 40, 12
 # Share of the unexplained variance that is a candidate's own if nothing tells how far readings repeat.
 _OWN_SHARE = 0.5
+# Logarithm of a weight that moves nothing.
+_SILENT = -20.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +49,9 @@ class PoolProcess:
         terms: Terms of the covariance.
         parameters: Their weights and lengths, and the variance that they leave.
         readings: What it knows.
-        centre: What it predicts where no block says anything.
-        spread: Scale of the labels.
+        centre: What it predicts where no block says anything, over the anchor.
+        spread: Scale of the labels about the anchor.
+        anchor: Prior mean of each candidate on the scale of the fit, ``[n_candidates]``; None: 0 everywhere.
     """
 
     pool: PoolBlocks
@@ -57,16 +60,23 @@ class PoolProcess:
     readings: Readings
     centre: float
     spread: float
+    anchor: Array | None = None
 
     @classmethod
     def fit(
-        cls, pool: PoolBlocks, readings: Readings, seed: int, start: KernelParameters | None = None
+        cls,
+        pool: PoolBlocks,
+        readings: Readings,
+        seed: int,
+        start: KernelParameters | None = None,
+        anchor: Array | None = None,
     ) -> "PoolProcess":
         """Hyper-parameters by marginal likelihood, from ``start`` alone if it is given and has as many terms."""
         terms = tuple(_terms(sorted(pool.blocks), len(readings.values)))
-        centre = float(np.median(readings.values))
-        spread = float(np.sqrt(np.mean((readings.values - centre) ** 2))) or 1.0
-        labels = (readings.values - centre) / spread
+        over = readings.values if anchor is None else readings.values - anchor[readings.candidates]
+        centre = float(np.median(over))
+        spread = float(np.sqrt(np.mean((over - centre) ** 2))) or 1.0
+        labels = (over - centre) / spread
         chosen = np.sort(np.random.default_rng(seed).permutation(len(labels))[:_N_SEARCH])
         with threadpool_limits(limits=1, user_api="blas"):
             rows = pool.rows(readings.candidates[chosen])
@@ -76,21 +86,35 @@ class PoolProcess:
                 parameters = maximize(objective, [start], _STEPS_AGAIN)[0][1]
             else:
                 parameters = maximize(objective, _starts(terms), _STEPS_FIRST)[0][1]
-        return cls(pool, terms, parameters, readings, centre, spread)
+        return cls(pool, terms, parameters, readings, centre, spread, anchor)
 
     @classmethod
-    def restore(cls, pool: PoolBlocks, record: Mapping[str, Any]) -> "PoolProcess":
+    def restore(cls, pool: PoolBlocks, record: Mapping[str, Any], anchor: Array | None = None) -> "PoolProcess":
         """From what ``Belief.state`` keeps of it; without readings."""
         terms = tuple(KernelTerm(block, Shape(shape)) for block, shape in record["terms"])
         parameters = KernelParameters(
             tuple(record["log_weights"]), tuple(record["log_lengths"]), float(record["log_noise"])
         )
         empty = Readings(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
-        return cls(pool, terms, parameters, empty, float(record["centre"]), float(record["spread"]))
+        return cls(pool, terms, parameters, empty, float(record["centre"]), float(record["spread"]), anchor)
 
     def updated(self, readings: Readings) -> "PoolProcess":
         """The same hyper-parameters, other readings."""
         return replace(self, readings=readings)
+
+    def silenced(self) -> "PoolProcess":
+        """The anchor as it stands, or the mean of the labels where there is none: no block moves it."""
+        over = self.over_anchor
+        centre = 0.0 if self.anchor is not None else float(over.mean())
+        spread = float(np.sqrt(np.mean((over - centre) ** 2))) or 1.0
+        quiet = KernelParameters((_SILENT,) * len(self.terms), self.parameters.log_lengths, 0.0)
+        return replace(self, parameters=quiet, centre=centre, spread=spread)
+
+    @property
+    def over_anchor(self) -> Array:
+        """What labels are more than their prior mean, on the scale of the fit."""
+        values = self.readings.values
+        return values if self.anchor is None else values - self.anchor[self.readings.candidates]
 
     @property
     def own_variance(self) -> float:
@@ -116,7 +140,10 @@ class PoolProcess:
         total = covariance_within(self.terms, self.parameters, self._known)
         total[np.diag_indices_from(total)] = self._label_variances
         factor = cho_factor(total, lower=True)
-        return factor, cho_solve(factor, (self.readings.values - self.centre) / self.spread)
+        return factor, cho_solve(factor, (self.over_anchor - self.centre) / self.spread)
+
+    def _prior_means(self, chosen: Numbers) -> Array | float:
+        return self.centre if self.anchor is None else self.centre + self.anchor[chosen]
 
     @cached_property
     def _label_variances(self) -> Array:
@@ -134,7 +161,7 @@ class PoolProcess:
         Cheap ones are upper bounds of the deviations: what the most telling label alone leaves. They cost n_labels
         operations a candidate instead of its square.
         """
-        factor, alpha = self._solved
+        _, alpha = self._solved
         means, variances = [], []
         with threadpool_limits(limits=1, user_api="blas"):
             for numbers, rows in self.pool.pieces(chosen):
@@ -144,7 +171,8 @@ class PoolProcess:
                 variances.append(prior - (self._told_alone(cross) if is_cheap else self._told(cross)))
         own = self.own_variance / self.spread**2
         spread = np.sqrt(np.maximum(np.concatenate(variances) + own, 1e-12))
-        return self.centre + self.spread * np.concatenate(means), self.spread * spread
+        numbers = np.arange(self.pool.n_candidates) if chosen is None else chosen
+        return self._prior_means(numbers) + self.spread * np.concatenate(means), self.spread * spread
 
     def _told(self, cross: Array) -> Array:
         """Variance that all labels take away, in units of the spread."""
@@ -161,8 +189,8 @@ class PoolProcess:
             rows = self.pool.rows(chosen)
             cross = self._cross(chosen, rows)
             covariance = covariance_within(self.terms, self.parameters, rows) - cross @ cho_solve(factor, cross.T)
-        covariance = self.spread**2 * (covariance + covariance.T) / 2
-        return self.centre + self.spread * (cross @ alpha), covariance + self.own_variance * np.eye(len(chosen))
+        covariance = self.spread**2 * (covariance + covariance.T) / 2 + self.own_variance * np.eye(len(chosen))
+        return self._prior_means(chosen) + self.spread * (cross @ alpha), covariance
 
     def left_out(self) -> tuple[Array, Array]:
         """Residual and variance of each label under all others, in units of the spread, each ``[n_labels]``.

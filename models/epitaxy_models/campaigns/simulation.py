@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from epitaxy_models.campaigns.acquisition import AcquisitionName
 from epitaxy_models.campaigns.front import hypervolume
+from epitaxy_models.campaigns.heads import HeadAnswer
 from epitaxy_models.campaigns.knowledge import Knowledge
 from epitaxy_models.campaigns.objective import Limit, Objective
 from epitaxy_models.campaigns.planner import BEST_SHARE, Planner
@@ -29,6 +30,7 @@ class History:
         values: All true values by property, in units, ``[n_candidates]``; no NaN.
         objectives: What is looked for.
         start: How to begin.
+        heads: What the substrate itself says, by property.
         limits: What other properties have to keep.
         costs: Of each candidate; None: all cost the same.
         groups: Equal numbers for copies of one material; None: no copies.
@@ -38,6 +40,7 @@ class History:
     values: Mapping[str, Array]
     objectives: Sequence[Objective]
     start: Start = field(default_factory=Start)
+    heads: Mapping[str, HeadAnswer] = field(default_factory=dict)
     limits: Sequence[Limit] = ()
     costs: Array | None = None
     groups: Numbers | None = None
@@ -109,7 +112,7 @@ def _acquisition(strategy: str) -> AcquisitionName:
 
 def replay(history: History, acquisition: AcquisitionName, seed: int, batch: int, budget: int) -> Numbers:
     """Numbers of the candidates in the order in which they would have been measured, ``[budget]`` or all."""
-    planner = Planner(history.pool, history.objectives, history.start, acquisition, seed, history.limits)
+    planner = Planner(history.pool, history.objectives, history.start, acquisition, seed, history.limits, history.heads)
     names = {entry.name for entry in (*history.objectives, *history.limits)}
     done, record = np.empty(0, dtype=np.int64), Prequential()
     while len(done) < min(budget, history.pool.n_candidates):

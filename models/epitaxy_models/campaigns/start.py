@@ -1,12 +1,14 @@
 """The first choices of a campaign that has no labels: by the substrate's own prediction, or spread over the pool."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.campaigns.heads import HeadAnswer
+from epitaxy_models.campaigns.objective import Objective
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
 from epitaxy_models.transfer.inputs import EMBEDDING
 from epitaxy_models.transfer.strategies.block_scaling import squared_distances
@@ -15,6 +17,8 @@ Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 # Farthest points are looked for among so many candidates: the farthest of all are freaks.
 _N_LOOKED_AT = 50
+# Share of the first choices that the head makes: where it states the property itself, and where it only ranks.
+_SHARE_OF_VALUES, _SHARE_OF_RANKS = 0.8, 0.5
 
 
 class StartName(StrEnum):
@@ -44,14 +48,32 @@ class Start:
     """First choices.
 
     Attributes:
-        name: How they are made; ``auto`` takes half by the head and half spread, or all spread without a head.
+        name: How they are made; ``auto`` takes a share by the head and the others spread, or all spread without a head.
         scores: What the head says of each candidate, more is better, ``[n_candidates]``; None without a head.
         source: Name of the head.
+        head_share: Share of the first choices that the head makes if the name is ``auto``.
     """
 
     name: StartName = StartName.AUTO
     scores: Array | None = None
     source: str = "the substrate's own prediction"
+    head_share: float = _SHARE_OF_RANKS
+
+    def with_heads(self, objectives: Sequence[Objective], heads: Mapping[str, HeadAnswer]) -> "Start":
+        """Ranked by what the substrate says of the objectives, if it says anything and no scores are given.
+
+        Several objectives count by their spread over the pool.
+        """
+        known = [entry for entry in objectives if entry.name in heads]
+        if self.scores is not None or not known:
+            return self
+        columns = [entry.utility(heads[entry.name].values) for entry in known]
+        if len(columns) == 1:
+            scores = columns[0]
+        else:
+            scores = np.sum([(column - column.mean()) / (column.std() + 1e-12) for column in columns], axis=0)
+        share = _SHARE_OF_VALUES if all(heads[entry.name].states_value for entry in known) else _SHARE_OF_RANKS
+        return Start(self.name, scores, " and ".join(heads[entry.name].source for entry in known), share)
 
     def choose(
         self, pool: PoolBlocks, n_wanted: int, seed: int, taken: Numbers, open_ones: Numbers
@@ -74,7 +96,9 @@ class Start:
         if self.scores is None or self.name is StartName.DIVERSE:
             return 0
         # The larger half of everything tried so far, whatever the size of the batches.
-        return n_wanted if self.name is StartName.HEAD else (n_taken + n_wanted + 1) // 2 - (n_taken + 1) // 2
+        share = 1.0 if self.name is StartName.HEAD else self.head_share
+        # Of everything tried so far, rounded up, whatever the size of the batches.
+        return min(n_wanted, int(np.ceil(share * (n_taken + n_wanted)) - np.ceil(share * n_taken)))
 
     def _best(self, open_ones: Numbers, n_wanted: int) -> Numbers:
         if self.scores is None or not n_wanted:

@@ -112,14 +112,16 @@ class FeaturizedStructure(_message.Message):
     def __init__(self, id: _Optional[str] = ..., error: _Optional[_Union[_structure_pb2.ItemError, _Mapping]] = ..., key: _Optional[bytes] = ..., reduced_formula: _Optional[str] = ..., elements: _Optional[bytes] = ..., domain_score: _Optional[float] = ..., domain_verdict: _Optional[str] = ..., review_verdict: _Optional[str] = ...) -> None: ...
 
 class FeatureBlock(_message.Message):
-    __slots__ = ("name", "width", "values")
+    __slots__ = ("name", "width", "values", "columns")
     NAME_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
     name: str
     width: int
     values: bytes
-    def __init__(self, name: _Optional[str] = ..., width: _Optional[int] = ..., values: _Optional[bytes] = ...) -> None: ...
+    columns: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., width: _Optional[int] = ..., values: _Optional[bytes] = ..., columns: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class EstimateColumn(_message.Message):
     __slots__ = ("property", "values", "stds")
