@@ -1,5 +1,6 @@
 """``epitaxy campaign simulate``: a finished data set played again, before the first experiment. Needs no server."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -130,7 +131,9 @@ def _history(
 def _play(history: "History", name: str, batch: int, budget: int, seeds: int) -> "Found":
     from epitaxy_models.campaigns import simulate as play  # noqa: PLC0415 - not installed on a client's machine
 
-    with show_waiting(f"playing {name} with {seeds} seeds", _HINT):
+    with show_waiting(f"playing {name} with {seeds} seeds", _HINT), warnings.catch_warnings():
+        # BoTorch's own dependencies call torch.jit.script while they are imported.
+        warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)
         return play(history, [name], batch, budget, seeds, _AT)[name]
 
 

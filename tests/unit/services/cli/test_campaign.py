@@ -67,7 +67,7 @@ def test_a_campaign_goes_from_a_pool_to_a_plate_and_back(
     # A plate is filled in by a person or a robot and comes back; what is not filled in is not measured yet.
     done = campaign("recommend", "films", "--request-id", "r1", "--out", "plate.csv")
     assert "fill it in" in done.stderr
-    rows = list(csv.DictReader((tmp_path / "plate.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "plate.csv").read_text().splitlines()))
     assert [row["well"] for row in rows] == ["A1", "A2", "A3", "A4"]
     assert (rows[0]["gap_eV"], rows[0]["gap_eV_predicted"], rows[0]["status"]) == ("", "1.5", "")
     rows[0]["gap_eV"], rows[0]["gap_eV_std"], rows[1]["status"] = "1.7", "0.1", "failed"
