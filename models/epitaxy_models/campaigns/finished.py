@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.campaigns.heads import head_answer
+from epitaxy_models.campaigns.heads import HeadAnswer, head_answer
 from epitaxy_models.campaigns.objective import Limit, Objective
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
 from epitaxy_models.campaigns.simulation import History
@@ -62,20 +62,24 @@ def finished_history(
     inputs = SubstrateFeatures(artifact).inputs_of(structures, embed_and_tell)
     keys = [graph.key for graph in inputs.graphs]
     groups = np.unique(keys, return_inverse=True)[1].astype(np.int64)
-    first = Start(start, *_head(objectives, inputs.blocks, artifact))
-    return History(PoolBlocks.of(inputs.blocks), values, objectives, first, limits, groups=groups)
+    return History(
+        PoolBlocks.of(inputs.blocks),
+        values,
+        objectives,
+        Start(start),
+        heads_of(objectives, inputs.blocks, artifact),
+        limits,
+        groups=groups,
+    )
 
 
-def _head(
-    objectives: Sequence[Objective], blocks: Mapping[str, Array], artifact: ModelArtifact
-) -> tuple[Array, str] | tuple[()]:
-    """How the substrate ranks the rows by the objectives that it knows, and by which of its heads."""
+def heads_of(
+    objectives: Sequence[Objective], blocks: Mapping[str, NDArray[np.floating]], artifact: ModelArtifact
+) -> dict[str, HeadAnswer]:
+    """What the substrate says of the objectives, by property, where it says anything."""
     shipped = artifact.fidelity_heads
     fidelities = shipped.columns if shipped is not None else ()
-    ranks, sources = [], []
-    for objective in objectives:
-        answer = head_answer(objective.name, objective.unit, blocks, artifact.card.heads, fidelities)
-        if answer is not None:
-            ranks.append(np.argsort(np.argsort(objective.utility(answer.values), kind="stable")))
-            sources.append(answer.source)
-    return (np.mean(ranks, axis=0), ", ".join(sources)) if ranks else ()
+    answers = {
+        entry.name: head_answer(entry.name, entry.unit, blocks, artifact.card.heads, fidelities) for entry in objectives
+    }
+    return {name: answer for name, answer in answers.items() if answer is not None}

@@ -146,15 +146,12 @@ def _document(
         "n_best": int(history.is_best().sum()),
         "n_refused": n_refused,
         "objectives": list(map(str, history.objectives)),
-        "start": {"name": str(history.start.name), "head": history.start.source if _has_head(history) else None},
+        "start": str(history.start.name),
+        "heads": {name: answer.source for name, answer in history.heads.items()},
         "batch": batch,
         "budget": budget,
         "seeds": seeds,
     }
-
-
-def _has_head(history: "History") -> bool:
-    return history.start.scores is not None
 
 
 def _strategy(found: "Found") -> dict[str, float]:
