@@ -9,6 +9,7 @@ import typer
 from epitaxy.cli import exit_codes
 from epitaxy.cli.campaign.options import (
     AcquisitionName,
+    AcquisitionOption,
     BatchOption,
     CampaignRequestIdOption,
     CostColumnOption,
@@ -74,9 +75,7 @@ def create(
     ] = False,
     seed: SeedOption = 0,
     start: StartOption = StartName.AUTO,
-    acquisition: Annotated[
-        AcquisitionName, typer.Option("--acquisition", help="How to choose once there are results.")
-    ] = AcquisitionName.AUTO,
+    acquisition: AcquisitionOption = AcquisitionName.AUTO,
     with_elements: Annotated[
         list[str] | None, typer.Option("--with", metavar="SYMBOL,...", help="Elements that may occur.")
     ] = None,
@@ -114,7 +113,7 @@ def create(
     as_json: OneObjectOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Create a campaign: a pool of candidates, and what is wanted of them.
+    """Create a campaign from a pool of candidates.
 
     The server featurizes the pool once; this command returns when the pool is ready. A broken structure has its reason,
     and the rest goes on. If the command was interrupted, repeat it with the same --request-id.

@@ -38,7 +38,9 @@ def list_campaigns(context: typer.Context, as_json: OneObjectOption = False, tar
 def status(
     context: typer.Context, name: NameArgument, as_json: OneObjectOption = False, target: TargetOption = None
 ) -> None:
-    """Show where a campaign stands: the best, the outlook, and whether to go on.
+    """Show where a campaign stands.
+
+    Prints the best so far, the outlook, and whether to go on.
 
     With --json, the object holds best, labels, expected_gain, chance_better_left, advice, coverage and more.
     """
@@ -57,7 +59,10 @@ def watch(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
     target: TargetOption = None,
 ) -> None:
-    """Print what happened in a campaign, then what happens, until it is closed."""
+    """Print what happens in a campaign.
+
+    Prints what happened so far, then what happens, until the campaign is closed.
+    """
     limit = float("inf") if seconds is None else seconds
     with connect(context, target) as client, telling_reason():
         try:
@@ -119,7 +124,10 @@ def close(
     as_json: OneObjectOption = False,
     target: TargetOption = None,
 ) -> None:
-    """End a campaign: nothing is recommended or taken in any more. Its record stays."""
+    """End a campaign.
+
+    Nothing is recommended or taken in any more. The record stays.
+    """
     with connect(context, target) as client, telling_reason():
         _print(client.campaigns.close(name, request_id=request_id), as_json=as_json)
 
@@ -156,7 +164,9 @@ def exclude(
     as_json: OneObjectOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Take candidates out of the choice, or put them back. What was measured stays.
+    """Take candidates out of the choice.
+
+    What was measured stays. With --undo, they may be chosen again.
 
     Exit code 3 if some ids are not in the pool.
     """

@@ -49,6 +49,15 @@ WhereOption = Annotated[
     ),
 ]
 StartOption = Annotated[StartName, typer.Option("--start", help="How to choose the first candidates.")]
+AcquisitionOption = Annotated[
+    AcquisitionName,
+    typer.Option(
+        "--acquisition",
+        metavar="NAME",
+        help="How to choose once there are results: auto, expected_improvement, upper_confidence_bound, thompson, "
+        "largest_uncertainty, greedy or random.",
+    ),
+]
 BatchOption = Annotated[int, typer.Option("--batch", min=1, max=1000, help="Candidates in a batch.")]
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, help="Random seed; equal pools, results and seeds give equal batches.")

@@ -33,7 +33,7 @@ def report(
     as_json: OneObjectOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Report what was measured, what failed, and what was abandoned.
+    """Report what was measured and what failed.
 
     The status of a row is measured (the default), failed (it could not be made or measured: the campaign learns from
     that) or abandoned (nobody tried). Rows without values and status are left out: they are not measured yet. Samples

@@ -60,11 +60,11 @@ def simulate(
     id_column: InputIdColumnOption = None,
     as_json: OneObjectOption = False,
 ) -> None:
-    """Play a finished data set again, and say what a campaign is likely to save.
+    """Play a finished data set again.
 
-    Every strategy chooses from the rows as if their values were not known. Prints the share of the best 1 % that is
-    found after 50 and 100 labels, how much better than random choice that is, and the labels until the first of them is
-    found; means over the seeds. Needs no server.
+    Says what a campaign is likely to save before the first experiment. Every strategy chooses from the rows as if their
+    values were not known. Prints the share of the best 1 % that is found after 50 and 100 labels, how much better than
+    random choice that is, and the labels until the first of them is found; means over the seeds. Needs no server.
 
     Exit code 0, or 3 if some rows could not be used.
     """

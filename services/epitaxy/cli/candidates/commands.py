@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 candidates_app = typer.Typer(
     name="candidates",
-    help="Make candidates that are in no database yet, and take in generated sets.",
+    help="Make candidates, and take in generated sets.",
     no_args_is_help=True,
 )
 
@@ -39,7 +39,7 @@ NewOnlyOption = Annotated[
 
 @candidates_app.callback()
 def candidates() -> None:
-    """Make candidates that are in no database yet, and take in generated sets."""
+    """Make candidates, and take in generated sets."""
 
 
 @candidates_app.command()
@@ -97,10 +97,11 @@ def import_set(
     id_column: InputIdColumnOption = None,
     as_json: OneObjectOption = False,
 ) -> None:
-    """Take in a generated set: folders or archives of CIF files, extended XYZ, tables.
+    """Take in a generated set of crystals.
 
-    Every crystal is checked, copies in other cells are left out, and the column is_known says whether a known material
-    has the formula and structure type. The columns are those of substitute. Needs no server.
+    Reads folders and archives of CIF files, extended XYZ, and tables. Every crystal is checked, copies in other cells
+    are left out, and the column is_known says whether a known material has the formula and structure type. The columns
+    are those of substitute. Needs no server.
 
     Exit code 0 if every crystal can be used, 3 if some are refused.
     """
