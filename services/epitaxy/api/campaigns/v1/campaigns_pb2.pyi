@@ -69,6 +69,12 @@ class ReportOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REPORT_OUTCOME_REPEATED: _ClassVar[ReportOutcome]
     REPORT_OUTCOME_RECORDED_LATE: _ClassVar[ReportOutcome]
     REPORT_OUTCOME_REFUSED: _ClassVar[ReportOutcome]
+
+class ExportFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXPORT_FORMAT_UNSPECIFIED: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_JSON: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_HTML: _ClassVar[ExportFormat]
 CAMPAIGN_STATE_UNSPECIFIED: CampaignState
 CAMPAIGN_STATE_COLLECTING: CampaignState
 CAMPAIGN_STATE_PREPARING: CampaignState
@@ -106,6 +112,9 @@ REPORT_OUTCOME_RECORDED: ReportOutcome
 REPORT_OUTCOME_REPEATED: ReportOutcome
 REPORT_OUTCOME_RECORDED_LATE: ReportOutcome
 REPORT_OUTCOME_REFUSED: ReportOutcome
+EXPORT_FORMAT_UNSPECIFIED: ExportFormat
+EXPORT_FORMAT_JSON: ExportFormat
+EXPORT_FORMAT_HTML: ExportFormat
 
 class Objective(_message.Message):
     __slots__ = ("property", "unit", "goal", "target", "low", "high")
@@ -196,16 +205,20 @@ class Candidate(_message.Message):
     def __init__(self, id: _Optional[str] = ..., structure: _Optional[_Union[_structure_pb2.StructureInput, _Mapping]] = ..., cost: _Optional[float] = ..., group: _Optional[str] = ...) -> None: ...
 
 class PoolFile(_message.Message):
-    __slots__ = ("uri", "structure_column", "id_column", "cost_column")
+    __slots__ = ("uri", "structure_column", "id_column", "cost_column", "group_column", "known_columns")
     URI_FIELD_NUMBER: _ClassVar[int]
     STRUCTURE_COLUMN_FIELD_NUMBER: _ClassVar[int]
     ID_COLUMN_FIELD_NUMBER: _ClassVar[int]
     COST_COLUMN_FIELD_NUMBER: _ClassVar[int]
+    GROUP_COLUMN_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_COLUMNS_FIELD_NUMBER: _ClassVar[int]
     uri: str
     structure_column: str
     id_column: str
     cost_column: str
-    def __init__(self, uri: _Optional[str] = ..., structure_column: _Optional[str] = ..., id_column: _Optional[str] = ..., cost_column: _Optional[str] = ...) -> None: ...
+    group_column: str
+    known_columns: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, uri: _Optional[str] = ..., structure_column: _Optional[str] = ..., id_column: _Optional[str] = ..., cost_column: _Optional[str] = ..., group_column: _Optional[str] = ..., known_columns: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CreateCampaignRequest(_message.Message):
     __slots__ = ("request_id", "spec", "file")
@@ -596,10 +609,12 @@ class CloseCampaignResponse(_message.Message):
     def __init__(self, campaign: _Optional[_Union[Campaign, _Mapping]] = ...) -> None: ...
 
 class ExportCampaignRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "format")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    format: ExportFormat
+    def __init__(self, name: _Optional[str] = ..., format: _Optional[_Union[ExportFormat, str]] = ...) -> None: ...
 
 class ExportCampaignResponse(_message.Message):
     __slots__ = ("chunk", "total_bytes")
