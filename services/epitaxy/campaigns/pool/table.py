@@ -67,12 +67,12 @@ class PoolTable:
         """Known values of a column, NaN where unknown."""
         return self.column(f"{_KNOWN}{name}")
 
-    def estimates(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    def estimates(self, name: str) -> tuple[NDArray[np.floating], NDArray[np.floating]] | None:
         """What the substrate predicts and its standard deviations; None if it does not know the property."""
         names = [estimate for estimate, _ in self.features.mark.estimates]
         if name not in names:
             return None
-        place, block = names.index(name), self.features.block(ESTIMATES, self.n_rows)
+        place, block = names.index(name), self.features.block(ESTIMATES, self.n_rows)[:]
         return block[:, place], block[:, len(names) + place]
 
     def column(self, name: str) -> NDArray[np.float64]:
