@@ -52,6 +52,7 @@ from epitaxy_models.transfer.request import (
 from epitaxy_models.transfer.splits import grouped_folds, n_folds_for
 from epitaxy_models.transfer.strategies.block_gp import KIND as DEFAULT
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
+from epitaxy_models.transfer.strategies.bound import Bound
 from epitaxy_models.transfer.strategies.laws import LawColumn
 from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
 
@@ -143,7 +144,7 @@ class _Job:
         self._field = self._field.told(examination.replicate_std, self._kin(examination, artifact))
         plain_field = self._field
         if examination.filling:
-            self._field = with_columns(self._field, examination.filling)
+            self._field = with_columns(self._field, examination.filling, Bound.find(examination.targets))
         if examination.inputs.sides is not None:
             plain_field, self._field = plain_field.with_bounds(), self._field.with_bounds()
         task = self._task(examination)
@@ -213,6 +214,9 @@ class _Job:
 
     def _default(self, comparison: Comparison) -> str:
         """A mean of what the labels cannot tell apart has the least risk; another network has to earn its place."""
+        preferred = self._field.preferred
+        if preferred in comparison.validations and self._request.budget.allows(preferred):
+            return preferred
         if STACK in comparison.validations:
             return STACK
         return WITHOUT_PEERS if self._request.peers else DEFAULT

@@ -10,6 +10,7 @@ from epitaxy_models.transfer.physics.label_scale import LabelScale
 from epitaxy_models.transfer.physics.law import PhysicsLaw
 from epitaxy_models.transfer.strategies import frozen_strategies
 from epitaxy_models.transfer.strategies.block_gp import BlockGP
+from epitaxy_models.transfer.strategies.bound import Bound
 from epitaxy_models.transfer.strategies.by_fidelity import Hiding
 from epitaxy_models.transfer.strategies.censored import for_censored
 from epitaxy_models.transfer.strategies.gated_process import GatedProcess
@@ -21,7 +22,8 @@ from epitaxy_models.transfer.strategies.substrate_line import SubstrateLine
 from epitaxy_models.transfer.strategy import TransferStrategy
 
 # Strategies that answer with what is known already, and learn at most what it leaves.
-_LAWS = frozenset({"substrate_head", "substrate_line", "gated_process", "anchored_forest"})
+ANCHORED = "anchored_forest"
+_LAWS = frozenset({"substrate_head", "substrate_line", "gated_process", ANCHORED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,13 @@ class Field:
         frozen: Seconds each; always compared, on all splits.
         costly: Networks; compared where the budget lets them.
         laws: Names of those that rest on columns which state the labels' own quantity.
+        preferred: What serves unless another is better beyond noise; empty: the stack.
     """
 
     frozen: Sequence[TransferStrategy]
     costly: Sequence[TransferStrategy] = ()
     laws: frozenset[str] = frozenset()
+    preferred: str = ""
 
     def named(self) -> dict[str, TransferStrategy]:
         """All of them."""
@@ -63,12 +67,13 @@ class Field:
         return replace(self, frozen=tuple(_told(entry, noise_std, kin) for entry in self.frozen), laws=laws)
 
 
-def with_columns(field: Field, filling: Filling) -> Field:
+def with_columns(field: Field, filling: Filling, bound: Bound | None) -> Field:
     """The same for a job with columns of cheaper values.
 
     Lines on what follows from them are shrunk like those on the substrate's own heads, and a forest on what they leave
-    competes whatever the property is. With several columns values are hidden at random, so that a model can do with
-    any of them.
+    competes whatever the property is. Where labels pile up at a ``bound``, as gaps do, that forest is preferred: with
+    known PBE gaps the stack errs by 7 % more at 25 labels and by 2 % at 100. With several columns values are hidden at
+    random, so that a model can do with any of them.
     """
     filled = tuple(
         LawColumn(f"{FILLED_PREFIX}{model.name}", column)
@@ -78,7 +83,7 @@ def with_columns(field: Field, filling: Filling) -> Field:
     frozen = tuple(_knows(entry, filled) for entry in field.frozen)
     if len(filling.models) > 1:
         frozen = tuple(Hiding(entry, filling) for entry in frozen)
-    return replace(field, frozen=frozen)
+    return replace(field, frozen=frozen, preferred=ANCHORED if bound and field.laws else "")
 
 
 def _knows(entry: TransferStrategy, filled: tuple[LawColumn, ...]) -> TransferStrategy:
