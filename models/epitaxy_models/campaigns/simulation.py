@@ -17,6 +17,7 @@ from epitaxy_models.campaigns.prequential import Prequential
 from epitaxy_models.campaigns.short_list import BEST_SHARE
 from epitaxy_models.campaigns.start import Start
 from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -158,8 +159,19 @@ def summarize(history: History, orders: Sequence[Numbers], at: Sequence[int], bu
 
 
 def _hypervolumes(history: History, orders: Sequence[Numbers], at: Sequence[int]) -> dict[int, float]:
-    """Share of the volume below the front of all rows, from the worst value of each objective."""
-    utilities = np.stack([entry.utility(history.values[entry.name]) for entry in history.objectives], axis=1)
+    """Share of the volume below the front of all rows, from the worst value of each objective.
+
+    Values that are positive and skewed count by their logarithms, as they are learned: in units one extreme of a
+    dielectric constant would be half of the volume.
+    """
+    utilities = np.stack([_learned(entry, history.values[entry.name]) for entry in history.objectives], axis=1)
     reference = utilities.min(axis=0)
     total = hypervolume(utilities, reference)
     return {n: float(np.mean([hypervolume(utilities[order[:n]], reference) for order in orders])) / total for n in at}
+
+
+def _learned(objective: Objective, values: Array) -> Array:
+    """Utilities on the scale on which a property is learned."""
+    if not objective.goal.is_monotone:
+        return objective.utility(values)
+    return objective.utility(TargetTransform.fit(TransformKind.AUTO, values).forward(values))
