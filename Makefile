@@ -30,7 +30,7 @@ $(VENV)/.torch: | $(BIN)/python
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.torch
-	$(call INSTALL,-e '.[client$(comma)data$(comma)finetune]')
+	$(call INSTALL,-e '.[campaign-service$(comma)client$(comma)data$(comma)finetune]')
 	$(BIN)/python -m epitaxy_models.warmup
 	@touch $@
 

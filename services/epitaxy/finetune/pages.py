@@ -1,44 +1,25 @@
-"""Pages of lists: their sizes, and opaque tokens that name nothing but the caller's own last entry."""
+"""Tokens of pages of jobs and of audit entries."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import datetime
-
-from epitaxy.chassis.errors import InvalidRequestError
-from epitaxy.chassis.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from epitaxy.chassis.page_tokens import decode_token, encode_token, foreign_token, page_size, read_place, write_place
 from epitaxy.finetune.ports import Cursor
 
-_VERSION = "1"
-
-
-def page_size(asked: int) -> int:
-    """Number of entries on a page; 0 asks for the default. Raises InvalidRequestError."""
-    if asked > MAX_PAGE_SIZE:
-        raise InvalidRequestError.of_field("page_size", f"is {asked}, at most {MAX_PAGE_SIZE} are allowed")
-    return asked or DEFAULT_PAGE_SIZE
+__all__ = ["entry_sequence", "entry_token", "job_cursor", "job_token", "page_size"]
 
 
 def job_token(cursor: Cursor) -> str:
     """The token that `job_cursor` reads."""
-    return _encode(cursor.created_at.isoformat(), cursor.job_id)
+    return write_place(cursor.created_at, cursor.job_id)
 
 
 def job_cursor(token: str) -> Cursor | None:
     """The last job of the page before; None for the first page. Raises InvalidRequestError for a foreign token."""
-    if not token:
-        return None
-    try:
-        created_at, job_id = _decode(token)
-        cursor = Cursor(datetime.fromisoformat(created_at), job_id)
-    except ValueError as error:
-        raise _foreign() from error
-    if cursor.created_at.tzinfo is None:
-        raise _foreign()
-    return cursor
+    place = read_place(token)
+    return None if place is None else Cursor(*place)
 
 
 def entry_token(sequence: int) -> str:
     """The token that `entry_sequence` reads."""
-    return _encode(str(sequence))
+    return encode_token(str(sequence))
 
 
 def entry_sequence(token: str) -> int | None:
@@ -49,23 +30,7 @@ def entry_sequence(token: str) -> int | None:
     if not token:
         return None
     try:
-        (sequence,) = _decode(token)
+        (sequence,) = decode_token(token)
         return int(sequence)
     except ValueError as error:
-        raise _foreign() from error
-
-
-def _encode(*parts: str) -> str:
-    return urlsafe_b64encode("\n".join((_VERSION, *parts)).encode()).decode()
-
-
-def _decode(token: str) -> list[str]:
-    """The parts of a token. Raises ValueError."""
-    version, *parts = urlsafe_b64decode(token.encode()).decode().split("\n")
-    if version != _VERSION:
-        raise ValueError(f"version {version!r}")
-    return parts
-
-
-def _foreign() -> InvalidRequestError:
-    return InvalidRequestError.of_field("page_token", "is not a token of this server")
+        raise foreign_token() from error

@@ -16,6 +16,7 @@ from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.api.internal.v1 import measurement_backend_pb2, measurement_backend_pb2_grpc
 from epitaxy.api.models.v1 import governance_pb2, governance_pb2_grpc
 from epitaxy.chassis.errors import RetryLaterError
+from epitaxy.chassis.gateway_trust import gateway_interceptors, read_secret
 from epitaxy.chassis.health import ReadinessReporter
 from epitaxy.chassis.json_logs import configure_logging
 from epitaxy.chassis.metrics import MetricsEndpoint
@@ -23,7 +24,6 @@ from epitaxy.chassis.settings import host_port
 from epitaxy.chassis.tenants import LOCAL_TENANT
 from epitaxy.database.tables import Database
 from epitaxy.finetune.champions import Champions
-from epitaxy.finetune.gateway_trust import gateway_interceptors, read_secret
 from epitaxy.finetune.governance_servicer import GovernanceServicer
 from epitaxy.finetune.jobs import JobLimits, Jobs
 from epitaxy.finetune.labels.source import RootedLabelSource

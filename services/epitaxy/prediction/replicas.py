@@ -13,6 +13,7 @@ from epitaxy.chassis.errors import (
 )
 from epitaxy.prediction.explaining.ray_client import RayExplanationBackend
 from epitaxy.prediction.explaining.service import ExplanationService
+from epitaxy.prediction.featurizing.service import FeatureService
 from epitaxy.prediction.networks.ray_client import RayNetworkBackend
 from epitaxy.prediction.networks.tenant_runner import TenantRunner
 from epitaxy.prediction.opening import SubstrateBackend, open_substrates
@@ -149,9 +150,10 @@ class IntakeReplica:
         backend, networks = _network_backends(ensemble, chosen, catalogue, models)
         substrates = open_substrates(chosen, catalogue, backend)
         service = substrates.current.service
-        tenants = TenantService(substrates, models, tenant_lanes("heads", chosen), networks)
+        lanes = tenant_lanes("heads", chosen)
+        tenants = TenantService(substrates, models, lanes, networks)
         explanations = ExplanationService(service, RayExplanationBackend(explainer), chosen.explain_calls_each)
-        self._servicer = PredictionServicer(substrates, tenants, models, explanations)
+        self._servicer = PredictionServicer(substrates, tenants, models, explanations, FeatureService(lanes))
         # Kernels are loaded, or compiled, before the replica says that it is ready.
         featurize_rock_salt()
         shape = artifact.card.backbone
@@ -175,6 +177,11 @@ class IntakeReplica:
     async def ExplainBlock(self, request: backend_pb2.ExplainBlockRequest) -> backend_pb2.ExplainBlockResponse:  # noqa: N802
         """Explanations of one block."""
         return await self._servicer.explain(request)
+
+    @with_rpc_status(backend_pb2.FeaturizeBlockResponse)
+    async def FeaturizeBlock(self, request: backend_pb2.FeaturizeBlockRequest) -> backend_pb2.FeaturizeBlockResponse:  # noqa: N802
+        """Features of one block."""
+        return await self._servicer.featurize(request)
 
     @with_rpc_status(backend_pb2.ValidateBlockResponse)
     async def ValidateBlock(self, request: backend_pb2.ValidateBlockRequest) -> backend_pb2.ValidateBlockResponse:  # noqa: N802

@@ -12,6 +12,8 @@ from epitaxy.chassis.request_context import bind_model_version, current_request
 from epitaxy.prediction import messages
 from epitaxy.prediction.explaining.messages import explanations_message, query_of
 from epitaxy.prediction.explaining.service import ExplanationService
+from epitaxy.prediction.featurizing.messages import features_message
+from epitaxy.prediction.featurizing.service import FeatureService
 from epitaxy.prediction.serve.activity import Activity
 from epitaxy.prediction.tenants.messages import base_message, page_of, tenant_card, tenant_encoder
 from epitaxy.prediction.tenants.models import ServedVersion, TenantModels
@@ -28,9 +30,10 @@ class PredictionServicer:
         tenants: TenantService,
         models: TenantModels,
         explanations: ExplanationService,
+        features: FeatureService,
     ) -> None:
         self._substrates, self._tenants, self._models = substrates, tenants, models
-        self._explanations = explanations
+        self._explanations, self._features = explanations, features
         self.activity = Activity()
         self._encoders: dict[str, messages.BlockEncoder] = {}
 
@@ -78,6 +81,18 @@ class PredictionServicer:
         items = messages.items_of(request.structures)
         explained = await self._explanations.explain(items, query, current_request().tenant, shared.service)
         return explanations_message(explained, query, shared.artifact)
+
+    async def featurize(self, request: backend_pb2.FeaturizeBlockRequest) -> backend_pb2.FeaturizeBlockResponse:
+        """Features of one block; only the shared model gives them."""
+        served = await self._own(request.model)
+        if served is not None:
+            raise FailedPreconditionError(
+                f"{served.version.model} is no substrate: name {self._base_of(served)}", reason="NO_SUBSTRATE"
+            )
+        shared = await self._shared(request.model)
+        with self.activity.call():
+            answer = await self._features.featurize(messages.items_of(request.structures), shared)
+            return features_message(answer, shared.artifact)
 
     async def validate(self, request: backend_pb2.ValidateBlockRequest) -> backend_pb2.ValidateBlockResponse:
         """Intake reports of one block."""

@@ -15,11 +15,11 @@ from epitaxy.api.measurements.v1 import measurements_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.chassis.api_keys import KeyHash, new_api_key
+from epitaxy.chassis.gateway_trust import gateway_interceptors
 from epitaxy.chassis.metrics import RpcMetrics
 from epitaxy.chassis.status import from_trailing_metadata
 from epitaxy.chassis.structure_ids import structure_ids
 from epitaxy.database.tables import Database
-from epitaxy.finetune.gateway_trust import gateway_interceptors
 from epitaxy.measurements.service import MeasurementService
 from epitaxy.measurements.servicer import MeasurementServicer
 from epitaxy.measurements.store import SqlMeasurementStore

@@ -15,6 +15,7 @@ from epitaxy.api.prediction.v1.prediction_pb2 import PredictionOptions, ResultBl
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.request_context import RequestContext, bind_request
 from epitaxy.prediction.explaining.service import ExplanationService
+from epitaxy.prediction.featurizing.service import FeatureService
 from epitaxy.prediction.networks.tenant_runner import TenantRunner
 from epitaxy.prediction.servicer import PredictionServicer
 from epitaxy.prediction.tenants.lanes import LaneLimits, TenantLanes
@@ -87,9 +88,12 @@ class TenantRig:
         self.networks = LocalNetworks(TenantRunner(self.models, TenantLanes("networks", limits)))
         self.opened: list[Rig] = []
         self.substrates = Substrates(Substrate.of(rig.service), catalogue, partial(self._open, open_rig))
-        self.service = TenantService(self.substrates, self.models, TenantLanes("heads", limits), self.networks)
+        lanes = TenantLanes("heads", limits)
+        self.service = TenantService(self.substrates, self.models, lanes, self.networks)
         self.explanations = ExplanationService(rig.service, NoExplanations(), calls_each=1)
-        self.servicer = PredictionServicer(self.substrates, self.service, self.models, self.explanations)
+        self.servicer = PredictionServicer(
+            self.substrates, self.service, self.models, self.explanations, FeatureService(lanes)
+        )
 
     def _open(self, open_rig: Callable[[ModelArtifact], Rig], artifact: ModelArtifact) -> Substrate:
         self.opened.append(open_rig(artifact))

@@ -69,6 +69,70 @@ class ExplainBlockResponse(_message.Message):
     results: _containers.RepeatedCompositeFieldContainer[_explanation_pb2.ExplanationResult]
     def __init__(self, model: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., property: _Optional[_Union[_property_pb2.PropertyDefinition, _Mapping]] = ..., results: _Optional[_Iterable[_Union[_explanation_pb2.ExplanationResult, _Mapping]]] = ...) -> None: ...
 
+class FeaturizeBlockRequest(_message.Message):
+    __slots__ = ("model", "structures")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    STRUCTURES_FIELD_NUMBER: _ClassVar[int]
+    model: _model_pb2.ModelSelector
+    structures: _containers.RepeatedCompositeFieldContainer[_structure_pb2.StructureInput]
+    def __init__(self, model: _Optional[_Union[_model_pb2.ModelSelector, _Mapping]] = ..., structures: _Optional[_Iterable[_Union[_structure_pb2.StructureInput, _Mapping]]] = ...) -> None: ...
+
+class FeaturizeBlockResponse(_message.Message):
+    __slots__ = ("model", "weights_digest", "structures", "blocks", "estimates")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    STRUCTURES_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATES_FIELD_NUMBER: _ClassVar[int]
+    model: _model_pb2.ModelStamp
+    weights_digest: str
+    structures: _containers.RepeatedCompositeFieldContainer[FeaturizedStructure]
+    blocks: _containers.RepeatedCompositeFieldContainer[FeatureBlock]
+    estimates: _containers.RepeatedCompositeFieldContainer[EstimateColumn]
+    def __init__(self, model: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., weights_digest: _Optional[str] = ..., structures: _Optional[_Iterable[_Union[FeaturizedStructure, _Mapping]]] = ..., blocks: _Optional[_Iterable[_Union[FeatureBlock, _Mapping]]] = ..., estimates: _Optional[_Iterable[_Union[EstimateColumn, _Mapping]]] = ...) -> None: ...
+
+class FeaturizedStructure(_message.Message):
+    __slots__ = ("id", "error", "key", "reduced_formula", "elements", "domain_score", "domain_verdict", "review_verdict")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    REDUCED_FORMULA_FIELD_NUMBER: _ClassVar[int]
+    ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_SCORE_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_VERDICT_FIELD_NUMBER: _ClassVar[int]
+    REVIEW_VERDICT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    error: _structure_pb2.ItemError
+    key: bytes
+    reduced_formula: str
+    elements: bytes
+    domain_score: float
+    domain_verdict: str
+    review_verdict: str
+    def __init__(self, id: _Optional[str] = ..., error: _Optional[_Union[_structure_pb2.ItemError, _Mapping]] = ..., key: _Optional[bytes] = ..., reduced_formula: _Optional[str] = ..., elements: _Optional[bytes] = ..., domain_score: _Optional[float] = ..., domain_verdict: _Optional[str] = ..., review_verdict: _Optional[str] = ...) -> None: ...
+
+class FeatureBlock(_message.Message):
+    __slots__ = ("name", "width", "values", "columns")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    width: int
+    values: bytes
+    columns: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., width: _Optional[int] = ..., values: _Optional[bytes] = ..., columns: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class EstimateColumn(_message.Message):
+    __slots__ = ("property", "values", "stds")
+    PROPERTY_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    STDS_FIELD_NUMBER: _ClassVar[int]
+    property: _property_pb2.PropertyDefinition
+    values: bytes
+    stds: bytes
+    def __init__(self, property: _Optional[_Union[_property_pb2.PropertyDefinition, _Mapping]] = ..., values: _Optional[bytes] = ..., stds: _Optional[bytes] = ...) -> None: ...
+
 class ValidateBlockRequest(_message.Message):
     __slots__ = ("structures",)
     STRUCTURES_FIELD_NUMBER: _ClassVar[int]

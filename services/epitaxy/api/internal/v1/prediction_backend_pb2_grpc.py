@@ -54,6 +54,11 @@ class PredictionBackendServiceStub:
                 request_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ExplainBlockRequest.SerializeToString,
                 response_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ExplainBlockResponse.FromString,
                 _registered_method=True)
+        self.FeaturizeBlock = channel.unary_unary(
+                '/epitaxy.internal.v1.PredictionBackendService/FeaturizeBlock',
+                request_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.FeaturizeBlockRequest.SerializeToString,
+                response_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.FeaturizeBlockResponse.FromString,
+                _registered_method=True)
         self.ValidateBlock = channel.unary_unary(
                 '/epitaxy.internal.v1.PredictionBackendService/ValidateBlock',
                 request_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ValidateBlockRequest.SerializeToString,
@@ -100,6 +105,13 @@ class PredictionBackendServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FeaturizeBlock(self, request, context):
+        """Returns all that models of the substrate read of the structures of one block. Idempotent: a lost call is sent again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ValidateBlock(self, request, context):
         """Reads one block without predicting.
         """
@@ -138,6 +150,11 @@ def add_PredictionBackendServiceServicer_to_server(servicer, server):
                     servicer.ExplainBlock,
                     request_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ExplainBlockRequest.FromString,
                     response_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ExplainBlockResponse.SerializeToString,
+            ),
+            'FeaturizeBlock': grpc.unary_unary_rpc_method_handler(
+                    servicer.FeaturizeBlock,
+                    request_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.FeaturizeBlockRequest.FromString,
+                    response_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.FeaturizeBlockResponse.SerializeToString,
             ),
             'ValidateBlock': grpc.unary_unary_rpc_method_handler(
                     servicer.ValidateBlock,
@@ -241,6 +258,33 @@ class PredictionBackendService:
             '/epitaxy.internal.v1.PredictionBackendService/ExplainBlock',
             epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ExplainBlockRequest.SerializeToString,
             epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ExplainBlockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FeaturizeBlock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/epitaxy.internal.v1.PredictionBackendService/FeaturizeBlock',
+            epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.FeaturizeBlockRequest.SerializeToString,
+            epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.FeaturizeBlockResponse.FromString,
             options,
             channel_credentials,
             insecure,

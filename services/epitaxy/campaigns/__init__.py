@@ -1,0 +1,1 @@
+"""Closed loops: pools, recommendations, results, advice. Read `server`, `servicer`, `campaigns`, `domain.record`."""

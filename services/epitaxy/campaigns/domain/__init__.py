@@ -1,0 +1,1 @@
+"""What campaigns talk about: specifications, events, and the record that the events add up to."""

@@ -1,0 +1,1 @@
+"""From a record and a pool to a batch: the adapter to the planner."""

@@ -1,0 +1,1 @@
+"""Pools of candidates: taking in, featurizing, looking up."""

@@ -1,0 +1,91 @@
+"""Candidates as they came, in files of some hundred rows that are written once."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from epitaxy.campaigns.domain.candidates import Candidate
+
+_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("structure", pa.binary()),
+        ("cost", pa.float64()),
+        ("group", pa.string()),
+        ("known", pa.string()),
+        ("reason", pa.string()),
+        ("message", pa.string()),
+    ]
+)
+
+
+class ChunkFiles:
+    """Chunks of one pool, by number, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, number: int, candidates: Sequence[Candidate]) -> None:
+        """Keeps a chunk; one of that number that the log does not know is replaced."""
+        rows = [
+            {
+                "id": entry.id,
+                "structure": entry.structure,
+                "cost": entry.cost,
+                "group": entry.group,
+                "known": json.dumps(dict(entry.known)) if entry.known else "",
+                "reason": entry.fault[0] if entry.fault else "",
+                "message": entry.fault[1] if entry.fault else "",
+            }
+            for entry in candidates
+        ]
+        write_table(self._path(number), pa.Table.from_pylist(rows, schema=_SCHEMA))
+
+    def read(self, number: int) -> list[Candidate]:
+        """The candidates of a chunk, in order."""
+        rows = read_table(self._path(number)).to_pylist()
+        return [
+            Candidate(
+                row["id"],
+                row["structure"],
+                row["cost"],
+                row["group"],
+                json.loads(row["known"]) if row["known"] else {},
+                (row["reason"], row["message"]) if row["reason"] else None,
+            )
+            for row in rows
+        ]
+
+    def columns(self, number: int, names: Sequence[str]) -> Any:
+        """Some columns of a chunk, as an Arrow table."""
+        return read_table(self._path(number)).select(list(names))
+
+    def ids(self, number: int) -> list[str]:
+        """The ids of a chunk, in order."""
+        ids: list[str] = self.columns(number, ["id"]).column("id").to_pylist()
+        return ids
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:08d}.arrow"
+
+
+def write_table(path: Path, table: Any) -> None:
+    """Writes an Arrow file whole or not at all, even if the machine stops."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.tmp")
+    with partial.open("wb") as file:
+        with pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def read_table(path: Path) -> Any:
+    """An Arrow file as a table, mapped into memory."""
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_all()

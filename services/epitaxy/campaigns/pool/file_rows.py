@@ -1,0 +1,150 @@
+"""Candidates of a Parquet, CSV or JSON Lines file, read in pieces: no file is ever in memory as a whole."""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from epitaxy.campaigns.domain.candidates import Candidate, fault_of_id, fault_of_numbers
+from epitaxy.campaigns.domain.spec import PoolFile
+from epitaxy.campaigns.pool.cells import COMPOSITION, COMPOSITION_TEXT, wire_form
+from epitaxy.chassis.errors import InvalidRequestError
+from epitaxy.tables.csv_rows import open_csv
+from epitaxy.tables.ids import id_text
+from epitaxy.tables.numbers import is_missing, read_column
+
+CHUNK_ROWS = 256
+_COMPOSITION_COLUMNS = ("composition", "formula", "pretty_formula", "reduced_formula")
+_SUFFIXES = (".parquet", ".csv", ".jsonl")
+_Columns = dict[str, list[Any]]
+
+
+def check_suffix(uri: str) -> None:
+    """Raises InvalidRequestError unless the file can be read by its suffix."""
+    if not _plain(uri).endswith(_SUFFIXES):
+        raise InvalidRequestError.of_field("file.uri", "must end in .parquet, .csv or .jsonl")
+
+
+def read_candidates(file: BinaryIO, pool_file: PoolFile) -> Iterator[list[Candidate]]:
+    """Candidates in pieces of `CHUNK_ROWS`, in the order of the file.
+
+    Raises InvalidRequestError if the file is not readable or lacks a column.
+    """
+    n_read = 0
+    for columns in _pieces(file, pool_file):
+        piece = list(_candidates(columns, pool_file, n_read))
+        n_read += len(piece)
+        yield piece
+
+
+def _pieces(file: BinaryIO, pool_file: PoolFile) -> Iterator[_Columns]:
+    name = _plain(pool_file.uri)
+    try:
+        if name.endswith(".parquet"):
+            yield from _parquet(file, pool_file)
+            return
+        raw: Any = gzip.GzipFile(fileobj=file) if pool_file.uri.lower().endswith(".gz") else file
+        with io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
+            yield from _csv(text, pool_file) if name.endswith(".csv") else _jsonl(text, pool_file)
+    except (pa.ArrowException, csv.Error, ValueError, EOFError) as error:
+        text_of_error = " ".join(str(error).split())[:160]
+        raise InvalidRequestError(
+            f"the pool's file is not readable: {text_of_error}", reason="UNREADABLE_POOL"
+        ) from error
+
+
+def _parquet(file: BinaryIO, pool_file: PoolFile) -> Iterator[_Columns]:
+    opened = pyarrow.parquet.ParquetFile(file)
+    names = opened.schema_arrow.names
+    wanted = _wanted(names, pool_file)
+    for batch in opened.iter_batches(batch_size=CHUNK_ROWS, columns=wanted, use_threads=False):
+        yield {name: batch.column(name).to_pylist() for name in wanted}
+
+
+def _csv(text: io.TextIOWrapper, pool_file: PoolFile) -> Iterator[_Columns]:
+    table = open_csv(text, [pool_file.structure_column])
+    wanted = _wanted(table.names, pool_file)
+    rows: list[Mapping[str, Any]] = []
+    for row in table.rows:
+        rows.append(row.cells)
+        if len(rows) == CHUNK_ROWS:
+            yield _turned(rows, wanted)
+            rows = []
+    yield from [_turned(rows, wanted)] if rows else []
+
+
+def _jsonl(text: io.TextIOWrapper, pool_file: PoolFile) -> Iterator[_Columns]:
+    rows: list[Mapping[str, Any]] = []
+    wanted: list[str] = []
+    for number, line in enumerate(text, start=1):
+        if not line.strip():
+            continue
+        row = json.loads(line)
+        if not isinstance(row, Mapping):
+            raise ValueError(f"line {number} is not a JSON object")
+        wanted = wanted or _wanted(list(row), pool_file)
+        rows.append(row)
+        if len(rows) == CHUNK_ROWS:
+            yield _turned(rows, wanted)
+            rows = []
+    yield from [_turned(rows, wanted)] if rows else []
+
+
+def _turned(rows: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> _Columns:
+    return {name: [row.get(name) for row in rows] for name in wanted}
+
+
+def _wanted(names: Sequence[str], pool_file: PoolFile) -> list[str]:
+    """Columns to read. Raises InvalidRequestError for one that the file does not have."""
+    if pool_file.structure_column not in names:
+        found = next((name for name in _COMPOSITION_COLUMNS if name in names), None)
+        if found is not None:
+            raise InvalidRequestError(f"column {found!r} {COMPOSITION_TEXT}", reason=COMPOSITION)
+    asked = [pool_file.structure_column, *_optional(pool_file)]
+    for name in asked:
+        if name not in names:
+            text = f"the pool's file has no column {name!r}; it has {', '.join(names)[:400]}"
+            raise InvalidRequestError(text, reason="NO_POOL_COLUMN")
+    own_id = [] if pool_file.id_column or "id" not in names else ["id"]
+    return list(dict.fromkeys([*asked, *own_id]))
+
+
+def _optional(pool_file: PoolFile) -> list[str]:
+    named = (pool_file.id_column, pool_file.cost_column, pool_file.group_column, *pool_file.known_columns)
+    return [name for name in named if name]
+
+
+def _candidates(columns: _Columns, pool_file: PoolFile, start: int) -> Iterator[Candidate]:
+    n_rows = len(columns[pool_file.structure_column])
+    ids = columns.get(pool_file.id_column or "id", [None] * n_rows)
+    costs, bad_costs = _numbers(columns, pool_file.cost_column, n_rows)
+    known = {name: _numbers(columns, name, n_rows) for name in pool_file.known_columns}
+    groups = columns.get(pool_file.group_column, [""] * n_rows)
+    for row in range(n_rows):
+        text = id_text(ids[row])
+        name = str(start + row) if text is None else text
+        values = {column: cells[row] for column, (cells, _) in known.items() if cells[row] == cells[row]}
+        structure, fault = wire_form(columns[pool_file.structure_column][row])
+        bad = bad_costs.get(row) or next((found[row] for _, found in known.values() if row in found), None)
+        number_fault = ("INVALID_NUMBER", bad) if bad else None
+        cost = 1.0 if costs[row] != costs[row] else costs[row]
+        fault = fault or fault_of_id(name) or number_fault or fault_of_numbers(cost, values)
+        group = "" if is_missing(groups[row]) else str(groups[row])
+        yield Candidate(name, structure, cost or 1.0, group, values, fault)
+
+
+def _numbers(columns: _Columns, name: str, n_rows: int) -> tuple[list[float], dict[int, str]]:
+    """Numbers of a column, NaN where there is none, and what is wrong by row."""
+    if not name:
+        return [float("nan")] * n_rows, {}
+    read = read_column(columns[name])
+    return list(read.values), {row: f"{name} holds {what}" for row, what in read.bad}
+
+
+def _plain(uri: str) -> str:
+    return uri.lower().removesuffix(".gz")

@@ -1,0 +1,216 @@
+"""The composition root: builds the service from its settings, runs it, stops it."""
+
+import asyncio
+import logging
+import os
+import signal
+from contextlib import AsyncExitStack
+from importlib import import_module
+from types import TracebackType
+from typing import Self
+
+import grpc
+import torch
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from prometheus_client import CollectorRegistry
+from threadpoolctl import threadpool_limits
+
+from epitaxy.api.campaigns.v1 import campaigns_pb2, campaigns_pb2_grpc
+from epitaxy.campaigns.books import Shelf
+from epitaxy.campaigns.campaigns import Campaigns
+from epitaxy.campaigns.exporting import Exporting
+from epitaxy.campaigns.metrics import CampaignCensus, CampaignMetrics
+from epitaxy.campaigns.model_maker import FineTuneMaker
+from epitaxy.campaigns.pool.pools import Pools
+from epitaxy.campaigns.pool.prediction import FeatureClient
+from epitaxy.campaigns.pool.preparation import Preparation
+from epitaxy.campaigns.promoting import Promoting
+from epitaxy.campaigns.recommending import Recommending
+from epitaxy.campaigns.reporting import Reporting
+from epitaxy.campaigns.servicer import CampaignServicer
+from epitaxy.campaigns.settings import CampaignSettings
+from epitaxy.campaigns.store.log import SqlCampaignLog
+from epitaxy.chassis.gateway_trust import gateway_interceptors, read_secret
+from epitaxy.chassis.health import ReadinessReporter
+from epitaxy.chassis.json_logs import configure_logging
+from epitaxy.chassis.metrics import MetricsEndpoint
+from epitaxy.chassis.settings import host_port
+from epitaxy.database.tables import Database
+from epitaxy.rooted_files.opening import FileWords, RootedFiles
+from epitaxy_models.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+SERVICE = campaigns_pb2.DESCRIPTOR.services_by_name["CampaignService"].full_name
+_WORDS = FileWords("pools", "send candidates by AddCandidates", "POOL_NOT_ALLOWED", "NO_POOL_FILE")
+
+
+class CampaignServer:
+    """A service that runs from `start` to `stop`; as an async context manager, inside the block."""
+
+    def __init__(self, settings: CampaignSettings) -> None:
+        self._settings = settings
+        self._secret = read_secret(settings.gateway_secret_file)
+        self._registry = CollectorRegistry()
+        self._metrics = CampaignMetrics(self._registry)
+        self._database = Database(settings.store_url)
+        self._log = SqlCampaignLog(self._database)
+        CampaignCensus(self._registry, self._log)
+        self._port = 0
+        self._stack = AsyncExitStack()
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT that it serves, once started."""
+        return host_port(self._settings.host, self._port)
+
+    @property
+    def metrics_port(self) -> int:
+        """Port of the metrics endpoint, once started."""
+        return self._endpoint.port
+
+    async def start(self) -> None:
+        """Listens. Raises ConfigurationError if a port or a file cannot be used."""
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        logger.info("listening", extra={"address": self.address, "metrics_port": self.metrics_port})
+
+    async def stop(self) -> None:
+        """Reports NOT_SERVING, lets calls end within the grace, closes everything."""
+        await self._stack.aclose()
+        logger.info("stopped")
+
+    async def __aenter__(self) -> Self:
+        """Starts."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops."""
+        await self.stop()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        """Starts the parts; the stack stops them in reverse order."""
+        settings = self._settings
+        torch.set_num_threads(settings.threads)
+        threadpool_limits(settings.threads)
+        settings.pools_folder.mkdir(parents=True, exist_ok=True)
+        stack.callback(self._database.close)  # after the metrics, which read from it
+        self._endpoint = _metrics_endpoint(self._registry, settings)
+        stack.push_async_callback(asyncio.to_thread, self._endpoint.close)
+        shelf = Shelf(self._log, Pools(settings.pools_folder), self._metrics, settings.campaigns_in_memory)
+        preparation = await self._prepare(stack, shelf)
+        server = self._grpc_server()
+        stack.push_async_callback(server.stop, settings.shutdown_grace_seconds)
+        servicer = self._servicer(stack, shelf, preparation)
+        stack.callback(servicer.drain)
+        readiness = ReadinessReporter(
+            (SERVICE,), lambda: asyncio.to_thread(self._is_ready), interval_seconds=settings.readiness_interval_seconds
+        )
+        stack.push_async_callback(readiness.stop)
+        self._endpoint.answer_probes(is_alive=lambda: readiness.is_alive, is_ready=lambda: readiness.is_ready)
+        campaigns_pb2_grpc.add_CampaignServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]  # generated
+        health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
+        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        self._port = _listen(server, settings)
+        await readiness.start()
+        await server.start()
+        stack.push_async_callback(_cancel, asyncio.create_task(asyncio.to_thread(_warm)))
+
+    async def _prepare(self, stack: AsyncExitStack, shelf: Shelf) -> Preparation:
+        settings = self._settings
+        source = FeatureClient(
+            settings.prediction_upstream,
+            settings.prediction_application,
+            settings.prediction_seconds,
+            settings.max_message_bytes,
+        )
+        stack.push_async_callback(source.close)
+        preparation = Preparation(
+            records=shelf,
+            pools=shelf.pools,
+            source=source,
+            files=RootedFiles(settings.pool_roots, _WORDS),
+            observer=self._metrics,
+            window=asyncio.Semaphore(settings.prediction_window),
+            max_candidates=lambda tenant: settings.quota_of(tenant).max_candidates,
+            poll_seconds=settings.poll_seconds,
+        )
+        stack.push_async_callback(_cancel, asyncio.create_task(preparation.run()))
+        return preparation
+
+    def _servicer(self, stack: AsyncExitStack, shelf: Shelf, preparation: Preparation) -> CampaignServicer:
+        settings = self._settings
+        loop = asyncio.get_running_loop()
+
+        def kick() -> None:
+            loop.call_soon_threadsafe(preparation.kick)
+
+        campaigns = Campaigns(shelf, preparation.files, settings.quota_of, preparation.progress.get, kick)
+        maker = FineTuneMaker(settings.finetune_upstream, settings.finetune_secret_file, settings.max_message_bytes)
+        stack.callback(maker.close)
+        return CampaignServicer(
+            campaigns,
+            Recommending(shelf, self._metrics.round_done),
+            Reporting(shelf, kick),
+            Exporting(campaigns),
+            Promoting(shelf, maker),
+            settings.rounds_at_once,
+            settings.watch_seconds,
+        )
+
+    def _is_ready(self) -> bool:
+        """Whether the database answers and the pools can be written. Raises UnavailableError."""
+        return self._log.is_able() and os.access(self._settings.pools_folder, os.W_OK)
+
+    def _grpc_server(self) -> grpc.aio.Server:
+        settings = self._settings
+        return grpc.aio.server(
+            interceptors=gateway_interceptors(self._metrics.rpc, self._secret, settings.default_deadline_seconds),
+            options=[
+                ("grpc.max_receive_message_length", settings.max_message_bytes),
+                ("grpc.max_send_message_length", settings.max_message_bytes),
+                ("grpc.so_reuseport", 0),  # else two servers share a port and split its callers
+                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ],
+        )
+
+
+async def serve(settings: CampaignSettings) -> None:
+    """Runs the service until SIGTERM or SIGINT, then stops it gracefully."""
+    configure_logging(settings.log_level)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with CampaignServer(settings):
+        await stopping.wait()
+
+
+def _warm() -> None:
+    """Loads what a model's choice needs, which takes seconds that no caller should wait for."""
+    import_module("epitaxy_models.campaigns.botorch_choice")
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _listen(server: grpc.aio.Server, settings: CampaignSettings) -> int:
+    try:
+        return int(server.add_insecure_port(settings.address))
+    except RuntimeError as error:
+        raise ConfigurationError(f"cannot listen on {settings.address}: is the port taken?") from error
+
+
+def _metrics_endpoint(registry: CollectorRegistry, settings: CampaignSettings) -> MetricsEndpoint:
+    try:
+        return MetricsEndpoint(registry, settings.metrics_host, settings.metrics_port)
+    except OSError as error:
+        address = host_port(settings.metrics_host, settings.metrics_port)
+        raise ConfigurationError(f"cannot serve metrics on {address}: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""Logs of campaigns in a database."""

@@ -1,0 +1,1 @@
+"""Features of structures, for services that learn from them."""

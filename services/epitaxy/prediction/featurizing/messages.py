@@ -1,0 +1,40 @@
+"""Features of a block into protobuf."""
+
+from epitaxy.api.common.v1 import model_pb2
+from epitaxy.api.internal.v1 import prediction_backend_pb2
+from epitaxy.prediction.domain import Refusal
+from epitaxy.prediction.featurizing.service import FeatureAnswer
+from epitaxy.prediction.messages import definition_message, item_error
+from epitaxy_models.ensembles.artifact import ModelArtifact
+from epitaxy_models.transfer.inputs import FIDELITIES, SUBSTRATE
+
+
+def features_message(answer: FeatureAnswer, artifact: ModelArtifact) -> prediction_backend_pb2.FeaturizeBlockResponse:
+    """Features of one block on the wire, float32."""
+    card = artifact.card
+    message = prediction_backend_pb2.FeaturizeBlockResponse(
+        model=model_pb2.ModelStamp(name=card.name, version=card.version, digest=artifact.digest),
+        weights_digest=artifact.weights_digest,
+    )
+    for row in answer.rows:
+        entry = message.structures.add(id=row.id)
+        if isinstance(row.outcome, Refusal):
+            entry.error.CopyFrom(item_error(row.outcome))
+            continue
+        facts = row.outcome
+        entry.key, entry.reduced_formula, entry.elements = facts.key, facts.reduced_formula, facts.elements
+        entry.domain_score, entry.domain_verdict = facts.domain.score, facts.domain.verdict.value
+        entry.review_verdict = facts.review.verdict.value
+    columns = {SUBSTRATE: card.heads}
+    if artifact.fidelity_heads is not None:
+        columns[FIDELITIES] = artifact.fidelity_heads.columns
+    for name, block in answer.blocks.items():
+        values = block.astype("<f4").tobytes()
+        message.blocks.add(name=name, width=block.shape[1], values=values, columns=columns.get(name, ()))
+    for column, definition in enumerate(answer.properties):
+        message.estimates.add(
+            property=definition_message(definition),
+            values=answer.values[:, column].astype("<f8").tobytes(),
+            stds=answer.stds[:, column].astype("<f8").tobytes(),
+        )
+    return message
