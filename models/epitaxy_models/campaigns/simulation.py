@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from epitaxy_models.campaigns.acquisition import AcquisitionName
 from epitaxy_models.campaigns.front import hypervolume
@@ -138,8 +139,11 @@ def replay(history: History, acquisition: AcquisitionName, seed: int, batch: int
 
 def head_order(history: History) -> Numbers | None:
     """All candidates as the substrate itself ranks them, learning nothing; None if it says nothing."""
-    start = history.start.with_heads(history.objectives, history.heads, Knowledge())
-    return None if start.scores is None else np.argsort(-start.scores, kind="stable")
+    answered = [entry for entry in history.objectives if entry.name in history.heads]
+    if not answered:
+        return None
+    ranks = [rankdata(entry.utility(history.heads[entry.name].values)) for entry in answered]
+    return np.argsort(-np.mean(ranks, axis=0), kind="stable")
 
 
 def summarize(history: History, orders: Sequence[Numbers], at: Sequence[int], budget: int) -> Found:

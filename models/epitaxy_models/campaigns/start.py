@@ -72,7 +72,7 @@ class Start:
         answered = [entry for entry in objectives if entry.name in heads]
         if self.scores is not None or not answered:
             return self
-        columns = [entry.utility(heads[entry.name].values) for entry in answered]
+        columns = [heads[entry.name].scores(entry) for entry in answered]
         scores = columns[0] if len(columns) == 1 else np.mean([rankdata(column) for column in columns], axis=0)
         is_trusted = all(_is_trusted(heads[entry.name], entry.name, known) for entry in answered)
         source = " and ".join(heads[entry.name].source for entry in answered)
