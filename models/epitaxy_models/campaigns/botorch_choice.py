@@ -4,17 +4,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from botorch.acquisition import qLogNoisyExpectedImprovement, qUpperConfidenceBound
+from botorch.acquisition.logei import qLogNoisyExpectedImprovement
+from botorch.acquisition.monte_carlo import qUpperConfidenceBound
 from botorch.acquisition.multi_objective import logei
 from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputObjective
 from botorch.acquisition.objective import GenericMCObjective
-from botorch.sampling import SobolQMCNormalSampler
+from botorch.sampling.normal import SobolQMCNormalSampler
 from numpy.typing import NDArray
 from torch import Tensor
 
-from epitaxy_models.campaigns.acquisition import ShortList
 from epitaxy_models.campaigns.front import reference_point
 from epitaxy_models.campaigns.indexed_model import IndexedModel
+from epitaxy_models.campaigns.listed import ShortList
 
 # Of one objective, and of several: boxes of a hypervolume cost more than a difference.
 _N_SAMPLES, _N_SAMPLES_OF_SEVERAL = 128, 64
@@ -28,6 +29,8 @@ logei._load_attempted = True
 
 def by_expected_improvement(listed: ShortList, n_wanted: int, seed: int) -> list[tuple[int, float]]:
     """qLogNoisyEI, or qLogNEHVI for several objectives."""
+    if not n_wanted:
+        return []
     return _one_by_one(listed, _expected_improvement(listed, seed), n_wanted)
 
 
@@ -35,7 +38,7 @@ def by_upper_bound(listed: ShortList, n_wanted: int, seed: int) -> list[tuple[in
     """The upper confidence bound; several objectives count by their spread over the list."""
     spreads = torch.from_numpy(listed.utilities(listed.means.T).std(axis=0) + 1e-12)
 
-    def sums(samples: Tensor, **_: Any) -> Tensor:
+    def sums(samples: Tensor, X: Tensor | None = None) -> Tensor:  # noqa: N803 - BoTorch's name
         return (_utilities(listed, samples) / spreads).sum(dim=-1)
 
     function = qUpperConfidenceBound(
@@ -62,8 +65,9 @@ def _one_by_one(
     with torch.no_grad():
         for _ in range(n_wanted):
             function.set_X_pending(pending if len(pending) else None)
-            pieces = _points(left).unsqueeze(-2).split(_CHOICES_A_PIECE)
-            scores = torch.cat([function(piece) for piece in pieces])
+            points = _points(left).unsqueeze(-2)
+            starts = range(0, len(points), _CHOICES_A_PIECE)
+            scores = torch.cat([function(points[start : start + _CHOICES_A_PIECE]) for start in starts])
             if lowest is not None:
                 scores = torch.log((scores - lowest).clamp_min(1e-12))
             scores = scores + offsets[left]
@@ -97,10 +101,10 @@ def _expected_improvement(listed: ShortList, seed: int) -> Any:
         "cache_root": False,
     }
 
-    def utilities(samples: Tensor, **_: Any) -> Tensor:
+    def utilities(samples: Tensor, X: Tensor | None = None) -> Tensor:  # noqa: N803 - BoTorch's name
         return _utilities(listed, samples)
 
-    def utility(samples: Tensor, **_: Any) -> Tensor:
+    def utility(samples: Tensor, X: Tensor | None = None) -> Tensor:  # noqa: N803 - BoTorch's name
         return _utilities(listed, samples)[..., 0]
 
     if len(listed.objectives) > 1:

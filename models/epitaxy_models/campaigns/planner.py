@@ -27,8 +27,6 @@ from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 Numbers = NDArray[np.int64]
 # Labels that a model needs, and the share of a small pool that is enough.
 N_START, _START_SHARE, _LEAST_START = 10, 0.1, 3
-# Share of a pool that counts as the best.
-BEST_SHARE = 0.01
 _SEED_STEP = 10_007
 
 
@@ -96,7 +94,7 @@ class Planner:
         names = [entry.name for entry in self.objectives]
         of_limits = {entry.name for entry in self.limits} - set(names)
         names += sorted(name for name in of_limits if self._n_labels(known, name) >= self.n_start)
-        return [Estimate.of(name, self._believe(name, known), known) for name in names]
+        return [Estimate.of(name, self._believe(name, known), known, self.heads.get(name)) for name in names]
 
     def state(self) -> dict[str, Any]:
         """Hyper-parameters and who speaks, as plain containers: with them a log gives the same batches again."""
@@ -141,7 +139,7 @@ class Planner:
         open_ones = known.distinct(known.open(self.pool.n_candidates))
         start = self._start_of(known)
         ranked = ranked_by_head(start, self.objectives, self.heads, self.limits, known, open_ones, n_wanted)
-        numbers, listed = short_list(self.pool, known, estimates, self.objectives, self.limits, BEST_SHARE, ranked)
+        numbers, listed = short_list(self.pool, known, estimates, self.objectives, self.limits, ranked)
         is_ranked = np.isin(numbers[listed.open], ranked)
         places = listed.open[is_ranked]
         found = choose(

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.campaigns.acquisition import ShortList
 from epitaxy_models.campaigns.estimates import Estimate, chance_of_limits
 from epitaxy_models.campaigns.knowledge import Knowledge
+from epitaxy_models.campaigns.listed import ShortList
 from epitaxy_models.campaigns.objective import Limit, Objective
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
 from epitaxy_models.campaigns.success import success_of
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
+# Share of a pool that counts as the best.
+BEST_SHARE = 0.01
 # Candidates that are weighed jointly, and the best measured that they are weighed against.
 _N_LISTED, _N_LISTED_OF_SEVERAL, _N_BASELINE = 300, 180, 20
 # Deviations above the mean to which a candidate is given credit when the list is cut.
@@ -28,7 +30,6 @@ def short_list(
     estimates: Sequence[Estimate],
     objectives: Sequence[Objective],
     limits: Sequence[Limit],
-    best_share: float,
     besides: Numbers | None = None,
 ) -> tuple[Numbers, ShortList]:
     """Numbers of the listed candidates and what is known of them.
@@ -45,6 +46,7 @@ def short_list(
     joint = [entry.process.joint(numbers) for entry in of_objectives]
     places = np.arange(len(numbers))
     ends = np.cumsum([len(open_ones), len(measured)])
+    pairs = list(zip(of_objectives, objectives, strict=True))
     chance = success_of(pool, known, numbers) * chance_of_limits(estimates, limits, numbers)
     return numbers, ShortList(
         means=np.stack([means for means, _ in joint]),
@@ -56,7 +58,8 @@ def short_list(
         pending=places[ends[1] :],
         costs=known.costs_of(numbers),
         success=chance,
-        n_best=max(1, int(np.ceil(best_share * pool.n_candidates))),
+        likely=np.prod([entry.likely(one, numbers) for entry, one in pairs], axis=0),
+        n_best=max(1, int(np.ceil(BEST_SHARE * pool.n_candidates))),
     )
 
 
@@ -127,6 +130,6 @@ def optimistic(objective: Objective, estimate: Estimate, means: Array, reach: Ar
     """The best utility, in units, between a reach below the mean and one above."""
     if objective.goal.is_monotone:
         ends = (means - reach, means + reach)
-        return np.max([objective.utility(estimate.to_unit(end)) for end in ends], axis=0)
+        return np.asarray(np.max([objective.utility(estimate.to_unit(end)) for end in ends], axis=0))
     low, high = (estimate.to_unit(end) for end in (means - reach, means + reach))
     return objective.utility(np.clip(np.full(len(means), (objective.low + objective.high) / 2), low, high))
