@@ -178,7 +178,8 @@ def _pool(view: View) -> pb.PoolProgress:
 
 def _outlook(view: View) -> pb.CampaignOutlook:
     record, outlook = view.record, view.outlook
-    message = pb.CampaignOutlook(nominal_coverage=DEFAULT_COVERAGE)
+    advice = outlook.advice if outlook is not None and outlook.advice else "UNSPECIFIED"
+    message = pb.CampaignOutlook(nominal_coverage=DEFAULT_COVERAGE, advice=f"ADVICE_{advice}")
     scores = scores_of(record)
     message.n_predicted = len(scores)
     if scores:
@@ -192,7 +193,6 @@ def _outlook(view: View) -> pb.CampaignOutlook:
     if outlook is not None:
         message.better_left_probability = outlook.better_left or 0.0
         message.margin, message.expected_gain = outlook.margin, outlook.expected_gain or 0.0
-        message.advice = pb.Advice.Value(f"ADVICE_{outlook.advice or 'UNSPECIFIED'}")
         message.message = outlook.message
         message.speaking.update(outlook.speaking)
     return message
