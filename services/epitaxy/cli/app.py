@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from epitaxy.cli import exit_codes
+from epitaxy.cli.campaign.commands import campaign_app
+from epitaxy.cli.candidates.commands import candidates_app
 from epitaxy.cli.capacity import capacity
 from epitaxy.cli.connecting import GlobalOptions, TargetOption
 from epitaxy.cli.data.commands import data_app
 from epitaxy.cli.demo import demo
-from epitaxy.cli.doctor import doctor
+from epitaxy.cli.doctor.command import doctor
 from epitaxy.cli.explain import explain
 from epitaxy.cli.finetune.commands import finetune_app
 from epitaxy.cli.measurements import measurements_app
@@ -38,8 +40,10 @@ app.command()(explain)
 app.command()(validate)
 app.add_typer(models_app)
 app.add_typer(data_app)
+app.add_typer(candidates_app)
 app.add_typer(finetune_app)
 app.add_typer(measurements_app)
+app.add_typer(campaign_app)
 app.command()(doctor)
 app.command()(capacity)
 app.command()(demo)

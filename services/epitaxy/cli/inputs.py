@@ -1,5 +1,9 @@
 """The input files that a command line names, and their columns."""
 
+import atexit
+import shutil
+import sys
+import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -30,16 +34,31 @@ InputIdColumnOption = Annotated[
     ),
 ]
 _SHOWN_IGNORED = 5
+_STDIN = Path("-")
 
 
 def inventory_of(paths: Sequence[Path], exclude: Collection[Path] = (), columns: Columns | None = None) -> Inventory:
-    """Lists the files below these paths. Having no structures in them is a mistake in the command line."""
-    inventory = Inventory.of(paths, exclude, columns)
+    """Lists the files below these paths; ``-`` is standard input, JSON Lines.
+
+    Having no structures in them is a mistake in the command line.
+    """
+    named = [_spooled_stdin() if path == _STDIN else path for path in paths]
+    inventory = Inventory.of(named, exclude, columns)
     if not inventory.files:
         shown = "; ".join(inventory.ignored_lines(_SHOWN_IGNORED))
         why = f"; ignored {shown}" if shown else ""
         raise usage_error(f"no structures in {', '.join(map(str, paths))}{why}")
     return inventory
+
+
+def _spooled_stdin() -> Path:
+    """Standard input as a file that goes when the command ends: commands count structures before they read them."""
+    folder = tempfile.mkdtemp(prefix="epitaxy-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = Path(folder, "stdin.jsonl")
+    with path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return path
 
 
 def print_reading(

@@ -21,7 +21,9 @@ _ROWS_A_TABLE = 512
 
 def validate(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files, folders, archives and tables.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Files, folders, archives and tables; - reads JSONL.")
+    ],
     structure_column: InputStructureColumnOption = "structure",
     id_column: InputIdColumnOption = None,
     refused: RefusedOption = None,

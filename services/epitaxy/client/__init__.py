@@ -9,6 +9,24 @@
 """
 
 from epitaxy.client.async_client import AsyncClient
+from epitaxy.client.campaigns.async_campaigns import AsyncCampaigns
+from epitaxy.client.campaigns.campaigns import Campaigns
+from epitaxy.client.campaigns.goals import Limit, Objective
+from epitaxy.client.campaigns.results import (
+    Batch,
+    BestCandidate,
+    Campaign,
+    CampaignEvent,
+    CampaignNews,
+    CampaignPrediction,
+    Outlook,
+    PoolProgress,
+    PoolReport,
+    Promotion,
+    Recommendation,
+    ResultOutcome,
+    ResultReport,
+)
 from epitaxy.client.client import Client
 from epitaxy.client.errors import (
     EpitaxyClientError,
@@ -50,12 +68,20 @@ from epitaxy.client.screening.summary import RunSummary
 
 __all__ = [
     "COLUMNS",
+    "AsyncCampaigns",
     "AsyncClient",
     "AsyncFineTuneJob",
     "AsyncScreenRun",
     "AuditEntry",
     "BaseModel",
+    "Batch",
+    "BestCandidate",
     "CalibrationStamp",
+    "Campaign",
+    "CampaignEvent",
+    "CampaignNews",
+    "CampaignPrediction",
+    "Campaigns",
     "Client",
     "ConditionCard",
     "EmbeddingResult",
@@ -71,6 +97,7 @@ __all__ = [
     "JobStatus",
     "LabelColumn",
     "LabelCondition",
+    "Limit",
     "MeasurementReport",
     "MeasurementResult",
     "ModelCard",
@@ -79,11 +106,19 @@ __all__ = [
     "ModelHealth",
     "NotFoundError",
     "Note",
+    "Objective",
+    "Outlook",
+    "PoolProgress",
+    "PoolReport",
+    "Promotion",
     "PropertyCard",
     "PropertyHealth",
     "PropertyPrediction",
     "QuotaExceededError",
+    "Recommendation",
     "Repair",
+    "ResultOutcome",
+    "ResultReport",
     "Review",
     "ReviewPolicy",
     "RunSummary",

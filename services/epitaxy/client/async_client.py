@@ -19,6 +19,8 @@ from epitaxy.api.prediction.v1 import (
 from epitaxy.client import defaults, health
 from epitaxy.client.async_calls import AsyncCalls
 from epitaxy.client.async_transport import open_channel, run_blocking
+from epitaxy.client.campaigns.async_calls import AsyncCampaignCalls
+from epitaxy.client.campaigns.async_campaigns import AsyncCampaigns
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.explanations import Explanation
 from epitaxy.client.explanations.reading import (
@@ -53,6 +55,9 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
     tuples, dicts of the same, texts of CIF files or JSON, ``(id, structure)`` pairs, any collection or generator of
     these, data frames, series, and dicts of columns. They are read as they are sent.
 
+    Attributes:
+        campaigns: The tenant's campaigns: what to measure next.
+
     Args:
         target: Address of the server, ``HOST:PORT`` (default: ``EPITAXY_TARGET``, else ``127.0.0.1:50051``).
         api_key: Key of the tenant (default: ``EPITAXY_API_KEY``). A development server on the loopback needs none.
@@ -86,6 +91,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         self._models = models_pb2_grpc.ModelServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._measurements = measurements_pb2_grpc.MeasurementServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._governance = AsyncModelGovernance(channel, self._calls)
+        self.campaigns = AsyncCampaigns(AsyncCampaignCalls(channel, self._connection))
         self._jobs = AsyncFineTuneJobs(AsyncFineTuneCalls(channel, self._connection), self._governance)
 
     async def __aenter__(self) -> "AsyncClient":

@@ -19,6 +19,8 @@ from epitaxy.api.prediction.v1 import (
 )
 from epitaxy.client import defaults, health
 from epitaxy.client.calls import Calls
+from epitaxy.client.campaigns.calls import CampaignCalls
+from epitaxy.client.campaigns.campaigns import Campaigns
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.explanations import Explanation
 from epitaxy.client.explanations.reading import (
@@ -54,6 +56,9 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
     tuples, dicts of the same, texts of CIF files or JSON, ``(id, structure)`` pairs, any collection or generator of
     these, data frames, series, and dicts of columns. They are read as they are sent.
 
+    Attributes:
+        campaigns: The tenant's campaigns: what to measure next.
+
     Args:
         target: Address of the server, ``HOST:PORT`` (default: ``EPITAXY_TARGET``, else ``127.0.0.1:50051``).
         api_key: Key of the tenant (default: ``EPITAXY_API_KEY``). A development server on the loopback needs none.
@@ -86,6 +91,7 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
         self._models = models_pb2_grpc.ModelServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._measurements = measurements_pb2_grpc.MeasurementServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._governance = ModelGovernance(channel, self._calls)
+        self.campaigns = Campaigns(CampaignCalls(channel, self._connection))
         self._jobs = FineTuneJobs(FineTuneCalls(channel, self._connection), self._governance)
 
     def __enter__(self) -> "Client":

@@ -65,10 +65,16 @@ def gains(strategies: Sequence[StrategyRow], unit: str, colours: Mapping[str, st
     return drawing.render()
 
 
-def parity(rows: Sequence[ParityRow], unit: str) -> Markup:
-    """Predicted against true with intervals; the diagonal is a perfect model."""
+def parity(rows: Sequence[ParityRow], unit: str, truth: str = "label") -> Markup:
+    """Predicted against true with intervals; the diagonal is a perfect model.
+
+    Args:
+        rows: One a structure.
+        unit: Of all values.
+        truth: Word for what is true.
+    """
     low, high = padded(without_outliers([value for row in rows for value in (row.label, row.predicted)]))
-    drawing = Drawing(Axis(low, high, f"label ({unit})"), Axis(low, high, f"predicted ({unit})"), "parity", 460, 440)
+    drawing = Drawing(Axis(low, high, f"{truth} ({unit})"), Axis(low, high, f"predicted ({unit})"), "parity", 460, 440)
     drawing.line([(low, low), (high, high)], "zero")
     for row in rows:
         drawing.line([(row.label, row.lower), (row.label, row.upper)], "whisker soft")

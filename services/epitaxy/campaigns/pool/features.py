@@ -81,7 +81,7 @@ class FeatureBlock(StoredBlock):
     width: int
 
     @property
-    def shape(self) -> tuple[int, ...]:  # type: ignore[override]  # known here, read from the file there
+    def shape(self) -> tuple[int, ...]:
         """Rows and width."""
         return self.n_rows, self.width
 

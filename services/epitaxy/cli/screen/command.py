@@ -21,7 +21,8 @@ _DEFAULT_TOP = 20
 def screen(
     context: typer.Context,
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="Files, folders, archives, Parquet, CSV or JSONL tables.")
+        list[Path],
+        typer.Argument(metavar="PATH", help="Files, folders, archives, Parquet, CSV or JSONL tables; - reads JSONL."),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Table to write: .parquet, .csv or .jsonl.")],
     properties: Annotated[

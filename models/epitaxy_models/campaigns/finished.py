@@ -1,0 +1,85 @@
+"""A finished data set as something to play again: features by the shipped substrate, and what its heads say."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.campaigns.heads import HeadAnswer, head_answer
+from epitaxy_models.campaigns.objective import Limit, Objective
+from epitaxy_models.campaigns.pool_blocks import PoolBlocks
+from epitaxy_models.campaigns.simulation import History
+from epitaxy_models.campaigns.start import Start, StartName
+from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
+from epitaxy_models.ensembles.embedder import Embedder
+from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.graphs.graph import CrystalGraph
+from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.features import SubstrateFeatures
+
+Array = NDArray[np.float64]
+# Fewer rows have no best 1 % that anything could be told by.
+LEAST_ROWS = 20
+
+
+def finished_history(
+    structures: Sequence[Structure],
+    values: Mapping[str, Array],
+    objectives: Sequence[Objective],
+    limits: Sequence[Limit] = (),
+    start: StartName = StartName.AUTO,
+    on_structures: Callable[[int], None] = lambda n_done: None,
+) -> History:
+    """Features of all rows, and copies of one crystal told as such.
+
+    Args:
+        structures: Checked crystals.
+        values: Finite values by property, in units, ``[n_structures]``.
+        objectives: What is looked for.
+        limits: What other properties have to keep.
+        start: How to begin.
+        on_structures: Called with the number of crystals that are featurized.
+
+    Raises:
+        ConfigurationError: TOO_FEW_ROWS.
+        UnsupportedElementError: A crystal holds an element that the substrate has never seen.
+    """
+    if len(structures) < LEAST_ROWS:
+        raise ConfigurationError(
+            f"{len(structures)} rows have a structure and all values: a replay needs at least {LEAST_ROWS}",
+            reason="TOO_FEW_ROWS",
+        )
+    artifact = load_artifact(shipped_model())
+    embed, n_done = Embedder(artifact), 0
+
+    def embed_and_tell(graphs: Sequence[CrystalGraph]) -> NDArray[np.float32]:
+        nonlocal n_done
+        found = embed(graphs)
+        n_done += len(graphs)
+        on_structures(n_done)
+        return found
+
+    inputs = SubstrateFeatures(artifact).inputs_of(structures, embed_and_tell)
+    keys = [graph.key for graph in inputs.graphs]
+    groups = np.unique(keys, return_inverse=True)[1].astype(np.int64)
+    return History(
+        PoolBlocks.of(inputs.blocks),
+        values,
+        objectives,
+        Start(start),
+        heads_of(objectives, inputs.blocks, artifact),
+        limits,
+        groups=groups,
+    )
+
+
+def heads_of(
+    objectives: Sequence[Objective], blocks: Mapping[str, NDArray[np.floating]], artifact: ModelArtifact
+) -> dict[str, HeadAnswer]:
+    """What the substrate says of the objectives, by property, where it says anything."""
+    shipped = artifact.fidelity_heads
+    fidelities = shipped.columns if shipped is not None else ()
+    answers = {
+        entry.name: head_answer(entry.name, entry.unit, blocks, artifact.card.heads, fidelities) for entry in objectives
+    }
+    return {name: answer for name, answer in answers.items() if answer is not None}

@@ -1,0 +1,213 @@
+"""``epitaxy campaign simulate``: a finished data set played again, before the first experiment. Needs no server."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from epitaxy.cli import exit_codes
+from epitaxy.cli.campaign.options import (
+    BatchOption,
+    ObjectiveOption,
+    StartName,
+    StartOption,
+    UnitsOption,
+    WhereOption,
+)
+from epitaxy.cli.data.progress import show_rows
+from epitaxy.cli.finetune.options import OneObjectOption, StructureColumnOption
+from epitaxy.cli.inputs import InputIdColumnOption
+from epitaxy.cli.terminal import print_object, stderr_console, stdout_console, usage_error
+from epitaxy.cli.waiting import show_waiting
+from epitaxy.cli.wording import split_names
+from epitaxy.client import ItemError, Limit, Objective
+from epitaxy.client.campaigns.goals import limits_of, objectives_of
+from epitaxy.client.finetune.labels import Labels, read_labels
+
+if TYPE_CHECKING:
+    from epitaxy_models.campaigns import Found, History
+    from epitaxy_models.structures import Structure
+
+_AT = (50, 100)
+_HINT = "each seed chooses batch after batch, as a campaign would"
+
+
+def simulate(
+    data: Annotated[
+        str, typer.Option("--data", metavar="FILE", help="Finished data set: a table, or a folder with CIF files.")
+    ],
+    objectives: ObjectiveOption,
+    units: UnitsOption,
+    where: WhereOption = None,
+    start: StartOption = StartName.AUTO,
+    batch: BatchOption = 5,
+    budget: Annotated[int, typer.Option("--budget", min=1, help="Labels of each replay.")] = 100,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Replays of each strategy.")] = 3,
+    strategies: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--strategies",
+            metavar="NAME,...",
+            help="Strategies to compare: default, random, greedy, thompson, expected_improvement, ...",
+            show_default="default,random",
+        ),
+    ] = None,
+    structure_column: StructureColumnOption = "structure",
+    id_column: InputIdColumnOption = None,
+    as_json: OneObjectOption = False,
+) -> None:
+    """Play a finished data set again.
+
+    Says what a campaign is likely to save before the first experiment. Every strategy chooses from the rows as if their
+    values were not known. Prints the share of the best 1 % that is found after 50 and 100 labels, how much better than
+    random choice that is, and the labels until the first of them is found; means over the seeds. Needs no server.
+
+    Exit code 0, or 3 if some rows could not be used.
+    """
+    goals, limits = objectives_of(objectives, units), limits_of(where or ())
+    names = split_names(strategies) or ["default", "random"]
+    labels = _read(data, goals, limits, structure_column, id_column)
+    with _reporting_errors():
+        history, n_refused = _history(labels, goals, limits, start)
+        found = {name: _play(history, name, batch, budget, seeds) for name in names}
+    document = _document(history, found, batch, budget, seeds, n_refused)
+    if as_json:
+        print_object(document)
+    else:
+        _print(document)
+    raise typer.Exit(exit_codes.SOME_REFUSED if n_refused else exit_codes.ALL_ANSWERED)
+
+
+def _read(
+    data: str, goals: Sequence[Objective], limits: Sequence[Limit], structure_column: str, id_column: str | None
+) -> Labels:
+    """The rows that have all values."""
+    columns = list(dict.fromkeys([*(goal.property for goal in goals), *(limit.property for limit in limits)]))
+    return read_labels(data, columns, structure_column, id_column)
+
+
+def _history(
+    labels: Labels, goals: Sequence[Objective], limits: Sequence[Limit], start: StartName
+) -> tuple["History", int]:
+    """The data set with its features, and the number of rows with values whose structure cannot be used."""
+    from epitaxy.cli.candidates.reading import crystal_of  # noqa: PLC0415 - not installed on a client's machine
+    from epitaxy_models.campaigns import Limit as PlannerLimit  # noqa: PLC0415
+    from epitaxy_models.campaigns import Objective as PlannerObjective  # noqa: PLC0415
+    from epitaxy_models.campaigns import StartName as PlannerStart  # noqa: PLC0415
+    from epitaxy_models.campaigns.finished import finished_history  # noqa: PLC0415
+    from epitaxy_models.errors import InvalidStructureError  # noqa: PLC0415
+
+    is_complete = np.all([np.isfinite(values) for values in labels.values.values()], axis=0)
+    structures: list[Structure] = []
+    rows: list[int] = []
+    refused: list[tuple[str, ItemError]] = []
+    for row, item in enumerate(labels.items):
+        if not is_complete[row]:
+            continue
+        try:
+            structures.append(crystal_of(item.source))
+            rows.append(row)
+        except InvalidStructureError as error:
+            refused.append((item.id, ItemError(error.reason, error.message)))
+    for name, error in refused[:5]:
+        stderr_console().print(f"refused   {name}: {error.reason}: {error.message}", soft_wrap=True)
+    values = {name: column[rows] for name, column in labels.values.items()}
+    with show_rows(stderr_console(), "featurizing", len(structures)) as report:
+        history = finished_history(
+            structures,
+            values,
+            [PlannerObjective.parse(str(goal), goal.unit) for goal in goals],
+            [PlannerLimit(limit.property, limit.limit, limit.is_upper) for limit in limits],
+            PlannerStart(start.value),
+            lambda n_done: report.at(n_done, len(structures)),
+        )
+    return history, len(refused)
+
+
+def _play(history: "History", name: str, batch: int, budget: int, seeds: int) -> "Found":
+    from epitaxy_models.campaigns import simulate as play  # noqa: PLC0415 - not installed on a client's machine
+
+    with show_waiting(f"playing {name} with {seeds} seeds", _HINT), warnings.catch_warnings():
+        # BoTorch's own dependencies call torch.jit.script while they are imported.
+        warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)
+        return play(history, [name], batch, budget, seeds, _AT)[name]
+
+
+def _document(
+    history: "History", found: dict[str, "Found"], batch: int, budget: int, seeds: int, n_refused: int
+) -> dict[str, Any]:
+    return {
+        "strategies": {name: _strategy(one) for name, one in found.items()},
+        "n_candidates": history.pool.n_candidates,
+        "n_best": int(history.is_best().sum()),
+        "n_refused": n_refused,
+        "objectives": list(map(str, history.objectives)),
+        "start": str(history.start.name),
+        "heads": {name: answer.source for name, answer in history.heads.items()},
+        "batch": batch,
+        "budget": budget,
+        "seeds": seeds,
+    }
+
+
+def _strategy(found: "Found") -> dict[str, float]:
+    document = {f"recall_at_{n}": found.recall[n] for n in _AT}
+    document |= {f"enhancement_at_{n}": found.enhancement[n] for n in _AT}
+    document["labels_to_first"] = found.labels_to_first
+    document |= {f"hypervolume_at_{n}": share for n, share in found.hypervolume.items()}
+    return document
+
+
+def _print(document: dict[str, Any]) -> None:
+    console, rows = stdout_console(), document["strategies"]
+    console.print(
+        f"{document['n_candidates']} candidates, the best 1 % are {document['n_best']}; "
+        f"batches of {document['batch']}, {document['budget']} labels, means over {document['seeds']} seeds",
+        soft_wrap=True,
+    )
+    has_volumes = any("hypervolume_at_50" in row for row in rows.values())
+    table = Table("strategy", box=None)
+    for title in ("best 1 % after 50", "after 100", "times random at 50", "labels to the first"):
+        table.add_column(title, justify="right")
+    if has_volumes:
+        table.add_column("hypervolume after 50", justify="right")
+        table.add_column("after 100", justify="right")
+    for name, row in rows.items():
+        cells = [f"{row['recall_at_50']:.0%}", f"{row['recall_at_100']:.0%}", f"{row['enhancement_at_50']:.1f}"]
+        cells.append(f"{row['labels_to_first']:.0f}")
+        volumes = [f"{row[f'hypervolume_at_{n}']:.0%}" for n in _AT] if has_volumes else []
+        table.add_row(name, *cells, *volumes)
+    console.print(table)
+    if {"default", "random"} <= rows.keys():
+        console.print(_saving(rows["default"], rows["random"]), soft_wrap=True)
+
+
+def _saving(default: dict[str, float], random: dict[str, float]) -> str:
+    """What a campaign is likely to save, in one sentence."""
+    ours, chance = default["labels_to_first"], random["labels_to_first"]
+    saved = chance - ours
+    if saved <= 0:
+        return "On data like these a campaign is not likely to find the best sooner than random choice."
+    return (
+        f"On data like these a campaign is likely to find the first of the best 1 % after {ours:.0f} labels instead of "
+        f"{chance:.0f}: it saves {saved:.0f} measurements of {chance:.0f}."
+    )
+
+
+@contextmanager
+def _reporting_errors() -> Iterator[None]:
+    """One line and an exit code for errors: 2 for a mistake in the request or the data, 1 for what is not installed."""
+    try:
+        from epitaxy_models.errors import ConfigurationError, InvalidStructureError  # noqa: PLC0415
+
+        try:
+            yield
+        except (ConfigurationError, InvalidStructureError) as error:
+            raise usage_error(f"{error.reason}: {error}") from error
+    except ModuleNotFoundError as error:
+        stderr_console().print(f"epitaxy: a replay needs {error.name}: pip install 'epitaxy[campaigns,client]'")
+        raise typer.Exit(exit_codes.RUN_FAILED) from error

@@ -1,0 +1,31 @@
+"""Crystals of files that a command line names, read on this machine as the server reads them."""
+
+from collections.abc import Callable, Iterator
+
+from epitaxy.client.inputs.inventory import Inventory
+from epitaxy.client.inputs.item import Cell, Source
+from epitaxy.client.results import ItemError
+from epitaxy_models.candidates.candidate import RefusedSource
+from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.structures import Structure, TextFormat, check_structure, read_text
+
+
+def read_crystals(
+    inventory: Inventory, refused: list[RefusedSource], on_item: Callable[[], None] = lambda: None
+) -> Iterator[tuple[str, Structure]]:
+    """Ids and crystals in the order of the files; those that cannot be used go to ``refused``."""
+    for name, source in inventory.read():
+        on_item()
+        try:
+            yield name, crystal_of(source)
+        except InvalidStructureError as error:
+            refused.append(RefusedSource(name, error.reason, error.message))
+
+
+def crystal_of(source: Source) -> Structure:
+    """A structure as the server would read it. Raises InvalidStructureError."""
+    if isinstance(source, ItemError):
+        raise InvalidStructureError(source.message, reason=source.reason)
+    if isinstance(source, Cell):
+        return check_structure(Structure(source.lattice, source.atomic_numbers, source.frac_coords)).structure
+    return read_text(source.content, TextFormat(source.kind)).structure

@@ -1,0 +1,1 @@
+"""Campaigns: what to measure next, learned from every result."""
