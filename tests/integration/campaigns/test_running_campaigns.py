@@ -161,7 +161,7 @@ def test_faults_end_in_their_reason_and_the_record_tells_all(lab: Lab) -> None:
     with pytest.raises(grpc.RpcError, match="no such campaign"):
         Lab.call(lab, "GetCampaign", pb.GetCampaignRequest(name="nobody-has-it"))
     events = list(lab.stub.WatchCampaign(pb.WatchCampaignRequest(name=lab.name), timeout=60)) if close(lab) else []
-    assert [one.event.kind for one in events if one.HasField("event")][-2:] == ["released", "closed"]
+    assert [one.event.kind for one in events if one.HasField("event")][-2:] == ["reported", "closed"]
     pieces = list(lab.stub.ExportCampaign(pb.ExportCampaignRequest(name=lab.name), timeout=60))
     record = json.loads(b"".join(piece.chunk for piece in pieces))
     assert record["state"] == "CLOSED"
