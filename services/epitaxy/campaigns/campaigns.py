@@ -145,6 +145,9 @@ class Campaigns:
             book.pool.follow(record)
             kept, refused = _sorted_out(candidates, book)
             check_candidates(self.quota_of(tenant), tenant, record.n_rows + len(kept))
+            if is_last and not record.n_rows and not kept:
+                why = f": {refused[0].id!r}: {refused[0].message}" if refused else ""
+                raise InvalidRequestError(f"the pool has no candidate{why}: add some", reason="EMPTY_POOL")
             number = new_chunk()
             if kept:
                 book.pool.files.write(number, kept)
