@@ -21,7 +21,7 @@ from epitaxy.campaigns.pool.ids import IdIndex
 from epitaxy.campaigns.pool.pools import Pools
 from epitaxy.campaigns.pool.rules import allowed_rows
 from epitaxy.campaigns.pool.table import PoolTable
-from epitaxy.campaigns.ports import CampaignKey
+from epitaxy.campaigns.ports import CampaignKey, unknown_campaign
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError, QuotaExceededError, RetryLaterError
 from epitaxy.rooted_files.opening import RootedFiles
 from epitaxy_models.errors import EpitaxyError
@@ -136,8 +136,12 @@ class Preparation:
         while True:
             try:
                 await self._prepare(key)
-            except NotFoundError:
-                break  # deleted meanwhile
+            except NotFoundError as error:
+                if error.reason != unknown_campaign().reason:
+                    logger.exception("preparing a pool failed", extra={"campaign": key.name})
+                    await asyncio.sleep(_MOST_PAUSE_SECONDS)
+                else:  # deleted meanwhile: what was written after that goes, too
+                    await asyncio.to_thread(self.pools.delete, key)
             except RetryLaterError as error:
                 logger.warning("a pool waits", extra={"campaign": key.name, "reason": error.message})
                 await asyncio.sleep(pause)

@@ -39,6 +39,7 @@ class PoolTable:
         n_rows: Number of rows, refused ones and copies included.
         standing: The row that stands for each row, ``[n_rows]``: itself, the first copy of its crystal, or -1 if it is
             refused.
+        allowed: What rules last left of the rows, kept by the rules.
         is_outside: Rows that came with results and may not be chosen, ``[n_rows]``.
     """
 
@@ -47,6 +48,7 @@ class PoolTable:
     ) -> None:
         self._table, self.standing, self.is_outside, self.features = table, standing, is_outside, features
         self.n_rows: int = table.num_rows
+        self.allowed: dict[Any, Any] = {}
 
     @cached_property
     def is_candidate(self) -> NDArray[np.bool_]:
@@ -136,6 +138,14 @@ def open_table(chunks: Sequence[Chunk], features: FeatureFolder) -> PoolTable:
     is_outside = np.concatenate([np.full(chunk.n_rows, chunk.is_outside) for chunk in chunks])
     table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
     return PoolTable(table, np.load(path.with_suffix(".npy")), is_outside, features)
+
+
+def remove_smaller(chunks: Sequence[Chunk], features: FeatureFolder) -> None:
+    """Removes tables of fewer chunks; who still reads one has it open."""
+    newest = _path(features, chunks)
+    for path in features.folder.glob("table-*"):
+        if path.stem < newest.stem:
+            path.unlink(missing_ok=True)
 
 
 def _path(features: FeatureFolder, chunks: Sequence[Chunk]) -> Path:

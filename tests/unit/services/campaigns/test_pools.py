@@ -118,6 +118,18 @@ def test_a_pool_that_cannot_be_read_at_all_fails(rig: CampaignRig) -> None:
     assert refused.value.reason == "NO_USABLE_CANDIDATE"
 
 
+def test_a_pool_without_a_candidate_is_not_completed(rig: CampaignRig) -> None:
+    rig.campaigns.create(TENANT, spec(), None, None)
+    bad = Candidate("x", b"", fault=("EMPTY_STRUCTURE", "the candidate has no structure"))
+    for some in ([], [bad]):
+        with pytest.raises(InvalidRequestError, match="no candidate"):
+            add(rig, some)
+    add(rig, candidates([1, 2]), is_last=False)
+    add(rig, [])
+    rig.prepare()
+    assert rig.record().state is CampaignState.ACTIVE
+
+
 def test_adding_is_repeatable(rig: CampaignRig) -> None:
     rig.campaigns.create(TENANT, spec(), None, None)
     key = RequestKey("r1", "d")
