@@ -103,11 +103,12 @@ class SmallCampaigns(campaigns_pb2_grpc.CampaignServiceServicer):
         kept = self._of(request.name)
         outcomes = [self._take(kept, result) for result in request.results]
         kept.campaign.n_results = len(kept.results)
-        best = max((r.values[0].value for r in kept.results.values() if r.values), default=None)
-        if best is not None:
-            values = {kept.campaign.spec.objectives[0].property: best}
+        measured = {name: result.values[0].value for name, result in kept.results.items() if result.values}
+        if measured:
+            name = max(measured, key=measured.__getitem__)
+            values = {kept.campaign.spec.objectives[0].property: measured[name]}
             del kept.campaign.best[:]
-            kept.campaign.best.add(id="top", formula="NaCl", values=values, measured=values)
+            kept.campaign.best.add(id=name, formula="NaCl", values=values, measured=values)
         return self._answer(pb.ReportResultsResponse(outcomes=outcomes, campaign=kept.campaign))
 
     async def CorrectResults(self, request: Any, context: Any) -> Any:
