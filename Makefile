@@ -16,7 +16,7 @@ export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining check check-protos contract format generate check-generated structure check-structure reference check-reference serve golden clean pictures bench loadtest growth performance \
-        dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish retire source-index fidelity-models scaling bench-transfer bench-uncertainty
+        dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish retire source-index fidelity-models scaling bench-transfer bench-uncertainty bench-campaigns
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ $(VENV)/.torch: | $(BIN)/python
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.torch
-	$(call INSTALL,-e '.[client$(comma)data$(comma)finetune]')
+	$(call INSTALL,-e '.[campaign-service$(comma)client$(comma)data$(comma)finetune]')
 	$(BIN)/python -m epitaxy_models.warmup
 	@touch $@
 
@@ -196,6 +196,9 @@ bench-transfer: install-dev ## Learning curves on real targets (DATA=folder; QUI
 bench-uncertainty: install-dev ## Coverage, domain verdicts and explanations against their goals (DATA=folder; SEEDS=5; BEFORE=folder of a model); run again to resume
 	$(BIN)/python -m loadtest.uncertainty --data "$(or $(DATA),../shared/data)" --seeds $(or $(SEEDS),5) $(if $(BEFORE),--before "$(BEFORE)")
 	$(BIN)/python -m loadtest.faithfulness --data "$(or $(DATA),../shared/data)" --out scratch/uncertainty/faithfulness.json
+
+bench-campaigns: install-dev ## Campaigns on finished data sets against their goals, and what a round costs (DATA=folder; ARGS=--write-docs); run again to resume
+	OMP_NUM_THREADS=1 $(BIN)/python -m loadtest.campaigns --data "$(or $(DATA),../shared/data)" $(ARGS)
 
 retire: install-dev ## Keep the shipped model as an earlier version, for tenants' models on it; before `make publish`
 	$(BIN)/python -m epitaxy_models.training.retire

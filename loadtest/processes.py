@@ -14,6 +14,7 @@ _ROLES = (
     ("epitaxy.gateway", "gateway"),
     ("redis-server", "redis"),
     ("epitaxy.finetune", "finetune"),
+    ("epitaxy.campaigns", "campaigns"),
     ("ProxyActor", "proxy"),
 )
 _QUIET_SECONDS = 5.0

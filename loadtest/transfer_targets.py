@@ -72,15 +72,19 @@ def read_pool(target: Target, data: Path, work: Path, n_max: int, peers: Sequenc
     A row that a peer cannot read raises what the peer raises.
     """
     table = pd.read_parquet(data / target.file, columns=["formula", "structure", target.column])
-    table = table.dropna(subset=[target.column])
-    order = {name: blake2b(name.encode(), digest_size=8).digest() for name in table["formula"].unique()}
-    table = table.assign(key=table["formula"].map(order)).sort_values("key", kind="stable").head(n_max)
+    table = by_hash(table.dropna(subset=[target.column])).head(n_max)
     labels = table[target.column].to_numpy(dtype=np.float64)
     texts = table["structure"].tolist()
     overlap = source_overlap(table["formula"].tolist(), data / _SOURCE)
-    inputs = _with_peers(_inputs(target, texts, work), target, peers, work)
+    inputs = _with_peers(kept_inputs(target.name, texts, work), target, peers, work)
     is_seen = seen_formulas(inputs)
     return Pool(target, inputs, np.log10(labels) if target.is_log10 else labels, overlap, is_seen)
+
+
+def by_hash(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows in an order that a hash of their formula decides, so that the first of them are whole formulas."""
+    order = {name: blake2b(name.encode(), digest_size=8).digest() for name in table["formula"].unique()}
+    return table.assign(key=table["formula"].map(order)).sort_values("key", kind="stable").drop(columns="key")
 
 
 def source_overlap(formulas: Sequence[str], source: Path) -> float:
@@ -112,18 +116,19 @@ def _with_peers(inputs: TransferInputs, target: Target, peers: Sequence[str], wo
     return TransferInputs(inputs.structures, inputs.graphs, blocks)
 
 
-def _inputs(target: Target, texts: Sequence[str], work: Path) -> TransferInputs:
+def kept_inputs(name: str, texts: Sequence[str], work: Path) -> TransferInputs:
+    """Features of structures under the shipped substrate, from the work folder if they were computed before."""
     artifact = load_artifact(shipped_model())
     structures = tuple(structure_from_column(text) for text in texts)
     heads = artifact.fidelity_heads
     parts = [artifact.weights_digest, DESCRIPTOR_VERSION, ESTIMATES, *([heads.digest] if heads else []), *texts]
     content = blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
-    kept = work / "features" / f"{target.name}-{content}.npz"
+    kept = work / "features" / f"{name}-{content}.npz"
     if kept.exists():
         with np.load(kept, allow_pickle=False) as blocks:
             graphs = tuple(build_graph(structure, artifact.card.rule) for structure in structures)
             return TransferInputs(structures, graphs, dict(blocks))
-    print(f"{target.name}: features of {len(texts)} structures", flush=True)
+    print(f"{name}: features of {len(texts)} structures", flush=True)
     inputs = SubstrateFeatures(artifact).inputs_of(structures, Embedder(artifact))
     kept.parent.mkdir(parents=True, exist_ok=True)
     part = kept.with_suffix(".part.npz")

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+from tools.dashboards.campaigns import CAMPAIGN_LOOPS
 from tools.dashboards.finetunes import FINE_TUNES
 from tools.dashboards.operations import OPERATIONS
 from tools.dashboards.screening import SCREENING
@@ -14,6 +15,7 @@ DASHBOARDS = {
     "screening": SCREENING,
     "models-and-trust": TRUST,
     "fine-tunes": FINE_TUNES,
+    "campaigns": CAMPAIGN_LOOPS,
     "operations": OPERATIONS,
 }
 

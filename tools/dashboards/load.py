@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -13,6 +14,7 @@ from epitaxy.client.finetune.job import FineTuneJob
 from epitaxy_models.data.crystals import bundled_crystals, write_cifs
 from epitaxy_models.structures import structure_to_column
 from epitaxy_models.testing.equivalent_cells import scaled
+from tools.dashboards.campaign_load import CampaignLoad
 
 ROUND_SECONDS = 2.0
 EXPLANATION_SECONDS = 6.0
@@ -23,7 +25,8 @@ _CRYSTALS_A_ROUND = 40
 def put_load_on(target: str, folder: Path, goes_on: Callable[[], bool], *, with_jobs: bool = False) -> int:
     """Screens known cells, new cells and a broken file while it ``goes_on``; how many structures were sent.
 
-    Measurements of what was predicted go before it; ``with_jobs`` two fine-tune jobs beside it, one of which fails.
+    Measurements of what was predicted go before it, and a campaign goes beside it; ``with_jobs`` two fine-tune jobs
+    do so, too, one of which fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
     known = [Path(file) for file in write_cifs(folder / "crystals")][:_CRYSTALS_A_ROUND]
@@ -32,7 +35,7 @@ def put_load_on(target: str, folder: Path, goes_on: Callable[[], bool], *, with_
     n_sent, n_rounds = 0, 0
     # A cell of one atom has no parts to test an explanation by.
     largest = max(known, key=lambda file: file.stat().st_size)
-    with Client(target) as client, _explanations(target, [largest]):
+    with Client(target) as client, _explanations(target, [largest]), _campaign(target, folder / "pool", goes_on):
         jobs = _start_jobs(client) if with_jobs else []
         # Screened first, which waits as long as it takes: on a busy machine the first forward pass outlasts a deadline.
         warm = folder / "measured.jsonl"
@@ -72,6 +75,15 @@ def _explanations(target: str, files: list[Path]) -> Iterator[None]:
     finally:
         is_over.set()
         thread.join()
+
+
+@contextmanager
+def _campaign(target: str, folder: Path, goes_on: Callable[[], bool]) -> Iterator[None]:
+    """A campaign beside the rest. What goes wrong with it is raised at the end."""
+    with ThreadPoolExecutor(1, "campaign") as pool:
+        working = pool.submit(lambda: CampaignLoad.begin(target, folder).work(goes_on))
+        yield
+        working.result()
 
 
 def _start_jobs(client: Client) -> list[FineTuneJob]:

@@ -5,7 +5,7 @@ from tools.dashboards.metrics import BY_TENANT_AND_MODEL, last, quantile, rate, 
 from tools.dashboards.variables import MODELS, NAMESPACES, TENANTS
 
 _JOBS = 'job=~"epitaxy-.+"'
-_SERVICES = 'job=~"epitaxy-(gateway|finetune)"'
+_SERVICES = 'job=~"epitaxy-(gateway|finetune|campaigns)"'
 _STAGES = "ray_epitaxy_prediction_stage_seconds"
 _STRUCTURES = "epitaxy_gateway_model_structures_total"
 _STARTS = select("ray_serve_deployment_replica_starts_total")
@@ -168,7 +168,7 @@ _LOAD = Row(
 )
 
 _SERVICE_PROCESSES = Row(
-    "Gateway and fine-tune service",
+    "Gateway, fine-tune service and campaign service",
     [
         Panel(
             "Restarts in an hour",

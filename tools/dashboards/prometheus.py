@@ -14,7 +14,12 @@ from typing import Any
 RULES = Path(__file__).parents[2] / "charts" / "epitaxy" / "rules"
 SCRAPE_SECONDS = 2
 # Part of the endpoints file to the name under which the chart's monitors scrape it.
-JOBS = {"gateway": "epitaxy-gateway", "finetune": "epitaxy-finetune", "ray": "epitaxy-ray"}
+JOBS = {
+    "gateway": "epitaxy-gateway",
+    "finetune": "epitaxy-finetune",
+    "campaigns": "epitaxy-campaigns",
+    "ray": "epitaxy-ray",
+}
 START_SECONDS = 60
 
 

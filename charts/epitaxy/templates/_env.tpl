@@ -1,6 +1,11 @@
 {{- /* Credentials of the object storage, where models or labels lie there; without the Secret, workload identity's. */ -}}
 {{- define "epitaxy.objectStorageEnv" -}}
 {{- if or (hasPrefix "s3://" .Values.mlflow.artifacts) .Values.finetune.labelRoots }}
+{{- include "epitaxy.objectStorageCredentials" . }}
+{{- end }}
+{{- end -}}
+
+{{- define "epitaxy.objectStorageCredentials" -}}
 {{- $secret := include "epitaxy.secret" (dict "root" . "key" "objectStorage") }}
 - name: AWS_ACCESS_KEY_ID
   valueFrom: {secretKeyRef: {name: {{ $secret }}, key: access-key, optional: true}}
@@ -12,17 +17,21 @@
 - name: AWS_ENDPOINT_URL
   value: {{ . | quote }}
 {{- end }}
-{{- end }}
 {{- end -}}
 
 {{- /* Where a process may write: caches that a read-only image would refuse. */ -}}
-{{- define "epitaxy.scratchEnv" -}}
+{{- define "epitaxy.homeEnv" -}}
 - name: HOME
   value: /tmp/home
 - name: NUMBA_CACHE_DIR
   value: /tmp/numba
 - name: MPLCONFIGDIR
   value: /tmp/matplotlib
+{{- end -}}
+
+{{- /* The same for those who use the registry of models. */ -}}
+{{- define "epitaxy.scratchEnv" -}}
+{{ include "epitaxy.homeEnv" . }}
 - name: EPITAXY_REGISTRY_FOLDER
   value: /tmp/registry
 - name: MLFLOW_TRACKING_URI
@@ -33,6 +42,13 @@
 {{- define "epitaxy.jobEnv" -}}
 - {name: EPITAXY_FINETUNE_FOLDER, value: /var/lib/epitaxy/finetune}
 - name: EPITAXY_FINETUNE_DATABASE_URL
+  valueFrom: {secretKeyRef: {name: {{ include "epitaxy.secret" (dict "root" . "key" "database") }}, key: jobs-url}}
+{{- end -}}
+
+{{- /* What the campaign service and its migration share: one database with the jobs, a volume of its own. */ -}}
+{{- define "epitaxy.campaignEnv" -}}
+- {name: EPITAXY_CAMPAIGNS_FOLDER, value: /var/lib/epitaxy/campaigns}
+- name: EPITAXY_CAMPAIGNS_DATABASE_URL
   valueFrom: {secretKeyRef: {name: {{ include "epitaxy.secret" (dict "root" . "key" "database") }}, key: jobs-url}}
 {{- end -}}
 

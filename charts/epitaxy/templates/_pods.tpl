@@ -124,7 +124,7 @@ capabilities:
 {{- if or $values.proxy.http $values.proxy.https -}}
 {{- $full := include "epitaxy.fullname" .root -}}
 {{- $direct := list "localhost" "127.0.0.1" ".svc" ".cluster.local" -}}
-{{- range list "gateway" "prediction-grpc" "finetune" "training-head-svc" "redis" "mlflow" "postgres" "qdrant" -}}
+{{- range list "gateway" "prediction-grpc" "finetune" "campaigns" "training-head-svc" "redis" "mlflow" "postgres" "qdrant" -}}
 {{- $direct = append $direct (printf "%s-%s" $full .) -}}
 {{- end -}}
 {{- with $values.proxy.except -}}{{- $direct = append $direct . -}}{{- end -}}

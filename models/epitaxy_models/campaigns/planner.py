@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.campaigns.acquisition import AcquisitionName, choose
-from epitaxy_models.campaigns.belief import Belief, Speaker
+from epitaxy_models.campaigns.belief import Belief
 from epitaxy_models.campaigns.choice import Choice
 from epitaxy_models.campaigns.estimates import Estimate
 from epitaxy_models.campaigns.explaining import explained
@@ -17,6 +17,7 @@ from epitaxy_models.campaigns.knowledge import Knowledge
 from epitaxy_models.campaigns.objective import Limit, Objective
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
 from epitaxy_models.campaigns.readings import Readings
+from epitaxy_models.campaigns.rivalry import Speaker
 from epitaxy_models.campaigns.short_list import short_list
 from epitaxy_models.campaigns.start import Start, StartName
 from epitaxy_models.errors import ConfigurationError
@@ -75,7 +76,8 @@ class Planner:
         if self.acquisition is AcquisitionName.RANDOM:
             return self._first(known, n_wanted, Start(StartName.RANDOM), "drawn at random")
         if not self.has_model(known):
-            return self._first(known, n_wanted, self.start.with_heads(self.objectives, self.heads), "")
+            start = self.start.with_heads(self.objectives, self.heads, known)
+            return self._first(known, n_wanted, start, "")
         estimates = self.estimates(known)
         if all(entry.belief.speaker is Speaker.MEAN for entry in estimates[: len(self.objectives)]):
             reason = "no model predicts better than the mean of the results: spread over the pool"
@@ -109,16 +111,16 @@ class Planner:
 
     def _believe(self, name: str, known: Knowledge) -> Belief:
         candidates, values, stds = known.results(name)
-        transform = TargetTransform.fit(self._kind(name), values)
+        transform = TargetTransform.fit(TransformKind.AUTO if self._is_monotone(name) else TransformKind.NONE, values)
         readings = Readings.of(candidates, values, stds, transform)
         before, head = self.beliefs.get(name), self.heads.get(name)
-        belief = Belief.following(before, self.pool, readings, transform, self.seed, head)
+        is_sharp = not self._is_monotone(name)
+        belief = Belief.following(before, self.pool, readings, transform, self.seed, head, is_sharp)
         self.beliefs[name] = belief
         return belief
 
-    def _kind(self, name: str) -> TransformKind:
-        goals = [entry.goal for entry in self.objectives if entry.name == name]
-        return TransformKind.AUTO if all(goal.is_monotone for goal in goals) else TransformKind.NONE
+    def _is_monotone(self, name: str) -> bool:
+        return all(entry.goal.is_monotone for entry in self.objectives if entry.name == name)
 
     def _first(self, known: Knowledge, n_wanted: int, start: Start, reason: str) -> list[Choice]:
         tried = np.unique(np.concatenate([known.candidates, known.failed, known.pending])).astype(np.int64)

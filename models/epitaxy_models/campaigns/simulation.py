@@ -134,6 +134,12 @@ def replay(history: History, acquisition: AcquisitionName, seed: int, batch: int
     return done
 
 
+def head_order(history: History) -> Numbers | None:
+    """All candidates as the substrate itself ranks them, learning nothing; None if it says nothing."""
+    start = history.start.with_heads(history.objectives, history.heads, Knowledge())
+    return None if start.scores is None else np.argsort(-start.scores, kind="stable")
+
+
 def summarize(history: History, orders: Sequence[Numbers], at: Sequence[int], budget: int) -> Found:
     """Means over replays of one strategy."""
     is_best = history.is_best()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.campaigns.heads import HeadAnswer
+from epitaxy_models.campaigns.knowledge import Knowledge
 from epitaxy_models.campaigns.objective import Objective
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
 from epitaxy_models.transfer.inputs import EMBEDDING
@@ -17,8 +18,10 @@ Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 # Farthest points are looked for among so many candidates: the farthest of all are freaks.
 _N_LOOKED_AT = 50
-# Share of the first choices that the head makes: where it states the property itself, and where it only ranks.
-_SHARE_OF_VALUES, _SHARE_OF_RANKS = 0.8, 0.5
+# Share of the first choices that a head makes that only ranks, or that results do not agree with.
+_HALF = 0.5
+# Typical error of a head that is trusted, over the spread of its values.
+_TRUSTED = 0.5
 
 
 class StartName(StrEnum):
@@ -57,23 +60,22 @@ class Start:
     name: StartName = StartName.AUTO
     scores: Array | None = None
     source: str = "the substrate's own prediction"
-    head_share: float = _SHARE_OF_RANKS
+    head_share: float = _HALF
 
-    def with_heads(self, objectives: Sequence[Objective], heads: Mapping[str, HeadAnswer]) -> "Start":
+    def with_heads(self, objectives: Sequence[Objective], heads: Mapping[str, HeadAnswer], known: Knowledge) -> "Start":
         """Ranked by what the substrate says of the objectives, if it says anything and no scores are given.
 
-        Several objectives count by their spread over the pool.
+        Several objectives count by their spread over the pool. Heads that state values make all first choices as long
+        as the results agree with them.
         """
-        known = [entry for entry in objectives if entry.name in heads]
-        if self.scores is not None or not known:
+        answered = [entry for entry in objectives if entry.name in heads]
+        if self.scores is not None or not answered:
             return self
-        columns = [entry.utility(heads[entry.name].values) for entry in known]
-        if len(columns) == 1:
-            scores = columns[0]
-        else:
-            scores = np.sum([(column - column.mean()) / (column.std() + 1e-12) for column in columns], axis=0)
-        share = _SHARE_OF_VALUES if all(heads[entry.name].states_value for entry in known) else _SHARE_OF_RANKS
-        return Start(self.name, scores, " and ".join(heads[entry.name].source for entry in known), share)
+        columns = [entry.utility(heads[entry.name].values) for entry in answered]
+        scores = np.sum([(column - column.mean()) / (column.std() + 1e-12) for column in columns], axis=0)
+        is_trusted = all(_is_trusted(heads[entry.name], entry.name, known) for entry in answered)
+        source = " and ".join(heads[entry.name].source for entry in answered)
+        return Start(self.name, scores, source, 1.0 if is_trusted else _HALF)
 
     def choose(
         self, pool: PoolBlocks, n_wanted: int, seed: int, taken: Numbers, open_ones: Numbers
@@ -106,6 +108,16 @@ class Start:
         # A candidate that the head does not answer comes last.
         scores = np.nan_to_num(self.scores[open_ones], nan=-np.inf)
         return open_ones[np.argsort(-scores, kind="stable")[:n_wanted]]
+
+
+def _is_trusted(head: HeadAnswer, name: str, known: Knowledge) -> bool:
+    """Whether a head states values, and errs by less than its values vary, as far as results tell."""
+    if not head.states_value:
+        return False
+    candidates, values, _ = known.results(name)
+    if not len(values):
+        return True
+    return float(np.median(np.abs(values - head.values[candidates]))) < _TRUSTED * float(head.values.std())
 
 
 def spread_over(

@@ -192,7 +192,7 @@ def _outlook(view: View) -> pb.CampaignOutlook:
     if outlook is not None:
         message.better_left_probability = outlook.better_left or 0.0
         message.margin, message.expected_gain = outlook.margin, outlook.expected_gain or 0.0
-        message.advice = f"ADVICE_{outlook.advice or 'UNSPECIFIED'}"
+        message.advice = pb.Advice.Value(f"ADVICE_{outlook.advice or 'UNSPECIFIED'}")
         message.message = outlook.message
         message.speaking.update(outlook.speaking)
     return message

@@ -176,8 +176,7 @@ def summary_of(record: CampaignRecord) -> Summary:
     """What lists and scrapes read without a fold."""
     n_predicted, n_covered = coverage_of(record)
     pool = record.pool
-    n_rows = record.n_rows - record.n_outside
-    counts = {"waiting": max(0, n_rows - record.n_ready_rows)}
+    counts = {"waiting": record.n_rows - record.n_ready_rows if record.needs_preparation else 0}
     if pool is not None:
         counts |= {"ready": pool.n_ready, "refused": pool.n_refused, "copy": pool.n_copies}
     return Summary(record.state, record.needs_preparation, len(record.pending()), n_predicted, n_covered, counts)

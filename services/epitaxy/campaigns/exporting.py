@@ -32,7 +32,8 @@ class Exporting:
         if is_html:
             from epitaxy_models.campaigns.report import render_page  # noqa: PLC0415  # loads templates
 
-            return render_page(document).encode()
+            page: str = render_page(document)
+            return page.encode()
         return json.dumps(document, allow_nan=False).encode()
 
     def document(self, tenant: str, name: str) -> dict[str, Any]:
@@ -176,7 +177,7 @@ def _mean_blocks(tickets: Any) -> dict[str, dict[str, float]]:
 def _plain_enums(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Names of enums without what all names of their enum begin with."""
     prefixes = {"goal": "GOAL_", "start": "START_", "acquisition": "ACQUISITION_", "advice": "ADVICE_"}
-    plain = {}
+    plain: dict[str, Any] = {}
     for name, value in fields.items():
         if name in prefixes:
             plain[name] = str(value).removeprefix(prefixes[name])

@@ -6,6 +6,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
+
 from epitaxy.api.campaigns.v1 import campaigns_pb2 as pb
 from epitaxy.api.common.v1.structure_pb2 import StructureInput
 from epitaxy.campaigns.domain.candidates import Candidate, fault_of_id, fault_of_numbers
@@ -111,10 +113,9 @@ def file_of(request: pb.CreateCampaignRequest) -> PoolFile | None:
 def candidate_of(message: pb.Candidate) -> Candidate:
     """A candidate; its own fault tells if it cannot be kept."""
     known = _known(message.structure)
-    fault = fault_of_id(message.id) or fault_of_numbers(message.cost, known)
-    return Candidate(
-        message.id, message.structure.SerializeToString(), message.cost or 1.0, message.group[:200], known, fault
-    )
+    fault = fault_of_id(message.id) or _fault_of_form(message.structure) or fault_of_numbers(message.cost, known)
+    content = message.structure.SerializeToString()
+    return Candidate(message.id, content, message.cost or 1.0, message.group[:200], known, fault)
 
 
 def sample_of(message: pb.Result) -> Sample:
@@ -149,8 +150,20 @@ def is_html(number: int) -> bool:
 
 
 def _known(message: StructureInput) -> dict[str, float]:
-    """Known values of a structure; NaN means unknown."""
-    return {name: value for name, value in message.known_values.items() if not math.isnan(value)}
+    """Known values of a structure, which a packed one has in columns of its own; NaN means unknown."""
+    known = dict(message.known_values)
+    if message.HasField("packed"):
+        columns = ((column.name, column.values) for column in message.packed.known_values)
+        known = {name: float(np.frombuffer(values, dtype="<f8")[0]) for name, values in columns if len(values) == 8}
+    return {name: value for name, value in known.items() if not math.isnan(value)}
+
+
+def _fault_of_form(message: StructureInput) -> tuple[str, str] | None:
+    if message.WhichOneof("source") is None:
+        return "EMPTY_STRUCTURE", "the candidate has no structure: fill one of its forms"
+    if message.HasField("packed") and len(message.packed.n_sites) != 4:
+        return "NOT_ONE_STRUCTURE", "the block does not hold one structure: give each candidate one"
+    return None
 
 
 def _given(message: pb.Result) -> GivenResult:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from secrets import token_hex
 from time import perf_counter
 
@@ -95,13 +96,13 @@ class Recommending:
             planner = book.planner_of(record)
             plan = planner.plan(record, n_wanted)
             draft = _draft(record, planner, plan, n_wanted, wanted, worker)
-            event = self.shelf.change(book, request, lambda now, d=draft, r=record: self._checked(d, r, now, began))
+            event = self.shelf.change(book, request, partial(self._checked, draft, record, began))
             if event is not None:
                 return batch_of(event), book.record
         raise UnavailableError("the campaign changes faster than batches are chosen: send it again")
 
     def _checked(
-        self, draft: Recommended, planned_on: CampaignRecord, now: CampaignRecord, began: float
+        self, draft: Recommended, planned_on: CampaignRecord, began: float, now: CampaignRecord
     ) -> Recommended | None:
         """The batch with tickets; None if what came meanwhile makes another choice necessary."""
         check_can_recommend(now)

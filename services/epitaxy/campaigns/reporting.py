@@ -70,7 +70,8 @@ class Reporting:
             )
         book.pool.follow(record)
         judge = self._judge(book, record)
-        told, new = [], []
+        told: list[Told] = []
+        new: list[Candidate] = []
         for sample in samples:
             given = sample.given
             if sample.candidate is not None and sample.candidate.fault is None:

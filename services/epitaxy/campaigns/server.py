@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 from contextlib import AsyncExitStack
+from importlib import import_module
 from types import TracebackType
 from typing import Self
 
@@ -118,6 +119,7 @@ class CampaignServer:
         self._port = _listen(server, settings)
         await readiness.start()
         await server.start()
+        stack.push_async_callback(_cancel, asyncio.create_task(asyncio.to_thread(_warm)))
 
     async def _prepare(self, stack: AsyncExitStack, shelf: Shelf) -> Preparation:
         settings = self._settings
@@ -187,6 +189,11 @@ async def serve(settings: CampaignSettings) -> None:
         loop.add_signal_handler(number, stopping.set)
     async with CampaignServer(settings):
         await stopping.wait()
+
+
+def _warm() -> None:
+    """Loads what a model's choice needs, which takes seconds that no caller should wait for."""
+    import_module("epitaxy_models.campaigns.botorch_choice")
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

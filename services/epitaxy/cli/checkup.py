@@ -18,6 +18,7 @@ Status = Literal["ok", "note", "problem"]
 
 _CLIENT_PACKAGES = ("grpcio", "protobuf", "numpy", "pandas", "pyarrow", "rich", "typer")
 _SERVER_PACKAGES = ("torch", "torch-geometric", "ray", "redis", "pymatgen", "safetensors", "prometheus-client")
+_CAMPAIGN_REMEDY = "needed only to serve campaigns: pip install 'epitaxy[campaign-service]'"
 _SERVER_REMEDY = "needed only to serve: pip install 'epitaxy[prediction]'"
 # Loading kernels from numba's cache takes a fraction of a second, compiling them takes many seconds.
 _COMPILING_SECONDS = 4.0
@@ -42,7 +43,8 @@ def check_packages() -> list[Finding]:
     """Checks the packages that the client needs, and those that serving needs."""
     python = Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     client = [_package(name, "problem", f"pip install {name}") for name in ("epitaxy", *_CLIENT_PACKAGES)]
-    return [python, *client, *(_package(name, "note", _SERVER_REMEDY) for name in _SERVER_PACKAGES)]
+    server = [_package(name, "note", _SERVER_REMEDY) for name in _SERVER_PACKAGES]
+    return [python, *client, *server, _package("botorch", "note", _CAMPAIGN_REMEDY)]
 
 
 def check_fast_paths() -> list[Finding]:

@@ -11,6 +11,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from prometheus_client import CollectorRegistry
 
+from epitaxy.api.campaigns.v1 import campaigns_pb2
 from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.api.models.v1 import governance_pb2
 from epitaxy.chassis.health import ReadinessReporter
@@ -31,22 +32,25 @@ from epitaxy.gateway.secrets.certificate import expiry_of
 from epitaxy.gateway.service import GatewayLimits, GatewayService
 from epitaxy.gateway.servicer import MODELS, PREDICTIONS, STRUCTURES, prediction_handlers
 from epitaxy.gateway.settings import GatewaySettings
-from epitaxy.gateway.upstream.finetune import FineTuneConnection, forwarding_handler
+from epitaxy.gateway.upstream.forwarding import ForwardedUpstream, ForwardingConnection, forwarding_handler
 from epitaxy.gateway.upstream.prediction import GrpcPrediction
+from epitaxy.gateway.upstream.tenant_data import METHOD, TenantDataDeletion
 from epitaxy_models.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
 PUBLIC_SERVICES = tuple(service.full_name for service in (PREDICTIONS, STRUCTURES, MODELS))
 """Services that the prediction application answers: they are ready if it is."""
-# Services that the fine-tune service answers. They are not part of the readiness: predictions are answered without it.
-FORWARDED = (
+# Services that the fine-tune service and the campaign service answer. They are not part of the readiness: predictions
+# are answered without them.
+OF_FINETUNE = (
     finetune_pb2.DESCRIPTOR.services_by_name["FineTuneService"],
     governance_pb2.DESCRIPTOR.services_by_name["ModelGovernanceService"],
 )
+OF_CAMPAIGNS = (campaigns_pb2.DESCRIPTOR.services_by_name["CampaignService"],)
 LISTED_SERVICES = (
     *PUBLIC_SERVICES,
-    *(service.full_name for service in (*FORWARDED, MEASUREMENTS)),
+    *(service.full_name for service in (*OF_FINETUNE, *OF_CAMPAIGNS, MEASUREMENTS)),
     health.SERVICE_NAME,
 )
 
@@ -103,8 +107,10 @@ class Gateway:
         stack.push_async_callback(asyncio.to_thread, self._endpoint.close)
         upstream = GrpcPrediction(settings, self._metrics)
         stack.push_async_callback(upstream.close)
-        finetune = FineTuneConnection(settings, self._metrics)
+        finetune = ForwardingConnection(ForwardedUpstream.of_finetune(settings), settings, self._metrics)
         stack.push_async_callback(finetune.close)
+        campaigns = ForwardingConnection(ForwardedUpstream.of_campaigns(settings), settings, self._metrics)
+        stack.push_async_callback(campaigns.close)
         server = _grpc_server(settings, self._metrics, self._tenants)
         stack.push_async_callback(server.stop, settings.shutdown_grace_seconds)
         service = self._service(upstream)
@@ -114,7 +120,7 @@ class Gateway:
         )
         stack.push_async_callback(readiness.stop)
         self._endpoint.answer_probes(is_alive=lambda: readiness.is_alive, is_ready=lambda: readiness.is_ready)
-        _register(server, service, finetune, readiness)
+        _register(server, service, finetune, campaigns, readiness)
         self._publish_certificate_expiry()
         self._port = _listen(server, settings)
         await readiness.start()
@@ -181,10 +187,18 @@ def _grpc_server(
 
 
 def _register(
-    server: grpc.aio.Server, service: GatewayService, finetune: FineTuneConnection, readiness: ReadinessReporter
+    server: grpc.aio.Server,
+    service: GatewayService,
+    finetune: ForwardingConnection,
+    campaigns: ForwardingConnection,
+    readiness: ReadinessReporter,
 ) -> None:
     measurements = MeasurementService(GatewayPredictor(service), GrpcMeasurementKeeper(finetune))
-    forwarded = (forwarding_handler(descriptor, finetune) for descriptor in FORWARDED)
+    own = {METHOD: TenantDataDeletion(finetune, campaigns)}
+    forwarded = (
+        *(forwarding_handler(descriptor, finetune, own) for descriptor in OF_FINETUNE),
+        *(forwarding_handler(descriptor, campaigns) for descriptor in OF_CAMPAIGNS),
+    )
     server.add_generic_rpc_handlers((*prediction_handlers(service), measurement_handler(measurements), *forwarded))
     health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
     enable_reflection(LISTED_SERVICES, server)

@@ -35,6 +35,11 @@ class GatewaySettings(ServiceSettings):
     finetune_secret_file: Path | None = None
     """File with the secret by which the fine-tune service knows the gateway."""
 
+    campaigns_upstream: str = ""
+    """HOST:PORT of the campaign service; empty: there is none, and its calls are refused as FAILED_PRECONDITION."""
+    campaigns_secret_file: Path | None = None
+    """File with the secret by which the campaign service knows the gateway."""
+
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 9464
     log_level: str = "INFO"

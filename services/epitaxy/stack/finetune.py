@@ -2,9 +2,7 @@
 
 import json
 import os
-import secrets
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from epitaxy.registry.environment import registry_environment
@@ -14,22 +12,10 @@ from epitaxy.stack.plan import StackPlan
 from epitaxy.stack.ports import LOOPBACK
 from epitaxy.stack.ray_head import ray_client_environment
 
-_NEEDED = ("sqlalchemy", "mlflow", "pyarrow", "fsspec")
-_SECRET_FILE = "finetune-secret"
+NEEDED = ("sqlalchemy", "mlflow", "pyarrow", "fsspec")
+"""Libraries without which it cannot run."""
+
 _WARM_UP = "EPITAXY_FINETUNE_REGISTRY_WARM_UP_SECONDS"
-
-
-def missing_library() -> str | None:
-    """A library that fine-tuning needs and that is not installed; None if all are."""
-    return next((name for name in _NEEDED if find_spec(name) is None), None)
-
-
-def new_secret(home: StackHome) -> Path:
-    """A file with what the gateway proves itself with: other users of this machine can reach loopback."""
-    path = home.run / _SECRET_FILE
-    path.touch(mode=0o600)
-    path.write_text(secrets.token_hex(32))
-    return path
 
 
 def finetune_command(plan: StackPlan, home: StackHome, secret: Path, ray_address: str) -> Command:

@@ -1,6 +1,7 @@
 """The gateway as a child process, and the probe that tells when it is ready."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import grpc
@@ -11,8 +12,17 @@ from epitaxy.stack.home import StackHome
 from epitaxy.stack.plan import StackPlan
 
 
-def gateway_command(plan: StackPlan, home: StackHome, finetune_secret: Path | None = None) -> Command:
-    """The gateway in front of this plan's Serve application and, with its secret, its fine-tune service."""
+def gateway_command(
+    plan: StackPlan, home: StackHome, secret: Path | None = None, inner: Mapping[str, str] | None = None
+) -> Command:
+    """The gateway in front of this plan's Serve application.
+
+    Args:
+        plan: Addresses of this stack.
+        home: Folder of its state.
+        secret: File with what the gateway proves itself with to the inner services.
+        inner: Addresses of the fine-tune service and of the campaign service, by name.
+    """
     environment = {
         "EPITAXY_GATEWAY_HOST": plan.host,
         "EPITAXY_GATEWAY_PORT": str(plan.port),
@@ -24,9 +34,9 @@ def gateway_command(plan: StackPlan, home: StackHome, finetune_secret: Path | No
         "EPITAXY_GATEWAY_READINESS_INTERVAL_SECONDS": "0.5",
         "EPITAXY_GATEWAY_SHUTDOWN_GRACE_SECONDS": "1",
     }
-    if finetune_secret is not None:
-        environment["EPITAXY_GATEWAY_FINETUNE_UPSTREAM"] = plan.finetune_address
-        environment["EPITAXY_GATEWAY_FINETUNE_SECRET_FILE"] = str(finetune_secret)
+    for name, address in (inner or {}).items():
+        environment[f"EPITAXY_GATEWAY_{name.upper()}_UPSTREAM"] = address
+        environment[f"EPITAXY_GATEWAY_{name.upper()}_SECRET_FILE"] = str(secret)
     return Command("gateway", [sys.executable, "-m", "epitaxy.gateway"], home.logs / "gateway.log", environment)
 
 

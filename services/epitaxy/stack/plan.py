@@ -11,6 +11,7 @@ from epitaxy.stack.serve_config import shipped_config
 
 _GATEWAY_METRICS_PORT = 9464
 _FINETUNE_METRICS_PORT = 9465
+_CAMPAIGNS_METRICS_PORT = 9466
 # Half a gigabyte each: a laptop has other things to do.
 _MOST_REPLICAS = 4
 _TLS_SETTINGS = ("EPITAXY_GATEWAY_TLS_CERT_PATH", "EPITAXY_GATEWAY_TLS_KEY_PATH")
@@ -44,6 +45,8 @@ class StackPlan:
     gateway_metrics_port: int
     finetune_port: int
     finetune_metrics_port: int
+    campaigns_port: int
+    campaigns_metrics_port: int
     ray_ports: tuple[int, ...]
     redis_url: str = ""
     application: str = field(default_factory=lambda: shipped_config().import_path)
@@ -59,8 +62,10 @@ class StackPlan:
         _refuse_tls()
         if port:
             require_free(host, port)
-        public, serve_port, http_port, finetune_port, *ray_ports = free_ports(10)
-        metrics_port, finetune_metrics_port = map(preferred_port, (_GATEWAY_METRICS_PORT, _FINETUNE_METRICS_PORT))
+        public, serve_port, http_port, finetune_port, campaigns_port, *ray_ports = free_ports(11)
+        metrics_port, finetune_metrics_port, campaigns_metrics_port = map(
+            preferred_port, (_GATEWAY_METRICS_PORT, _FINETUNE_METRICS_PORT, _CAMPAIGNS_METRICS_PORT)
+        )
         return cls(
             host,
             port or public,
@@ -69,6 +74,8 @@ class StackPlan:
             metrics_port,
             finetune_port,
             finetune_metrics_port,
+            campaigns_port,
+            campaigns_metrics_port,
             tuple(ray_ports),
             redis_url,
             **changes,
@@ -93,6 +100,11 @@ class StackPlan:
     def finetune_address(self) -> str:
         """HOST:PORT of the fine-tune service."""
         return f"{LOOPBACK}:{self.finetune_port}"
+
+    @property
+    def campaigns_address(self) -> str:
+        """HOST:PORT of the campaign service."""
+        return f"{LOOPBACK}:{self.campaigns_port}"
 
 
 def _refuse_tls() -> None:

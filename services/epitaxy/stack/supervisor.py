@@ -5,7 +5,6 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack, closing, suppress
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -13,9 +12,10 @@ from epitaxy.stack.child import Child
 from epitaxy.stack.driver import driver_command, driver_input
 from epitaxy.stack.errors import StackError
 from epitaxy.stack.events import EventReader
-from epitaxy.stack.finetune import finetune_command, missing_library, new_secret
 from epitaxy.stack.gateway import HealthProbe, gateway_command
 from epitaxy.stack.home import StackHome
+from epitaxy.stack.inner_services import NAMES as INNER_SERVICES
+from epitaxy.stack.inner_services import InnerServices
 from epitaxy.stack.keeper import Keeper, obituary
 from epitaxy.stack.plan import StackPlan
 from epitaxy.stack.ports import LOOPBACK
@@ -23,12 +23,11 @@ from epitaxy.stack.progress import Progress
 from epitaxy.stack.reaper import Reaper
 from epitaxy.stack.redis import redis_binary, redis_command, redis_url
 
-PARTS = ("redis", "ray", "prediction", "finetune", "gateway")
+PARTS = ("redis", "ray", "prediction", *INNER_SERVICES, "gateway")
 _TICK_SECONDS = 0.1
 _WATCH_SECONDS = 0.25
 _PATIENCE_SECONDS = 300.0
 _GATEWAY_GRACE_SECONDS = 3.0
-_FINETUNE_GRACE_SECONDS = 2.0
 _REDIS_GRACE_SECONDS = 1.0
 
 
@@ -47,8 +46,7 @@ class Supervisor:
         self._redis: Keeper | None = None
         self._gateway: Keeper | None = None
         self._driver: Child | None = None
-        self._finetune: Keeper | None = None
-        self._finetune_secret: Path | None = None
+        self._inner = InnerServices(plan, home, self._reaper, progress)
         self._redis_was_reported = False
         self._application_is_up = False
 
@@ -81,23 +79,10 @@ class Supervisor:
         self._events.close_write_end()
         self._hand_over(driver_input(self._plan, self._home.run, url))
         self._progress.detail("ray", "starting")
-        self._finetune_secret = self._prepare_finetune()
-        self._gateway = Keeper(gateway_command(self._plan, self._home, self._finetune_secret), self._reaper)
+        self._inner.prepare()
+        command = gateway_command(self._plan, self._home, self._inner.secret, self._inner.addresses)
+        self._gateway = Keeper(command, self._reaper)
         self._progress.detail("gateway", "starting")
-
-    def _prepare_finetune(self) -> Path | None:
-        """Writes the secret; the service itself starts when Ray is up."""
-        missing = missing_library()
-        if missing is None:
-            return new_secret(self._home)
-        self._progress.done("finetune", f"{missing} is not installed: pip install 'epitaxy[finetune]'", "!")
-        return None
-
-    def _start_finetune(self, ray_address: str) -> None:
-        if self._finetune_secret is not None:
-            command = finetune_command(self._plan, self._home, self._finetune_secret, ray_address)
-            self._finetune = Keeper(command, self._reaper)
-            self._progress.detail("finetune", "starting")
 
     def _start_redis(self) -> str:
         binary = redis_binary()
@@ -118,10 +103,8 @@ class Supervisor:
                 pipe.close()
 
     def _await_ready(self) -> bool:
-        """True when gateway and fine-tune service answer SERVING; False when asked to stop."""
-        addresses = {"gateway": self._plan.probe_address}
-        if self._finetune_secret is not None:
-            addresses["finetune"] = self._plan.finetune_address
+        """True when the gateway and the services behind it answer SERVING; False when asked to stop."""
+        addresses = {"gateway": self._plan.probe_address, **self._inner.addresses}
         with ExitStack() as stack:
             stack.callback(self._progress.close)
             waiting = {name: stack.enter_context(closing(HealthProbe(each))) for name, each in addresses.items()}
@@ -137,7 +120,7 @@ class Supervisor:
         return False
 
     def _can_be_up(self, name: str) -> bool:
-        return self._application_is_up if name == "gateway" else self._finetune is not None
+        return self._application_is_up if name == "gateway" else self._inner.is_started(name)
 
     def _take_events(self) -> None:
         for event in self._events.read():
@@ -147,12 +130,12 @@ class Supervisor:
                 continue
             self._progress.done(event.part)
             if event.part == "ray":
-                self._start_finetune(event.endpoints["gcs"])
+                self._inner.start(event.endpoints["gcs"])
             self._application_is_up = self._application_is_up or event.part == "prediction"
 
     def _fail_if_dead(self) -> None:
-        kept = (keeper.child for keeper in (self._gateway, self._finetune) if keeper is not None)
-        for child in (self._driver, *kept):
+        gateway = self._gateway.child if self._gateway is not None else None
+        for child in (self._driver, gateway, *self._inner.children):
             if child is not None and child.exit_code is not None:
                 raise StackError(obituary(child))
         if self._progress.elapsed_seconds > _PATIENCE_SECONDS:
@@ -185,13 +168,7 @@ class Supervisor:
             },
             "redis": {"url": self._plan.redis_url or (redis_url(self._home) if redis_pid else ""), "pid": redis_pid},
         }
-        if self._finetune is not None:
-            own["finetune"] = {
-                "address": self._plan.finetune_address,
-                "metrics": f"http://{LOOPBACK}:{self._plan.finetune_metrics_port}/metrics",
-                "pid": self._finetune.child.pid,
-            }
-        self._home.write_endpoints(own | self._endpoints)
+        self._home.write_endpoints(own | self._inner.endpoints() | self._endpoints)
 
     def _watch(self) -> None:
         """Returns when asked to stop. Raises StackError when Ray is lost."""
@@ -201,8 +178,8 @@ class Supervisor:
             self._keep_redis()
             if self._gateway is not None:
                 self._keep(self._gateway, "starting it again")
-            if self._finetune is not None:
-                self._keep(self._finetune, "jobs go on, starting it again")
+            for keeper, consequence in self._inner.kept():
+                self._keep(keeper, consequence)
 
     def _keep_redis(self) -> None:
         if self._redis is not None:
@@ -225,8 +202,7 @@ class Supervisor:
         self._progress.close()
         if self._gateway is not None:
             self._gateway.child.stop(_GATEWAY_GRACE_SECONDS)
-        if self._finetune is not None:
-            self._finetune.child.stop(_FINETUNE_GRACE_SECONDS)
+        self._inner.stop()
         if self._driver is not None:
             self._driver.stop(0)
         if self._redis is not None:

@@ -43,7 +43,11 @@ SWITCHES: Mapping[str, dict[str, Any]] = {
     "digests": {"images": {"api": {"digest": "sha256:" + "0" * 64}}},
     "pull secrets": {"imagePullSecrets": ["registry"]},
     "upgrade in place": {"prediction": {"upgradeStrategy": "None"}},
-    "more settings": {"gateway": {"settings": {"MAX_SCREENS": "512"}}, "finetune": {"settings": {"THREADS": "2"}}},
+    "more settings": {
+        "gateway": {"settings": {"MAX_SCREENS": "512"}},
+        "finetune": {"settings": {"THREADS": "2"}},
+        "campaigns": {"settings": {"LOG_LEVEL": "DEBUG"}},
+    },
     "redis with tls and a user": {
         "redis": {"enabled": False, "externalAddress": "redis.stores:6380", "tls": True, "user": "epitaxy"}
     },
@@ -53,6 +57,7 @@ SWITCHES: Mapping[str, dict[str, Any]] = {
         "mlflow": {"storage": {"existingClaim": "mine-2"}},
         "postgres": {"storage": {"existingClaim": "mine-3"}},
         "qdrant": {"enabled": True, "storage": {"existingClaim": "mine-4"}},
+        "campaigns": {"storage": {"existingClaim": "mine-5"}},
     },
     "slices of gpus": {"training": {"gpuWorkers": {"enabled": True, "resourceName": "nvidia.com/mig-2g.20gb"}}},
     "claimed gpus": {
@@ -110,6 +115,8 @@ SWITCHES: Mapping[str, dict[str, Any]] = {
         "pods": {"caBundle": {"configMap": "our-ca"}},
     },
     "label roots": {"finetune": {"labelRoots": ["s3://labels/{tenant}/"]}},
+    "pool roots": {"campaigns": {"poolRoots": ["s3://pools/{tenant}/"]}},
+    "no campaigns": {"campaigns": {"enabled": False}, "observability": {"monitors": {"enabled": True}}},
 }
 
 _PAIRS = [(one, other) for one in PROFILES[1:] for other in PROFILES[1:] if one != other]

@@ -39,7 +39,7 @@ def tracked() -> list[str]:
 
 
 def test_there_is_one_for_each_set_of_dependencies() -> None:
-    assert [path.stem for path in DOCKERFILES] == ["api", "prediction", "training"]
+    assert [path.stem for path in DOCKERFILES] == ["api", "campaigns", "prediction", "training"]
 
 
 def test_the_context_is_the_packages_and_nothing_else() -> None:

@@ -20,6 +20,8 @@ from rendering import (
     rendered_notes,
 )  # fmt: skip
 
+from epitaxy.campaigns import __main__ as campaigns_command
+from epitaxy.campaigns.settings import CampaignSettings
 from epitaxy.finetune import __main__ as finetune_command
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.gateway import __main__ as gateway_command
@@ -36,13 +38,26 @@ EXTERNAL_SECRETS = {
 SETTINGS = {
     "EPITAXY_GATEWAY_": GatewaySettings,
     "EPITAXY_FINETUNE_": FineTuneSettings,
+    "EPITAXY_CAMPAIGNS_": CampaignSettings,
     "EPITAXY_PREDICTION_": PredictionSettings,
     "EPITAXY_REGISTRY_": RegistrySettings,
     "EPITAXY_VECTORS_": VectorSettings,
 }
 OF_THE_CLIENT = {"EPITAXY_TARGET", "EPITAXY_API_KEY", "EPITAXY_TLS_SERVER_NAME"}
 # What the switches of the tests name and a site has.
-OF_A_SITE = {"my-model", "my-5", "my-4", "my-3", "mine-1", "mine-2", "mine-3", "mine-4", "our-ca", "of-the-site"}
+OF_A_SITE = {
+    "my-model",
+    "my-5",
+    "my-4",
+    "my-3",
+    "mine-1",
+    "mine-2",
+    "mine-3",
+    "mine-4",
+    "mine-5",
+    "our-ca",
+    "of-the-site",
+}
 
 
 @on_every_case
@@ -226,7 +241,11 @@ def test_every_setting_exists(manifests) -> None:
                     assert not variable["name"].startswith("EPITAXY_") or variable["name"] in OF_THE_CLIENT
 
 
-PARSERS = {"epitaxy.gateway": gateway_command._parser, "epitaxy.finetune": finetune_command._parser}
+PARSERS = {
+    "epitaxy.gateway": gateway_command._parser,
+    "epitaxy.finetune": finetune_command._parser,
+    "epitaxy.campaigns": campaigns_command._parser,
+}
 
 
 @on_every_case
@@ -270,6 +289,8 @@ FLOWS = {
     ("upkeep", "mlflow", 5000),
     ("finetune", "postgres", 5432), ("training", "postgres", 5432), ("mlflow", "postgres", 5432),
     ("upkeep", "postgres", 5432), ("keeper", "postgres", 5432),
+    ("gateway", "campaigns", 50071), ("campaigns", "prediction", 9000), ("campaigns", "finetune", 50061),
+    ("campaigns", "postgres", 5432),
 }  # fmt: skip
 
 
@@ -277,6 +298,8 @@ def test_nobody_reaches_anybody_but_by_these_ways() -> None:
     assert allowed(render({})) == FLOWS
     with_qdrant = {"qdrant": {"enabled": True}}
     assert allowed(render(with_qdrant)) == FLOWS | {("training", "qdrant", 6333)}
+    without_campaigns = allowed(render(SWITCHES["no campaigns"]))
+    assert without_campaigns == {flow for flow in FLOWS if "campaigns" not in flow}
     own_only = allowed(render(SWITCHES["external redis"]))
     assert own_only == {flow for flow in FLOWS if flow[1] != "redis"}
 
@@ -320,9 +343,11 @@ def test_only_who_uses_an_external_store_leaves_the_release() -> None:
     assert outside(render({})) == set()
     assert outside(render(SWITCHES["external redis"])) == {"prediction", "training"}
     assert outside(render(SWITCHES["external mlflow"])) == {"prediction", "training", "finetune", "upkeep"}
-    assert outside(render(SWITCHES["external postgres"])) == {"training", "finetune", "keeper", "upkeep", "mlflow"}
+    of_rows = {"training", "finetune", "campaigns", "keeper", "upkeep", "mlflow"}
+    assert outside(render(SWITCHES["external postgres"])) == of_rows
     assert outside(render(SWITCHES["object storage"])) == {"mlflow"}
     assert outside(render(SWITCHES["label roots"])) == {"finetune"}
+    assert outside(render(SWITCHES["pool roots"])) == {"campaigns"}
     assert outside(render(SWITCHES["external qdrant"])) == {"training"}
     narrow = of_kind(render(SWITCHES["external stores by address"]), "NetworkPolicy")
     rules = [rule for policy in narrow for rule in policy["spec"].get("egress") or () if ports_of(rule) == [6379]]
@@ -394,7 +419,7 @@ def test_what_has_several_pods_is_spread_over_nodes_and_zones(manifests) -> None
 
 def test_databases_are_migrated_before_who_needs_them_newer() -> None:
     found = {name: spec.get("initContainers", []) for name, _, spec in pod_specs(render({}))}
-    for name, command in (("finetune", "migrate"), ("mlflow", "mlflow db upgrade")):
+    for name, command in (("finetune", "migrate"), ("campaigns", "migrate"), ("mlflow", "mlflow db upgrade")):
         [migration] = found[f"Deployment/epitaxy-{name}"]
         assert command in " ".join(migration["args"])
         [deployment] = [m for m in of_kind(render({}), "Deployment") if m["metadata"]["name"] == f"epitaxy-{name}"]

@@ -161,6 +161,7 @@ def test_names_are_unique(manifests) -> None:
         ({"prediction": {"upgradeStrategy": "Blue"}}, "/prediction/upgradeStrategy"),
         ({"prediction": {"cpuWorkers": {"resources": {"requests": {"cpu": "many"}}}}}, "/prediction/cpuWorkers"),
         ({"finetune": {"labelRoots": ["s3://labels/"]}}, "/finetune/labelRoots"),
+        ({"campaigns": {"poolRoots": ["s3://pools/"]}}, "/campaigns/poolRoots"),
         ({"bootstrap": {"tenant": "Acme Inc"}}, "/bootstrap/tenant"),
         ({"migrations": {"timeoutSeconds": 1}}, "'timeoutSeconds' not allowed"),
         ({"imageRegistry": "https://mirror.example.org"}, "/imageRegistry"),

@@ -72,6 +72,7 @@ OWN = {
     "training": ["RayCluster/epitaxy-training/head", "RayCluster/epitaxy-training/cpu"],
     "training.keeper": ["Deployment/epitaxy-keeper"],
     "finetune": ["Deployment/epitaxy-finetune"],
+    "campaigns": ["Deployment/epitaxy-campaigns"],
     "upkeep": ["CronJob/epitaxy-upkeep"],
     "redis": ["StatefulSet/epitaxy-redis"],
     "mlflow": ["Deployment/epitaxy-mlflow"],
@@ -121,7 +122,7 @@ def test_claims_of_the_sites_own_take_the_place_of_the_charts() -> None:
     assert not of_kind(manifests, "PersistentVolumeClaim")
     used = {v["persistentVolumeClaim"]["claimName"] for _, _, spec in pod_specs(manifests) for v in spec["volumes"]
             if "persistentVolumeClaim" in v}  # fmt: skip
-    assert used == {"mine-1", "mine-2", "mine-3", "mine-4"}
+    assert used == {"mine-1", "mine-2", "mine-3", "mine-4", "mine-5"}
 
 
 def test_more_objects_are_rendered_with_their_templates() -> None:

@@ -63,6 +63,7 @@ def differences(one, other) -> set[str]:
 
 # Growing is what the server allows; docs/operate.md says what else it does not.
 DOCUMENTED = {
+    "PersistentVolumeClaim/epitaxy-campaigns size",
     "PersistentVolumeClaim/epitaxy-finetune access mode",
     "PersistentVolumeClaim/epitaxy-finetune size",
     "PersistentVolumeClaim/epitaxy-mlflow size",
@@ -77,7 +78,7 @@ def test_profiles_differ_in_nothing_settled_but_what_is_documented() -> None:
             found |= differences(render(profile(one)), render(profile(other)))
     assert found == DOCUMENTED
     section = TEXT.partition("## Upgrade and roll back")[2].partition("\n## ")[0]
-    for claim in ("epitaxy-finetune", "epitaxy-mlflow", "epitaxy-postgres"):
+    for claim in ("epitaxy-campaigns", "epitaxy-finetune", "epitaxy-mlflow", "epitaxy-postgres"):
         assert f"`{claim}`" in section, claim
     assert "ReadWriteOnce" in section
     assert "--reset-then-reuse-values" in section

@@ -25,6 +25,7 @@ EVERYTHING: dict[str, Any] = {
     "prediction": {**GPU, "autoscaling": {"enabled": True}},
     "training": {"gpuWorkers": {"enabled": True}},
     "finetune": {"labelRoots": ["s3://labels/{tenant}/"]},
+    "campaigns": {"poolRoots": ["s3://pools/{tenant}/"]},
     "observability": {"monitors": {"enabled": True}},
     "pods": {"caBundle": {"configMap": "our-ca"}, "proxy": {"http": "http://proxy:1"}},
 }
@@ -42,7 +43,7 @@ OTHERS: tuple[dict[str, Any], ...] = (
         "training": {"gpuWorkers": {"resourceClaims": []}},
     },
     {
-        **{part: {"storage": {"existingClaim": ""}} for part in ("finetune", "postgres", "qdrant")},
+        **{part: {"storage": {"existingClaim": ""}} for part in ("campaigns", "finetune", "postgres", "qdrant")},
         "mlflow": {"artifacts": "", "storage": {"existingClaim": ""}},
     },
     {"observability": {"rules": {"enabled": True}, "dashboards": {"enabled": True}}},
@@ -57,6 +58,7 @@ SHAPES: dict[str, Any] = {
     "extraObjects": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "o{}"}}],
     "imagePullSecrets": ["s{}"], "pod": {"priorityClassName": "p{}"}, "resourceClaims": [{"name": "c{}"}],
     "settings": {"A{}": "b"}, "arguments": {"a{}": 1}, "labelRoots": ["s3://l{}/{{tenant}}/"],
+    "poolRoots": ["s3://p{}/{{tenant}}/"],
     "externalAddress": "r{}:1", "externalUri": "https://u{}", "externalUrl": "http://q{}:1", "artifacts": "s3://a{}/b",
     "s3Endpoint": "http://e{}:1", "maxMemory": "{}gb", "http": "http://h{}:1", "https": "http://h{}:1",
     "target": "t{}:1", "size": "{}Gi", "schedule": "{} 1 * * *", "resourceName": "a.b/c{}",

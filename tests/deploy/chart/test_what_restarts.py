@@ -17,7 +17,7 @@ from rendering import ROOT, Manifest, of_kind, ray_objects, render
 from epitaxy.finetune.training_cluster.keeper import WantedCluster
 
 GPU_WORKERS = {"gpuWorkers": {"enabled": True}}
-ALL_PODS = {"gateway", "finetune", "mlflow", "postgres", "redis", "keeper", "upkeep"}
+ALL_PODS = {"gateway", "finetune", "campaigns", "mlflow", "postgres", "redis", "keeper", "upkeep"}
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,18 @@ CHANGES = (
     change("image, resources, variables of the training", "waits until no job runs", "training",
            training={"pod": {"env": [{"name": "A", "value": "b"}]}}),
     change("gateway", "rolls", "gateway", gateway={"settings": {"MAX_SCREENS": "512"}}),
-    change("fine-tune API, MLflow", "one pod each", "finetune", finetune={"settings": {"THREADS": "2"}}),
-    change("fine-tune API, MLflow", "one pod each", "mlflow", images={"mlflow": {"tag": "v3.18.0-full"}}),
+    change("fine-tune API, campaign service, MLflow", "one pod each", "finetune",
+           finetune={"settings": {"THREADS": "2"}}),
+    change("fine-tune API, campaign service, MLflow", "one pod each", "campaigns",
+           images={"campaigns": {"tag": "0.2.0"}}),
+    change("fine-tune API, campaign service, MLflow", "one pod each", "mlflow",
+           images={"mlflow": {"tag": "v3.18.0-full"}}),
     change("the release's own Redis", "begins empty", "redis", redis={"maxMemory": "3gb"}),
     change("the release's own Postgres", "one pod each", "postgres", images={"postgres": {"tag": "17.3-alpine"}}),
     change("`images.api`", "gateway, fine-tune API and keeper", "gateway finetune keeper upkeep",
            images={"api": {"tag": "0.2.0"}}),
-    change("`pods.*`", "everything", "gateway finetune mlflow postgres redis keeper upkeep prediction training",
+    change("`pods.*`", "everything",
+           "gateway finetune campaigns mlflow postgres redis keeper upkeep prediction training",
            pods={"env": [{"name": "A", "value": "b"}]}),
     change("`networkPolicies`, `route`", "nothing", "",
            route={"enabled": True}, networkPolicies={"dnsPorts": [5353]}, observability={"rules": {"enabled": True}}),

@@ -14,7 +14,7 @@ CHART = ROOT / "charts" / "epitaxy"
 DASHBOARDS = sorted((CHART / "dashboards").glob("*.json"))
 RULE_FILES = sorted((CHART / "rules").glob("*.yaml"))
 # What Grafana puts in for its variables when everything is chosen.
-CHOSEN = {"namespace": ".*", "tenant": ".*", "model": ".*", "__rate_interval": "40s"}
+CHOSEN = {"namespace": ".*", "tenant": ".*", "model": ".*", "campaign": ".*", "__rate_interval": "40s"}
 
 _COMPARISON = re.compile(r"(?<![=!<>~])(==|!=|<=|>=|<|>)(?=\s)")
 _SELECTOR = re.compile(r"\b(?:ray_|epitaxy[_:]|process_|up\b)[a-zA-Z0-9_:]*")

@@ -28,7 +28,7 @@ _HERE = Path(__file__).parent
 _REGISTRY = "/var/lib/registry"
 # Names of Services, and the pods behind them.
 NUMBERS = {"redis": 10, "postgres": 11, "prediction-head": 20, "prediction-cpu": 21, "training-head": 22,
-           "finetune": 30, "gateway": 40, "test": 50, "tenant": 51}  # fmt: skip
+           "finetune": 30, "campaigns": 31, "gateway": 40, "test": 50, "tenant": 51}  # fmt: skip
 SERVICES = {
     "redis": "redis",
     "postgres": "postgres",
@@ -36,6 +36,7 @@ SERVICES = {
     "prediction-head-svc": "prediction-head",
     "training-head-svc": "training-head",
     "finetune": "finetune",
+    "campaigns": "campaigns",
     "gateway": "gateway",
 }
 VALUES: dict[str, Any] = {
@@ -108,7 +109,8 @@ class Installation:
     def prepare(cls, folder: Path) -> "Installation":
         """Renders the smallest profile and makes what its pods refer to."""
         manifests = render(combined(profile("minimal"), VALUES))
-        claims = {name: folder / "claims" / name for name in ("registry", "epitaxy-finetune", "epitaxy-postgres")}
+        stores = ("registry", "epitaxy-finetune", "epitaxy-campaigns", "epitaxy-postgres")
+        claims = {name: folder / "claims" / name for name in stores}
         for name, path in claims.items():
             path.mkdir(parents=True)
             owner = 70 if name == "epitaxy-postgres" else 10001  # as fsGroup makes a new volume
@@ -158,18 +160,23 @@ class Installation:
 
     def start_services(self) -> None:
         self._start("finetune", "Deployment/epitaxy-finetune")
+        self._start("campaigns", "Deployment/epitaxy-campaigns")
         self._start("gateway", "Deployment/epitaxy-gateway")
 
-    def migrate(self) -> Pod:
-        """The container in front of the fine-tune service, again until the database answers, as the kubelet does."""
-        # Its first attempts could only fail, each after the imports of a whole service.
+    def migrate(self) -> list[Pod]:
+        """The containers in front of the fine-tune service and of campaigns."""
+        # Their first attempts could only fail, each after the imports of a whole service.
         assert self.await_probes(["postgres"], ["livenessProbe"], patience(60)) == {}, self.texts()
-        pod = self.spec("Deployment/epitaxy-finetune")
+        return [self._migrate("finetune", 100), self._migrate("campaigns", 150)]
+
+    def _migrate(self, name: str, first: int) -> Pod:
+        """One of them, again until the database answers, as the kubelet does."""
+        pod = self.spec(f"Deployment/epitaxy-{name}")
         [container] = pod["initContainers"]
         limit = time.monotonic() + patience(90)
-        for attempt in range(100):
-            plan = self.cluster.plan(f"migrate-{attempt}", pod, container)
-            done = self.sandbox.start(f"migrate-{attempt}", 100 + attempt, plan)
+        for attempt in range(50):
+            plan = self.cluster.plan(f"migrate-{name}-{attempt}", pod, container)
+            done = self.sandbox.start(f"migrate-{name}-{attempt}", first + attempt, plan)
             if done.wait(patience(60)) == 0:
                 return done
             assert time.monotonic() < limit, done.text()
@@ -223,7 +230,7 @@ class Installation:
 
     def __post_init__(self) -> None:
         self._containers: dict[str, tuple[str, Manifest]] = {}
-        self.migrated = ""
+        self.migrated: list[str] = []
 
 
 def _with_numbers(probe: Manifest, ports: list[Manifest]) -> Manifest:

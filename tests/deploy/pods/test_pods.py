@@ -12,25 +12,32 @@ STORES = ["redis", "postgres"]
 
 @pytest.fixture(scope="module")
 def running(installation: Installation) -> Installation:
-    """Stores, tables, fine-tune API and gateway; no Ray yet."""
+    """Stores, tables, fine-tune API, campaign service and gateway; no Ray yet."""
     installation.start_stores()
-    installation.migrated = installation.migrate().text()
+    installation.migrated = [pod.text() for pod in installation.migrate()]
     installation.start_services()
     return installation
 
 
-def test_the_container_in_front_makes_the_tables(running: Installation) -> None:
-    assert json.loads(running.migrated.splitlines()[-1])["schema"] > 0
+def test_the_containers_in_front_make_the_tables(running: Installation) -> None:
+    assert len(running.migrated) == 2
+    for text in running.migrated:
+        assert json.loads(text.splitlines()[-1])["schema"] > 0
 
 
 def test_every_process_starts_and_lives_by_its_own_probes(running: Installation) -> None:
-    faults = running.await_probes([*STORES, "finetune", "gateway"], ["startupProbe", "livenessProbe"], patience(90))
+    names = [*STORES, "finetune", "campaigns", "gateway"]
+    faults = running.await_probes(names, ["startupProbe", "livenessProbe"], patience(90))
     assert faults == {}, running.texts()
 
 
 def test_what_needs_ray_is_alive_and_says_that_it_is_not_ready(running: Installation) -> None:
     faults = running.await_probes(["finetune", "gateway"], ["readinessProbe"], 1.0)
     assert set(faults.values()) == {"NOT_SERVING"}, running.texts()
+
+
+def test_campaigns_need_no_ray_to_be_ready(running: Installation) -> None:
+    assert running.await_probes(["campaigns"], ["readinessProbe"], patience(30)) == {}, running.texts()
 
 
 LOOK = """

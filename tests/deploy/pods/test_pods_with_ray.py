@@ -36,7 +36,7 @@ def running(installation: Installation) -> Installation:
 
 
 def test_all_pods_become_ready(running: Installation) -> None:
-    names = ["prediction-head", "prediction-cpu", "training-head", "finetune", "gateway"]
+    names = ["prediction-head", "prediction-cpu", "training-head", "finetune", "campaigns", "gateway"]
     faults = running.await_probes(names, ["startupProbe", "livenessProbe", "readinessProbe"], patience(240))
     assert faults == {}, running.texts()
 

@@ -59,7 +59,7 @@ class Installation:
         """Empty, as after an install."""
         for database in ("epitaxy", "mlflow"):
             self.postgres.new_database(database)
-        for folder in ("mlflow", "finetune", "secrets"):
+        for folder in ("mlflow", "finetune", "campaigns", "secrets"):
             (self.state / folder).mkdir(parents=True, exist_ok=True)
 
     def lose_everything(self) -> None:
@@ -113,6 +113,7 @@ def work(installation: Installation, scratch: Path) -> str:
     SqlLedger(database).append(AuditEntry(NOW, "acme", "r1", AuditAction.PROMOTE, "my-tc", "1", "sha256:0"))
     database.close()
     (installation.state / "finetune" / "labels.parquet").write_bytes(b"labels of ft-1")
+    (installation.state / "campaigns" / "block-0.npy").write_bytes(b"features of c-1")
     model = scratch / "model"
     model.mkdir()
     (model / "card.json").write_text('{"name": "one"}')
@@ -129,7 +130,7 @@ def test_what_was_lost_is_back_after_the_commands_of_the_manual(installation: In
     backup.mkdir()
     installation.run(dump, backup)
     assert {path.name for path in backup.iterdir()} == {
-        "epitaxy.dump", "mlflow.dump", "models.tgz", "jobs.tgz", "secrets.yaml",
+        "epitaxy.dump", "mlflow.dump", "models.tgz", "jobs.tgz", "pools.tgz", "secrets.yaml",
     }  # fmt: skip
 
     installation.lose_everything()
@@ -143,6 +144,7 @@ def test_what_was_lost_is_back_after_the_commands_of_the_manual(installation: In
     assert [entry.request_id for entry in SqlLedger(database).entries("acme")] == ["r1"]
     database.close()
     assert (installation.state / "finetune" / "labels.parquet").read_bytes() == b"labels of ft-1"
+    assert (installation.state / "campaigns" / "block-0.npy").read_bytes() == b"features of c-1"
     registry = installation.registry(tmp_path / "copies-3")
     folder = registry.fetch(registry.find(MODEL, alias="champion"))  # refused if a file is not what its digest says
     assert (folder / "model.safetensors").read_bytes() == b"one"

@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from product import eventually
 from stack_process import StackProcess, addresses_listened_on
 
+from epitaxy.api.campaigns.v1 import campaigns_pb2, campaigns_pb2_grpc
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
 
@@ -69,7 +70,7 @@ def test_gateway_reaches_the_application_once_ready(running_stack: StackProcess)
 
 
 def test_every_part_told_how_it_comes_along(running_stack: StackProcess) -> None:
-    for part in ("redis", "ray", "prediction", "finetune", "gateway"):
+    for part in ("redis", "ray", "prediction", "finetune", "campaigns", "gateway"):
         assert f"{part:<11} " in running_stack.stderr
 
 
@@ -92,6 +93,20 @@ def test_fine_tuning_is_reached_through_the_gateway_only(running_stack: StackPro
             stub.ListFineTuneJobs(request, metadata=(("x-tenant", "local"),), timeout=10)
     assert answers(found["finetune"]["metrics"])
     assert (running_stack.home / "finetune" / "jobs.db").exists()
+
+
+def test_campaigns_are_reached_through_the_gateway_only(running_stack: StackProcess) -> None:
+    found = endpoints(running_stack)
+    request = campaigns_pb2.ListCampaignsRequest()
+    with grpc.insecure_channel(found["gateway"]["address"]) as channel:
+        stub = campaigns_pb2_grpc.CampaignServiceStub(channel)
+        assert stub.ListCampaigns(request, timeout=10) == campaigns_pb2.ListCampaignsResponse()
+    with grpc.insecure_channel(found["campaigns"]["address"]) as channel:
+        stub = campaigns_pb2_grpc.CampaignServiceStub(channel)
+        with pytest.raises(grpc.RpcError, match="only the gateway may call"):
+            stub.ListCampaigns(request, metadata=(("x-tenant", "local"),), timeout=10)
+    assert answers(found["campaigns"]["metrics"])
+    assert list((running_stack.home / "campaigns").iterdir())
 
 
 def test_nothing_listens_beyond_loopback(running_stack: StackProcess) -> None:
@@ -125,12 +140,13 @@ def test_gateway_comes_back_on_the_same_port_after_its_death(running_stack: Stac
     assert "gateway was killed by signal 9" in running_stack.stderr
 
 
-def test_fine_tune_service_comes_back_after_its_death(running_stack: StackProcess) -> None:
-    before = endpoints(running_stack)["finetune"]
+@pytest.mark.parametrize("name", ["finetune", "campaigns"])
+def test_a_service_behind_the_gateway_comes_back_after_its_death(running_stack: StackProcess, name: str) -> None:
+    before = endpoints(running_stack)[name]
     os.kill(before["pid"], signal.SIGKILL)
-    assert eventually(lambda: endpoints(running_stack)["finetune"]["pid"] != before["pid"], seconds=10)
+    assert eventually(lambda: endpoints(running_stack)[name]["pid"] != before["pid"], seconds=10)
     assert eventually(lambda: is_serving(before["address"]), seconds=60)
-    assert "finetune was killed by signal 9" in running_stack.stderr
+    assert f"{name} was killed by signal 9" in running_stack.stderr
 
 
 def test_ctrl_c_at_last_ends_it_with_success_and_leaves_nothing_and_no_traces(running_stack: StackProcess) -> None:

@@ -141,8 +141,8 @@ class Judge:
         return pending or (held[-1] if held else None)
 
     def _properties(self) -> set[str]:
-        wanted = {entry.property for entry in (*self.record.objectives, *self.record.constraints)}
-        return wanted | set(self.record.units)
+        wanted = {entry.property for entry in self.record.objectives}
+        return wanted | {entry.property for entry in self.record.constraints} | set(self.record.units)
 
     def _abandon(self, given: GivenResult, held: HeldTicket | None, reading: Reading) -> Told:
         if held is None:

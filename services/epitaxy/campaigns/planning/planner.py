@@ -12,12 +12,22 @@ from epitaxy.campaigns.domain.events import Neighbour, Outlook, Predicted
 from epitaxy.campaigns.domain.record import CampaignRecord
 from epitaxy.campaigns.domain.spec import Acquisition, Start
 from epitaxy.campaigns.planning.knowledge import knowledge_of, planner_limits, planner_objective
+from epitaxy.campaigns.pool.features import FeatureBlock
 from epitaxy.campaigns.pool.table import PoolTable
 from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
-from epitaxy_models.campaigns import AcquisitionName, Choice, Knowledge, Planner, PoolBlocks, StartName, advise
+from epitaxy_models.campaigns import (
+    AcquisitionName,
+    Choice,
+    HeadAnswer,
+    Knowledge,
+    Planner,
+    PoolBlocks,
+    StartName,
+    advise,
+    head_answer,
+)
 from epitaxy_models.campaigns import Start as PlannerStart
-from epitaxy_models.campaigns.heads import head_answer
-from epitaxy_models.transfer.inputs import FIDELITIES, SUBSTRATE
+from epitaxy_models.transfer.inputs import ESTIMATES, FIDELITIES, SUBSTRATE
 from epitaxy_models.transfer.strategies.block_scaling import BlockScale
 
 _N_SAMPLE = 10_000
@@ -58,6 +68,7 @@ class CampaignPlanner:
         self.table = table
         blocks = {name: table.features.block(name, table.n_rows) for name in table.features.mark.blocks}
         self._blocks = PoolBlocks(blocks, _scales(table, blocks))
+        self._answers: dict[tuple[str, str], HeadAnswer | None] = {}
 
     def plan(self, record: CampaignRecord, n_wanted: int) -> Plan:
         """The next batch, fewer candidates if fewer are open."""
@@ -116,10 +127,11 @@ class CampaignPlanner:
         planner = Planner(
             self._blocks,
             [planner_objective(entry) for entry in record.objectives],
-            PlannerStart(_STARTS[spec.start], *self._head(record)),
+            PlannerStart(_STARTS[spec.start]),
             _ACQUISITIONS[spec.acquisition],
             spec.seed,
             planner_limits(record, self.table),
+            self._heads(record),
         )
         planner.restore(record.planner)
         return planner
@@ -128,17 +140,21 @@ class CampaignPlanner:
         budget = record.known_spec.budget
         return knowledge_of(record, self.table, record.left() if budget is not None and budget.is_cost else None)
 
-    def _head(self, record: CampaignRecord) -> tuple[NDArray[np.float64], str] | tuple[()]:
-        """How the substrate ranks candidates by the objectives that it knows, and whose word that is."""
+    def _heads(self, record: CampaignRecord) -> dict[str, HeadAnswer]:
+        """What the substrate itself says of the objectives, by property, where it says anything."""
         columns = self.table.features.mark.columns
-        ranks, sources = [], []
-        for objective in map(planner_objective, record.objectives):
-            heads, fidelities = columns.get(SUBSTRATE, ()), columns.get(FIDELITIES, ())
-            answer = head_answer(objective.name, objective.unit, self._blocks.blocks, heads, fidelities)
+        heads, fidelities = columns.get(SUBSTRATE, ()), columns.get(FIDELITIES, ())
+        found = {}
+        for objective in record.objectives:
+            key = (objective.property, objective.unit)
+            if key not in self._answers:
+                narrow = [name for name in (SUBSTRATE, FIDELITIES, ESTIMATES) if name in self._blocks.blocks]
+                values = {name: self._blocks.blocks[name][:] for name in narrow}
+                self._answers[key] = head_answer(*key, values, heads, fidelities)
+            answer = self._answers[key]
             if answer is not None:
-                ranks.append(np.argsort(np.argsort(objective.utility(answer.values), kind="stable")))
-                sources.append(answer.source)
-        return (np.mean(ranks, axis=0), ", ".join(sources)) if ranks else ()
+                found[objective.property] = answer
+        return found
 
     def _outlook(
         self, record: CampaignRecord, planner: Planner, known: Knowledge, choices: Sequence[Choice]
@@ -173,7 +189,7 @@ def means_of(record: CampaignRecord, row: int) -> dict[str, float]:
     return {name: float(np.mean(found)) for name, found in values.items()}
 
 
-def _scales(table: PoolTable, blocks: Mapping[str, NDArray[np.float32]]) -> dict[str, BlockScale]:
+def _scales(table: PoolTable, blocks: Mapping[str, FeatureBlock]) -> dict[str, BlockScale]:
     """Learned from evenly spread rows that have features: those of refused rows are zero."""
     rows = np.flatnonzero(table.standing == np.arange(table.n_rows))
     rows = rows[:: -(-len(rows) // _N_SAMPLE)]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -15,6 +16,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from epitaxy.campaigns.pool.chunks import read_table, write_table
+from epitaxy_models.campaigns.stored_block import StoredBlock
 
 _DTYPE = np.dtype("<f4")
 # NumPy pads the header so that the first axis can grow in place.
@@ -66,6 +68,28 @@ class Featurized:
     estimates: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class FeatureBlock(StoredBlock):
+    """The first rows of a file that may grow meanwhile; a piece at a time, because pages of a mapping count as memory.
+
+    Attributes:
+        n_rows: Rows that belong to the block.
+        width: Features of each row.
+    """
+
+    n_rows: int
+    width: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and width."""
+        return self.n_rows, self.width
+
+    def _mapped(self) -> NDArray[np.floating]:
+        shape = self.shape
+        return np.memmap(self.path, _DTYPE, "r", offset=_HEADER_BYTES, shape=shape) if all(shape) else np.zeros(shape)
+
+
 class FeatureFolder:
     """Features of one pool under one substrate: rows of a refused candidate are zero."""
 
@@ -73,6 +97,7 @@ class FeatureFolder:
         """Opens the folder of the substrate with these weights; makes it if it is not there."""
         self.folder = pool / "features" / digest.removeprefix("sha256:")[:_DIGEST_DIGITS]
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
 
     @cached_property
     def mark(self) -> SubstrateMark:
@@ -95,8 +120,14 @@ class FeatureFolder:
 
         ``start`` is the row of the chunk's first candidate, ``n_rows`` the least length of the files.
         """
+        with self._lock:
+            self._write_features(start, n_rows, found)
+        columns = {name: [getattr(fact, name) for fact in found.facts] for name in Fact.__slots__}
+        write_table(self._facts_path(chunk), pa.table(columns, schema=_FACTS))
+
+    def _write_features(self, start: int, n_rows: int, found: Featurized) -> None:
         if found.blocks and not self.has_features:
-            partial = self._mark_path.with_suffix(".tmp")
+            partial = self._mark_path.with_suffix(f".{os.getpid()}.tmp")
             partial.write_text(json.dumps(asdict(found.mark)))
             partial.replace(self._mark_path)
         good = [row for row, fact in enumerate(found.facts) if not fact.reason]
@@ -105,8 +136,6 @@ class FeatureFolder:
             block = np.zeros((len(found.facts), values.shape[1]), dtype=_DTYPE)
             block[good] = values
             self._write_rows(name, start, n_rows, block)
-        columns = {name: [getattr(fact, name) for fact in found.facts] for name in Fact.__slots__}
-        write_table(self._facts_path(chunk), pa.table(columns, schema=_FACTS))
 
     def grow(self, n_rows: int) -> None:
         """Makes all files long enough: the last candidates may have no features."""
@@ -117,12 +146,9 @@ class FeatureFolder:
         """Facts of a chunk, as an Arrow table with the fields of `Fact`."""
         return read_table(self._facts_path(chunk))
 
-    def block(self, name: str, n_rows: int) -> NDArray[np.float32]:
-        """The first rows of a block, read-only, mapped into memory."""
-        width = self._width(name)
-        if not n_rows or not width:
-            return np.zeros((n_rows, width), dtype=_DTYPE)
-        return np.memmap(self._path(name), _DTYPE, "r", offset=_HEADER_BYTES, shape=(n_rows, width))
+    def block(self, name: str, n_rows: int) -> "FeatureBlock":
+        """The first rows of a block, in its file."""
+        return FeatureBlock(self._path(name), n_rows, self._width(name))
 
     def _write_rows(self, name: str, start: int, n_rows: int, values: NDArray[np.float32]) -> None:
         width = values.shape[1]

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from time import perf_counter
 from typing import Protocol
@@ -20,7 +21,7 @@ from epitaxy.campaigns.pool.ids import IdIndex
 from epitaxy.campaigns.pool.pools import Pools
 from epitaxy.campaigns.pool.rules import allowed_rows
 from epitaxy.campaigns.pool.table import PoolTable
-from epitaxy.campaigns.ports import CampaignKey
+from epitaxy.campaigns.ports import CampaignKey, unknown_campaign
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError, QuotaExceededError, RetryLaterError
 from epitaxy.rooted_files.opening import RootedFiles
 from epitaxy_models.errors import EpitaxyError
@@ -124,7 +125,10 @@ class Preparation:
             if key.id not in self._tasks:
                 task = asyncio.create_task(self._keep_preparing(key))
                 self._tasks[key.id] = task
-                task.add_done_callback(lambda _, done=key.id: self._tasks.pop(done, None))
+                task.add_done_callback(partial(self._end, key.id))
+
+    def _end(self, campaign_id: str, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(campaign_id, None)
 
     async def _keep_preparing(self, key: CampaignKey) -> None:
         """Prepares one pool; what passes is tried again, a fault of ours ends this try and is in the log."""
@@ -132,8 +136,12 @@ class Preparation:
         while True:
             try:
                 await self._prepare(key)
-            except NotFoundError:
-                break  # deleted meanwhile
+            except NotFoundError as error:
+                if error.reason != unknown_campaign().reason:
+                    logger.exception("preparing a pool failed", extra={"campaign": key.name})
+                    await asyncio.sleep(_MOST_PAUSE_SECONDS)
+                else:  # deleted meanwhile: what was written after that goes, too
+                    await asyncio.to_thread(self.pools.delete, key)
             except RetryLaterError as error:
                 logger.warning("a pool waits", extra={"campaign": key.name, "reason": error.message})
                 await asyncio.sleep(pause)

@@ -23,11 +23,16 @@ def allowed_rows(
 
     ``measured`` are properties that only results tell: their constraints leave no candidate out here.
     """
-    allowed, left_out = table.is_candidate.copy(), {}
-    for name, keeps in _masks(table, rules, constraints, measured):
-        left_out[name] = int((table.is_candidate & ~keeps).sum())
-        allowed &= keeps
-    return allowed, PoolCounts(int(allowed.sum()), left_out)
+    key = (rules, tuple(constraints), measured)
+    if key not in table.allowed:
+        allowed, left_out = table.is_candidate.copy(), {}
+        for name, keeps in _masks(table, rules, constraints, measured):
+            left_out[name] = int((table.is_candidate & ~keeps).sum())
+            allowed &= keeps
+        table.allowed.clear()  # one aim at a time
+        table.allowed[key] = (allowed, PoolCounts(int(allowed.sum()), left_out))
+    allowed, counts = table.allowed[key]
+    return allowed.copy(), counts
 
 
 def column_of(table: PoolTable, name: str) -> NDArray[np.float64] | None:
@@ -64,8 +69,11 @@ def _flags(symbols: Sequence[str]) -> Mask:
 def _has_any(table: PoolTable, flags: Mask) -> Mask:
     """Rows with at least one flagged element."""
     elements = table.texts("elements")
-    sizes = np.asarray(pc.fill_null(pc.binary_length(elements), 0).to_numpy(zero_copy_only=False), dtype=np.int64)
-    atoms = np.frombuffer(b"".join(elements.to_pylist()), dtype=np.uint8)
+    sizes = np.asarray(pc.binary_length(elements).to_numpy(zero_copy_only=False), dtype=np.int64)
+    _, offsets, values = elements.buffers()
+    first = np.frombuffer(offsets, dtype=np.int32)[elements.offset] if len(sizes) else 0
+    # All texts lie one after the other: a list of a million of them would take long.
+    atoms = np.frombuffer(values or b"", dtype=np.uint8)[first : first + sizes.sum()]
     rows = np.repeat(np.arange(len(sizes)), sizes)
     return np.bincount(rows[flags[atoms]], minlength=len(sizes)) > 0
 

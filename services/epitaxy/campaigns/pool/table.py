@@ -39,6 +39,7 @@ class PoolTable:
         n_rows: Number of rows, refused ones and copies included.
         standing: The row that stands for each row, ``[n_rows]``: itself, the first copy of its crystal, or -1 if it is
             refused.
+        allowed: What rules last left of the rows, kept by the rules.
         is_outside: Rows that came with results and may not be chosen, ``[n_rows]``.
     """
 
@@ -47,11 +48,12 @@ class PoolTable:
     ) -> None:
         self._table, self.standing, self.is_outside, self.features = table, standing, is_outside, features
         self.n_rows: int = table.num_rows
+        self.allowed: dict[Any, Any] = {}
 
     @cached_property
     def is_candidate(self) -> NDArray[np.bool_]:
         """Rows that could be chosen if no rule left them out."""
-        return (self.standing == np.arange(self.n_rows)) & ~self.is_outside
+        return np.asarray((self.standing == np.arange(self.n_rows)) & ~self.is_outside)
 
     @cached_property
     def costs(self) -> NDArray[np.float64]:
@@ -67,12 +69,12 @@ class PoolTable:
         """Known values of a column, NaN where unknown."""
         return self.column(f"{_KNOWN}{name}")
 
-    def estimates(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    def estimates(self, name: str) -> tuple[NDArray[np.floating], NDArray[np.floating]] | None:
         """What the substrate predicts and its standard deviations; None if it does not know the property."""
         names = [estimate for estimate, _ in self.features.mark.estimates]
         if name not in names:
             return None
-        place, block = names.index(name), self.features.block(ESTIMATES, self.n_rows)
+        place, block = names.index(name), self.features.block(ESTIMATES, self.n_rows)[:]
         return block[:, place], block[:, len(names) + place]
 
     def column(self, name: str) -> NDArray[np.float64]:

@@ -133,7 +133,7 @@ def delete_data(
 ) -> None:
     """Delete all data of your tenant.
 
-    Deletes all jobs, labels, reports, models and measurements. This cannot be undone.
+    Deletes all jobs, labels, reports, models, measurements and campaigns. This cannot be undone.
     """
     with connect(context, target) as client:
         if not is_confirmed:
@@ -150,7 +150,7 @@ def _confirm(target: str) -> None:
     if not sys.stdin.isatty():
         raise usage_error("delete-data asks for confirmation: pass --yes if there is no terminal")
     question = (
-        f"This permanently deletes all your jobs, labels, reports, models and measurements on {target}. "
+        f"This permanently deletes all your jobs, labels, reports, models, measurements and campaigns on {target}. "
         f"Type {_DELETE_WORD!r} to confirm"
     )
     if typer.prompt(question, default="", show_default=False, err=True).strip() != _DELETE_WORD:

@@ -166,7 +166,7 @@ class AsyncFineTuneMethods:
         return self._jobs.recent(model)
 
     async def delete_tenant_data(self, *, confirm: bool) -> DeletedData:
-        """Removes all jobs, labels, reports, models and measurements of the tenant; nothing brings them back.
+        """Removes all jobs, labels, reports, models, measurements and campaigns of the tenant, for good.
 
         Args:
             confirm: Must be True.

@@ -165,7 +165,7 @@ class FineTuneMethods:
         return self._jobs.recent(model)
 
     def delete_tenant_data(self, *, confirm: bool) -> DeletedData:
-        """Removes all jobs, labels, reports, models and measurements of the tenant; nothing brings them back.
+        """Removes all jobs, labels, reports, models, measurements and campaigns of the tenant, for good.
 
         Args:
             confirm: Must be True.

@@ -4,7 +4,7 @@ from epitaxy.api.internal.v1 import measurement_backend_pb2
 from epitaxy.chassis.errors import FailedPreconditionError
 from epitaxy.gateway.measurements.domain import KeptBatch, MeasurementBatch, ModelVersion
 from epitaxy.gateway.measurements.messages import encode_batch, read_kept_batch, stamp
-from epitaxy.gateway.upstream.finetune import FineTuneConnection
+from epitaxy.gateway.upstream.forwarding import ForwardingConnection
 
 _SERVICE = measurement_backend_pb2.DESCRIPTOR.services_by_name["MeasurementBackendService"].full_name
 
@@ -12,7 +12,7 @@ _SERVICE = measurement_backend_pb2.DESCRIPTOR.services_by_name["MeasurementBacke
 class GrpcMeasurementKeeper:
     """Implements the MeasurementKeeper port."""
 
-    def __init__(self, connection: FineTuneConnection) -> None:
+    def __init__(self, connection: ForwardingConnection) -> None:
         self._connection = connection
 
     def check_configured(self) -> None:

@@ -1,10 +1,8 @@
 """Jobs, tables and stores on a real sqlite and, where it is installed, a real Postgres."""
 
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -44,17 +42,6 @@ def new_job(spec: FineTuneSpec) -> Callable[..., FineTuneJob]:
         )
 
     return make
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresProcess]:
-    if not PostgresProcess.is_installed() or find_spec("psycopg") is None:
-        pytest.skip("Postgres or psycopg is not installed")
-    # A socket's path is short.
-    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
-        running = PostgresProcess(Path(folder))
-        yield running
-        running.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

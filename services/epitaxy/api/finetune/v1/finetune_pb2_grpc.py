@@ -123,7 +123,8 @@ class FineTuneServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteTenantData(self, request, context):
-        """Removes all jobs, labels, reports, models and measurements of the caller's tenant. The record that it was done stays.
+        """Removes all jobs, labels, reports, models, measurements and campaigns of the caller's tenant. The record that it was
+        done stays.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
