@@ -81,7 +81,8 @@ def run(client: Client, name: str, budget: int, batch: int, seed: int) -> None:
         print(
             f"batch {campaign.n_batches:>2}  {campaign.n_results:>3} measured, {campaign.n_failed} failed"
             + (f"  best {best.id} {best.values.get('gap_eV', float('nan')):.2f} eV" if best else "")
-            + f"  chance of better {outlook.better_left_probability:.0%}  {outlook.advice}"
+            + (f"  chance of better {outlook.better_left_probability:.0%}" if outlook.better_left_probability else "")
+            + f"  {outlook.advice}"
         )
         if outlook.advice == "STOP":
             print(f"the loop ends: {outlook.message}")
