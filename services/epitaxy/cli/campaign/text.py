@@ -179,7 +179,8 @@ def print_report(report: ResultReport) -> None:
     if document["repeated"]:
         console.print(f"repeated  {document['repeated']}: known already, they count once")
     if report.n_empty:
-        console.print(f"empty     {report.n_empty} rows hold no result yet")
+        rows = "row holds" if report.n_empty == 1 else "rows hold"
+        console.print(f"empty     {report.n_empty} {rows} no result yet")
     for entry in document["refused"][:_SHOWN]:
         name = entry["id"] or entry["ticket"] or f"row {entry['row']}"
         console.print(f"refused   {name}: {entry['reason']}: {entry['message']}", soft_wrap=True)
@@ -230,7 +231,7 @@ def _values_text(values: Mapping[str, float], measured: Mapping[str, float]) -> 
     texts = []
     for name, value in values.items():
         seen = f" (measured {number_text(measured[name])})" if name in measured else ""
-        texts.append(f"{name} {number_text(value)}{seen}")
+        texts.append(f"{name} {number_text(value)} expected{seen}")
     return ", ".join(texts)
 
 

@@ -6,6 +6,7 @@ service are tested with it; this one shows what goes over the wire.
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -232,7 +233,7 @@ class SmallCampaigns(campaigns_pb2_grpc.CampaignServiceServicer):
             return _refused(outcome, "UNKNOWN_CANDIDATE", f"{name} is not in the pool: send its structure, too")
         if any(value.unit != units.get(value.property) for value in result.values):
             return _refused(outcome, "WRONG_UNIT", "convert the values")
-        if any(value.value == float("inf") for value in result.values):
+        if not all(math.isfinite(value.value) for value in result.values):
             return _refused(outcome, "NOT_FINITE", "the value is not finite")
         if name in kept.results:
             outcome.outcome = pb.REPORT_OUTCOME_REPEATED
