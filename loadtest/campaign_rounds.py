@@ -53,7 +53,7 @@ def seconds_a_round(pool: PoolBlocks, n_rounds: int) -> list[float]:
 
 
 def million(work: Path, n: int) -> Mapping[str, float]:
-    """One round over synthetic features in files, in a process of its own, so that its peak of memory is the round's."""
+    """One round over synthetic features in files, in a process of its own: its peak of memory is the round's."""
     command = [sys.executable, "-m", "loadtest.campaign_rounds", str(work), str(n)]
     answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found: Mapping[str, float] = json.loads(answer.splitlines()[-1])

@@ -87,7 +87,9 @@ def _results(batch: Sequence[pb.Recommendation], *, is_first: bool) -> list[pb.R
 
     In the first batch a value in another unit besides, which is refused.
     """
-    volumes = {crystal.identifier: crystal.structure.volume / len(crystal.structure) for crystal in bundled_crystals()}
+    volumes = {
+        crystal.identifier: crystal.structure.volume / crystal.structure.n_sites for crystal in bundled_crystals()
+    }
     *measured, failed, _ = batch
     results = [_measured(one, volumes[one.id], UNIT) for one in measured]
     results.append(pb.Result(ticket=failed.ticket, status=pb.RESULT_STATUS_FAILED))

@@ -6,7 +6,8 @@ finished data set again.
 """
 
 from epitaxy_models.campaigns.acquisition import AcquisitionName
-from epitaxy_models.campaigns.advice import Advice, Best, advise
+from epitaxy_models.campaigns.advice import Advice, advise
+from epitaxy_models.campaigns.best import Best
 from epitaxy_models.campaigns.choice import Choice, Neighbor
 from epitaxy_models.campaigns.heads import HeadAnswer, head_answer
 from epitaxy_models.campaigns.knowledge import Knowledge

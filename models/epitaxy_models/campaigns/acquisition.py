@@ -1,17 +1,16 @@
 """Which of a short list to measure next, one after another, each conditioned on those before and on what is pending."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.campaigns.listed import ShortList
 from epitaxy_models.campaigns.objective import Objective
 
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
-_LEAST_CHANCE = 1e-6
 
 
 class AcquisitionName(StrEnum):
@@ -20,6 +19,7 @@ class AcquisitionName(StrEnum):
     AUTO = "auto"
     BEST_FEW = "best_few"
     EXPECTED_IMPROVEMENT = "expected_improvement"
+    FRONT = "front"
     PROBABILITY = "probability"
     UPPER_BOUND = "upper_bound"
     THOMPSON = "thompson"
@@ -31,62 +31,13 @@ class AcquisitionName(StrEnum):
         """Never ``auto``: a function that suits the objectives."""
         if self is AcquisitionName.AUTO:
             if len(objectives) > 1:
-                return AcquisitionName.EXPECTED_IMPROVEMENT
+                return AcquisitionName.FRONT
             return AcquisitionName.BEST_FEW if objectives[0].goal.is_monotone else AcquisitionName.PROBABILITY
         if len(objectives) > 1 and self in {AcquisitionName.BEST_FEW, AcquisitionName.PROBABILITY}:
             return AcquisitionName.EXPECTED_IMPROVEMENT
+        if len(objectives) == 1 and self is AcquisitionName.FRONT:
+            return AcquisitionName.EXPECTED_IMPROVEMENT
         return self
-
-
-@dataclass(frozen=True, eq=False)
-class ShortList:
-    """What is known of the candidates that are weighed against each other.
-
-    Attributes:
-        means: In the scale of the fits, ``[n_objectives, n]``.
-        covariances: Joint, of true values, ``[n_objectives, n, n]``.
-        to_units: From the scale of each fit to the property's unit, monotone.
-        objectives: What is wanted of each.
-        measured: Places that have been measured and keep all limits.
-        pending: Places that are being measured.
-        open: Places that may be chosen.
-        costs: Of each place, positive, ``[n]``.
-        success: Probability that a candidate can be made and keeps all limits, ``[n]``.
-        n_best: How many candidates count as the best.
-    """
-
-    means: Array
-    covariances: Array
-    to_units: Sequence[Callable[[Array], Array]]
-    objectives: Sequence[Objective]
-    measured: Places
-    pending: Places
-    open: Places
-    costs: Array
-    success: Array
-    n_best: int = 1
-
-    @property
-    def n(self) -> int:
-        """Number of places."""
-        return self.means.shape[1]
-
-    @property
-    def log_worth(self) -> Array:
-        """What is added to the logarithm of a gain: log probability of success less log cost, ``[n]``."""
-        return np.asarray(np.log(np.maximum(self.success, _LEAST_CHANCE)) - np.log(self.costs))
-
-    def utilities(self, values: Array) -> Array:
-        """Utilities of values on the scales of the fits, ``[..., n_objectives]``.
-
-        A goal that is monotone ranks alike on the scale of the fit, where gains are those of ratios and do not follow
-        a single tail; others need units.
-        """
-        columns = [
-            objective.utility(values[..., i] if objective.goal.is_monotone else self.to_units[i](values[..., i]))
-            for i, objective in enumerate(self.objectives)
-        ]
-        return np.stack(columns, axis=-1)
 
 
 Function = Callable[[ShortList, int, int], list[tuple[int, float]]]
@@ -95,7 +46,7 @@ Function = Callable[[ShortList, int, int], list[tuple[int, float]]]
 def choose(listed: ShortList, name: AcquisitionName, n_wanted: int, seed: int) -> list[tuple[int, float]]:
     """Places of the chosen candidates with their scores, in the order of choice; the same seed chooses the same."""
     # BoTorch takes seconds to import, and nothing but a model's choice needs it.
-    from epitaxy_models.campaigns import botorch_choice, own_choice  # noqa: PLC0415
+    from epitaxy_models.campaigns import botorch_choice, ends_of_front, own_choice  # noqa: PLC0415
 
     name = name.resolved(listed.objectives)
     n_wanted = min(n_wanted, len(listed.open))
@@ -110,5 +61,6 @@ def choose(listed: ShortList, name: AcquisitionName, n_wanted: int, seed: int) -
         AcquisitionName.UNCERTAINTY: own_choice.by_uncertainty,
         AcquisitionName.UPPER_BOUND: botorch_choice.by_upper_bound,
         AcquisitionName.EXPECTED_IMPROVEMENT: botorch_choice.by_expected_improvement,
+        AcquisitionName.FRONT: ends_of_front.by_front,
     }
     return functions[name](listed, n_wanted, seed)

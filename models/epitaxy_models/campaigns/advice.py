@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.campaigns.best import Best, bests_of_readings
 from epitaxy_models.campaigns.choice import Choice
 from epitaxy_models.campaigns.knowledge import Knowledge
-from epitaxy_models.campaigns.outlook import Best, Outlook, bests_of_readings
+from epitaxy_models.campaigns.outlook import Outlook
 from epitaxy_models.campaigns.planner import Planner
 
 Numbers = NDArray[np.int64]

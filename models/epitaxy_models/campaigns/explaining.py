@@ -5,17 +5,26 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.campaigns.acquisition import AcquisitionName, ShortList
+from epitaxy_models.campaigns.acquisition import AcquisitionName
 from epitaxy_models.campaigns.choice import Choice, Neighbor
 from epitaxy_models.campaigns.estimates import Estimate
 from epitaxy_models.campaigns.front import is_on_front
 from epitaxy_models.campaigns.knowledge import Knowledge
+from epitaxy_models.campaigns.listed import ShortList
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
 from epitaxy_models.campaigns.prequential import Prediction
+from epitaxy_models.campaigns.rivalry import Speaker
 from epitaxy_models.transfer.strategies.block_scaling import squared_distances
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
+_NAMES = {
+    Speaker.HEAD: "substrate's own head",
+    Speaker.ANCHORED: "process on what the substrate's head leaves",
+    Speaker.TRANSFERRED: "process on all blocks",
+    Speaker.DESCRIPTOR: "process on descriptors",
+    Speaker.MEAN: "mean of the results",
+}
 _N_NEAREST = 3
 _N_SAMPLES = 256
 # Candidates that the standing of a choice is told from.
@@ -45,7 +54,7 @@ def explained(
     others = _evenly(known.open(pool.n_candidates))
     looks = [entry.utilities(one, others) for entry, one in zip(estimates, listed.objectives, strict=True)]
     predictions = [_predictions(estimates, listed, looks, place, int(numbers[place])) for place in places]
-    speakers = "; ".join(f"{entry.name}: {entry.belief.speaker}" for entry in estimates)
+    speakers = ", ".join(f"{entry.name} by the {_NAMES[entry.belief.speaker]}" for entry in estimates)
     return [
         Choice(
             candidate=int(chosen[i]),
@@ -55,7 +64,7 @@ def explained(
             upper={entry.name: entry.upper for entry in predictions[i]},
             exploitation=float(shares[i]),
             exploration=float(1 - shares[i]),
-            reason=f"{name} by the process on blocks ({speakers})",
+            reason=f"{name}; predicted: {speakers}",
             nearest=nearest[i],
             blocks={block: float(column[i]) for block, column in means.items()},
             success=float(listed.success[place]),

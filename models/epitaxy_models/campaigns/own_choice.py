@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, qmc
 
-from epitaxy_models.campaigns.acquisition import ShortList
+from epitaxy_models.campaigns.listed import ShortList
 from epitaxy_models.campaigns.objective import Goal
 
 Array = NDArray[np.float64]

@@ -1,7 +1,7 @@
 """From what is known of a pool to the next batch: fit, cut to a short list, weigh, explain."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from epitaxy_models.campaigns.choice import Choice
 from epitaxy_models.campaigns.estimates import Estimate
 from epitaxy_models.campaigns.explaining import explained
 from epitaxy_models.campaigns.heads import HeadAnswer
+from epitaxy_models.campaigns.hedge import ranked_by_head
 from epitaxy_models.campaigns.knowledge import Knowledge
 from epitaxy_models.campaigns.objective import Limit, Objective
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
@@ -26,8 +27,6 @@ from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 Numbers = NDArray[np.int64]
 # Labels that a model needs, and the share of a small pool that is enough.
 N_START, _START_SHARE, _LEAST_START = 10, 0.1, 3
-# Share of a pool that counts as the best.
-BEST_SHARE = 0.01
 _SEED_STEP = 10_007
 
 
@@ -76,8 +75,7 @@ class Planner:
         if self.acquisition is AcquisitionName.RANDOM:
             return self._first(known, n_wanted, Start(StartName.RANDOM), "drawn at random")
         if not self.has_model(known):
-            start = self.start.with_heads(self.objectives, self.heads, known)
-            return self._first(known, n_wanted, start, "")
+            return self._first(known, n_wanted, self._start_of(known), "")
         estimates = self.estimates(known)
         if all(entry.belief.speaker is Speaker.MEAN for entry in estimates[: len(self.objectives)]):
             reason = "no model predicts better than the mean of the results: spread over the pool"
@@ -138,10 +136,24 @@ class Planner:
         ]
 
     def _weighed(self, estimates: Sequence[Estimate], known: Knowledge, n_wanted: int) -> list[Choice]:
-        numbers, listed = short_list(self.pool, known, estimates, self.objectives, self.limits, BEST_SHARE)
-        found = choose(listed, self.acquisition, n_wanted, self._step(known))
+        open_ones = known.distinct(known.open(self.pool.n_candidates))
+        start = self._start_of(known)
+        ranked = ranked_by_head(start, self.objectives, self.heads, self.limits, known, open_ones, n_wanted)
+        numbers, listed = short_list(self.pool, known, estimates, self.objectives, self.limits, ranked)
+        is_ranked = np.isin(numbers[listed.open], ranked)
+        places = listed.open[is_ranked]
+        found = choose(
+            replace(listed, open=listed.open[~is_ranked]), self.acquisition, n_wanted - len(ranked), self._step(known)
+        )
+        found += [(int(place), 0.0) for place in places]
         name = self.acquisition.resolved(self.objectives)
-        return explained(self.pool, known, estimates[: len(self.objectives)], numbers, listed, found, name)
+        choices = explained(self.pool, known, estimates[: len(self.objectives)], numbers, listed, found, name)
+        reason = f"one choice in five: ranked by {start.source}"
+        by_head = set(ranked.tolist())
+        return [replace(one, reason=reason) if one.candidate in by_head else one for one in choices]
+
+    def _start_of(self, known: Knowledge) -> Start:
+        return self.start.with_heads(self.objectives, self.heads, known)
 
     def _step(self, known: Knowledge) -> int:
         """Seed of one batch: another one once anything has been tried or recommended."""

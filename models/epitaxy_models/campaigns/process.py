@@ -38,6 +38,8 @@ _N_SEARCH, _STEPS_FIRST, _STEPS_AGAIN = 128, 40, 12
 _OWN_SHARE = 0.5
 # Logarithm of a weight that moves nothing.
 _SILENT = -20.0
+# Deviation, over the size of the values, of labels that never stray.
+_EXACT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +108,7 @@ class PoolProcess:
         """The anchor as it stands, or the mean of the labels where there is none: no block moves it."""
         over = self.over_anchor
         centre = 0.0 if self.anchor is not None else float(over.mean())
-        spread = float(np.sqrt(np.mean((over - centre) ** 2))) or 1.0
+        spread = max(float(np.sqrt(np.mean((over - centre) ** 2))), _EXACT * (1 + abs(centre)))
         quiet = KernelParameters((_SILENT,) * len(self.terms), self.parameters.log_lengths, 0.0)
         return replace(self, parameters=quiet, centre=centre, spread=spread)
 
@@ -153,7 +155,8 @@ class PoolProcess:
     def _cross(self, numbers: Numbers, rows: Rows) -> Array:
         """Covariance of true values with the known labels, in units of the spread, ``[n, n_known]``."""
         cross = covariance_between(self.terms, self.parameters, rows, self._known)
-        return cross + self.own_variance / self.spread**2 * (numbers[:, None] == self.readings.candidates)
+        is_same = numbers[:, None] == self.readings.candidates
+        return np.asarray(cross + self.own_variance / self.spread**2 * is_same)
 
     def marginals(self, chosen: Numbers | None = None, is_cheap: bool = False) -> tuple[Array, Array]:
         """Means and standard deviations of true values, of all or the chosen candidates, a piece at a time.

@@ -5,17 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.campaigns.acquisition import ShortList
 from epitaxy_models.campaigns.estimates import Estimate, chance_of_limits
 from epitaxy_models.campaigns.knowledge import Knowledge
+from epitaxy_models.campaigns.listed import ShortList
 from epitaxy_models.campaigns.objective import Limit, Objective
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
 from epitaxy_models.campaigns.success import success_of
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
+# Share of a pool that counts as the best.
+BEST_SHARE = 0.01
 # Candidates that are weighed jointly, and the best measured that they are weighed against.
-_N_LISTED, _N_BASELINE = 300, 20
+_N_LISTED, _N_LISTED_OF_SEVERAL, _N_BASELINE = 300, 180, 20
 # Deviations above the mean to which a candidate is given credit when the list is cut.
 _CREDITS = (0.0, 1.0, 2.0)
 # Pools beyond this size are cut by a bound on the deviations first, to so many a credit and objective.
@@ -28,11 +30,17 @@ def short_list(
     estimates: Sequence[Estimate],
     objectives: Sequence[Objective],
     limits: Sequence[Limit],
-    best_share: float,
+    besides: Numbers | None = None,
 ) -> tuple[Numbers, ShortList]:
-    """Numbers of the listed candidates and what is known of them; ``estimates`` has those of limits besides."""
+    """Numbers of the listed candidates and what is known of them.
+
+    ``estimates`` has those of limits besides, and ``besides`` open candidates that are listed whatever is thought of
+    them.
+    """
     of_objectives = estimates[: len(objectives)]
     open_ones = _promising(known, of_objectives, objectives, pool.n_candidates)
+    if besides is not None:
+        open_ones = np.union1d(open_ones, besides)
     measured = _best_measured(known, estimates, objectives, limits)
     numbers = np.concatenate([open_ones, measured, np.unique(known.pending)]).astype(np.int64)
     joint = [entry.process.joint(numbers) for entry in of_objectives]
@@ -49,7 +57,7 @@ def short_list(
         pending=places[ends[1] :],
         costs=known.costs_of(numbers),
         success=chance,
-        n_best=max(1, int(np.ceil(best_share * pool.n_candidates))),
+        n_best=max(1, int(np.ceil(BEST_SHARE * pool.n_candidates))),
     )
 
 
@@ -57,26 +65,40 @@ def _promising(
     known: Knowledge, estimates: Sequence[Estimate], objectives: Sequence[Objective], n_candidates: int
 ) -> Numbers:
     """Open candidates that may be worth it under one of the objectives, ascending, one of each group of copies."""
-    open_ones = known.open(n_candidates)
+    open_ones = known.distinct(known.open(n_candidates))
     if len(open_ones) > _N_EXACT:
         open_ones = _cut(open_ones, estimates, objectives, _N_KEPT, is_cheap=True)
-    n_kept = max(1, _N_LISTED // (len(_CREDITS) * len(objectives)))
-    kept = _cut(open_ones, estimates, objectives, n_kept, is_cheap=False)
-    return known.distinct(kept)
+    n_listed = _N_LISTED if len(objectives) == 1 else _N_LISTED_OF_SEVERAL
+    n_kept = max(1, n_listed // (len(_CREDITS) * len(_weights(len(objectives)))))
+    return _cut(open_ones, estimates, objectives, n_kept, is_cheap=False)
 
 
 def _cut(
     open_ones: Numbers, estimates: Sequence[Estimate], objectives: Sequence[Objective], n_kept: int, is_cheap: bool
 ) -> Numbers:
+    """The best under any credit and any mix of the objectives, ascending; mixes count in spreads of the utilities."""
     if len(open_ones) <= n_kept:
         return open_ones
+    marginals = [entry.process.marginals(open_ones, is_cheap) for entry in estimates]
     kept: list[Numbers] = []
-    for entry, objective in zip(estimates, objectives, strict=True):
-        means, stds = entry.process.marginals(open_ones, is_cheap)
-        for credit in _CREDITS:
+    for credit in _CREDITS:
+        columns = []
+        for entry, objective, (means, stds) in zip(estimates, objectives, marginals, strict=True):
             worth = optimistic(objective, entry, means, credit * stds)
-            kept.append(open_ones[_largest(worth, n_kept)])
+            columns.append(worth / (worth.std() + 1e-12))
+        utilities = np.stack(columns, axis=1)
+        kept += [open_ones[_largest(utilities @ mix, n_kept)] for mix in _weights(len(objectives))]
     return np.unique(np.concatenate(kept))
+
+
+def _weights(n_objectives: int) -> Array:
+    """Mixes of the objectives: each alone, and between them, ``[n_mixes, n_objectives]``."""
+    if n_objectives == 1:
+        return np.ones((1, 1))
+    steps = 4 if n_objectives == 2 else 2
+    grid = np.stack(np.meshgrid(*[np.arange(steps + 1)] * n_objectives, indexing="ij"), axis=-1)
+    mixes = grid.reshape(-1, n_objectives)
+    return np.asarray(mixes[mixes.sum(axis=1) == steps] / steps, dtype=np.float64)
 
 
 def _largest(worth: Array, n_kept: int) -> Numbers:
@@ -106,6 +128,6 @@ def optimistic(objective: Objective, estimate: Estimate, means: Array, reach: Ar
     """The best utility, in units, between a reach below the mean and one above."""
     if objective.goal.is_monotone:
         ends = (means - reach, means + reach)
-        return np.max([objective.utility(estimate.to_unit(end)) for end in ends], axis=0)
+        return np.asarray(np.max([objective.utility(estimate.to_unit(end)) for end in ends], axis=0))
     low, high = (estimate.to_unit(end) for end in (means - reach, means + reach))
     return objective.utility(np.clip(np.full(len(means), (objective.low + objective.high) / 2), low, high))

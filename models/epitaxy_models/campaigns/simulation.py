@@ -11,9 +11,10 @@ from epitaxy_models.campaigns.front import hypervolume
 from epitaxy_models.campaigns.heads import HeadAnswer
 from epitaxy_models.campaigns.knowledge import Knowledge
 from epitaxy_models.campaigns.objective import Limit, Objective
-from epitaxy_models.campaigns.planner import BEST_SHARE, Planner
+from epitaxy_models.campaigns.planner import Planner
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
 from epitaxy_models.campaigns.prequential import Prequential
+from epitaxy_models.campaigns.short_list import BEST_SHARE
 from epitaxy_models.campaigns.start import Start
 from epitaxy_models.errors import ConfigurationError
 
@@ -113,7 +114,7 @@ def _acquisition(strategy: str) -> AcquisitionName:
 def replay(history: History, acquisition: AcquisitionName, seed: int, batch: int, budget: int) -> Numbers:
     """Numbers of the candidates in the order in which they would have been measured, ``[budget]`` or all."""
     planner = Planner(history.pool, history.objectives, history.start, acquisition, seed, history.limits, history.heads)
-    names = {entry.name for entry in (*history.objectives, *history.limits)}
+    names = {entry.name for entry in history.objectives} | {entry.name for entry in history.limits}
     done, record = np.empty(0, dtype=np.int64), Prequential()
     while len(done) < min(budget, history.pool.n_candidates):
         known = Knowledge(

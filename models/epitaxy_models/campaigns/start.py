@@ -87,7 +87,7 @@ class Start:
             drawn = generator.permutation(open_ones)[:n_wanted]
             return [(int(number), First(False, "first choices: drawn at random")) for number in drawn]
         by_head = self._n_by_head(n_wanted, len(taken))
-        first = self._best(open_ones, by_head)
+        first = self.best(open_ones, by_head)
         others = np.setdiff1d(open_ones, first)
         spread = spread_over(pool, others, np.concatenate([taken, first]), n_wanted - by_head, generator)
         headed = First(True, f"first choices: ranked by {self.source}")
@@ -102,7 +102,8 @@ class Start:
         # Of everything tried so far, rounded up, whatever the size of the batches.
         return min(n_wanted, int(np.ceil(share * (n_taken + n_wanted)) - np.ceil(share * n_taken)))
 
-    def _best(self, open_ones: Numbers, n_wanted: int) -> Numbers:
+    def best(self, open_ones: Numbers, n_wanted: int) -> Numbers:
+        """The best of the open candidates by the head; none without one."""
         if self.scores is None or not n_wanted:
             return np.empty(0, dtype=np.int64)
         # A candidate that the head does not answer comes last.

@@ -7,6 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from epitaxy_models.campaigns.knowledge import Knowledge
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
+from epitaxy_models.transfer.strategies.block_kernel import Rows
 from epitaxy_models.transfer.strategies.block_scaling import squared_distances
 
 Array = NDArray[np.float64]
@@ -41,7 +42,7 @@ def success_of(pool: PoolBlocks, known: Knowledge, chosen: Numbers) -> Array:
     return np.asarray(np.clip(rate + np.concatenate(parts), _LEAST, _MOST))
 
 
-def _likeness(left: dict[str, NDArray[np.float32]], right: dict[str, NDArray[np.float32]]) -> Array:
+def _likeness(left: Rows, right: Rows) -> Array:
     """Mean over the blocks of how near candidates are, 0 to 1."""
     parts = [np.exp(-0.5 * squared_distances(left[name], right[name]) / _LENGTH**2) for name in left]
     return np.asarray(np.mean(parts, axis=0))

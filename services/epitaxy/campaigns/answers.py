@@ -14,7 +14,7 @@ from epitaxy.campaigns.domain.narration import line_of
 from epitaxy.campaigns.domain.record import CampaignRecord, CampaignState
 from epitaxy.campaigns.domain.scores import scores_of
 from epitaxy.campaigns.domain.spec import Acquisition, CampaignSpec
-from epitaxy.campaigns.planning.insight import fallbacks_of, gains_of
+from epitaxy.campaigns.planning.insight import fallbacks_of, gains_of, pool_coverage_of
 from epitaxy.campaigns.planning.planner import means_of
 from epitaxy.campaigns.recommending import failure_of
 from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
@@ -178,7 +178,8 @@ def _pool(view: View) -> pb.PoolProgress:
 
 def _outlook(view: View) -> pb.CampaignOutlook:
     record, outlook = view.record, view.outlook
-    message = pb.CampaignOutlook(nominal_coverage=DEFAULT_COVERAGE)
+    advice = outlook.advice if outlook is not None and outlook.advice else "UNSPECIFIED"
+    message = pb.CampaignOutlook(nominal_coverage=DEFAULT_COVERAGE, advice=f"ADVICE_{advice}")
     scores = scores_of(record)
     message.n_predicted = len(scores)
     if scores:
@@ -186,13 +187,13 @@ def _outlook(view: View) -> pb.CampaignOutlook:
     for name in {score.predicted.property for score in scores}:
         errors = [abs(score.predicted.value - score.value) for score in scores if score.predicted.property == name]
         message.mean_absolute_error[name] = sum(errors) / len(errors)
+    message.pool_coverage.update(pool_coverage_of(record))
     message.since_batch.update(fallbacks_of(record))
     expected, seen = gains_of(record)
     message.last_expected_gain, message.last_gain = expected or 0.0, seen or 0.0
     if outlook is not None:
         message.better_left_probability = outlook.better_left or 0.0
         message.margin, message.expected_gain = outlook.margin, outlook.expected_gain or 0.0
-        message.advice = pb.Advice.Value(f"ADVICE_{outlook.advice or 'UNSPECIFIED'}")
         message.message = outlook.message
         message.speaking.update(outlook.speaking)
     return message

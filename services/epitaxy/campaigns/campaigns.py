@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from secrets import token_hex
+from secrets import randbits, token_hex
 from typing import TypeVar
 
 from epitaxy.campaigns.books import Book, Shelf, summary_of
@@ -39,6 +39,7 @@ _T = TypeVar("_T")
 MAX_CANDIDATES_A_CALL = 512
 # Larger pools tell the outlook of their last batch: another one takes minutes.
 _MOST_ROWS_FOR_OUTLOOK = 20_000
+_CHUNK_BITS = 48
 _DOMAIN = ("IN_DOMAIN", "BORDERLINE", "OUT_OF_DOMAIN")
 _REVIEW = ("ACCEPT", "REVIEW", "REJECT")
 
@@ -144,7 +145,7 @@ class Campaigns:
             book.pool.follow(record)
             kept, refused = _sorted_out(candidates, book)
             check_candidates(self.quota_of(tenant), tenant, record.n_rows + len(kept))
-            number = next_chunk(record)
+            number = new_chunk()
             if kept:
                 book.pool.files.write(number, kept)
             return CandidatesAdded(number, len(kept), is_last, tuple(refused))
@@ -222,12 +223,11 @@ class Campaigns:
         """Ends a campaign and gives pending tickets back; a closed one stays as it is."""
         book = self.shelf.find(tenant, name)
 
-        def give_back(record: CampaignRecord) -> Released | None:
+        def close(record: CampaignRecord) -> Closed | None:
             pending = tuple(held.ticket.ticket for held in record.pending())
-            return Released(pending, "closed") if pending and not record.is_closed else None
+            return None if record.is_closed else Closed(pending)
 
-        self.shelf.change(book, None, give_back)
-        self.shelf.change(book, request, lambda record: None if record.is_closed else Closed())
+        self.shelf.change(book, request, close)
         return self.view(book)
 
     def delete(self, tenant: str, name: str, *, confirm: bool) -> None:
@@ -295,9 +295,9 @@ def check_open(record: CampaignRecord) -> None:
         )
 
 
-def next_chunk(record: CampaignRecord) -> int:
-    """Number of the next chunk of candidates."""
-    return max((chunk.number for chunk in record.chunks), default=-1) + 1
+def new_chunk() -> int:
+    """Number of a new chunk of candidates: at random, because two processes may try to add one at the same time."""
+    return randbits(_CHUNK_BITS)
 
 
 def _check_takes_candidates(record: CampaignRecord) -> None:

@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from epitaxy.campaigns.domain.events import (
+    Closed,
     Corrected,
     Happening,
     Outcome,
@@ -120,6 +121,8 @@ class CampaignMetrics:
             case Released() as released:
                 outcome = "expired" if released.cause == "expired" else "released"
                 self._tickets.labels(outcome).inc(len(released.tickets))
+            case Closed() as closed:
+                self._tickets.labels("released").inc(len(closed.released))
             case Reported() as reported:
                 self._report(reported)
             case Corrected() as corrected:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from epitaxy.campaigns.books import Book, Shelf
-from epitaxy.campaigns.campaigns import check_open, next_chunk
+from epitaxy.campaigns.campaigns import check_open, new_chunk
 from epitaxy.campaigns.domain.candidates import Candidate
 from epitaxy.campaigns.domain.events import Corrected, Event, Fix, Outcome, Reported, Told
 from epitaxy.campaigns.domain.record import CampaignRecord
@@ -83,7 +83,7 @@ class Reporting:
                     del judge.new_ids[given.id]
                 else:
                     new.append(sample.candidate)
-        number = next_chunk(record) if new else -1
+        number = new_chunk() if new else -1
         if new:
             book.pool.files.write(number, new)
         return Reported(tuple(told), tuple(judge.readings), number, len(new))

@@ -16,13 +16,14 @@ from product import Product, eventually
 from epitaxy.api.campaigns.v1 import campaigns_pb2 as pb
 from epitaxy.api.campaigns.v1 import campaigns_pb2_grpc
 from epitaxy.api.common.v1.structure_pb2 import StructureInput
+from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.campaigns.pool.cells import packed_form
 from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.testing.equivalent_cells import scaled
 
 pytestmark = pytest.mark.stack
 
-N_COPIES = 4
+N_CANDIDATES = 300
 
 
 class Lab:
@@ -72,18 +73,17 @@ class Lab:
 
 
 def pool() -> dict[str, pb.Candidate]:
-    """The bundled crystals, strained, so that no two are one."""
+    """Bundled crystals, strained by a number, so that no two are one."""
     found = {}
-    for copy in range(N_COPIES):
-        for crystal in bundled_crystals():
-            name = f"{crystal.identifier}-{copy}"
-            structure = StructureInput.FromString(packed_form(scaled(crystal.structure, 1 + 0.01 * copy)))
-            found[name] = pb.Candidate(id=name, structure=structure)
+    for number, crystal in enumerate(bundled_crystals()[:N_CANDIDATES]):
+        structure = StructureInput.FromString(packed_form(scaled(crystal.structure, 1 + 0.0001 * number)))
+        name = f"{crystal.identifier}-{number % 5}"
+        found[name] = pb.Candidate(id=name, structure=structure)
     return found
 
 
 def truth(recommendation: pb.Recommendation) -> float:
-    """A property that the formula and the copy decide."""
+    """A property that the formula and the id decide."""
     letters = sum(map(ord, recommendation.formula)) % 17
     return letters / 4 + 0.1 * int(recommendation.id.rsplit("-", 1)[1])
 
@@ -99,7 +99,6 @@ def test_a_service_killed_at_any_moment_loses_nothing_and_three_robots_share_no_
     product: Product, lab: Lab
 ) -> None:
     lab.create(budget=pb.CampaignBudget(n_candidates=60))
-    product.signal_part("campaigns", signal.SIGKILL)
     candidates = pool()
     lab.add(list(candidates.values()))
     product.signal_part("campaigns", signal.SIGKILL)  # while the pool is being prepared
@@ -112,7 +111,6 @@ def test_a_service_killed_at_any_moment_loses_nothing_and_three_robots_share_no_
     assert lab.recommend("first", n=12) == first
     assert lab.get() == before
     assert lab.report({one.ticket: truth(one) for one in first}, "report") == [pb.REPORT_OUTCOME_RECORDED] * 12
-    product.signal_part("campaigns", signal.SIGKILL)
     assert lab.report({one.ticket: truth(one) for one in first}, "report") == [pb.REPORT_OUTCOME_RECORDED] * 12
 
     def robot(number: int) -> list[pb.Recommendation]:
@@ -132,7 +130,15 @@ def test_a_service_killed_at_any_moment_loses_nothing_and_three_robots_share_no_
     tickets = [one.ticket for one in [*first, *batches]]
     assert len(set(tickets)) == len({one.id for one in [*first, *batches]}) == 36
     after = lab.get()
+    # What was answered before is answered again as it was.
+    assert lab.report({one.ticket: truth(one) for one in first}, "report") == [pb.REPORT_OUTCOME_RECORDED] * 12
     assert (after.n_results, after.n_pending, after.spent, after.left) == (36, 0, 36, 24)
+    promoted = lab.call("PromoteCampaign", pb.PromoteCampaignRequest(name=lab.name, request_id="promote"))
+    again = lab.call("PromoteCampaign", pb.PromoteCampaignRequest(name=lab.name, request_id="promote"))
+    assert again == promoted
+    jobs = finetune_pb2_grpc.FineTuneServiceStub(grpc.insecure_channel(product.target))
+    job = jobs.CancelFineTuneJob(finetune_pb2.CancelFineTuneJobRequest(job_id=promoted.job_id), timeout=60).job
+    assert (job.n_rows, job.n_labels, job.spec.unit, job.spec.model_name) == (36, 36, "eV", lab.name)
     # Results that came while a model spoke had a prediction on record before.
     assert after.outlook.n_predicted > 0
     assert any(one.predictions and one.nearest and one.blocks for one in batches)
@@ -155,7 +161,7 @@ def test_faults_end_in_their_reason_and_the_record_tells_all(lab: Lab) -> None:
     with pytest.raises(grpc.RpcError, match="no such campaign"):
         Lab.call(lab, "GetCampaign", pb.GetCampaignRequest(name="nobody-has-it"))
     events = list(lab.stub.WatchCampaign(pb.WatchCampaignRequest(name=lab.name), timeout=60)) if close(lab) else []
-    assert [one.event.kind for one in events if one.HasField("event")][-2:] == ["released", "closed"]
+    assert [one.event.kind for one in events if one.HasField("event")][-2:] == ["reported", "closed"]
     pieces = list(lab.stub.ExportCampaign(pb.ExportCampaignRequest(name=lab.name), timeout=60))
     record = json.loads(b"".join(piece.chunk for piece in pieces))
     assert record["state"] == "CLOSED"

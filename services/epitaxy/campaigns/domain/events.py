@@ -278,10 +278,10 @@ class Corrected:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """Tickets were given back: by their owner, because their leases ended, or because the campaign was closed."""
+    """Tickets were given back: by their owner, or because their leases ended."""
 
     tickets: tuple[str, ...]
-    cause: Literal["caller", "expired", "closed"]
+    cause: Literal["caller", "expired"]
     ignored: tuple[str, ...] = ()
     kind: Literal["released"] = "released"
 
@@ -312,8 +312,9 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The campaign ended."""
+    """The campaign ended, and these pending tickets were given back."""
 
+    released: tuple[str, ...] = ()
     kind: Literal["closed"] = "closed"
 
 

@@ -38,15 +38,14 @@ def line_of(happening: Happening) -> str:  # noqa: C901, PLR0911, PLR0912  # one
             kept = sum(told.outcome is not Outcome.REFUSED for told in corrected.told)
             return f"{kept} results corrected, {len(corrected.told) - kept} corrections refused"
         case happenings.Released() as released:
-            why = {"caller": "given back", "expired": "expired", "closed": "given back at the end"}[released.cause]
-            return f"{len(released.tickets)} tickets {why}"
+            return f"{len(released.tickets)} tickets {'expired' if released.cause == 'expired' else 'given back'}"
         case happenings.ObjectivesChanged() as changed:
             return f"objectives are now {', '.join(f'{o.property} {o.goal.lower()}' for o in changed.objectives)}"
         case happenings.Paused():
             return "paused"
         case happenings.Resumed():
             return "resumed"
-        case happenings.Closed():
-            return "closed"
+        case happenings.Closed() as closed:
+            return f"closed{f'; {len(closed.released)} tickets given back' if closed.released else ''}"
         case happenings.Promoted() as promoted:
             return f"job {promoted.job_id} makes the model {promoted.model_name} of {promoted.property}"

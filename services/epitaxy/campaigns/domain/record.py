@@ -341,6 +341,8 @@ class CampaignRecord:
     @_happen.register
     def _(self, closed: Closed, event: Event) -> None:
         self.is_closed = True
+        for name in closed.released:
+            self._settle(name, TicketState.RELEASED)
 
     @_happen.register
     def _(self, promoted: Promoted, event: Event) -> None:

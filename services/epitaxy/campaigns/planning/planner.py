@@ -156,6 +156,9 @@ class CampaignPlanner:
                 found[objective.property] = answer
         return found
 
+    def _again(self, rows: Sequence[int]) -> str:
+        return f"; measure again: {', '.join(self.table.row(row).id for row in rows)}" if rows else ""
+
     def _outlook(
         self, record: CampaignRecord, planner: Planner, known: Knowledge, choices: Sequence[Choice]
     ) -> Outlook:
@@ -171,7 +174,7 @@ class CampaignPlanner:
             margin=_finite(found.margin.get(first, 0.0)) or 0.0,
             expected_gain=_finite(found.expected_gain),
             advice=advice,
-            message=found.reason,
+            message=found.reason + self._again(found.replicates),
             best=tuple((best.candidate, self.table.row(best.candidate).id, dict(best.values)) for best in found.best),
             speaking={name: str(belief.speaker) for name, belief in planner.beliefs.items()},
             replicates=tuple(found.replicates),

@@ -24,7 +24,7 @@ _SCHEMA = pa.schema(
 
 
 class ChunkFiles:
-    """Chunks of one pool, by number, in a folder."""
+    """Chunks of one pool, by number, in a folder; the log says in which order they follow each other."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

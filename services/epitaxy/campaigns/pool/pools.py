@@ -6,12 +6,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from epitaxy.campaigns.domain.candidates import Candidate
+from epitaxy.campaigns.domain.events import PoolReady
 from epitaxy.campaigns.domain.record import CampaignRecord, Chunk
 from epitaxy.campaigns.pool.chunks import ChunkFiles
 from epitaxy.campaigns.pool.features import FeatureFolder
 from epitaxy.campaigns.pool.ids import IdIndex
-from epitaxy.campaigns.pool.table import PoolTable, build_table, open_table
+from epitaxy.campaigns.pool.table import PoolTable, build_table, open_table, remove_smaller
 from epitaxy.campaigns.ports import CampaignKey
+from epitaxy.chassis.errors import UnavailableError
 
 
 class Pool:
@@ -31,7 +33,15 @@ class Pool:
             self._chunks.append(chunk)
         ready = record.pool
         if ready is not None and (self.table is None or self.table.n_rows < ready.n_rows):
+            self._open_table(record, ready)
+
+    def _open_table(self, record: CampaignRecord, ready: PoolReady) -> None:
+        try:
             self.table = open_table(ready_chunks(record), FeatureFolder(self.folder, ready.weights_digest))
+        except FileNotFoundError as error:
+            # Another process has made a larger one meanwhile: the log will say so in a moment.
+            if self.table is None:
+                raise UnavailableError("the pool is being extended: send it again") from error
 
     def row_of(self, candidate_id: str) -> int | None:
         """The row of an id; None if the pool does not have it."""
@@ -91,7 +101,9 @@ class Pools:
         pool = self.open(key)
         features = FeatureFolder(pool.folder, digest)
         features.grow(record.n_rows)
-        return build_table(record.chunks, pool.files, features)
+        table = build_table(record.chunks, pool.files, features)
+        remove_smaller(record.chunks, features)
+        return table
 
 
 def ready_chunks(record: CampaignRecord) -> list[Chunk]:

@@ -140,6 +140,14 @@ def open_table(chunks: Sequence[Chunk], features: FeatureFolder) -> PoolTable:
     return PoolTable(table, np.load(path.with_suffix(".npy")), is_outside, features)
 
 
+def remove_smaller(chunks: Sequence[Chunk], features: FeatureFolder) -> None:
+    """Removes tables of fewer chunks; who still reads one has it open."""
+    newest = _path(features, chunks)
+    for path in features.folder.glob("table-*"):
+        if path.stem < newest.stem:
+            path.unlink(missing_ok=True)
+
+
 def _path(features: FeatureFolder, chunks: Sequence[Chunk]) -> Path:
     n_rows = chunks[-1].start + chunks[-1].n_rows
     return features.folder / f"table-{n_rows:08d}.arrow"
