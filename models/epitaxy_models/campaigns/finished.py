@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.campaigns.acquisition import AcquisitionName
 from epitaxy_models.campaigns.heads import HeadAnswer, head_answer
 from epitaxy_models.campaigns.objective import Limit, Objective
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
-from epitaxy_models.campaigns.simulation import History
+from epitaxy_models.campaigns.simulation import Found, History, simulate, summarize
 from epitaxy_models.campaigns.start import Start, StartName
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
@@ -20,6 +21,7 @@ from epitaxy_models.transfer.features import SubstrateFeatures
 Array = NDArray[np.float64]
 # Fewer rows have no best 1 % that anything could be told by.
 LEAST_ROWS = 20
+HEAD = "head"
 
 
 def finished_history(
@@ -71,6 +73,31 @@ def finished_history(
         limits,
         groups=groups,
     )
+
+
+def check_strategies(names: Sequence[str]) -> None:
+    """Raises ConfigurationError (UNKNOWN_STRATEGY) with the names that exist, before anything is computed."""
+    known = ["default", HEAD, *AcquisitionName]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigurationError(
+            f"no strategy {unknown[0]!r}: choose among {', '.join(known)}", reason="UNKNOWN_STRATEGY"
+        )
+
+
+def play(history: History, name: str, batch: int, budget: int, seeds: int, at: Sequence[int]) -> Found:
+    """One strategy of ``simulate``, or ``head``: the ranking by the substrate's own prediction, nothing learned.
+
+    Raises ConfigurationError (NO_HEAD) if the substrate does not predict the objectives.
+    """
+    if name != HEAD:
+        return simulate(history, [name], batch, budget, seeds, at)[name]
+    scores = Start().with_heads(history.objectives, history.heads).scores
+    if scores is None:
+        names = ", ".join(objective.name for objective in history.objectives)
+        raise ConfigurationError(f"the substrate does not predict {names}: leave {HEAD} out", reason="NO_HEAD")
+    order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:budget]
+    return summarize(history, [order.astype(np.int64)], at, budget)
 
 
 def heads_of(

@@ -14,11 +14,11 @@ from epitaxy.cli.capacity import capacity
 from epitaxy.cli.connecting import GlobalOptions, TargetOption
 from epitaxy.cli.data.commands import data_app
 from epitaxy.cli.demo import demo
-from epitaxy.cli.doctor.command import doctor
+from epitaxy.cli.doctor import doctor
 from epitaxy.cli.explain import explain
 from epitaxy.cli.finetune.commands import finetune_app
-from epitaxy.cli.measurements import measurements_app
 from epitaxy.cli.models.commands import models_app
+from epitaxy.cli.models.measurements import measurements_app
 from epitaxy.cli.predict import predict
 from epitaxy.cli.pretrain import pretrain
 from epitaxy.cli.screen.command import screen

@@ -14,7 +14,14 @@ _ADVICE = {
     "STOP": ("HURTS", "Stop"),
     "REPLICATE": ("NEUTRAL", "Measure the best again"),
 }
-_MOST_ROWS = 5_000
+_SPEAKERS = {
+    "transferred": "a model on what transfers from the substrate",
+    "anchored": "a model of what the substrate's own prediction misses",
+    "head": "the substrate's own prediction",
+    "descriptor": "a model on descriptors alone, without transfer",
+    "mean": "the mean of the results: no model predicts better",
+}
+_MOST_ROWS, _MOST_REFUSED = 5_000, 50
 
 
 def render_page(document: Mapping[str, Any]) -> str:
@@ -46,6 +53,7 @@ def render_page(document: Mapping[str, Any]) -> str:
         "has_random": bool(record.entries("random")),
         "ages": ages(),
         "fallbacks": _fallbacks(record),
+        "refused": record.entries("refused")[:_MOST_REFUSED],
     }
     return page_template(__package__).render(record=record, **shown)
 
@@ -78,16 +86,19 @@ def _counts(record: CampaignRecord) -> dict[str, int]:
 def _speaking(outlook: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
     """Property, the model that speaks, and since which batch it is not the transferred one."""
     since = outlook.get("since_batch") or {}
-    return [(name, str(speaker), since.get(name)) for name, speaker in (outlook.get("speaking") or {}).items()]
+    speaking = (outlook.get("speaking") or {}).items()
+    return [(name, _SPEAKERS.get(str(speaker), str(speaker)), since.get(name)) for name, speaker in speaking]
 
 
 def _fallbacks(record: CampaignRecord) -> list[tuple[Any, str]]:
     """Batches at which the record says why another model speaks."""
-    entries = ((entry.get("batch"), entry.get("fallback_reason")) for entry in record.entries("batches"))
     found: list[tuple[Any, str]] = []
-    for batch, reason in entries:
-        if reason and (not found or found[-1][1] != reason):
-            found.append((batch, str(reason)))
+    for entry in record.entries("batches"):
+        if not entry.get("fallback_reason"):
+            continue
+        reason = "; ".join(map(str, entry.get("notes") or ())) or str(entry["fallback_reason"])
+        if not found or found[-1][1] != reason:
+            found.append((entry.get("batch"), reason))
     return found
 
 

@@ -174,9 +174,10 @@ def direction_word(goal: Goal) -> str:
 
 
 def _latest_blocks(record: CampaignRecord) -> dict[str, float]:
-    """Shares of the blocks in the latest batch that states them, of the first objective."""
+    """Shares of the blocks in the latest batch that states them, of the first objective or of all together."""
     for entry in reversed(record.entries("batches")):
-        blocks = (entry.get("blocks") or {}).get(record.first.name) or {}
+        by_property = entry.get("blocks") or {}
+        blocks = by_property.get(record.first.name) or by_property.get("all") or {}
         found = {name: number_of(share) for name, share in blocks.items()}
         if found:
             return {name: share for name, share in found.items() if share is not None}

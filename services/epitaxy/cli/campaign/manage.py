@@ -40,7 +40,8 @@ def status(
 ) -> None:
     """Show where a campaign stands.
 
-    Prints the best so far, the outlook, and whether to go on.
+    Prints the best so far, the outlook, and whether to go on. The expected value of the best is the model's after all
+    results, which noise and luck move less than a single reading.
 
     With --json, the object holds best, labels, expected_gain, chance_better_left, advice, coverage and more.
     """

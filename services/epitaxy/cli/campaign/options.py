@@ -38,7 +38,10 @@ ObjectiveOption = Annotated[
     ),
 ]
 UnitsOption = Annotated[
-    list[str], typer.Option("--unit", metavar="UNIT", help="Unit of each objective, in their order; may be repeated.")
+    list[str],
+    typer.Option(
+        "--unit", metavar="UNIT", help="Unit of each objective, in their order (1: dimensionless); may be repeated."
+    ),
 ]
 WhereOption = Annotated[
     list[str] | None,

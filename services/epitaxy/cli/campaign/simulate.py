@@ -52,7 +52,7 @@ def simulate(
         typer.Option(
             "--strategies",
             metavar="NAME,...",
-            help="Strategies to compare: default, random, greedy, thompson, expected_improvement, ...",
+            help="Strategies to compare: default, random, head (nothing learned), greedy, thompson, ...",
             show_default="default,random",
         ),
     ] = None,
@@ -70,8 +70,11 @@ def simulate(
     """
     goals, limits = objectives_of(objectives, units), limits_of(where or ())
     names = split_names(strategies) or ["default", "random"]
-    labels = _read(data, goals, limits, structure_column, id_column)
     with _reporting_errors():
+        from epitaxy_models.campaigns.finished import check_strategies  # noqa: PLC0415 - not on a client's machine
+
+        check_strategies(names)
+        labels = _read(data, goals, limits, structure_column, id_column)
         history, n_refused = _history(labels, goals, limits, start)
         found = {name: _play(history, name, batch, budget, seeds) for name in names}
     document = _document(history, found, batch, budget, seeds, n_refused)
@@ -113,8 +116,8 @@ def _history(
             rows.append(row)
         except InvalidStructureError as error:
             refused.append((item.id, ItemError(error.reason, error.message)))
-    for name, error in refused[:5]:
-        stderr_console().print(f"refused   {name}: {error.reason}: {error.message}", soft_wrap=True)
+    for name, why in refused[:5]:
+        stderr_console().print(f"refused   {name}: {why.reason}: {why.message}", soft_wrap=True)
     values = {name: column[rows] for name, column in labels.values.items()}
     with show_rows(stderr_console(), "featurizing", len(structures)) as report:
         history = finished_history(
@@ -129,12 +132,13 @@ def _history(
 
 
 def _play(history: "History", name: str, batch: int, budget: int, seeds: int) -> "Found":
-    from epitaxy_models.campaigns import simulate as play  # noqa: PLC0415 - not installed on a client's machine
+    from epitaxy_models.campaigns.finished import play  # noqa: PLC0415 - not installed on a client's machine
 
-    with show_waiting(f"playing {name} with {seeds} seeds", _HINT), warnings.catch_warnings():
+    times = f"{seeds} seeds" if seeds > 1 else "one seed"
+    with show_waiting(f"playing {name} with {times}", _HINT), warnings.catch_warnings():
         # BoTorch's own dependencies call torch.jit.script while they are imported.
         warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)
-        return play(history, [name], batch, budget, seeds, _AT)[name]
+        return play(history, name, batch, budget, seeds, _AT)
 
 
 def _document(

@@ -109,7 +109,7 @@ def print_campaign(campaign: Campaign) -> None:
         console.print(f"failure   {campaign.failure.reason}: {campaign.failure.message}", soft_wrap=True)
     for best in campaign.best[:_SHOWN]:
         console.print(f"best      {best.id} {best.formula}  {_values_text(best.values, best.measured)}", soft_wrap=True)
-    if campaign.n_results:
+    if outlook.better_left_probability is not None and outlook.expected_gain is not None:
         console.print(
             f"outlook   the next batch is expected to gain {number_text(outlook.expected_gain)}; chance that something "
             f"better by {number_text(outlook.margin)} is left: {outlook.better_left_probability:.0%}",
@@ -179,7 +179,8 @@ def print_report(report: ResultReport) -> None:
     if document["repeated"]:
         console.print(f"repeated  {document['repeated']}: known already, they count once")
     if report.n_empty:
-        console.print(f"empty     {report.n_empty} rows hold no result yet")
+        rows = "row holds" if report.n_empty == 1 else "rows hold"
+        console.print(f"empty     {report.n_empty} {rows} no result yet")
     for entry in document["refused"][:_SHOWN]:
         name = entry["id"] or entry["ticket"] or f"row {entry['row']}"
         console.print(f"refused   {name}: {entry['reason']}: {entry['message']}", soft_wrap=True)
@@ -187,9 +188,9 @@ def print_report(report: ResultReport) -> None:
         console.print(f"          and {len(document['refused']) - _SHOWN} more; use --json for all of them")
 
 
-def number_text(value: float) -> str:
+def number_text(value: float | None) -> str:
     """Formats a number with four significant digits, since units differ by orders of magnitude."""
-    return "unknown" if math.isnan(value) else f"{value:.4g}"
+    return "unknown" if value is None or math.isnan(value) else f"{value:.4g}"
 
 
 def _recommendation_document(entry: Recommendation) -> dict[str, Any]:
@@ -230,7 +231,7 @@ def _values_text(values: Mapping[str, float], measured: Mapping[str, float]) -> 
     texts = []
     for name, value in values.items():
         seen = f" (measured {number_text(measured[name])})" if name in measured else ""
-        texts.append(f"{name} {number_text(value)}{seen}")
+        texts.append(f"{name} {number_text(value)} expected{seen}")
     return ", ".join(texts)
 
 

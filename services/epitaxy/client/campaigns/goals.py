@@ -18,6 +18,9 @@ _GOALS = {
 _N_NUMBERS = {"max": 0, "min": 0, "match": 1, "band": 2}
 _LIMIT = re.compile(r"\s*(?P<name>[^\s<>=]+)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>\S+)\s*")
 _MAX_OBJECTIVES = 3
+DIMENSIONLESS = "1"
+"""The unit of a property without one."""
+_NO_UNITS = ("", "-", "dimensionless", "none", "unitless")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,9 @@ def objectives_of(objectives: Sequence["Objective | str"] | str, units: Sequence
             f"there are {len(texts)} objectives and {len(named)} units: give one unit for each, in their order"
         )
     left = iter(named)
-    found = tuple(Objective.parse(entry, next(left)) if isinstance(entry, str) else entry for entry in given)
+    found = tuple(
+        Objective.parse(entry, plain_unit(next(left))) if isinstance(entry, str) else entry for entry in given
+    )
     names = [entry.property for entry in found]
     if len(set(names)) != len(names):
         raise _invalid("two objectives are of the same property: give each property once")
@@ -141,6 +146,11 @@ def limits_of(limits: Sequence["Limit | str"] | str) -> tuple[Limit, ...]:
     """Limits that are given as such or as text. Raises InvalidRequestError (INVALID_LIMIT)."""
     given = [limits] if isinstance(limits, str) else limits
     return tuple(Limit.parse(entry) if isinstance(entry, str) else entry for entry in given)
+
+
+def plain_unit(unit: str) -> str:
+    """The unit as it is written to the server: ``"1"`` for a property without one, whatever word says so."""
+    return DIMENSIONLESS if unit.strip().lower() in _NO_UNITS else unit.strip()
 
 
 def _invalid(message: str) -> InvalidRequestError:

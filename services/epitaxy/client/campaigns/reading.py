@@ -91,12 +91,14 @@ def _read_pool(pool: campaigns_pb2.PoolProgress) -> PoolProgress:
 
 
 def _read_outlook(outlook: campaigns_pb2.CampaignOutlook) -> Outlook:
+    # Without a margin there is nothing yet that could be better by it.
+    is_known = outlook.margin > 0
     return Outlook(
         advice=enum_name(campaigns_pb2.Advice.Name, "ADVICE_", outlook.advice),
         message=outlook.message,
-        better_left_probability=outlook.better_left_probability,
-        margin=outlook.margin,
-        expected_gain=outlook.expected_gain,
+        better_left_probability=outlook.better_left_probability if is_known else None,
+        margin=outlook.margin if is_known else None,
+        expected_gain=outlook.expected_gain if is_known else None,
         last_expected_gain=outlook.last_expected_gain,
         last_gain=outlook.last_gain,
         coverage=outlook.coverage,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from epitaxy.api.campaigns.v1 import campaigns_pb2
-from epitaxy.client.campaigns.goals import Objective
+from epitaxy.client.campaigns.goals import Objective, plain_unit
 from epitaxy.client.campaigns.results import ResultOutcome
 from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.errors import InvalidRequestError
@@ -133,6 +133,8 @@ class ResultRows:
         if status and status not in (*STATUSES, RETRACTED):
             raise _refused("INVALID_STATUS", f"the status is {status!r}: give one of {', '.join(STATUSES)}")
         values = [] if status in (RETRACTED, "failed", "abandoned") else list(self._values(cells))
+        if not values and status == "measured":
+            values = list(self._not_numbers(cells))
         if not values and not status:
             return None
         result = campaigns_pb2.Result(
@@ -157,8 +159,16 @@ class ResultRows:
             spread = _number(cells, f"{column}_std")
             if spread is None and len(self.columns.objectives) == 1:
                 spread = _number(cells, "std")
-            unit = self.columns.unit or _text(cells, "unit") or objective.unit
+            given = self.columns.unit or _text(cells, "unit")
+            unit = plain_unit(given) if given else objective.unit
             yield campaigns_pb2.MeasuredValue(property=objective.property, unit=unit, value=value, std=spread or 0.0)
+
+    def _not_numbers(self, cells: Mapping[str, Any]) -> Iterator[campaigns_pb2.MeasuredValue]:
+        """Of a row that is called measured, values that are NaN: the server says that they are not finite."""
+        for objective in self.columns.objectives:
+            cell = cells.get(self.columns.column_of(objective))
+            if isinstance(cell, float) and math.isnan(cell):
+                yield campaigns_pb2.MeasuredValue(property=objective.property, unit=objective.unit, value=math.nan)
 
     def _structure(self, index: int, cells: Mapping[str, Any]) -> Any:
         """The structure of a sample; None if the row has none."""
@@ -182,11 +192,12 @@ class _RowError(ValueError):
 def _number(cells: Mapping[str, Any], column: str) -> float | None:
     """The number in a cell; None for a missing one, which is not a measurement.
 
-    What a table says of a number that is not finite ("inf", an infinite float) goes to the server, which refuses it.
+    What a table says of a number that is not finite (the texts "inf" and "nan", an infinite float) goes to the server,
+    which refuses it.
     """
     cell = cells.get(column)
-    if isinstance(cell, str) and cell.strip().lower().lstrip("+-") in ("inf", "infinity"):
-        return math.copysign(math.inf, -1 if cell.strip().startswith("-") else 1)
+    if isinstance(cell, str) and cell.strip().lower().lstrip("+-") in ("inf", "infinity", "nan"):
+        return float(cell)
     if isinstance(cell, float) and math.isinf(cell):
         return cell
     try:

@@ -55,9 +55,11 @@ class Outlook:
     Attributes:
         advice: ``"GO_ON"``, ``"STOP"``, ``"REPLICATE"``, or ``"UNSPECIFIED"`` while there is nothing to go by.
         message: The advice with its reason.
-        better_left_probability: Chance that a candidate is left that is better by the margin, 0 to 1.
-        margin: The margin, in the first objective's unit.
-        expected_gain: Expected gain of the next batch, in the first objective's unit, or of the hypervolume.
+        better_left_probability: Chance that a candidate is left that is better by the margin, 0 to 1; None while there
+            are too few results to say.
+        margin: The margin, in the first objective's unit; None likewise.
+        expected_gain: Expected gain of the next batch, in the first objective's unit, or of the hypervolume; None
+            likewise.
         last_expected_gain: Gain that the last batch was expected to bring.
         last_gain: Gain that it brought.
         coverage: Share of results inside the intervals that were on record before them.
@@ -70,9 +72,9 @@ class Outlook:
 
     advice: str = "UNSPECIFIED"
     message: str = ""
-    better_left_probability: float = 1.0
-    margin: float = 0.0
-    expected_gain: float = 0.0
+    better_left_probability: float | None = None
+    margin: float | None = None
+    expected_gain: float | None = None
     last_expected_gain: float = 0.0
     last_gain: float = 0.0
     coverage: float = 0.0

@@ -50,6 +50,7 @@ def made_record(n_results: int = 30, seed: int = 0) -> dict[str, Any]:
         "pool": {"n_candidates": 1574, "n_open": 1500, "n_refused": 3, "refusals": {"PARTIAL_OCCUPANCY": 3}},
         "results": results,
         "pending": [{"ticket": "t9", "id": "c99"}],
+        "refused": [{"id": "c7", "reason": "PARTIAL_OCCUPANCY", "message": "order the sites"}],
         "batches": [
             {
                 "batch": batch,
@@ -134,7 +135,8 @@ def test_the_page_shows_every_section_and_loads_nothing() -> None:
         "The pool",
     ]
     assert "url(" not in text
-    assert "the descriptor model since batch 4" in text
+    assert "gap_eV: a model on descriptors alone, without transfer (since batch 4)." in text
+    assert 'c7</td><td class="words">PARTIAL_OCCUPANCY: order the sites' in text
     assert "42 %</b>chance that something better by 0.3 is left" in text
     # The fallback is told once, at the batch where it began.
     assert text.count("left-out labels are predicted better without transfer") == 1

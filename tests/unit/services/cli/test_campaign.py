@@ -104,13 +104,19 @@ def test_refused_results_are_named_and_others_are_kept(
     campaign: Callable[..., Done], pool: Path, tmp_path: Path
 ) -> None:
     campaign("create", "--name", "films", "--pool", pool, *GOAL)
-    rows = "id,gap_eV,unit\nc1,1.0,\nc2,900,meV\nc3,inf,\nzz,1.0,\nc4,abc,\n"
+    rows = "id,gap_eV,unit\nc1,1.0,\nc2,900,meV\nc3,inf,\nzz,1.0,\nc4,abc,\nc5,nan,\nc6,,\n"
     (tmp_path / "results.csv").write_text(rows)
     done = campaign("report", "films", "--data", "results.csv", "--json")
     assert done.returncode == 3
     reasons = {entry["id"]: entry["reason"] for entry in last(done)["refused"]}
-    assert reasons == {"c2": "WRONG_UNIT", "c3": "NOT_FINITE", "zz": "UNKNOWN_CANDIDATE", "c4": "NOT_A_NUMBER"}
-    assert last(done)["recorded"] == 1
+    assert reasons == {
+        "c2": "WRONG_UNIT",
+        "c3": "NOT_FINITE",
+        "zz": "UNKNOWN_CANDIDATE",
+        "c4": "NOT_A_NUMBER",
+        "c5": "NOT_FINITE",
+    }
+    assert (last(done)["recorded"], last(done)["empty"]) == (1, 1)
     assert "refused   zz: UNKNOWN_CANDIDATE" in campaign("report", "films", "--data", "results.csv").stdout
 
 

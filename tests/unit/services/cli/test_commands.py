@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from epitaxy.cli.doctor.checkup import check_server
+from epitaxy.cli.checkup import check_server
 from epitaxy.client import Client
 
 

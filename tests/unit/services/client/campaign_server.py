@@ -6,6 +6,7 @@ service are tested with it; this one shows what goes over the wire.
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -103,11 +104,12 @@ class SmallCampaigns(campaigns_pb2_grpc.CampaignServiceServicer):
         kept = self._of(request.name)
         outcomes = [self._take(kept, result) for result in request.results]
         kept.campaign.n_results = len(kept.results)
-        best = max((r.values[0].value for r in kept.results.values() if r.values), default=None)
-        if best is not None:
-            values = {kept.campaign.spec.objectives[0].property: best}
+        measured = {name: result.values[0].value for name, result in kept.results.items() if result.values}
+        if measured:
+            name = max(measured, key=measured.__getitem__)
+            values = {kept.campaign.spec.objectives[0].property: measured[name]}
             del kept.campaign.best[:]
-            kept.campaign.best.add(id="top", formula="NaCl", values=values, measured=values)
+            kept.campaign.best.add(id=name, formula="NaCl", values=values, measured=values)
         return self._answer(pb.ReportResultsResponse(outcomes=outcomes, campaign=kept.campaign))
 
     async def CorrectResults(self, request: Any, context: Any) -> Any:
@@ -231,7 +233,7 @@ class SmallCampaigns(campaigns_pb2_grpc.CampaignServiceServicer):
             return _refused(outcome, "UNKNOWN_CANDIDATE", f"{name} is not in the pool: send its structure, too")
         if any(value.unit != units.get(value.property) for value in result.values):
             return _refused(outcome, "WRONG_UNIT", "convert the values")
-        if any(value.value == float("inf") for value in result.values):
+        if not all(math.isfinite(value.value) for value in result.values):
             return _refused(outcome, "NOT_FINITE", "the value is not finite")
         if name in kept.results:
             outcome.outcome = pb.REPORT_OUTCOME_REPEATED

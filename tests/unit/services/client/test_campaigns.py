@@ -134,6 +134,8 @@ def test_every_row_of_a_report_has_its_outcome(client: Client, seen: Any) -> Non
         {"id": "c5", "gap_eV": None},
         {"gap_eV": 1.0},
         {"id": "c4", "status": "lost"},
+        {"id": "c3", "status": "measured", "gap_eV": float("nan")},
+        {"id": "c3", "gap_eV": float("nan")},
     ]
     made_report = client.campaigns.report_results("films", rows)
     outcomes = {
@@ -150,8 +152,9 @@ def test_every_row_of_a_report_has_its_outcome(client: Client, seen: Any) -> Non
         7: ("RECORDED", ""),
         9: ("REFUSED", "NO_ID"),
         10: ("REFUSED", "INVALID_STATUS"),
+        11: ("REFUSED", "NOT_FINITE"),
     }
-    assert (made_report.n_empty, made_report.campaign.n_results) == (1, 4)
+    assert (made_report.n_empty, made_report.campaign.n_results) == (2, 4)
     sent = seen.of(pb.ReportResultsRequest)[0].results
     assert (sent[0].values[0].std, sent[0].values[0].unit) == (0.1, "eV")
     assert (sent[1].status, len(sent[1].values)) == (pb.RESULT_STATUS_FAILED, 0)
@@ -214,6 +217,12 @@ def test_campaigns_are_listed_paused_changed_promoted_and_deleted(client: Client
 
 def test_objectives_and_limits_are_read_as_the_command_writes_them() -> None:
     assert objectives_of("band_gap_hse_eV:match:1.4", "eV") == (Objective("band_gap_hse_eV", "eV", "match", 1.4, 1.4),)
+    assert [objectives_of("eps:max", unit)[0].unit for unit in ("", "1", "Dimensionless", " eV ")] == [
+        "1",
+        "1",
+        "1",
+        "eV",
+    ]
     assert str(Objective.parse("a:b:band:-1:2e3", "K")) == "a:b:band:-1:2000"
     assert Limit.parse(" energy_above_hull <= 0.1 ") == Limit("energy_above_hull", 0.1, True)
     assert Limit.parse("density>5").is_upper is False

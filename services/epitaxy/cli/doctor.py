@@ -4,8 +4,8 @@ import typer
 from rich.table import Table
 
 from epitaxy.cli import exit_codes
+from epitaxy.cli.checkup import Finding, check_fast_paths, check_packages, check_server
 from epitaxy.cli.connecting import TargetOption, connect
-from epitaxy.cli.doctor.checkup import Finding, check_fast_paths, check_packages, check_server
 from epitaxy.cli.terminal import stdout_console
 
 _MARKS = {"ok": "ok", "note": "-", "problem": "PROBLEM"}
