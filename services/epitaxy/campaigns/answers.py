@@ -14,7 +14,7 @@ from epitaxy.campaigns.domain.narration import line_of
 from epitaxy.campaigns.domain.record import CampaignRecord, CampaignState
 from epitaxy.campaigns.domain.scores import scores_of
 from epitaxy.campaigns.domain.spec import Acquisition, CampaignSpec
-from epitaxy.campaigns.planning.insight import fallbacks_of, gains_of
+from epitaxy.campaigns.planning.insight import fallbacks_of, gains_of, pool_coverage_of
 from epitaxy.campaigns.planning.planner import means_of
 from epitaxy.campaigns.recommending import failure_of
 from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
@@ -187,6 +187,7 @@ def _outlook(view: View) -> pb.CampaignOutlook:
     for name in {score.predicted.property for score in scores}:
         errors = [abs(score.predicted.value - score.value) for score in scores if score.predicted.property == name]
         message.mean_absolute_error[name] = sum(errors) / len(errors)
+    message.pool_coverage.update(pool_coverage_of(record))
     message.since_batch.update(fallbacks_of(record))
     expected, seen = gains_of(record)
     message.last_expected_gain, message.last_gain = expected or 0.0, seen or 0.0

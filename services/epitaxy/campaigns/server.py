@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 from contextlib import AsyncExitStack
-from importlib import import_module
 from types import TracebackType
 from typing import Self
 
@@ -193,7 +192,7 @@ async def serve(settings: CampaignSettings) -> None:
 
 def _warm() -> None:
     """Loads what a model's choice needs, which takes seconds that no caller should wait for."""
-    import_module("epitaxy_models.campaigns.botorch_choice")
+    import epitaxy_models.campaigns.botorch_choice  # noqa: F401, PLC0415  # not before the server listens
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -16,6 +16,7 @@ from product import Product, eventually
 from epitaxy.api.campaigns.v1 import campaigns_pb2 as pb
 from epitaxy.api.campaigns.v1 import campaigns_pb2_grpc
 from epitaxy.api.common.v1.structure_pb2 import StructureInput
+from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.campaigns.pool.cells import packed_form
 from epitaxy_models.data.crystals import bundled_crystals
 from epitaxy_models.testing.equivalent_cells import scaled
@@ -132,6 +133,12 @@ def test_a_service_killed_at_any_moment_loses_nothing_and_three_robots_share_no_
     # What was answered before is answered again as it was.
     assert lab.report({one.ticket: truth(one) for one in first}, "report") == [pb.REPORT_OUTCOME_RECORDED] * 12
     assert (after.n_results, after.n_pending, after.spent, after.left) == (36, 0, 36, 24)
+    promoted = lab.call("PromoteCampaign", pb.PromoteCampaignRequest(name=lab.name, request_id="promote"))
+    again = lab.call("PromoteCampaign", pb.PromoteCampaignRequest(name=lab.name, request_id="promote"))
+    assert again == promoted
+    jobs = finetune_pb2_grpc.FineTuneServiceStub(grpc.insecure_channel(product.target))
+    job = jobs.CancelFineTuneJob(finetune_pb2.CancelFineTuneJobRequest(job_id=promoted.job_id), timeout=60).job
+    assert (job.n_rows, job.n_labels, job.spec.unit, job.spec.model_name) == (36, 36, "eV", lab.name)
     # Results that came while a model spoke had a prediction on record before.
     assert after.outlook.n_predicted > 0
     assert any(one.predictions and one.nearest and one.blocks for one in batches)

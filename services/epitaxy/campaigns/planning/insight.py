@@ -1,5 +1,6 @@
 """What a log says of the campaign's own honesty: fallbacks, and gains that were expected and came."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from epitaxy.campaigns.domain.events import TRANSFERRED
 from epitaxy.campaigns.domain.record import CampaignRecord
 from epitaxy.campaigns.domain.spec import Objective
-from epitaxy.campaigns.planning.knowledge import planner_objective
+from epitaxy.campaigns.planning.knowledge import planner_objective, predictions_of
 from epitaxy_models.campaigns.front import hypervolume, reference_point
 
 
@@ -21,6 +22,16 @@ def fallbacks_of(record: CampaignRecord) -> dict[str, int]:
             else:
                 since.setdefault(name, batch.recommended.number)
     return since
+
+
+def pool_coverage_of(record: CampaignRecord) -> dict[str, float]:
+    """Share of intervals that would hold over the whole pool, by property: chosen candidates are those that look good.
+
+    A property of which a part of the pool has no result yet is left out.
+    """
+    predictions = predictions_of(record)
+    found = {entry.property: predictions.coverage(entry.property).pool for entry in record.objectives}
+    return {name: share for name, share in found.items() if math.isfinite(share)}
 
 
 def best_so_far(record: CampaignRecord, until_batch: int | None = None) -> list[float]:

@@ -715,7 +715,7 @@ class BestCandidate(_message.Message):
     def __init__(self, id: _Optional[str] = ..., formula: _Optional[str] = ..., values: _Optional[_Mapping[str, float]] = ..., measured: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class CampaignOutlook(_message.Message):
-    __slots__ = ("better_left_probability", "margin", "expected_gain", "advice", "message", "coverage", "nominal_coverage", "n_predicted", "mean_absolute_error", "speaking", "since_batch", "last_expected_gain", "last_gain")
+    __slots__ = ("better_left_probability", "margin", "expected_gain", "advice", "message", "coverage", "nominal_coverage", "n_predicted", "mean_absolute_error", "speaking", "since_batch", "last_expected_gain", "last_gain", "pool_coverage")
     class MeanAbsoluteErrorEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -737,6 +737,13 @@ class CampaignOutlook(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class PoolCoverageEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
     BETTER_LEFT_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     MARGIN_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_GAIN_FIELD_NUMBER: _ClassVar[int]
@@ -750,6 +757,7 @@ class CampaignOutlook(_message.Message):
     SINCE_BATCH_FIELD_NUMBER: _ClassVar[int]
     LAST_EXPECTED_GAIN_FIELD_NUMBER: _ClassVar[int]
     LAST_GAIN_FIELD_NUMBER: _ClassVar[int]
+    POOL_COVERAGE_FIELD_NUMBER: _ClassVar[int]
     better_left_probability: float
     margin: float
     expected_gain: float
@@ -763,7 +771,8 @@ class CampaignOutlook(_message.Message):
     since_batch: _containers.ScalarMap[str, int]
     last_expected_gain: float
     last_gain: float
-    def __init__(self, better_left_probability: _Optional[float] = ..., margin: _Optional[float] = ..., expected_gain: _Optional[float] = ..., advice: _Optional[_Union[Advice, str]] = ..., message: _Optional[str] = ..., coverage: _Optional[float] = ..., nominal_coverage: _Optional[float] = ..., n_predicted: _Optional[int] = ..., mean_absolute_error: _Optional[_Mapping[str, float]] = ..., speaking: _Optional[_Mapping[str, str]] = ..., since_batch: _Optional[_Mapping[str, int]] = ..., last_expected_gain: _Optional[float] = ..., last_gain: _Optional[float] = ...) -> None: ...
+    pool_coverage: _containers.ScalarMap[str, float]
+    def __init__(self, better_left_probability: _Optional[float] = ..., margin: _Optional[float] = ..., expected_gain: _Optional[float] = ..., advice: _Optional[_Union[Advice, str]] = ..., message: _Optional[str] = ..., coverage: _Optional[float] = ..., nominal_coverage: _Optional[float] = ..., n_predicted: _Optional[int] = ..., mean_absolute_error: _Optional[_Mapping[str, float]] = ..., speaking: _Optional[_Mapping[str, str]] = ..., since_batch: _Optional[_Mapping[str, int]] = ..., last_expected_gain: _Optional[float] = ..., last_gain: _Optional[float] = ..., pool_coverage: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class CampaignFailure(_message.Message):
     __slots__ = ("reason", "message")
