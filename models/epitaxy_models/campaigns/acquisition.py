@@ -6,6 +6,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.campaigns import own_choice
 from epitaxy_models.campaigns.listed import ShortList
 from epitaxy_models.campaigns.objective import Objective
 
@@ -45,22 +46,29 @@ Function = Callable[[ShortList, int, int], list[tuple[int, float]]]
 
 def choose(listed: ShortList, name: AcquisitionName, n_wanted: int, seed: int) -> list[tuple[int, float]]:
     """Places of the chosen candidates with their scores, in the order of choice; the same seed chooses the same."""
-    # BoTorch takes seconds to import, and nothing but a model's choice needs it.
-    from epitaxy_models.campaigns import botorch_choice, ends_of_front, own_choice  # noqa: PLC0415
-
     name = name.resolved(listed.objectives)
     n_wanted = min(n_wanted, len(listed.open))
     if n_wanted == 0:
         return []
-    functions: dict[AcquisitionName, Function] = {
+    return _function(name)(listed, n_wanted, seed)
+
+
+def _function(name: AcquisitionName) -> Function:
+    own: dict[AcquisitionName, Function] = {
         AcquisitionName.RANDOM: own_choice.at_random,
         AcquisitionName.BEST_FEW: own_choice.best_few,
         AcquisitionName.PROBABILITY: own_choice.by_probability,
         AcquisitionName.THOMPSON: own_choice.thompson,
         AcquisitionName.GREEDY: own_choice.greedy,
         AcquisitionName.UNCERTAINTY: own_choice.by_uncertainty,
+    }
+    if name in own:
+        return own[name]
+    # BoTorch takes seconds to import, and the others do not need it.
+    from epitaxy_models.campaigns import botorch_choice, ends_of_front  # noqa: PLC0415
+
+    return {
         AcquisitionName.UPPER_BOUND: botorch_choice.by_upper_bound,
         AcquisitionName.EXPECTED_IMPROVEMENT: botorch_choice.by_expected_improvement,
         AcquisitionName.FRONT: ends_of_front.by_front,
-    }
-    return functions[name](listed, n_wanted, seed)
+    }[name]
