@@ -15,7 +15,7 @@ from tools.dashboards.prometheus import Prometheus
 INCHES_A_COLUMN, INCHES_A_LINE = 0.66, 0.36
 LONGEST_LEGEND = 60
 MOST_SERIES = 8
-CHOSEN = {"namespace": ".*", "tenant": ".*", "model": ".*", "__rate_interval": "40s"}
+CHOSEN = {"namespace": ".*", "tenant": ".*", "model": ".*", "campaign": ".*", "__rate_interval": "40s"}
 GREY = "#8e8e8e"
 MEGABYTE = 1e6
 
