@@ -140,7 +140,7 @@ class _Job:
         )
         self._go_on()
         self._learn_laws(examination)
-        self._field = self._field.told(examination.replicate_std, self._kin(examination))
+        self._field = self._field.told(examination.replicate_std, self._kin(examination, artifact))
         plain_field = self._field
         if examination.filling:
             self._field = with_columns(self._field, examination.filling)
@@ -157,7 +157,7 @@ class _Job:
             winner, task, comparison, judgement = states.winner, states.task, states.comparison, states.judgement
         self._tell(TransferStage.EVALUATING, 0.85, "measuring learning curves", comparison.maes())
         curves = learning_curves(task, comparison, self._field.frozen, self._should_stop)
-        succession = self._succession(task, comparison, judgement, examination.replicate_std)
+        succession = self._succession(task, comparison, judgement, examination)
         model = self._model(examination, judgement, comparison, winner)
         found = Findings(self._request, artifact.card.name, task, examination, comparison, judgement)
         report = assemble(found, winner.calibration, winner.fit.blocks, curves, model.card.verdict_reason)
@@ -179,12 +179,12 @@ class _Job:
         if law is not None:
             self._field = self._field.with_law(law, LabelScale.of(examination.transform, definition.unit))
 
-    def _kin(self, examination: Examination) -> tuple[LawColumn, ...]:
-        """Columns that state the property's own quantity."""
+    def _kin(self, examination: Examination, substrate: ModelArtifact) -> tuple[LawColumn, ...]:
+        """Columns of inputs on a substrate that state the property's own quantity."""
         # Scores of gates stand behind the values of the shipped heads.
-        shipped = self._artifact.fidelity_heads
+        shipped = substrate.fidelity_heads
         n_fidelities = len(shipped.heads) if shipped and FIDELITIES in examination.inputs.blocks else 0
-        definition, heads = self._request.definition, self._artifact.card.heads
+        definition, heads = self._request.definition, substrate.card.heads
         return kin_columns(heads, n_fidelities, definition.name, definition.unit, examination.transform.kind)
 
     def _task(self, examination: Examination) -> Task:
@@ -233,11 +233,11 @@ class _Job:
             else:
                 contest.add_if_time_allows(strategy)
         if allows(STACK):
-            contest.stack(self._stackable())
+            contest.stack(self._stackable(), self._field.laws)
         return contest.finish()
 
     def _succession(
-        self, task: Task, comparison: Comparison, judgement: Judgement, noise_std: float
+        self, task: Task, comparison: Comparison, judgement: Judgement, examination: Examination
     ) -> SuccessionSection | None:
         """The verdict on a refit; None for any other job."""
         request, old = self._request, self._request.predecessor
@@ -246,7 +246,8 @@ class _Job:
         self._tell(TransferStage.EVALUATING, 0.9, f"comparing with version {old.version}", comparison.maes())
         unit, has_peers = request.definition.unit, bool(request.peers)
         new = Refitted(self._artifact.label, task, comparison, judgement.chosen, unit, has_peers)
-        return judge_succession(old, new, self._end, self._should_stop, noise_std)
+        kin = self._kin(examination, old.substrate) if old.substrate else ()
+        return judge_succession(old, new, self._end, self._should_stop, examination.replicate_std, kin)
 
     def _stackable(self) -> list[str]:
         """Names of what a stack may hold: no constant, nothing that reads another network, none of fewer splits."""
@@ -259,7 +260,8 @@ class _Job:
         if judgement.chosen == STACK:
             names = [name for name in self._stackable() if name in comparison.validations]
             parts = [comparison.validations[name] for name in names]
-            shares = dict(stack_weights(parts, task.targets, task.splits, task.inputs.sides).shares)
+            found = stack_weights(parts, task.targets, task.splits, task.inputs.sides, self._field.laws)
+            shares = dict(found.shares)
         validation = comparison.validations[judgement.chosen]
         n_members = self._n_members(validation.seconds / len(validation.parts))
         fits = refit(shares, self._field.named(), task, n_members, self._should_stop)
