@@ -47,14 +47,15 @@ class FineTuneMaker:
         secret = ((SECRET_HEADER, self._secret),) if self._secret else ()
         metadata = ((TENANT_HEADER, tenant), ("x-request-id", current_request().request_id), *secret)
         try:
-            answer = stub.CreateFineTuneJob(_request(order, labels), timeout=_SECONDS, metadata=metadata)
+            answer = stub.CreateFineTuneJob(order_message(order, labels), timeout=_SECONDS, metadata=metadata)
         except grpc.RpcError as error:
             ours = from_trailing_metadata(error.trailing_metadata())
             raise ours or UnavailableError("the fine-tune service does not answer: send it again") from error
         return str(answer.job.id)
 
 
-def _request(order: ModelOrder, labels: Sequence[Label]) -> finetune_pb2.CreateFineTuneJobRequest:
+def order_message(order: ModelOrder, labels: Sequence[Label]) -> finetune_pb2.CreateFineTuneJobRequest:
+    """An order as the fine-tune service reads it; the target's column is the property in snake case."""
     column = re.sub(r"[^a-z0-9_]+", "_", order.property.lower()).strip("_") or "value"
     spec = finetune_pb2.FineTuneSpec(
         model_name=order.model_name,

@@ -3,16 +3,22 @@
 import json
 
 import pytest
-from campaign_rig import TENANT, CampaignRig, answered, measured, truth
+from campaign_rig import TENANT, CampaignRig, answered, crystal, measured, truth
 
+from epitaxy.api.common.v1.structure_pb2 import StructureInput
 from epitaxy.campaigns.answers import batch_message, campaign_message, event_message
 from epitaxy.campaigns.domain.events import ResultStatus
 from epitaxy.campaigns.domain.reporting import GivenResult
 from epitaxy.campaigns.exporting import Exporting
+from epitaxy.campaigns.model_maker import order_message
+from epitaxy.campaigns.pool.cells import packed_form
 from epitaxy.campaigns.ports import RequestKey
 from epitaxy.campaigns.promoting import Label, ModelOrder, Promoting
 from epitaxy.campaigns.reporting import Correction, Sample
 from epitaxy.chassis.errors import FailedPreconditionError, InvalidRequestError
+from epitaxy.finetune.domain.label_table import check_labels
+from epitaxy.finetune.messages import source_of, spec_of
+from epitaxy_models.structures import Structure
 
 
 class Maker:
@@ -98,3 +104,19 @@ def test_a_promotion_hands_over_one_label_a_crystal_and_repeats(rig: CampaignRig
     assert all(label.structure for label in labels)
     with pytest.raises(InvalidRequestError, match="does not measure"):
         promoting.promote(TENANT, "one", "hardness", "", None)
+
+
+def test_the_fine_tune_service_takes_the_order() -> None:
+    names = ["c1", "c2", *(f"c{at}" for at in range(3, 13))]
+    text = StructureInput(cif="data_x", id="").SerializeToString()
+    labels = [Label(name, packed_form(crystal(at)), float(at), {}) for at, name in enumerate(names)]
+    labels[3] = Label("c4", text, 3.0, {})
+    order = ModelOrder("one", "band_gap_hse_eV", "eV", 7, "", "campaign-1-r1")
+    request = order_message(order, labels)
+    spec, table = spec_of(request.spec, 60.0), source_of(request)
+    check_labels(table, spec)
+    assert (request.request_id, spec.seed, spec.unit) == ("campaign-1-r1", 7, "eV")
+    assert table.ids == names
+    assert table.values[spec.target.name].tolist() == [label.value for label in labels]
+    readable = [isinstance(structure, Structure) for _, structure in table.read_structures()]
+    assert readable == [at != 3 for at in range(12)]
