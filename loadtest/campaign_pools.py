@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from epitaxy_models.campaigns import HeadAnswer, History, Objective, PoolBlocks, head_answer
+from epitaxy_models.campaigns import History, Objective, PoolBlocks
+from epitaxy_models.campaigns.finished import heads_of
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from loadtest.transfer_targets import by_hash, kept_inputs
 
@@ -62,18 +63,12 @@ class CampaignPool:
         blocks = kept_inputs(self.name, table["structure"].tolist(), work).blocks
         blocks = {name: block.astype(np.float32) for name, block in blocks.items()}
         found = {name: values.loc[table["id"], name].to_numpy(dtype=np.float64) for name in columns}
-        return History(PoolBlocks.of(blocks), found, self.targets, heads=heads_of(self.targets, blocks))
-
-
-def heads_of(objectives: tuple[Objective, ...], blocks: dict[str, NDArray[np.float32]]) -> dict[str, HeadAnswer]:
-    """What the shipped substrate says of the objectives, where it says anything."""
-    artifact = load_artifact(shipped_model())
-    heads = artifact.fidelity_heads
-    fidelities = [str(head.fidelity) for head in heads.heads] if heads else []
-    answers = {
-        entry.name: head_answer(entry.name, entry.unit, blocks, artifact.card.heads, fidelities) for entry in objectives
-    }
-    return {name: answer for name, answer in answers.items() if answer is not None}
+        return History(
+            PoolBlocks.of(blocks),
+            found,
+            self.targets,
+            heads=heads_of(self.targets, blocks, load_artifact(shipped_model())),
+        )
 
 
 def _file(name: str) -> Callable[[Path], pd.DataFrame]:

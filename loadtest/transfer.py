@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from epitaxy_models.calibration.out_of_fold import OutOfFold, calibrate
+from epitaxy_models.calibration.out_of_fold import calibrate
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.transfer.contest.comparison import Comparison, Contest, Task
@@ -40,6 +40,7 @@ from epitaxy_models.transfer.splits import Split, few_label_draws, grouped_folds
 from epitaxy_models.transfer.strategies import restore
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
 from epitaxy_models.transfer.strategy import TransferStrategy
+from loadtest.transfer_draws import Draw, draw_path
 from loadtest.transfer_targets import TARGETS, Pool, read_pool
 
 SIZES, N_SEEDS, N_TEST = (25, 50, 100, 250, 1000), 5, 500
@@ -108,8 +109,10 @@ def measure(options: argparse.Namespace, path: Path) -> None:
         pool = read_pool(target, options.data, options.work, options.pool, peers)
         for number, (n, seed) in enumerate(left):
             start = time.perf_counter()
-            told = field.told(0.0, pool.kin(artifact)).frozen
-            cell = measure_cell(pool, n, seed, told, networks[network] if network else None)
+            told = field.told(0.0, pool.kin(artifact))
+            keep = draw_path(options.work / "draws", artifact.weights_digest, target.name, options.pool, n, seed)
+            one = networks[network] if network else None
+            cell = measure_cell(pool, n, seed, told, one, None if peers else keep)
             with path.open("a") as file:
                 file.write(json.dumps(cell | {"pool": options.pool, "network": network, "peers": peers}) + "\n")
             seconds = time.perf_counter() - start
@@ -123,10 +126,7 @@ class Served:
 
     Attributes:
         transform: Of the labels.
-        truth: Labels of the test rows, ``[n_test]``.
-        values: Served values.
-        expected_errors: As the fits expect.
-        predictions: Of the chosen strategy, out of fold.
+        draw: Labels of the test rows, served values and expected errors, predictions of the choice out of fold.
         comparison: Of all strategies.
         judgement: What was chosen, and why.
         maes: Of the refitted choice and of a stack, on the test rows, in the property's unit.
@@ -134,10 +134,7 @@ class Served:
     """
 
     transform: TargetTransform
-    truth: NDArray[np.float64]
-    values: NDArray[np.float64]
-    expected_errors: NDArray[np.float64]
-    predictions: OutOfFold
+    draw: Draw
     comparison: Comparison
     judgement: Judgement
     maes: dict[str, float]
@@ -145,9 +142,17 @@ class Served:
 
 
 def measure_cell(
-    pool: Pool, n: int, seed: int, frozen: Sequence[TransferStrategy], network: TransferStrategy | None = None
+    pool: Pool,
+    n: int,
+    seed: int,
+    field: Field,
+    network: TransferStrategy | None = None,
+    keep: Path | None = None,
 ) -> dict[str, Any]:
-    """One draw: errors of a network, or of the frozen strategies and a job's choice, on rows that none has seen."""
+    """One draw: errors of a network, or of the frozen strategies and a job's choice, on rows that none has seen.
+
+    The job's choice is kept at the path ``keep``.
+    """
     head = {"target": pool.target.name, "unit": pool.target.unit, "n": n, "seed": seed, "overlap": pool.overlap}
     try:
         draw = draw_of(pool, n, seed)
@@ -158,7 +163,7 @@ def measure_cell(
     transform = TargetTransform.fit(pool.target.transform, pool.labels[draw.train])
     targets = transform.forward(pool.labels[draw.train])
     maes = {}
-    for strategy in (network,) if network else frozen:
+    for strategy in (network,) if network else field.frozen:
         try:
             values = strategy.fit(train, targets, seed).predict(test).values
         except ValueError:  # no head states the quantity
@@ -166,12 +171,14 @@ def measure_cell(
         maes[strategy.name] = float(np.abs(transform.inverse(values) - truth).mean())
     if network:
         return head | {"maes": maes}
-    served = serve(pool, n, seed, frozen)
-    is_seen = pool.is_seen[draw.test]
-    errors = np.abs(transform.inverse(served.values) - truth)
-    calibrator = calibrate(served.predictions)
-    residuals = np.abs(served.truth - served.values)
-    widths = {str(c): calibrator.half_widths(served.expected_errors, c) for c in COVERAGES}
+    served = serve(pool, n, seed, field)
+    found, is_seen = served.draw, pool.is_seen[draw.test]
+    if keep:
+        found.save(keep)
+    errors = np.abs(transform.inverse(found.values) - truth)
+    calibrator = calibrate(found.predictions)
+    residuals = np.abs(found.truth - found.values)
+    widths = {str(c): calibrator.half_widths(found.expected_errors, c) for c in COVERAGES}
     return head | {
         "maes": maes | served.maes,
         "cross_validated": served.comparison.maes(),
@@ -196,7 +203,7 @@ def draw_of(pool: Pool, n: int, seed: int) -> Split:
     return few_label_draws(pool.inputs.formulas, n, seed + 1, n_test_max=N_TEST)[seed]
 
 
-def serve(pool: Pool, n: int, seed: int, frozen: Sequence[TransferStrategy]) -> Served:
+def serve(pool: Pool, n: int, seed: int, field: Field) -> Served:
     """What a job does with one draw: compares, judges, refits, predicts."""
     draw = draw_of(pool, n, seed)
     train, test = pool.inputs.take(draw.train), pool.inputs.take(draw.test)
@@ -207,20 +214,20 @@ def serve(pool: Pool, n: int, seed: int, frozen: Sequence[TransferStrategy]) -> 
     to_scale = None if transform.kind is TransformKind.NONE else transform.forward
     task = Task(train, pool.labels[draw.train], targets, transform.inverse, splits, n_folds, seed, to_scale)
     contest = Contest(task, np.inf, lambda: False)
-    for strategy in frozen:
+    for strategy in field.frozen:
         contest.add(strategy)
-    has_peers = any(entry.name == WITHOUT_PEERS for entry in frozen)
+    has_peers = any(entry.name == WITHOUT_PEERS for entry in field.frozen)
     left_out = {MEDIAN, DEFAULT} if has_peers else {MEDIAN}
-    stackable = [entry.name for entry in frozen if entry.name not in left_out]
-    contest.stack(stackable)
+    stackable = [entry.name for entry in field.frozen if entry.name not in left_out]
+    contest.stack(stackable, field.laws)
     comparison = contest.finish()
     judged = judge(comparison.candidates(lambda name: True), task.test_ratio, median=MEDIAN, default=STACK)
     full = [comparison.validations[name] for name in stackable if name in comparison.validations]
-    weights = dict(stack_weights(full, targets, splits).shares)
+    weights = dict(stack_weights(full, targets, splits, laws=field.laws).shares)
     served, maes = {}, {}
     for name in {judged.chosen, STACK}:
         shares = weights if name == STACK else {name: 1.0}
-        members = refit(shares, Field(frozen).named(), task, N_MEMBERS, lambda: False).members
+        members = refit(shares, field.named(), task, N_MEMBERS, lambda: False).members
         predictions = [[(part.share, restore(part.state).predict(test)) for part in m.parts] for m in members]
         values = np.array([sum(share * p.values for share, p in parts) for parts in predictions])
         stds = np.array([sum(share * p.stds for share, p in parts) for parts in predictions])
@@ -230,10 +237,11 @@ def serve(pool: Pool, n: int, seed: int, frozen: Sequence[TransferStrategy]) -> 
     maes[CHOSEN] = maes[f"{judged.chosen}_served"]
     return Served(
         transform=transform,
-        truth=transform.forward(pool.labels[draw.test]),
-        values=served[judged.chosen][0],
-        expected_errors=served[judged.chosen][1],
-        predictions=calibrated(comparison.validations[judged.chosen], task).predictions,
+        draw=Draw(
+            transform.forward(pool.labels[draw.test]),
+            *served[judged.chosen],
+            calibrated(comparison.validations[judged.chosen], task).predictions,
+        ),
         comparison=comparison,
         judgement=judged,
         maes=maes,

@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="draws a target; 0: no tenants")
     parser.add_argument("--before", type=Path, default=model_before(), help="folder of a model to set beside")
     parser.add_argument("--targets", nargs="*", default=[], help="of tenants; all by default")
+    parser.add_argument("--draws", type=Path, help="folder of kept tenants' models; loadtest.transfer makes them too")
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.work.mkdir(parents=True, exist_ok=True)
@@ -81,7 +82,14 @@ def main() -> None:
     domain = domain_report(oracle, options.data, labelled(table, parts == "test", oracle)[1])
     found: dict[str, CalibrationReport] = {}
     if options.seeds:
-        found = tenant_reports(options.data, options.work, options.labels, options.seeds, options.targets)
+        found = tenant_reports(
+            options.data,
+            options.work,
+            options.draws or options.work / "draws",
+            options.labels,
+            options.seeds,
+            options.targets,
+        )
         print(calibration_table(found), flush=True)
     reached = [*goals_of_groups(shipped, before), *goals(shipped, found, domain)]
     print(goals_table(reached), flush=True)

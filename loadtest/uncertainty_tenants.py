@@ -1,10 +1,9 @@
 """Intervals of tenants' models: what a job chooses on few labels, measured on formulas that it never saw.
 
-One file a draw in the work folder, so that a run that was stopped goes on where it was.
+One file a draw, so that a run that was stopped goes on where it was, and that ``loadtest.transfer`` can make them too.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,62 +14,35 @@ from epitaxy_models.calibration.out_of_fold import OutOfFold, calibrate
 from epitaxy_models.calibration.report import REPORTED, CalibrationReport, Intervals, calibration_report
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.transfer.contest.field import default_field
-from loadtest.transfer import Served, serve
+from loadtest.transfer import serve
+from loadtest.transfer_draws import Draw, draw_path
 from loadtest.transfer_targets import TARGETS, Target, read_pool
 
 N_POOL = 2500
 NOMINAL = tuple(float(c) for c in np.round(np.arange(0.5, 0.991, 0.01), 2))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Draw:
-    """One model of few labels on the scale of its fit: what it says of test rows, and its predictions out of fold."""
-
-    truth: NDArray[np.float64]
-    values: NDArray[np.float64]
-    expected_errors: NDArray[np.float64]
-    predictions: OutOfFold
-
-    @classmethod
-    def of(cls, served: Served) -> "Draw":
-        return cls(served.truth, served.values, served.expected_errors, served.predictions)
-
-    def save(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part.npz")
-        own = {name: getattr(self, name) for name in ("truth", "values", "expected_errors")}
-        folds = {name: getattr(self.predictions, name) for name in ("rows", "values", "expected_errors", "labels")}
-        np.savez(part, **own, **{f"out_of_fold_{name}": value for name, value in folds.items()})
-        part.replace(path)
-
-    @classmethod
-    def load(cls, path: Path) -> "Draw":
-        with np.load(path, allow_pickle=False) as kept:
-            names = ("rows", "values", "expected_errors", "labels")
-            folds = OutOfFold(*(kept[f"out_of_fold_{name}"] for name in names))
-            return cls(kept["truth"], kept["values"], kept["expected_errors"], folds)
-
-
 def tenant_reports(
-    data: Path, work: Path, n_labels: int, n_seeds: int, targets: Sequence[str] = ()
+    data: Path, work: Path, kept: Path, n_labels: int, n_seeds: int, targets: Sequence[str] = ()
 ) -> dict[str, CalibrationReport]:
-    """One report a target, over the test rows of all its draws."""
+    """One report a target, over the test rows of all its draws; ``kept`` is the folder that holds them."""
     reports = {}
     for target in TARGETS:
         if (data / target.file).exists() and (not targets or target.name in targets):
-            draws = list(_draws(target, data, work, n_labels, n_seeds))
+            draws = list(_draws(target, data, work, kept, n_labels, n_seeds))
             reports[target.name] = report_of(draws)
     return reports
 
 
-def _draws(target: Target, data: Path, work: Path, n_labels: int, n_seeds: int) -> Iterator[Draw]:
+def _draws(target: Target, data: Path, work: Path, kept: Path, n_labels: int, n_seeds: int) -> Iterator[Draw]:
     artifact, pool = load_artifact(shipped_model()), None
-    folder = work / "draws" / artifact.weights_digest.removeprefix("sha256:")[:12]
     for seed in range(n_seeds):
-        path = folder / f"{target.name}-{n_labels}-{seed}.npz"
+        path = draw_path(kept, artifact.weights_digest, target.name, N_POOL, n_labels, seed)
         if not path.exists():
             pool = pool or read_pool(target, data, work, N_POOL)
-            Draw.of(serve(pool, n_labels, seed, default_field(artifact).frozen)).save(path)
+            # A job knows which columns state the labels' own quantity.
+            field = default_field(artifact).told(0.0, pool.kin(artifact))
+            serve(pool, n_labels, seed, field).draw.save(path)
             print(f"{target.name}: model {seed + 1} of {n_seeds} measured", flush=True)
         yield Draw.load(path)
 

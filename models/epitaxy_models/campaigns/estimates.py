@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from epitaxy_models.campaigns.belief import Belief
+from epitaxy_models.campaigns.heads import HeadAnswer
 from epitaxy_models.campaigns.intervals import IntervalScale
 from epitaxy_models.campaigns.knowledge import Knowledge
 from epitaxy_models.campaigns.objective import Limit, Objective
 from epitaxy_models.campaigns.process import PoolProcess
+from epitaxy_models.campaigns.rivalry import Speaker
 from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 
 Array = NDArray[np.float64]
@@ -26,20 +28,22 @@ class Estimate:
         name: Property.
         belief: Rivals, and who speaks.
         intervals: How wide a 90 % interval is.
+        head: What the substrate itself says, if it says anything.
     """
 
     name: str
     belief: Belief
     intervals: IntervalScale
+    head: HeadAnswer | None = None
 
     @classmethod
-    def of(cls, name: str, belief: Belief, known: Knowledge) -> "Estimate":
+    def of(cls, name: str, belief: Belief, known: Knowledge, head: HeadAnswer | None = None) -> "Estimate":
         """With intervals corrected by what was predicted before."""
         kind = str(belief.transform.kind)
         judged = [entry for entry in known.record.judged(name) if entry.kind == kind]
         results = np.array([entry.result or 0.0 for entry in judged])
         found = belief.transform.forward(results) if len(results) else results
-        return cls(name, belief, IntervalScale.of(belief.process, judged, found))
+        return cls(name, belief, IntervalScale.of(belief.process, judged, found), head)
 
     @property
     def process(self) -> PoolProcess:
@@ -65,6 +69,12 @@ class Estimate:
     def reading_std(self, variances: Array) -> Array:
         """Deviation of a reading whose true value has some variance, on the scale of the fit."""
         return np.asarray(np.sqrt(np.maximum(variances, 0.0) + self.process.noise_variance))
+
+    def likely(self, objective: Objective, numbers: Numbers) -> Array:
+        """Probability that values lie where the goal is at all, ``[n]``: ones unless a head that is followed tells."""
+        follows = self.belief.speaker in {Speaker.HEAD, Speaker.ANCHORED}
+        chance = self.head.chance_of(objective) if self.head is not None and follows else None
+        return np.ones(len(numbers)) if chance is None else chance[numbers]
 
     def utilities(self, objective: Objective, numbers: Numbers) -> Array:
         """Utilities of predicted values, in the unit, ``[n]``."""

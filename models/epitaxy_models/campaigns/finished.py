@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from epitaxy_models.campaigns.acquisition import AcquisitionName
 from epitaxy_models.campaigns.heads import HeadAnswer, head_answer
+from epitaxy_models.campaigns.knowledge import Knowledge
 from epitaxy_models.campaigns.objective import Limit, Objective
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
 from epitaxy_models.campaigns.simulation import Found, History, simulate, summarize
@@ -92,7 +93,10 @@ def play(history: History, name: str, batch: int, budget: int, seeds: int, at: S
     """
     if name != HEAD:
         return simulate(history, [name], batch, budget, seeds, at)[name]
-    scores = Start().with_heads(history.objectives, history.heads).scores
+    nothing = Knowledge(
+        candidates=np.empty(0, dtype=np.int64), values={entry.name: np.empty(0) for entry in history.objectives}
+    )
+    scores = Start().with_heads(history.objectives, history.heads, nothing).scores
     if scores is None:
         names = ", ".join(objective.name for objective in history.objectives)
         raise ConfigurationError(f"the substrate does not predict {names}: leave {HEAD} out", reason="NO_HEAD")

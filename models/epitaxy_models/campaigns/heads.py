@@ -6,10 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.campaigns.objective import Objective
 from epitaxy_models.transfer.inputs import ESTIMATES, FIDELITIES, SUBSTRATE
 from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 
 Array = NDArray[np.float64]
+_TYPICAL_ERROR = 0.25
+# The score of a gate is no certainty.
+_LEAST_CHANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,11 +24,31 @@ class HeadAnswer:
         source: Name of the head or of the textbook relation.
         values: In the property's unit, ``[n_candidates]``.
         states_value: Whether the values are meant as values; an estimate that only ranks does not.
+        chance_above: Probability to lie above 0 where many lie at it, such as gaps of metals, ``[n_candidates]``; None
+            where nothing tells it.
     """
 
     source: str
     values: Array
     states_value: bool = True
+    chance_above: Array | None = None
+
+    def chance_of(self, objective: Objective) -> Array | None:
+        """Probability that values lie where the goal is at all; None where nothing tells it, or 0 is as good."""
+        if objective.goal.is_monotone or objective.low <= 0 or self.chance_above is None:
+            return None
+        return np.clip(self.chance_above, _LEAST_CHANCE, 1.0)
+
+    def scores(self, objective: Objective) -> Array:
+        """More is better, ``[n_candidates]``: the utility, or with a chance the logarithm of the probability to hit.
+
+        Before any result a head is taken to err by a quarter of the spread of its values.
+        """
+        utility, chance = objective.utility(self.values), self.chance_of(objective)
+        if chance is None:
+            return utility
+        error = _TYPICAL_ERROR * float(self.values.std()) + 1e-12
+        return np.asarray(np.log(chance) - 0.5 * (utility / error) ** 2)
 
     def on_scale(self, transform: TargetTransform) -> Array:
         """The values on the scale of a fit; those that have no place on it count as a tenth of the least that has."""
@@ -69,13 +93,13 @@ def head_answer(
         unit: Its unit.
         blocks: Features of the pool as computed.
         heads: Label columns of the substrate's heads, in the order of their block.
-        fidelities: Names of the shipped models of further fidelities, in the order of their block.
+        fidelities: Names of the columns of the shipped models of further fidelities, in the order of their block.
     """
     words = name.lower()
     if unit == "eV" and "gap" in words and FIDELITIES in blocks:
         for hints, fidelity in _OF_FIDELITIES:
             if any(hint in words for hint in hints) and fidelity in fidelities:
-                return HeadAnswer(fidelity, _column(blocks[FIDELITIES], list(fidelities).index(fidelity)))
+                return _of_fidelity(fidelity, blocks[FIDELITIES], list(fidelities))
     for hints, own_unit, columns in _HEADS:
         if unit == own_unit and any(hint in words for hint in hints):
             for column in columns:
@@ -83,6 +107,12 @@ def head_answer(
                     found = _column(blocks[SUBSTRATE], list(heads).index(column))
                     return HeadAnswer(column, 10.0**found if column.startswith("log10_") else found)
     return _textbook(words, blocks)
+
+
+def _of_fidelity(fidelity: str, block: NDArray[np.floating], columns: list[str]) -> HeadAnswer:
+    gate = f"{fidelity} gate"
+    chance = _column(block, columns.index(gate)) if gate in columns else None
+    return HeadAnswer(fidelity, _column(block, columns.index(fidelity)), chance_above=chance)
 
 
 def _textbook(words: str, blocks: Mapping[str, NDArray[np.floating]]) -> HeadAnswer | None:

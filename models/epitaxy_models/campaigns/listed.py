@@ -28,6 +28,8 @@ class ShortList:
         costs: Of each place, positive, ``[n]``.
         success: Probability that a candidate can be made and keeps all limits, ``[n]``.
         n_best: How many candidates count as the best.
+        likely: Probability that a value lies where the goal is at all, as the substrate tells, ``[n]``; None: nothing
+            tells it.
     """
 
     means: Array
@@ -40,6 +42,7 @@ class ShortList:
     costs: Array
     success: Array
     n_best: int = 1
+    likely: Array | None = None
 
     @property
     def n(self) -> int:
@@ -48,8 +51,9 @@ class ShortList:
 
     @property
     def log_worth(self) -> Array:
-        """What is added to the logarithm of a gain: log probability of success less log cost, ``[n]``."""
-        return np.asarray(np.log(np.maximum(self.success, _LEAST_CHANCE)) - np.log(self.costs))
+        """What is added to the logarithm of a gain: that of the probabilities less that of the cost, ``[n]``."""
+        chance = self.success if self.likely is None else self.success * self.likely
+        return np.asarray(np.log(np.maximum(chance, _LEAST_CHANCE)) - np.log(self.costs))
 
     def utilities(self, values: Array) -> Array:
         """Utilities of values on the scales of the fits, ``[..., n_objectives]``.

@@ -94,7 +94,7 @@ class Planner:
         names = [entry.name for entry in self.objectives]
         of_limits = {entry.name for entry in self.limits} - set(names)
         names += sorted(name for name in of_limits if self._n_labels(known, name) >= self.n_start)
-        return [Estimate.of(name, self._believe(name, known), known) for name in names]
+        return [Estimate.of(name, self._believe(name, known), known, self.heads.get(name)) for name in names]
 
     def state(self) -> dict[str, Any]:
         """Hyper-parameters and who speaks, as plain containers: with them a log gives the same batches again."""

@@ -46,6 +46,7 @@ def short_list(
     joint = [entry.process.joint(numbers) for entry in of_objectives]
     places = np.arange(len(numbers))
     ends = np.cumsum([len(open_ones), len(measured)])
+    pairs = list(zip(of_objectives, objectives, strict=True))
     chance = success_of(pool, known, numbers) * chance_of_limits(estimates, limits, numbers)
     return numbers, ShortList(
         means=np.stack([means for means, _ in joint]),
@@ -57,6 +58,7 @@ def short_list(
         pending=places[ends[1] :],
         costs=known.costs_of(numbers),
         success=chance,
+        likely=np.prod([entry.likely(one, numbers) for entry, one in pairs], axis=0),
         n_best=max(1, int(np.ceil(BEST_SHARE * pool.n_candidates))),
     )
 

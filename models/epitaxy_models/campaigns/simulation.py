@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from epitaxy_models.campaigns.acquisition import AcquisitionName
 from epitaxy_models.campaigns.front import hypervolume
@@ -17,6 +18,7 @@ from epitaxy_models.campaigns.prequential import Prequential
 from epitaxy_models.campaigns.short_list import BEST_SHARE
 from epitaxy_models.campaigns.start import Start
 from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -137,8 +139,11 @@ def replay(history: History, acquisition: AcquisitionName, seed: int, batch: int
 
 def head_order(history: History) -> Numbers | None:
     """All candidates as the substrate itself ranks them, learning nothing; None if it says nothing."""
-    start = history.start.with_heads(history.objectives, history.heads, Knowledge())
-    return None if start.scores is None else np.argsort(-start.scores, kind="stable")
+    answered = [entry for entry in history.objectives if entry.name in history.heads]
+    if not answered:
+        return None
+    ranks = [rankdata(entry.utility(history.heads[entry.name].values)) for entry in answered]
+    return np.argsort(-np.mean(ranks, axis=0), kind="stable")
 
 
 def summarize(history: History, orders: Sequence[Numbers], at: Sequence[int], budget: int) -> Found:
@@ -158,8 +163,19 @@ def summarize(history: History, orders: Sequence[Numbers], at: Sequence[int], bu
 
 
 def _hypervolumes(history: History, orders: Sequence[Numbers], at: Sequence[int]) -> dict[int, float]:
-    """Share of the volume below the front of all rows, from the worst value of each objective."""
-    utilities = np.stack([entry.utility(history.values[entry.name]) for entry in history.objectives], axis=1)
+    """Share of the volume below the front of all rows, from the worst value of each objective.
+
+    Values that are positive and skewed count by their logarithms, as they are learned: in units one extreme of a
+    dielectric constant would be half of the volume.
+    """
+    utilities = np.stack([_learned(entry, history.values[entry.name]) for entry in history.objectives], axis=1)
     reference = utilities.min(axis=0)
     total = hypervolume(utilities, reference)
     return {n: float(np.mean([hypervolume(utilities[order[:n]], reference) for order in orders])) / total for n in at}
+
+
+def _learned(objective: Objective, values: Array) -> Array:
+    """Utilities on the scale on which a property is learned."""
+    if not objective.goal.is_monotone:
+        return objective.utility(values)
+    return objective.utility(TargetTransform.fit(TransformKind.AUTO, values).forward(values))

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from epitaxy_models.campaigns.heads import HeadAnswer
 from epitaxy_models.campaigns.knowledge import Knowledge
@@ -65,14 +66,14 @@ class Start:
     def with_heads(self, objectives: Sequence[Objective], heads: Mapping[str, HeadAnswer], known: Knowledge) -> "Start":
         """Ranked by what the substrate says of the objectives, if it says anything and no scores are given.
 
-        Several objectives count by their spread over the pool. Heads that state values make all first choices as long
+        Several objectives count by their ranks. Heads that state values make all first choices as long
         as the results agree with them.
         """
         answered = [entry for entry in objectives if entry.name in heads]
         if self.scores is not None or not answered:
             return self
-        columns = [entry.utility(heads[entry.name].values) for entry in answered]
-        scores = np.sum([(column - column.mean()) / (column.std() + 1e-12) for column in columns], axis=0)
+        columns = [heads[entry.name].scores(entry) for entry in answered]
+        scores = columns[0] if len(columns) == 1 else np.mean([rankdata(column) for column in columns], axis=0)
         is_trusted = all(_is_trusted(heads[entry.name], entry.name, known) for entry in answered)
         source = " and ".join(heads[entry.name].source for entry in answered)
         return Start(self.name, scores, source, 1.0 if is_trusted else _HALF)

@@ -1,7 +1,7 @@
 """What is known of structures before any label: graphs for networks, blocks of features for everything else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -72,6 +72,12 @@ class TransferInputs:
             {name: values[rows] for name, values in self.conditions.items()},
             None if self.sides is None else self.sides[rows],
         )
+
+
+def without_conditions(inputs: TransferInputs) -> TransferInputs:
+    """The same inputs as a strategy reads them that knows of crystals alone."""
+    hidden = set(inputs.condition_blocks)
+    return replace(inputs, blocks={name: block for name, block in inputs.blocks.items() if name not in hidden})
 
 
 def known_values(inputs: TransferInputs, column: str) -> NDArray[np.float64]:

@@ -52,6 +52,7 @@ from epitaxy_models.transfer.request import (
 from epitaxy_models.transfer.splits import grouped_folds, n_folds_for
 from epitaxy_models.transfer.strategies.block_gp import KIND as DEFAULT
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
+from epitaxy_models.transfer.strategies.bound import Bound
 from epitaxy_models.transfer.strategies.laws import LawColumn
 from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
 
@@ -140,10 +141,10 @@ class _Job:
         )
         self._go_on()
         self._learn_laws(examination)
-        self._field = self._field.told(examination.replicate_std, self._kin(examination))
+        self._field = self._field.told(examination.replicate_std, self._kin(examination, artifact))
         plain_field = self._field
         if examination.filling:
-            self._field = with_columns(self._field, examination.filling)
+            self._field = with_columns(self._field, examination.filling, Bound.find(examination.targets))
         if examination.inputs.sides is not None:
             plain_field, self._field = plain_field.with_bounds(), self._field.with_bounds()
         task = self._task(examination)
@@ -157,7 +158,7 @@ class _Job:
             winner, task, comparison, judgement = states.winner, states.task, states.comparison, states.judgement
         self._tell(TransferStage.EVALUATING, 0.85, "measuring learning curves", comparison.maes())
         curves = learning_curves(task, comparison, self._field.frozen, self._should_stop)
-        succession = self._succession(task, comparison, judgement, examination.replicate_std)
+        succession = self._succession(task, comparison, judgement, examination)
         model = self._model(examination, judgement, comparison, winner)
         found = Findings(self._request, artifact.card.name, task, examination, comparison, judgement)
         report = assemble(found, winner.calibration, winner.fit.blocks, curves, model.card.verdict_reason)
@@ -179,12 +180,12 @@ class _Job:
         if law is not None:
             self._field = self._field.with_law(law, LabelScale.of(examination.transform, definition.unit))
 
-    def _kin(self, examination: Examination) -> tuple[LawColumn, ...]:
-        """Columns that state the property's own quantity."""
+    def _kin(self, examination: Examination, substrate: ModelArtifact) -> tuple[LawColumn, ...]:
+        """Columns of inputs on a substrate that state the property's own quantity."""
         # Scores of gates stand behind the values of the shipped heads.
-        shipped = self._artifact.fidelity_heads
+        shipped = substrate.fidelity_heads
         n_fidelities = len(shipped.heads) if shipped and FIDELITIES in examination.inputs.blocks else 0
-        definition, heads = self._request.definition, self._artifact.card.heads
+        definition, heads = self._request.definition, substrate.card.heads
         return kin_columns(heads, n_fidelities, definition.name, definition.unit, examination.transform.kind)
 
     def _task(self, examination: Examination) -> Task:
@@ -213,6 +214,9 @@ class _Job:
 
     def _default(self, comparison: Comparison) -> str:
         """A mean of what the labels cannot tell apart has the least risk; another network has to earn its place."""
+        preferred = self._field.preferred
+        if preferred in comparison.validations and self._request.budget.allows(preferred):
+            return preferred
         if STACK in comparison.validations:
             return STACK
         return WITHOUT_PEERS if self._request.peers else DEFAULT
@@ -233,11 +237,11 @@ class _Job:
             else:
                 contest.add_if_time_allows(strategy)
         if allows(STACK):
-            contest.stack(self._stackable())
+            contest.stack(self._stackable(), self._field.laws)
         return contest.finish()
 
     def _succession(
-        self, task: Task, comparison: Comparison, judgement: Judgement, noise_std: float
+        self, task: Task, comparison: Comparison, judgement: Judgement, examination: Examination
     ) -> SuccessionSection | None:
         """The verdict on a refit; None for any other job."""
         request, old = self._request, self._request.predecessor
@@ -246,7 +250,8 @@ class _Job:
         self._tell(TransferStage.EVALUATING, 0.9, f"comparing with version {old.version}", comparison.maes())
         unit, has_peers = request.definition.unit, bool(request.peers)
         new = Refitted(self._artifact.label, task, comparison, judgement.chosen, unit, has_peers)
-        return judge_succession(old, new, self._end, self._should_stop, noise_std)
+        kin = self._kin(examination, old.substrate) if old.substrate else ()
+        return judge_succession(old, new, self._end, self._should_stop, examination.replicate_std, kin)
 
     def _stackable(self) -> list[str]:
         """Names of what a stack may hold: no constant, nothing that reads another network, none of fewer splits."""
@@ -259,7 +264,8 @@ class _Job:
         if judgement.chosen == STACK:
             names = [name for name in self._stackable() if name in comparison.validations]
             parts = [comparison.validations[name] for name in names]
-            shares = dict(stack_weights(parts, task.targets, task.splits, task.inputs.sides).shares)
+            found = stack_weights(parts, task.targets, task.splits, task.inputs.sides, self._field.laws)
+            shares = dict(found.shares)
         validation = comparison.validations[judgement.chosen]
         n_members = self._n_members(validation.seconds / len(validation.parts))
         fits = refit(shares, self._field.named(), task, n_members, self._should_stop)

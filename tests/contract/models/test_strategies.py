@@ -26,6 +26,7 @@ from epitaxy_models.transfer.strategies import (
     SubstrateHead,
     SubstrateLine,
 )
+from epitaxy_models.transfer.strategies.anchored_forest import AnchoredForest
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
 from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest
 from epitaxy_models.transfer.strategies.full_forest import FullForest
@@ -112,6 +113,15 @@ class TestFullForest(StrategyContract):
 
     def strategy(self) -> TransferStrategy:
         return FullForest(n_trees=20)
+
+
+class TestAnchoredForest(StrategyContract):
+    """Rounding decides between equal splits of the residuals; a line through labels in another unit is no ``y = x``."""
+
+    tolerances = StrategyTolerances(order_of_labels=None, other_unit=0.2)
+
+    def strategy(self) -> TransferStrategy:
+        return AnchoredForest()
 
 
 class Network(StrategyContract):

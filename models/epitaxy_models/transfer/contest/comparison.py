@@ -1,7 +1,7 @@
 """All strategies on the same splits: what each predicts out of fold, and what could not be compared."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,11 +116,14 @@ class Contest:
             return self._skip(strategy.name, f"it needs about {expected:.0f} s, {left:.0f} s of the budget were left")
         return self._within_budget(strategy, splits)
 
-    def stack(self, names: Sequence[str]) -> None:
-        """A weighted mean of strategies compared on all splits, where two of them or more could be fitted."""
+    def stack(self, names: Sequence[str], laws: Collection[str] = ()) -> None:
+        """A weighted mean of strategies compared on all splits, where two of them or more could be fitted.
+
+        ``laws`` names those that rest on what is known without any label.
+        """
         full = [self._validations[name] for name in names if name in self._validations]
         if len(full) > 1:
-            combined = stacked(full, self._task.targets, self._task.splits, self._task.inputs.sides)
+            combined = stacked(full, self._task.targets, self._task.splits, self._task.inputs.sides, laws)
             self._validations[combined.name] = combined
 
     def errors(self) -> dict[str, tuple[Array, ...]]:

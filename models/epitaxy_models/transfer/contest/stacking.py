@@ -1,6 +1,6 @@
 """A weighted mean of several strategies, weighed by what they predict out of fold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,11 @@ from epitaxy_models.transfer.strategy import TransferPrediction
 STACK = "stack"
 # Rows that the prior of equal weights counts for: few labels cannot tell strategies apart, many can.
 _PRIOR_ROWS = 5.0
+# The same where some strategies rest on a law that is known, and the weight of these over that of others: what is known
+# needs no labels to be told from luck.
+_PRIOR_ROWS_OF_LAWS, _WEIGHT_OF_LAWS = 20.0, 3.0
+# Mean error over that of the best strategy, beyond which a strategy has no share: it would add its noise alone.
+_MOST_ERROR = 1.5
 # Mean error of a row over that of the best strategy, from which on the row counts less: no label decides alone.
 _ROBUST_FROM = 3.0
 # Weight of the condition that weights add up to one, over that of all rows together.
@@ -42,18 +47,20 @@ def stack_weights(
     targets: NDArray[np.float64],
     splits: Sequence[Split],
     sides: Sides | None = None,
+    laws: Collection[str] = (),
 ) -> StackWeights:
     """Non-negative weights of least squared error out of fold; ``targets`` ``[n_rows]`` on the scale of the fits.
 
-    A prediction on the possible side of a target that is a bound, by ``sides`` ``[n_rows]``, has no error.
+    A prediction on the possible side of a target that is a bound, by ``sides`` ``[n_rows]``, has no error. ``laws``
+    names strategies that rest on what is known without any label: they weigh more before labels tell.
 
-    Breiman, Machine Learning 24, 49 (1996), with a prior towards equal weights, and less weight for rows on which all
-    strategies err far more than elsewhere.
+    Breiman, Machine Learning 24, 49 (1996), without strategies that err far more than the best, with a prior towards
+    equal weights of the others, and less weight for rows on which all strategies err far more than elsewhere.
     """
     names = [validation.name for validation in validations]
     tested = np.concatenate([split.test for split in splits])
     columns = _columns(validations, targets, tested, sides)
-    return _solve(names, columns, targets[tested], len(np.unique(tested)))
+    return _solve(names, columns, targets[tested], len(np.unique(tested)), laws)
 
 
 def stacked(
@@ -61,6 +68,7 @@ def stacked(
     targets: NDArray[np.float64],
     splits: Sequence[Split],
     sides: Sides | None = None,
+    laws: Collection[str] = (),
 ) -> CrossValidation:
     """What a stack predicts out of fold: on each split with weights from the rows that the split does not test."""
     names = [validation.name for validation in validations]
@@ -69,7 +77,7 @@ def stacked(
     parts = []
     for number, split in enumerate(splits):
         others = ~np.isin(tested, split.test)
-        weights = _solve(names, columns[others], targets[tested[others]], len(np.unique(tested[others])))
+        weights = _solve(names, columns[others], targets[tested[others]], len(np.unique(tested[others])), laws)
         parts.append(weights.combine({entry.name: entry.parts[number] for entry in validations}))
     return CrossValidation(STACK, tuple(parts), sum(validation.seconds for validation in validations))
 
@@ -87,19 +95,33 @@ def _columns(
 
 
 def _solve(
-    names: Sequence[str], columns: NDArray[np.float64], targets: NDArray[np.float64], n_rows: int
+    names: Sequence[str],
+    columns: NDArray[np.float64],
+    targets: NDArray[np.float64],
+    n_rows: int,
+    laws: Collection[str],
 ) -> StackWeights:
     """A row counts once however often it was tested."""
+    means = np.abs(columns - targets[:, None]).mean(axis=0)
+    is_good = means <= _MOST_ERROR * means.min()
+    names, columns = [name for name, good in zip(names, is_good, strict=True) if good], columns[:, is_good]
     n, width = columns.shape
-    # In errors of the best, so that the prior weighs nothing against one that is far worse.
+    # In errors of the best, so that the prior weighs nothing against one that is worse.
     errors = np.abs(columns - targets[:, None])
-    scale = float(errors.mean(axis=0).min()) + 1e-12
+    scale = float(means.min()) + 1e-12
     shares = np.minimum(1.0, _ROBUST_FROM * scale / np.maximum(errors.mean(axis=1), 1e-12))
-    prior = np.sqrt(_PRIOR_ROWS) * np.eye(width)
+    before, prior_rows = _prior(names, laws)
+    prior = np.sqrt(prior_rows) * np.eye(width)
     # Differences from the target: with weights that add up to one, the error is their weighted sum.
     residuals = shares[:, None] * (columns - targets[:, None]) / scale * np.sqrt(n_rows / n)
     matrix = np.vstack([residuals, prior, np.full((1, width), _SUM_RULE)])
-    wanted = np.concatenate([np.zeros(n), np.full(width, np.sqrt(_PRIOR_ROWS) / width), [_SUM_RULE]])
+    wanted = np.concatenate([np.zeros(n), np.sqrt(prior_rows) * before, [_SUM_RULE]])
     weights, _ = nnls(matrix, wanted)
     kept = np.where(weights < 0.02, 0.0, weights)
     return StackWeights({name: float(w) for name, w in zip(names, kept / kept.sum(), strict=True) if w > 0})
+
+
+def _prior(names: Sequence[str], laws: Collection[str]) -> tuple[NDArray[np.float64], float]:
+    """Weights before any label, ``[n_strategies]``, and the rows that they count for."""
+    weights = np.array([_WEIGHT_OF_LAWS if name in laws else 1.0 for name in names])
+    return weights / weights.sum(), _PRIOR_ROWS_OF_LAWS if any(name in laws for name in names) else _PRIOR_ROWS

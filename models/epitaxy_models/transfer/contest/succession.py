@@ -17,6 +17,7 @@ from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.predecessor import Predecessor
 from epitaxy_models.transfer.records import SuccessionSection
+from epitaxy_models.transfer.strategies.laws import LawColumn
 
 _ROWS_AT_ONCE = 32
 
@@ -39,15 +40,17 @@ def judge_succession(
     deadline: float,
     should_stop: Callable[[], bool],
     noise_std: float = 0.0,
+    kin: tuple[LawColumn, ...] = (),
 ) -> SuccessionSection:
     """Fits the predecessor's process on its own substrate to the same splits, and compares the errors row by row.
 
     A network is fitted only if it ends by ``deadline`` (of ``time.monotonic``). ``noise_std`` is what is known of the
-    labels' noise, on the scale of the fits. Raises StoppedError when asked to stop.
+    labels' noise, on the scale of the fits, and ``kin`` are the columns of the old substrate that state the labels' own
+    quantity. Raises StoppedError when asked to stop.
     """
     if old.substrate is None:
         return _not_compared(old, new, f"this server does not have {old.base}")
-    known = default_field(old.substrate, with_peers=new.has_peers).told(noise_std, ())
+    known = default_field(old.substrate, with_peers=new.has_peers).told(noise_std, kin)
     missing = [name for name in old.names if name not in known.named()]
     if missing:
         return _not_compared(old, new, f"this release has no strategy {', '.join(missing)}")
@@ -72,7 +75,7 @@ def _errors(
         add = contest.add if name in frozen else contest.add_if_time_allows
         add(field.named()[name])
     if old.strategy == STACK:
-        contest.stack(old.names)
+        contest.stack(old.names, field.laws)
     found = contest.finish()
     reasons = "; ".join(f"{entry.name}: {entry.reason}" for entry in found.skipped)
     return found.errors.get(old.strategy), reasons or f"{old.strategy} could not be fitted"

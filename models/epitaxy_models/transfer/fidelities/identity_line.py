@@ -23,17 +23,17 @@ class Line:
         return self.slope * values + self.intercept
 
 
-def robust_line(x: Array, y: Array) -> Line:
+def robust_line(x: Array, y: Array, *, is_kin: bool = False) -> Line:
     """Least absolute errors by reweighting; ``x`` and ``y`` ``[n_rows]``.
 
-    The line is drawn towards the identity where that beats the median of ``y``: a substrate's prediction of the same
-    quantity needs no slope.
+    The line is drawn towards the identity where that beats the median of ``y``, or where ``x`` is known to state the
+    quantity of ``y``: a substrate's prediction of the same quantity needs no slope.
     """
     spread = float(np.abs(y - np.median(y)).mean())
     scale = float(x.std())
     if scale < 1e-9 or spread < 1e-12:
         return Line(0.0, float(np.median(y)))
-    is_near = float(np.abs(x - y).mean()) < 0.8 * spread
+    is_near = is_kin or float(np.abs(x - y).mean()) < 0.8 * spread
     least = 0.02 * spread
     design = np.stack([x, np.ones_like(x)], axis=1)
     prior = _PRIOR_ROWS if is_near else 1e-6

@@ -31,12 +31,14 @@ def frozen_strategies(*, with_peers: bool = False) -> tuple[TransferStrategy, ..
     Args:
         with_peers: Whether the inputs hold features of other substrates; the default without them competes too then.
     """
+    from epitaxy_models.transfer.strategies.anchored_forest import AnchoredForest  # noqa: PLC0415 - loads scikit-learn
     from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest  # noqa: PLC0415 - loads scikit-learn
     from epitaxy_models.transfer.strategies.full_forest import FullForest  # noqa: PLC0415 - loads scikit-learn
 
     alone = (BlockGP(without_peers=True, name=WITHOUT_PEERS),) if with_peers else ()
     laws = (GatedProcess(), SubstrateLine(), SubstrateHead())
-    return (BlockGP(), *alone, *laws, EmbeddingRidge(), DescriptorForest(), FullForest(), PoolMedian())
+    forests = (DescriptorForest(), FullForest(), AnchoredForest(is_open=False))
+    return (BlockGP(), *alone, *laws, EmbeddingRidge(), *forests, PoolMedian())
 
 
 def import_frozen() -> None:

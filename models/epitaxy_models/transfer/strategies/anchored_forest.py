@@ -1,7 +1,7 @@
 """What is known already, and trees on what it leaves: for labels that a cheaper fidelity nearly states."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ from sklearn.ensemble import ExtraTreesRegressor
 
 from epitaxy_models.transfer.fidelities.identity_line import Line, robust_line
 from epitaxy_models.transfer.inputs import DESCRIPTORS, FILLED_PREFIX, TransferInputs
+from epitaxy_models.transfer.strategies.condition_columns import ConditionColumns
+from epitaxy_models.transfer.strategies.condition_trend import ConditionTrend
 from epitaxy_models.transfer.strategies.descriptor_forest import FittedForest
 from epitaxy_models.transfer.strategies.laws import LawColumn, law_columns
 from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
@@ -25,6 +27,8 @@ _N_TREES, _LEAF, _SHARE_OF_FEATURES = 100, 3, 0.5
 _PENALTY, _PREFERENCE = 1.15, 0.9
 # Rows with the spread of all that every group of rows starts from.
 _PRIOR_ROWS = 5.0
+# Rounds in which anchor and trend are fitted to what the other leaves.
+_N_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -35,47 +39,77 @@ class AnchoredForest:
     as 0, up to what the trees say.
 
     Attributes:
+        kin: Columns that state the labels' own quantity on the scale of the fit: the closest of them as they stand is
+            the anchor.
+        is_open: Whether any column may be the anchor where none states the labels' own quantity.
         name: Name of the strategy.
     """
 
+    kin: tuple[LawColumn, ...] = ()
+    is_open: bool = True
     name: str = KIND
 
     def fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedAnchoredForest":
-        """Learns from ``targets`` ``[n_rows]``. Raises ValueError if the inputs have no column that a law may read."""
+        """Learns from ``targets`` ``[n_rows]``. Raises ValueError if no column may be the anchor."""
+        if not self.kin and not self.is_open:
+            raise ValueError("no head of the substrate states this quantity in its unit")
         least = float(targets.min())
         bound = least if np.mean(targets == least) >= _SHARE_AT_BOUND else None
         columns = law_columns(inputs)
-        column = min(columns, key=lambda entry: _distance(entry, entry.read(inputs), targets, bound))
-        anchor = _Anchor.fit(column, column.read(inputs), targets, bound)
-        start = anchor(column.read(inputs))
-        rows = _rows(inputs, columns)
+        conditions = ConditionColumns.fit(inputs)
+        anchor = self._anchor(columns, inputs, targets, bound)
+        for _ in range(_N_ROUNDS if conditions.scales else 0):
+            law = anchor.on_line(anchor.column.read(inputs))
+            trend = ConditionTrend.fit(conditions, inputs, targets - law)
+            anchor = replace(self._anchor(columns, inputs, targets - trend(inputs), bound), trend=trend)
+        start = anchor(inputs)
+        rows = conditions.beside(_rows(inputs, columns), inputs)
         forest = ExtraTreesRegressor(
             _N_TREES, min_samples_leaf=_LEAF, max_features=_SHARE_OF_FEATURES, random_state=seed
         ).fit(rows, targets - start)
         share = len(targets) ** 2 / (len(targets) ** 2 + _N_HALF**2)
-        stds = _stds(start, targets, bound)
-        return FittedAnchoredForest(columns, anchor, FittedForest.from_sklearn(forest, 1e-9), share, stds)
+        trees = FittedForest.from_sklearn(forest, 1e-9, conditions)
+        return FittedAnchoredForest(columns, anchor, trees, share, _stds(start, targets, bound))
+
+    def _anchor(
+        self, columns: Sequence[LawColumn], inputs: TransferInputs, targets: Array, bound: float | None
+    ) -> "_Anchor":
+        """On the column that is closest to the targets."""
+        kin = [column for column in columns if column in self.kin]
+
+        def distance(column: LawColumn) -> float:
+            return _distance(column, column.read(inputs), targets, bound, is_kin=bool(kin))
+
+        column = min(kin or columns, key=distance)
+        return _Anchor.fit(column, column.read(inputs), targets, bound, is_kin=bool(kin))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Anchor:
-    """A line on one column, which stays at the bound where the column is."""
+    """A line on one column and a trend in the conditions; it stays at the bound where the column is."""
 
     column: LawColumn
     line: Line
     bound: float | None
+    trend: ConditionTrend = field(default_factory=ConditionTrend)
 
     @classmethod
-    def fit(cls, column: LawColumn, values: Array, targets: Array, bound: float | None) -> "_Anchor":
+    def fit(
+        cls, column: LawColumn, values: Array, targets: Array, bound: float | None, *, is_kin: bool = False
+    ) -> "_Anchor":
         rows = np.arange(len(targets)) if bound is None else np.flatnonzero(values > bound)
-        line = robust_line(values[rows], targets[rows]) if len(rows) > 1 else Line(1.0, 0.0)
+        line = robust_line(values[rows], targets[rows], is_kin=is_kin) if len(rows) > 1 else Line(1.0, 0.0)
         return cls(column, line, bound)
 
-    def __call__(self, values: Array) -> Array:
-        """Values on the line, ``[n_rows]``."""
+    def on_line(self, values: Array, added: Array | float = 0.0) -> Array:
+        """Where values of the column lie on the line, ``[n_rows]``."""
         if self.bound is None:
-            return self.line(values)
-        return np.where(values <= self.bound, self.bound, np.maximum(self.line(values), self.bound))
+            return self.line(values) + added
+        return np.where(values <= self.bound, self.bound, np.maximum(self.line(values) + added, self.bound))
+
+    def __call__(self, inputs: TransferInputs) -> Array:
+        """Values of the line and the trend, ``[n_rows]``."""
+        return self.on_line(self.column.read(inputs), self.trend(inputs))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,8 +132,11 @@ class FittedAnchoredForest:
 
     def predict(self, inputs: TransferInputs) -> TransferPrediction:
         """The anchor and a share of the trees' median; errors as they were on rows at the bound and elsewhere."""
-        start = self.anchor(self.anchor.column.read(inputs))
-        by_tree = self.forest.by_tree(_rows(inputs, self.columns))
+        return self.forest.columns.averaged(self._predict, inputs)
+
+    def _predict(self, inputs: TransferInputs) -> TransferPrediction:
+        start = self.anchor(inputs)
+        by_tree = self.forest.by_tree(self.forest.columns.beside(_rows(inputs, self.columns), inputs))
         values = start + self.share * np.median(by_tree, axis=1)
         bound = self.anchor.bound
         if bound is not None:
@@ -110,7 +147,7 @@ class FittedAnchoredForest:
 
     def state(self) -> StrategyState:
         """A few numbers, and the trees."""
-        forest = self.forest.state()
+        forest, trend = self.forest.state(), self.anchor.trend
         settings: dict[str, Any] = {
             "columns": [column.as_json() for column in self.columns],
             "anchor": [self.anchor.column.as_json(), self.anchor.line.slope, self.anchor.line.intercept],
@@ -118,7 +155,8 @@ class FittedAnchoredForest:
             "share": self.share,
             "stds": list(self.stds),
         }
-        return StrategyState(KIND, {**forest.settings, **settings}, forest.tensors)
+        settings = {**forest.settings, **trend.settings(), **settings}
+        return StrategyState(KIND, settings, {**forest.tensors, **trend.tensors()})
 
     @classmethod
     def restore(cls, state: StrategyState) -> "FittedAnchoredForest":
@@ -126,23 +164,25 @@ class FittedAnchoredForest:
         settings = state.settings
         column, slope, intercept = settings["anchor"]
         bound = None if settings["bound"] is None else float(settings["bound"])
-        anchor = _Anchor(LawColumn.from_json(column), Line(float(slope), float(intercept)), bound)
+        trend = ConditionTrend.restore(settings, state.tensors)
+        anchor = _Anchor(LawColumn.from_json(column), Line(float(slope), float(intercept)), bound, trend)
         low, high = settings["stds"]
         columns = tuple(LawColumn.from_json(entry) for entry in settings["columns"])
         return cls(columns, anchor, FittedForest.restore(state), float(settings["share"]), (float(low), float(high)))
 
 
-def _distance(column: LawColumn, values: Array, targets: Array, bound: float | None) -> float:
-    """Mean absolute error of a column as it stands, or of a line on it if it states another quantity.
+def _distance(column: LawColumn, values: Array, targets: Array, bound: float | None, *, is_kin: bool) -> float:
+    """Mean absolute error of a column as it stands, or of a line on it if it may state another quantity.
 
     A line through few labels is partly luck, and so is the best of many columns: a column as it stands comes before a
     line, and what follows from the tenant's own cheaper values before what is read of the structure alone.
     """
     floor = -np.inf if bound is None else bound
-    as_it_stands = float(np.abs(np.maximum(values, floor) - targets).mean())
-    fitted = float(np.abs(_Anchor.fit(column, values, targets, bound)(values) - targets).mean())
-    preference = _PREFERENCE if column.block.startswith(FILLED_PREFIX) else 1.0
-    return preference * min(as_it_stands, _PENALTY * fitted)
+    error = float(np.abs(np.maximum(values, floor) - targets).mean())
+    if not is_kin:
+        fitted = float(np.abs(_Anchor.fit(column, values, targets, bound).on_line(values) - targets).mean())
+        error = min(error, _PENALTY * fitted)
+    return (_PREFERENCE if column.block.startswith(FILLED_PREFIX) else 1.0) * error
 
 
 def _rows(inputs: TransferInputs, columns: Sequence[LawColumn]) -> Array:

@@ -62,6 +62,9 @@ class BlockGP:
             geometric mean over targets, at 60 to 80 by nothing, at 250 they raise them by 5 %.
         prior: Beliefs about weights, lengths and noise.
         without_peers: Whether features of other substrates are left out.
+        without_fidelities: Whether estimates of other fidelities are left out. They are gaps: of other labels they say
+            nothing that the substrate's own gaps do not, and few labels may be misled by them. With them the error on
+            25 dielectric constants was larger by 9 %, on 25 perovskites by 1 % (medians of 8 draws).
         name: Name of the strategy.
         noise_std: Least noise of a label, in the targets' unit, if labels of one crystal tell it.
         is_robust: Whether labels that are likelier wild than noise are left out.
@@ -72,6 +75,7 @@ class BlockGP:
     n_linear_max: int = 80
     prior: KernelPrior = field(default_factory=KernelPrior)
     without_peers: bool = False
+    without_fidelities: bool = False
     name: str = KIND
     noise_std: float = 0.0
     is_robust: bool = True
@@ -115,7 +119,8 @@ class BlockGP:
         return FittedBlockGP(terms, parameters, trust, scales, rows, labels, centre, spread)
 
     def _reads(self, block: str) -> bool:
-        return not (self.without_peers and block.startswith(PEER_PREFIX))
+        is_hidden = block == FIDELITIES and self.without_fidelities
+        return not is_hidden and not (self.without_peers and block.startswith(PEER_PREFIX))
 
     def _terms(self, names: Collection[str], n_labels: int) -> Iterator[KernelTerm]:
         conditions = tuple(sorted(name for name in names if name.startswith(CONDITION_PREFIX)))

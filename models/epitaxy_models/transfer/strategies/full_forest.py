@@ -8,20 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesRegressor
 
+from epitaxy_models.transfer.conditions.blocks import CONDITION_PREFIX
 from epitaxy_models.transfer.inputs import EMBEDDING, PEER_PREFIX, TransferInputs
 from epitaxy_models.transfer.strategies.block_scaling import BlockScale
+from epitaxy_models.transfer.strategies.condition_columns import ConditionColumns
 from epitaxy_models.transfer.strategies.descriptor_forest import LEAST_STD, FittedForest
 from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
 
 Array = NDArray[np.float64]
 KIND = "full_forest"
+# Read apart from the other blocks, or not at all.
+_LEFT_OUT = (EMBEDDING, PEER_PREFIX, CONDITION_PREFIX)
 # Directions of the embedding that trees may split on: thousands of columns would leave the others no turn.
 _N_DIRECTIONS = 16
 
 
 @dataclass(frozen=True)
 class FullForest:
-    """Trees on descriptors, directions of the embedding, and what substrate, fidelities and textbooks say.
+    """Trees on descriptors, directions of the embedding, conditions, and what substrate, fidelities and textbooks say.
 
     Features of other substrates are left out, so that the model needs none of them installed.
 
@@ -37,12 +41,12 @@ class FullForest:
 
     def fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedFullForest":
         """Learns from ``targets`` ``[n_rows]``."""
-        names = sorted(name for name in inputs.blocks if name != EMBEDDING and not name.startswith(PEER_PREFIX))
-        columns = TreeColumns.fit(inputs, tuple(names))
+        names = sorted(name for name in inputs.blocks if not name.startswith(_LEFT_OUT))
+        columns, conditions = TreeColumns.fit(inputs, tuple(names)), ConditionColumns.fit(inputs)
         forest = ExtraTreesRegressor(self.n_trees, max_features=self.share_of_features, random_state=seed)
-        forest.fit(columns(inputs), targets)
+        forest.fit(conditions.beside(columns(inputs), inputs), targets)
         least_std = LEAST_STD * (float(np.std(targets)) or 1.0)
-        return FittedFullForest(columns, FittedForest.from_sklearn(forest, least_std))
+        return FittedFullForest(columns, FittedForest.from_sklearn(forest, least_std, conditions))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +90,10 @@ class FittedFullForest:
 
     def predict(self, inputs: TransferInputs) -> TransferPrediction:
         """Mean of the trees, and their spread."""
-        return self.forest.predict_columns(self.columns(inputs))
+        return self.forest.columns.averaged(self._predict, inputs)
+
+    def _predict(self, inputs: TransferInputs) -> TransferPrediction:
+        return self.forest.predict_columns(self.forest.columns.beside(self.columns(inputs), inputs))
 
     def state(self) -> StrategyState:
         """The arrays."""

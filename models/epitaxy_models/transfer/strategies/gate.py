@@ -6,42 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtr
 
-from epitaxy_models.transfer.inputs import TransferInputs
+from epitaxy_models.transfer.inputs import TransferInputs, without_conditions
 from epitaxy_models.transfer.strategies.block_gp import BlockGP, FittedBlockGP
+from epitaxy_models.transfer.strategies.bound import Bound
 from epitaxy_models.transfer.strategies.substrate_line import FittedLine, SubstrateLine
 
 Array = NDArray[np.float64]
 
-# Labels equal to their smallest or largest value, from which on that value counts as a bound with a mass of its own.
-_SHARE_AT_BOUND, _N_AT_BOUND = 0.1, 4
-# Fewer labels off the bound leave nothing to learn there.
-_N_OFF_BOUND = 4
 # scikit-learn's inverse strength of the penalty on the slope, for values of unit spread.
 _STRENGTH = 10.0
 # Keeps logits finite.
 _LEAST = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """A value at one end that many labels have exactly.
-
-    Attributes:
-        value: On the scale of the fit.
-        is_lower: Whether it is the smallest value, or else the largest.
-    """
-
-    value: float
-    is_lower: bool
-
-    @classmethod
-    def find(cls, targets: Array) -> "Bound | None":
-        """The end of ``targets`` ``[n_rows]`` where most pile up; None if they pile up at neither."""
-        ends = [cls(float(targets.min()), is_lower=True), cls(float(targets.max()), is_lower=False)]
-        best = max(ends, key=lambda end: int(np.count_nonzero(targets == end.value)))
-        n_at = int(np.count_nonzero(targets == best.value))
-        is_mass = n_at >= max(_N_AT_BOUND, _SHARE_AT_BOUND * len(targets))
-        return best if is_mass and len(targets) - n_at >= _N_OFF_BOUND else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +48,7 @@ class Gate:
         from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - only fits need it
 
         is_at = targets == bound.value
-        law = line.fit(inputs, targets, seed)
+        law = line.fit(without_conditions(inputs), targets, seed)
         values = law.predict(inputs).values
         spread = float(values.std()) or 1.0
         curve = LogisticRegression(C=_STRENGTH, max_iter=1000, tol=1e-8)

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from epitaxy_models.transfer.inputs import TransferInputs
+from epitaxy_models.transfer.inputs import TransferInputs, without_conditions
 from epitaxy_models.transfer.strategies.block_gp import BlockGP, FittedBlockGP
-from epitaxy_models.transfer.strategies.gate import Bound, Gate
+from epitaxy_models.transfer.strategies.bound import Bound
+from epitaxy_models.transfer.strategies.gate import Gate
 from epitaxy_models.transfer.strategies.substrate_line import FittedLine, SubstrateLine
 from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
 
@@ -44,7 +45,8 @@ class GatedProcess:
         rest, values = inputs.take(rows), targets[rows]
         if gate and len(rows) < _N_OWN_MIN:
             return FittedGatedProcess(gate, gate.law, None)
-        line = self.line.fit(rest, values, seed)
+        # What conditions do is the process's: it knows crystals under which they do another thing.
+        line = self.line.fit(without_conditions(rest), values, seed)
         left = values - line.predict(rest).values
         process = self.process.fit(rest, left, seed) if np.ptp(left) > 0 else None
         return FittedGatedProcess(gate, line, process)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.transfer.strategies.bound import Bound
+
 Array = NDArray[np.float64]
 
 _STEPS = 40
@@ -68,7 +70,7 @@ def _fit(column: Array, targets: Array, scale: float, is_kin: bool) -> RobustLin
     if is_flat:
         prior = np.array([coefficients[0], 0.0])
     residuals = targets - (coefficients[0] + coefficients[1] * unit)
-    coefficients = _shrunk(coefficients, prior, residuals, n_free=2 if is_kin and not is_flat else 1)
+    coefficients = _shrunk(coefficients, prior, _telling(residuals, targets), n_free=2 if is_kin and not is_flat else 1)
     residuals = targets - (coefficients[0] + coefficients[1] * unit)
     slope = float(coefficients[1] / spread)
     return RobustLine(float(coefficients[0]) - slope * centre, slope, np.abs(residuals) / (1 - leverage))
@@ -88,6 +90,12 @@ def _least_absolute(unit: Array, targets: Array, scale: float) -> tuple[Array, A
     inverse = np.linalg.inv(design.T @ design + ridge * len(unit))
     leverage = np.einsum("ij,jk,ik->i", design, inverse, design)
     return coefficients, np.minimum(leverage, _MOST_LEVERAGE)
+
+
+def _telling(residuals: Array, targets: Array) -> Array:
+    """Residuals that tell how noisy labels are: those at a bound are met exactly by any line that lies at it there."""
+    bound = Bound.find(targets)
+    return residuals if bound is None else residuals[targets != bound.value]
 
 
 def _shrunk(coefficients: Array, prior: Array, residuals: Array, n_free: int) -> Array:

@@ -266,3 +266,28 @@ def test_knowledge_of_another_pool_is_refused(world: World) -> None:
         Knowledge(costs=np.zeros(150))
     with pytest.raises(ConfigurationError, match="one to three objectives"):
         Planner(world.pool, [MAXIMUM, replace(MAXIMUM)])
+
+
+def test_a_head_that_only_ranks_has_one_choice_in_five_as_long_as_results_agree(world: World) -> None:
+    def by_head(scores: np.ndarray, **more: object) -> list[int]:
+        heads = {"y": HeadAnswer("a relation", scores, states_value=False)}
+        batch = Planner(world.pool, [MAXIMUM], heads=heads).recommend(world.measured(FIRST, **more), 5)
+        assert len({choice.candidate for choice in batch}) == 5
+        return [choice.candidate for choice in batch if "one choice in five" in choice.reason]
+
+    ranks = np.exp(world.values)
+    open_ones = np.setdiff1d(np.arange(150), FIRST)
+    assert by_head(ranks) == [int(open_ones[np.argmax(ranks[open_ones])])]
+    assert by_head(-ranks) == []
+    # A rank knows nothing of costs.
+    assert by_head(ranks, costs=np.ones(150)) == []
+
+
+def test_each_of_several_objectives_has_one_choice_in_five(world: World) -> None:
+    other = -world.values + 0.1 * world.pool.blocks["embedding"][:, 2]
+    known = Knowledge(FIRST, {"y": world.values[FIRST], "z": other[FIRST]})
+    planner = Planner(world.pool, [MAXIMUM, Objective.parse("z:max", "eV")])
+    chosen = [choice.candidate for choice in planner.recommend(known, 5)]
+    assert len(set(chosen)) == 5
+    assert world.values[chosen].max() > np.quantile(world.values, 0.9)
+    assert other[chosen].max() > np.quantile(other, 0.9)

@@ -13,11 +13,13 @@ from epitaxy_models.transfer.conditions.condition import Condition, ConditionCol
 from epitaxy_models.transfer.conditions.scope import with_conditions
 from epitaxy_models.transfer.conditions.units import can_convert, converted
 from epitaxy_models.transfer.features import under_conditions
-from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, SUBSTRATE, TransferInputs
+from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, SUBSTRATE, TransferInputs, without_conditions
 from epitaxy_models.transfer.labels.check import check_labels
 from epitaxy_models.transfer.labels.digest import labels_digest
-from epitaxy_models.transfer.strategies import BlockGP, EmbeddingRidge
+from epitaxy_models.transfer.strategies import BlockGP, EmbeddingRidge, GatedProcess, SubstrateLine
+from epitaxy_models.transfer.strategies.anchored_forest import AnchoredForest
 from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest
+from epitaxy_models.transfer.strategies.full_forest import FullForest
 from epitaxy_models.transfer.strategy import FittedStrategy
 
 MakeInputs = Callable[..., TransferInputs]
@@ -46,17 +48,23 @@ def problem(make_inputs: MakeInputs) -> tuple[TransferInputs, np.ndarray]:
     return under_conditions(inputs, conditions, values), labels + 0.05 * random.normal(size=120)
 
 
-def _without_conditions(inputs: TransferInputs) -> TransferInputs:
-    blocks = {name: block for name, block in inputs.blocks.items() if not name.startswith("condition/")}
-    return TransferInputs(inputs.structures, inputs.graphs, blocks)
-
-
 def _unknown(inputs: TransferInputs, name: str) -> TransferInputs:
     conditions = [Condition.learned(key, values, "K") for key, values in inputs.conditions.items()]
     return under_conditions(inputs, conditions, {key: v for key, v in inputs.conditions.items() if key != name})
 
 
-@pytest.mark.parametrize("strategy", [BlockGP(), DescriptorForest(n_trees=40), EmbeddingRidge()], ids=lambda s: s.name)
+STRATEGIES = (
+    BlockGP(),
+    DescriptorForest(n_trees=40),
+    EmbeddingRidge(),
+    FullForest(n_trees=40),
+    AnchoredForest(),
+    SubstrateLine(),
+    GatedProcess(),
+)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: s.name)
 def test_a_strategy_learns_from_conditions_and_widens_where_one_is_unknown(
     problem: tuple[TransferInputs, np.ndarray],
     strategy: BlockGP,
@@ -65,10 +73,10 @@ def test_a_strategy_learns_from_conditions_and_widens_where_one_is_unknown(
     inputs, labels = problem
     train, test = inputs.take(TRAIN), inputs.take(TEST)
     fitted = strategy.fit(train, labels[TRAIN], seed=0)
-    alone = strategy.fit(_without_conditions(train), labels[TRAIN], seed=0)
+    alone = strategy.fit(without_conditions(train), labels[TRAIN], seed=0)
     known = fitted.predict(test)
     error = np.abs(known.values - labels[TEST]).mean()
-    assert error < 0.75 * np.abs(alone.predict(_without_conditions(test)).values - labels[TEST]).mean()
+    assert error < 0.75 * np.abs(alone.predict(without_conditions(test)).values - labels[TEST]).mean()
     for name in ("temperature", "route"):
         unknown = fitted.predict(_unknown(test, name))
         assert np.median(unknown.stds / known.stds) > 1.02

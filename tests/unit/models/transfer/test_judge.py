@@ -1,6 +1,6 @@
 """The judge tells a better strategy from luck, prefers the default, and never serves what loses to a constant."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -119,6 +119,25 @@ def test_stack_beats_two_strategies_that_err_apart_and_drops_a_useless_one() -> 
     pairs = zip(combined.values, splits, strict=True)
     error = np.mean([np.abs(values - targets[split.test]).mean() for values, split in pairs])
     assert error < 0.8 * np.abs(one - targets).mean()
+
+
+def test_stack_leaves_out_what_errs_far_more_and_believes_in_known_laws_until_labels_tell() -> None:
+    random = np.random.default_rng(2)
+
+    def shares(n_rows: int, errors: dict[str, float], laws: Sequence[str] = ()) -> Mapping[str, float]:
+        targets = random.normal(size=n_rows)
+        splits = grouped_folds([f"row{row}" for row in range(n_rows)], 0, 1)
+        validations = [
+            _validation(name, targets + size * random.normal(size=n_rows), splits) for name, size in errors.items()
+        ]
+        return stack_weights(validations, targets, splits, laws=laws).shares
+
+    assert "useless" not in shares(20, {"law": 0.5, "fit": 0.5, "useless": 1.5})
+    equal = {"law": 0.5, "fit": 0.5}
+    few = [shares(20, equal, ["law"]).get("law", 0.0) for _ in range(40)]
+    assert np.mean(few) > 0.58
+    # Many labels that speak for the other one outweigh the belief.
+    assert shares(2000, {"law": 0.6, "fit": 0.5}, ["law"])["fit"] > 0.5
 
 
 def test_stack_predicts_a_split_without_its_labels() -> None:

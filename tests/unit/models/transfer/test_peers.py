@@ -20,7 +20,6 @@ from epitaxy_models.transfer.peers import peer_blocks
 from epitaxy_models.transfer.pipeline import run_transfer
 from epitaxy_models.transfer.request import TransferRequest
 from epitaxy_models.transfer.strategies import BlockGP, PoolMedian
-from epitaxy_models.transfer.strategies.anchored_forest import KIND as ANCHORED
 from epitaxy_models.transfer.strategies.fitted_physics import KIND as PHYSICS
 
 ANY = PropertyDefinition("any", "1", Fidelity.EXPERIMENT, "measured", "d")
@@ -105,5 +104,5 @@ def test_an_unknown_peer_is_refused_with_the_known_ones() -> None:
 def test_names_that_a_job_may_ask_for_are_those_that_exist() -> None:
     field = default_field(load_artifact(shipped_model()), with_peers=True)
     # A law of a condition and columns of cheaper values bring one more each.
-    assert set(names.STRATEGIES) == {*field.named(), STACK, PHYSICS, ANCHORED}
+    assert set(names.STRATEGIES) == {*field.named(), STACK, PHYSICS}
     assert set(names.PEERS) == set(peers._FEATURES)

@@ -42,7 +42,8 @@ from epitaxy_models.transfer.request import (
     TransferRequest,
     TransferStage,
 )
-from epitaxy_models.transfer.strategies import BlockGP, EmbeddingRidge, PoolMedian
+from epitaxy_models.transfer.strategies import BlockGP, EmbeddingRidge, PoolMedian, SubstrateHead
+from epitaxy_models.transfer.strategies.anchored_forest import AnchoredForest
 from epitaxy_models.transfer.strategy import FittedStrategy
 from epitaxy_models.transfer.verdict import Verdict
 
@@ -262,6 +263,25 @@ def test_strategy_that_is_not_allowed_is_compared_but_never_serves(request_: Tra
     got = run_transfer(replace(request_, out=tmp_path / "ridge", budget=budget), field=field)
     assert got.chosen == "second"
     assert set(got.maes) == {"embedding_ridge", "second", "pool_median"}
+
+
+@pytest.mark.parametrize(("has_column", "default"), [(True, "anchored_forest"), (False, "stack")])
+def test_forest_on_what_cheaper_gaps_leave_serves_unless_another_is_better(
+    request_: TransferRequest, tmp_path: Path, has_column: bool, default: str
+) -> None:
+    random = np.random.default_rng(6)
+    cheap = np.maximum(random.normal(size=N), 0.0)
+    labels = np.where(cheap > 0, 1.2 * cheap + 0.2 * np.abs(random.normal(size=N)), 0.0)
+    wanted = replace(
+        request_,
+        labels=labels,
+        definition=replace(DISTANCE, name="band_gap", unit="eV"),
+        low_fidelity={"pbe": LowFidelityColumn(cheap, "eV", Fidelity.PBE)} if has_column else {},
+        out=tmp_path / "gap",
+    )
+    got = run_transfer(wanted, field=Field((SubstrateHead(), AnchoredForest(is_open=False), PoolMedian())))
+    reason = got.report["verdict"]["reason"]
+    assert reason.endswith((f"nothing beats {default}", f"better than {default} beyond noise"))
 
 
 def test_cheaper_values_are_used_where_known_and_nobody_needs_them(

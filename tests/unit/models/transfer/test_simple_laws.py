@@ -11,15 +11,17 @@ from epitaxy_models.calibration.out_of_fold import OutOfFold, calibrate
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.testing.specimens import specimens
 from epitaxy_models.testing.strategy_contract import LabelledProblem, smooth_problem
+from epitaxy_models.transfer.contest.field import Field
 from epitaxy_models.transfer.contest.judge import Candidate, judge
-from epitaxy_models.transfer.inputs import ESTIMATES, LOW_FIDELITY_PREFIX, SUBSTRATE
+from epitaxy_models.transfer.inputs import ESTIMATES, FIDELITIES, LOW_FIDELITY_PREFIX, SUBSTRATE
 from epitaxy_models.transfer.labels.target import TransformKind
 from epitaxy_models.transfer.quantities import kin_columns, states_by_name
 from epitaxy_models.transfer.report.chemistry import group_errors
 from epitaxy_models.transfer.report.simple import best_simple
 from epitaxy_models.transfer.splits import grouped_folds
-from epitaxy_models.transfer.strategies import GatedProcess, SubstrateHead, SubstrateLine
-from epitaxy_models.transfer.strategies.gate import Bound
+from epitaxy_models.transfer.strategies import BlockGP, GatedProcess, PoolMedian, SubstrateHead, SubstrateLine
+from epitaxy_models.transfer.strategies.anchored_forest import AnchoredForest
+from epitaxy_models.transfer.strategies.bound import Bound
 from epitaxy_models.transfer.strategies.laws import LawColumn
 from epitaxy_models.transfer.strategies.substrate_line import FittedLine
 from epitaxy_models.transfer.strategy import TransferStrategy
@@ -79,6 +81,58 @@ def test_line_of_few_labels_is_shrunk_to_what_is_known_and_not_where_labels_cont
     assert np.mean(errors["kin"]) < 0.7 * np.mean(errors["free"])
     contradicting = _problem(heads, 5.0 + 2.0 * heads[:, 0])
     assert _error(SubstrateLine(kin), contradicting) < 0.1
+
+
+def test_line_prefers_the_closest_column_of_its_own_quantity_to_lucky_lines(random: np.random.Generator) -> None:
+    """Twelve labels; the second head needs a slope and lies a little nearer its line, the third is another quantity."""
+    labels = random.normal(size=N_ROWS)
+    heads = np.stack(
+        [
+            labels + 0.10 * random.normal(size=N_ROWS),
+            0.3 * labels + 1.0 + 0.028 * random.normal(size=N_ROWS),
+            5.0 * labels + 0.47 * random.normal(size=N_ROWS),
+        ],
+        axis=1,
+    )
+    problem = _problem(heads, labels, n_train=12)
+    kin = (LawColumn(SUBSTRATE, 0), LawColumn(SUBSTRATE, 1))
+    law = SubstrateLine(kin).fit(problem.train, problem.targets, 0).laws[0]
+    assert law.column == kin[0]
+    # A column of another quantity that says far more of the labels is taken all the same.
+    heads[:, 2] = 5.0 * labels
+    telling = _problem(heads, labels, n_train=12)
+    assert SubstrateLine(kin).fit(telling.train, telling.targets, 0).laws[0].column == LawColumn(SUBSTRATE, 2)
+
+
+def test_forest_on_a_known_law_needs_one_and_keeps_its_slope_where_few_labels_are_off_the_bound(
+    random: np.random.Generator,
+) -> None:
+    """Five labels off the bound that lie on no line: ``y = x`` is known, and no slope of theirs replaces it."""
+    head = np.where(np.arange(N_ROWS) % 6 == 0, 1.0 + random.uniform(size=N_ROWS), 0.0)
+    labels = np.where(head > 0, 3.5 - head + 0.5 * random.normal(size=N_ROWS), 0.0)
+    problem = _problem(head[:, None], labels)
+    kin = (LawColumn(SUBSTRATE, 0),)
+    slopes = {
+        name: strategy.fit(problem.train, problem.targets, 0).anchor.line.slope
+        for name, strategy in {"kin": AnchoredForest(kin), "free": AnchoredForest()}.items()
+    }
+    assert slopes["kin"] > 0.6
+    assert slopes["free"] < 0.3
+    with pytest.raises(ValueError, match="no head of the substrate states this quantity"):
+        AnchoredForest(is_open=False).fit(problem.train, problem.targets, 0)
+
+
+@pytest.mark.parametrize(("unit", "reads"), [("eV", True), ("meV/atom", False)])
+def test_estimates_of_gaps_are_read_where_labels_are_gaps(unit: str, reads: bool, random: np.random.Generator) -> None:
+    """Few labels of another quantity would be misled by them more often than helped."""
+    heads = ("formation_energy_mp2018_eV_atom", "band_gap_pbe_mp2018_eV")
+    kin = kin_columns(heads, 1, "band_gap" if reads else "exfoliation", unit, TransformKind.NONE)
+    gaps = random.uniform(size=(N_ROWS, 2))
+    problem = _problem(random.normal(size=(N_ROWS, 2)), gaps[:, 0] + 0.01 * random.normal(size=N_ROWS))
+    problem = replace(problem, inputs=replace(problem.inputs, blocks={**problem.inputs.blocks, FIDELITIES: gaps}))
+    strategies = Field((BlockGP(), GatedProcess(), PoolMedian())).told(0.0, kin).frozen[:2]
+    fits = [strategy.fit(problem.train, problem.targets, 0) for strategy in strategies]
+    assert [FIDELITIES in fitted.block_weights() for fitted in fits] == [reads, reads]
 
 
 def test_line_reads_a_known_cheaper_value_and_does_without_where_it_is_unknown(random: np.random.Generator) -> None:
