@@ -9,7 +9,7 @@ from epitaxy_models.campaigns.acquisition import AcquisitionName
 from epitaxy_models.campaigns.heads import HeadAnswer, head_answer
 from epitaxy_models.campaigns.objective import Limit, Objective
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
-from epitaxy_models.campaigns.simulation import Found, History, simulate, summarize
+from epitaxy_models.campaigns.simulation import Found, History, head_order, simulate, summarize
 from epitaxy_models.campaigns.start import Start, StartName
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
@@ -92,12 +92,11 @@ def play(history: History, name: str, batch: int, budget: int, seeds: int, at: S
     """
     if name != HEAD:
         return simulate(history, [name], batch, budget, seeds, at)[name]
-    scores = Start().with_heads(history.objectives, history.heads).scores
-    if scores is None:
+    order = head_order(history)
+    if order is None:
         names = ", ".join(objective.name for objective in history.objectives)
         raise ConfigurationError(f"the substrate does not predict {names}: leave {HEAD} out", reason="NO_HEAD")
-    order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:budget]
-    return summarize(history, [order.astype(np.int64)], at, budget)
+    return summarize(history, [order[:budget]], at, budget)
 
 
 def heads_of(

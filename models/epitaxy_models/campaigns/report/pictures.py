@@ -137,9 +137,9 @@ def tried_map(record: CampaignRecord) -> Markup:
         drawing.dot(spot, _age(place, len(shown)) if result.counts else "missed", _hint(result), 3.6)
     best = {str(entry["id"]) for entry in record.entries("best")}
     for name in best & spots.keys():
-        point = spots[name]
-        if point is not None:
-            drawing.dot(point, "ring", f"best: {name}", 7.0)
+        place_of_best = spots[name]
+        if place_of_best is not None:
+            drawing.dot(place_of_best, "ring", f"best: {name}", 7.0)
     return drawing.render()
 
 

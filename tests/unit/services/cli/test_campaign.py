@@ -177,6 +177,8 @@ def test_a_finished_data_set_is_played_again(run: Any, tmp_path: Path) -> None:
     assert (last(done)["n_candidates"], last(done)["n_best"]) == (120, 2)
     # Volume is plain to the features: the best are found where chance alone finds a fifth of them.
     assert found["default"]["recall_at_50"] == 1.0
+    headless = run("campaign", "simulate", "--data", "finished.parquet", *goal, "--strategies", "head")
+    assert (headless.returncode, "NO_HEAD: the substrate does not predict volume_A3" in headless.stderr) == (2, True)
     wrong = run("campaign", "simulate", "--data", "finished.parquet", *goal, "--strategies", "best", "--json")
     assert (wrong.returncode, "no strategy 'best'" in wrong.stderr) == (2, True)
 
