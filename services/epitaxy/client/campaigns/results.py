@@ -354,7 +354,12 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """The fine-tune job that makes a model of a campaign's results, and the model's name."""
+    """The fine-tune job that makes a model of a campaign's results.
+
+    Attributes:
+        job_id: Id of the job.
+        model: Name of the model that it makes a version of.
+    """
 
     job_id: str
     model: str

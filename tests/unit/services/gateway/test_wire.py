@@ -38,9 +38,15 @@ def test_an_internal_message_has_the_fields_of_its_public_counterpart(public, in
     assert fields(internal) == fields(public)
 
 
+# Asked by the campaign service alone, which the gateway stands in front of: there is no public call that it forwards.
+NOT_PUBLIC = {"FeaturizeBlockRequest", "FeaturizeBlockResponse"}
+
+
 def test_every_internal_message_of_predictions_has_its_counterpart():
     (service,) = prediction_backend_pb2.DESCRIPTOR.services_by_name.values()
     used = {message.name for method in service.methods for message in (method.input_type, method.output_type)}
+    assert used >= NOT_PUBLIC
+    used -= NOT_PUBLIC
     assert used == {internal.__name__ for _, internal in PAIRS if internal.DESCRIPTOR.file is service.file}
 
 
