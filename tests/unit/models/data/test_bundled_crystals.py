@@ -195,11 +195,11 @@ def test_shortest_bond_is_the_measured_one(
     assert shortest_distance(crystals[identifier]) == pytest.approx(bond_angstrom, abs=0.02)
 
 
-def test_every_crystal_is_built_in_under_two_seconds() -> None:
+def test_every_crystal_is_built_in_under_two_processor_seconds() -> None:
     bundled_crystals.cache_clear()
-    start = time.perf_counter()
+    start = time.process_time()
     bundled_crystals()
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
 
 
 def test_gemmi_reads_the_same_crystals_from_the_cifs(cif_folder: Path, crystals: dict[str, BundledCrystal]) -> None:
