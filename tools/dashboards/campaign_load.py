@@ -17,6 +17,8 @@ PROPERTY, UNIT = "volume_per_atom", "A^3"
 BATCH = 8
 MAX_ROUNDS = 8
 N_CANDIDATES = 200
+# Added in each round, so that features are asked for as long as the campaign works.
+N_ADDED = 4
 PREPARATION_SECONDS = 120.0
 CALL_SECONDS = 120.0
 _PAUSE_SECONDS = 1.0
@@ -28,19 +30,19 @@ class CampaignLoad:
 
     stub: campaigns_pb2_grpc.CampaignServiceStub
     name: str
+    spare: list[pb.Candidate]
 
     @classmethod
     def begin(cls, target: str, folder: Path) -> "CampaignLoad":
         """Creates the campaign and waits until it recommends. Raises RuntimeError if it does not."""
         stub = campaigns_pb2_grpc.CampaignServiceStub(grpc.insecure_channel(target))
-        load = cls(stub, f"volumes-{uuid.uuid4().hex[:8]}")
+        candidates = _candidates(folder)
+        load = cls(stub, f"volumes-{uuid.uuid4().hex[:8]}", candidates[N_CANDIDATES:])
         objective = pb.Objective(property=PROPERTY, unit=UNIT, goal=pb.GOAL_MAXIMIZE)
         spec = pb.CampaignSpec(name=load.name, objectives=[objective], batch_size=BATCH, start=pb.START_DIVERSE)
         stub.CreateCampaign(pb.CreateCampaignRequest(request_id=_new_id(), spec=spec), timeout=CALL_SECONDS)
-        stub.AddCandidates(
-            pb.AddCandidatesRequest(name=load.name, request_id=_new_id(), candidates=_candidates(folder), is_last=True),
-            timeout=CALL_SECONDS,
-        )
+        broken = pb.Candidate(id="broken", structure=StructureInput(id="broken", cif="data_nothing\n"))
+        load._add([*candidates[:N_CANDIDATES], broken])
         load._await_active()
         return load
 
@@ -60,8 +62,13 @@ class CampaignLoad:
             self.stub.ReportResults(report, timeout=CALL_SECONDS)
             release = pb.ReleaseTicketsRequest(name=self.name, request_id=_new_id())
             self.stub.ReleaseTickets(release, timeout=CALL_SECONDS)
+            self._add(self.spare[number * N_ADDED : (number + 1) * N_ADDED])
             time.sleep(_PAUSE_SECONDS)
         return n_sent
+
+    def _add(self, candidates: Sequence[pb.Candidate]) -> None:
+        request = pb.AddCandidatesRequest(name=self.name, request_id=_new_id(), candidates=candidates, is_last=True)
+        self.stub.AddCandidates(request, timeout=CALL_SECONDS)
 
     def _await_active(self) -> None:
         limit = time.monotonic() + PREPARATION_SECONDS
@@ -76,9 +83,9 @@ class CampaignLoad:
 
 
 def _candidates(folder: Path) -> list[pb.Candidate]:
-    """The bundled crystals and one file that holds none."""
-    files = [Path(file) for file in write_cifs(folder)][:N_CANDIDATES]
-    texts = {file.stem: file.read_text() for file in files} | {"broken": "data_nothing\n"}
+    """The first of the bundled crystals: the pool, and what is added to it."""
+    files = [Path(file) for file in write_cifs(folder)][: N_CANDIDATES + MAX_ROUNDS * N_ADDED]
+    texts = {file.stem: file.read_text() for file in files}
     return [pb.Candidate(id=name, structure=StructureInput(id=name, cif=text)) for name, text in texts.items()]
 
 
