@@ -58,8 +58,8 @@ def advise(
         planner: Of the campaign.
         known: As of now.
         batch: What would be measured next; nothing is gained by an empty one.
-        margin: By how much better counts, in units by property; default: what noise cannot tell apart, at least a
-            hundredth of the spread of the results.
+        margin: By how much better counts, in units by property; default: what noise cannot tell apart about the
+            best, at least a tenth of the spread of the results.
         worth: What one unit of the objective is worth, in the unit of the costs; None: not stated.
     """
     numbers = np.array([choice.candidate for choice in batch], dtype=np.int64)

@@ -25,6 +25,17 @@ _NAMES = {
     Speaker.DESCRIPTOR: "process on descriptors",
     Speaker.MEAN: "mean of the results",
 }
+_REASONS = {
+    AcquisitionName.BEST_FEW: "expected gain of the best few",
+    AcquisitionName.EXPECTED_IMPROVEMENT: "expected improvement",
+    AcquisitionName.FRONT: "expected improvement of the front",
+    AcquisitionName.PROBABILITY: "chance to lie nearer to the target than what was found",
+    AcquisitionName.UPPER_BOUND: "upper confidence bound",
+    AcquisitionName.THOMPSON: "best of a sample from the posterior",
+    AcquisitionName.UNCERTAINTY: "largest uncertainty",
+    AcquisitionName.GREEDY: "best predicted value",
+    AcquisitionName.RANDOM: "drawn at random",
+}
 _N_NEAREST = 3
 _N_SAMPLES = 256
 # Candidates that the standing of a choice is told from.
@@ -64,7 +75,7 @@ def explained(
             upper={entry.name: entry.upper for entry in predictions[i]},
             exploitation=float(shares[i]),
             exploration=float(1 - shares[i]),
-            reason=f"{name}; predicted: {speakers}",
+            reason=f"{_REASONS[name]}; {speakers}",
             nearest=nearest[i],
             blocks={block: float(column[i]) for block, column in means.items()},
             success=float(listed.success[place]),

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 _N_SAMPLES, _N_VOLUMES = 512, 64
-_LEAST_MARGIN = 0.01
+# Of the spread of the results, on the scale that is learned.
+_LEAST_MARGIN = 0.1
 # Candidates beyond the short list that are looked at one by one; of larger pools an even sample stands for all.
 _N_REST = 20_000
 # A measured candidate that is the best with at least this chance is a rival of the one named.
@@ -59,7 +60,10 @@ class Outlook:
         estimates = planner.estimates(known)
         numbers, listed = short_list(planner.pool, known, estimates, planner.objectives, planner.limits)
         of_objectives = estimates[: len(planner.objectives)]
-        margins = {entry.name: margin.get(entry.name, _default_margin(entry)) for entry in of_objectives}
+        margins = {
+            entry.name: margin.get(entry.name, _default_margin(entry, objective))
+            for entry, objective in zip(of_objectives, planner.objectives, strict=True)
+        }
         best = bests(of_objectives, planner.objectives, numbers[listed.measured])
         return cls(planner, known, estimates, numbers, listed, best, margins)
 
@@ -181,11 +185,15 @@ def _volume_gain(new: Array, old: Array, is_made: NDArray[np.bool_]) -> float:
     return float(np.mean(gains))
 
 
-def _default_margin(entry: Estimate) -> float:
-    """What noise cannot tell apart about the middle label, at least a hundredth of the labels' spread; in the unit."""
+def _default_margin(entry: Estimate, objective: Objective) -> float:
+    """What noise cannot tell apart, at least a tenth of the results' spread, about the best result; in the unit.
+
+    Spread is that of the scale that is learned: where results span decades, a step that matters about the best is
+    larger than one about the middle.
+    """
     values = entry.process.readings.values
-    middle = float(np.median(values))
+    best = float(values[np.argmax(objective.utility(entry.to_unit(values)))])
     noise = float(np.sqrt(entry.process.noise_variance)) if entry.process.readings.is_noise_known else 0.0
     reach = max(noise, _LEAST_MARGIN * float(values.std()))
-    low, high = entry.to_unit(np.array([middle - reach, middle + reach]))
+    low, high = entry.to_unit(np.array([best - reach, best + reach]))
     return float(high - low) / 2

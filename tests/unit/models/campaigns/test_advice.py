@@ -1,6 +1,7 @@
 """When to go on, and when to stop."""
 
 import numpy as np
+import pytest
 from campaign_worlds import World
 
 from epitaxy_models.campaigns import Knowledge, Objective, Planner, advise
@@ -22,6 +23,21 @@ def test_early_on_better_ones_are_left_and_at_the_end_none(world: World) -> None
     assert after.expected_gain < 0.1
     assert not after.go_on
     assert "chance that something better is left" in after.reason
+
+
+def test_what_counts_as_better_is_a_tenth_of_the_spread_about_the_best(world: World) -> None:
+    known = world.measured(FIRST)
+    found = advise(Planner(world.pool, [MAXIMUM]), known)
+    assert found.margin["y"] == pytest.approx(0.1 * world.values[FIRST].std(), rel=1e-6)
+
+    decades = World(world.pool, 10.0 ** (world.values / 2))
+    high, low = (
+        advise(Planner(world.pool, [Objective.parse(f"y:{goal}", "1")]), decades.measured(FIRST))
+        for goal in ("max", "min")
+    )
+    step = 10 ** (0.05 * world.values[FIRST].std())
+    assert high.margin["y"] == pytest.approx(decades.values[FIRST].max() * (step - 1 / step) / 2, rel=1e-6)
+    assert low.margin["y"] == pytest.approx(decades.values[FIRST].min() * (step - 1 / step) / 2, rel=1e-6)
 
 
 def test_costs_against_what_a_unit_is_worth_decide(world: World) -> None:
