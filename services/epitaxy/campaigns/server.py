@@ -1,14 +1,9 @@
 """The composition root: builds the service from its settings, runs it, stops it."""
 
 import asyncio
-import logging
 import os
-import signal
 from contextlib import AsyncExitStack
-from types import TracebackType
-from typing import Self
 
-import grpc
 import torch
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -30,25 +25,21 @@ from epitaxy.campaigns.reporting import Reporting
 from epitaxy.campaigns.servicer import CampaignServicer
 from epitaxy.campaigns.settings import CampaignSettings
 from epitaxy.campaigns.store.log import SqlCampaignLog
-from epitaxy.chassis.gateway_trust import gateway_interceptors, read_secret
+from epitaxy.chassis.gateway_trust import inner_server, read_secret
 from epitaxy.chassis.health import ReadinessReporter
-from epitaxy.chassis.json_logs import configure_logging
-from epitaxy.chassis.metrics import MetricsEndpoint
-from epitaxy.chassis.settings import host_port
+from epitaxy.chassis.running_server import RunningServer, cancelled, listen, run_until_signal
 from epitaxy.database.tables import Database
 from epitaxy.rooted_files.opening import FileWords, RootedFiles
-from epitaxy_models.errors import ConfigurationError
-
-logger = logging.getLogger(__name__)
 
 SERVICE = campaigns_pb2.DESCRIPTOR.services_by_name["CampaignService"].full_name
 _WORDS = FileWords("pools", "send candidates by AddCandidates", "POOL_NOT_ALLOWED", "NO_POOL_FILE")
 
 
-class CampaignServer:
+class CampaignServer(RunningServer):
     """A service that runs from `start` to `stop`; as an async context manager, inside the block."""
 
     def __init__(self, settings: CampaignSettings) -> None:
+        super().__init__(settings.host)
         self._settings = settings
         self._secret = read_secret(settings.gateway_secret_file)
         self._registry = CollectorRegistry()
@@ -56,41 +47,6 @@ class CampaignServer:
         self._database = Database(settings.store_url)
         self._log = SqlCampaignLog(self._database)
         CampaignCensus(self._registry, self._log)
-        self._port = 0
-        self._stack = AsyncExitStack()
-
-    @property
-    def address(self) -> str:
-        """HOST:PORT that it serves, once started."""
-        return host_port(self._settings.host, self._port)
-
-    @property
-    def metrics_port(self) -> int:
-        """Port of the metrics endpoint, once started."""
-        return self._endpoint.port
-
-    async def start(self) -> None:
-        """Listens. Raises ConfigurationError if a port or a file cannot be used."""
-        async with AsyncExitStack() as stack:
-            await self._start(stack)
-            self._stack = stack.pop_all()
-        logger.info("listening", extra={"address": self.address, "metrics_port": self.metrics_port})
-
-    async def stop(self) -> None:
-        """Reports NOT_SERVING, lets calls end within the grace, closes everything."""
-        await self._stack.aclose()
-        logger.info("stopped")
-
-    async def __aenter__(self) -> Self:
-        """Starts."""
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stops."""
-        await self.stop()
 
     async def _start(self, stack: AsyncExitStack) -> None:
         """Starts the parts; the stack stops them in reverse order."""
@@ -99,11 +55,12 @@ class CampaignServer:
         threadpool_limits(settings.threads)
         settings.pools_folder.mkdir(parents=True, exist_ok=True)
         stack.callback(self._database.close)  # after the metrics, which read from it
-        self._endpoint = _metrics_endpoint(self._registry, settings)
-        stack.push_async_callback(asyncio.to_thread, self._endpoint.close)
+        self._serve_metrics(stack, self._registry, settings.metrics_host, settings.metrics_port)
         shelf = Shelf(self._log, Pools(settings.pools_folder), self._metrics, settings.campaigns_in_memory)
         preparation = await self._prepare(stack, shelf)
-        server = self._grpc_server()
+        server = inner_server(
+            self._metrics.rpc, self._secret, settings.default_deadline_seconds, settings.max_message_bytes
+        )
         stack.push_async_callback(server.stop, settings.shutdown_grace_seconds)
         servicer = self._servicer(stack, shelf, preparation)
         stack.callback(servicer.drain)
@@ -115,10 +72,10 @@ class CampaignServer:
         campaigns_pb2_grpc.add_CampaignServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]  # generated
         health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-        self._port = _listen(server, settings)
+        self._port = listen(server, settings.address)
         await readiness.start()
         await server.start()
-        stack.push_async_callback(_cancel, asyncio.create_task(asyncio.to_thread(_warm)))
+        stack.push_async_callback(cancelled, asyncio.create_task(asyncio.to_thread(_warm)))
 
     async def _prepare(self, stack: AsyncExitStack, shelf: Shelf) -> Preparation:
         settings = self._settings
@@ -139,7 +96,7 @@ class CampaignServer:
             max_candidates=lambda tenant: settings.quota_of(tenant).max_candidates,
             poll_seconds=settings.poll_seconds,
         )
-        stack.push_async_callback(_cancel, asyncio.create_task(preparation.run()))
+        stack.push_async_callback(cancelled, asyncio.create_task(preparation.run()))
         return preparation
 
     def _servicer(self, stack: AsyncExitStack, shelf: Shelf, preparation: Preparation) -> CampaignServicer:
@@ -166,50 +123,12 @@ class CampaignServer:
         """Whether the database answers and the pools can be written. Raises UnavailableError."""
         return self._log.is_able() and os.access(self._settings.pools_folder, os.W_OK)
 
-    def _grpc_server(self) -> grpc.aio.Server:
-        settings = self._settings
-        return grpc.aio.server(
-            interceptors=gateway_interceptors(self._metrics.rpc, self._secret, settings.default_deadline_seconds),
-            options=[
-                ("grpc.max_receive_message_length", settings.max_message_bytes),
-                ("grpc.max_send_message_length", settings.max_message_bytes),
-                ("grpc.so_reuseport", 0),  # else two servers share a port and split its callers
-                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-            ],
-        )
-
 
 async def serve(settings: CampaignSettings) -> None:
     """Runs the service until SIGTERM or SIGINT, then stops it gracefully."""
-    configure_logging(settings.log_level)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    async with CampaignServer(settings):
-        await stopping.wait()
+    await run_until_signal(CampaignServer(settings), settings.log_level)
 
 
 def _warm() -> None:
     """Loads what a model's choice needs, which takes seconds that no caller should wait for."""
     import epitaxy_models.campaigns.botorch_choice  # noqa: F401, PLC0415  # not before the server listens
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
-
-
-def _listen(server: grpc.aio.Server, settings: CampaignSettings) -> int:
-    try:
-        return int(server.add_insecure_port(settings.address))
-    except RuntimeError as error:
-        raise ConfigurationError(f"cannot listen on {settings.address}: is the port taken?") from error
-
-
-def _metrics_endpoint(registry: CollectorRegistry, settings: CampaignSettings) -> MetricsEndpoint:
-    try:
-        return MetricsEndpoint(registry, settings.metrics_host, settings.metrics_port)
-    except OSError as error:
-        address = host_port(settings.metrics_host, settings.metrics_port)
-        raise ConfigurationError(f"cannot serve metrics on {address}: {error.strerror}") from error

@@ -7,7 +7,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_
 from pydantic_settings import SettingsConfigDict
 
 from epitaxy.campaigns.domain.limits import CampaignQuota
-from epitaxy.chassis.settings import ServiceSettings, host_port, is_loopback
+from epitaxy.chassis.settings import ServiceSettings, check_only_gateway_calls, host_port
 from epitaxy.rooted_files.opening import check_roots
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -70,17 +70,17 @@ class CampaignSettings(ServiceSettings):
     @field_validator("pool_roots")
     @classmethod
     def _roots_are_of_tenants(cls, roots: tuple[str, ...]) -> tuple[str, ...]:
-        check_roots(roots)
+        check_roots(roots, "pool")
         return roots
 
     @model_validator(mode="after")
     def _open_only_to_the_gateway(self) -> "CampaignSettings":
-        if not (is_loopback(self.host) or self.gateway_secret_file or self.trusts_network):
-            raise ValueError(
-                f"host {self.host} is reachable from other machines and anyone could pose as a tenant: set "
-                "EPITAXY_CAMPAIGNS_GATEWAY_SECRET_FILE, or EPITAXY_CAMPAIGNS_TRUSTS_NETWORK=true if a NetworkPolicy "
-                "admits the gateway alone"
-            )
+        check_only_gateway_calls(
+            self.host,
+            has_secret=self.gateway_secret_file is not None,
+            trusts_network=self.trusts_network,
+            prefix="EPITAXY_CAMPAIGNS_",
+        )
         return self
 
     @property

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from hmac import compare_digest
 from pathlib import Path
 
+import grpc
 from pydantic import TypeAdapter, ValidationError
 
 from epitaxy.chassis.call_scope import CallScope, RpcCall
@@ -52,6 +53,21 @@ def gateway_interceptors(metrics: RpcMetrics, secret: str, default_deadline_seco
         GatewayScope(secret),
         DeadlineScope(default_deadline_seconds),
     ]
+
+
+def inner_server(
+    metrics: RpcMetrics, secret: str, default_deadline_seconds: float, max_message_bytes: int
+) -> grpc.aio.Server:
+    """A gRPC server that only the gateway may call."""
+    return grpc.aio.server(
+        interceptors=gateway_interceptors(metrics, secret, default_deadline_seconds),
+        options=[
+            ("grpc.max_receive_message_length", max_message_bytes),
+            ("grpc.max_send_message_length", max_message_bytes),
+            ("grpc.so_reuseport", 0),  # else two servers share a port and split its callers
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ],
+    )
 
 
 def read_secret(path: Path | None) -> str:

@@ -1,10 +1,11 @@
 """Unary calls: sent once, or again while their fault may pass."""
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import grpc
 
-from epitaxy.client.async_transport import UnaryMethod, run_blocking, sleep
+from epitaxy.client.async_transport import UnaryMethod, collect, run_blocking, sleep
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
 from epitaxy.client.patience import Patience
@@ -33,6 +34,21 @@ class AsyncCalls:
             request_id = new_request_id()
             try:
                 return await method(request, **self.options(request_id))
+            except grpc.RpcError as error:
+                fault = Fault.of(error, request_id)
+            await self.wait(patience, fault)
+
+    async def download(self, method: Callable[..., Any], request: object, what: str) -> bytes:
+        """The joined pieces of a stream, asked for again if some are missing. Raises EpitaxyClientError."""
+        patience = Patience()
+        while True:
+            request_id = new_request_id()
+            try:
+                messages = await collect(method(request, **self.options(request_id)))
+                content = b"".join(message.chunk for message in messages)
+                if messages and len(content) == messages[-1].total_bytes:
+                    return content
+                fault = Fault.lost(f"the {what} came short", request_id)
             except grpc.RpcError as error:
                 fault = Fault.of(error, request_id)
             await self.wait(patience, fault)

@@ -1,6 +1,7 @@
 # Generated from async_calls.py by tools/generate_client.py: do not edit, run `make generate`.
 """Unary calls: sent once, or again while their fault may pass."""
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import grpc
@@ -8,7 +9,7 @@ import grpc
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
 from epitaxy.client.patience import Patience
-from epitaxy.client.transport import UnaryMethod, run_blocking, sleep
+from epitaxy.client.transport import UnaryMethod, collect, run_blocking, sleep
 
 Response = TypeVar("Response")
 
@@ -34,6 +35,21 @@ class Calls:
             request_id = new_request_id()
             try:
                 return method(request, **self.options(request_id))
+            except grpc.RpcError as error:
+                fault = Fault.of(error, request_id)
+            self.wait(patience, fault)
+
+    def download(self, method: Callable[..., Any], request: object, what: str) -> bytes:
+        """The joined pieces of a stream, asked for again if some are missing. Raises EpitaxyClientError."""
+        patience = Patience()
+        while True:
+            request_id = new_request_id()
+            try:
+                messages = collect(method(request, **self.options(request_id)))
+                content = b"".join(message.chunk for message in messages)
+                if messages and len(content) == messages[-1].total_bytes:
+                    return content
+                fault = Fault.lost(f"the {what} came short", request_id)
             except grpc.RpcError as error:
                 fault = Fault.of(error, request_id)
             self.wait(patience, fault)

@@ -2,10 +2,7 @@
 
 import asyncio
 import logging
-import signal
 from contextlib import AsyncExitStack
-from types import TracebackType
-from typing import Self
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
@@ -16,11 +13,9 @@ from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.api.internal.v1 import measurement_backend_pb2, measurement_backend_pb2_grpc
 from epitaxy.api.models.v1 import governance_pb2, governance_pb2_grpc
 from epitaxy.chassis.errors import RetryLaterError
-from epitaxy.chassis.gateway_trust import gateway_interceptors, read_secret
+from epitaxy.chassis.gateway_trust import inner_server, read_secret
 from epitaxy.chassis.health import ReadinessReporter
-from epitaxy.chassis.json_logs import configure_logging
-from epitaxy.chassis.metrics import MetricsEndpoint
-from epitaxy.chassis.settings import host_port
+from epitaxy.chassis.running_server import RunningServer, cancelled, listen, run_until_signal
 from epitaxy.chassis.tenants import LOCAL_TENANT
 from epitaxy.database.tables import Database
 from epitaxy.finetune.champions import Champions
@@ -45,7 +40,6 @@ from epitaxy.measurements.servicer import MeasurementServicer
 from epitaxy.measurements.store import SqlMeasurementStore
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
-from epitaxy_models.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +49,8 @@ MEASUREMENT_SERVICE = measurement_backend_pb2.DESCRIPTOR.services_by_name["Measu
 SERVICES = (SERVICE, GOVERNANCE_SERVICE, MEASUREMENT_SERVICE)
 
 
-class FineTuneServer:
-    """A service that runs from `start` to `stop`; as an async context manager, inside the block.
+class FineTuneServer(RunningServer):
+    """A service that runs from `start` to `stop`; as an async context manager, inside the block. Jobs go on after it.
 
     Args:
         settings: Settings of the service.
@@ -65,6 +59,7 @@ class FineTuneServer:
     """
 
     def __init__(self, settings: FineTuneSettings, registry: RegistrySettings, runner: JobRunner | None = None) -> None:
+        super().__init__(settings.host)
         self._settings, self._registry_settings = settings, registry
         self._secret = read_secret(settings.gateway_secret_file)
         self._metrics_registry = CollectorRegistry()
@@ -76,58 +71,24 @@ class FineTuneServer:
         RecentJobs(self._metrics_registry, SqlJobStore(self._database))
         MeasurementMetrics(self._metrics_registry, self._measurements.store)
         self._runner = runner or RayJobRunner(settings, registry)
-        self._port = 0
-        self._stack = AsyncExitStack()
-
-    @property
-    def address(self) -> str:
-        """HOST:PORT that it serves, once started."""
-        return host_port(self._settings.host, self._port)
-
-    @property
-    def metrics_port(self) -> int:
-        """Port of the metrics endpoint, once started."""
-        return self._endpoint.port
-
-    async def start(self) -> None:
-        """Listens. Raises ConfigurationError if a port or a file cannot be used."""
-        async with AsyncExitStack() as stack:
-            await self._start(stack)
-            self._stack = stack.pop_all()
-        logger.info("listening", extra={"address": self.address, "metrics_port": self.metrics_port})
-
-    async def stop(self) -> None:
-        """Reports NOT_SERVING, lets calls end within the grace, closes everything; jobs go on."""
-        await self._stack.aclose()
-        logger.info("stopped")
-
-    async def __aenter__(self) -> Self:
-        """Starts."""
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stops."""
-        await self.stop()
 
     async def _start(self, stack: AsyncExitStack) -> None:
         """Starts the parts; the stack stops them in reverse order."""
         settings = self._settings
         stack.callback(self._database.close)  # after the metrics, which read from it
-        self._endpoint = _metrics_endpoint(self._metrics_registry, settings)
-        stack.push_async_callback(asyncio.to_thread, self._endpoint.close)
+        self._serve_metrics(stack, self._metrics_registry, settings.metrics_host, settings.metrics_port)
         stack.push_async_callback(asyncio.to_thread, self._runner.close)
         store = SqlJobStore(self._database)
         reconciler = self._reconciler(store)
         self._reconciling = asyncio.create_task(_keep_reconciling(reconciler, settings.reconcile_seconds))
-        stack.push_async_callback(_cancel, self._reconciling)
-        server = self._grpc_server()
+        stack.push_async_callback(cancelled, self._reconciling)
+        server = inner_server(
+            self._metrics.rpc, self._secret, settings.default_deadline_seconds, settings.max_message_bytes
+        )
         stack.push_async_callback(server.stop, settings.shutdown_grace_seconds)
         registry = MlflowRegistry(self._registry_settings)
         counting = asyncio.create_task(self._warm_and_count(registry))
-        stack.push_async_callback(_cancel, counting)
+        stack.push_async_callback(cancelled, counting)
         files = FolderJobFiles(settings.jobs_folder)
         champions = Champions(store, SqlLedger(self._database), registry, files)
         servicer = self._servicer(store, champions)
@@ -139,7 +100,7 @@ class FineTuneServer:
         )
         stack.push_async_callback(readiness.stop)
         _register(server, servicer, GovernanceServicer(champions), MeasurementServicer(self._measurements), readiness)
-        self._port = _listen(server, settings)
+        self._port = listen(server, settings.address)
         await readiness.start()
         await server.start()
 
@@ -177,28 +138,10 @@ class FineTuneServer:
         refits = Refits(jobs, champions.registry)
         return FineTuneServicer(jobs, refits, tenant_data, settings.default_job_seconds, settings.watch_seconds)
 
-    def _grpc_server(self) -> grpc.aio.Server:
-        settings = self._settings
-        return grpc.aio.server(
-            interceptors=gateway_interceptors(self._metrics.rpc, self._secret, settings.default_deadline_seconds),
-            options=[
-                ("grpc.max_receive_message_length", settings.max_message_bytes),
-                ("grpc.max_send_message_length", settings.max_message_bytes),
-                ("grpc.so_reuseport", 0),  # else two servers share a port and split its callers
-                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-            ],
-        )
-
 
 async def serve(settings: FineTuneSettings, registry: RegistrySettings) -> None:
     """Runs the service until SIGTERM or SIGINT, then stops it gracefully."""
-    configure_logging(settings.log_level)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    async with FineTuneServer(settings, registry):
-        await stopping.wait()
+    await run_until_signal(FineTuneServer(settings, registry), settings.log_level)
 
 
 async def _keep_reconciling(reconciler: Reconciler, seconds: float) -> None:
@@ -221,11 +164,6 @@ async def _warm(registry: ModelRegistry, after_seconds: float) -> None:
         logger.warning("the model registry does not answer yet", extra={"reason": error.message})
 
 
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
-
-
 def _register(
     server: grpc.aio.Server,
     servicer: FineTuneServicer,
@@ -239,18 +177,3 @@ def _register(
     add_measurements(measurements, server)  # type: ignore[no-untyped-call]  # generated
     health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
     reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-
-
-def _listen(server: grpc.aio.Server, settings: FineTuneSettings) -> int:
-    try:
-        return int(server.add_insecure_port(settings.address))
-    except RuntimeError as error:
-        raise ConfigurationError(f"cannot listen on {settings.address}: is the port taken?") from error
-
-
-def _metrics_endpoint(registry: CollectorRegistry, settings: FineTuneSettings) -> MetricsEndpoint:
-    try:
-        return MetricsEndpoint(registry, settings.metrics_host, settings.metrics_port)
-    except OSError as error:
-        address = host_port(settings.metrics_host, settings.metrics_port)
-        raise ConfigurationError(f"cannot serve metrics on {address}: {error.strerror}") from error

@@ -6,9 +6,9 @@ from typing import Annotated
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from epitaxy.chassis.settings import ServiceSettings, host_port, is_loopback
+from epitaxy.chassis.settings import ServiceSettings, check_only_gateway_calls, host_port
 from epitaxy.finetune.domain.quotas import TenantQuota
-from epitaxy.finetune.labels.source import TENANT_MARK
+from epitaxy.rooted_files.opening import check_roots
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -77,19 +77,17 @@ class FineTuneSettings(ServiceSettings):
     @field_validator("label_roots")
     @classmethod
     def _roots_are_of_tenants(cls, roots: tuple[str, ...]) -> tuple[str, ...]:
-        for root in roots:
-            if "://" not in root or f"/{TENANT_MARK}/" not in root or not root.endswith("/"):
-                raise ValueError(f"label root {root!r} must be SCHEME://.../{TENANT_MARK}/..., with a / at the end")
+        check_roots(roots, "label")
         return roots
 
     @model_validator(mode="after")
     def _open_only_to_the_gateway(self) -> "FineTuneSettings":
-        if not (is_loopback(self.host) or self.gateway_secret_file or self.trusts_network):
-            raise ValueError(
-                f"host {self.host} is reachable from other machines and anyone could pose as a tenant: set "
-                "EPITAXY_FINETUNE_GATEWAY_SECRET_FILE, or EPITAXY_FINETUNE_TRUSTS_NETWORK=true if a NetworkPolicy "
-                "admits the gateway alone"
-            )
+        check_only_gateway_calls(
+            self.host,
+            has_secret=self.gateway_secret_file is not None,
+            trusts_network=self.trusts_network,
+            prefix="EPITAXY_FINETUNE_",
+        )
         return self
 
     @property

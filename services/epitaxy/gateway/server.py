@@ -1,11 +1,7 @@
 """The composition root: builds the gateway from its settings, runs it, stops it."""
 
-import asyncio
 import logging
-import signal
 from contextlib import AsyncExitStack
-from types import TracebackType
-from typing import Self
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
@@ -16,10 +12,8 @@ from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.api.models.v1 import governance_pb2
 from epitaxy.chassis.health import ReadinessReporter
 from epitaxy.chassis.interceptors import service_interceptors
-from epitaxy.chassis.json_logs import configure_logging
-from epitaxy.chassis.metrics import MetricsEndpoint
 from epitaxy.chassis.reflection import enable_reflection
-from epitaxy.chassis.settings import host_port
+from epitaxy.chassis.running_server import RunningServer, listen, run_until_signal
 from epitaxy.chassis.tenants import TenantDirectory
 from epitaxy.gateway.measurements.keeper import GrpcMeasurementKeeper
 from epitaxy.gateway.measurements.predictor import GatewayPredictor
@@ -55,56 +49,25 @@ LISTED_SERVICES = (
 )
 
 
-class Gateway:
+class Gateway(RunningServer):
     """A gateway that runs from `start` to `stop`; as an async context manager, inside the block."""
 
     def __init__(self, settings: GatewaySettings) -> None:
+        super().__init__(settings.host)
         self._settings = settings
         self._tenants = None if settings.tenants_file is None else TenantDirectory.from_file(settings.tenants_file)
         self._registry = CollectorRegistry()
         self._metrics = GatewayMetrics(self._registry)
-        self._port = 0
-        self._stack = AsyncExitStack()
-
-    @property
-    def address(self) -> str:
-        """HOST:PORT that it serves at, once started."""
-        return host_port(self._settings.host, self._port)
-
-    @property
-    def metrics_port(self) -> int:
-        """Port of the metrics endpoint, once started."""
-        return self._endpoint.port
-
-    async def start(self) -> None:
-        """Listens. Raises ConfigurationError if a port or a file cannot be used."""
-        async with AsyncExitStack() as stack:
-            await self._start(stack)
-            self._stack = stack.pop_all()
-        logger.info("listening", extra={"address": self.address, "metrics_port": self.metrics_port})
 
     async def stop(self) -> None:
         """Reports NOT_SERVING, lets calls in progress finish within the grace, and closes everything."""
         logger.info("stopping", extra={"grace_seconds": self._settings.shutdown_grace_seconds})
-        await self._stack.aclose()
-        logger.info("stopped")
-
-    async def __aenter__(self) -> Self:
-        """Starts."""
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stops."""
-        await self.stop()
+        await super().stop()
 
     async def _start(self, stack: AsyncExitStack) -> None:
         """Starts the parts; the stack stops them in the opposite order: first readiness, then calls, then the rest."""
         settings = self._settings
-        self._endpoint = _metrics_endpoint(self._registry, settings)
-        stack.push_async_callback(asyncio.to_thread, self._endpoint.close)
+        self._serve_metrics(stack, self._registry, settings.metrics_host, settings.metrics_port)
         upstream = GrpcPrediction(settings, self._metrics)
         stack.push_async_callback(upstream.close)
         finetune = ForwardingConnection(ForwardedUpstream.of_finetune(settings), settings, self._metrics)
@@ -122,7 +85,7 @@ class Gateway:
         self._endpoint.answer_probes(is_alive=lambda: readiness.is_alive, is_ready=lambda: readiness.is_ready)
         _register(server, service, finetune, campaigns, readiness)
         self._publish_certificate_expiry()
-        self._port = _listen(server, settings)
+        self._port = listen(server, settings.address, _credentials(settings))
         await readiness.start()
         await server.start()
 
@@ -158,13 +121,7 @@ class Gateway:
 
 async def serve(settings: GatewaySettings) -> None:
     """Runs a gateway until SIGTERM or SIGINT, then stops it gracefully."""
-    configure_logging(settings.log_level)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    async with Gateway(settings):
-        await stopping.wait()
+    await run_until_signal(Gateway(settings), settings.log_level)
 
 
 def _grpc_server(
@@ -204,21 +161,11 @@ def _register(
     enable_reflection(LISTED_SERVICES, server)
 
 
-def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> int:
+def _credentials(settings: GatewaySettings) -> grpc.ServerCredentials | None:
+    if settings.tls_cert_path is None or settings.tls_key_path is None:
+        return None
     try:
-        if settings.tls_cert_path is None or settings.tls_key_path is None:
-            return int(server.add_insecure_port(settings.address))
         pair = (settings.tls_key_path.read_bytes(), settings.tls_cert_path.read_bytes())
-        return int(server.add_secure_port(settings.address, grpc.ssl_server_credentials([pair])))
-    except RuntimeError as error:
-        raise ConfigurationError(f"cannot listen on {settings.address}: is the port taken?") from error
     except OSError as error:
         raise ConfigurationError(f"cannot read the TLS file {error.filename}: {error.strerror}") from error
-
-
-def _metrics_endpoint(registry: CollectorRegistry, settings: GatewaySettings) -> MetricsEndpoint:
-    try:
-        return MetricsEndpoint(registry, settings.metrics_host, settings.metrics_port)
-    except OSError as error:
-        address = host_port(settings.metrics_host, settings.metrics_port)
-        raise ConfigurationError(f"cannot serve metrics on {address}: {error.strerror}") from error
+    return grpc.ssl_server_credentials([pair])

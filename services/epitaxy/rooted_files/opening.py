@@ -123,8 +123,8 @@ class RootedFiles:
         return NotFoundError("there is no such file, or it is not a regular file", reason=self._words.absent)
 
 
-def check_roots(roots: Sequence[str]) -> None:
-    """Raises ValueError for a root that is not of one tenant each."""
+def check_roots(roots: Sequence[str], kind: str) -> None:
+    """Raises ValueError for a root that is not of one tenant each; ``kind`` says what the files are: ``label``."""
     for root in roots:
         if "://" not in root or f"/{TENANT_MARK}/" not in root or not root.endswith("/"):
-            raise ValueError(f"root {root!r} must be SCHEME://.../{TENANT_MARK}/..., with a / at the end")
+            raise ValueError(f"{kind} root {root!r} must be SCHEME://.../{TENANT_MARK}/..., with a / at the end")

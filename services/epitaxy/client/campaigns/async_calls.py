@@ -9,7 +9,6 @@ import grpc
 
 from epitaxy.api.campaigns.v1 import campaigns_pb2, campaigns_pb2_grpc
 from epitaxy.client.async_calls import AsyncCalls
-from epitaxy.client.async_transport import collect
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
 from epitaxy.client.patience import Patience
@@ -29,18 +28,7 @@ class AsyncCampaignCalls(AsyncCalls):
     async def export(self, name: str, kind: campaigns_pb2.ExportFormat) -> bytes:
         """Returns a whole record. Raises EpitaxyClientError."""
         request = campaigns_pb2.ExportCampaignRequest(name=name, format=kind)
-        patience = Patience()
-        while True:
-            request_id = new_request_id()
-            try:
-                messages = await collect(self.stub.ExportCampaign(request, **self.options(request_id)))
-                content = b"".join(message.chunk for message in messages)
-                if messages and len(content) == messages[-1].total_bytes:
-                    return content
-                fault = Fault.lost("the record came short", request_id)
-            except grpc.RpcError as error:
-                fault = Fault.of(error, request_id)
-            await self.wait(patience, fault)
+        return await self.download(self.stub.ExportCampaign, request, "record")
 
     async def watch(
         self,

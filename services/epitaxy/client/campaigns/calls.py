@@ -13,7 +13,6 @@ from epitaxy.client.calls import Calls
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
 from epitaxy.client.patience import Patience
-from epitaxy.client.transport import collect
 
 # A watch is renewed now and then, so that a connection that died without a word is found out.
 _WATCH_SECONDS = 300.0
@@ -30,18 +29,7 @@ class CampaignCalls(Calls):
     def export(self, name: str, kind: campaigns_pb2.ExportFormat) -> bytes:
         """Returns a whole record. Raises EpitaxyClientError."""
         request = campaigns_pb2.ExportCampaignRequest(name=name, format=kind)
-        patience = Patience()
-        while True:
-            request_id = new_request_id()
-            try:
-                messages = collect(self.stub.ExportCampaign(request, **self.options(request_id)))
-                content = b"".join(message.chunk for message in messages)
-                if messages and len(content) == messages[-1].total_bytes:
-                    return content
-                fault = Fault.lost("the record came short", request_id)
-            except grpc.RpcError as error:
-                fault = Fault.of(error, request_id)
-            self.wait(patience, fault)
+        return self.download(self.stub.ExportCampaign, request, "record")
 
     def watch(
         self,

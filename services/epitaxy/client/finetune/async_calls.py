@@ -9,7 +9,6 @@ import grpc
 
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.client.async_calls import AsyncCalls
-from epitaxy.client.async_transport import collect
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
 from epitaxy.client.patience import Patience
@@ -28,18 +27,7 @@ class AsyncFineTuneCalls(AsyncCalls):
     async def report(self, job_id: str, kind: finetune_pb2.ReportFormat) -> bytes:
         """Returns a whole report. Raises EpitaxyClientError."""
         request = finetune_pb2.GetTransferReportRequest(job_id=job_id, format=kind)
-        patience = Patience()
-        while True:
-            request_id = new_request_id()
-            try:
-                messages = await collect(self.stub.GetTransferReport(request, **self.options(request_id)))
-                content = b"".join(message.chunk for message in messages)
-                if messages and len(content) == messages[-1].total_bytes:
-                    return content
-                fault = Fault.lost("the report came short", request_id)
-            except grpc.RpcError as error:
-                fault = Fault.of(error, request_id)
-            await self.wait(patience, fault)
+        return await self.download(self.stub.GetTransferReport, request, "report")
 
     async def watch(
         self,

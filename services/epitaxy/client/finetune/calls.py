@@ -13,7 +13,6 @@ from epitaxy.client.calls import Calls
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
 from epitaxy.client.patience import Patience
-from epitaxy.client.transport import collect
 
 # A watch is renewed now and then, so that a connection that died without a word is found out.
 _WATCH_SECONDS = 300.0
@@ -29,18 +28,7 @@ class FineTuneCalls(Calls):
     def report(self, job_id: str, kind: finetune_pb2.ReportFormat) -> bytes:
         """Returns a whole report. Raises EpitaxyClientError."""
         request = finetune_pb2.GetTransferReportRequest(job_id=job_id, format=kind)
-        patience = Patience()
-        while True:
-            request_id = new_request_id()
-            try:
-                messages = collect(self.stub.GetTransferReport(request, **self.options(request_id)))
-                content = b"".join(message.chunk for message in messages)
-                if messages and len(content) == messages[-1].total_bytes:
-                    return content
-                fault = Fault.lost("the report came short", request_id)
-            except grpc.RpcError as error:
-                fault = Fault.of(error, request_id)
-            self.wait(patience, fault)
+        return self.download(self.stub.GetTransferReport, request, "report")
 
     def watch(
         self,

@@ -6,9 +6,7 @@ from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.finetune.domain.label_table import LabelFile, LabelTable
 from epitaxy.finetune.domain.spec import LabelCondition
 from epitaxy.finetune.labels.readers import read_table
-from epitaxy.rooted_files.opening import TENANT_MARK, FileWords, RootedFiles
-
-__all__ = ["TENANT_MARK", "RootedLabelSource"]
+from epitaxy.rooted_files.opening import FileWords, RootedFiles
 
 _WORDS = FileWords("labels", "send them inline", "LABELS_NOT_ALLOWED", "NO_LABEL_FILE")
 
