@@ -24,7 +24,13 @@ class EpitaxyError(Exception):
         self.reason = reason or self.default_reason
 
 
-class InvalidStructureError(EpitaxyError):
+class InvalidMaterialError(EpitaxyError):
+    """The material cannot be used, whatever its kind; the caller must change it."""
+
+    default_reason = "INVALID_MATERIAL"
+
+
+class InvalidStructureError(InvalidMaterialError):
     """The structure cannot be used; the caller must change it."""
 
     default_reason = "INVALID_STRUCTURE"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.backbones.config import MESSAGE_SCALE, N_ELEMENTS, NORM_EPSILON, BackboneConfig
+from epitaxy_models.backbones.config import MESSAGE_SCALE, NORM_EPSILON, BackboneConfig, EdgeFilter
 from epitaxy_models.compiled import compiled
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.graphs.batch import CrystalGraphBatch, collate
@@ -145,7 +145,7 @@ def state_shapes(config: BackboneConfig) -> dict[str, tuple[int, ...]]:
         for name, shape in layer.items()
     }
     own = {
-        "species": (members, N_ELEMENTS, width),
+        "species": (members, config.n_species, width),
         "readout_gain": (config.n_layers, members, 1, width),
     }
     return own | shapes
@@ -153,6 +153,8 @@ def state_shapes(config: BackboneConfig) -> dict[str, tuple[int, ...]]:
 
 def radial_basis(config: BackboneConfig) -> NDArray[np.float64]:
     """``backbones.stacked.radial_basis`` without torch, ``[n_grid, n_radial]``."""
+    if config.edge_filter is EdgeFilter.KIND:
+        return np.eye(config.n_grid)
     grid = np.linspace(0.0, config.radius_max, config.n_grid)
     centres = np.square(np.linspace(np.sqrt(0.5), np.sqrt(config.radius_max), config.n_radial))
     widths = np.gradient(centres) if config.n_radial > 1 else np.ones(1)

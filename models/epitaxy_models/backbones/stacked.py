@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from epitaxy_models.backbones.config import MESSAGE_SCALE, N_ELEMENTS, NORM_EPSILON, BackboneConfig
+from epitaxy_models.backbones.config import MESSAGE_SCALE, NORM_EPSILON, BackboneConfig, EdgeFilter
 from epitaxy_models.backbones.messages import edge_messages
 from epitaxy_models.backbones.tensors import GraphTensors
 
@@ -74,7 +74,7 @@ class StackedBackbone(nn.Module):
     def __init__(self, config: BackboneConfig) -> None:
         super().__init__()
         self.config = config
-        self.species = nn.Parameter(torch.randn(config.n_members, N_ELEMENTS, config.width))
+        self.species = nn.Parameter(torch.randn(config.n_members, config.n_species, config.width))
         self.layers = nn.ModuleList(MessageLayer(config) for _ in range(config.n_layers))
         self.readout_gain = nn.Parameter(torch.ones(config.n_layers, config.n_members, 1, config.width))
         self.register_buffer("radial_grid", radial_basis(config), persistent=False)
@@ -114,8 +114,10 @@ def radial_basis(config: BackboneConfig) -> Tensor:
     """Gaussians of the distance on the filter's grid, ``[n_grid, n_radial]``; denser where bonds are.
 
     Centres are even in the square root of the distance between 0.5 Angstrom and ``radius_max``; each Gaussian is as
-    wide as the gap to its neighbour.
+    wide as the gap to its neighbour. If edges have kinds, each has a function of its own.
     """
+    if config.edge_filter is EdgeFilter.KIND:
+        return torch.eye(config.n_grid)
     grid = torch.linspace(0.0, config.radius_max, config.n_grid)
     centres = torch.linspace(math.sqrt(0.5), math.sqrt(config.radius_max), config.n_radial).square()
     widths = torch.gradient(centres)[0] if config.n_radial > 1 else torch.ones(1)

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from epitaxy_models.backbones.config import N_ELEMENTS, BackboneConfig
+from epitaxy_models.backbones.config import BackboneConfig
 from epitaxy_models.graphs.batch import CrystalGraphBatch
 
 
@@ -23,7 +23,7 @@ class GraphTensors:
         sources: int32 ``[n_edges]``.
         positions: Edge lengths in steps of the filter's grid, ``[n_edges]``.
         weights: ``[n_edges]``.
-        composition: Share of each element, ``[n_graphs, N_ELEMENTS]``.
+        composition: Share of each kind of node, ``[n_graphs, n_species]``.
     """
 
     atomic_numbers: Tensor
@@ -46,7 +46,7 @@ def to_tensors(batch: CrystalGraphBatch, config: BackboneConfig, device: str = "
     graph_of_node = np.repeat(np.arange(batch.n_graphs), np.diff(batch.cell_offsets))
     fractions = _atom_shares(batch, graph_of_node)
     species = batch.atomic_numbers.astype(np.int64)
-    composition = np.zeros((batch.n_graphs, N_ELEMENTS), dtype=np.float32)
+    composition = np.zeros((batch.n_graphs, config.n_species), dtype=np.float32)
     np.add.at(composition, (graph_of_node, species), fractions)
     steps = np.float32((config.n_grid - 1) / config.radius_max)
     # The last grid point itself has no upper neighbour to interpolate to.

@@ -92,6 +92,7 @@ def load_artifact(folder: Path) -> ModelArtifact:
         weights = (folder / WEIGHTS).read_bytes()
         tensors = load_file(folder / WEIGHTS)
         card = ModelCard.from_json(json.loads(card_text))
+        rule = card.crystal_rule
     except (OSError, SafetensorError, ValueError) as error:  # ValueError: no JSON, or no UTF-8
         raise CheckpointError(f"{folder} holds no readable model: {error}", reason="UNREADABLE_CHECKPOINT") from error
     missing = [name for name in _REQUIRED if name not in tensors]
@@ -102,7 +103,7 @@ def load_artifact(folder: Path) -> ModelArtifact:
         raise CheckpointError(f"{folder} has {n_heads} heads, fewer than its card names", reason="INVALID_CARD")
     digest = hashlib.sha256(hashlib.sha256(weights).digest() + hashlib.sha256(card_text).digest())
     backbone, heads = _under("backbone.", tensors), _under("heads.", tensors)
-    weights_digest = _digest_of_weights(card.rule.version, backbone, heads)
+    weights_digest = _digest_of_weights(rule.version, backbone, heads)
     n_embedding = card.backbone.n_members * card.backbone.embedding_width
     return ModelArtifact(
         card=card,

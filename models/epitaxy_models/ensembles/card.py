@@ -7,6 +7,7 @@ from epitaxy_models.backbones.config import BackboneConfig
 from epitaxy_models.calibration.conformal import Calibrator
 from epitaxy_models.errors import CheckpointError, ConfigurationError
 from epitaxy_models.graphs.graph import GraphRule
+from epitaxy_models.graphs.rules import Rule, rule_from_json
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 
 
@@ -73,13 +74,22 @@ class ModelCard:
     description: str
     license: str
     backbone: BackboneConfig
-    rule: GraphRule
+    rule: Rule
     properties: tuple[PropertyCard, ...]
     training_data: TrainingData
     training: dict[str, Any]
     heads: tuple[str, ...] = ()
     element_floors: dict[str, float] = field(default_factory=dict)
     element_equals: tuple[str, ...] = ()
+
+    @property
+    def crystal_rule(self) -> GraphRule:
+        """The rule of crystals. Raises CheckpointError (OTHER_KIND) for a model of other materials."""
+        if isinstance(self.rule, GraphRule):
+            return self.rule
+        raise CheckpointError(
+            f"{self.name} is no model of crystals: its graphs are {self.rule.version}", reason="OTHER_KIND"
+        )
 
     def property_named(self, name: str) -> PropertyCard | None:
         """The property of that name, None if the model has none."""
@@ -97,7 +107,7 @@ class ModelCard:
     def from_json(cls, record: dict[str, Any]) -> "ModelCard":
         """Rebuilds a card. Raises CheckpointError if a field is missing, unknown, or contradicts the code."""
         try:
-            rule = GraphRule(**record["rule"])
+            rule = rule_from_json(record["rule"])
             if rule.version != record["featurizer_version"]:
                 raise CheckpointError(
                     f"weights expect featurizer {record['featurizer_version']}, this code builds {rule.version}",

@@ -31,7 +31,7 @@ class Explainer:
 
     def __init__(self, artifact: ModelArtifact, folder: Path) -> None:
         """Reads the source index beside the weights, where there is one. Raises CheckpointError."""
-        self._rule = artifact.card.rule
+        self._rule = artifact.card.crystal_rule
         self._names = [entry.definition.name for entry in artifact.card.properties]
         self._network = ExplainedNetwork(artifact)
         self._nearest = NearestMaterials(folder, artifact.weights_digest)

@@ -9,8 +9,9 @@ from hashlib import blake2b
 
 from epitaxy_models.errors import ConfigurationError, EpitaxyError
 from epitaxy_models.graphs.batch import CrystalGraphBatch, collate
-from epitaxy_models.graphs.graph import CrystalGraph, GraphRule, build_graph
-from epitaxy_models.structures.dataset_column import structure_from_column
+from epitaxy_models.graphs.graph import CrystalGraph
+from epitaxy_models.graphs.rules import Rule
+from epitaxy_models.graphs.texts import graph_of_text
 
 _ROWS_A_PIECE = 256
 
@@ -24,7 +25,7 @@ def column_digest(texts: Sequence[str]) -> str:
     return content.hexdigest()
 
 
-def featurized(texts: Sequence[str], rule: GraphRule, processes: int = 1) -> Iterator[CrystalGraphBatch]:
+def featurized(texts: Sequence[str], rule: Rule, processes: int = 1) -> Iterator[CrystalGraphBatch]:
     """Batches of graphs, in the order of the rows, whoever finishes first.
 
     No row is ever left out: raises the structure's own error, with its row number, where one cannot be used, and
@@ -51,12 +52,12 @@ def featurized(texts: Sequence[str], rule: GraphRule, processes: int = 1) -> Ite
             pool.shutdown(cancel_futures=True)
 
 
-def _graphs_of(texts: list[str], start: int, rule: GraphRule) -> CrystalGraphBatch:
+def _graphs_of(texts: list[str], start: int, rule: Rule) -> CrystalGraphBatch:
     return collate([_graph_of(text, row, rule) for row, text in enumerate(texts, start)])
 
 
-def _graph_of(text: str, row: int, rule: GraphRule) -> CrystalGraph:
+def _graph_of(text: str, row: int, rule: Rule) -> CrystalGraph:
     try:
-        return build_graph(structure_from_column(text), rule)
+        return graph_of_text(text, rule)
     except EpitaxyError as error:
         raise type(error)(f"row {row}: {error.message}", reason=error.reason) from error

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.graphs.batch import CrystalGraphBatch, collate
 from epitaxy_models.graphs.graph import GraphRule, build_graph
+from epitaxy_models.graphs.rules import Rule
 from epitaxy_models.structures.structure import Structure
 
 # rows and cell_offsets count edges and nodes: five million crystals have more edges than an int32 counts.
@@ -37,7 +38,7 @@ def write_store(
 def write_batches(
     folder: Path,
     batches: Iterable[CrystalGraphBatch],
-    rule: GraphRule,
+    rule: Rule,
     on_progress: Callable[[int], None] = lambda _: None,
     source: str = "",
 ) -> None:
@@ -64,7 +65,7 @@ def write_batches(
     card.write_text(json.dumps({"featurizer": rule.version, "n_graphs": n_graphs, "source": source}))
 
 
-def read_store(folder: Path, rule: GraphRule, source: str = "") -> CrystalGraphBatch:
+def read_store(folder: Path, rule: Rule, source: str = "") -> CrystalGraphBatch:
     """Maps a store into memory.
 
     Raises CheckpointError if it is missing, of another featurizer version, or, if both digests are known, of

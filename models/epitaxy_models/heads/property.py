@@ -7,7 +7,7 @@ from epitaxy_models.errors import ConfigurationError
 
 
 class Fidelity(StrEnum):
-    """Level of theory or kind of measurement behind a value."""
+    """Level of theory or kind of measurement behind a value; ``HYBRID`` is a global hybrid such as B3LYP or PBE0."""
 
     PBE = "PBE"
     PBE_U = "PBE_U"
@@ -19,6 +19,7 @@ class Fidelity(StrEnum):
     OPTB88VDW = "OPTB88VDW"
     TBMBJ = "TBMBJ"
     GW = "GW"
+    HYBRID = "HYBRID"
     FORCE_FIELD = "FORCE_FIELD"
     EXPERIMENT = "EXPERIMENT"
 

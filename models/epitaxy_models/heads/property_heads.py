@@ -19,7 +19,9 @@ class PropertyHeads(nn.Module):
     references: Tensor
     spreads: Tensor
 
-    def __init__(self, n_members: int, n_in: int, n_properties: int, n_hidden: int = 64) -> None:
+    def __init__(
+        self, n_members: int, n_in: int, n_properties: int, n_hidden: int = 64, n_species: int = N_ELEMENTS
+    ) -> None:
         super().__init__()
         self.n_hidden = n_hidden
         self.hidden = stacked(n_members, n_in, n_properties * n_hidden)
@@ -28,7 +30,7 @@ class PropertyHeads(nn.Module):
         self.scale_hidden = stacked(n_members, n_in, n_properties * n_hidden)
         self.scale = nn.Parameter(torch.zeros(n_members, 1, n_properties, n_hidden))
         self.scale_bias = nn.Parameter(torch.full((n_members, 1, n_properties), -1.5))
-        self.register_buffer("references", torch.zeros(N_ELEMENTS, n_properties))
+        self.register_buffer("references", torch.zeros(n_species, n_properties))
         self.register_buffer("spreads", torch.ones(n_properties))
 
     def forward(self, embeddings: Tensor, composition: Tensor) -> tuple[Tensor, Tensor]:
@@ -36,7 +38,7 @@ class PropertyHeads(nn.Module):
 
         Args:
             embeddings: ``[n_members, n_graphs, n_in]``.
-            composition: Share of each element, ``[n_graphs, N_ELEMENTS]``.
+            composition: Share of each kind of node, ``[n_graphs, n_species]``.
         """
         correction = (self._layer(embeddings, self.hidden) * self.value).sum(dim=-1)
         noise = (self._layer(embeddings.detach(), self.scale_hidden) * self.scale).sum(dim=-1) + self.scale_bias

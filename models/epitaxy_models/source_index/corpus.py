@@ -30,7 +30,7 @@ def index_of_table(artifact: ModelArtifact, parquet: Path, store: Path, processe
     rows, held_out = data.rows_of("train"), data.rows_of("calibration")
     names = [task.definition.name for task in MATERIALS_PROJECT_TASKS]
     labels = labels_in_card_order(artifact, names, data.labels[rows])
-    materials = _materials_of(parquet, rows, artifact.card.rule, processes)
+    materials = _materials_of(parquet, rows, artifact.card.crystal_rule, processes)
     return build_source_index(artifact, data.graphs, rows, held_out, materials, labels, _telling("embed"))
 
 

@@ -15,6 +15,8 @@ from epitaxy_models.structures.intake import RefusalReason
 from epitaxy_models.structures.species import species_of
 
 _TERM = re.compile(r"([A-Z][a-z]?)(\d{0,9}(?:\.\d{1,9})?)")
+# "CuSO4.5H2O" is no formula sum: its full stop separates water, and as a decimal point it would make O5.5H2 of it.
+_HYDRATE = re.compile(r"[0-9]\.[0-9]*\(?[HD]2O(?![a-z0-9.])")
 _MAX_FORMULA_LENGTH = 400
 # Formulas are written to three digits ("Fe0.333"); one atom among 1000 must still be seen.
 _FRACTION_TOLERANCE = 4e-4
@@ -28,7 +30,7 @@ Composition = dict[int, float]
 def parse_formula(text: str) -> Composition | None:
     """Amounts by atomic number of ``"Ca1 Ti1 O3"``; None where the text is no plain formula."""
     compact = "".join(text.split())
-    if not compact or len(compact) > _MAX_FORMULA_LENGTH:
+    if not compact or len(compact) > _MAX_FORMULA_LENGTH or _HYDRATE.search(text):
         return None
     amounts: Composition = {}
     end = 0

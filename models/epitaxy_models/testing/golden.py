@@ -46,7 +46,7 @@ class GoldenRecord:
     def of(cls, artifact: ModelArtifact, crystals: Mapping[str, Structure]) -> "GoldenRecord":
         """Asks a model about named crystals."""
         structures = list(crystals.values())
-        graphs = [build_graph(structure, artifact.card.rule) for structure in structures]
+        graphs = [build_graph(structure, artifact.card.crystal_rule) for structure in structures]
         prediction = CalibratedReadout(artifact)(Embedder(artifact)(graphs), structures, GOLDEN_COVERAGE)
         answers: dict[str, dict[str, object]] = {}
         for row, (name, domain) in enumerate(zip(crystals, prediction.domains, strict=True)):

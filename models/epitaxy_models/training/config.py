@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 
 from epitaxy_models.backbones.config import BackboneConfig
+from epitaxy_models.backbones.shapes import shape_for
 from epitaxy_models.errors import ConfigurationError
-from epitaxy_models.graphs.graph import DEFAULT_RULE, GraphRule
+from epitaxy_models.graphs.graph import DEFAULT_RULE
+from epitaxy_models.graphs.rules import Rule
 from epitaxy_models.training.split import Resampling
 from epitaxy_models.training.tasks import MATERIALS_PROJECT_TASKS, Task
 
@@ -28,6 +30,11 @@ class TrainingConfig:
             by the name of their column. A published model's folder starts a run too.
         class_weights: Weight in the loss of crystals of one, two, ... elements; the last one holds for all that have
             more. Empty: every crystal counts once.
+        width: Channels of a node state.
+        n_layers: Message-passing layers.
+        head_width: Hidden channels of the head of one property.
+        rule: How materials become graphs, which decides the kind of material.
+        tasks: Label columns.
     """
 
     members: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -44,7 +51,8 @@ class TrainingConfig:
     class_weights: tuple[float, ...] = ()
     width: int = 96
     n_layers: int = 4
-    rule: GraphRule = DEFAULT_RULE
+    head_width: int = 64
+    rule: Rule = DEFAULT_RULE
     tasks: tuple[Task, ...] = field(default=MATERIALS_PROJECT_TASKS)
 
     def __post_init__(self) -> None:
@@ -61,7 +69,7 @@ class TrainingConfig:
     @property
     def backbone(self) -> BackboneConfig:
         """Shape of the stacked backbone."""
-        return BackboneConfig(len(self.members), self.width, self.n_layers, radius_max=self.rule.radius_max)
+        return shape_for(self.rule, len(self.members), self.width, self.n_layers)
 
     def rate_at(self, step: int, n_steps: int) -> float:
         """Learning rate: warm-up, plateau, linear decay."""

@@ -13,8 +13,10 @@ from pyarrow.parquet import read_schema
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.graphs.batch import CrystalGraphBatch
 from epitaxy_models.graphs.featurize import column_digest, featurized
-from epitaxy_models.graphs.graph import GraphRule
+from epitaxy_models.graphs.graph import DEFAULT_RULE
+from epitaxy_models.graphs.rules import Rule
 from epitaxy_models.graphs.store import read_store, write_batches
+from epitaxy_models.graphs.texts import text_column
 from epitaxy_models.progress import Progress
 from epitaxy_models.training.split import Resampling, class_weights, member_weights, parts_of
 from epitaxy_models.training.tasks import Task
@@ -27,7 +29,7 @@ class LabelledGraphs:
     Attributes:
         graphs: All crystals, memory-mapped.
         labels: NaN if a crystal has no label, float32 ``[n_rows, n_tasks]``.
-        formulas: Reduced formula of each row.
+        formulas: Reduced formula of each row, or the canonical key of a material without a crystal.
         parts: ``train``, ``validation``, ``calibration`` or ``test``, ``[n_rows]``.
     """
 
@@ -54,19 +56,17 @@ class LabelledGraphs:
         return np.asarray(counts * class_weights(self.formulas, by_class), dtype=np.float32)
 
 
-def load_dataset(
-    parquet: Path, store: Path, tasks: tuple[Task, ...], rule: GraphRule, processes: int = 1
-) -> LabelledGraphs:
+def load_dataset(parquet: Path, store: Path, tasks: tuple[Task, ...], rule: Rule, processes: int = 1) -> LabelledGraphs:
     """Reads labels and featurizes the structures once, into ``store``.
 
     Raises ConfigurationError if a column is missing or a label infinite, CheckpointError if the store is stale.
     """
-    check_columns(parquet, tasks)
+    check_columns(parquet, tasks, rule)
     prepare_store(parquet, store, rule, processes)
     return read_labelled(parquet, store, tasks, rule)
 
 
-def check_columns(parquet: Path, tasks: tuple[Task, ...]) -> None:
+def check_columns(parquet: Path, tasks: tuple[Task, ...], rule: Rule = DEFAULT_RULE) -> None:
     """Raises ConfigurationError if the file or a column is missing, or holds no numbers or infinite ones.
 
     Before any work: featurizing millions of structures takes hours.
@@ -76,7 +76,7 @@ def check_columns(parquet: Path, tasks: tuple[Task, ...]) -> None:
     except (OSError, ArrowInvalid) as error:
         raise ConfigurationError(f"{parquet} is no readable Parquet file: {error}", reason="DATA_UNREADABLE") from error
     found = set(schema.names)
-    needed = [*(task.column for task in tasks), "structure", "formula"]
+    needed = [*(task.column for task in tasks), text_column(rule), "formula"]
     missing = [column for column in needed if column not in found]
     if missing:
         raise ConfigurationError(f"{parquet} has no column {', '.join(missing)}", reason="LABEL_COLUMN_MISSING")
@@ -93,7 +93,7 @@ def _is_number(kind: DataType) -> bool:
 def prepare_store(
     parquet: Path,
     store: Path,
-    rule: GraphRule,
+    rule: Rule,
     processes: int = 1,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> None:
@@ -102,7 +102,8 @@ def prepare_store(
     Raises CheckpointError if the store is of another rule or of other structures, and the error of a structure
     that cannot be used, with its row.
     """
-    texts = pd.read_parquet(parquet, columns=["structure"])["structure"].tolist()
+    column = text_column(rule)
+    texts = pd.read_parquet(parquet, columns=[column])[column].tolist()
     digest = column_digest(texts)
     if (store / "store.json").exists():
         _check_count(read_store(store, rule).n_graphs, len(texts), store)
@@ -113,7 +114,7 @@ def prepare_store(
     write_batches(store, featurized(texts, rule, processes), rule, lambda done: tell(done, len(texts)), digest)
 
 
-def read_labelled(parquet: Path, store: Path, tasks: tuple[Task, ...], rule: GraphRule) -> LabelledGraphs:
+def read_labelled(parquet: Path, store: Path, tasks: tuple[Task, ...], rule: Rule) -> LabelledGraphs:
     """Labels, and graphs from a store that ``prepare_store`` made; the structures are not read again."""
     labels, formulas = _read_labels(parquet, tasks)
     graphs = read_store(store, rule)

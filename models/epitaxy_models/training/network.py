@@ -1,11 +1,13 @@
 """Backbone and heads as one module, and the targets they start from."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from epitaxy_models.backbones.config import N_ELEMENTS
+from epitaxy_models.backbones.config import BackboneConfig
 from epitaxy_models.backbones.stacked import StackedBackbone
 from epitaxy_models.backbones.tensors import GraphTensors, to_tensors
 from epitaxy_models.graphs.batch import select
@@ -39,16 +41,18 @@ class EnsembleNetwork(nn.Module):
 
 def new_network(config: TrainingConfig) -> EnsembleNetwork:
     """Fresh weights; member m's depend on its own number alone, whichever members share the process."""
-    shape = config.backbone
-    network = EnsembleNetwork(
-        StackedBackbone(shape), PropertyHeads(shape.n_members, shape.embedding_width, len(config.tasks))
-    )
-    single = TrainingConfig(members=(0,), width=config.width, n_layers=config.n_layers).backbone
+    network = _blank(config, config.backbone)
+    single = replace(config.backbone, n_members=1)
     for slot, member in enumerate(config.members):
         torch.manual_seed(1000 + member)
-        lone = EnsembleNetwork(StackedBackbone(single), PropertyHeads(1, single.embedding_width, len(config.tasks)))
-        copy_member(lone, 0, network, slot)
+        copy_member(_blank(config, single), 0, network, slot)
     return network
+
+
+def _blank(config: TrainingConfig, shape: BackboneConfig) -> EnsembleNetwork:
+    n_hidden, n_tasks = config.head_width, len(config.tasks)
+    heads = PropertyHeads(shape.n_members, shape.embedding_width, n_tasks, n_hidden, shape.n_species)
+    return EnsembleNetwork(StackedBackbone(shape), heads)
 
 
 def copy_member(source: EnsembleNetwork, source_slot: int, target: EnsembleNetwork, target_slot: int) -> None:
@@ -72,27 +76,29 @@ def fit_targets(network: EnsembleNetwork, data: LabelledGraphs, config: Training
     constant reference of every element.
     """
     rows = data.rows_of("train")
+    shares = _composition(data, rows, config) if any(task.has_references for task in config.tasks) else None
     for index, task in enumerate(config.tasks):
-        chosen = rows[np.isfinite(data.labels[rows, index])]
-        labels = data.labels[chosen, index].astype(np.float64)
-        composition = _composition(data, chosen, config)
-        weights = _ridge(composition, labels) if task.has_references else _constant(labels)
+        is_known = np.isfinite(data.labels[rows, index])
+        labels = data.labels[rows[is_known], index].astype(np.float64)
+        if task.has_references and shares is not None:
+            composition = shares[is_known]
+            weights = _ridge(composition, labels)
+            left = labels - composition @ weights
+        else:
+            # The mean as a reference of every kind of node: shares add up to one.
+            weights = np.full(config.backbone.n_species, float(labels.mean()))
+            left = labels - labels.mean()
         network.heads.references[:, index] = torch.from_numpy(weights.astype(np.float32))
-        network.heads.spreads[index] = float(np.std(labels - composition @ weights))
+        network.heads.spreads[index] = float(np.std(left))
 
 
 def _composition(data: LabelledGraphs, rows: NDArray[np.int64], config: TrainingConfig) -> NDArray[np.float32]:
-    """Element shares of the rows, a piece at a time: the store may be larger than memory."""
+    """Shares of kinds of nodes of the rows, a piece at a time: the store may be larger than memory."""
     pieces = np.array_split(rows, max(1, len(rows) // _ROWS_A_PIECE))
     return np.concatenate([to_tensors(select(data.graphs, p), config.backbone).composition.numpy() for p in pieces])
 
 
-def _constant(labels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean as a reference of every element: shares add up to one."""
-    return np.full(N_ELEMENTS, float(labels.mean()), dtype=np.float64)
-
-
 def _ridge(composition: NDArray[np.float32], labels: NDArray[np.float64], strength: float = 1.0) -> NDArray[np.float64]:
     design = composition.astype(np.float64)
-    normal = design.T @ design + strength * np.eye(N_ELEMENTS)
+    normal = design.T @ design + strength * np.eye(design.shape[1])
     return np.asarray(np.linalg.solve(normal, design.T @ labels), dtype=np.float64)

@@ -124,7 +124,7 @@ class Publisher:
         strange = self._perturbed(
             training.structures[anchors], np.flatnonzero(counts >= min(_N_COMMON, counts.max())).astype(np.uint8)
         )
-        graphs = [build_graph(structure, self._config.rule) for structure in strange]
+        graphs = [build_graph(structure, artifact.card.crystal_rule) for structure in strange]
         _LOG.info("embedding %d perturbed structures", len(graphs))
         embeddings = [embedder(graphs[start : start + 128]) for start in range(0, len(graphs), 128)]
         return DomainModel.fit(near, readout.evidence(np.concatenate(embeddings), strange), far, counts)

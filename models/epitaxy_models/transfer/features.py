@@ -57,7 +57,7 @@ class SubstrateFeatures:
         self, structures: Sequence[Structure], embed: Embed, low_fidelity: Columns | None = None
     ) -> TransferInputs:
         """Inputs from scratch; ``embed`` is an ``Embedder`` of the same artifact."""
-        graphs = [build_graph(structure, self.artifact.card.rule) for structure in structures]
+        graphs = [build_graph(structure, self.artifact.card.crystal_rule) for structure in structures]
         starts = range(0, len(graphs), _GRAPHS_A_BATCH)
         parts = [embed(graphs[start : start + _GRAPHS_A_BATCH]) for start in starts] or [embed([])]
         return self.inputs_from(structures, graphs, np.concatenate(parts), low_fidelity)

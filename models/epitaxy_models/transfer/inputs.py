@@ -16,11 +16,18 @@ from epitaxy_models.transfer.conditions.condition import Values
 # features ``substrate/<name>``, conditions ``condition/<name>``.
 DESCRIPTORS, EMBEDDING, SUBSTRATE = "descriptors", "embedding", "substrate_predictions"
 ESTIMATES = "textbook_estimates"
+# Counts of fragments of a molecule, and what the crystal substrate says of cells of a composition's pairs of elements.
+COUNTS, PAIRS = "fragment_counts", "pair_cells"
+# Shares of elements in a composition, and their logarithms.
+FRACTIONS, TRACES = "element_fractions", "log_element_fractions"
 # Estimates of further fidelities by heads that are shipped with the substrate; old and foreign substrates have none.
 FIDELITIES = "fidelity_estimates"
 LOW_FIDELITY_PREFIX, PEER_PREFIX = "low_fidelity/", "peer/"
 # What follows from a value of a lower fidelity, or from its model where it is unknown.
 FILLED_PREFIX = "filled/"
+
+
+Block = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +36,7 @@ class TransferInputs:
 
     Attributes:
         structures: As read.
-        graphs: Quotient graphs under the substrate's rule.
+        graphs: Quotient graphs under the substrate's rule; empty for materials that no network reads.
         blocks: Features by the name of their block, float64 ``[n_rows, width]``; all finite.
         conditions: Raw values of conditions by name, ``[n_rows]``: float64 with NaN where unknown, or texts and None.
         sides: Of training rows whose labels are bounds, as in ``labels.censoring``, int8 ``[n_rows]``; None where all
@@ -44,7 +51,7 @@ class TransferInputs:
 
     def __post_init__(self) -> None:
         columns = (*self.blocks.values(), *self.conditions.values(), *([] if self.sides is None else [self.sides]))
-        lengths = {len(self.graphs), *(len(column) for column in columns)}
+        lengths = {len(self.graphs) or len(self.structures), *(len(column) for column in columns)}
         if lengths - {len(self.structures)}:
             raise ValueError(f"blocks and graphs of {sorted(lengths)} rows for {len(self.structures)} structures")
 
@@ -63,11 +70,15 @@ class TransferInputs:
         """Reduced formula of each structure: the group that no split may tear."""
         return tuple(structure.reduced_formula for structure in self.structures)
 
+    def with_sides(self, sides: NDArray[np.int8]) -> "TransferInputs":
+        """The same rows, of whose labels some are bounds."""
+        return replace(self, sides=sides)
+
     def take(self, rows: NDArray[np.int64]) -> "TransferInputs":
         """The chosen rows, in that order."""
         return TransferInputs(
             tuple(self.structures[row] for row in rows),
-            tuple(self.graphs[row] for row in rows),
+            tuple(self.graphs[row] for row in rows) if self.graphs else (),
             {name: block[rows] for name, block in self.blocks.items()},
             {name: values[rows] for name, values in self.conditions.items()},
             None if self.sides is None else self.sides[rows],

@@ -8,6 +8,8 @@ STRATEGIES = (
     "substrate_head",
     "embedding_ridge",
     "descriptor_forest",
+    "descriptor_gp",
+    "fraction_forest",
     "full_forest",
     "anchored_forest",
     "pool_median",

@@ -10,32 +10,33 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact
-from epitaxy_models.ensembles.embedder import Embedder
-from epitaxy_models.transfer.audit.examination import Examination, OpenVectors, examine, in_process
+from epitaxy_models.ensembles.artifact import load_artifact
+from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.materials.kind import MaterialKind
+from epitaxy_models.transfer.audit.examination import Examination, OpenVectors, in_process
 from epitaxy_models.transfer.contest.comparison import SCRATCH, Comparison, Contest, Task
 from epitaxy_models.transfer.contest.cross_validation import StoppedError
 from epitaxy_models.transfer.contest.fidelity_gain import FidelityGain, fidelity_gains, mean_gain
-from epitaxy_models.transfer.contest.field import Field, default_field, with_columns
+from epitaxy_models.transfer.contest.field import Field, default_field, material_field, with_columns
 from epitaxy_models.transfer.contest.judge import Judgement, judge
 from epitaxy_models.transfer.contest.learning_curve import learning_curves
 from epitaxy_models.transfer.contest.stacking import STACK, stack_weights
 from epitaxy_models.transfer.contest.succession import Refitted, judge_succession
-from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.fidelities.filling import is_known, without_columns
-from epitaxy_models.transfer.fitted.card import BaseModel, KnownColumn, TransferCard
+from epitaxy_models.transfer.fitted.card import KnownColumn, TransferCard
 from epitaxy_models.transfer.fitted.fidelity_states import StateCalibration, calibrate_states, joined_members
 from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.fitted.refit import N_MEMBERS, Calibration, Refit, calibrated, refit
-from epitaxy_models.transfer.fitted.training_domain import TrainingDomain
-from epitaxy_models.transfer.inputs import EMBEDDING, FIDELITIES, LOW_FIDELITY_PREFIX, PEER_PREFIX
+from epitaxy_models.transfer.ground import Ground, SubstrateGround
+from epitaxy_models.transfer.inputs import LOW_FIDELITY_PREFIX, PEER_PREFIX
+from epitaxy_models.transfer.kinds.features import DESCRIPTOR_VERSIONS, MaterialFeatures
+from epitaxy_models.transfer.kinds.ground import MaterialGround
 from epitaxy_models.transfer.labels.digest import labels_digest
 from epitaxy_models.transfer.labels.judging import robust_deviation
 from epitaxy_models.transfer.labels.target import TransformKind
 from epitaxy_models.transfer.physics.catalogue import laws_of, suited_law
 from epitaxy_models.transfer.physics.label_scale import LabelScale
 from epitaxy_models.transfer.physics.limits import KnownOrder, orders_of, with_limits
-from epitaxy_models.transfer.quantities import kin_columns
 from epitaxy_models.transfer.records import FidelitySection, LearningCurve, SuccessionSection, TransferReport
 from epitaxy_models.transfer.report.assembly import Findings, assemble
 from epitaxy_models.transfer.report.fidelities import fidelity_section
@@ -53,7 +54,6 @@ from epitaxy_models.transfer.splits import grouped_folds, n_folds_for
 from epitaxy_models.transfer.strategies.block_gp import KIND as DEFAULT
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
 from epitaxy_models.transfer.strategies.bound import Bound
-from epitaxy_models.transfer.strategies.laws import LawColumn
 from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
 
 MODEL, REPORT_JSON, REPORT_HTML = "model", "report.json", "report.html"
@@ -82,7 +82,29 @@ def run_transfer(
     """
     artifact = load_artifact(request.base)
     field = field or default_field(artifact, with_peers=bool(request.peers))
-    return _Job(request, artifact, on_event, should_stop, field, open_vectors).run()
+    return _Job(request, SubstrateGround(artifact, open_vectors), on_event, should_stop, field).run()
+
+
+def run_material_transfer(
+    request: TransferRequest,
+    kind: MaterialKind,
+    on_event: OnEvent = lambda event: None,
+    should_stop: ShouldStop = lambda: False,
+    field: Field | None = None,
+) -> TransferOutcome:
+    """The same for compositions, molecules and polymers, on the shipped substrate of their kind.
+
+    The rows of the request are ``Sample`` of that kind; ``request.base`` is not read. Raises as ``run_transfer``, and
+    ConfigurationError (CRYSTALS_ONLY) for columns of cheaper values, peers and refits.
+    """
+    if request.low_fidelity or request.peers or request.predecessor:
+        raise ConfigurationError(
+            f"columns of cheaper values, peers and refits are for crystals only, and the labels are of a {kind.value}: "
+            "leave them out",
+            reason="CRYSTALS_ONLY",
+        )
+    ground = MaterialGround(MaterialFeatures.shipped(kind))
+    return _Job(request, ground, on_event, should_stop, field or material_field(kind)).run()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,27 +143,22 @@ class _Job:
     def __init__(
         self,
         request: TransferRequest,
-        artifact: ModelArtifact,
+        ground: Ground,
         on_event: OnEvent,
         should_stop: ShouldStop,
         field: Field,
-        open_vectors: OpenVectors,
     ) -> None:
-        self._open_vectors = open_vectors
-        self._request, self._artifact, self._field = request, artifact, field
+        self._request, self._ground, self._field = request, ground, field
         self._on_event, self._should_stop = on_event, should_stop
         self._orders: tuple[KnownOrder, ...] = ()
         self._end = time.monotonic() + request.budget.max_seconds
 
     def run(self) -> TransferOutcome:
         self._tell(TransferStage.AUDITING, 0.0, "checking rows")
-        artifact = self._artifact
-        examination = examine(
-            self._request, artifact, SubstrateFeatures(artifact), Embedder(artifact), self._open_vectors
-        )
+        examination = self._ground.examine(self._request)
         self._go_on()
         self._learn_laws(examination)
-        self._field = self._field.told(examination.replicate_std, self._kin(examination, artifact))
+        self._field = self._field.told(examination.replicate_std, self._ground.kin(self._request, examination))
         plain_field = self._field
         if examination.filling:
             self._field = with_columns(self._field, examination.filling, Bound.find(examination.targets))
@@ -160,7 +177,7 @@ class _Job:
         curves = learning_curves(task, comparison, self._field.frozen, self._should_stop)
         succession = self._succession(task, comparison, judgement, examination)
         model = self._model(examination, judgement, comparison, winner)
-        found = Findings(self._request, artifact.card.name, task, examination, comparison, judgement)
+        found = Findings(self._request, self._ground.base.name, task, examination, comparison, judgement)
         report = assemble(found, winner.calibration, winner.fit.blocks, curves, model.card.verdict_reason)
         report = replace(report, succession=succession)
         if states:
@@ -179,14 +196,6 @@ class _Job:
         law = next(iter(laws), None) or suited_law(definition.name, units)
         if law is not None:
             self._field = self._field.with_law(law, LabelScale.of(examination.transform, definition.unit))
-
-    def _kin(self, examination: Examination, substrate: ModelArtifact) -> tuple[LawColumn, ...]:
-        """Columns of inputs on a substrate that state the property's own quantity."""
-        # Scores of gates stand behind the values of the shipped heads.
-        shipped = substrate.fidelity_heads
-        n_fidelities = len(shipped.heads) if shipped and FIDELITIES in examination.inputs.blocks else 0
-        definition, heads = self._request.definition, substrate.card.heads
-        return kin_columns(heads, n_fidelities, definition.name, definition.unit, examination.transform.kind)
 
     def _task(self, examination: Examination) -> Task:
         inputs, transform = examination.inputs, examination.transform
@@ -249,8 +258,9 @@ class _Job:
             return None
         self._tell(TransferStage.EVALUATING, 0.9, f"comparing with version {old.version}", comparison.maes())
         unit, has_peers = request.definition.unit, bool(request.peers)
-        new = Refitted(self._artifact.label, task, comparison, judgement.chosen, unit, has_peers)
-        kin = self._kin(examination, old.substrate) if old.substrate else ()
+        base = self._ground.base
+        new = Refitted(f"{base.name}:{base.version}", task, comparison, judgement.chosen, unit, has_peers)
+        kin = SubstrateGround(old.substrate, in_process).kin(request, examination) if old.substrate else ()
         return judge_succession(old, new, self._end, self._should_stop, examination.replicate_std, kin)
 
     def _stackable(self) -> list[str]:
@@ -336,10 +346,10 @@ class _Job:
         comparison: Comparison,
         winner: _Winner,
     ) -> TransferModel:
-        request, artifact, inputs = self._request, self._artifact, examination.inputs
+        request, ground, inputs = self._request, self._ground, examination.inputs
         card = TransferCard(
             name=request.name,
-            base=BaseModel(artifact.card.name, artifact.card.version, artifact.weights_digest),
+            base=ground.base,
             definition=request.definition,
             transform=examination.transform,
             strategy=judgement.chosen,
@@ -354,7 +364,13 @@ class _Job:
             orders=self._orders,
             training={
                 "seed": request.seed,
-                "fidelity_models": artifact.fidelity_heads.digest if artifact.fidelity_heads else "",
+                "fidelity_models": ground.fidelity_digest,
+                # A card of crystals is the same as it always was.
+                **(
+                    {}
+                    if ground.kind is MaterialKind.STRUCTURE
+                    else {"kind": ground.kind.value, "material_descriptors": DESCRIPTOR_VERSIONS[ground.kind]}
+                ),
                 "shares": dict(winner.shares),
                 "is_calibrated": winner.calibration.is_kept,
                 "is_constant": _is_constant(judgement, winner, examination),
@@ -368,8 +384,7 @@ class _Job:
                 "elements": sorted({int(z) for structure in inputs.structures for z in structure.atomic_numbers}),
             },
         )
-        domain = TrainingDomain.fit(artifact.domain, inputs.blocks[EMBEDDING], inputs.structures)
-        return TransferModel.of(card, winner.fit.members, domain)
+        return TransferModel.of(card, winner.fit.members, ground.domain(inputs))
 
     def _sentence(self, judgement: Judgement, examination: Examination) -> str:
         definition = self._request.definition

@@ -25,6 +25,7 @@ from epitaxy_models.errors import (
     CheckpointError,
     ConfigurationError,
     EpitaxyError,
+    InvalidMaterialError,
     InvalidStructureError,
     UnknownPropertyError,
 )
@@ -38,6 +39,7 @@ _DetailT = TypeVar("_DetailT", bound=Message)
 # structure or property are ours: a caller can mend neither a damaged checkpoint nor a wrong setting.
 _CODES: dict[type[EpitaxyError], grpc.StatusCode] = {
     EpitaxyError: grpc.StatusCode.INTERNAL,
+    InvalidMaterialError: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidStructureError: grpc.StatusCode.INVALID_ARGUMENT,
     UnknownPropertyError: grpc.StatusCode.INVALID_ARGUMENT,
     ConfigurationError: grpc.StatusCode.INTERNAL,

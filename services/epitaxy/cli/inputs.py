@@ -12,8 +12,12 @@ import typer
 from rich.console import Console
 
 from epitaxy.cli.terminal import usage_error
+from epitaxy.client import MaterialColumn, composition_column, element_columns, polymer_column, smiles_column
 from epitaxy.client.inputs.columns import Columns
+from epitaxy.client.inputs.files import holds_structures
 from epitaxy.client.inputs.inventory import Inventory
+from epitaxy.client.inputs.item import InputItem
+from epitaxy.client.inputs.materials import kind_of_text, text_of
 from epitaxy.client.inputs.reading_log import lines_of_ignored
 
 InputStructureColumnOption = Annotated[
@@ -33,8 +37,65 @@ InputIdColumnOption = Annotated[
         show_default="a column such as id or material_id, or a data frame's index",
     ),
 ]
+SmilesColumnOption = Annotated[
+    str | None,
+    typer.Option("--smiles-column", metavar="NAME", help="Column of molecules in tables, as SMILES."),
+]
+PolymerColumnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--polymer-column", metavar="NAME", help="Column of polymers in tables: SMILES of the repeat unit with two *."
+    ),
+]
+CompositionColumnOption = Annotated[
+    str | None,
+    typer.Option("--composition-column", metavar="NAME", help="Column of compositions in tables, as formulas."),
+]
+ElementColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--element-columns",
+        metavar="Al,Co,...:UNIT",
+        help="Columns of tables that are named after elements. UNIT is at, wt or ratio.",
+    ),
+]
 _SHOWN_IGNORED = 5
 _STDIN = Path("-")
+
+
+def material_column_of(
+    smiles: str | None, polymers: str | None, compositions: str | None, elements: str | None
+) -> MaterialColumn | None:
+    """The column of materials that the options name, None if they name none. More than one is a mistake."""
+    given = {
+        "--smiles-column": smiles_column(smiles) if smiles else None,
+        "--polymer-column": polymer_column(polymers) if polymers else None,
+        "--composition-column": composition_column(compositions) if compositions else None,
+        "--element-columns": element_columns(elements) if elements else None,
+    }
+    named = [option for option, column in given.items() if column is not None]
+    if len(named) > 1:
+        raise usage_error(f"{' and '.join(named)} both name the materials: give only one of them")
+    return given[named[0]] if named else None
+
+
+def split_inputs(arguments: Sequence[Path]) -> tuple[list[Path], list[InputItem]]:
+    """Files and folders on the command line, and the materials that stand there as text: ``CCO``, ``Fe2O3``, ``*CC*``.
+
+    What is neither stays a path, so that the complaint is about a file.
+    """
+    paths: list[Path] = []
+    items: list[InputItem] = []
+    for argument in arguments:
+        text = str(argument)
+        kind = None if argument.exists() or holds_structures(argument.name) else kind_of_text(text)
+        if kind is None:
+            paths.append(argument)
+        else:
+            items.append(InputItem(text, len(items), text_of(text, kind)))
+    if paths and items:
+        raise usage_error(f"{items[0].id} is a material and {paths[0]} a file: give only one of the two kinds")
+    return paths, items
 
 
 def inventory_of(paths: Sequence[Path], exclude: Collection[Path] = (), columns: Columns | None = None) -> Inventory:

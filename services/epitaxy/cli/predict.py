@@ -10,9 +10,20 @@ from rich.table import Table
 from epitaxy.cli import exit_codes
 from epitaxy.cli.conditions import AtOption, ConditionOption, ConditionPlan
 from epitaxy.cli.connecting import JsonOption, KnownColumnOption, ModelOption, TargetOption, connect
-from epitaxy.cli.inputs import InputIdColumnOption, InputStructureColumnOption, inventory_of, print_reading
+from epitaxy.cli.inputs import (
+    CompositionColumnOption,
+    ElementColumnsOption,
+    InputIdColumnOption,
+    InputStructureColumnOption,
+    PolymerColumnOption,
+    SmilesColumnOption,
+    inventory_of,
+    material_column_of,
+    print_reading,
+    split_inputs,
+)
 from epitaxy.cli.refused.table_file import RefusedOption, check_refused_file, write_refused
-from epitaxy.cli.terminal import print_json_line, stderr_console, stdout_console
+from epitaxy.cli.terminal import print_json_line, stderr_console, stdout_console, usage_error
 from epitaxy.cli.waiting import show_waiting
 from epitaxy.cli.wording import interval_text, split_names, value_text
 from epitaxy.client import ScreenResult
@@ -21,7 +32,12 @@ from epitaxy.client.inputs.columns import Columns
 
 def predict(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="File or folder. For many structures, use screen.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH", help="File or folder; or a formula or SMILES as text. For many structures, use screen."
+        ),
+    ],
     properties: Annotated[
         list[str] | None,
         typer.Option("--property", metavar="NAME,...", help="Properties to predict.", show_default="all"),
@@ -31,6 +47,10 @@ def predict(
     conditions: ConditionOption = None,
     at: AtOption = None,
     structure_column: InputStructureColumnOption = "structure",
+    smiles: SmilesColumnOption = None,
+    polymers: PolymerColumnOption = None,
+    compositions: CompositionColumnOption = None,
+    elements: ElementColumnsOption = None,
     id_column: InputIdColumnOption = None,
     refused: RefusedOption = None,
     coverage: Annotated[float, typer.Option(min=0.5, max=0.99, help="Nominal coverage of the intervals.")] = 0.9,
@@ -43,23 +63,35 @@ def predict(
     """
     check_refused_file(refused)
     known, plan = split_names(known_columns), ConditionPlan.of(conditions, at)
-    columns = Columns.of(structure_column, id_column, known)
-    inventory = inventory_of([path], exclude=[refused] if refused is not None else (), columns=columns)
+    material = material_column_of(smiles, polymers, compositions, elements)
+    columns = Columns.of(material or structure_column, id_column, known)
+    files, items = split_inputs([path])
+    inventory = None
+    if not items:
+        inventory = inventory_of(files, exclude=[refused] if refused is not None else (), columns=columns)
+    elif refused is not None:
+        raise usage_error("--refused copies rows of files: name a file of the materials")
     with connect(context, target) as client, show_waiting("awaiting predictions"):
         # The shared model reads no conditions: only a model that is named may have some.
         if model is not None or plan != ConditionPlan():
             under = plan.columns_for(client.get_model(model))
-            inventory = replace(inventory, columns=replace(columns, conditions=under))
+            inventory = inventory and replace(inventory, columns=replace(columns, conditions=under))
         results = client.predict(
-            inventory, split_names(properties), model, coverage=coverage, known=known, conditions=plan.values
+            items if inventory is None else inventory,
+            split_names(properties),
+            model,
+            coverage=coverage,
+            known=known,
+            conditions=plan.values,
         )
     if as_json:
         for result in results:
             print_json_line(result)
     else:
         stdout_console().print(_table(results))
-    print_reading(stderr_console(), inventory.n_ignored, inventory.ignored)
-    if refused is not None:
+    if inventory is not None:
+        print_reading(stderr_console(), inventory.n_ignored, inventory.ignored)
+    if refused is not None and inventory is not None:
         errors = {result.index: result.error for result in results if result.error is not None}
         n_refused = write_refused(refused, inventory, errors)
         stderr_console().print(f"wrote     {refused} ({n_refused} refused inputs)", soft_wrap=True)

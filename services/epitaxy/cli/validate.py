@@ -9,9 +9,20 @@ from rich.table import Table
 
 from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import JsonOption, TargetOption, connect
-from epitaxy.cli.inputs import InputIdColumnOption, InputStructureColumnOption, inventory_of, print_reading
+from epitaxy.cli.inputs import (
+    CompositionColumnOption,
+    ElementColumnsOption,
+    InputIdColumnOption,
+    InputStructureColumnOption,
+    PolymerColumnOption,
+    SmilesColumnOption,
+    inventory_of,
+    material_column_of,
+    print_reading,
+    split_inputs,
+)
 from epitaxy.cli.refused.table_file import RefusedOption, check_refused_file, write_refused
-from epitaxy.cli.terminal import print_object, stderr_console, stdout_console
+from epitaxy.cli.terminal import print_object, stderr_console, stdout_console, usage_error
 from epitaxy.cli.waiting import show_waiting
 from epitaxy.client import IntakeReport, ItemError
 from epitaxy.client.inputs.columns import Columns
@@ -22,28 +33,41 @@ _ROWS_A_TABLE = 512
 def validate(
     context: typer.Context,
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="Files, folders, archives and tables; - reads JSONL.")
+        list[Path],
+        typer.Argument(
+            metavar="PATH",
+            help="Files, folders, archives and tables; - reads JSONL; or formulas and SMILES as text.",
+        ),
     ],
     structure_column: InputStructureColumnOption = "structure",
+    smiles: SmilesColumnOption = None,
+    polymers: PolymerColumnOption = None,
+    compositions: CompositionColumnOption = None,
+    elements: ElementColumnsOption = None,
     id_column: InputIdColumnOption = None,
     refused: RefusedOption = None,
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Check how the server reads structures.
+    """Check how the server reads structures, compositions, molecules and polymers.
 
-    Prints the formula, number of sites, repairs, notes and refusal of every structure. Predicts nothing.
+    Prints the formula, number of sites or atoms, repairs, notes and refusal of each. Predicts nothing.
 
     Exit code 0 if all structures can be used, 3 if some are refused.
     """
     check_refused_file(refused)
-    columns = Columns.of(structure_column, id_column, ())
-    inventory = inventory_of(paths, exclude=[refused] if refused is not None else (), columns=columns)
+    columns = Columns.of(material_column_of(smiles, polymers, compositions, elements) or structure_column, id_column)
+    files, items = split_inputs(paths)
+    inventory = None
+    if not items:
+        inventory = inventory_of(files, exclude=[refused] if refused is not None else (), columns=columns)
+    elif refused is not None:
+        raise usage_error("--refused copies rows of files: name a file of the materials")
     errors: dict[int, ItemError] = {}
     n_usable = 0
     with connect(context, target) as client, show_waiting("awaiting the server's reading") as has_answered:
         table = _table()
-        for report in client.validate(inventory):
+        for report in client.validate(items if inventory is None else inventory):
             has_answered.set()
             if report.error is not None:
                 errors[report.index] = report.error
@@ -58,8 +82,9 @@ def validate(
         if table.row_count:
             stdout_console().print(table)
     stderr_console().print(f"{n_usable} usable, {len(errors)} refused")
-    print_reading(stderr_console(), inventory.n_ignored, inventory.ignored)
-    if refused is not None:
+    if inventory is not None:
+        print_reading(stderr_console(), inventory.n_ignored, inventory.ignored)
+    if refused is not None and inventory is not None:
         n_refused = write_refused(refused, inventory, errors)
         stderr_console().print(f"wrote     {refused} ({n_refused} refused inputs)", soft_wrap=True)
     raise typer.Exit(exit_codes.SOME_REFUSED if errors else exit_codes.ALL_ANSWERED)

@@ -45,6 +45,14 @@ from epitaxy.client.finetune.comparison import ModelComparison, compare_reports
 from epitaxy.client.finetune.job import FineTuneJob
 from epitaxy.client.finetune.render import FineTuneResult, JobStatus
 from epitaxy.client.finetune.results import JobEvent, Succession
+from epitaxy.client.inputs.material_columns import (
+    MaterialColumn,
+    composition_column,
+    element_columns,
+    polymer_column,
+    smiles_column,
+)
+from epitaxy.client.inputs.materials import composition, molecule, polymer
 from epitaxy.client.measurements.results import MeasurementReport, MeasurementResult, ModelHealth, PropertyHealth
 from epitaxy.client.models.cards import BaseModel, ConditionCard, PropertyCard, TrainingData
 from epitaxy.client.models.render import ModelCard
@@ -98,6 +106,7 @@ __all__ = [
     "LabelColumn",
     "LabelCondition",
     "Limit",
+    "MaterialColumn",
     "MeasurementReport",
     "MeasurementResult",
     "ModelCard",
@@ -130,5 +139,12 @@ __all__ = [
     "UnauthenticatedError",
     "UnavailableError",
     "compare_reports",
+    "composition",
+    "composition_column",
+    "element_columns",
+    "molecule",
     "notebook_progress",
+    "polymer",
+    "polymer_column",
+    "smiles_column",
 ]

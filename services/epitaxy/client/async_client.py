@@ -34,6 +34,7 @@ from epitaxy.client.finetune.async_jobs import AsyncFineTuneJobs
 from epitaxy.client.finetune.async_methods import AsyncFineTuneMethods
 from epitaxy.client.inputs.columns import Columns
 from epitaxy.client.inputs.conditions import Conditions
+from epitaxy.client.inputs.material_columns import MaterialColumn
 from epitaxy.client.inputs.source import Known, open_inputs
 from epitaxy.client.measurements.async_methods import AsyncMeasurementMethods
 from epitaxy.client.models.async_governance import AsyncModelGovernance
@@ -123,7 +124,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         bypass_cache: bool = False,
         known: Known = (),
         conditions: Conditions = (),
-        structure_column: str = defaults.STRUCTURE_COLUMN,
+        structure_column: str | MaterialColumn = defaults.STRUCTURE_COLUMN,
         id_column: str | None = None,
     ) -> AsyncScreenRun:
         """Screens any number of structures: iterate the run, or call its ``to_pandas()``.
@@ -147,7 +148,8 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
                 ``(number, unit)`` for another unit than the model's, or a list in the order of the structures. A
                 condition that is not given is unknown, which makes the interval wider.
             structure_column: Column of the structures in tables. A cell holds JSON of ``{"lattice", "species",
-                "frac"}``, pymatgen's JSON, the text of a CIF, or the name of a file beside the table.
+                "frac"}``, pymatgen's JSON, the text of a CIF, or the name of a file beside the table. For materials
+                without a crystal ``smiles_column``, ``polymer_column``, ``composition_column`` or ``element_columns``.
             id_column: Column of the ids in tables (default: ``id``, ``material_id`` and the like, a data frame's
                 index, or the row's number).
 
@@ -158,7 +160,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
             InvalidRequestError: A path does not exist, or an option is out of range.
         """
         options = prediction_options(model, properties, coverage, bypass_cache)
-        stream = open_inputs(paths_or_structures, known, Columns(structure_column, id_column), conditions)
+        stream = open_inputs(paths_or_structures, known, Columns.of(structure_column, id_column), conditions)
         exchange = Exchange(stream.items, options, check_chunk_size(chunk_size))
         tally = RunTally(stream.count, stream.log) if on_progress is not None else RunTally(log=stream.log)
         return AsyncScreenRun(self._predictions.Screen, self._connection, exchange, tally, on_progress)
@@ -173,7 +175,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         bypass_cache: bool = False,
         known: Known = (),
         conditions: Conditions = (),
-        structure_column: str = defaults.STRUCTURE_COLUMN,
+        structure_column: str | MaterialColumn = defaults.STRUCTURE_COLUMN,
         id_column: str | None = None,
     ) -> list[ScreenResult]:
         """Predicts a few structures and returns the results in input order; ``screen`` is for many.
@@ -195,7 +197,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
             UnavailableError: No server answers.
         """
         options = prediction_options(model, properties, coverage, bypass_cache)
-        columns = Columns(structure_column, id_column)
+        columns = Columns.of(structure_column, id_column)
         messages = await run_blocking(
             open_messages, paths_or_structures, defaults.MAX_PREDICT_STRUCTURES, known, columns, conditions
         )

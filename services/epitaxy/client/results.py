@@ -183,11 +183,13 @@ class IntakeReport:
     Attributes:
         id: The row's own id, or the file's name.
         index: Position of the structure in the input, from 0.
-        formula: Reduced formula; empty if the structure is refused.
-        n_sites: Sites in the cell.
+        formula: Reduced formula, or the canonical SMILES of a molecule or polymer; empty if it is refused.
+        n_sites: Sites in the cell, or atoms of a molecule or repeat unit other than hydrogen; 0 for a composition.
         repairs: Changes that made the structure usable.
         error: Why the structure is refused; None if it can be used.
         notes: What was left out of the structure, or is unusual.
+        kind: ``"structure"``, ``"composition"``, ``"molecule"`` or ``"polymer"``; empty if it is refused.
+        key: What identifies a composition, molecule or polymer, however it is written; empty for a structure.
     """
 
     id: str
@@ -197,6 +199,8 @@ class IntakeReport:
     repairs: tuple[Repair, ...] = ()
     error: ItemError | None = None
     notes: tuple[Note, ...] = ()
+    kind: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

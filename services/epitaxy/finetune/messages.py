@@ -23,6 +23,7 @@ from epitaxy.finetune.refits import RefitRequest
 from epitaxy.tables.conditions import MAX_CATEGORY_CHARACTERS
 from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.heads.property import Fidelity
+from epitaxy_models.materials import MaterialKind
 from epitaxy_models.structures import TextFormat, unpack_structures
 
 _MAX_REQUEST_ID = 128
@@ -31,6 +32,13 @@ _TEXT_KINDS = {
     "poscar": TextFormat.POSCAR,
     "extxyz": TextFormat.EXTXYZ,
     "pymatgen_json": TextFormat.PYMATGEN_JSON,
+}
+# Named like their kinds.
+_MATERIAL_FIELDS = frozenset({MaterialKind.COMPOSITION, MaterialKind.MOLECULE, MaterialKind.POLYMER})
+_KINDS = {
+    structure_pb2.MATERIAL_KIND_COMPOSITION: MaterialKind.COMPOSITION,
+    structure_pb2.MATERIAL_KIND_MOLECULE: MaterialKind.MOLECULE,
+    structure_pb2.MATERIAL_KIND_POLYMER: MaterialKind.POLYMER,
 }
 _TRANSFORMS = {
     finetune_pb2.LABEL_TRANSFORM_UNSPECIFIED: Transform.AUTO,
@@ -93,7 +101,14 @@ def source_of(request: finetune_pb2.CreateFineTuneJobRequest) -> LabelTable | La
             return _inline(request.inline)
         case "file":
             file = request.file
-            return LabelFile(file.uri, file.structure_column or "structure", file.id_column, file.censored_column)
+            return LabelFile(
+                file.uri,
+                file.structure_column or "structure",
+                file.id_column,
+                file.censored_column,
+                _KINDS.get(file.kind, MaterialKind.STRUCTURE),
+                file.element_columns,
+            )
         case _:
             raise InvalidRequestError.of_field("labels", "is empty: fill inline or file")
 
@@ -196,6 +211,9 @@ def _cells(entry: structure_pb2.StructureInput, index: int) -> Iterator[Structur
     field = f"inline.structures[{index}]"
     if kind is None:
         raise InvalidRequestError.of_field(field, "has no structure: fill packed, cif, poscar, extxyz or pymatgen_json")
+    if kind in _MATERIAL_FIELDS:
+        yield StructureText(kind, getattr(entry, kind))
+        return
     if kind != "packed":
         yield StructureText(_TEXT_KINDS[kind].value, getattr(entry, kind))
         return

@@ -51,7 +51,7 @@ def settle_answer(encoded: bytes, chunk: Chunk) -> Answer:
         block.sequence = chunk.sequence
         block.counts.CopyFrom(counts)
         encoded = response.SerializeToString()
-    return Answer(encoded, tally, _use(block, predictions))
+    return Answer(encoded, tally, _use(block, predictions), tuple(_parts(block, predictions)))
 
 
 def encode_event(event: ScreenEvent) -> bytes:
@@ -77,7 +77,10 @@ def _predictions(block: ResultBlock) -> list[StructurePrediction]:
 
 
 def _tally(block: ResultBlock, predictions: Sequence[StructurePrediction]) -> Tally:
-    errors = [result.error for result in block.results if result.HasField("error")]
+    return _tally_of([result.error for result in block.results if result.HasField("error")], predictions)
+
+
+def _tally_of(errors: Sequence[ItemError], predictions: Sequence[StructurePrediction]) -> Tally:
     reviews = [prediction.review for prediction in predictions]
     n_failed = sum(error.retryable for error in errors)
     return Tally(
@@ -92,8 +95,28 @@ def _tally(block: ResultBlock, predictions: Sequence[StructurePrediction]) -> Ta
     )
 
 
+def _parts(block: ResultBlock, predictions: Sequence[StructurePrediction]) -> Iterator[tuple[ModelUse, Tally]]:
+    """The models of a block that several answered, each with what it answered; nothing for any other block."""
+    if not any(stamp.HasField("model") for stamp in block.properties):
+        return
+    stamps = [stamp.model if stamp.HasField("model") else block.model for stamp in block.properties]
+    by_model: dict[tuple[str, str], list[StructurePrediction]] = {}
+    for prediction in predictions:
+        index = prediction.values[0].property_index if prediction.values else 0
+        stamp = stamps[index] if index < len(stamps) else block.model
+        by_model.setdefault((stamp.name, stamp.version), []).append(prediction)
+    uses = _property_uses(block, predictions)
+    for (name, version), own in by_model.items():
+        used = [use for use, stamp in zip(uses, stamps, strict=True) if (stamp.name, stamp.version) == (name, version)]
+        yield ModelUse(name, version, tuple(used)), _tally_of([], own)
+
+
 def _use(block: ResultBlock, predictions: Sequence[StructurePrediction]) -> ModelUse:
     """The model of a block, with values and spreads summed by property."""
+    return ModelUse(block.model.name, block.model.version, _property_uses(block, predictions))
+
+
+def _property_uses(block: ResultBlock, predictions: Sequence[StructurePrediction]) -> tuple[PropertyUse, ...]:
     counts, spreads = [0] * len(block.properties), [0.0] * len(block.properties)
     for prediction in predictions:
         for value in prediction.values:
@@ -101,8 +124,7 @@ def _use(block: ResultBlock, predictions: Sequence[StructurePrediction]) -> Mode
             if index < len(counts):
                 counts[index] += 1
                 spreads[index] += value.epistemic_std
-    uses = map(_property_use, block.properties, counts, spreads)
-    return ModelUse(block.model.name, block.model.version, tuple(uses))
+    return tuple(map(_property_use, block.properties, counts, spreads))
 
 
 def _property_use(stamp: PropertyStamp, n_values: int, epistemic_std: float) -> PropertyUse:

@@ -155,11 +155,18 @@ class Answer:
         encoded: The answer as it goes to the caller.
         tally: Outcomes of the structures.
         use: The model version that answered.
+        parts: Where several answered, as of a message that mixes kinds of material: each, with its own outcomes.
     """
 
     encoded: bytes
     tally: Tally
     use: ModelUse = ModelUse()
+    parts: tuple[tuple[ModelUse, Tally], ...] = ()
+
+    @property
+    def uses(self) -> tuple[tuple[ModelUse, Tally], ...]:
+        """Every model version that answered, and what became of its structures."""
+        return self.parts or ((self.use, self.tally),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,8 @@ class GatewayService:
     def _count(self, outcome: Answer | Loss) -> None:
         self._observer.outcomes(outcome.tally)
         if isinstance(outcome, Answer):
-            self._observer.model_used(current_request().tenant, outcome.use, outcome.tally)
+            for use, tally in outcome.uses:
+                self._observer.model_used(current_request().tenant, use, tally)
 
     async def _send(self, attempt: Callable[[], Awaitable[ResultT]], *, waits_out_overload: bool = False) -> ResultT:
         left = current_request().seconds_left()

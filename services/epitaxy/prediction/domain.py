@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 from epitaxy.chassis.limits import DEFAULT_COVERAGE
 from epitaxy_models.ensembles.readout import EnsemblePrediction
+from epitaxy_models.materials import MaterialKind
 from epitaxy_models.review import ReviewDecision
 from epitaxy_models.structures import Note, Repair, Structure, TextFormat
+from epitaxy_models.transfer.kinds.sample import Sample
 
 # Values of a lower fidelity that the caller knows, by column; NaN if they do not know it.
 KnownValues = Mapping[str, float]
@@ -29,11 +31,19 @@ class TextSource:
 
 
 @dataclass(frozen=True, slots=True)
+class MaterialSource:
+    """A material without a crystal, as one line of text."""
+
+    kind: MaterialKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
-    """One structure of a request; ``source`` is a refusal if the wire form itself could not be read."""
+    """One material of a request; ``source`` is a refusal if the wire form itself could not be read."""
 
     id: str
-    source: "TextSource | Structure | Refusal"
+    source: "TextSource | Structure | MaterialSource | Refusal"
     known_values: KnownValues = field(default_factory=dict)
     conditions: Mapping[str, ConditionValue] = field(default_factory=dict)
 
@@ -58,18 +68,51 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadMaterial:
+    """A material without a crystal that intake passed.
+
+    Attributes:
+        kind: What it is.
+        key: What identifies it, however it is written.
+        formula: As a person writes it.
+        digest: Names it among materials of all kinds: CO is methanol, and a composition.
+        sample: The material itself.
+        n_atoms: Atoms other than hydrogen, of a polymer those of its units; 0 for a composition.
+        repairs: What reading changed.
+        notes: What reading left out.
+    """
+
+    kind: MaterialKind
+    key: str
+    formula: str
+    digest: bytes
+    sample: Sample
+    n_atoms: int = 0
+    repairs: tuple[Repair, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeReport:
+    """How one item was read, without a prediction."""
+
+    id: str
+    outcome: Accepted | ReadMaterial | Refusal
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Outcome of one item.
 
     Attributes:
         id: The caller's id of the structure.
-        outcome: The structure as accepted, or the refusal.
+        outcome: The structure or material as accepted, or the refusal.
         row: Row of the block's prediction arrays; -1 for a refusal.
         is_cache_hit: True if the backbone did not run.
     """
 
     id: str
-    outcome: Accepted | Refusal
+    outcome: Accepted | ReadMaterial | Refusal
     row: int = -1
     is_cache_hit: bool = False
 

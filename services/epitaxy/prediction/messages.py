@@ -8,13 +8,14 @@ from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError
 from epitaxy.chassis.limits import DEFAULT_COVERAGE, MAX_COVERAGE, MIN_COVERAGE
-from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Query, Refusal
+from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, IntakeReport, Query, ReadMaterial, Refusal
 from epitaxy.prediction.intake.items import items_of
 from epitaxy.prediction.ports import Embedding
 from epitaxy_models.calibration.verdict import DomainVerdict
 from epitaxy_models.ensembles.artifact import ModelArtifact
-from epitaxy_models.ensembles.card import PropertyCard
+from epitaxy_models.ensembles.card import ModelCard, PropertyCard
 from epitaxy_models.heads.property import PropertyDefinition
+from epitaxy_models.materials import MaterialKind
 from epitaxy_models.review import ReviewDecision, ReviewPolicy, ReviewVerdict, doubts_of
 from epitaxy_models.structures.display import display_formula
 
@@ -28,6 +29,12 @@ _VERDICTS = {
 }
 
 
+KINDS = {
+    MaterialKind.STRUCTURE: structure_pb2.MATERIAL_KIND_STRUCTURE,
+    MaterialKind.COMPOSITION: structure_pb2.MATERIAL_KIND_COMPOSITION,
+    MaterialKind.MOLECULE: structure_pb2.MATERIAL_KIND_MOLECULE,
+    MaterialKind.POLYMER: structure_pb2.MATERIAL_KIND_POLYMER,
+}
 REVIEW_VERDICTS = {
     ReviewVerdict.ACCEPT: review_pb2.REVIEW_VERDICT_ACCEPT,
     ReviewVerdict.REVIEW: review_pb2.REVIEW_VERDICT_REVIEW,
@@ -37,14 +44,18 @@ REVIEW_VERDICTS = {
 
 def check_model(selector: model_pb2.ModelSelector, artifact: ModelArtifact, earlier: Sequence[str] = ()) -> None:
     """Raises NotFoundError unless the selector names the model; ``earlier`` are other versions that are served."""
-    card = artifact.card
+    check_card(selector, artifact.card, earlier)
+
+
+def check_card(selector: model_pb2.ModelSelector, card: ModelCard, earlier: Sequence[str] = ()) -> None:
+    """The same by the card of any substrate."""
     if selector.name not in ("", card.name):
         raise NotFoundError(f"no model named {selector.name!r}; served: {card.name}", reason="UNKNOWN_MODEL")
     which = selector.WhichOneof("which")
     if which == "version" and selector.version != card.version:
+        served = ", ".join((f"{card.name}:{card.version}", *earlier))
         raise NotFoundError(
-            f"model {card.name} has no version {selector.version!r}; served: {', '.join((artifact.label, *earlier))}",
-            reason="UNKNOWN_VERSION",
+            f"model {card.name} has no version {selector.version!r}; served: {served}", reason="UNKNOWN_VERSION"
         )
     if which == "alias" and selector.alias != CHAMPION:
         raise NotFoundError(f"model {card.name} has no alias {selector.alias!r}", reason="UNKNOWN_ALIAS")
@@ -111,66 +122,100 @@ class BlockEncoder(ResultEncoder):
 
     def embeddings(self, answers: Sequence[Answer], embeddings: Embedding) -> prediction_backend_pb2.EmbedBlockResponse:
         """Embeddings of all members side by side, float32."""
-        shape = self._artifact.card.backbone
-        dimension = shape.n_members * shape.embedding_width
-        message = prediction_backend_pb2.EmbedBlockResponse(model=self._stamp, dimension=dimension)
-        for answer in answers:
-            entry = message.embeddings.add(id=answer.id, cache_hit=answer.is_cache_hit)
-            if isinstance(answer.outcome, Refusal):
-                entry.error.CopyFrom(item_error(answer.outcome))
-            else:
-                entry.embedding = embeddings[answer.row].astype("<f4").tobytes()
-        return message
+        return embeddings_message(self._artifact.card, self._artifact.digest, answers, embeddings)
 
     def model_card(self, policy: ReviewPolicy, *, is_current: bool = True) -> models_pb2.ModelCard:
         """The card of the served model, with the policy that judges its answers; an earlier version has no alias."""
-        card, data = self._artifact.card, self._artifact.card.training_data
-        return models_pb2.ModelCard(
-            stamp=self._stamp,
-            description=card.description,
-            aliases=[CHAMPION] if is_current else [],
-            properties=[_property_card(entry) for entry in card.properties],
-            training_data=models_pb2.TrainingData(
-                name=data.name,
-                attribution=data.attribution,
-                license=data.license,
-                n_train=data.n_train,
-                n_validation=data.n_validation,
-                n_calibration=data.n_calibration,
-                n_test=data.n_test,
-                split=data.split,
-            ),
-            n_members=card.backbone.n_members,
-            n_parameters_per_member=self._artifact.n_parameters // card.backbone.n_members,
-            supported_elements=self._artifact.supported_elements(),
-            featurizer_version=card.rule.version,
-            license=card.license,
-            card_json=self._artifact.card_json,
-            review_policy=policy_message(policy),
-        )
+        artifact = self._artifact
+        message = substrate_card(artifact.card, artifact.digest, policy, is_current=is_current)
+        message.n_parameters_per_member = artifact.n_parameters // artifact.card.backbone.n_members
+        message.supported_elements.extend(artifact.supported_elements())
+        message.card_json = artifact.card_json
+        return message
 
 
-def reports(answers: Sequence[Answer]) -> prediction_backend_pb2.ValidateBlockResponse:
+def substrate_card(
+    card: ModelCard, digest: str, policy: ReviewPolicy, *, is_current: bool = True
+) -> models_pb2.ModelCard:
+    """What a card says of any substrate; an earlier version has no alias."""
+    data = card.training_data
+    return models_pb2.ModelCard(
+        stamp=model_pb2.ModelStamp(name=card.name, version=card.version, digest=digest),
+        description=card.description,
+        aliases=[CHAMPION] if is_current else [],
+        properties=[_property_card(entry) for entry in card.properties],
+        training_data=models_pb2.TrainingData(
+            name=data.name,
+            attribution=data.attribution,
+            license=data.license,
+            n_train=data.n_train,
+            n_validation=data.n_validation,
+            n_calibration=data.n_calibration,
+            n_test=data.n_test,
+            split=data.split,
+        ),
+        n_members=card.backbone.n_members,
+        featurizer_version=card.rule.version,
+        license=card.license,
+        review_policy=policy_message(policy),
+    )
+
+
+def embeddings_message(
+    card: ModelCard, digest: str, answers: Sequence[Answer], embeddings: Sequence[Embedding] | Embedding
+) -> prediction_backend_pb2.EmbedBlockResponse:
+    """Embeddings of all members of a substrate side by side, float32; rows of answers point into ``embeddings``."""
+    shape = card.backbone
+    stamp = model_pb2.ModelStamp(name=card.name, version=card.version, digest=digest)
+    message = prediction_backend_pb2.EmbedBlockResponse(model=stamp, dimension=shape.n_members * shape.embedding_width)
+    for answer in answers:
+        entry = message.embeddings.add(id=answer.id, cache_hit=answer.is_cache_hit)
+        if isinstance(answer.outcome, Refusal):
+            entry.error.CopyFrom(item_error(answer.outcome))
+        else:
+            entry.embedding = embeddings[answer.row].astype("<f4").tobytes()
+    return message
+
+
+def substrate_encoder(card: ModelCard, digest: str) -> ResultEncoder:
+    """Writes predictions of a substrate of materials without a crystal."""
+    stamp = model_pb2.ModelStamp(name=card.name, version=card.version, digest=digest)
+    return ResultEncoder(stamp, [_property_stamp(entry) for entry in card.properties])
+
+
+def reports(read: Sequence[IntakeReport]) -> prediction_backend_pb2.ValidateBlockResponse:
     """One intake report per item, in order."""
     message = prediction_backend_pb2.ValidateBlockResponse()
-    for answer in answers:
-        report = message.reports.add(id=answer.id)
-        if isinstance(answer.outcome, Refusal):
-            report.error.CopyFrom(item_error(answer.outcome))
+    for entry in read:
+        report, outcome = message.reports.add(id=entry.id), entry.outcome
+        if isinstance(outcome, Refusal):
+            report.error.CopyFrom(item_error(outcome))
+            continue
+        if isinstance(outcome, Accepted):
+            report.kind = structure_pb2.MATERIAL_KIND_STRUCTURE
+            report.reduced_formula = display_formula(outcome.structure.atomic_numbers)
+            report.n_sites = outcome.structure.n_sites
         else:
-            report.reduced_formula = display_formula(answer.outcome.structure.atomic_numbers)
-            report.n_sites = answer.outcome.structure.n_sites
-            report.repairs.extend(_repairs(answer.outcome))
-            report.notes.extend(_notes(answer.outcome))
+            report.kind = KINDS[outcome.kind]
+            report.reduced_formula, report.key, report.n_sites = outcome.formula, outcome.key, outcome.n_atoms
+        report.repairs.extend(_repairs(outcome))
+        report.notes.extend(_notes(outcome))
     return message
 
 
 def _fill(
-    message: prediction_pb2.StructurePrediction, answer: Answer, accepted: Accepted, block: BlockAnswer, query: Query
+    message: prediction_pb2.StructurePrediction,
+    answer: Answer,
+    accepted: Accepted | ReadMaterial,
+    block: BlockAnswer,
+    query: Query,
 ) -> None:
     prediction, row = block.prediction, answer.row
-    message.reduced_formula = display_formula(accepted.structure.atomic_numbers)
-    message.n_sites = accepted.structure.n_sites
+    if isinstance(accepted, Accepted):
+        message.reduced_formula = display_formula(accepted.structure.atomic_numbers)
+        message.n_sites = accepted.structure.n_sites
+    else:
+        message.reduced_formula, message.n_sites = accepted.formula, accepted.n_atoms
     message.cache_hit = answer.is_cache_hit
     message.repairs.extend(_repairs(accepted))
     message.notes.extend(_notes(accepted))
@@ -215,11 +260,11 @@ def item_error(refusal: Refusal) -> structure_pb2.ItemError:
     return structure_pb2.ItemError(reason=refusal.reason, message=message, retryable=refusal.is_retryable)
 
 
-def _repairs(accepted: Accepted) -> Iterator[structure_pb2.Repair]:
+def _repairs(accepted: Accepted | ReadMaterial) -> Iterator[structure_pb2.Repair]:
     return (structure_pb2.Repair(code=repair.code, message=repair.message) for repair in accepted.repairs)
 
 
-def _notes(accepted: Accepted) -> Iterator[structure_pb2.Note]:
+def _notes(accepted: Accepted | ReadMaterial) -> Iterator[structure_pb2.Note]:
     return (structure_pb2.Note(code=note.code, message=note.message) for note in accepted.notes)
 
 

@@ -14,6 +14,10 @@ from epitaxy.chassis.errors import (
 from epitaxy.prediction.explaining.ray_client import RayExplanationBackend
 from epitaxy.prediction.explaining.service import ExplanationService
 from epitaxy.prediction.featurizing.service import FeatureService
+from epitaxy.prediction.materials.answers import MaterialAnswers
+from epitaxy.prediction.materials.services import MaterialServices
+from epitaxy.prediction.materials.tenants import MaterialTenants
+from epitaxy.prediction.metrics import RayPredictionMetrics
 from epitaxy.prediction.networks.ray_client import RayNetworkBackend
 from epitaxy.prediction.networks.tenant_runner import TenantRunner
 from epitaxy.prediction.opening import SubstrateBackend, open_substrates
@@ -21,7 +25,7 @@ from epitaxy.prediction.ports import Embedding
 from epitaxy.prediction.serve.ray_calls import calling
 from epitaxy.prediction.serve.replica_logs import configure_replica_logging
 from epitaxy.prediction.serve.status_wrapper import with_rpc_status
-from epitaxy.prediction.served_model import load_catalogue
+from epitaxy.prediction.served_model import load_catalogue, load_policy
 from epitaxy.prediction.servicer import PredictionServicer
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy.prediction.tenants.lanes import LaneLimits, TenantLanes
@@ -153,7 +157,9 @@ class IntakeReplica:
         lanes = tenant_lanes("heads", chosen)
         tenants = TenantService(substrates, models, lanes, networks)
         explanations = ExplanationService(service, RayExplanationBackend(explainer), chosen.explain_calls_each)
-        self._servicer = PredictionServicer(substrates, tenants, models, explanations, FeatureService(lanes))
+        services = MaterialServices(RayPredictionMetrics, load_policy(chosen))
+        materials = MaterialAnswers(services, MaterialTenants(services, models, lanes))
+        self._servicer = PredictionServicer(substrates, tenants, models, explanations, FeatureService(lanes), materials)
         # Kernels are loaded, or compiled, before the replica says that it is ready.
         featurize_rock_salt()
         shape = artifact.card.backbone

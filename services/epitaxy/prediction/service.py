@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from epitaxy.prediction.cache.lru import LruCache
-from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Item, Query, Refusal, TextSource
+from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, IntakeReport, Item, Query, Refusal, TextSource
 from epitaxy.prediction.intake.reader import ItemReader, failure
 from epitaxy.prediction.ports import (
     CacheTier,
@@ -98,9 +98,14 @@ class PredictionService:
         return self._readout.domains(embeddings, structures)
 
     async def validate(self, items: Sequence[Item]) -> list[Answer]:
-        """The outcome of intake for each item, without predicting."""
+        """The outcome of intake for each item as this model would answer it, without predicting."""
         outcomes = await self._in_worker(lambda: [self._reader.read(item) for item in items])
         return [Answer(item.id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
+
+    async def report(self, items: Sequence[Item]) -> list[IntakeReport]:
+        """How each item is read, whatever its kind."""
+        outcomes = await self._in_worker(lambda: [self._reader.report(item) for item in items])
+        return [IntakeReport(item.id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
 
     async def _answers(self, items: Sequence[Item], *, bypass_cache: bool) -> tuple[list[Answer], Embedding]:
         outcomes, texts = await self._take_in(items, bypass_cache=bypass_cache)
@@ -201,7 +206,7 @@ class PredictionService:
         with self.timed(Stage.GRAPH):
             for digest, structure in structures.items():
                 try:
-                    graphs[digest] = build_graph(structure, self.artifact.card.rule)
+                    graphs[digest] = build_graph(structure, self.artifact.card.crystal_rule)
                 except Exception as error:
                     refusals[digest] = failure(error)
         return graphs, refusals
@@ -245,12 +250,7 @@ class PredictionService:
 
     def count(self, answers: Sequence[Answer]) -> None:
         """Counts the outcomes of these structures."""
-        for answer in answers:
-            if isinstance(answer.outcome, Accepted):
-                self._metrics.count_outcome("answered", "")
-            else:
-                outcome = "failed" if answer.outcome.is_retryable else "refused"
-                self._metrics.count_outcome(outcome, answer.outcome.reason)
+        count_answers(self._metrics, answers)
 
     async def _in_worker(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
@@ -263,6 +263,15 @@ class PredictionService:
             yield
         finally:
             self._metrics.observe_stage(stage, time.perf_counter() - start)
+
+
+def count_answers(metrics: PredictionMetrics, answers: Sequence[Answer]) -> None:
+    """Counts the outcomes of a block."""
+    for answer in answers:
+        if isinstance(answer.outcome, Refusal):
+            metrics.count_outcome("failed" if answer.outcome.is_retryable else "refused", answer.outcome.reason)
+        else:
+            metrics.count_outcome("answered", "")
 
 
 def _merge_answers(

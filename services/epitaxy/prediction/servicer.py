@@ -1,6 +1,6 @@
 """epitaxy.internal.v1.PredictionBackendService: which model a call asks, and whether the caller may ask it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from epitaxy.api.common.v1 import model_pb2
 from epitaxy.api.internal.v1 import prediction_backend_pb2 as backend_pb2
@@ -10,15 +10,20 @@ from epitaxy.chassis.errors import FailedPreconditionError, NotFoundError
 from epitaxy.chassis.model_names import SEPARATOR, UNKNOWN_MODEL, ModelName, is_model_name, own_model
 from epitaxy.chassis.request_context import bind_model_version, current_request
 from epitaxy.prediction import messages
+from epitaxy.prediction.domain import Item
 from epitaxy.prediction.explaining.messages import explanations_message, query_of
 from epitaxy.prediction.explaining.service import ExplanationService
 from epitaxy.prediction.featurizing.messages import features_message
 from epitaxy.prediction.featurizing.service import FeatureService
+from epitaxy.prediction.materials.answers import MaterialAnswers, asked_of, property_names
+from epitaxy.prediction.materials.mixed import AnsweredPart, merged, positions_by_kind
+from epitaxy.prediction.materials.service import MaterialService
 from epitaxy.prediction.serve.activity import Activity
 from epitaxy.prediction.tenants.messages import base_message, page_of, tenant_card, tenant_encoder
 from epitaxy.prediction.tenants.models import ServedVersion, TenantModels
 from epitaxy.prediction.tenants.service import TenantService
 from epitaxy.prediction.tenants.substrates import Substrate, Substrates
+from epitaxy_models.materials import MaterialKind
 
 
 class PredictionServicer:
@@ -31,9 +36,10 @@ class PredictionServicer:
         models: TenantModels,
         explanations: ExplanationService,
         features: FeatureService,
+        materials: MaterialAnswers,
     ) -> None:
         self._substrates, self._tenants, self._models = substrates, tenants, models
-        self._explanations, self._features = explanations, features
+        self._explanations, self._features, self._materials = explanations, features, materials
         self.activity = Activity()
         self._encoders: dict[str, messages.BlockEncoder] = {}
 
@@ -43,16 +49,62 @@ class PredictionServicer:
             return backend_pb2.EvaluateResponse(results=await self._evaluate(request))
 
     async def _evaluate(self, request: backend_pb2.EvaluateRequest) -> prediction_pb2.ResultBlock:
-        served = await self._own(request.options.model)
+        options, items = request.options, messages.items_of(request.structures)
+        served = await self._own(options.model)
         if served is None:
-            shared = await self._shared(request.options.model)
-            query = messages.query_of(request.options, shared.artifact)
-            block = await shared.service.evaluate(messages.items_of(request.structures), query)
-            return self._encoder(shared).results(block, query, request.sequence)
+            return await self._evaluate_shared(options, items, request.sequence)
         bind_model_version(served.version.version)
-        query = messages.query_for(request.options, [served.card.definition.name])
-        block = await self._tenants.evaluate(messages.items_of(request.structures), served, query)
-        return tenant_encoder(served).results(block, query, request.sequence)
+        query = messages.query_for(options, [served.card.definition.name])
+        is_crystal = served.kind is MaterialKind.STRUCTURE
+        evaluate = self._tenants.evaluate if is_crystal else self._materials.evaluate_own
+        return tenant_encoder(served).results(await evaluate(items, served, query), query, request.sequence)
+
+    async def _evaluate_shared(
+        self, options: prediction_pb2.PredictionOptions, items: Sequence[Item], sequence: int
+    ) -> prediction_pb2.ResultBlock:
+        """The substrate that is named; without a name, of each material the substrate of its kind."""
+        material = await self._materials.named(options.model)
+        if material is not None:
+            return await self._materials.answer(material, items, options, sequence)
+        positions = positions_by_kind(items)
+        if not options.model.name and set(positions) - {MaterialKind.STRUCTURE}:
+            return await self._evaluate_mixed(options, items, positions, sequence)
+        return await self._evaluate_crystals(options, items, sequence)
+
+    async def _evaluate_crystals(
+        self, options: prediction_pb2.PredictionOptions, items: Sequence[Item], sequence: int
+    ) -> prediction_pb2.ResultBlock:
+        shared = await self._shared(options.model)
+        query = messages.query_of(options, shared.artifact)
+        return self._encoder(shared).results(await shared.service.evaluate(items, query), query, sequence)
+
+    async def _evaluate_mixed(
+        self,
+        options: prediction_pb2.PredictionOptions,
+        items: Sequence[Item],
+        positions: Mapping[MaterialKind, list[int]],
+        sequence: int,
+    ) -> prediction_pb2.ResultBlock:
+        """The kinds' substrates side by side, crystals first."""
+        messages.check_model(options.model, self._substrates.current.artifact)
+        crystals = positions.get(MaterialKind.STRUCTURE, [])
+        others: dict[str, tuple[MaterialService, list[int]]] = {}
+        for kind, own in positions.items():
+            if kind is not MaterialKind.STRUCTURE:
+                service = await self._materials.of_kind(kind)
+                others.setdefault(service.label, (service, []))[1].extend(own)
+        names = [property_names(service.substrate.card) for service, _ in others.values()]
+        if crystals:
+            names.insert(0, property_names(self._substrates.current.artifact.card))
+        asked = asked_of(options, names)
+        parts = []
+        if crystals:
+            block = await self._evaluate_crystals(asked.pop(0), [items[at] for at in crystals], sequence)
+            parts.append(AnsweredPart(crystals, block))
+        for (service, own), part in zip(others.values(), asked, strict=True):
+            block = await self._materials.answer(service, [items[at] for at in own], part, sequence)
+            parts.append(AnsweredPart(own, block))
+        return merged(parts, sequence)
 
     async def embed(self, request: backend_pb2.EmbedBlockRequest) -> backend_pb2.EmbedBlockResponse:
         """Structure embeddings of one block; only the shared model has any."""
@@ -62,6 +114,9 @@ class PredictionServicer:
                 f"{served.version.model} has no embeddings of its own: embed with {self._base_of(served)}",
                 reason="NO_EMBEDDINGS",
             )
+        material = await self._materials.named(request.model)
+        if material is not None:
+            return await self._materials.embed(material, messages.items_of(request.structures))
         shared = await self._shared(request.model)
         answers, embeddings = await shared.service.embed(messages.items_of(request.structures))
         return self._encoder(shared).embeddings(answers, embeddings)
@@ -97,17 +152,16 @@ class PredictionServicer:
     async def validate(self, request: backend_pb2.ValidateBlockRequest) -> backend_pb2.ValidateBlockResponse:
         """Intake reports of one block."""
         shared = self._substrates.current.service
-        return messages.reports(await shared.validate(messages.items_of(request.structures)))
+        return messages.reports(await shared.report(messages.items_of(request.structures)))
 
     async def list_models(self, request: backend_pb2.ListServedModelsRequest) -> backend_pb2.ListServedModelsResponse:
-        """Cards of the shared model and of the caller's own."""
+        """Cards of the shared models, crystals first, and of the caller's own."""
         tenant = current_request().tenant
         # The gateway's probes name no tenant and must be answered whatever the registry does.
         own = await self._models.list_served(tenant) if tenant else []
-        cards = [self._card(self._substrates.current)]
-        for served, aliases in own:
-            cards.append(await self._own_card(served, aliases))
-        return page_of(cards, request)
+        shared = [self._card(self._substrates.current), *(await self._materials.cards() if tenant else [])]
+        cards = [await self._own_card(served, aliases) for served, aliases in own]
+        return page_of([*shared, *cards], request, len(shared))
 
     async def get_model(self, request: backend_pb2.GetServedModelRequest) -> backend_pb2.GetServedModelResponse:
         """One model's card, by name."""
@@ -115,7 +169,9 @@ class PredictionServicer:
         if served is not None:
             aliases = await self._models.read_aliases(served.version)
             return backend_pb2.GetServedModelResponse(model=await self._own_card(served, aliases))
-        return backend_pb2.GetServedModelResponse(model=self._card(await self._shared(request.model)))
+        material = await self._materials.named(request.model)
+        card = self._card(await self._shared(request.model)) if material is None else self._materials.card(material)
+        return backend_pb2.GetServedModelResponse(model=card)
 
     async def _shared(self, selector: model_pb2.ModelSelector) -> Substrate:
         """The shared model, or the earlier version of it that the selector asks for. Raises NotFoundError."""
@@ -146,7 +202,9 @@ class PredictionServicer:
     async def _own_card(self, served: ServedVersion, aliases: Sequence[str]) -> models_pb2.ModelCard:
         card = tenant_card(served, aliases, await self._models.read_policy(served))
         base = served.card.base
-        card.base.CopyFrom(base_message(base, is_current=self._substrates.is_current(base.digest)))
+        # There is one version of the other kinds' substrates.
+        is_current = served.kind is not MaterialKind.STRUCTURE or self._substrates.is_current(base.digest)
+        card.base.CopyFrom(base_message(base, is_current=is_current))
         return card
 
     async def _own(self, selector: model_pb2.ModelSelector) -> ServedVersion | None:
@@ -167,7 +225,7 @@ class PredictionServicer:
             return None  # no such model of the caller's: the shared model's check says so
 
     def _bare(self, name: str, tenant: str) -> ModelName | None:
-        is_shared = name in ("", self._substrates.current.artifact.card.name)
+        is_shared = name in ("", self._substrates.current.artifact.card.name, *self._materials.names)
         if is_shared or not tenant or not is_model_name(name) or not self._models.registry.exists():
             return None
         return ModelName(tenant, name)

@@ -9,11 +9,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from epitaxy_models.data.auxiliary.labels import GROUPS
 from epitaxy_models.errors import ConfigurationError
-from epitaxy_models.graphs.graph import DEFAULT_RULE, GraphRule
+from epitaxy_models.graphs.graph import DEFAULT_RULE
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.training.config import TrainingConfig
+from epitaxy_models.training.presets import preset_tasks, rule_of_material
 from epitaxy_models.training.split import Resampling
-from epitaxy_models.training.tasks import MATERIALS_PROJECT_TASKS, Task, auxiliary_tasks
+from epitaxy_models.training.tasks import Task, auxiliary_tasks
 
 # Suffix of a label column, and the unit that it states. Longer suffixes first: _meV_atom ends in _atom, not in _eV.
 UNITS = {
@@ -30,6 +31,9 @@ UNITS = {
     "_A": "Angstrom",
     "_1": "1",
 }
+
+
+_PRESETS = {"crystal": "materials_project", "molecule": "molecules", "composition": "compositions"}
 
 
 def unit_of(column: str) -> str:
@@ -101,6 +105,7 @@ class TrainingSection(_Closed):
     clip_norm: float = Field(default=TrainingConfig().clip_norm, gt=0)
     width: int = Field(default=TrainingConfig().width, gt=0)
     n_layers: int = Field(default=TrainingConfig().n_layers, gt=0)
+    head_width: int = Field(default=TrainingConfig().head_width, gt=0)
     resampling: Resampling = Resampling.TENTH
     start_from: str = Field(default="", description="checkpoint of an earlier run, or a published model's folder")
     class_weights: tuple[Annotated[float, Field(gt=0)], ...] = Field(
@@ -137,9 +142,14 @@ class PretrainConfig(_Closed):
     """``pretrain.yaml``. Relative paths start at the file's own folder."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
-    data: Path = Field(description="Parquet with structure, formula and the label columns")
+    material: Literal["crystal", "molecule", "composition"] = "crystal"
+    data: Path = Field(
+        description="Parquet with structure, smiles or composition, formula (or canonical key) and the label columns"
+    )
     work: Path = Field(description="graph store, checkpoints, journal; on several machines a folder that all share")
-    tasks: Literal["materials_project"] | tuple[TaskSection, ...] = "materials_project"
+    tasks: Literal["materials_project", "molecules", "compositions"] | tuple[TaskSection, ...] | None = Field(
+        default=None, description="preset or list of label columns; by default the preset of the material"
+    )
     auxiliary: tuple[str, ...] = Field(
         default=(), description="groups of auxiliary labels; columns by epitaxy_models.data.auxiliary"
     )
@@ -154,10 +164,11 @@ class PretrainConfig(_Closed):
 
     @model_validator(mode="after")
     def _consistent(self) -> "PretrainConfig":
-        if not self.tasks:
+        if self.tasks == ():
             raise ValueError("tasks is empty: name at least one label column")
         if self.training.batch_size < self.scaling.workers:
             raise ValueError(f"{self.scaling.workers} workers cannot share a batch of {self.training.batch_size}")
+        self._check_material()
         unknown = [group for group in self.auxiliary if group not in GROUPS]
         if unknown:
             raise ValueError(f"auxiliary names no group {', '.join(unknown)}: give any of {', '.join(GROUPS)}")
@@ -165,13 +176,22 @@ class PretrainConfig(_Closed):
             raise ValueError(f"members must be distinct numbers, got {list(self.training.members)}")
         return self
 
+    def _check_material(self) -> None:
+        if self.material != "crystal" and (self.auxiliary or self.graph != GraphSection()):
+            raise ValueError(f"auxiliary and graph are settings of crystals, and the material is {self.material}")
+        if isinstance(self.tasks, str) and self.tasks != _PRESETS[self.material]:
+            raise ValueError(f"tasks {self.tasks} are not those of a {self.material}: give {_PRESETS[self.material]}")
+
     def training_config(self) -> TrainingConfig:
         """The settings of the training loop."""
         tasks = (
-            MATERIALS_PROJECT_TASKS if isinstance(self.tasks, str) else tuple(section.task() for section in self.tasks)
+            tuple(section.task() for section in self.tasks)
+            if isinstance(self.tasks, tuple)
+            else preset_tasks(_PRESETS[self.material])
         )
         tasks += auxiliary_tasks(self.auxiliary)
-        return TrainingConfig(**self.training.model_dump(), rule=GraphRule(**self.graph.model_dump()), tasks=tasks)
+        rule = rule_of_material(self.material, self.graph.model_dump())
+        return TrainingConfig(**self.training.model_dump(), rule=rule, tasks=tasks)
 
 
 def read_config(path: Path) -> PretrainConfig:
@@ -203,7 +223,7 @@ def _one_line(error: ValidationError) -> str:
         if (
             problem["type"] == "literal_error"
             and problem["loc"][0] == "tasks"
-            and not isinstance(problem["input"], str)
+            and not isinstance(problem["input"], str | None)
         ):
             continue
         place = ".".join(str(part) for part in _place(problem["loc"]))

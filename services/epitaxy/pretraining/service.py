@@ -15,7 +15,7 @@ from epitaxy_models.training.loop import changed_settings, check_enough, setting
 
 @dataclass(frozen=True, slots=True)
 class Pretraining:
-    """Pretrains from a table of labelled crystals; calling it again after an interruption resumes."""
+    """Pretrains from a table of labelled materials; calling it again after an interruption resumes."""
 
     trainer: DistributedTrainer
     tracking: Tracking
@@ -23,7 +23,7 @@ class Pretraining:
 
     def __call__(self, run: PretrainRun, featurize_processes: int) -> PretrainOutcome:
         """Trains to the end. What the configuration or the data have wrong is raised before any worker starts."""
-        check_columns(run.data, run.training.tasks)
+        check_columns(run.data, run.training.tasks, run.training.rule)
         settings = _claim(run)
         prepare_store(run.data, run.store, run.training.rule, featurize_processes, self.display.featurized)
         data = read_labelled(run.data, run.store, run.training.tasks, run.training.rule)

@@ -110,7 +110,7 @@ def examine(
         request.rows,
         request.labels,
         request.definition.unit,
-        artifact.card.rule,
+        artifact.card.crystal_rule,
         source.materials if source else None,
         SubstrateReferences(artifact, embedder),
         request.transform,
@@ -130,22 +130,24 @@ def examine(
     inputs = replace(inputs, blocks={**inputs.blocks, **_peer_blocks(request.peers, names, inputs)})
     filling = learn_filling(request, inputs, checked.rows, features, embedder, artifact)
     inputs = filling.fill(inputs) if filling else inputs
-    conditions, values = _conditions(request, checked.rows)
+    conditions, values = learned_conditions(request, checked.rows)
     inputs = under_conditions(inputs, conditions, values)
     if checked.sides.any():
         inputs = replace(inputs, sides=checked.sides)
     transform = checked.transform or TargetTransform.fit_withstanding(request.transform, checked.labels)
     targets = transform.forward(checked.labels)
     audit = _audit(source, open_vectors(source), names, inputs, targets, request) if source else NO_AUDIT
-    data = _data_section(checked.check)
-    noise = _noise_on_scale(checked.replicate_std, checked.labels, transform)
+    data = data_section(checked.check)
+    noise = noise_on_scale(checked.replicate_std, checked.labels, transform)
     return Examination(
         checked.rows, names, inputs, checked.labels, transform, targets, data, audit, checked.check.suspicious, noise,
         conditions, filling,
     )  # fmt: skip
 
 
-def _conditions(request: TransferRequest, rows: NDArray[np.int64]) -> tuple[tuple[Condition, ...], dict[str, Values]]:
+def learned_conditions(
+    request: TransferRequest, rows: NDArray[np.int64]
+) -> tuple[tuple[Condition, ...], dict[str, Values]]:
     """What the usable rows say of each condition, and its values."""
     values = {name: column.values[rows] for name, column in request.conditions.items()}
     learned = [Condition.learned(name, values[name], column.unit) for name, column in request.conditions.items()]
@@ -188,7 +190,7 @@ def _without_wild(checked: CheckedLabels, transform: str) -> CheckedLabels:
     )
 
 
-def _noise_on_scale(std: float, labels: NDArray[np.float64], transform: TargetTransform) -> float:
+def noise_on_scale(std: float, labels: NDArray[np.float64], transform: TargetTransform) -> float:
     """A spread in the labels' unit on the scale that is learned, as it is at the median label."""
     if transform.kind is TransformKind.NONE:
         return std
@@ -256,7 +258,8 @@ def _source_index(request: TransferRequest, artifact: ModelArtifact) -> SourceIn
         raise
 
 
-def _data_section(check: DataCheck) -> DataSection:
+def data_section(check: DataCheck) -> DataSection:
+    """The data check for the report."""
     refused = tuple(RefusedRow(entry.id, entry.message) for entry in check.refused)
     odd = tuple(
         SuspiciousRow(entry.row, entry.id, entry.value, str(entry.kind), entry.message) for entry in check.suspicious

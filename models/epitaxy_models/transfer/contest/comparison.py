@@ -19,11 +19,12 @@ from epitaxy_models.transfer.contest.stacking import stacked
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.records import SkippedStrategy
 from epitaxy_models.transfer.splits import Split
+from epitaxy_models.transfer.strategies.block_gp import WITHOUT_SUBSTRATE
 from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
 from epitaxy_models.transfer.strategy import TransferStrategy
 
-FOREST, SCRATCH = "descriptor_forest", "scratch_network"
-NO_TRANSFER = frozenset({MEDIAN, FOREST, SCRATCH})
+FOREST, FRACTION_FOREST, SCRATCH = "descriptor_forest", "fraction_forest", "scratch_network"
+NO_TRANSFER = frozenset({MEDIAN, FOREST, FRACTION_FOREST, WITHOUT_SUBSTRATE, SCRATCH})
 
 Array = NDArray[np.float64]
 

@@ -4,19 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from epitaxy_models.ensembles.artifact import ModelArtifact
+from epitaxy_models.materials.kind import MaterialKind
+from epitaxy_models.transfer.contest.comparison import FRACTION_FOREST
 from epitaxy_models.transfer.fidelities.filling import Filling
-from epitaxy_models.transfer.inputs import FIDELITIES, FILLED_PREFIX
+from epitaxy_models.transfer.inputs import COUNTS, DESCRIPTORS, FIDELITIES, FILLED_PREFIX, FRACTIONS
 from epitaxy_models.transfer.physics.label_scale import LabelScale
 from epitaxy_models.transfer.physics.law import PhysicsLaw
 from epitaxy_models.transfer.strategies import frozen_strategies
-from epitaxy_models.transfer.strategies.block_gp import BlockGP
+from epitaxy_models.transfer.strategies.block_gp import WITHOUT_SUBSTRATE, BlockGP
 from epitaxy_models.transfer.strategies.bound import Bound
 from epitaxy_models.transfer.strategies.by_fidelity import Hiding
 from epitaxy_models.transfer.strategies.censored import for_censored
 from epitaxy_models.transfer.strategies.gated_process import GatedProcess
 from epitaxy_models.transfer.strategies.laws import LawColumn
+from epitaxy_models.transfer.strategies.median import PoolMedian
 from epitaxy_models.transfer.strategies.networks.fine_tune import FullFineTune, PartialFineTune, ScratchNetwork
 from epitaxy_models.transfer.strategies.physics_process import PhysicsProcess
+from epitaxy_models.transfer.strategies.ridge import EmbeddingRidge
 from epitaxy_models.transfer.strategies.substrate_head import SubstrateHead
 from epitaxy_models.transfer.strategies.substrate_line import SubstrateLine
 from epitaxy_models.transfer.strategy import TransferStrategy
@@ -111,6 +115,25 @@ def _told(entry: TransferStrategy, noise_std: float, kin: tuple[LawColumn, ...])
         process = replace(entry.process, noise_std=noise_std, without_fidelities=without_fidelities)
         return replace(entry, line=replace(entry.line, kin=kin), process=process)
     return replace(entry, kin=kin) if isinstance(entry, SubstrateLine | SubstrateHead | AnchoredForest) else entry
+
+
+def material_field(kind: MaterialKind) -> Field:
+    """Competitors on materials without a crystal, with and without their substrate.
+
+    Those without read all that is known beside it: the better of them is what transfer has to beat.
+    """
+    from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest  # noqa: PLC0415 - scikit-learn
+    from epitaxy_models.transfer.strategies.full_forest import FullForest  # noqa: PLC0415 - loads scikit-learn
+
+    is_composition = kind is MaterialKind.COMPOSITION
+    # Of a steel the fractions say more than statistics of them.
+    alone = (DescriptorForest(name=FRACTION_FOREST, blocks=(FRACTIONS,)),) if is_composition else ()
+    without = (
+        BlockGP(without_substrate=True, name=WITHOUT_SUBSTRATE),
+        DescriptorForest(blocks=(DESCRIPTORS, FRACTIONS if is_composition else COUNTS)),
+        *alone,
+    )
+    return Field((BlockGP(), EmbeddingRidge(), FullForest(), *without, PoolMedian()))
 
 
 def default_field(artifact: ModelArtifact, *, with_peers: bool = False) -> Field:

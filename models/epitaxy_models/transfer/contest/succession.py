@@ -84,7 +84,7 @@ def _errors(
 def inputs_on(substrate: ModelArtifact, inputs: TransferInputs) -> TransferInputs:
     """The same rows under another substrate; blocks that do not depend on one stay as they are."""
     features, embedder = SubstrateFeatures(substrate), Embedder(substrate)
-    graphs = [build_graph(structure, substrate.card.rule) for structure in inputs.structures]
+    graphs = [build_graph(structure, substrate.card.crystal_rule) for structure in inputs.structures]
     starts = range(0, len(graphs), _ROWS_AT_ONCE)
     embeddings = np.concatenate([embedder(graphs[start : start + _ROWS_AT_ONCE]) for start in starts])
     own = features.inputs_from(inputs.structures, graphs, embeddings)

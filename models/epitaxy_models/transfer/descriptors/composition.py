@@ -28,7 +28,11 @@ COMPOSITION_NAMES = (
 
 def composition_features(structures: Sequence[Structure]) -> NDArray[np.float64]:
     """Statistics over the atoms of each structure, float64 ``[n_structures, len(COMPOSITION_NAMES)]``."""
-    shares = _atomic_shares(structures)
+    return share_features(_atomic_shares(structures))
+
+
+def share_features(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same statistics of shares of elements in the atoms, ``[n_rows, 119]`` by atomic number."""
     rows = np.concatenate([_statistics(shares, ELEMENT_TABLE), _stoichiometry(shares), _chemistry(shares)], axis=1)
     return np.asarray(rows, dtype=np.float64)
 

@@ -42,7 +42,7 @@ def learn_filling(
     """
     if not request.low_fidelity:
         return None
-    chosen = _unlabelled(request, rows, artifact.card.rule)
+    chosen = _unlabelled(request, rows, artifact.card.crystal_rule)
     others = _inputs_of(request, chosen, features, embedder)
     n_shipped = len(artifact.fidelity_heads.heads) if artifact.fidelity_heads else 0
     models = []

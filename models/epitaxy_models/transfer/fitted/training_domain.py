@@ -44,13 +44,23 @@ class TrainingDomain:
         cls, substrate: DomainModel, embeddings: NDArray[np.float64], structures: Sequence[Structure]
     ) -> "TrainingDomain":
         """From the embedding block ``[n_labels, n_members * embedding_width]`` of the labelled structures."""
-        latent = substrate.latent
-        points = _projected(latent.centre, latent.directions, embeddings)
+        return cls.along(substrate.latent.centre, substrate.latent.directions, embeddings, structures)
+
+    @classmethod
+    def along(
+        cls,
+        centre: NDArray[np.float32],
+        directions: NDArray[np.float32],
+        features: NDArray[np.float64],
+        structures: Sequence[Structure],
+    ) -> "TrainingDomain":
+        """In given directions ``[width, n_directions]`` of some block ``[n_labels, width]``."""
+        points = _projected(centre, directions, features)
         formulas = np.array([structure.reduced_formula for structure in structures])
         counts = np.zeros(_N_ELEMENTS, dtype=np.int64)
         for structure in structures:
             counts[np.unique(structure.atomic_numbers)] += 1
-        return cls(latent.centre, latent.directions, points, _own_distances(points, formulas), counts)
+        return cls(centre, directions, points, _own_distances(points, formulas), counts)
 
     def judge(self, embeddings: NDArray[np.float64], structures: Sequence[Structure]) -> tuple[DomainScore, ...]:
         """Verdict on each row of an embedding block."""

@@ -7,10 +7,12 @@ import numpy as np
 
 from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.structures.display import display_formula, display_spelling
+from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.audit.examination import Examination
 from epitaxy_models.transfer.contest.comparison import Comparison, Task
 from epitaxy_models.transfer.contest.judge import Judgement, StrategyVerdict
 from epitaxy_models.transfer.fitted.refit import COVERAGES, Calibration, interval_ends
+from epitaxy_models.transfer.kinds.sample import Sample
 from epitaxy_models.transfer.labels.censoring import sides_of
 from epitaxy_models.transfer.records import (
     AuditSection,
@@ -96,6 +98,10 @@ def _spelled_name(name: str) -> str:
     return f"{display_spelling(formula)}{space}{rest}"
 
 
+def _formula_of(row: Structure | Sample) -> str:
+    return row.formula if isinstance(row, Sample) else display_formula(row.atomic_numbers)
+
+
 def _verdict(found: Findings, sentence: str, is_calibrated: bool) -> VerdictSection:
     judgement = found.judgement
     return VerdictSection(
@@ -144,7 +150,7 @@ def _strategy(entry: StrategyVerdict, comparison: Comparison) -> StrategyRow:
 def _parity(found: Findings, calibration: Calibration) -> tuple[ParityRow, ...]:
     values, lower, upper = interval_ends(calibration, found.task)
     examination = found.examination
-    names = (display_formula(structure.atomic_numbers) for structure in examination.inputs.structures)
+    names = map(_formula_of, examination.inputs.structures)
     sides = sides_of(examination.inputs.sides, len(examination.labels)).tolist()
     columns = zip(examination.row_ids, names, examination.labels, values, lower, upper, sides, strict=True)
     return tuple(

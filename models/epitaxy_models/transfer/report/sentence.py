@@ -10,6 +10,8 @@ _N_TOLD = 3
 _WORDS = {
     "pool_median": "the plain median of your labels",
     "descriptor_forest": "a descriptor model without pretraining",
+    "descriptor_gp": "a Gaussian process without pretraining",
+    "fraction_forest": "a model of the fractions of elements",
     "scratch_network": "a network trained from scratch",
     "substrate_head": "the base model's own answer",
     "substrate_line": "a line on the base model's answer",

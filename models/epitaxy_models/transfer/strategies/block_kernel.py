@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.transfer.strategies.block_scaling import gapped_distances, squared_distances
+from epitaxy_models.transfer.strategies.block_scaling import gapped_distances, shares_in_common, squared_distances
 
 Array = NDArray[np.float64]
 Rows = Mapping[str, NDArray[np.float32]]
@@ -18,6 +18,7 @@ class Shape(StrEnum):
 
     ``GAPPED`` is linear in a value that is not known of every row: an unknown one is an effect of its row alone.
     ``GAPPED_RBF`` is smooth in such a value: an unknown one lies as far from any other as two values do on average.
+    ``TANIMOTO`` is the share that two rows of counts have in common (Ralaivola et al. 2005); rows are not scaled.
     """
 
     RBF = "rbf"
@@ -25,6 +26,7 @@ class Shape(StrEnum):
     LINEAR = "linear"
     GAPPED = "gapped"
     GAPPED_RBF = "gapped_rbf"
+    TANIMOTO = "tanimoto"
 
     @property
     def has_length(self) -> bool:
@@ -54,6 +56,8 @@ class KernelTerm:
     def measure(self, left: Rows, right: Rows) -> Array:
         """What the covariance of different rows depends on, ``[n_left, n_right]``: products or squared distances."""
         one, two = left[self.block], right[self.block]
+        if self.shape is Shape.TANIMOTO:
+            return shares_in_common(one, two)
         if self.shape is Shape.GAPPED_RBF:
             return gapped_distances(one, two)
         if self.shape.has_length:
@@ -74,6 +78,8 @@ class KernelTerm:
         block = rows[self.block].astype(np.float64)
         if self.shape.has_length:
             return np.zeros(len(block))
+        if self.shape is Shape.TANIMOTO:
+            return np.ones(len(block))
         # The last column of a gapped block is 1 where the value is unknown; a known value has a mean square of 1.
         return np.asarray((block**2).sum(axis=1))
 

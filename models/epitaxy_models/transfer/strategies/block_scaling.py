@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 # A descriptor far outside the training rows must not decide a distance alone.
 _CLIP = 6.0
@@ -19,11 +20,13 @@ class BlockScale:
         centre: Means over the training rows, ``[width]``.
         factor: What makes the columns' variances add up to one, 0 for constant columns, ``[width]``.
         has_gaps: Whether the last column tells whether the others are known.
+        is_counts: Whether rows are counts, which stay as they are.
     """
 
     centre: NDArray[np.float64]
     factor: NDArray[np.float64]
     has_gaps: bool = False
+    is_counts: bool = False
 
     @classmethod
     def fit(cls, block: NDArray[np.float64]) -> "BlockScale":
@@ -44,6 +47,11 @@ class BlockScale:
         return cls(np.append(known.centre, 1.0), np.append(known.factor, -1.0), has_gaps=True)
 
     @classmethod
+    def of_counts(cls, width: int) -> "BlockScale":
+        """Leaves counts as they are."""
+        return cls(np.zeros(width), np.ones(width), is_counts=True)
+
+    @classmethod
     def of_condition(cls, block: NDArray[np.float64]) -> "BlockScale":
         """Learns from a block of a condition: a value and whether it is known, or a column for each category.
 
@@ -61,6 +69,8 @@ class BlockScale:
 
         float32 halves what a served model keeps; distances are formed in float64.
         """
+        if self.is_counts:
+            return block.astype(np.float32)
         limit = _CLIP / np.sqrt(max(int(np.count_nonzero(self.factor)), 1))
         scaled = np.clip((block - self.centre) * self.factor, -limit, limit)
         if self.has_gaps:
@@ -82,3 +92,13 @@ def gapped_distances(left: NDArray[np.float32], right: NDArray[np.float32]) -> N
     """
     known = squared_distances(left[:, :-1], right[:, :-1])
     return np.asarray(known + left[:, -1:].astype(np.float64) + right[:, -1].astype(np.float64))
+
+
+def shares_in_common(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Sum of the smaller counts over sum of the larger ones, between all rows, ``[n_left, n_right]``; 1 for no counts.
+
+    The smaller of two numbers is half their sum less half their difference.
+    """
+    sums = left.sum(axis=1, dtype=np.float64)[:, None] + right.sum(axis=1, dtype=np.float64)
+    differences = cdist(left, right, "cityblock")
+    return np.asarray((sums - differences) / np.maximum(sums + differences, 1e-9) + (sums == 0))

@@ -1,6 +1,7 @@
 """The baseline that knows no substrate: a forest of randomized trees on descriptors."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,18 +30,21 @@ class DescriptorForest:
         n_trees: Size of the forest.
         share_of_features: Share of the descriptors that a split may choose from.
         name: Of the strategy.
+        blocks: Blocks that the trees split on, side by side.
     """
 
     n_trees: int = 200
     share_of_features: float = 0.3
     name: str = KIND
+    blocks: tuple[str, ...] = (DESCRIPTORS,)
 
     def fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedForest":
         """Learns from ``targets`` ``[n_rows]``."""
         forest = ExtraTreesRegressor(self.n_trees, max_features=self.share_of_features, random_state=seed)
         columns = ConditionColumns.fit(inputs)
-        forest.fit(columns.beside(inputs.blocks[DESCRIPTORS], inputs), targets)
-        return FittedForest.from_sklearn(forest, LEAST_STD * (float(np.std(targets)) or 1.0), columns)
+        forest.fit(columns.beside(side_by_side(inputs, self.blocks), inputs), targets)
+        least_std = LEAST_STD * (float(np.std(targets)) or 1.0)
+        return replace(FittedForest.from_sklearn(forest, least_std, columns), blocks=self.blocks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +59,7 @@ class FittedForest:
         n_features: Width of the block of descriptors and conditions.
         least_std: Smallest expected error.
         columns: Conditions, beside the descriptors.
+        blocks: Blocks that the trees split on, side by side.
     """
 
     roots: NDArray[np.int32]
@@ -64,6 +69,7 @@ class FittedForest:
     n_features: int
     least_std: float
     columns: ConditionColumns = field(default_factory=ConditionColumns)
+    blocks: tuple[str, ...] = (DESCRIPTORS,)
 
     def __post_init__(self) -> None:
         """A damaged tree would send the compiled walk out of its arrays, or round in a circle."""
@@ -104,7 +110,7 @@ class FittedForest:
         return self.columns.averaged(self._predict, inputs)
 
     def _predict(self, inputs: TransferInputs) -> TransferPrediction:
-        return self.predict_columns(self.columns.beside(inputs.blocks[DESCRIPTORS], inputs))
+        return self.predict_columns(self.columns.beside(side_by_side(inputs, self.blocks), inputs))
 
     def predict_columns(self, columns: Array) -> TransferPrediction:
         """The same of the columns ``[n_rows, n_features]`` that it was fitted on."""
@@ -131,7 +137,10 @@ class FittedForest:
             "numbers": self.numbers,
             "children": self.children,
         }
-        settings = {"n_features": self.n_features, "least_std": self.least_std}
+        settings: dict[str, Any] = {"n_features": self.n_features, "least_std": self.least_std}
+        # The state of a forest on descriptors alone is the same as it always was.
+        if self.blocks != (DESCRIPTORS,):
+            settings["split_on"] = list(self.blocks)
         return StrategyState(KIND, settings | self.columns.settings(), tensors | self.columns.tensors())
 
     @classmethod
@@ -142,7 +151,13 @@ class FittedForest:
             n_features=int(state.settings["n_features"]),
             least_std=float(state.settings["least_std"]),
             columns=ConditionColumns.restore(state.settings, state.tensors),
+            blocks=tuple(str(name) for name in state.settings.get("split_on", (DESCRIPTORS,))),
         )
+
+
+def side_by_side(inputs: TransferInputs, blocks: Sequence[str]) -> Array:
+    """Some blocks as one, ``[n_rows, n_columns]``."""
+    return np.concatenate([inputs.blocks[name] for name in blocks], axis=1)
 
 
 @compiled()

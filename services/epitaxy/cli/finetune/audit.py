@@ -25,8 +25,16 @@ from epitaxy.cli.finetune.options import (
     Transform,
     TransformOption,
 )
+from epitaxy.cli.inputs import (
+    CompositionColumnOption,
+    ElementColumnsOption,
+    PolymerColumnOption,
+    SmilesColumnOption,
+    material_column_of,
+)
 from epitaxy.cli.terminal import stdout_console, usage_error
 from epitaxy.cli.waiting import show_waiting
+from epitaxy.client import IntakeReport, ScreenResult
 from epitaxy.client.finetune.columns import columns_of, conditions_of
 from epitaxy.client.finetune.labels import is_address, read_labels, row_text
 
@@ -40,6 +48,10 @@ def audit(
     column: ColumnOption,
     unit: Annotated[str, typer.Option("--unit", help="Unit of the labels, to hold it against their values.")] = "",
     structure_column: StructureColumnOption = "structure",
+    smiles: SmilesColumnOption = None,
+    polymers: PolymerColumnOption = None,
+    compositions: CompositionColumnOption = None,
+    elements: ElementColumnsOption = None,
     id_column: IdColumnOption = None,
     transform: TransformOption = Transform.AUTO,
     low_fidelity: LowFidelityOption = None,
@@ -63,9 +75,15 @@ def audit(
         raise usage_error("audit reads only local data; for labels on the server, read the audit in the job's report")
     columns = (column, *(one.name for one in columns_of(low_fidelity or ())))
     under = conditions_of(conditions or ())
-    labels = read_labels(data, columns, structure_column, id_column, under, with_bounds=True, censored=censored)
+    material = material_column_of(smiles, polymers, compositions, elements)
+    where = material or structure_column
+    labels = read_labels(data, columns, where, id_column, under, with_bounds=True, censored=censored)
     with connect(context, target) as client, show_waiting("awaiting the base model's answers to the rows"):
-        results = sorted(client.screen(iter(labels.items), None, base_model or None), key=lambda result: result.index)
+        if material is None:
+            answers = client.screen(iter(labels.items), None, base_model or None)
+            results = sorted(answers, key=lambda result: result.index)
+        else:
+            results = [_as_result(report) for report in client.validate(iter(labels.items))]
     # Loads what a job checks by, which no other command needs.
     from epitaxy.cli.finetune.check import check_labels  # noqa: PLC0415
 
@@ -77,6 +95,19 @@ def audit(
     else:
         _print(check, column, rows)
     raise typer.Exit(_exit_code(check))
+
+
+def _as_result(report: IntakeReport) -> ScreenResult:
+    """A row that no model answered: materials are told apart by their keys."""
+    return ScreenResult(
+        report.id,
+        report.index,
+        report.key,
+        report.n_sites,
+        repairs=report.repairs,
+        error=report.error,
+        notes=report.notes,
+    )
 
 
 def _exit_code(check: "LabelCheck") -> int:

@@ -28,6 +28,13 @@ from epitaxy.cli.finetune.options import (
 )
 from epitaxy.cli.finetune.progress import show_job
 from epitaxy.cli.finetune.text import job_document, print_end, print_event
+from epitaxy.cli.inputs import (
+    CompositionColumnOption,
+    ElementColumnsOption,
+    PolymerColumnOption,
+    SmilesColumnOption,
+    material_column_of,
+)
 from epitaxy.cli.terminal import print_object, stderr_console, stdout_console
 from epitaxy.cli.waiting import show_waiting
 from epitaxy.cli.wording import split_names
@@ -46,6 +53,10 @@ def create(
         typer.Option("--name", metavar="MODEL", help="Name of the new model (allowed characters: a-z, 0-9, ., _, -)."),
     ],
     structure_column: StructureColumnOption = "structure",
+    smiles: SmilesColumnOption = None,
+    polymers: PolymerColumnOption = None,
+    compositions: CompositionColumnOption = None,
+    elements: ElementColumnsOption = None,
     id_column: IdColumnOption = None,
     transform: TransformOption = Transform.AUTO,
     low_fidelity: LowFidelityOption = None,
@@ -97,6 +108,7 @@ def create(
     Exit code 0 if the job was created (with --wait: if it produced a model), 1 if it failed, 2 for a mistake in the
     command line or the labels, 130 if interrupted. The job continues if --wait is interrupted.
     """
+    material = material_column_of(smiles, polymers, compositions, elements)
     with connect(context, target) as client, telling_reason():
         with show_waiting("reading and sending the labels", _HINT):
             job = client.finetune(
@@ -105,7 +117,7 @@ def create(
                 unit=unit,
                 name=name,
                 property_name=property_name,
-                structure_column=structure_column,
+                structure_column=material or structure_column,
                 id_column=id_column,
                 transform=transform.value,
                 fidelity=fidelity,

@@ -7,7 +7,16 @@ import typer
 
 from epitaxy.cli.conditions import AtOption, ConditionOption, ConditionPlan
 from epitaxy.cli.connecting import KnownColumnOption, ModelOption, TargetOption, connect
-from epitaxy.cli.inputs import InputIdColumnOption, InputStructureColumnOption, inventory_of
+from epitaxy.cli.inputs import (
+    CompositionColumnOption,
+    ElementColumnsOption,
+    InputIdColumnOption,
+    InputStructureColumnOption,
+    PolymerColumnOption,
+    SmilesColumnOption,
+    inventory_of,
+    material_column_of,
+)
 from epitaxy.cli.refused.table_file import RefusedOption, check_refused_file
 from epitaxy.cli.screen.job import JournalPolicy, ScreenJob, ScreenPlan, journal_path
 from epitaxy.cli.screen.table_file import can_write, endings
@@ -34,6 +43,10 @@ def screen(
     conditions: ConditionOption = None,
     at: AtOption = None,
     structure_column: InputStructureColumnOption = "structure",
+    smiles: SmilesColumnOption = None,
+    polymers: PolymerColumnOption = None,
+    compositions: CompositionColumnOption = None,
+    elements: ElementColumnsOption = None,
     id_column: InputIdColumnOption = None,
     coverage: Annotated[float, typer.Option(min=0.5, max=0.99, help="Nominal coverage of the intervals.")] = 0.9,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
@@ -84,9 +97,11 @@ def screen(
         raise usage_error("--resume continues a run, --restart discards it: give only one of them")
     _check_out(out)
     check_refused_file(refused, out)
+    material = material_column_of(smiles, polymers, compositions, elements)
     plan = ScreenPlan(
         out=out,
-        model=model,
+        # One table has the columns of one model: without a name that of the materials' kind.
+        model=model or (material.substrate if material else None),
         properties=tuple(split_names(properties)),
         known_columns=tuple(split_names(known_columns)),
         coverage=coverage,
@@ -101,7 +116,7 @@ def screen(
         conditions=ConditionPlan.of(conditions, at),
     )
     _check_journal(plan)
-    columns = Columns.of(structure_column, id_column, plan.known_columns)
+    columns = Columns.of(material or structure_column, id_column, plan.known_columns)
     written = (out, journal_path(out), *([refused] if refused is not None else []))
     inventory = inventory_of(paths, exclude=written, columns=columns)
     with connect(context, target) as client:

@@ -11,6 +11,7 @@ from epitaxy.client.finetune.columns import FineTuneRequest, LabelColumn, LabelC
 from epitaxy.client.finetune.labels import labels_of
 from epitaxy.client.finetune.render import JobStatus
 from epitaxy.client.finetune.results import DeletedData
+from epitaxy.client.inputs.material_columns import MaterialColumn
 
 
 class AsyncFineTuneMethods:
@@ -26,7 +27,7 @@ class AsyncFineTuneMethods:
         unit: str,
         name: str,
         property_name: str = "",
-        structure_column: str = STRUCTURE_COLUMN,
+        structure_column: str | MaterialColumn = STRUCTURE_COLUMN,
         id_column: str | None = None,
         transform: str = "auto",
         fidelity: str = "",
@@ -57,7 +58,8 @@ class AsyncFineTuneMethods:
             property_name: Name of the property, in snake case (default: the column's name without its unit).
             structure_column: Column of the structures. A cell holds JSON of ``{"lattice", "species", "frac"}``,
                 pymatgen's JSON, the text of a CIF, the name of a file beside the table, or an object of pymatgen or
-                ase.
+                ase. For materials without a crystal ``smiles_column``, ``polymer_column``, ``composition_column`` or
+                ``element_columns``.
             id_column: Column of the rows' names (default: ``id``, ``material_id`` and the like, or the row's number).
             transform: Scale on which the labels are learned: ``"none"``, ``"log10"``, ``"log1p"`` or ``"auto"``.
             fidelity: Level of theory or kind of measurement of the column to learn: ``"EXPERIMENT"``, ``"HSE06"``.
@@ -104,7 +106,7 @@ class AsyncFineTuneMethods:
         model: str,
         *,
         data: Any = None,
-        structure_column: str = STRUCTURE_COLUMN,
+        structure_column: str | MaterialColumn = STRUCTURE_COLUMN,
         id_column: str | None = None,
         max_seconds: float | None = None,
         use_gpu: bool = False,

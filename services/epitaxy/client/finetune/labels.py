@@ -16,7 +16,9 @@ from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.finetune.columns import LabelCondition
 from epitaxy.client.finetune.tables import RowTable, read_rows
 from epitaxy.client.inputs.cells import read_cell
-from epitaxy.client.inputs.item import InputItem
+from epitaxy.client.inputs.columns import Columns
+from epitaxy.client.inputs.item import InputItem, Source
+from epitaxy.client.inputs.material_columns import MaterialColumn
 from epitaxy.client.results import ItemError
 from epitaxy.client.screening.packing import pack_items
 from epitaxy.tables.bounds import read_bounds
@@ -101,7 +103,7 @@ class Labels:
 def read_labels(
     data: Any,
     columns: Sequence[str],
-    structure_column: str = STRUCTURE_COLUMN,
+    structure_column: str | MaterialColumn = STRUCTURE_COLUMN,
     id_column: str | None = None,
     conditions: Sequence[LabelCondition] = (),
     *,
@@ -114,7 +116,7 @@ def read_labels(
     Args:
         data: The table, folder, data frame or rows.
         columns: Names of the columns of values, the target first.
-        structure_column: Column of the structures, whose cells are as in ``read_cell``.
+        structure_column: Column of the structures, whose cells are as in ``read_cell``, or where other materials are.
         id_column: Column of the rows' names; None: ``id``, ``material_id`` and the like, a data frame's index, or the
             row's number.
         conditions: Columns of conditions.
@@ -126,9 +128,11 @@ def read_labels(
         InvalidRequestError: A column is missing, or cells do not hold numbers; names their rows.
     """
     others = (name for name in (id_column, censored) if name)
-    wanted = (*columns, *(entry.name for entry in conditions), *others)
-    table = read_rows(data, structure_column, wanted)
-    for name in (structure_column, *wanted):
+    where = Columns.of(structure_column, id_column)
+    first, *more = where.inputs
+    wanted = (*columns, *(entry.name for entry in conditions), *others, *more)
+    table = read_rows(data, first, wanted)
+    for name in (first, *wanted):
         if name not in table.names:
             raise _no_column(name, table.names)
     if needs_ids:
@@ -146,10 +150,7 @@ def read_labels(
     _check_cells(columns_read, places)
     sides = _sides(table, columns_read[columns[0]].sides if columns else (), censored, places)
     _check_conditions(conditions_read, places)
-    items = [
-        InputItem(row_id, number, read_cell(table.rows[number][1].get(structure_column), table.files))
-        for number, row_id in enumerate(ids)
-    ]
+    items = [InputItem(row_id, number, _source(table, number, where)) for number, row_id in enumerate(ids)]
     values = {name: np.array(column.values, dtype=np.float64) for name, column in columns_read.items()}
     notes = (*table.notes, *_number_notes(columns_read), *_repeats(ids))
     for note in notes:
@@ -161,7 +162,7 @@ def read_labels(
 def labels_of(
     data: Any,
     columns: Sequence[str],
-    structure_column: str,
+    structure_column: str | MaterialColumn,
     id_column: str | None,
     conditions: Sequence[LabelCondition] = (),
     *,
@@ -170,11 +171,26 @@ def labels_of(
 ) -> Labels | finetune_pb2.LabelFile:
     """Labels to send, or the address of a table for the server to read. Raises as ``read_labels``."""
     if is_address(data):
+        where = Columns.of(structure_column, id_column)
+        kind = "unspecified" if where.material is None else where.material.kind
+        elements = None if where.material is None else where.material.elements
         return finetune_pb2.LabelFile(
-            uri=data, structure_column=structure_column, id_column=id_column or "", censored_column=censored
+            uri=data,
+            structure_column=where.structure,
+            id_column=id_column or "",
+            censored_column=censored,
+            kind=f"MATERIAL_KIND_{kind.upper()}",
+            element_columns=elements.as_text() if elements else "",
         )
     labels = read_labels(data, columns, structure_column, id_column, conditions, with_bounds=True, censored=censored)
     return labels.without_refused() if skip_refused else labels
+
+
+def _source(table: RowTable, number: int, where: Columns) -> Source:
+    cells = table.rows[number][1]
+    if where.material is not None:
+        return where.material.read(cells)
+    return read_cell(cells.get(where.structure), table.files)
 
 
 def is_address(data: object) -> bool:

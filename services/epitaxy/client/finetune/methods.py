@@ -11,6 +11,7 @@ from epitaxy.client.finetune.jobs import FineTuneJobs
 from epitaxy.client.finetune.labels import labels_of
 from epitaxy.client.finetune.render import JobStatus
 from epitaxy.client.finetune.results import DeletedData
+from epitaxy.client.inputs.material_columns import MaterialColumn
 from epitaxy.client.transport import run_blocking
 
 
@@ -27,7 +28,7 @@ class FineTuneMethods:
         unit: str,
         name: str,
         property_name: str = "",
-        structure_column: str = STRUCTURE_COLUMN,
+        structure_column: str | MaterialColumn = STRUCTURE_COLUMN,
         id_column: str | None = None,
         transform: str = "auto",
         fidelity: str = "",
@@ -58,7 +59,8 @@ class FineTuneMethods:
             property_name: Name of the property, in snake case (default: the column's name without its unit).
             structure_column: Column of the structures. A cell holds JSON of ``{"lattice", "species", "frac"}``,
                 pymatgen's JSON, the text of a CIF, the name of a file beside the table, or an object of pymatgen or
-                ase.
+                ase. For materials without a crystal ``smiles_column``, ``polymer_column``, ``composition_column`` or
+                ``element_columns``.
             id_column: Column of the rows' names (default: ``id``, ``material_id`` and the like, or the row's number).
             transform: Scale on which the labels are learned: ``"none"``, ``"log10"``, ``"log1p"`` or ``"auto"``.
             fidelity: Level of theory or kind of measurement of the column to learn: ``"EXPERIMENT"``, ``"HSE06"``.
@@ -105,7 +107,7 @@ class FineTuneMethods:
         model: str,
         *,
         data: Any = None,
-        structure_column: str = STRUCTURE_COLUMN,
+        structure_column: str | MaterialColumn = STRUCTURE_COLUMN,
         id_column: str | None = None,
         max_seconds: float | None = None,
         use_gpu: bool = False,

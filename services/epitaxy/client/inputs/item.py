@@ -12,7 +12,7 @@ from epitaxy.client.results import ItemError
 from epitaxy.tables.ids import clean_id
 from epitaxy.tables.numbers import read_number
 
-TextKind = Literal["cif", "poscar", "extxyz", "pymatgen_json"]
+TextKind = Literal["cif", "poscar", "extxyz", "pymatgen_json", "composition", "molecule", "polymer"]
 # Values of a lower fidelity that the caller knows already, by column; those that are not known are left out.
 KnownValues = tuple[tuple[str, float], ...]
 
@@ -50,7 +50,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A structure file's text, which the server reads."""
+    """The text of a structure file, or of a composition, molecule or polymer, which the server reads."""
 
     kind: TextKind
     content: str

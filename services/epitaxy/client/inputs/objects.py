@@ -20,7 +20,14 @@ _CARRIED = frozenset({"charge", "charges", "final_charge", "bader_charge", "magm
 
 def is_structure(value: object) -> bool:
     """True for one structure; False for a collection of them."""
-    return _is_pymatgen(value) or _is_ase(value) or _is_record(value) or _is_triple(value) or _is_named(value)
+    return (
+        is_ready(value)
+        or _is_pymatgen(value)
+        or _is_ase(value)
+        or _is_record(value)
+        or _is_triple(value)
+        or _is_named(value)
+    )
 
 
 def read_object(value: Any, default_id: str) -> tuple[str, Source]:
@@ -31,6 +38,11 @@ def read_object(value: Any, default_id: str) -> tuple[str, Source]:
         if is_kind(value):
             return own_id(id_holder(value)) or default_id, read(value)
     return default_id, refuse("UNKNOWN_FORMAT", f"a {type(value).__name__} is neither a path nor a structure")
+
+
+def is_ready(value: object) -> bool:
+    """True for a composition, molecule or polymer that is made ready to send."""
+    return isinstance(value, Text)
 
 
 def is_text(value: object) -> bool:
@@ -120,6 +132,7 @@ def _plain_value(value: Any) -> Any:
 
 # How to know a kind of object, what of it may hold an id, and how to read it.
 _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Any], Callable[[Any], Source]], ...] = (
+    (is_ready, lambda _: None, lambda value: value),
     (is_text, lambda _: None, read_record),
     (_is_pymatgen, lambda structure: getattr(structure, "properties", None), _read_pymatgen),
     (_is_ase, lambda atoms: atoms.info, _read_ase),

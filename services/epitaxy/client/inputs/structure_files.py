@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from epitaxy.client.inputs.archives import is_archive, stem_of_archive
 from epitaxy.client.inputs.item import Source, refuse
+from epitaxy.client.inputs.materials import count_lines, read_formula_list, read_sdf, read_smiles_list
 from epitaxy.client.inputs.packed import unpacked_name
 from epitaxy.client.inputs.reading_log import ReadingLog
 from epitaxy.client.inputs.stored import StoredFile
@@ -14,6 +15,7 @@ from epitaxy.client.inputs.texts import count_xyz, read_cif, read_json, read_pos
 TABLE_ENDINGS = (".parquet", ".csv", ".jsonl", ".ndjson")
 KNOWN_ENDINGS = (
     ".cif, .mcif, .vasp, .poscar, .contcar, POSCAR*, CONTCAR*, .xyz, .extxyz, .json, .jsonl, .csv, .parquet, "
+    ".smi, .sdf, .mol, .formulas, "
     "each but the last also with .gz, .bz2 or .xz, and archives (.zip, .tar, .tar.gz)"
 )
 _POSCAR_NAMES = ("POSCAR", "CONTCAR")
@@ -37,6 +39,12 @@ _BY_SUFFIX = {
     ".xyz": _XYZ,
     ".extxyz": _XYZ,
     ".json": TextFileKind(read_json),
+    ".smi": TextFileKind(read_smiles_list, count_lines),
+    ".smiles": TextFileKind(read_smiles_list, count_lines),
+    ".sdf": TextFileKind(read_sdf),
+    ".sd": TextFileKind(read_sdf),
+    ".mol": TextFileKind(read_sdf),
+    ".formulas": TextFileKind(read_formula_list, count_lines),
 }
 _STEM_ENDINGS = frozenset((*_BY_SUFFIX, *TABLE_ENDINGS))
 

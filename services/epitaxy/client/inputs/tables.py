@@ -15,6 +15,7 @@ from epitaxy.tables.ids import own_id
 
 _REMEDIES = {
     "NO_STRUCTURE_COLUMN": "name the one with the structures (--structure-column), or rename it",
+    "NO_MATERIAL_COLUMN": "name one that the file has",
     "NO_ID_COLUMN": "name one that the file has",
     "NO_KNOWN_COLUMN": "name one that the file has",
     "NO_CONDITION_COLUMN": "name one that the file has",
@@ -62,7 +63,8 @@ def missing_column(stream: RowStream, columns: Columns) -> ItemError | None:
     """The refusal of a table that lacks a column, None if it has all or nobody knows yet."""
     if stream.names is None:
         return None
-    wanted = [(columns.structure, "NO_STRUCTURE_COLUMN")]
+    reason = "NO_STRUCTURE_COLUMN" if columns.material is None else "NO_MATERIAL_COLUMN"
+    wanted = [(name, reason) for name in columns.inputs]
     wanted += [(columns.id, "NO_ID_COLUMN")] if columns.id is not None else []
     wanted += [(name, "NO_KNOWN_COLUMN") for name in columns.known]
     wanted += [(entry.column, "NO_CONDITION_COLUMN") for entry in columns.conditions if entry.is_required]
@@ -79,8 +81,11 @@ def read_row(
     """Id and structure of one row; ``prefix`` goes before its number if it has no id."""
     if isinstance(row.cells, ItemError):
         return f"{prefix}{row.number}", row.cells
-    # A row of JSON Lines may be the structure itself.
-    source = read_cell(row.cells.get(columns.structure, row.cells), files)
+    if columns.material is not None:
+        source = columns.material.read(row.cells)
+    else:
+        # A row of JSON Lines may be the structure itself.
+        source = read_cell(row.cells.get(columns.structure, row.cells), files)
     if columns.known:
         source = with_known_values(source, {name: row.cells.get(name) for name in columns.known})
     if columns.conditions:

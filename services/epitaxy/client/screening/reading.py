@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from epitaxy.api.common.v1 import model_pb2
+from epitaxy.api.common.v1 import model_pb2, structure_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2, structures_pb2
 from epitaxy.client.inputs.item import InputItem
 from epitaxy.client.reading import (
@@ -31,6 +31,8 @@ class ResultBlockReader:
             (stamp.definition, fidelity_name(stamp.definition.fidelity), read_calibration(stamp.calibration))
             for stamp in block.properties
         ]
+        # A block that several substrates answered stamps its properties one by one.
+        self._models = [stamp.model if stamp.HasField("model") else block.model for stamp in block.properties]
 
     def __iter__(self) -> Iterator[prediction_pb2.StructureResult]:
         """The answers as sent."""
@@ -45,6 +47,8 @@ class ResultBlockReader:
                 error=read_item_error(answer.error),
             )  # fmt: skip
         prediction = answer.prediction
+        if prediction.values:
+            stamp = self._models[prediction.values[0].property_index]
         return ScreenResult(
             id=item_id,
             index=index,
@@ -122,6 +126,12 @@ def verdict_name(value: int) -> str:
     return enum_name(prediction_pb2.DomainVerdict.Name, "DOMAIN_VERDICT_", value)
 
 
+def kind_name(value: int) -> str:
+    """``"polymer"`` for ``MATERIAL_KIND_POLYMER``; servers that state no kind read structures."""
+    name = enum_name(structure_pb2.MaterialKind.Name, "MATERIAL_KIND_", value).lower()
+    return "structure" if name == "unspecified" else name
+
+
 def _report(report: structures_pb2.IntakeReport, item: InputItem) -> IntakeReport:
     error = read_item_error(report.error) if report.HasField("error") else None
     return IntakeReport(
@@ -132,6 +142,8 @@ def _report(report: structures_pb2.IntakeReport, item: InputItem) -> IntakeRepor
         read_repairs(report.repairs),
         error,
         read_notes(report.notes),
+        "" if error is not None else kind_name(report.kind),
+        report.key,
     )
 
 

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.finetune.domain.spec import MIN_LABELS, FineTuneSpec
-from epitaxy_models.errors import ConfigurationError, InvalidStructureError
+from epitaxy_models.errors import ConfigurationError, InvalidMaterialError, InvalidStructureError
+from epitaxy_models.materials import MaterialKind
+from epitaxy_models.materials.reading import MaterialIntake, read_material
 from epitaxy_models.structures import Intake, Structure, TextFormat, check_structure, read_single, structure_from_column
 from epitaxy_models.transfer.conditions.condition import INVALID_CONDITION, Condition, Values
 from epitaxy_models.transfer.labels.censoring import Side, Sides, sides_of
@@ -27,12 +29,16 @@ class LabelFile:
         structure_column: Name of the column of structures.
         id_column: Name of the column of row ids; empty: the ids are row numbers.
         censored_column: Name of the column that tells which labels are bounds; empty: only the cells tell.
+        kind: What the column of structures holds.
+        element_columns: Columns of elements instead, as ``ElementColumns.of`` reads them; empty: one column.
     """
 
     uri: str
     structure_column: str = "structure"
     id_column: str = ""
     censored_column: str = ""
+    kind: MaterialKind = MaterialKind.STRUCTURE
+    element_columns: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +50,13 @@ class StoredLabels:
 
 @dataclass(frozen=True, slots=True)
 class StructureText:
-    """One structure as the text that was given."""
+    """One structure, or another material, as the text that was given; ``kind`` is a format or a ``MaterialKind``."""
 
     kind: str
     text: str
 
 
+_MATERIAL_KINDS = frozenset({MaterialKind.COMPOSITION, MaterialKind.MOLECULE, MaterialKind.POLYMER})
 StructureCell = StructureText | Structure
 """One structure as it was given: a text that is not yet read, or arrays that are not yet checked."""
 
@@ -93,9 +100,18 @@ class LabelTable:
         """Number of rows with a value in a column."""
         return int(np.isfinite(self.values[column]).sum())
 
+    @property
+    def kinds(self) -> frozenset[MaterialKind]:
+        """What the rows are; a job learns from rows of one kind."""
+        return frozenset(_kind_of(cell) for cell in self.cells)
+
     def read_intakes(self) -> list[tuple[str, Intake | InvalidStructureError]]:
         """Each row's id with its structure, checked, and what reading took, or the reason why it has none."""
         return [(name, _outcome(cell)) for name, cell in zip(self.ids, self.cells, strict=True)]
+
+    def read_materials(self) -> list[tuple[str, MaterialIntake | InvalidMaterialError]]:
+        """The same of compositions, molecules and polymers."""
+        return [(name, _material(cell)) for name, cell in zip(self.ids, self.cells, strict=True)]
 
     def read_structures(self) -> list[tuple[str, Structure | InvalidStructureError]]:
         """The same without what reading took."""
@@ -109,6 +125,9 @@ def check_labels(table: LabelTable, spec: FineTuneSpec) -> None:
             raise InvalidRequestError(f"the labels have no column {name!r}", reason="NO_LABEL_COLUMN")
         for row in np.flatnonzero(np.isinf(table.values[name])).tolist():
             raise bad_label(table.ids[row], row, name, "an infinite value")
+    if len(table.kinds) > 1:
+        named = " and ".join(sorted(kind.value for kind in table.kinds))
+        raise InvalidRequestError(f"the rows hold {named}s: send one kind of material a job", reason="MIXED_KINDS")
     _check_conditions(table, spec)
     for name in table.sides:
         if name != spec.target.name:
@@ -158,6 +177,18 @@ def bad_label(name: str, row: int, column: str, what: str) -> InvalidRequestErro
         f"{place}: {column} holds {what}, which is not a label: give a number, or leave the cell empty",
         reason="INVALID_LABEL",
     )
+
+
+def _kind_of(cell: StructureCell) -> MaterialKind:
+    is_material = isinstance(cell, StructureText) and cell.kind in _MATERIAL_KINDS
+    return MaterialKind(cell.kind) if is_material and isinstance(cell, StructureText) else MaterialKind.STRUCTURE
+
+
+def _material(cell: StructureCell) -> MaterialIntake | InvalidMaterialError:
+    try:
+        return read_material(_kind_of(cell), cell.text if isinstance(cell, StructureText) else "")
+    except InvalidMaterialError as error:
+        return error
 
 
 def _outcome(cell: StructureCell) -> Intake | InvalidStructureError:

@@ -20,9 +20,11 @@ from epitaxy.finetune.domain.spec import LabelCondition
 from epitaxy.tables.bounds import read_bounds
 from epitaxy.tables.conditions import read_conditions
 from epitaxy.tables.csv_rows import open_csv
+from epitaxy.tables.element_columns import ElementColumns
 from epitaxy.tables.ids import id_text
 from epitaxy.tables.numbers import is_missing, read_bounded_column, read_column
 from epitaxy.tables.texts import decode_text, kind_of_text
+from epitaxy_models.materials import MaterialKind
 from epitaxy_models.structures import TextFormat
 
 # A small file may unpack to a large one.
@@ -50,7 +52,9 @@ def read_table(
     """The table in a file's content. Raises InvalidRequestError, which names the rows that are wrong."""
     under = [condition.name for condition in conditions]
     others = [name for name in (file.id_column, file.censored_column) if name]
-    wanted = [file.structure_column, *columns, *under, *others]
+    elements = _elements(file)
+    inputs = [file.structure_column] if elements is None else list(elements.names)
+    wanted = [*inputs, *columns, *under, *others]
     read, unpacked = _reader(file.uri), _unpacked(content)
     rows = read(unpacked, wanted, max_rows)
     for name in wanted:
@@ -58,14 +62,41 @@ def read_table(
             raise InvalidRequestError(
                 f"the file has no column {name!r}: name one of its columns", reason="NO_LABEL_COLUMN"
             )
-    structures = rows.columns[file.structure_column]
-    ids = rows.columns[file.id_column] if file.id_column else [None] * len(structures)
+    n_rows = len(rows.columns[inputs[0]])
+    ids = rows.columns[file.id_column] if file.id_column else [None] * n_rows
     names = [str(row) if (text := id_text(cell)) is None else text for row, cell in enumerate(ids)]
     values, sides = _values(rows, names, columns)
     sides |= _told_bounds(rows, names, columns, file.censored_column, sides)
-    cells = [cell_of(structure) for structure in structures]
+    cells = [_cell(rows, names, row, file, elements) for row in range(n_rows)]
     bounds = {name: found for name, found in sides.items() if found.any()}
     return LabelTable(names, cells, values, _conditions(rows, names, conditions), bounds)
+
+
+def _elements(file: LabelFile) -> ElementColumns | None:
+    try:
+        return ElementColumns.of(file.element_columns) if file.element_columns else None
+    except ValueError as error:
+        raise InvalidRequestError.of_field("file.element_columns", str(error)) from None
+
+
+def _cell(
+    rows: _Rows, names: Sequence[str], row: int, file: LabelFile, elements: ElementColumns | None
+) -> StructureText:
+    """The material of one row. Raises InvalidRequestError that names a cell without an amount."""
+    if elements is not None:
+        amounts = {name: rows.columns[name][row] for name in elements.names}
+        try:
+            # A row without any amount is refused when it is read, as any empty cell is.
+            text = "" if elements.is_empty(amounts) else elements.text_of(amounts)
+        except ValueError as error:
+            raise InvalidRequestError(f"{_place(rows, names, row)}: {error}", reason="INVALID_AMOUNT") from None
+        return StructureText(MaterialKind.COMPOSITION, text)
+    value = rows.columns[file.structure_column][row]
+    if file.kind is MaterialKind.STRUCTURE:
+        return cell_of(value)
+    if isinstance(value, bytes):
+        value = decode_text(value) or ""
+    return StructureText(file.kind, "" if is_missing(value) and not isinstance(value, str) else str(value))
 
 
 def cell_of(value: object) -> StructureText:

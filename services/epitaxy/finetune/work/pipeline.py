@@ -14,14 +14,19 @@ from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.vectors import VectorSettings, open_vectors
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.ensembles.catalogue import SubstrateCatalogue, shipped_models
+from epitaxy_models.errors import ConfigurationError, EpitaxyError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
+from epitaxy_models.materials import MaterialKind
+from epitaxy_models.materials.reading import MaterialIntake
 from epitaxy_models.structures.intake import DOUBTFUL_CODES, Intake, Note, Repair
+from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.conditions.condition import ConditionColumn
 from epitaxy_models.transfer.contest.field import Field
+from epitaxy_models.transfer.kinds.sample import Sample
 from epitaxy_models.transfer.labels.findings import SuspiciousLabelsError
 from epitaxy_models.transfer.labels.readings import Reading
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
-from epitaxy_models.transfer.pipeline import run_transfer
+from epitaxy_models.transfer.pipeline import run_material_transfer, run_transfer
 from epitaxy_models.transfer.predecessor import Predecessor
 from epitaxy_models.transfer.records import SuccessionSection
 from epitaxy_models.transfer.request import LowFidelityColumn, TransferBudget, TransferEvent, TransferRequest
@@ -64,9 +69,19 @@ class PipelineTransfer:
             on_event(JobState(event.stage.value), Progress(event.fraction, event.message, dict(event.metrics)))
 
         request = self._request(job.spec, labels, folder / "out")
+        kind = next(iter(labels.kinds), MaterialKind.STRUCTURE)
+        if kind is not MaterialKind.STRUCTURE and job.spec.base_model:
+            raise ConfigurationError(
+                f"{job.spec.base_model} is a substrate of crystals, and the labels are of a {kind.value}: leave "
+                "base_model empty for the substrate of that kind",
+                reason="CRYSTALS_ONLY",
+            )
         open_index = partial(open_vectors, VectorSettings())
         try:
-            outcome = run_transfer(request, tell, should_stop, self.field, open_index)
+            if kind is MaterialKind.STRUCTURE:
+                outcome = run_transfer(request, tell, should_stop, self.field, open_index)
+            else:
+                outcome = run_material_transfer(request, kind, tell, should_stop, self.field)
         except SuspiciousLabelsError as error:
             raise LabelsStoppedError(error.message, suspicious=_suspicions(error.suspicious)) from error
         return TransferResult(
@@ -84,11 +99,11 @@ class PipelineTransfer:
         )
 
     def _request(self, spec: FineTuneSpec, labels: LabelTable, out: Path) -> TransferRequest:
-        intakes = labels.read_intakes()
+        rows, readings = _rows(labels)
         base = self.base_models[spec.base_model] if spec.base_model else self.model_folder or shipped_model()
         return TransferRequest(
             name=spec.model_name,
-            rows=[(name, read.structure if isinstance(read, Intake) else read) for name, read in intakes],
+            rows=rows,
             labels=labels.values[spec.target.name],
             definition=_definition(spec),
             out=out,
@@ -103,7 +118,7 @@ class PipelineTransfer:
             seed=spec.seed,
             peers=spec.peers,
             accept_suspicious=spec.accept_suspicious,
-            readings={row: _readings(read) for row, (_, read) in enumerate(intakes) if isinstance(read, Intake)},
+            readings=readings,
             predecessor=self._predecessor(spec.refit_of, base) if spec.refit_of else None,
             conditions={
                 condition.name: ConditionColumn(labels.conditions[condition.name], condition.number_unit)
@@ -147,7 +162,27 @@ def _suspicions(found: Sequence[SuspiciousLabel]) -> tuple[Suspicion, ...]:
     return tuple(Suspicion(entry.row, entry.id, entry.value, entry.kind.value, entry.message) for entry in found)
 
 
-def _readings(intake: Intake) -> tuple[Reading, ...]:
+def _rows(
+    labels: LabelTable,
+) -> tuple[list[tuple[str, Structure | EpitaxyError]], dict[int, tuple[Reading, ...]]]:
+    """The rows as a job takes them, and by position what reading took."""
+    if labels.kinds <= {MaterialKind.STRUCTURE}:
+        intakes = labels.read_intakes()
+        return (
+            [(name, read.structure if isinstance(read, Intake) else read) for name, read in intakes],
+            {row: _readings(read) for row, (_, read) in enumerate(intakes) if isinstance(read, Intake)},
+        )
+    materials = labels.read_materials()
+    return (
+        [
+            (name, Sample(read.kind, read.material).as_row() if isinstance(read, MaterialIntake) else read)
+            for name, read in materials
+        ],
+        {row: _readings(read) for row, (_, read) in enumerate(materials) if isinstance(read, MaterialIntake)},
+    )
+
+
+def _readings(intake: Intake | MaterialIntake) -> tuple[Reading, ...]:
     findings: list[Repair | Note] = [*intake.repairs, *intake.notes]
     return tuple(Reading(one.code, one.message, one.code in DOUBTFUL_CODES) for one in findings)
 

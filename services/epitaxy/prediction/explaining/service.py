@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from epitaxy.chassis.errors import OverloadedError
-from epitaxy.prediction.domain import Accepted, Item, Refusal
+from epitaxy.prediction.domain import Accepted, Item, ReadMaterial, Refusal
 from epitaxy.prediction.service import PredictionService
 from epitaxy_models.explanation.explanation import Explanation
 from epitaxy_models.structures import Structure
@@ -69,7 +69,7 @@ class ExplanationService:
             return [
                 Explained(answer.id, next(explained), answer.outcome.structure)
                 if isinstance(answer.outcome, Accepted)
-                else Explained(answer.id, answer.outcome)
+                else Explained(answer.id, _refusal(answer.outcome))
                 for answer in answers
             ]
 
@@ -87,3 +87,10 @@ class ExplanationService:
             self._calls[tenant] -= 1
             if not self._calls[tenant]:
                 del self._calls[tenant]
+
+
+def _refusal(outcome: ReadMaterial | Refusal) -> Refusal:
+    """The refusal of an item; the model of crystals takes in nothing else."""
+    if isinstance(outcome, ReadMaterial):
+        raise TypeError("a model of crystals took in another material")
+    return outcome

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy.chassis.request_context import current_request
-from epitaxy.prediction.domain import Accepted, Answer, Item, Query, Refusal
+from epitaxy.prediction.domain import Accepted, Answer, Item, Query, ReadMaterial, Refusal
 from epitaxy.prediction.tenants.features import DescribedRow, joined
 from epitaxy.prediction.tenants.lanes import TenantLanes
 from epitaxy.prediction.tenants.substrates import Substrate
@@ -102,10 +102,10 @@ def _refusal(predicted: Answer, embedded: Answer) -> Refusal:
 
 
 def _facts(
-    row: DescribedRow, accepted: Accepted | Refusal, domain: DomainScore, review: ReviewDecision
+    row: DescribedRow, accepted: Accepted | ReadMaterial | Refusal, domain: DomainScore, review: ReviewDecision
 ) -> StructureFacts:
-    if isinstance(accepted, Refusal):
-        raise TypeError("a refused structure has no facts")
+    if not isinstance(accepted, Accepted):
+        raise TypeError("only a structure that was accepted has facts")
     numbers = accepted.structure.atomic_numbers
     judged = review.with_rules(doubts_of(accepted.repairs, accepted.notes))
     elements = np.unique(numbers).astype(np.uint8).tobytes()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from epitaxy.prediction.domain import Accepted, Answer, ConditionValue, Item, Refusal
+from epitaxy.prediction.domain import Answer, ConditionValue, Item, Refusal
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.structures import Note
 from epitaxy_models.transfer.conditions.condition import Condition, Values
@@ -22,7 +22,7 @@ def with_conditions(answer: Answer, item: Item, card: TransferCard) -> Answer:
 
     A note tells of a condition that the item does not state, and of one that the model's labels do not cover.
     """
-    if not isinstance(answer.outcome, Accepted) or not card.conditions:
+    if isinstance(answer.outcome, Refusal) or not card.conditions:
         return answer
     notes = []
     for condition in card.conditions:

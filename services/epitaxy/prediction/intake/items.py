@@ -8,8 +8,9 @@ import numpy as np
 from epitaxy.api.common.v1 import structure_pb2
 from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.chassis.structure_ids import structure_ids
-from epitaxy.prediction.domain import ConditionValue, Item, KnownValues, Refusal, TextSource
+from epitaxy.prediction.domain import ConditionValue, Item, KnownValues, MaterialSource, Refusal, TextSource
 from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.materials import MaterialKind
 from epitaxy_models.structures import Structure, TextFormat, unpack_structures
 
 _TEXT_FIELDS = {
@@ -18,6 +19,8 @@ _TEXT_FIELDS = {
     "extxyz": TextFormat.EXTXYZ,
     "pymatgen_json": TextFormat.PYMATGEN_JSON,
 }
+# Named like their kinds.
+_MATERIAL_FIELDS = frozenset({MaterialKind.COMPOSITION, MaterialKind.MOLECULE, MaterialKind.POLYMER})
 
 
 def items_of(structures: Sequence[structure_pb2.StructureInput]) -> list[Item]:
@@ -35,12 +38,20 @@ def items_of(structures: Sequence[structure_pb2.StructureInput]) -> list[Item]:
     ]
 
 
-def _sources(structure: structure_pb2.StructureInput) -> Iterator[TextSource | Structure | Refusal]:
+def _sources(
+    structure: structure_pb2.StructureInput,
+) -> Iterator[TextSource | Structure | MaterialSource | Refusal]:
     kind = structure.WhichOneof("source")
     if kind is None:
-        yield Refusal("EMPTY_STRUCTURE", "the item has no structure: fill packed, cif, poscar, extxyz or pymatgen_json")
+        yield Refusal(
+            "EMPTY_STRUCTURE",
+            "the item has no material: fill packed, cif, poscar, extxyz, pymatgen_json, composition, molecule or "
+            "polymer",
+        )
     elif kind == "packed":
         yield from _unpacked(structure.packed)
+    elif kind in _MATERIAL_FIELDS:
+        yield MaterialSource(MaterialKind(kind), getattr(structure, kind))
     else:
         yield TextSource(_TEXT_FIELDS[kind], getattr(structure, kind))
 

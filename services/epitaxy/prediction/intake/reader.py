@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 
 from epitaxy.prediction.cache.lru import LruCache
-from epitaxy.prediction.domain import Accepted, Item, Refusal, TextSource
+from epitaxy.prediction.domain import Accepted, Item, MaterialSource, ReadMaterial, Refusal, TextSource
+from epitaxy.prediction.intake.materials import MaterialReader, without_substrate
 from epitaxy_models.errors import EpitaxyError, InvalidStructureError
 from epitaxy_models.structures import Intake, IntakeLimits, Structure, check_structure, read_text
 from epitaxy_models.structures.elements import symbol_of
@@ -25,7 +26,18 @@ class ItemReader:
 
     def __init__(self, limits: IntakeLimits, supported_elements: Collection[int]) -> None:
         self._limits, self._supported = limits, frozenset(supported_elements)
+        self._materials = MaterialReader()
         self._texts: LruCache[Accepted | Refusal] = LruCache(_TEXT_CACHE_BYTES, _size)
+
+    def report(self, item: Item) -> Accepted | ReadMaterial | Refusal:
+        """How one item is read, whatever its kind; never raises."""
+        return self._read_material(item.source) if isinstance(item.source, MaterialSource) else self.read(item)
+
+    def _read_material(self, source: MaterialSource) -> ReadMaterial | Refusal:
+        try:
+            return self._materials.read(source)
+        except Exception as error:
+            return failure(error)
 
     def unread_texts(self, items: Sequence[Item]) -> dict[bytes, int]:
         """Texts among these items that were not read a moment ago: an item of each, by digest."""
@@ -38,6 +50,9 @@ class ItemReader:
         """Intake of one item; never raises. ``known`` holds outcomes of other replicas by digest of the text."""
         if isinstance(item.source, Refusal):
             return item.source
+        if isinstance(item.source, MaterialSource):
+            read = self._read_material(item.source)
+            return without_substrate(read) if isinstance(read, ReadMaterial) else read
         try:
             if isinstance(item.source, Structure):
                 return self._accept(check_structure(item.source, self._limits))

@@ -46,7 +46,7 @@ class TenantFeatures:
     """
 
     def __init__(self, artifact: ModelArtifact, capacity_bytes: int = _CACHE_BYTES) -> None:
-        self._rule, self._features = artifact.card.rule, SubstrateFeatures(artifact)
+        self._rule, self._features = artifact.card.crystal_rule, SubstrateFeatures(artifact)
         self._rows: LruCache[DescribedRow] = LruCache(capacity_bytes, lambda row: row.n_bytes)
         self._lock = threading.Lock()
 

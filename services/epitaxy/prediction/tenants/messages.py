@@ -71,9 +71,13 @@ def base_message(base: BaseModel, *, is_current: bool) -> models_pb2.BaseModel:
 
 
 def page_of(
-    cards: Sequence[models_pb2.ModelCard], request: prediction_backend_pb2.ListServedModelsRequest
+    cards: Sequence[models_pb2.ModelCard],
+    request: prediction_backend_pb2.ListServedModelsRequest,
+    n_shared: int = 1,
 ) -> prediction_backend_pb2.ListServedModelsResponse:
     """The cards of one page, in the order given; a token names the last card of the page before.
+
+    The first ``n_shared`` cards are of shared models, the others by name.
 
     Raises InvalidRequestError for a token that this server never sent.
     """
@@ -82,7 +86,7 @@ def page_of(
         last = _key_of(request.page_token)
         keys = [_key(card) for card in cards]
         # A model that has gone meanwhile leaves its place to the next one.
-        start = keys.index(last) + 1 if last in keys else sum(key <= last for key in keys[1:]) + 1
+        start = keys.index(last) + 1 if last in keys else sum(key <= last for key in keys[n_shared:]) + n_shared
     end = start + (request.page_size or DEFAULT_PAGE_SIZE)
     token = _token(_key(cards[end - 1])) if end < len(cards) else ""
     return prediction_backend_pb2.ListServedModelsResponse(models=cards[start:end], next_page_token=token)

@@ -15,6 +15,7 @@ from epitaxy.prediction.tenants.recent_answers import RecentAnswers, Remembered
 from epitaxy.registry.ports import Alias, ModelRegistry, ModelVersion, RegisteredModel
 from epitaxy_models.ensembles.catalogue import SubstrateCatalogue
 from epitaxy_models.errors import CheckpointError, ConfigurationError
+from epitaxy_models.materials import MaterialKind
 from epitaxy_models.review import DEFAULT_POLICY, ReviewPolicy
 from epitaxy_models.transfer.fitted.card import TransferCard
 from epitaxy_models.transfer.fitted.files import card_of, is_network, kinds_of
@@ -37,6 +38,7 @@ class ServedVersion:
         card_json: The card as it was stored.
         is_network: Whether it brings a backbone of its own.
         n_members: Fits whose disagreement is its spread.
+        kind: What it answers.
     """
 
     version: ModelVersion
@@ -44,6 +46,7 @@ class ServedVersion:
     card_json: str
     is_network: bool
     n_members: int
+    kind: MaterialKind = MaterialKind.STRUCTURE
 
 
 class TenantModels:
@@ -149,7 +152,9 @@ class TenantModels:
     def _read_model(self, version: ModelVersion) -> TransferModel:
         model = TransferModel.load(self._registry.fetch(version))
         base = model.card.base
-        self._substrates.require(base.digest, f"{base.name} {base.version}")
+        # Whoever answers other materials checks their substrate.
+        if kind_of(model.card) is MaterialKind.STRUCTURE:
+            self._substrates.require(base.digest, f"{base.name} {base.version}")
         _LOG.info("loaded %s version %s", version.model, version.version)
         return model
 
@@ -162,12 +167,20 @@ class TenantModels:
             raise FailedPreconditionError(message, reason=error.reason) from error
 
 
+def kind_of(card: TransferCard) -> MaterialKind:
+    """What a model answers: crystals, unless its card says otherwise. Raises CheckpointError for an unknown kind."""
+    named = str(card.training.get("kind", MaterialKind.STRUCTURE.value))
+    if named not in set(MaterialKind):
+        raise CheckpointError(f"the model answers {named!r:.40}, which this code does not know", reason="UNKNOWN_KIND")
+    return MaterialKind(named)
+
+
 def _read_card(registry: ModelRegistry, version: ModelVersion) -> ServedVersion:
     text = registry.card(version)
-    kinds = kinds_of(text)
-    return ServedVersion(
-        version, card_of(text), text, is_network(kind for member in kinds for kind in member), len(kinds)
-    )
+    kinds, card = kinds_of(text), card_of(text)
+    kind = kind_of(card)
+    has_network = is_network(part for member in kinds for part in member)
+    return ServedVersion(version, card, text, has_network, len(kinds), kind)
 
 
 def _read_policy(registry: ModelRegistry, model: ModelName) -> ReviewPolicy:

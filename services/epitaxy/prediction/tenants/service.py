@@ -101,7 +101,7 @@ class TenantService:
         ]
         described = await self._describe(served, substrate, complete, embeddings)
         if not described.positions:
-            return _finish(shared, described.answers, _nothing())
+            return _finish(shared, described.answers, nothing())
         asked_items = [items[position] for position in described.positions]
         known = columns_of(served.card, [item.known_values for item in asked_items])
         under = conditions_of(served.card, asked_items)
@@ -112,7 +112,7 @@ class TenantService:
         atoms = [entry.structure.atomic_numbers for entry in described.accepted]
         names = [served.card.definition.name]
         reviews = policy.judge(atoms, prediction.domains, names, prediction.judged_widths)
-        return _finish(shared, _numbered(described, prediction), prediction, reviews)
+        return _finish(shared, numbered(described.answers, described.positions, prediction), prediction, reviews)
 
     async def _describe(
         self, served: ServedVersion, substrate: Substrate, answers: Sequence[Answer], embeddings: Embedding
@@ -181,17 +181,17 @@ def run_model(
         ) from error
 
 
-def _numbered(described: _Described, prediction: EnsemblePrediction) -> list[Answer]:
+def numbered(answers: Sequence[Answer], positions: Sequence[int], prediction: EnsemblePrediction) -> list[Answer]:
     """Answers with their rows of the prediction; one without a finite value becomes a refusal of its own."""
-    answers = list(described.answers)
+    done = list(answers)
     is_finite = np.isfinite((prediction.values + prediction.lower + prediction.upper)[:, 0])
-    for row, position in enumerate(described.positions):
-        answer = answers[position]
+    for row, position in enumerate(positions):
+        answer = done[position]
         if is_finite[row]:
-            answers[position] = replace(answer, row=row)
+            done[position] = replace(answer, row=row)
         else:
-            answers[position] = Answer(answer.id, failure(ArithmeticError("the prediction is not finite")))
-    return answers
+            done[position] = Answer(answer.id, failure(ArithmeticError("the prediction is not finite")))
+    return done
 
 
 def _finish(
@@ -204,6 +204,7 @@ def _finish(
     return BlockAnswer(tuple(answers), prediction, reviews)
 
 
-def _nothing() -> EnsemblePrediction:
+def nothing() -> EnsemblePrediction:
+    """Predictions of one property for no rows."""
     empty = np.zeros((0, 1))
     return EnsemblePrediction(empty, empty, empty, empty, empty, empty, ())

@@ -60,7 +60,7 @@ class Substrates:
     async def under(self, served: ServedVersion) -> Substrate:
         """The substrate that a tenant's model was fitted on.
 
-        Raises FailedPreconditionError (WRONG_BASE) if this server does not have it.
+        The model answers crystals. Raises FailedPreconditionError (WRONG_BASE) if this server does not have it.
         """
         base, version = served.card.base, served.version
         try:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from epitaxy_models.errors import InvalidStructureError
-from epitaxy_models.structures.formula import check_formula
+from epitaxy_models.structures.formula import check_formula, parse_formula
 
 HYDROGEN, NITROGEN, OXYGEN, SODIUM = 1, 7, 8, 11
 
@@ -31,3 +31,9 @@ def test_any_other_z_is_refused(sites: np.ndarray, units: int) -> None:
         stated = {number: amount / 2 for number, amount in stated.items()}
     with pytest.raises(InvalidStructureError, match="formula units contradicts"):
         check_formula(sites, stated, units)
+
+
+def test_a_hydrate_is_no_formula_sum() -> None:
+    assert parse_formula("CuSO4.5H2O") is None
+    assert parse_formula("Cu S O4.5 H2 O") == {29: 1.0, 16: 1.0, 8: 5.5, 1: 2.0}
+    assert parse_formula("Li0.5CoO2") == {3: 0.5, 27: 1.0, 8: 2.0}

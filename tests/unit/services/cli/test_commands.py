@@ -167,3 +167,21 @@ main()
 
 def test_an_unknown_command_is_exit_code_2(run: Any) -> None:
     assert run("grow").returncode == 2
+
+
+def test_materials_are_given_as_text(run: Any, target: str, cifs: Path) -> None:
+    done = run("validate", "CCO", "Fe2O3", "*CC*", "--json", "--target", target)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["CCO", "Fe2O3", "*CC*"]
+    assert run("predict", "CCO", "--target", target).returncode == 0
+    mixed = run("validate", "CCO", cifs, "--target", target)
+    assert (mixed.returncode, "give only one of the two kinds" in mixed.stderr) == (2, True)
+    assert "no such file or folder: crystals" in run("validate", "crystals", "--target", target).stderr
+
+
+def test_tables_of_materials_name_one_column(run: Any, target: str, tmp_path: Path) -> None:
+    (tmp_path / "alloys.csv").write_text("id,SMILES,Fe,Ni\na,CCO,70,30\n")
+    named = run("validate", "alloys.csv", "--element-columns", "Fe,Ni:wt", "--target", target)
+    assert named.returncode == 0, named.stderr
+    both = run("validate", "alloys.csv", "--smiles-column", "SMILES", "--polymer-column", "SMILES", "--target", target)
+    assert (both.returncode, "both name the materials" in both.stderr) == (2, True)

@@ -16,6 +16,9 @@ from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.request_context import RequestContext, bind_request
 from epitaxy.prediction.explaining.service import ExplanationService
 from epitaxy.prediction.featurizing.service import FeatureService
+from epitaxy.prediction.materials.answers import MaterialAnswers
+from epitaxy.prediction.materials.services import MaterialServices
+from epitaxy.prediction.materials.tenants import MaterialTenants
 from epitaxy.prediction.networks.tenant_runner import TenantRunner
 from epitaxy.prediction.servicer import PredictionServicer
 from epitaxy.prediction.tenants.lanes import LaneLimits, TenantLanes
@@ -26,6 +29,7 @@ from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.ports import Alias
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.catalogue import SubstrateCatalogue
+from epitaxy_models.review import DEFAULT_POLICY
 from epitaxy_models.structures import Structure
 from epitaxy_models.transfer.fitted.model import TransferModel
 
@@ -90,9 +94,11 @@ class TenantRig:
         self.substrates = Substrates(Substrate.of(rig.service), catalogue, partial(self._open, open_rig))
         lanes = TenantLanes("heads", limits)
         self.service = TenantService(self.substrates, self.models, lanes, self.networks)
+        services = MaterialServices(lambda label: rig.metrics, DEFAULT_POLICY)
+        self.materials = MaterialAnswers(services, MaterialTenants(services, self.models, lanes))
         self.explanations = ExplanationService(rig.service, NoExplanations(), calls_each=1)
         self.servicer = PredictionServicer(
-            self.substrates, self.service, self.models, self.explanations, FeatureService(lanes)
+            self.substrates, self.service, self.models, self.explanations, FeatureService(lanes), self.materials
         )
 
     def _open(self, open_rig: Callable[[ModelArtifact], Rig], artifact: ModelArtifact) -> Substrate:

@@ -15,6 +15,7 @@ from epitaxy.api.prediction.v1.prediction_pb2 import PredictionOptions
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError
 from epitaxy.prediction.domain import Accepted, Query, Refusal, TextSource
 from epitaxy.prediction.messages import check_model, items_of, query_of
+from epitaxy_models.materials import MaterialKind
 from epitaxy_models.structures import Structure, TextFormat, pack_structures
 
 ANY_SPEED = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
@@ -51,7 +52,8 @@ def test_every_text_format_has_its_field(text_format):
 
 def test_every_field_of_the_wire_form_is_read():
     fields = {field.name for field in StructureInput.DESCRIPTOR.oneofs_by_name["source"].fields}
-    assert fields == {"packed"} | {text_format.value for text_format in TextFormat}
+    materials = {kind.value for kind in MaterialKind} - {MaterialKind.STRUCTURE.value}
+    assert fields == {"packed"} | materials | {text_format.value for text_format in TextFormat}
 
 
 def test_an_item_without_a_structure_is_refused_alone():

@@ -71,6 +71,13 @@ def test_units_of_the_shipped_tasks_follow_the_same_rule(task: Any) -> None:
         ({"training": {"members": [1, 1]}}, r"members must be distinct"),
         ({"auxiliary": ["mass", "magnetism"]}, r"auxiliary names no group magnetism: give any of density, mass"),
         ({"training": {"resampling": "thirds"}}, r"training\.resampling: Input should be 'tenth' or 'bootstrap'"),
+        ({"material": "glass"}, r"material: Input should be 'crystal', 'molecule' or 'composition'$"),
+        (
+            {"material": "molecule", "tasks": "compositions"},
+            r"tasks compositions are not those of a molecule: give mol",
+        ),
+        ({"material": "composition", "auxiliary": ["mass"]}, r"settings of crystals, and the material is composition$"),
+        ({"material": "molecule", "graph": {"k": 8}}, r"settings of crystals, and the material is molecule$"),
         ({"name": "My run"}, r"name: String should match pattern"),
     ],
 )
@@ -90,7 +97,26 @@ def test_files_that_hold_no_configuration_are_refused(tmp_path: Path, text: str,
     assert "\n" not in raised.value.message
 
 
-@pytest.mark.parametrize("name", ["pretrain-mp.yaml", "pretrain-mp-auxiliary.yaml", "pretrain-small.yaml"])
+@pytest.mark.parametrize(
+    ("material", "version", "column"),
+    [
+        ("crystal", "quotient-2/", "band_gap_pbe_mp2018_eV"),
+        ("molecule", "molecule-1/", "qm_homo_eV"),
+        ("composition", "composition-1/", "log10_bulk_modulus_GPa_1"),
+    ],
+)
+def test_one_schema_describes_runs_on_all_materials(tmp_path: Path, material: str, version: str, column: str) -> None:
+    training = read_config(_write(tmp_path, material=material)).training_config()
+    assert training.rule.version.startswith(version)
+    assert column in {task.column for task in training.tasks}
+    own = read_config(_write(tmp_path, material=material, tasks=[TASK])).training_config()
+    assert [task.column for task in own.tasks] == ["gap_eV"]
+
+
+_NAMES = ("mp", "mp-auxiliary", "small", "molecule", "composition")
+
+
+@pytest.mark.parametrize("name", [f"pretrain-{name}.yaml" for name in _NAMES])
 def test_configurations_of_the_repository_are_valid(name: str) -> None:
     config = read_config(Path(__file__).parents[4] / "models" / "configs" / name)
     assert config.training_config().tasks

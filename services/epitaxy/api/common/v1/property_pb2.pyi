@@ -20,6 +20,7 @@ class Fidelity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FIDELITY_GW: _ClassVar[Fidelity]
     FIDELITY_FORCE_FIELD: _ClassVar[Fidelity]
     FIDELITY_EXPERIMENT: _ClassVar[Fidelity]
+    FIDELITY_HYBRID: _ClassVar[Fidelity]
 FIDELITY_UNSPECIFIED: Fidelity
 FIDELITY_PBE: Fidelity
 FIDELITY_PBE_U: Fidelity
@@ -33,6 +34,7 @@ FIDELITY_TBMBJ: Fidelity
 FIDELITY_GW: Fidelity
 FIDELITY_FORCE_FIELD: Fidelity
 FIDELITY_EXPERIMENT: Fidelity
+FIDELITY_HYBRID: Fidelity
 
 class PropertyDefinition(_message.Message):
     __slots__ = ("name", "unit", "fidelity", "level_of_theory", "description", "lower_bound", "upper_bound")

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!epitaxy/common/v1/structure.proto\x12\x11\x65pitaxy.common.v1\"\xe6\x01\n\x10PackedStructures\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x0f\n\x07n_sites\x18\x02 \x01(\x0c\x12\x19\n\x11lattices_angstrom\x18\x03 \x01(\x0c\x12\x16\n\x0e\x61tomic_numbers\x18\x04 \x01(\x0c\x12\x13\n\x0b\x66rac_coords\x18\x05 \x01(\x0c\x12\x34\n\x0cknown_values\x18\x06 \x03(\x0b\x32\x1e.epitaxy.common.v1.KnownColumn\x12\x36\n\nconditions\x18\x07 \x03(\x0b\x32\".epitaxy.common.v1.ConditionColumn\"+\n\x0bKnownColumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x01(\x0c\"M\n\x0e\x43onditionValue\x12\x10\n\x06number\x18\x01 \x01(\x01H\x00\x12\x12\n\x08\x63\x61tegory\x18\x02 \x01(\tH\x00\x12\x0c\n\x04unit\x18\x03 \x01(\tB\x07\n\x05value\"R\n\x0f\x43onditionColumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x0f\n\x07numbers\x18\x03 \x01(\x0c\x12\x12\n\ncategories\x18\x04 \x03(\t\"\xc4\x03\n\x0eStructureInput\x12\n\n\x02id\x18\x01 \x01(\t\x12\x35\n\x06packed\x18\x02 \x01(\x0b\x32#.epitaxy.common.v1.PackedStructuresH\x00\x12\r\n\x03\x63if\x18\x03 \x01(\tH\x00\x12\x10\n\x06poscar\x18\x04 \x01(\tH\x00\x12\x10\n\x06\x65xtxyz\x18\x05 \x01(\tH\x00\x12\x17\n\rpymatgen_json\x18\x06 \x01(\tH\x00\x12H\n\x0cknown_values\x18\x10 \x03(\x0b\x32\x32.epitaxy.common.v1.StructureInput.KnownValuesEntry\x12\x45\n\nconditions\x18\x11 \x03(\x0b\x32\x31.epitaxy.common.v1.StructureInput.ConditionsEntry\x1a\x32\n\x10KnownValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1aT\n\x0f\x43onditionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x30\n\x05value\x18\x02 \x01(\x0b\x32!.epitaxy.common.v1.ConditionValue:\x02\x38\x01\x42\x08\n\x06source\"\'\n\x06Repair\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"%\n\x04Note\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"?\n\tItemError\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tretryable\x18\x03 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!epitaxy/common/v1/structure.proto\x12\x11\x65pitaxy.common.v1\"\xe6\x01\n\x10PackedStructures\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x0f\n\x07n_sites\x18\x02 \x01(\x0c\x12\x19\n\x11lattices_angstrom\x18\x03 \x01(\x0c\x12\x16\n\x0e\x61tomic_numbers\x18\x04 \x01(\x0c\x12\x13\n\x0b\x66rac_coords\x18\x05 \x01(\x0c\x12\x34\n\x0cknown_values\x18\x06 \x03(\x0b\x32\x1e.epitaxy.common.v1.KnownColumn\x12\x36\n\nconditions\x18\x07 \x03(\x0b\x32\".epitaxy.common.v1.ConditionColumn\"+\n\x0bKnownColumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x01(\x0c\"M\n\x0e\x43onditionValue\x12\x10\n\x06number\x18\x01 \x01(\x01H\x00\x12\x12\n\x08\x63\x61tegory\x18\x02 \x01(\tH\x00\x12\x0c\n\x04unit\x18\x03 \x01(\tB\x07\n\x05value\"R\n\x0f\x43onditionColumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x0f\n\x07numbers\x18\x03 \x01(\x0c\x12\x12\n\ncategories\x18\x04 \x03(\t\"\x82\x04\n\x0eStructureInput\x12\n\n\x02id\x18\x01 \x01(\t\x12\x35\n\x06packed\x18\x02 \x01(\x0b\x32#.epitaxy.common.v1.PackedStructuresH\x00\x12\r\n\x03\x63if\x18\x03 \x01(\tH\x00\x12\x10\n\x06poscar\x18\x04 \x01(\tH\x00\x12\x10\n\x06\x65xtxyz\x18\x05 \x01(\tH\x00\x12\x17\n\rpymatgen_json\x18\x06 \x01(\tH\x00\x12\x15\n\x0b\x63omposition\x18\x07 \x01(\tH\x00\x12\x12\n\x08molecule\x18\x08 \x01(\tH\x00\x12\x11\n\x07polymer\x18\t \x01(\tH\x00\x12H\n\x0cknown_values\x18\x10 \x03(\x0b\x32\x32.epitaxy.common.v1.StructureInput.KnownValuesEntry\x12\x45\n\nconditions\x18\x11 \x03(\x0b\x32\x31.epitaxy.common.v1.StructureInput.ConditionsEntry\x1a\x32\n\x10KnownValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1aT\n\x0f\x43onditionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x30\n\x05value\x18\x02 \x01(\x0b\x32!.epitaxy.common.v1.ConditionValue:\x02\x38\x01\x42\x08\n\x06source\"\'\n\x06Repair\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"%\n\x04Note\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"?\n\tItemError\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tretryable\x18\x03 \x01(\x08*\xa0\x01\n\x0cMaterialKind\x12\x1d\n\x19MATERIAL_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17MATERIAL_KIND_STRUCTURE\x10\x01\x12\x1d\n\x19MATERIAL_KIND_COMPOSITION\x10\x02\x12\x1a\n\x16MATERIAL_KIND_MOLECULE\x10\x03\x12\x19\n\x15MATERIAL_KIND_POLYMER\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,6 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STRUCTUREINPUT_KNOWNVALUESENTRY']._serialized_options = b'8\001'
   _globals['_STRUCTUREINPUT_CONDITIONSENTRY']._loaded_options = None
   _globals['_STRUCTUREINPUT_CONDITIONSENTRY']._serialized_options = b'8\001'
+  _globals['_MATERIALKIND']._serialized_start=1160
+  _globals['_MATERIALKIND']._serialized_end=1320
   _globals['_PACKEDSTRUCTURES']._serialized_start=57
   _globals['_PACKEDSTRUCTURES']._serialized_end=287
   _globals['_KNOWNCOLUMN']._serialized_start=289
@@ -44,15 +46,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONDITIONCOLUMN']._serialized_start=413
   _globals['_CONDITIONCOLUMN']._serialized_end=495
   _globals['_STRUCTUREINPUT']._serialized_start=498
-  _globals['_STRUCTUREINPUT']._serialized_end=950
-  _globals['_STRUCTUREINPUT_KNOWNVALUESENTRY']._serialized_start=804
-  _globals['_STRUCTUREINPUT_KNOWNVALUESENTRY']._serialized_end=854
-  _globals['_STRUCTUREINPUT_CONDITIONSENTRY']._serialized_start=856
-  _globals['_STRUCTUREINPUT_CONDITIONSENTRY']._serialized_end=940
-  _globals['_REPAIR']._serialized_start=952
-  _globals['_REPAIR']._serialized_end=991
-  _globals['_NOTE']._serialized_start=993
-  _globals['_NOTE']._serialized_end=1030
-  _globals['_ITEMERROR']._serialized_start=1032
-  _globals['_ITEMERROR']._serialized_end=1095
+  _globals['_STRUCTUREINPUT']._serialized_end=1012
+  _globals['_STRUCTUREINPUT_KNOWNVALUESENTRY']._serialized_start=866
+  _globals['_STRUCTUREINPUT_KNOWNVALUESENTRY']._serialized_end=916
+  _globals['_STRUCTUREINPUT_CONDITIONSENTRY']._serialized_start=918
+  _globals['_STRUCTUREINPUT_CONDITIONSENTRY']._serialized_end=1002
+  _globals['_REPAIR']._serialized_start=1014
+  _globals['_REPAIR']._serialized_end=1053
+  _globals['_NOTE']._serialized_start=1055
+  _globals['_NOTE']._serialized_end=1092
+  _globals['_ITEMERROR']._serialized_start=1094
+  _globals['_ITEMERROR']._serialized_end=1157
 # @@protoc_insertion_point(module_scope)

@@ -1,10 +1,24 @@
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class MaterialKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MATERIAL_KIND_UNSPECIFIED: _ClassVar[MaterialKind]
+    MATERIAL_KIND_STRUCTURE: _ClassVar[MaterialKind]
+    MATERIAL_KIND_COMPOSITION: _ClassVar[MaterialKind]
+    MATERIAL_KIND_MOLECULE: _ClassVar[MaterialKind]
+    MATERIAL_KIND_POLYMER: _ClassVar[MaterialKind]
+MATERIAL_KIND_UNSPECIFIED: MaterialKind
+MATERIAL_KIND_STRUCTURE: MaterialKind
+MATERIAL_KIND_COMPOSITION: MaterialKind
+MATERIAL_KIND_MOLECULE: MaterialKind
+MATERIAL_KIND_POLYMER: MaterialKind
 
 class PackedStructures(_message.Message):
     __slots__ = ("ids", "n_sites", "lattices_angstrom", "atomic_numbers", "frac_coords", "known_values", "conditions")
@@ -55,7 +69,7 @@ class ConditionColumn(_message.Message):
     def __init__(self, name: _Optional[str] = ..., unit: _Optional[str] = ..., numbers: _Optional[bytes] = ..., categories: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StructureInput(_message.Message):
-    __slots__ = ("id", "packed", "cif", "poscar", "extxyz", "pymatgen_json", "known_values", "conditions")
+    __slots__ = ("id", "packed", "cif", "poscar", "extxyz", "pymatgen_json", "composition", "molecule", "polymer", "known_values", "conditions")
     class KnownValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +90,9 @@ class StructureInput(_message.Message):
     POSCAR_FIELD_NUMBER: _ClassVar[int]
     EXTXYZ_FIELD_NUMBER: _ClassVar[int]
     PYMATGEN_JSON_FIELD_NUMBER: _ClassVar[int]
+    COMPOSITION_FIELD_NUMBER: _ClassVar[int]
+    MOLECULE_FIELD_NUMBER: _ClassVar[int]
+    POLYMER_FIELD_NUMBER: _ClassVar[int]
     KNOWN_VALUES_FIELD_NUMBER: _ClassVar[int]
     CONDITIONS_FIELD_NUMBER: _ClassVar[int]
     id: str
@@ -84,9 +101,12 @@ class StructureInput(_message.Message):
     poscar: str
     extxyz: str
     pymatgen_json: str
+    composition: str
+    molecule: str
+    polymer: str
     known_values: _containers.ScalarMap[str, float]
     conditions: _containers.MessageMap[str, ConditionValue]
-    def __init__(self, id: _Optional[str] = ..., packed: _Optional[_Union[PackedStructures, _Mapping]] = ..., cif: _Optional[str] = ..., poscar: _Optional[str] = ..., extxyz: _Optional[str] = ..., pymatgen_json: _Optional[str] = ..., known_values: _Optional[_Mapping[str, float]] = ..., conditions: _Optional[_Mapping[str, ConditionValue]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., packed: _Optional[_Union[PackedStructures, _Mapping]] = ..., cif: _Optional[str] = ..., poscar: _Optional[str] = ..., extxyz: _Optional[str] = ..., pymatgen_json: _Optional[str] = ..., composition: _Optional[str] = ..., molecule: _Optional[str] = ..., polymer: _Optional[str] = ..., known_values: _Optional[_Mapping[str, float]] = ..., conditions: _Optional[_Mapping[str, ConditionValue]] = ...) -> None: ...
 
 class Repair(_message.Message):
     __slots__ = ("code", "message")

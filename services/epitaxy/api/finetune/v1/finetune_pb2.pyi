@@ -148,16 +148,20 @@ class InlineLabels(_message.Message):
     def __init__(self, structures: _Optional[_Iterable[_Union[_structure_pb2.StructureInput, _Mapping]]] = ..., columns: _Optional[_Iterable[_Union[LabelValues, _Mapping]]] = ..., conditions: _Optional[_Iterable[_Union[_structure_pb2.ConditionColumn, _Mapping]]] = ...) -> None: ...
 
 class LabelFile(_message.Message):
-    __slots__ = ("uri", "structure_column", "id_column", "censored_column")
+    __slots__ = ("uri", "structure_column", "id_column", "censored_column", "kind", "element_columns")
     URI_FIELD_NUMBER: _ClassVar[int]
     STRUCTURE_COLUMN_FIELD_NUMBER: _ClassVar[int]
     ID_COLUMN_FIELD_NUMBER: _ClassVar[int]
     CENSORED_COLUMN_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ELEMENT_COLUMNS_FIELD_NUMBER: _ClassVar[int]
     uri: str
     structure_column: str
     id_column: str
     censored_column: str
-    def __init__(self, uri: _Optional[str] = ..., structure_column: _Optional[str] = ..., id_column: _Optional[str] = ..., censored_column: _Optional[str] = ...) -> None: ...
+    kind: _structure_pb2.MaterialKind
+    element_columns: str
+    def __init__(self, uri: _Optional[str] = ..., structure_column: _Optional[str] = ..., id_column: _Optional[str] = ..., censored_column: _Optional[str] = ..., kind: _Optional[_Union[_structure_pb2.MaterialKind, str]] = ..., element_columns: _Optional[str] = ...) -> None: ...
 
 class Refit(_message.Message):
     __slots__ = ("model_version",)

@@ -85,12 +85,14 @@ class ResultBlock(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., model: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., properties: _Optional[_Iterable[_Union[PropertyStamp, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[StructureResult, _Mapping]]] = ..., counts: _Optional[_Union[OutcomeCounts, _Mapping]] = ...) -> None: ...
 
 class PropertyStamp(_message.Message):
-    __slots__ = ("definition", "calibration")
+    __slots__ = ("definition", "calibration", "model")
     DEFINITION_FIELD_NUMBER: _ClassVar[int]
     CALIBRATION_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
     definition: _property_pb2.PropertyDefinition
     calibration: _property_pb2.CalibrationStamp
-    def __init__(self, definition: _Optional[_Union[_property_pb2.PropertyDefinition, _Mapping]] = ..., calibration: _Optional[_Union[_property_pb2.CalibrationStamp, _Mapping]] = ...) -> None: ...
+    model: _model_pb2.ModelStamp
+    def __init__(self, definition: _Optional[_Union[_property_pb2.PropertyDefinition, _Mapping]] = ..., calibration: _Optional[_Union[_property_pb2.CalibrationStamp, _Mapping]] = ..., model: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ...) -> None: ...
 
 class StructureResult(_message.Message):
     __slots__ = ("id", "prediction", "error")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from epitaxy.api.common.v1 import structure_pb2 as epitaxy_dot_common_dot_v1_dot_structure__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&epitaxy/prediction/v1/structures.proto\x12\x15\x65pitaxy.prediction.v1\x1a!epitaxy/common/v1/structure.proto\"H\n\x0fValidateRequest\x12\x35\n\nstructures\x18\x01 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\"H\n\x10ValidateResponse\x12\x34\n\x07reports\x18\x01 \x03(\x0b\x32#.epitaxy.prediction.v1.IntakeReport\"\xc5\x01\n\x0cIntakeReport\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0freduced_formula\x18\x02 \x01(\t\x12\x0f\n\x07n_sites\x18\x03 \x01(\r\x12*\n\x07repairs\x18\x04 \x03(\x0b\x32\x19.epitaxy.common.v1.Repair\x12+\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x1c.epitaxy.common.v1.ItemError\x12&\n\x05notes\x18\x06 \x03(\x0b\x32\x17.epitaxy.common.v1.Note2o\n\x10StructureService\x12[\n\x08Validate\x12&.epitaxy.prediction.v1.ValidateRequest\x1a\'.epitaxy.prediction.v1.ValidateResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&epitaxy/prediction/v1/structures.proto\x12\x15\x65pitaxy.prediction.v1\x1a!epitaxy/common/v1/structure.proto\"H\n\x0fValidateRequest\x12\x35\n\nstructures\x18\x01 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\"H\n\x10ValidateResponse\x12\x34\n\x07reports\x18\x01 \x03(\x0b\x32#.epitaxy.prediction.v1.IntakeReport\"\x81\x02\n\x0cIntakeReport\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0freduced_formula\x18\x02 \x01(\t\x12\x0f\n\x07n_sites\x18\x03 \x01(\r\x12*\n\x07repairs\x18\x04 \x03(\x0b\x32\x19.epitaxy.common.v1.Repair\x12+\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x1c.epitaxy.common.v1.ItemError\x12&\n\x05notes\x18\x06 \x03(\x0b\x32\x17.epitaxy.common.v1.Note\x12-\n\x04kind\x18\x07 \x01(\x0e\x32\x1f.epitaxy.common.v1.MaterialKind\x12\x0b\n\x03key\x18\x08 \x01(\t2o\n\x10StructureService\x12[\n\x08Validate\x12&.epitaxy.prediction.v1.ValidateRequest\x1a\'.epitaxy.prediction.v1.ValidateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,7 +37,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VALIDATERESPONSE']._serialized_start=174
   _globals['_VALIDATERESPONSE']._serialized_end=246
   _globals['_INTAKEREPORT']._serialized_start=249
-  _globals['_INTAKEREPORT']._serialized_end=446
-  _globals['_STRUCTURESERVICE']._serialized_start=448
-  _globals['_STRUCTURESERVICE']._serialized_end=559
+  _globals['_INTAKEREPORT']._serialized_end=506
+  _globals['_STRUCTURESERVICE']._serialized_start=508
+  _globals['_STRUCTURESERVICE']._serialized_end=619
 # @@protoc_insertion_point(module_scope)

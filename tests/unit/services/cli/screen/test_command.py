@@ -144,3 +144,22 @@ def test_a_table_that_is_there_is_overwritten_and_is_no_input(
     second = run("screen", ".", "--out", "r.parquet", "--target", target)
     assert (first.returncode, second.returncode) == (0, 0)
     assert pq.read_table(tmp_path / "r.parquet").num_rows == 10
+
+
+@pytest.mark.parametrize(
+    ("option", "substrate"),
+    [
+        ("--smiles-column", "substrate-molecule"),
+        ("--polymer-column", "substrate-molecule"),
+        ("--composition-column", "substrate-composition"),
+    ],
+)
+def test_materials_without_a_model_ask_the_substrate_of_their_kind(
+    run: Any, target: str, tmp_path: Path, option: str, substrate: str
+) -> None:
+    (tmp_path / "materials.csv").write_text("id,text\na,CCO\n")
+    done = run("screen", "materials.csv", option, "text", "--out", "r.csv", "--target", target)
+    # The small server has no such model.
+    assert (done.returncode, f"no model '{substrate}'" in done.stderr) == (1, True), done.stderr
+    named = run("screen", "materials.csv", option, "text", "--out", "r.csv", "--model", "film", "--target", target)
+    assert named.returncode == 0, named.stderr

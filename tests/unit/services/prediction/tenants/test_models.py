@@ -157,6 +157,9 @@ class TestBareNames:
         assert (await tenants.ask("acme", "acme/substrate-mp", structures)).model.name == "acme/substrate-mp"
 
 
+SHARED = ["substrate-mp", "substrate-composition", "substrate-molecule"]
+
+
 class TestListing:
     async def test_a_tenant_sees_its_own_models_and_the_shared_one(self, tenants, built):
         tenants.publish("acme/volume", built())
@@ -168,11 +171,13 @@ class TestListing:
         ]
         assert shown == [
             ("substrate-mp", shown[0][1], ["champion"]),
+            ("substrate-composition", "1", ["champion"]),
+            ("substrate-molecule", "1", ["champion"]),
             ("acme/volume", "1", ["champion"]),
             ("acme/volume", "2", ["candidate"]),
         ]
-        assert [card.stamp.name for card in (await tenants.listed("globex")).models] == ["substrate-mp", "globex/size"]
-        assert [card.stamp.name for card in (await tenants.listed("nobody")).models] == ["substrate-mp"]
+        assert [card.stamp.name for card in (await tenants.listed("globex")).models] == [*SHARED, "globex/size"]
+        assert [card.stamp.name for card in (await tenants.listed("nobody")).models] == SHARED
 
     async def test_a_card_tells_what_the_model_is(self, tenants, built):
         model = built()
@@ -192,11 +197,11 @@ class TestListing:
         for name in ("a", "b", "c"):
             tenants.publish(f"acme/{name}", built())
         names, token = [], ""
-        for _ in range(4):
+        for _ in range(6):
             page = await tenants.listed("acme", page_size=1, page_token=token)
             names += [card.stamp.name for card in page.models]
             token = page.next_page_token
-        assert names == ["substrate-mp", "acme/a", "acme/b", "acme/c"]
+        assert names == [*SHARED, "acme/a", "acme/b", "acme/c"]
         assert token == ""
 
     @pytest.mark.parametrize("token", ["next", "!!!", "YWJj"])

@@ -105,7 +105,8 @@ async def test_models_of_two_substrates_are_each_answered_by_their_own(
 async def test_cards_tell_which_model_stands_on_an_earlier_substrate(house, old_model, new_model, artifact, later):
     house.publish("acme/old", old_model)
     house.publish("acme/new", new_model)
-    shared, *own = (await house.listed("acme")).models
+    shared, *others = (await house.listed("acme")).models
+    own = [card for card in others if card.HasField("base")]
     assert (shared.stamp.version, shared.HasField("base")) == (later.card.version, False)
     told = {card.stamp.name: (card.base.name, card.base.version, card.base.is_current) for card in own}
     assert told == {

@@ -1,0 +1,12 @@
+"""The kinds of material."""
+
+from enum import StrEnum
+
+
+class MaterialKind(StrEnum):
+    """What a material is given as; models answer one kind each."""
+
+    STRUCTURE = "structure"
+    COMPOSITION = "composition"
+    MOLECULE = "molecule"
+    POLYMER = "polymer"

@@ -1,0 +1,94 @@
+"""The substrate of molecules and polymers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy_models.calibration.latent import LatentSpace
+from epitaxy_models.calibration.verdict import DomainScore
+from epitaxy_models.ensembles.card import ModelCard
+from epitaxy_models.ensembles.readout import EnsemblePrediction
+from epitaxy_models.graphs.atom_kinds import shipped_kinds
+from epitaxy_models.graphs.graph import CrystalGraph
+from epitaxy_models.graphs.molecule_graph import build_chain_graph, build_molecule_graph
+from epitaxy_models.materials.kind import MaterialKind
+from epitaxy_models.molecules import Molecule, read_molecule
+from epitaxy_models.polymers import Polymer, read_polymer
+from epitaxy_models.substrates.artifact import MaterialArtifact, load_material_artifact
+from epitaxy_models.substrates.ensemble import MaterialEnsemble
+
+_OPEN_END = "*"
+
+
+class MolecularSubstrate:
+    """Implements Substrate for molecules, and for polymers as endless chains of their units."""
+
+    kinds = (MaterialKind.MOLECULE, MaterialKind.POLYMER)
+
+    def __init__(self, artifact: MaterialArtifact) -> None:
+        """Raises CheckpointError if the weights do not fit the card."""
+        self._ensemble = MaterialEnsemble(artifact, shipped_kinds().names, "molecules")
+        self.digest = artifact.digest
+
+    @classmethod
+    def load(cls, folder: Path) -> "MolecularSubstrate":
+        """From a folder of weights and card. Raises CheckpointError."""
+        return cls(load_material_artifact(folder))
+
+    @property
+    def card(self) -> ModelCard:
+        """What is known about the weights."""
+        return self._ensemble.card
+
+    @property
+    def latent(self) -> LatentSpace:
+        """Directions of the first member's embedding in which the pretraining data vary."""
+        return self._ensemble.artifact.nearness.latent
+
+    def intake(self, text: str) -> Molecule | Polymer:
+        """The molecule of a SMILES, or the polymer of repeat units with open ends. Raises InvalidMaterialError."""
+        return read_polymer(text).polymer if _OPEN_END in text else read_molecule(text).molecule
+
+    def key(self, material: Molecule | Polymer) -> str:
+        """The canonical SMILES; see ``Molecule.key`` and ``Polymer.key``."""
+        return material.key
+
+    def featurize(self, material: Molecule | Polymer) -> CrystalGraph:
+        """The graph of a molecule or of an endless chain. Raises UnsupportedElementError."""
+        if isinstance(material, Molecule):
+            return build_molecule_graph(material.graph, material.key)
+        return build_chain_graph([unit.graph for unit in material.units], material.amounts, material.key)
+
+    def embed(self, graphs: Sequence[CrystalGraph]) -> NDArray[np.float32]:
+        """Embeddings, ``[n_materials, n_members, embedding_width]``."""
+        return self._ensemble.embed(graphs)
+
+    def predict(
+        self,
+        materials: Sequence[Molecule | Polymer],
+        graphs: Sequence[CrystalGraph],
+        embeddings: NDArray[np.float32],
+        coverage: float,
+    ) -> EnsemblePrediction:
+        """Calibrated predictions of the served properties."""
+        return self._ensemble.predict(graphs, embeddings, coverage)
+
+    def domains(
+        self,
+        materials: Sequence[Molecule | Polymer],
+        graphs: Sequence[CrystalGraph],
+        embeddings: NDArray[np.float32],
+    ) -> tuple[DomainScore, ...]:
+        """How near each material lies to the pretraining data."""
+        return self._ensemble.domains(graphs, embeddings)
+
+    def foretell(
+        self,
+        materials: Sequence[Molecule | Polymer],
+        graphs: Sequence[CrystalGraph],
+        embeddings: NDArray[np.float32],
+    ) -> NDArray[np.float64]:
+        """Ensemble mean of every head, ``[n_materials, n_heads]``."""
+        return self._ensemble.foretell(graphs, embeddings)

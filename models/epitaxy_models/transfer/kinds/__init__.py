@@ -1,0 +1,1 @@
+"""Jobs on materials without a crystal: compositions, molecules and polymers."""

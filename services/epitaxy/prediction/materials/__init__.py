@@ -1,0 +1,1 @@
+"""Answers for materials without a crystal: compositions, molecules and polymers."""

@@ -1,0 +1,146 @@
+"""Predictions with tenants' models of materials without a crystal."""
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epitaxy.chassis.errors import FailedPreconditionError
+from epitaxy.prediction.cache.lru import LruCache
+from epitaxy.prediction.domain import Answer, BlockAnswer, Item, Query, Refusal
+from epitaxy.prediction.intake.conditions import conditions_of, with_conditions
+from epitaxy.prediction.intake.reader import failure
+from epitaxy.prediction.materials.service import EmbeddedMaterial
+from epitaxy.prediction.materials.services import MaterialServices
+from epitaxy.prediction.ports import Stage
+from epitaxy.prediction.tenants.lanes import TenantLanes
+from epitaxy.prediction.tenants.models import ServedVersion, TenantModels
+from epitaxy.prediction.tenants.service import TenantQuestion, nothing, numbered, run_model
+from epitaxy_models.errors import UnsupportedElementError
+from epitaxy_models.materials import MaterialKind
+from epitaxy_models.transfer.features import under_conditions
+from epitaxy_models.transfer.inputs import EMBEDDING, TransferInputs
+from epitaxy_models.transfer.kinds.features import DESCRIPTOR_VERSIONS, MaterialFeatures
+
+_LOG = logging.getLogger(__name__)
+_CACHE_BYTES = 64 * 2**20
+_OVERHEAD_BYTES = 1000
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Row:
+    """One material's row of every block but the embedding."""
+
+    blocks: Mapping[str, Array]
+
+    @property
+    def n_bytes(self) -> int:
+        return sum(block.nbytes for block in self.blocks.values()) + _OVERHEAD_BYTES
+
+
+class MaterialTenants:
+    """Answers blocks of materials with tenants' models."""
+
+    def __init__(self, services: MaterialServices, models: TenantModels, lanes: TenantLanes) -> None:
+        self._services, self._models, self._lanes = services, models, lanes
+        self._rows: LruCache[_Row] = LruCache(_CACHE_BYTES, lambda row: row.n_bytes)
+        self._lock = threading.Lock()
+
+    async def evaluate(self, items: Sequence[Item], served: ServedVersion, query: Query) -> BlockAnswer:
+        """Predictions for all items. Raises FailedPreconditionError for a model that cannot answer at all."""
+        _check_descriptors(served)
+        service = await self._services.under(served)
+        answers, embedded = await service.embed(items, bypass_cache=query.bypass_cache)
+        answers = [
+            with_conditions(_of_kind(answer, served.kind), item, served.card)
+            for answer, item in zip(answers, items, strict=True)
+        ]
+        tenant = served.version.model.tenant
+        answers, positions, rows = await self._lanes.run(tenant, lambda: self._described(served, answers, embedded))
+        if not positions:
+            service.count(answers)
+            return BlockAnswer(tuple(answers), nothing(), ())
+        kept = [embedded[answers[position].row] for position in positions]
+        policy = await self._models.read_policy(served)
+        judged_at = policy.interval_coverage if policy.judges_widths else None
+        under = conditions_of(served.card, [items[position] for position in positions])
+
+        def question() -> TenantQuestion:
+            inputs = under_conditions(_joined(kept, rows), served.card.conditions, under)
+            return TenantQuestion(inputs, query.coverage, service.domains(kept), judged_at)
+
+        model = await self._models.load(served.version)
+        with service.timed(Stage.READOUT):
+            prediction = await self._lanes.run(tenant, lambda: run_model(model, served.version, question))
+        atoms = [entry.read.sample.atomic_numbers for entry in kept]
+        names = [served.card.definition.name]
+        reviews = policy.judge(atoms, prediction.domains, names, prediction.judged_widths)
+        finished = numbered(answers, positions, prediction)
+        service.count(finished)
+        return BlockAnswer(tuple(finished), prediction, reviews)
+
+    def _described(
+        self, served: ServedVersion, answers: Sequence[Answer], embedded: Sequence[EmbeddedMaterial]
+    ) -> tuple[list[Answer], list[int], list[_Row]]:
+        """Answers so far, positions of those that remain to be predicted, and their rows of the blocks."""
+        features = MaterialFeatures.shipped(served.kind)
+        done, positions, rows = list(answers), [], []
+        for position, answer in enumerate(answers):
+            if isinstance(answer.outcome, Refusal):
+                continue
+            row = self._describe(features, embedded[answer.row])
+            if isinstance(row, Refusal):
+                done[position] = Answer(answer.id, row)
+                continue
+            positions.append(position)
+            rows.append(row)
+        return done, positions, rows
+
+    def _describe(self, features: MaterialFeatures, entry: EmbeddedMaterial) -> _Row | Refusal:
+        digest = entry.read.digest
+        with self._lock:
+            held = self._rows.get(digest)
+        if held is not None:
+            return held
+        try:
+            features.check(entry.read.sample.material)
+            inputs = features.inputs_from([entry.read.sample], [entry.graph], entry.embedding[None])
+        except UnsupportedElementError as error:
+            return Refusal(error.reason, error.message)
+        except Exception as error:
+            return failure(error)
+        row = _Row({name: block[0] for name, block in inputs.blocks.items() if name != EMBEDDING})
+        with self._lock:
+            self._rows.put(digest, row)
+        return row
+
+
+def _check_descriptors(served: ServedVersion) -> None:
+    version, now = served.card.training.get("material_descriptors"), DESCRIPTOR_VERSIONS[served.kind]
+    if version != now:
+        raise FailedPreconditionError(
+            f"{served.version.model} version {served.version.version} expects {version}, this server computes {now}: "
+            "fit it again",
+            reason="STALE_CHECKPOINT",
+        )
+
+
+def _of_kind(answer: Answer, kind: MaterialKind) -> Answer:
+    """A model of polymers answers no molecules, although they have one substrate."""
+    outcome = answer.outcome
+    found = getattr(outcome, "kind", kind)
+    if found is kind:
+        return answer
+    message = f"the model was fitted on {kind.value}s, and this is a {found.value}: ask a model of that kind"
+    return Answer(answer.id, Refusal("NO_SUBSTRATE_FOR_KIND", message))
+
+
+def _joined(kept: Sequence[EmbeddedMaterial], rows: Sequence[_Row]) -> TransferInputs:
+    blocks = {name: np.stack([row.blocks[name] for row in rows]) for name in rows[0].blocks}
+    embeddings = np.stack([entry.embedding for entry in kept])
+    blocks[EMBEDDING] = embeddings.reshape(len(kept), -1).astype(np.float64)
+    return TransferInputs(tuple(entry.read.sample.as_row() for entry in kept), (), blocks)

@@ -1,0 +1,149 @@
+"""Jobs on compositions, molecules and polymers, on the substrate of their kind, judged like any other job."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from material_cases import column
+
+from epitaxy_models.errors import ConfigurationError, InvalidMaterialError
+from epitaxy_models.heads.property import Fidelity, PropertyDefinition
+from epitaxy_models.materials.kind import MaterialKind
+from epitaxy_models.materials.reading import read_material
+from epitaxy_models.transfer.conditions.condition import ConditionColumn
+from epitaxy_models.transfer.contest.field import Field
+from epitaxy_models.transfer.features import under_conditions
+from epitaxy_models.transfer.fitted.model import TransferModel
+from epitaxy_models.transfer.inputs import (
+    COUNTS,
+    DESCRIPTORS,
+    EMBEDDING,
+    FRACTIONS,
+    PAIRS,
+    SUBSTRATE,
+    TRACES,
+    TransferInputs,
+)
+from epitaxy_models.transfer.kinds.features import MaterialFeatures
+from epitaxy_models.transfer.kinds.sample import Sample
+from epitaxy_models.transfer.pipeline import run_material_transfer
+from epitaxy_models.transfer.request import TransferRequest
+from epitaxy_models.transfer.strategies.block_gp import WITHOUT_SUBSTRATE, BlockGP
+from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest
+from epitaxy_models.transfer.strategies.median import PoolMedian
+from epitaxy_models.transfer.verdict import Verdict
+
+QUICK = Field((DescriptorForest(n_trees=20), PoolMedian()))
+TG = PropertyDefinition("tg", "K", Fidelity.EXPERIMENT, "measured", "glass transition")
+
+
+def sample(kind: MaterialKind, text: str) -> Sample | InvalidMaterialError:
+    try:
+        return Sample(kind, read_material(kind, text).material)
+    except InvalidMaterialError as error:
+        return error
+
+
+def inputs_of(samples: list[Sample]) -> TransferInputs:
+    return MaterialFeatures.shipped(samples[0].kind).inputs_of(samples)
+
+
+def request_of(out: Path, samples, labels, **options) -> TransferRequest:
+    rows = [(f"row{number}", one.as_row() if isinstance(one, Sample) else one) for number, one in enumerate(samples)]
+    return TransferRequest("glass", rows, np.array(labels, dtype=float), TG, out, **options)
+
+
+@pytest.fixture(scope="module")
+def polymers() -> list[Sample]:
+    read = [sample(MaterialKind.POLYMER, text) for text in column("poly_tg_exp", "smiles", 45)]
+    return [one for one in read if isinstance(one, Sample)][:40]
+
+
+def heavy_share(one: Sample) -> float:
+    """A label that descriptors can learn: the share of the unit's atoms that are not carbon."""
+    (unit,) = one.material.units
+    numbers = [atom.GetAtomicNum() for atom in unit.graph.GetAtoms() if atom.GetAtomicNum()]
+    return 300 + 200 * float(np.mean([number != 6 for number in numbers]))
+
+
+def test_a_job_on_polymers_makes_a_model_that_answers(tmp_path, polymers):
+    # The first polymer again, cut elsewhere; and a row that cannot be read.
+    again = sample(MaterialKind.POLYMER, "*CCO*"), sample(MaterialKind.POLYMER, "*COCCOC*")
+    samples = [*polymers, *again, sample(MaterialKind.POLYMER, "CC")]
+    labels = [*map(heavy_share, polymers), 355.0, 355.0, 1.0]
+    outcome = run_material_transfer(request_of(tmp_path / "out", samples, labels), MaterialKind.POLYMER, field=QUICK)
+    data = outcome.report["data"]
+    assert data["n_merged"] >= 1
+    assert [row["row_id"] for row in data["refused"]] == [f"row{len(samples) - 1}"]
+    assert outcome.chosen == "descriptor_forest"
+    assert outcome.maes["descriptor_forest"] < 0.6 * outcome.maes["pool_median"]
+    # Nothing pretrained was compared, so that there is no transfer to judge.
+    assert outcome.transfer_verdict is Verdict.NEUTRAL
+    assert "no pretrained model was compared" in outcome.sentence
+    model = TransferModel.load(outcome.model)
+    assert model.card.base.name == "substrate-molecule"
+    assert model.card.training["kind"] == "polymer"
+    answers = model.predict(inputs_of(polymers), 0.9)
+    assert np.abs(answers.values[:, 0] - labels[: len(polymers)]).mean() < 10
+    assert answers.domains[0].verdict.value == "IN_DOMAIN"
+    (strange,) = model.predict(inputs_of([sample(MaterialKind.POLYMER, "*[Ge](C)(C)[Te]*")]), 0.9).domains
+    assert strange.verdict.value != "IN_DOMAIN"
+
+
+def test_a_substrate_that_knows_the_labels_helps(tmp_path, polymers):
+    features = MaterialFeatures.shipped(MaterialKind.POLYMER)
+    # What a head says, which descriptors of forty polymers do not tell.
+    head = features.substrate.card.heads.index("qm_homo_eV")
+    labels = 300 + 100 * features.inputs_of(polymers).blocks[SUBSTRATE][:, head]
+    field = Field((BlockGP(), BlockGP(without_substrate=True, name=WITHOUT_SUBSTRATE), PoolMedian()))
+    outcome = run_material_transfer(request_of(tmp_path / "out", polymers, labels), MaterialKind.POLYMER, field=field)
+    assert outcome.transfer_verdict is Verdict.HELPS
+    assert outcome.maes["block_gp"] < 0.5 * outcome.maes[WITHOUT_SUBSTRATE]
+    assert "against" in outcome.sentence
+    assert "a Gaussian process without pretraining" in outcome.sentence
+    assert "substrate-molecule was pretrained on" in outcome.report["audit"]["statements"][0]
+
+
+def test_one_alloy_under_two_conditions_has_two_labels(tmp_path):
+    texts = column("alloys_mpea", "composition", 14)
+    alloys = [sample(MaterialKind.COMPOSITION, text) for text in texts for _ in range(2)]
+    temperature = np.array([25.0, 600.0] * len(texts))
+    labels = 900 - 0.8 * temperature + np.arange(len(alloys))
+    conditions = {"test_temperature": ConditionColumn(temperature, "degC")}
+    request = request_of(tmp_path / "out", alloys, labels, conditions=conditions)
+    outcome = run_material_transfer(request, MaterialKind.COMPOSITION, field=QUICK)
+    model = TransferModel.load(outcome.model)
+    assert model.card.n_labels == len(alloys)
+    inputs = inputs_of(alloys[:2])
+    inputs = under_conditions(inputs, model.card.conditions, {"test_temperature": temperature[:2]})
+    cold, hot = model.predict(inputs, 0.9).values[:, 0]
+    assert cold > hot + 200
+
+
+def test_what_is_for_crystals_only_is_refused(tmp_path, polymers):
+    request = request_of(tmp_path / "out", polymers, [1.0] * len(polymers), peers=("chgnet",))
+    with pytest.raises(ConfigurationError, match="leave them out") as caught:
+        run_material_transfer(request, MaterialKind.POLYMER)
+    assert caught.value.reason == "CRYSTALS_ONLY"
+
+
+def test_splits_keep_stereoisomers_together():
+    isomers = [sample(MaterialKind.MOLECULE, text) for text in ("F/C=C/F", "F/C=C\\F", "FC=CF")]
+    inputs = inputs_of(isomers)
+    assert len(set(inputs.formulas)) == 1
+    assert len({one.material.key for one in isomers}) == 3
+    assert isomers[0].atomic_numbers.tolist() == [1, 6, 9]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "blocks"),
+    [
+        (MaterialKind.COMPOSITION, "Fe2O3", {FRACTIONS, TRACES, PAIRS}),
+        (MaterialKind.MOLECULE, "CCO", {COUNTS}),
+        (MaterialKind.POLYMER, "*CC*", {COUNTS}),
+    ],
+)
+def test_each_kind_has_its_blocks(kind, text, blocks):
+    inputs = inputs_of([sample(kind, text)])
+    assert set(inputs.blocks) == {DESCRIPTORS, EMBEDDING, SUBSTRATE, *blocks}
+    assert inputs.take(np.array([0, 0])).n_rows == 2
