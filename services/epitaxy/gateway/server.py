@@ -47,6 +47,7 @@ LISTED_SERVICES = (
     *(service.full_name for service in (*OF_FINETUNE, *OF_CAMPAIGNS, MEASUREMENTS)),
     health.SERVICE_NAME,
 )
+_SLACK_BYTES = 2**20
 
 
 class Gateway(RunningServer):
@@ -131,7 +132,8 @@ def _grpc_server(
         interceptors=service_interceptors(metrics.rpc, tenants, settings.default_deadline_seconds),
         options=[
             ("grpc.max_receive_message_length", settings.max_message_bytes),
-            ("grpc.max_send_message_length", settings.max_message_bytes),
+            # An answer that came from upstream can go on, although the gateway may number it anew.
+            ("grpc.max_send_message_length", settings.max_message_bytes + _SLACK_BYTES),
             ("grpc.so_reuseport", 0),  # else two gateways share a port and split its callers
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 20_000),

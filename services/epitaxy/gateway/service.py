@@ -9,7 +9,7 @@ from typing import TypeVar
 from epitaxy.chassis.errors import UnavailableError
 from epitaxy.chassis.request_context import current_request
 from epitaxy.gateway.domain import (
-    CHUNK_FAULTS,
+    CHUNK_LOSSES,
     Answer,
     Chunk,
     ExplainQuery,
@@ -148,7 +148,7 @@ class GatewayService:
         with self._observer.chunk_in_flight():
             try:
                 return await self._send(lambda: self._upstream.evaluate(chunk), waits_out_overload=True)
-            except CHUNK_FAULTS as error:
+            except CHUNK_LOSSES as error:
                 return Loss(chunk, error)
 
     def _count(self, outcome: Answer | Loss) -> None:
