@@ -75,12 +75,6 @@ class QuotaExceededError(RetryLaterError):
         self.subject = subject
 
 
-class AnswerTooLargeError(QuotaExceededError):
-    """The request or its answer is larger than one message may be: ask for less at once. Waiting does not help."""
-
-    default_reason = "ANSWER_TOO_LARGE"
-
-
 class OverloadedError(RetryLaterError):
     """The service has more work than it can queue: send it again after the hinted time."""
 

@@ -4,17 +4,24 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from epitaxy.chassis.errors import (
-    AnswerTooLargeError,
     DeadlineExceededError,
     InternalError,
     InvalidRequestError,
     OverloadedError,
+    QuotaExceededError,
     UnavailableError,
 )
 from epitaxy.chassis.limits import DEFAULT_COVERAGE, MAX_COVERAGE, MAX_PAGE_SIZE, MIN_COVERAGE
 from epitaxy_models.errors import EpitaxyError
 
 MAX_NEAREST = 20
+
+
+class AnswerTooLargeError(QuotaExceededError):
+    """The request or its answer is larger than one message may be: ask for less at once. Waiting does not help."""
+
+    default_reason = "ANSWER_TOO_LARGE"
+
 
 CHUNK_FAULTS = (UnavailableError, OverloadedError, DeadlineExceededError, InternalError)
 """Faults of ours: they cost a stream one chunk."""

@@ -10,13 +10,13 @@ from typing import Any, Protocol
 import grpc
 
 from epitaxy.chassis.errors import (
-    AnswerTooLargeError,
     DeadlineExceededError,
     InternalError,
     OverloadedError,
     UnavailableError,
 )
 from epitaxy.chassis.status import from_trailing_metadata
+from epitaxy.gateway.domain import AnswerTooLargeError
 from epitaxy_models.errors import EpitaxyError
 
 logger = logging.getLogger(__name__)
