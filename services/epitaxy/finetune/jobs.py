@@ -59,9 +59,9 @@ class Jobs:
         self._check_spec(spec)
         table = self._read_table(tenant, spec, source)
         job = _new_job(tenant, spec, table)
-        self.files.save_labels(tenant, job.id, table)
         quota = self.limits.quota_of(tenant)
         try:
+            self.files.save_labels(tenant, job.id, table)
             created = self.store.create(job, key, lambda usage: check_usage(quota, tenant, usage))
         except Exception:
             self.files.delete_job(tenant, job.id)
