@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from epitaxy_models.data.provenance import Provenance
     from epitaxy_models.data.sources.records import ColumnNames
 
-data_app = typer.Typer(name="data", help="Fetch, convert and inspect data sets of materials.", no_args_is_help=True)
+data_app = typer.Typer(
+    name="data", help="Fetch, convert, build and inspect data sets of materials.", no_args_is_help=True
+)
 
 OutOption = Annotated[Path, typer.Option("--out", dir_okay=False, help="Table to write (.parquet).")]
 UnitOption = Annotated[
@@ -70,7 +72,7 @@ def convert(
     Exit code 0 if every row was kept, 3 if some were refused.
     """
     with reporting_errors():
-        _check_out(out)
+        check_out(out)
         # Not installed on a client's machine.
         from epitaxy_models.data.conversion import convert as convert_source  # noqa: PLC0415
         from epitaxy_models.data.label_plan import plan_labels  # noqa: PLC0415
@@ -129,7 +131,7 @@ def fetch(
     Exit code 0 if every row was kept, 3 if some were refused.
     """
     with reporting_errors():
-        _check_out(out)
+        check_out(out)
         from epitaxy.datasets.pacing import Pacer  # noqa: PLC0415 - not installed on a client's machine
 
         options: dict[str, Any] = {"choices": _choices(unit, name, None), "max_entries": max_entries}
@@ -294,7 +296,8 @@ def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
     return pairs
 
 
-def _check_out(out: Path) -> None:
+def check_out(out: Path) -> None:
+    """Refuses a table that would not be Parquet or has no folder."""
     if out.suffix.lower() not in (".parquet", ".pq"):
         raise usage_error(f"--out {out} must end in .parquet")
     if not out.parent.is_dir():
