@@ -20,7 +20,18 @@ _MOST_CLOSURES = 100
 # Bond orders doubled: an aromatic bond counts one and a half.
 _DOUBLED_ORDERS = np.array([2, 4, 6, 3], dtype=np.int64)
 # What an atom without brackets may have bonds for, hydrogens included, as RDKit says.
-_ORGANIC = {5: (3,), 6: (4,), 7: (3,), 8: (2,), 9: (1,), 15: (3, 5, 7), 16: (2, 4, 6), 17: (1,), 35: (1,), 53: (1, 3, 5)}
+_ORGANIC = {
+    5: (3,),
+    6: (4,),
+    7: (3,),
+    8: (2,),
+    9: (1,),
+    15: (3, 5, 7),
+    16: (2, 4, 6),
+    17: (1,),
+    35: (1,),
+    53: (1, 3, 5),
+}
 _BRANCH, _JOIN, _TWO, _THREE, _RING, _ONE, _UP, _DOWN, _LONG, _ARROW = b"()=#:-/\\%>"
 _OPEN, _CLOSE, _AT, _PLUS, _END, _H, _C, _L, _B, _R, _F, _I = b"[]@+*HClBrFI"
 _ZERO, _NINE, _LOWER_A, _LOWER_Z, _TO_UPPER, _ASCII = ord("0"), ord("9"), ord("a"), ord("z"), 32, 128
