@@ -30,7 +30,8 @@ from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.fitted.refit import N_MEMBERS, Calibration, Refit, calibrated, refit
 from epitaxy_models.transfer.ground import Ground, SubstrateGround
 from epitaxy_models.transfer.inputs import LOW_FIDELITY_PREFIX, PEER_PREFIX
-from epitaxy_models.transfer.kinds.features import DESCRIPTOR_VERSIONS, MaterialFeatures
+from epitaxy_models.transfer.kinds.facts import kind_facts
+from epitaxy_models.transfer.kinds.features import MaterialFeatures
 from epitaxy_models.transfer.kinds.ground import MaterialGround
 from epitaxy_models.transfer.labels.digest import labels_digest
 from epitaxy_models.transfer.labels.judging import robust_deviation
@@ -380,11 +381,7 @@ class _Job:
                 "seed": request.seed,
                 "fidelity_models": ground.fidelity_digest,
                 # A card of crystals is the same as it always was.
-                **(
-                    {}
-                    if ground.kind is MaterialKind.STRUCTURE
-                    else {"kind": ground.kind.value, "material_descriptors": DESCRIPTOR_VERSIONS[ground.kind]}
-                ),
+                **kind_facts(ground.kind, inputs.structures),
                 "shares": dict(winner.shares),
                 "is_calibrated": winner.calibration.is_kept,
                 **({"classes": asdict(winner.calibration.classes.quality)} if winner.calibration.classes else {}),

@@ -61,9 +61,9 @@ class Jobs:
         spec = spec.resolved(is_boolean=table.is_boolean)
         check_labels(table, spec)
         job = _new_job(tenant, spec, table)
-        self.files.save_labels(tenant, job.id, table)
         quota = self.limits.quota_of(tenant)
         try:
+            self.files.save_labels(tenant, job.id, table)
             created = self.store.create(job, key, lambda usage: check_usage(quota, tenant, usage))
         except Exception:
             self.files.delete_job(tenant, job.id)

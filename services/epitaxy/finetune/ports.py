@@ -197,6 +197,12 @@ class JobFiles(Protocol):
     def discard_model(self, tenant: str, job_id: str) -> None:
         """Removes that folder, once the registry has the model."""
 
+    def make_room(self, tenant: str, job_id: str) -> None:
+        """Frees what can be freed on a full disk, so that the end of this job can be recorded."""
+
+    def keep_reserve(self) -> None:
+        """Sets aside, once there is room for it, what `make_room` frees."""
+
     def save_report(self, tenant: str, job_id: str, kind: str, content: bytes) -> None:
         """Keeps a report; ``kind`` is ``json`` or ``html``."""
 

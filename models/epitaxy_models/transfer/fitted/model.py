@@ -172,6 +172,17 @@ class TransferModel:
         half = self.card.calibration.calibrator.half_widths(stds, coverage)
         return link.rates(logits - half), link.rates(logits + half)
 
+    def answers(self, inputs: TransferInputs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Values as `predict` gives them, ``[n_rows]``, and what each member would say alone, ``[n_members, n_rows]``.
+
+        Raises ConfigurationError if an input is missing.
+        """
+        self._check_inputs(inputs)
+        members = np.stack([_mean(parts, inputs).values for parts in self.fitted])
+        no_width = np.zeros(inputs.n_rows)
+        ends = [self._ends(means, no_width, inputs)[0][:, 0] for means in (members.mean(axis=0), *members)]
+        return ends[0], np.stack(ends[1:])
+
     def _check_inputs(self, inputs: TransferInputs) -> None:
         needed = [f"{LOW_FIDELITY_PREFIX}{column.name}" for column in self.card.known_columns]
         needed += [f"{PEER_PREFIX}{peer}" for peer in self.card.peers]
