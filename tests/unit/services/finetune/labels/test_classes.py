@@ -14,6 +14,7 @@ from epitaxy.cli.finetune.text import job_document, mae_text
 from epitaxy.client import composition_column, polymer_column, smiles_column
 from epitaxy.client.errors import InvalidRequestError as ClientError
 from epitaxy.client.finetune.columns import FineTuneRequest, LabelColumn
+from epitaxy.client.finetune.comparison import compare_reports
 from epitaxy.client.finetune.labels import read_labels
 from epitaxy.client.finetune.reading import read_status
 from epitaxy.database.documents import Documents
@@ -273,3 +274,7 @@ def test_a_challenger_is_held_against_a_champion_by_a_proper_score():
     brier = np.mean([(p - n % 2) ** 2 for n, p in enumerate(bold)])
     assert (found.error, found.champion_error) == pytest.approx((brier, 0.25))
     assert challenge(report(bold, classes={}), report(calm)) is None
+    compared = compare_reports(*(json.loads(report(one, classes={})) for one in (bold, calm)))
+    assert (compared.score, compared.mae_first, compared.mae_second) == ("brier", pytest.approx(brier), 0.25)
+    with pytest.raises(ClientError, match="probabilities"):
+        compare_reports(json.loads(report(bold, classes={})), json.loads(report(calm)))
