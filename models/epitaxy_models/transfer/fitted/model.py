@@ -188,6 +188,9 @@ class TransferModel:
         """
         self._check_inputs(inputs)
         members = np.stack([_mean(parts, inputs).values for parts in self.fitted])
+        link = self.card.link
+        if link is not None:
+            return link.probabilities(members.mean(axis=0)), np.stack([link.probabilities(own) for own in members])
         no_width = np.zeros(inputs.n_rows)
         ends = [self._ends(means, no_width, inputs)[0][:, 0] for means in (members.mean(axis=0), *members)]
         return ends[0], np.stack(ends[1:])

@@ -233,6 +233,10 @@ def _check_answers(model: TransferModel) -> None:
     assert found.judged_widths == pytest.approx(narrow.upper - narrow.lower)
     # The variance of an outcome is that of a coin: what members tell of it, and what nobody can.
     assert found.stds**2 == pytest.approx(found.values * (1 - found.values))
+    # What explanations take apart is the probability, and what each member would say of it.
+    value, by_member = model.answers(inputs)
+    assert value == pytest.approx(values)
+    assert ((by_member > 0) & (by_member < 1)).all()
     assert found.epistemic_std**2 + found.aleatoric_std**2 == pytest.approx(found.stds**2)
 
 
