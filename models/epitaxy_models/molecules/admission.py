@@ -154,9 +154,7 @@ def _in_doubt(graph: Chem.Mol, text: str) -> Iterator[Chem.Atom]:
     written = _ATOM.findall(_smiles_of(text))
     if len(written) != graph.GetNumAtoms():
         return atoms_of(graph)  # hydrogens that were taken off
-    return (
-        graph.GetAtomWithIdx(place) for place, atom in enumerate(written) if atom[0] == "[" and atom not in _FULL
-    )
+    return (graph.GetAtomWithIdx(place) for place, atom in enumerate(written) if atom[0] == "[" and atom not in _FULL)
 
 
 def _smiles_of(text: str) -> str:
