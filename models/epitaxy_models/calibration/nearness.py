@@ -71,6 +71,18 @@ class NearnessModel:
         verdict = DomainVerdict.OUT_OF_DOMAIN if score >= _OUTSIDE else DomainVerdict.BORDERLINE
         return DomainScore(score, verdict, _FAR.format(100 * score, plural))
 
+    def judge_all(
+        self, scores: NDArray[np.float64], nodes: Sequence[NDArray[np.uint8]], names: Sequence[str], plural: str
+    ) -> tuple[DomainScore, ...]:
+        """The verdict on each of several materials, as ``judge`` gives it; most have only known nodes."""
+        is_rare = self.node_counts < _FAMILIAR_COUNT
+        return tuple(
+            DomainScore(score, DomainVerdict.IN_DOMAIN, "")
+            if score < _BORDERLINE and not is_rare[kinds].any()
+            else self.judge(score, kinds, names, plural)
+            for score, kinds in zip(scores.tolist(), nodes, strict=True)
+        )
+
     def tensors(self) -> dict[str, NDArray[Any]]:
         """All arrays by name, for storage."""
         latent = {f"latent.{field.name}": getattr(self.latent, field.name) for field in fields(LatentSpace)}

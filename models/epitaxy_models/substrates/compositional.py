@@ -10,7 +10,8 @@ from epitaxy_models.calibration.latent import LatentSpace
 from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.compositions import Composition, read_composition
 from epitaxy_models.ensembles.card import ModelCard
-from epitaxy_models.ensembles.readout import EnsemblePrediction
+from epitaxy_models.ensembles.readout import EnsemblePrediction, Reading
+from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.graphs.composition_graph import build_composition_graph
 from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.materials.kind import MaterialKind
@@ -58,6 +59,10 @@ class CompositionSubstrate:
         """The graph of the elements."""
         return build_composition_graph(dict(zip(material.atomic_numbers, material.amounts, strict=True)), material.key)
 
+    def featurize_all(self, materials: Sequence[Composition]) -> list[CrystalGraph | EpitaxyError]:
+        """The graph of each material."""
+        return [self.featurize(material) for material in materials]
+
     def embed(self, graphs: Sequence[CrystalGraph]) -> NDArray[np.float32]:
         """Embeddings, ``[n_materials, n_members, embedding_width]``."""
         return self._ensemble.embed(graphs)
@@ -80,6 +85,16 @@ class CompositionSubstrate:
     ) -> tuple[DomainScore, ...]:
         """How near each material lies to the pretraining data."""
         return self._ensemble.domains(graphs, embeddings)
+
+    def readings(self, graphs: Sequence[CrystalGraph], embeddings: NDArray[np.float32]) -> list[Reading]:
+        """What the embeddings say of each material, before anybody asks for a coverage."""
+        return self._ensemble.readings(graphs, embeddings)
+
+    def answer(
+        self, readings: Sequence[Reading], coverage: float, judged_at: float | None = None
+    ) -> EnsemblePrediction:
+        """The calibrated predictions that readings amount to."""
+        return self._ensemble.answer(readings, coverage, judged_at)
 
     def foretell(
         self,
