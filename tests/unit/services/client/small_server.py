@@ -117,6 +117,8 @@ class SmallServicer(
         for item_id, content in contents(request.structures):
             error = self._error(item_id, content)
             found = explaining.explanation(is_faithful=not item_id.startswith("odd"), n_nearest=request.n_nearest)
+            if item_id == "CC#N":
+                found = explaining.material()
             outcome = {"error": error} if error else {"explanation": found}
             results.append(explanation_pb2.ExplanationResult(id=item_id, **outcome))
         return explaining.response(*results, name=request.property or "formation_energy")
