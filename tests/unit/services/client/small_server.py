@@ -237,6 +237,7 @@ class SmallServicer(
             properties=properties,
             training_data=data,
             n_members=5,
+            kinds=[structure_pb2.MATERIAL_KIND_MOLECULE, structure_pb2.MATERIAL_KIND_POLYMER],
             card_json=json.dumps(
                 {"properties": [{"definition": {"name": n}, "errors_by_group": GROUPS, **WELL_KNOWN} for n in UNITS]}
             ),
