@@ -14,7 +14,7 @@ from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 # Beyond this share of held-out materials one is borderline, beyond the second foreign.
 _BORDERLINE, _OUTSIDE = 0.95, 0.99
 # Training materials that a kind of node needs before it counts as known.
-_FAMILIAR_COUNT = 20
+FAMILIAR_COUNT = 20
 _N_QUANTILES = 1001
 _FAR = "it lies farther from the pretraining data than {:.1f} % of held-out {}"
 _RARE = "hardly seen in pretraining: {}"
@@ -62,7 +62,7 @@ class NearnessModel:
             names: Name of each kind.
             plural: What its materials are called.
         """
-        rare = [int(kind) for kind in np.unique(nodes) if self.node_counts[kind] < _FAMILIAR_COUNT]
+        rare = [int(kind) for kind in np.unique(nodes) if self.node_counts[kind] < FAMILIAR_COUNT]
         if rare:
             reason = _RARE.format(", ".join(f"{names[kind]} (in {self.node_counts[kind]})" for kind in rare))
             return DomainScore(score, DomainVerdict.OUT_OF_DOMAIN, reason)

@@ -17,6 +17,7 @@ from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.materials.kind import MaterialKind
 from epitaxy_models.structures.elements import SYMBOLS, symbol_of
 from epitaxy_models.substrates.artifact import MaterialArtifact, load_material_artifact
+from epitaxy_models.substrates.details import SubstrateDetails
 from epitaxy_models.substrates.ensemble import MaterialEnsemble
 
 _NAMES = ("", *(symbol_of(z) for z in range(1, len(SYMBOLS) + 1)))
@@ -41,6 +42,11 @@ class CompositionSubstrate:
     def card(self) -> ModelCard:
         """What is known about the weights."""
         return self._ensemble.card
+
+    @property
+    def details(self) -> SubstrateDetails:
+        """What cards of models state beside the card."""
+        return SubstrateDetails.of(self._ensemble.artifact, range(len(_NAMES)))
 
     @property
     def latent(self) -> LatentSpace:

@@ -1,6 +1,7 @@
 """The substrate of molecules and polymers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from epitaxy_models.materials.kind import MaterialKind
 from epitaxy_models.molecules import Molecule, read_molecule
 from epitaxy_models.polymers import Polymer, read_polymer
 from epitaxy_models.substrates.artifact import MaterialArtifact, load_material_artifact
+from epitaxy_models.substrates.details import SubstrateDetails
 from epitaxy_models.substrates.ensemble import MaterialEnsemble
 
 _OPEN_END = "*"
@@ -43,6 +45,13 @@ class MolecularSubstrate:
     def card(self) -> ModelCard:
         """What is known about the weights."""
         return self._ensemble.card
+
+    @property
+    def details(self) -> SubstrateDetails:
+        """What cards of models state beside the card."""
+        found = SubstrateDetails.of(self._ensemble.artifact, shipped_kinds().atomic_numbers)
+        # Hydrogen atoms are no nodes; kinds of atoms count them.
+        return replace(found, supported_elements=(1, *found.supported_elements))
 
     @property
     def latent(self) -> LatentSpace:

@@ -13,6 +13,7 @@ from epitaxy_models.ensembles.readout import EnsemblePrediction, Reading
 from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.materials.kind import MaterialKind
+from epitaxy_models.substrates.details import SubstrateDetails
 
 M = TypeVar("M")
 
@@ -34,6 +35,10 @@ class Substrate(Protocol[M]):
     @property
     def digest(self) -> str:
         """``sha256:`` of weights and card; substrates of one digest give equal answers."""
+
+    @property
+    def details(self) -> SubstrateDetails:
+        """What cards of models state beside the card: parameters, elements, the card as JSON."""
 
     @property
     def latent(self) -> LatentSpace:

@@ -65,7 +65,14 @@ class MaterialAnswers:
 
     def card(self, service: MaterialService) -> models_pb2.ModelCard:
         """The card of a substrate."""
-        return messages.substrate_card(service.substrate.card, service.substrate.digest, service.policy)
+        substrate = service.substrate
+        message = messages.substrate_card(substrate.card, substrate.digest, service.policy)
+        details = substrate.details
+        message.kinds.extend(messages.KINDS[kind] for kind in substrate.kinds)
+        message.n_parameters_per_member = details.n_parameters // substrate.card.backbone.n_members
+        message.supported_elements.extend(details.supported_elements)
+        message.card_json = details.card_json
+        return message
 
     async def cards(self) -> list[models_pb2.ModelCard]:
         """The cards of all substrates of materials, by name."""
