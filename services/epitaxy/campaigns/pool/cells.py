@@ -64,7 +64,7 @@ def material_form(kind: MaterialKind, cell: object) -> tuple[bytes, Fault | None
         cell = decode_text(cell) or ""
     # "nan" and "NA" are texts of a SMILES column that nobody filled; sodium is "Na".
     if is_missing(cell):
-        return b"", ("EMPTY_STRUCTURE", f"the row has no {kind.value}: fill the cell, or leave the row out")
+        return b"", (f"EMPTY_{kind.name}", f"the row has no {kind.value}: fill the cell, or leave the row out")
     message = StructureInput()
     setattr(message, kind.value, str(cell))
     return message.SerializeToString(), None

@@ -195,7 +195,7 @@ def test_a_file_holds_compositions_by_element_with_conditions(alloys: CampaignRi
     alloys.campaigns.create(TENANT, spec(), file, None)
     alloys.prepare()
     pool = alloys.record().pool
-    assert pool.refusals == {"INVALID_AMOUNT": 1, "EMPTY_STRUCTURE": 1}
+    assert pool.refusals == {"INVALID_AMOUNT": 1, "EMPTY_COMPOSITION": 1}
     rows = [alloys.campaigns.get(TENANT, "one").table.row(at) for at in (0, 1)]
     assert [dict(row.conditions) for row in rows] == [
         {"temperature": ConditionValue(25.0, "degC"), "route": ConditionValue("cast")},
