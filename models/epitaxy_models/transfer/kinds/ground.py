@@ -115,8 +115,8 @@ class MaterialGround:
             read = request.readings.get(row, ())
             given.append(LabelledRow(row, name, label, crystal, readings=read, conditions=keys[row], side=sides[row]))
         if request.are_classes:
-            return judge_classes(given)
-        return judge_labels(given, request.definition.unit, request.transform)
+            return judge_classes(given, noun=self.kind.noun)
+        return judge_labels(given, request.definition.unit, request.transform, noun=self.kind.noun)
 
     def _refusal(self, sample: object) -> EpitaxyError | None:
         """Why the substrate cannot read a sample."""
