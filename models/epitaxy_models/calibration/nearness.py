@@ -75,7 +75,7 @@ class NearnessModel:
         self, scores: NDArray[np.float64], nodes: Sequence[NDArray[np.uint8]], names: Sequence[str], plural: str
     ) -> tuple[DomainScore, ...]:
         """The verdict on each of several materials, as ``judge`` gives it; most have only known nodes."""
-        is_rare = self.node_counts < _FAMILIAR_COUNT
+        is_rare = self.node_counts < FAMILIAR_COUNT
         return tuple(
             DomainScore(score, DomainVerdict.IN_DOMAIN, "")
             if score < _BORDERLINE and not is_rare[kinds].any()
