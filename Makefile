@@ -63,7 +63,8 @@ WATCHFUL_TESTS := $(filter-out $(CALM_TESTS) tests/unit/services %.py %__pycache
   tests/contract $(addprefix tests/integration/,finetune prediction)
 # Tests of calm folders that watch clocks.
 WATCHFUL_FILES := tests/unit/services/cli/screen/test_resume.py tests/integration/datasets/test_fetch_optimade.py
-STACK_TESTS := tests/deploy/observability/test_expressions.py $(addprefix tests/integration/,campaigns screening stack tenants)
+STACK_TESTS := tests/deploy/observability/test_expressions.py tests/integration/pretraining/test_molecule_substrate.py \
+  $(addprefix tests/integration/,campaigns screening stack tenants)
 PYTEST := $(BIN)/python -m pytest -q
 # Two lanes, each with its output in one piece at the end of each part. What only takes time gives way to what watches
 # clocks and to what starts the stack, of which there is one at a time.

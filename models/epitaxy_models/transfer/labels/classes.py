@@ -48,7 +48,8 @@ def judge_classes(
     wrong = [row for row in usable if row.label not in (0.0, 1.0) or row.side != Side.AT]
     refused = [*refused, *(_not_a_class(row) for row in wrong)]
     names = {row.row for row in wrong}
-    groups, torn = [], []
+    groups: list[list[LabelledRow]] = []
+    torn: list[list[LabelledRow]] = []
     for group in grouped([row for row in usable if row.row not in names]):
         share = float(np.mean([row.label for row in group]))
         (torn if share == 0.5 else groups).append(group)

@@ -1,6 +1,9 @@
 """Explanations of molecules, polymers and compositions: they add up, find the truth, and respect symmetry."""
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from rdkit import Chem
 
@@ -8,6 +11,7 @@ from epitaxy_models.compositions import read_composition
 from epitaxy_models.errors import InvalidMaterialError
 from epitaxy_models.explanation.materials import game
 from epitaxy_models.explanation.materials.answers import SubstrateAnswers
+from epitaxy_models.explanation.materials.chemistry import PartedChemistry
 from epitaxy_models.explanation.materials.explainer import explain_chemistry, explain_composition
 from epitaxy_models.explanation.materials.explainers import explain_by_substrate
 from epitaxy_models.explanation.materials.graph_parts import PartedGraph
@@ -21,6 +25,7 @@ from epitaxy_models.transfer.conditions.condition import Condition
 from epitaxy_models.transfer.kinds.sample import Sample
 
 CITRIC_ACID = "OC(=O)CC(O)(C(=O)O)CC(=O)O"
+DATA = Path(__file__).parents[5] / "shared" / "data"
 HEAT = Condition("heat", "K", (), 0.0, 10.0)
 
 
@@ -170,6 +175,25 @@ def test_parts_are_what_differs_from_a_saturated_hydrocarbon(text, bare, n_parts
     # Every part alone leaves a molecule that intake takes.
     for part in range(n_parts):
         read_molecule(graph.without([part]))
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [("mol_esol", read_molecule), ("mol_cep_pce", read_molecule), ("poly_tg_exp", read_polymer)],
+)
+def test_every_variant_of_real_materials_is_one_that_intake_takes(name, read) -> None:
+    path = DATA / f"{name}.parquet"
+    if not path.exists():
+        pytest.skip("no shared data")
+    texts = pq.read_table(path, columns=["smiles"])["smiles"].to_pylist()
+    for text in texts[:: len(texts) // 12]:
+        material = getattr(read(text), "molecule", None) or read(text).polymer
+        parted = PartedChemistry(material)
+        n_parts = len(parted.ranks)
+        assert parted.left(np.ones(n_parts, dtype=np.bool_)) == parted.material
+        alone, missing = np.eye(n_parts, dtype=np.bool_), ~np.eye(n_parts, dtype=np.bool_)
+        for present in (*alone, *missing, np.zeros(n_parts, dtype=np.bool_)):
+            parted.left(present)
 
 
 def test_elements_are_counted_against_what_the_substrate_saw() -> None:

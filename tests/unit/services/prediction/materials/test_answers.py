@@ -1,5 +1,6 @@
 """Materials without a crystal through a replica: by the substrates of their kinds, and by tenants' models."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,14 @@ from prediction_rig import rock_salt
 from tenant_rig import inputs_of
 
 from epitaxy.api.common.v1.model_pb2 import ModelSelector
-from epitaxy.api.common.v1.structure_pb2 import ConditionValue, StructureInput
+from epitaxy.api.common.v1.structure_pb2 import (
+    MATERIAL_KIND_COMPOSITION,
+    MATERIAL_KIND_MOLECULE,
+    MATERIAL_KIND_POLYMER,
+    MATERIAL_KIND_STRUCTURE,
+    ConditionValue,
+    StructureInput,
+)
 from epitaxy.api.internal.v1 import prediction_backend_pb2 as backend_pb2
 from epitaxy.api.prediction.v1.prediction_pb2 import PredictionOptions
 from epitaxy.chassis.errors import FailedPreconditionError, InvalidRequestError, NotFoundError
@@ -111,6 +119,12 @@ async def test_a_named_substrate_answers_its_kinds_only(ask, tenants):
     card = await tenants.card("acme", "substrate-composition")
     assert card.stamp.name == "substrate-composition"
     assert {entry.definition.name for entry in card.properties} >= {"formation_energy", "band_gap"}
+    assert (list(card.kinds), card.n_members, card.n_parameters_per_member) == ([MATERIAL_KIND_COMPOSITION], 5, 286004)
+    assert {26, 94} < set(card.supported_elements) < set(range(1, 95))
+    assert json.loads(card.card_json)["properties"][0]["calibrator"]
+    shown = {card.stamp.name: list(card.kinds) for card in (await tenants.listed("acme")).models}
+    assert shown["substrate-molecule"] == [MATERIAL_KIND_MOLECULE, MATERIAL_KIND_POLYMER]
+    assert shown["substrate-mp"] == [MATERIAL_KIND_STRUCTURE]
 
 
 async def test_a_property_that_one_kind_lacks_is_refused_in_a_mixed_message(ask):
