@@ -23,6 +23,7 @@ from epitaxy.cli.models.measurements import measurements_app
 from epitaxy.cli.predict import predict
 from epitaxy.cli.pretrain import pretrain
 from epitaxy.cli.screen.command import screen
+from epitaxy.cli.storage import describe
 from epitaxy.cli.terminal import stderr_console
 from epitaxy.cli.validate import validate
 from epitaxy.client import EpitaxyClientError, InvalidRequestError
@@ -59,7 +60,7 @@ def run() -> None:
     except EpitaxyClientError as error:
         _fail(str(error), exit_codes.USAGE if _is_usage(error) else exit_codes.RUN_FAILED)
     except OSError as error:
-        _fail(str(error), exit_codes.RUN_FAILED)
+        _fail(describe(error), exit_codes.RUN_FAILED)
 
 
 def _print_version(asked: bool) -> None:

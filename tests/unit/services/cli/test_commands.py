@@ -55,6 +55,8 @@ def test_models_are_listed_and_shown(run: Any, target: str) -> None:
     missing = run("models", "show", "nacre", "--target", target)
     assert (listed.returncode, shown.returncode, missing.returncode) == (0, 0, 1)
     assert "substrate" in listed.stdout
+    assert "molecules, polymers" in listed.stdout
+    assert re.search(r"answers +molecules, polymers", shown.stdout)
     assert "Materials Project (CC-BY 4.0)" in shown.stdout
     assert "test_mae 0.1" in shown.stdout
     assert re.search(r"metals +21 +0\.2500 +0\.900 +1\.500", shown.stdout)
