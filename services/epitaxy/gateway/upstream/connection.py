@@ -33,7 +33,8 @@ class ServiceFaults:
     Attributes:
         service: What the service is called in messages to callers.
         passing: Statuses without details of ours that mean that the service is gone for a moment.
-        gone: Those of them that say that nobody took the call: it is sent again for as long as the caller waits.
+        gone: Those of them that say that nobody took the call, as a lost connection does: it is sent again for as long
+            as the caller waits.
         exhausted: What RESOURCE_EXHAUSTED without details of ours means.
         refusals: Errors of ours by which the service refuses the gateway itself: no fault of the caller's.
         retry_seconds: Hint for a caller of a service that is gone; None: the gateway sends the call again itself.
@@ -46,18 +47,19 @@ class ServiceFaults:
     retry_seconds: float | None = None
     gone: frozenset[grpc.StatusCode] = frozenset()
 
-    def translate(self, code: grpc.StatusCode, ours: EpitaxyError | None) -> EpitaxyError:
+    def translate(self, code: grpc.StatusCode, ours: EpitaxyError | None, *, is_connected: bool = True) -> EpitaxyError:
         """The error for the caller; ``ours`` is the one that the service sent, if its status is one of ours.
 
         The text of any other status is never passed on.
         """
         if isinstance(ours, self.refusals):
             return InternalError(f"upstream refuses the gateway: {ours.message}")
-        return ours or self._translate_foreign(code)
+        return ours or self._translate_foreign(code, is_connected=is_connected)
 
-    def _translate_foreign(self, code: grpc.StatusCode) -> EpitaxyError:
+    def _translate_foreign(self, code: grpc.StatusCode, *, is_connected: bool) -> EpitaxyError:
         if code in self.passing:
-            kind = UpstreamGoneError if code in self.gone else UnavailableError
+            is_gone = code in self.gone or (code is grpc.StatusCode.UNAVAILABLE and not is_connected)
+            kind = UpstreamGoneError if is_gone else UnavailableError
             text = f"{self.service} cannot be reached at the moment"
             return kind(text, retry_after_seconds=self.retry_seconds)
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -119,7 +121,9 @@ class Connection:
 
     def _translate(self, method: str, error: grpc.aio.AioRpcError) -> EpitaxyError:
         ours = from_trailing_metadata(error.trailing_metadata())
-        translated = self._faults.translate(error.code(), ours)
+        # gRPC tells a connection that broke by the same code as a server that says so itself.
+        is_connected = self._channel.get_state() is grpc.ChannelConnectivity.READY
+        translated = self._faults.translate(error.code(), ours, is_connected=is_connected)
         fields = {"method": method, "code": error.code().name, "details": error.details(), "reason": translated.reason}
         logger.log(logging.DEBUG if ours else logging.WARNING, "upstream call failed", extra=fields)
         return translated
