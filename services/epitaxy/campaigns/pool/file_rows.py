@@ -14,11 +14,14 @@ from epitaxy.campaigns.domain.candidates import Candidate, fault_of_id, fault_of
 from epitaxy.campaigns.domain.spec import PoolFile
 from epitaxy.campaigns.pool.cells import COMPOSITION, COMPOSITION_TEXT, wire_form
 from epitaxy.chassis.errors import InvalidRequestError
-from epitaxy.tables.csv_rows import open_csv
+from epitaxy.tables.csv_rows import MAX_COLUMNS, open_csv
 from epitaxy.tables.ids import id_text
+from epitaxy.tables.lines import bounded_lines
 from epitaxy.tables.numbers import is_missing, read_column
 
 CHUNK_ROWS = 256
+# Of one list in a Parquet file's footer, such as its columns.
+_MAX_FOOTER_ENTRIES = 4 * MAX_COLUMNS
 _COMPOSITION_COLUMNS = ("composition", "formula", "pretty_formula", "reduced_formula")
 _SUFFIXES = (".parquet", ".csv", ".jsonl")
 _Columns = dict[str, list[Any]]
@@ -51,7 +54,7 @@ def _pieces(file: BinaryIO, pool_file: PoolFile) -> Iterator[_Columns]:
         raw: Any = gzip.GzipFile(fileobj=file) if pool_file.uri.lower().endswith(".gz") else file
         with io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
             yield from _csv(text, pool_file) if name.endswith(".csv") else _jsonl(text, pool_file)
-    except (pa.ArrowException, csv.Error, ValueError, EOFError) as error:
+    except (pa.ArrowException, csv.Error, ValueError, EOFError, RecursionError) as error:
         text_of_error = " ".join(str(error).split())[:160]
         raise InvalidRequestError(
             f"the pool's file is not readable: {text_of_error}", reason="UNREADABLE_POOL"
@@ -59,18 +62,25 @@ def _pieces(file: BinaryIO, pool_file: PoolFile) -> Iterator[_Columns]:
 
 
 def _parquet(file: BinaryIO, pool_file: PoolFile) -> Iterator[_Columns]:
-    opened = pyarrow.parquet.ParquetFile(file)
+    try:
+        opened = pyarrow.parquet.ParquetFile(file, pre_buffer=False, thrift_container_size_limit=_MAX_FOOTER_ENTRIES)
+    except OSError as error:
+        if error.errno is not None:  # the file cannot be reached, which passes
+            raise
+        raise ValueError(str(error)) from error  # the footer is not one
     names = opened.schema_arrow.names
+    if len(names) > MAX_COLUMNS:
+        raise ValueError(f"it has {len(names)} columns; at most {MAX_COLUMNS} are allowed")
     wanted = _wanted(names, pool_file)
     for batch in opened.iter_batches(batch_size=CHUNK_ROWS, columns=wanted, use_threads=False):
         yield {name: batch.column(name).to_pylist() for name in wanted}
 
 
 def _csv(text: io.TextIOWrapper, pool_file: PoolFile) -> Iterator[_Columns]:
-    table = open_csv(text, [pool_file.structure_column])
+    table = open_csv(bounded_lines(text), [pool_file.structure_column])
     wanted = _wanted(table.names, pool_file)
     rows: list[Mapping[str, Any]] = []
-    for row in table.rows:
+    for row in table.rows_with(wanted):
         rows.append(row.cells)
         if len(rows) == CHUNK_ROWS:
             yield _turned(rows, wanted)
@@ -81,14 +91,14 @@ def _csv(text: io.TextIOWrapper, pool_file: PoolFile) -> Iterator[_Columns]:
 def _jsonl(text: io.TextIOWrapper, pool_file: PoolFile) -> Iterator[_Columns]:
     rows: list[Mapping[str, Any]] = []
     wanted: list[str] = []
-    for number, line in enumerate(text, start=1):
+    for number, line in enumerate(bounded_lines(text), start=1):
         if not line.strip():
             continue
         row = json.loads(line)
         if not isinstance(row, Mapping):
             raise ValueError(f"line {number} is not a JSON object")
         wanted = wanted or _wanted(list(row), pool_file)
-        rows.append(row)
+        rows.append({name: row[name] for name in wanted if name in row})
         if len(rows) == CHUNK_ROWS:
             yield _turned(rows, wanted)
             rows = []

@@ -1,10 +1,11 @@
 """A channel to a service behind the gateway: one attempt a call, bytes both ways, errors in our own words."""
 
 import logging
+import math
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Protocol
 
 import grpc
@@ -77,6 +78,12 @@ class Connection:
         self._faults = faults
         self._observer = observer
         self._unary_calls: dict[str, Callable[..., Any]] = {}
+        self._answered_at = -math.inf
+
+    @property
+    def silent_seconds(self) -> float:
+        """Since the service last answered anything; infinite if it never did."""
+        return monotonic() - self._answered_at
 
     async def close(self) -> None:
         """Closes the channel."""
@@ -87,6 +94,7 @@ class Connection:
         if path not in self._unary_calls:
             self._unary_calls[path] = self._channel.unary_unary(path)
         response: bytes = await self._unary_calls[path](request, timeout=seconds, metadata=metadata)
+        self._answered_at = monotonic()
         return response
 
     async def call(self, path: str, request: bytes, metadata: Metadata, seconds: float | None) -> bytes:

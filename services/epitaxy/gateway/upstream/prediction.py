@@ -58,11 +58,17 @@ class GrpcPrediction:
         await self._connection.close()
 
     async def is_ready(self) -> bool:
-        """Whether the application answers at all; one that is overloaded does."""
+        """Whether the application answers at all.
+
+        One that is overloaded does, late: a gateway that reported that as a loss would take itself, and all others with
+        it, out of rotation just then. It is lost if nobody is there, or if nothing at all is answered any more.
+        """
         path = f"/{SERVICE}/ListServedModels"
         try:
             await self._connection.send(path, _PROBE, self._metadata(), READINESS_TIMEOUT_SECONDS)
         except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                return self._connection.silent_seconds < self._attempt_seconds
             return bool(error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED)
         return True
 
