@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -25,6 +26,7 @@ _MAX_FOOTER_ENTRIES = 4 * MAX_COLUMNS
 _COMPOSITION_COLUMNS = ("composition", "formula", "pretty_formula", "reduced_formula")
 _SUFFIXES = (".parquet", ".csv", ".jsonl")
 _Columns = dict[str, list[Any]]
+_UNREADABLE = (pa.ArrowException, csv.Error, gzip.BadGzipFile, zlib.error)
 
 
 def check_suffix(uri: str) -> None:
@@ -54,7 +56,7 @@ def _pieces(file: BinaryIO, pool_file: PoolFile) -> Iterator[_Columns]:
         raw: Any = gzip.GzipFile(fileobj=file) if pool_file.uri.lower().endswith(".gz") else file
         with io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
             yield from _csv(text, pool_file) if name.endswith(".csv") else _jsonl(text, pool_file)
-    except (pa.ArrowException, csv.Error, ValueError, EOFError, RecursionError) as error:
+    except (*_UNREADABLE, ValueError, EOFError, RecursionError) as error:
         text_of_error = " ".join(str(error).split())[:160]
         raise InvalidRequestError(
             f"the pool's file is not readable: {text_of_error}", reason="UNREADABLE_POOL"

@@ -170,8 +170,8 @@ def _parquet_columns(file: Any, names: Sequence[str]) -> dict[str, list[Any]]:
         n_bytes += batch.nbytes
         if n_bytes > _MAX_UNPACKED_BYTES:
             raise _too_large()
-        for name, column in columns.items():
-            column += batch.column(name).to_pylist()
+        for name, cells in columns.items():
+            cells.extend(batch.column(name).to_pylist())
     return columns
 
 
