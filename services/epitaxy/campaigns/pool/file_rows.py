@@ -6,6 +6,7 @@ import io
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -64,18 +65,25 @@ def _pieces(file: BinaryIO, pool_file: PoolFile) -> Iterator[_Columns]:
 
 
 def _parquet(file: BinaryIO, pool_file: PoolFile) -> Iterator[_Columns]:
-    try:
+    with _damage_told():
         opened = pyarrow.parquet.ParquetFile(file, pre_buffer=False, thrift_container_size_limit=_MAX_FOOTER_ENTRIES)
+        names = opened.schema_arrow.names
+        if len(names) > MAX_COLUMNS:
+            raise ValueError(f"it has {len(names)} columns; at most {MAX_COLUMNS} are allowed")
+        wanted = _wanted(names, pool_file)
+        for batch in opened.iter_batches(batch_size=CHUNK_ROWS, columns=wanted, use_threads=False):
+            yield {name: batch.column(name).to_pylist() for name in wanted}
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """Makes a ValueError of what pyarrow says of damage; a file that cannot be reached, which passes, stays OSError."""
+    try:
+        yield
     except OSError as error:
-        if error.errno is not None:  # the file cannot be reached, which passes
+        if error.errno is not None:
             raise
-        raise ValueError(str(error)) from error  # the footer is not one
-    names = opened.schema_arrow.names
-    if len(names) > MAX_COLUMNS:
-        raise ValueError(f"it has {len(names)} columns; at most {MAX_COLUMNS} are allowed")
-    wanted = _wanted(names, pool_file)
-    for batch in opened.iter_batches(batch_size=CHUNK_ROWS, columns=wanted, use_threads=False):
-        yield {name: batch.column(name).to_pylist() for name in wanted}
+        raise ValueError(str(error)) from error
 
 
 def _csv(text: io.TextIOWrapper, pool_file: PoolFile) -> Iterator[_Columns]:

@@ -158,7 +158,7 @@ def _read_parquet(content: bytes, wanted: Sequence[str], max_rows: int) -> _Rows
             raise _too_large()
         names = [name for name in wanted if name in file.schema_arrow.names]
         return _Rows(_parquet_columns(file, names))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable("Parquet", error) from error
 
 
