@@ -12,6 +12,7 @@ from epitaxy.cli.campaign.commands import campaign_app
 from epitaxy.cli.candidates.commands import candidates_app
 from epitaxy.cli.capacity import capacity
 from epitaxy.cli.connecting import GlobalOptions, TargetOption
+from epitaxy.cli.data.build import build_app
 from epitaxy.cli.data.commands import data_app
 from epitaxy.cli.demo import demo
 from epitaxy.cli.doctor import doctor
@@ -40,6 +41,7 @@ app.command()(predict)
 app.command()(explain)
 app.command()(validate)
 app.add_typer(models_app)
+data_app.add_typer(build_app)
 app.add_typer(data_app)
 app.add_typer(candidates_app)
 app.add_typer(finetune_app)

@@ -12,6 +12,7 @@ from google.rpc import error_details_pb2, status_pb2
 from epitaxy.client import tls_faults
 
 REQUEST_ID_KEY = "x-request-id"
+_TOO_LARGE = "ANSWER_TOO_LARGE"
 _DETAILS_KEY = "grpc-status-details-bin"
 
 
@@ -168,7 +169,8 @@ def _remedy(fault: Fault, target: str) -> tuple[type[EpitaxyClientError], str]:
         return UnavailableError, ""
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
         return UnavailableError, f"is the server running at {target}? start one with `epitaxy serve`"
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in fault.details:
+    is_too_large = "larger than max" in fault.details or fault.reason == _TOO_LARGE
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and is_too_large:
         return InvalidRequestError, "send fewer structures a message (chunk_size)"
     return _REMEDIES.get(code, (ServerFaultError, ""))
 

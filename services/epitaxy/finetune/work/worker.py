@@ -95,12 +95,14 @@ class JobWorker:
             version.digest,
             outcome.verdict,
             outcome.strategy,
-            dict(outcome.cross_validated_mae),
+            {} if outcome.classification else dict(outcome.cross_validated_mae),
             outcome.is_calibrated,
             outcome.sentence,
             outcome.is_constant,
             outcome.suspicious,
             outcome.succession,
+            dict(outcome.cross_validated_mae) if outcome.classification else {},
+            outcome.classification,
         )
 
     def _fail(self, job: FineTuneJob, failure: Failure) -> None:

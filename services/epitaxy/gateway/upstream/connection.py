@@ -10,14 +10,23 @@ from typing import Any, Protocol
 
 import grpc
 
-from epitaxy.chassis.errors import DeadlineExceededError, InternalError, OverloadedError, UnavailableError
+from epitaxy.chassis.errors import (
+    DeadlineExceededError,
+    InternalError,
+    OverloadedError,
+    UnavailableError,
+)
 from epitaxy.chassis.status import from_trailing_metadata
+from epitaxy.gateway.domain import AnswerTooLargeError
 from epitaxy.gateway.retry import UpstreamGoneError
 from epitaxy_models.errors import EpitaxyError
 
 logger = logging.getLogger(__name__)
 
 Metadata = tuple[tuple[str, str], ...]
+
+# Of Ray Serve (BackPressureError) and of grpc.aio (maximum_concurrent_rpcs).
+_SIGNS_OF_LOAD = ("backpressure", "concurrent rpc limit")
 
 
 class UpstreamObserver(Protocol):
@@ -36,7 +45,7 @@ class ServiceFaults:
         passing: Statuses without details of ours that mean that the service is gone for a moment.
         gone: Those of them that say that nobody took the call, as a lost connection does: it is sent again for as long
             as the caller waits.
-        exhausted: What RESOURCE_EXHAUSTED without details of ours means.
+        exhausted: What callers are told when the service sheds load in words of its runtime.
         refusals: Errors of ours by which the service refuses the gateway itself: no fault of the caller's.
         retry_seconds: Hint for a caller of a service that is gone; None: the gateway sends the call again itself.
     """
@@ -48,26 +57,35 @@ class ServiceFaults:
     retry_seconds: float | None = None
     gone: frozenset[grpc.StatusCode] = frozenset()
 
-    def translate(self, code: grpc.StatusCode, ours: EpitaxyError | None, *, is_connected: bool = True) -> EpitaxyError:
+    def translate(
+        self, code: grpc.StatusCode, ours: EpitaxyError | None, text: str = "", *, is_connected: bool = True
+    ) -> EpitaxyError:
         """The error for the caller; ``ours`` is the one that the service sent, if its status is one of ours.
 
-        The text of any other status is never passed on.
+        The ``text`` of any other status is never passed on.
         """
         if isinstance(ours, self.refusals):
             return InternalError(f"upstream refuses the gateway: {ours.message}")
-        return ours or self._translate_foreign(code, is_connected=is_connected)
+        return ours or self._translate_foreign(code, text, is_connected=is_connected)
 
-    def _translate_foreign(self, code: grpc.StatusCode, *, is_connected: bool) -> EpitaxyError:
+    def _translate_foreign(self, code: grpc.StatusCode, text: str, *, is_connected: bool) -> EpitaxyError:
         if code in self.passing:
             is_gone = code in self.gone or (code is grpc.StatusCode.UNAVAILABLE and not is_connected)
             kind = UpstreamGoneError if is_gone else UnavailableError
-            text = f"{self.service} cannot be reached at the moment"
-            return kind(text, retry_after_seconds=self.retry_seconds)
+            message = f"{self.service} cannot be reached at the moment"
+            return kind(message, retry_after_seconds=self.retry_seconds)
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return OverloadedError(self.exhausted)
+            return self._exhaustion(text)
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return DeadlineExceededError(f"{self.service} did not answer in time")
         return InternalError(f"upstream answered {code.name} without details")
+
+    def _exhaustion(self, text: str) -> EpitaxyError:
+        """Load only if the runtime says so: gRPC uses the same status for what it cannot carry, now or later."""
+        if any(sign in text.lower() for sign in _SIGNS_OF_LOAD):
+            return OverloadedError(self.exhausted)
+        message = f"the answer of {self.service} is larger than one message may be: ask for less at once"
+        return AnswerTooLargeError(message, subject="message")
 
 
 class Connection:
@@ -131,7 +149,7 @@ class Connection:
         ours = from_trailing_metadata(error.trailing_metadata())
         # gRPC tells a connection that broke by the same code as a server that says so itself.
         is_connected = self._channel.get_state() is grpc.ChannelConnectivity.READY
-        translated = self._faults.translate(error.code(), ours, is_connected=is_connected)
+        translated = self._faults.translate(error.code(), ours, error.details() or "", is_connected=is_connected)
         fields = {"method": method, "code": error.code().name, "details": error.details(), "reason": translated.reason}
         logger.log(logging.DEBUG if ours else logging.WARNING, "upstream call failed", extra=fields)
         return translated

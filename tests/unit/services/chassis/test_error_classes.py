@@ -13,7 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from epitaxy.chassis import errors
 from epitaxy.chassis.status import code_of, from_trailing_metadata, to_rpc_status
-from epitaxy_models.errors import EpitaxyError, InvalidMaterialError, UnknownPropertyError
+from epitaxy_models.errors import EpitaxyError, InvalidMaterialError, InvalidStructureError, UnknownPropertyError
 
 ROOT = Path(__file__).parents[4]
 SOURCES = (ROOT / "services" / "epitaxy", ROOT / "models" / "epitaxy_models")
@@ -25,6 +25,7 @@ DEFINES_AN_ERROR = re.compile(r"^class \w+Error\(", re.MULTILINE)
 FAMILIES = {
     errors.InvalidRequestError: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidMaterialError: grpc.StatusCode.INVALID_ARGUMENT,
+    InvalidStructureError: grpc.StatusCode.INVALID_ARGUMENT,
     UnknownPropertyError: grpc.StatusCode.INVALID_ARGUMENT,
     errors.FailedPreconditionError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.NotFoundError: grpc.StatusCode.NOT_FOUND,
