@@ -62,7 +62,7 @@ async def test_replicas_share_readings_and_a_damaged_entry_is_computed_again() -
     np.testing.assert_array_equal(cold.prediction.values, warm.prediction.values)
     assert metrics.lookups[CacheTier.SHARED] == 2
     assert metrics.kinds == {(MaterialKind.MOLECULE, "answered"): 2, (MaterialKind.MOLECULE, "refused"): 1}
-    entries.kept = {name: entry[:-1] + b"\0" for name, entry in entries.kept.items()}
+    entries.kept = {name: entry[:-1] + bytes([entry[-1] ^ 1]) for name, entry in entries.kept.items()}
     third, _ = service(entries)
     again = await third.evaluate(items("CCO"), QUERY)
     assert not again.answers[0].is_cache_hit
