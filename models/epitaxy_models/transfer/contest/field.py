@@ -12,6 +12,7 @@ from epitaxy_models.transfer.physics.label_scale import LabelScale
 from epitaxy_models.transfer.physics.law import PhysicsLaw
 from epitaxy_models.transfer.strategies import frozen_strategies
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_SUBSTRATE, BlockGP
+from epitaxy_models.transfer.strategies.block_kernel import Shape
 from epitaxy_models.transfer.strategies.bound import Bound
 from epitaxy_models.transfer.strategies.by_fidelity import Hiding
 from epitaxy_models.transfer.strategies.censored import for_censored
@@ -38,12 +39,14 @@ class Field:
         frozen: Seconds each; always compared, on all splits.
         costly: Networks; compared where the budget lets them.
         laws: Names of those that rest on columns which state the labels' own quantity.
+        heads: Competitors that join, before the median, where a head of the substrate states the labels' quantity.
         preferred: What serves unless another is better beyond noise; empty: the stack.
     """
 
     frozen: Sequence[TransferStrategy]
     costly: Sequence[TransferStrategy] = ()
     laws: frozenset[str] = frozenset()
+    heads: Sequence[TransferStrategy] = ()
     preferred: str = ""
 
     def named(self) -> dict[str, TransferStrategy]:
@@ -67,8 +70,9 @@ class Field:
             noise_std: Labels are no better than that, on the scale of the fits.
             kin: Columns that state the labels' own quantity on that scale.
         """
-        laws = frozenset(entry.name for entry in self.frozen if kin and entry.name in _LAWS)
-        return replace(self, frozen=tuple(_told(entry, noise_std, kin) for entry in self.frozen), laws=laws)
+        entries = (*self.frozen[:-1], *(self.heads if kin else ()), *self.frozen[-1:])
+        laws = frozenset(entry.name for entry in entries if kin and entry.name in _LAWS)
+        return replace(self, frozen=tuple(_told(entry, noise_std, kin) for entry in entries), laws=laws, heads=())
 
 
 def with_columns(field: Field, filling: Filling, bound: Bound | None) -> Field:
@@ -122,18 +126,39 @@ def material_field(kind: MaterialKind) -> Field:
 
     Those without read all that is known beside it: the better of them is what transfer has to beat.
     """
+    return _composition_field() if kind is MaterialKind.COMPOSITION else _molecule_field()
+
+
+def _molecule_field() -> Field:
     from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest  # noqa: PLC0415 - scikit-learn
     from epitaxy_models.transfer.strategies.full_forest import FullForest  # noqa: PLC0415 - loads scikit-learn
 
-    is_composition = kind is MaterialKind.COMPOSITION
-    # Of a steel the fractions say more than statistics of them.
-    alone = (DescriptorForest(name=FRACTION_FOREST, blocks=(FRACTIONS,)),) if is_composition else ()
+    process = BlockGP(linear_beyond=(COUNTS,))
     without = (
-        BlockGP(without_substrate=True, name=WITHOUT_SUBSTRATE),
-        DescriptorForest(blocks=(DESCRIPTORS, FRACTIONS if is_composition else COUNTS)),
-        *alone,
+        replace(process, without_substrate=True, name=WITHOUT_SUBSTRATE),
+        DescriptorForest(blocks=(DESCRIPTORS, COUNTS)),
     )
-    return Field((BlockGP(), EmbeddingRidge(), FullForest(), *without, PoolMedian()))
+    return Field((process, EmbeddingRidge(), FullForest(), *without, PoolMedian()))
+
+
+def _composition_field() -> Field:
+    """Covariances of compositions are rough: one more element may be another phase.
+
+    With Matern's in place of the smooth one, and the shares in common, processes err less on alloys and steels.
+    """
+    from epitaxy_models.transfer.strategies.anchored_forest import AnchoredForest  # noqa: PLC0415 - scikit-learn
+    from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest  # noqa: PLC0415 - scikit-learn
+    from epitaxy_models.transfer.strategies.full_forest import FullForest  # noqa: PLC0415 - loads scikit-learn
+
+    process = BlockGP(shape=Shape.MATERN)
+    without = (
+        replace(process, without_substrate=True, name=WITHOUT_SUBSTRATE),
+        DescriptorForest(blocks=(DESCRIPTORS, FRACTIONS)),
+        # Of a steel the fractions say more than statistics of them.
+        DescriptorForest(name=FRACTION_FOREST, blocks=(FRACTIONS,)),
+    )
+    heads = (GatedProcess(process=replace(process, without_peers=True)), SubstrateHead(), AnchoredForest(is_open=False))
+    return Field((process, EmbeddingRidge(), FullForest(), *without, PoolMedian()), heads=heads)
 
 
 def default_field(artifact: ModelArtifact, *, with_peers: bool = False) -> Field:

@@ -10,8 +10,9 @@ from epitaxy_models.errors import ConfigurationError, InvalidMaterialError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.materials.kind import MaterialKind
 from epitaxy_models.materials.reading import read_material
+from epitaxy_models.substrates.shipped import shipped_compositional
 from epitaxy_models.transfer.conditions.condition import ConditionColumn
-from epitaxy_models.transfer.contest.field import Field
+from epitaxy_models.transfer.contest.field import Field, material_field
 from epitaxy_models.transfer.features import under_conditions
 from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.inputs import (
@@ -26,7 +27,9 @@ from epitaxy_models.transfer.inputs import (
 )
 from epitaxy_models.transfer.kinds.features import MaterialFeatures
 from epitaxy_models.transfer.kinds.sample import Sample
+from epitaxy_models.transfer.labels.target import TransformKind
 from epitaxy_models.transfer.pipeline import run_material_transfer
+from epitaxy_models.transfer.quantities import kin_columns
 from epitaxy_models.transfer.request import TransferRequest
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_SUBSTRATE, BlockGP
 from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest
@@ -138,7 +141,7 @@ def test_splits_keep_stereoisomers_together():
 @pytest.mark.parametrize(
     ("kind", "text", "blocks"),
     [
-        (MaterialKind.COMPOSITION, "Fe2O3", {FRACTIONS, TRACES, PAIRS}),
+        (MaterialKind.COMPOSITION, "Fe2O3", {COUNTS, FRACTIONS, TRACES, PAIRS}),
         (MaterialKind.MOLECULE, "CCO", {COUNTS}),
         (MaterialKind.POLYMER, "*CC*", {COUNTS}),
     ],
@@ -147,3 +150,15 @@ def test_each_kind_has_its_blocks(kind, text, blocks):
     inputs = inputs_of([sample(kind, text)])
     assert set(inputs.blocks) == {DESCRIPTORS, EMBEDDING, SUBSTRATE, *blocks}
     assert inputs.take(np.array([0, 0])).n_rows == 2
+
+
+def test_heads_compete_where_they_state_the_quantity_of_the_labels():
+    heads = shipped_compositional().card.heads
+    kin = kin_columns(heads, 0, "band_gap_exp", "eV", TransformKind.NONE)
+    assert {heads[column.column] for column in kin} >= {"band_gap_pbe_mp2018_eV", "band_gap_hse_eV"}
+    field = material_field(MaterialKind.COMPOSITION)
+    told, untold = field.told(0.0, kin), field.told(0.0, ())
+    assert set(told.named()) - set(untold.named()) == {"gated_process", "substrate_head", "anchored_forest"}
+    assert told.laws == {"gated_process", "substrate_head", "anchored_forest"}
+    assert told.named()["gated_process"].line.kin == kin
+    assert told.frozen[-1].name == untold.frozen[-1].name == "pool_median"
