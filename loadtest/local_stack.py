@@ -65,6 +65,7 @@ def _tenants(scratch: Path, keys: Mapping[str, str]) -> dict[str, str]:
         return {}
     file = scratch / "tenants.json"
     file.write_text(json.dumps({name: {"key_hashes": [str(KeyHash.of(key))]} for name, key in keys.items()}))
+    file.chmod(0o600)
     return {"EPITAXY_GATEWAY_TENANTS_FILE": str(file)}
 
 

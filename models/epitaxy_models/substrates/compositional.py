@@ -89,3 +89,12 @@ class CompositionSubstrate:
     ) -> NDArray[np.float64]:
         """Ensemble mean of every head, ``[n_materials, n_heads]``."""
         return self._ensemble.foretell(graphs, embeddings)
+
+    def by_member(self, graphs: Sequence[CrystalGraph], embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What each member says of the served properties, unbounded, ``[n_members, n_materials, n_properties]``."""
+        return self._ensemble.by_member(graphs, embeddings)
+
+    @property
+    def element_counts(self) -> NDArray[np.int64]:
+        """Pretraining formulas that hold each element, by atomic number."""
+        return self._ensemble.artifact.nearness.node_counts

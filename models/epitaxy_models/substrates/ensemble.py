@@ -53,6 +53,11 @@ class MaterialEnsemble:
         by_member, _ = self._every(embeddings, self._shares(graphs))
         return np.asarray(by_member.astype(np.float64).mean(axis=0))
 
+    def by_member(self, graphs: Sequence[CrystalGraph], embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What each member says of the served properties, unbounded, ``[n_members, n_materials, n_properties]``."""
+        values, _ = self._served(embeddings, self._shares(graphs))
+        return values.astype(np.float64)
+
     def spread(
         self, graphs: Sequence[CrystalGraph], embeddings: NDArray[np.float32]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -92,3 +92,7 @@ class MolecularSubstrate:
     ) -> NDArray[np.float64]:
         """Ensemble mean of every head, ``[n_materials, n_heads]``."""
         return self._ensemble.foretell(graphs, embeddings)
+
+    def by_member(self, graphs: Sequence[CrystalGraph], embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What each member says of the served properties, unbounded, ``[n_members, n_materials, n_properties]``."""
+        return self._ensemble.by_member(graphs, embeddings)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.calibration.conformal import METHOD, Calibrator
+from epitaxy_models.calibration.conformal import METHOD, N_MIN, Calibrator
 from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.calibration.difficulty import most_even_shape
 from epitaxy_models.calibration.nearness import NearnessModel
@@ -109,9 +109,12 @@ class MaterialPublisher:
         for column, entry in enumerate(ensemble.card.properties):
             labels = self._labels(part, entry)
             known = np.isfinite(labels)
-            if not known.any():
+            n_known = int(known.sum())
+            if n_known < N_MIN:
                 raise ConfigurationError(
-                    f"{entry.definition.name} has no calibration row: do not serve it", reason="CALIBRATION_TOO_SMALL"
+                    f"{entry.definition.name} has {n_known} labels in the calibration and validation parts, which are "
+                    f"8 % of the table, and intervals need {N_MIN}: add rows, or do not serve it",
+                    reason="CALIBRATION_TOO_SMALL",
                 )
             low, high = entry.definition.lower_bound, entry.definition.upper_bound
             values = np.clip(means[known, column], low, high) if (low, high) != (None, None) else means[known, column]

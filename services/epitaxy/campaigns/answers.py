@@ -17,6 +17,7 @@ from epitaxy.campaigns.domain.spec import Acquisition, CampaignSpec
 from epitaxy.campaigns.planning.insight import fallbacks_of, gains_of, pool_coverage_of
 from epitaxy.campaigns.planning.planner import means_of
 from epitaxy.campaigns.recommending import failure_of
+from epitaxy.chassis.short_text import shortened
 from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 
 _MOST_BEST = 50
@@ -84,7 +85,7 @@ def timestamp(at: datetime) -> Timestamp:
 
 
 def _error(told: Told) -> ItemError | None:
-    return ItemError(reason=told.reason, message=told.message) if told.reason else None
+    return ItemError(reason=told.reason, message=shortened(told.message)) if told.reason else None
 
 
 def _recommendation(ticket: Ticket) -> pb.Recommendation:

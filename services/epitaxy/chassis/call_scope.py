@@ -1,14 +1,21 @@
 """The base of our server interceptors: code that runs around a call, whatever its kind."""
 
+import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
+from epitaxy.chassis.callers import Caller
+from epitaxy.chassis.errors import DeadlineExceededError
+from epitaxy_models.errors import EpitaxyError
+
 Behaviour = Callable[[Any, Any], Any]
+# Flow control holds an answer back as long as its caller reads none; what the call holds must not wait for ever.
+_WRITE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +27,24 @@ class RpcCall:
         metadata: What the caller sent; the last of a key that is sent twice.
         context: The grpc.aio servicer context.
         is_stream: Whether either side sends more than one message.
+        caller: Who calls, if the interceptor found that out on admission.
     """
 
     method: str
     metadata: dict[str, str | bytes]
     context: grpc.aio.ServicerContext
     is_stream: bool
+    caller: Caller | None = None
 
     def header(self, key: str) -> str:
         """A text header of the caller; empty if absent."""
-        value = self.metadata.get(key, "")
-        return value if isinstance(value, str) else ""
+        return text_header(self.metadata, key)
+
+
+def text_header(metadata: Mapping[str, str | bytes], key: str) -> str:
+    """A text header; empty if absent."""
+    value = metadata.get(key, "")
+    return value if isinstance(value, str) else ""
 
 
 class CallScope(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
@@ -40,6 +54,10 @@ class CallScope(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has n
     def scope(self, call: RpcCall) -> AbstractAsyncContextManager[None]:
         """Runs around one call; an exception of the handler is raised inside it."""
 
+    async def admit(self, method: str, metadata: Mapping[str, str | bytes]) -> Caller | None:
+        """Decides by a call's headers whether its body is read at all. Raises an EpitaxyError if it is not."""
+        return None
+
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], details: grpc.HandlerCallDetails
     ) -> Any:
@@ -47,13 +65,29 @@ class CallScope(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has n
         handler = await continuation(details)
         if handler is None:
             return None
-        is_stream = bool(handler.request_streaming or handler.response_streaming)
         metadata = dict(details.invocation_metadata or ())
+        try:
+            caller = await self.admit(details.method, metadata)
+        except EpitaxyError as error:
+            return _refusing_handler(error)
+        is_stream = bool(handler.request_streaming or handler.response_streaming)
 
         def around(context: grpc.aio.ServicerContext) -> AbstractAsyncContextManager[None]:
-            return self.scope(RpcCall(details.method, metadata, context, is_stream))
+            return self.scope(RpcCall(details.method, metadata, context, is_stream, caller))
 
         return _wrap(handler, around)
+
+
+def _refusing_handler(error: EpitaxyError) -> Any:
+    """Raises the error within the scopes further out.
+
+    It is a handler of streams, whatever the method: gRPC reads the request of a unary one before its handler runs.
+    """
+
+    async def refuse(_requests: Any, _context: Any) -> None:
+        raise error
+
+    return grpc.stream_stream_rpc_method_handler(refuse)
 
 
 def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None]]) -> Any:
@@ -81,7 +115,11 @@ async def _write_all(responses: AsyncGenerator[Any, None], context: grpc.aio.Ser
 
 async def _write_each(responses: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> None:
     async for response in responses:
-        await context.write(response)
+        try:
+            async with asyncio.timeout(_WRITE_SECONDS):
+                await context.write(response)
+        except TimeoutError as error:
+            raise DeadlineExceededError(f"no answer was read for {_WRITE_SECONDS:g} s") from error
 
 
 def _handler_factory(handler: Any) -> Callable[..., Any]:

@@ -11,13 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 from epitaxy.chassis.call_scope import CallScope, RpcCall
 from epitaxy.chassis.errors import UnauthenticatedError
 from epitaxy.chassis.interceptors import (
-    OPEN_SERVICES,
     DeadlineScope,
     ErrorScope,
     ObservationScope,
     RequestContextScope,
 )
 from epitaxy.chassis.metrics import RpcMetrics
+from epitaxy.chassis.open_calls import OPEN_SERVICES
 from epitaxy.chassis.request_context import bind_tenant
 from epitaxy.chassis.tenants import TenantName
 from epitaxy_models.errors import ConfigurationError

@@ -3,20 +3,24 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from time import perf_counter
+from typing import Protocol
 from uuid import uuid4
 
 import grpc
 
-from epitaxy.chassis.call_scope import CallScope, RpcCall
+from epitaxy.chassis.call_scope import CallScope, RpcCall, text_header
+from epitaxy.chassis.callers import Caller, Scope
 from epitaxy.chassis.errors import (
     DeadlineExceededError,
     InternalError,
+    PermissionDeniedError,
     UnauthenticatedError,
 )
 from epitaxy.chassis.metrics import RpcMetrics
+from epitaxy.chassis.open_calls import OPEN_SERVICES, OpenCallScope
 from epitaxy.chassis.request_context import (
     RequestContext,
     bind_deadline,
@@ -25,26 +29,40 @@ from epitaxy.chassis.request_context import (
     current_request,
 )
 from epitaxy.chassis.status import code_of, to_rpc_status
-from epitaxy.chassis.tenants import LOCAL_TENANT, TenantDirectory
+from epitaxy.chassis.storage import is_storage_full, storage_full
+from epitaxy.chassis.tenants import LOCAL_TENANT
 from epitaxy_models.errors import EpitaxyError
 
 logger = logging.getLogger(__name__)
 
 REQUEST_ID_HEADER = "x-request-id"
-OPEN_SERVICES = ("/grpc.health.v1.Health/",)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
+class Authenticator(Protocol):
+    """Knows the callers."""
+
+    async def identify(self, credential: str) -> Caller:
+        """Who presents this key or token. Raises UnauthenticatedError."""
+
+
 def service_interceptors(
-    metrics: RpcMetrics, tenants: TenantDirectory | None, default_deadline_seconds: float
+    metrics: RpcMetrics,
+    authenticator: Authenticator | None,
+    default_deadline_seconds: float,
+    scopes: Mapping[str, Scope] | None = None,
 ) -> list[CallScope]:
-    """All interceptors, outermost first. Without tenants every caller is the local tenant."""
+    """All interceptors, outermost first. Without an authenticator every caller is the local tenant.
+
+    ``scopes`` says what a caller needs for the calls of a service, by the service's full name.
+    """
     return [
         RequestContextScope(),
         ObservationScope(metrics),
         ErrorScope(),
-        AuthenticationScope(tenants),
+        *(() if authenticator is None else (OpenCallScope(),)),
+        AuthenticationScope(authenticator, scopes or {}),
         DeadlineScope(default_deadline_seconds),
     ]
 
@@ -109,22 +127,39 @@ class ErrorScope(CallScope):
             if code_of(error) is grpc.StatusCode.INTERNAL:
                 logger.exception("internal error")
             await _abort(call.context, error)
-        except Exception:
+        except Exception as error:
             logger.exception("unhandled exception")
-            await _abort(call.context, InternalError("unhandled exception"))
+            is_full = is_storage_full(error)
+            await _abort(call.context, storage_full("this") if is_full else InternalError("unhandled exception"))
 
 
 class AuthenticationScope(CallScope):
-    """Finds the tenant by ``authorization: Bearer <key>``; only health checks need none."""
+    """Finds the tenant by ``authorization: Bearer <key>``, before anything of the body is read.
 
-    def __init__(self, tenants: TenantDirectory | None) -> None:
-        self._tenants = tenants
+    Health checks need no key; one that comes with a key must have a valid one.
+    """
+
+    def __init__(self, authenticator: Authenticator | None, scopes: Mapping[str, Scope]) -> None:
+        self._authenticator, self._scopes = authenticator, scopes
+
+    async def admit(self, method: str, metadata: Mapping[str, str | bytes]) -> Caller | None:
+        """Who calls; None for a health check without a key. Raises UnauthenticatedError, PermissionDeniedError."""
+        if self._authenticator is None:
+            return Caller(LOCAL_TENANT, scopes=frozenset(Scope))
+        if method.startswith(OPEN_SERVICES) and "authorization" not in metadata:
+            return None
+        caller = await self._authenticator.identify(_credential(metadata))
+        needed = self._scopes.get(method.strip("/").partition("/")[0])
+        if needed is not None and needed not in caller.scopes:
+            text = f"this key may not do that: it lacks the scope {needed}"
+            raise PermissionDeniedError(text, reason="MISSING_SCOPE")
+        return caller
 
     @asynccontextmanager
     async def scope(self, call: RpcCall) -> AsyncIterator[None]:
-        """Binds the tenant. Raises UnauthenticatedError."""
-        if not call.method.startswith(OPEN_SERVICES):
-            bind_tenant(LOCAL_TENANT if self._tenants is None else self._tenants.authenticate(_api_key(call)))
+        """Binds the tenant."""
+        if call.caller is not None and not call.method.startswith(OPEN_SERVICES):
+            bind_tenant(call.caller.tenant, call.caller.key_id)
         yield
 
 
@@ -157,8 +192,8 @@ def _request_id_trailer() -> tuple[tuple[str, str], ...]:
     return ((REQUEST_ID_HEADER, current_request().request_id),)
 
 
-def _api_key(call: RpcCall) -> str:
-    scheme, _, key = call.header("authorization").partition(" ")
+def _credential(metadata: Mapping[str, str | bytes]) -> str:
+    scheme, _, key = text_header(metadata, "authorization").partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise UnauthenticatedError("send an API key as `authorization: Bearer <key>`", reason="MISSING_API_KEY")
     return key.strip()

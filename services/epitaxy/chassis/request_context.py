@@ -12,6 +12,7 @@ class RequestContext:
     Attributes:
         request_id: Names the call in every log line, here and upstream.
         tenant: Who calls; empty before authentication.
+        key_id: Public part of the key that the call was made with; empty if none was.
         model_version: Which weights answer; empty if none do.
         deadline: When the caller stops waiting, in seconds of `time.monotonic`; None: never.
     """
@@ -20,6 +21,7 @@ class RequestContext:
     tenant: str = ""
     model_version: str = ""
     deadline: float | None = None
+    key_id: str = ""
 
     def seconds_left(self) -> float | None:
         """Time until the deadline, seconds, not below 0; None without a deadline."""
@@ -43,9 +45,9 @@ def bind_request(context: RequestContext) -> None:
     _current.set(context)
 
 
-def bind_tenant(tenant: str) -> None:
-    """Adds the tenant to the current call."""
-    bind_request(replace(current_request(), tenant=tenant))
+def bind_tenant(tenant: str, key_id: str = "") -> None:
+    """Adds the tenant, and the id of its key, to the current call."""
+    bind_request(replace(current_request(), tenant=tenant, key_id=key_id))
 
 
 def bind_model_version(model_version: str) -> None:

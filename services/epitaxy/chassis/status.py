@@ -21,6 +21,7 @@ from epitaxy.chassis.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from epitaxy.chassis.short_text import TEXT_BYTES, shortened
 from epitaxy_models.errors import (
     CheckpointError,
     ConfigurationError,
@@ -32,6 +33,8 @@ from epitaxy_models.errors import (
 
 ERROR_DOMAIN = "epitaxy"
 DETAILS_KEY = "grpc-status-details-bin"
+# Bounds of what goes into the details, bytes.
+_FIELD_BYTES, _DESCRIPTION_BYTES, _REASON_BYTES = 256, 640, 64
 
 _DetailT = TypeVar("_DetailT", bound=Message)
 
@@ -80,10 +83,11 @@ class RpcStatus(NamedTuple):
 def to_rpc_status(error: EpitaxyError, request_id: str = "") -> RpcStatus:
     """Code, text and trailing metadata for an error, with its typed details.
 
-    The message of an error that is INTERNAL is withheld: the caller gets the request id instead.
+    All of it together stays below 8 KiB, whatever the error quotes. The message of an error that is INTERNAL is
+    withheld: the caller gets the request id instead.
     """
     code = code_of(error)
-    text = _internal_text(request_id) if code is grpc.StatusCode.INTERNAL else error.message
+    text = _internal_text(request_id) if code is grpc.StatusCode.INTERNAL else shortened(error.message)
     status = status_pb2.Status(code=code.value[0], message=text)
     for detail in _details(error, request_id):
         status.details.add().Pack(detail)
@@ -121,7 +125,9 @@ def _details(error: EpitaxyError, request_id: str) -> Iterator[Message]:
     if isinstance(error, InvalidRequestError) and error.violations:
         yield _bad_request(error.violations)
     if isinstance(error, QuotaExceededError):
-        violation = error_details_pb2.QuotaFailure.Violation(subject=error.subject, description=error.message)
+        violation = error_details_pb2.QuotaFailure.Violation(
+            subject=shortened(error.subject, _FIELD_BYTES), description=shortened(error.message)
+        )
         yield error_details_pb2.QuotaFailure(violations=[violation])
     if isinstance(error, RetryLaterError) and error.retry_after_seconds is not None:
         retry = error_details_pb2.RetryInfo()
@@ -132,16 +138,20 @@ def _details(error: EpitaxyError, request_id: str) -> Iterator[Message]:
 def _public_reason(error: EpitaxyError) -> str:
     """The error's reason, unless it names a fault of the science, which is withheld together with its text."""
     is_withheld = code_of(error) is grpc.StatusCode.INTERNAL and not isinstance(error, InternalError)
-    return InternalError.default_reason if is_withheld else error.reason
+    return InternalError.default_reason if is_withheld else shortened(error.reason, _REASON_BYTES)
 
 
 def _bad_request(violations: tuple[FieldViolation, ...]) -> error_details_pb2.BadRequest:
-    return error_details_pb2.BadRequest(
-        field_violations=[
-            error_details_pb2.BadRequest.FieldViolation(field=violation.field, description=violation.description)
-            for violation in violations
-        ]
-    )
+    """The first violations, as many as fit."""
+    request, left = error_details_pb2.BadRequest(), TEXT_BYTES
+    for violation in violations:
+        field = shortened(violation.field, _FIELD_BYTES)
+        description = shortened(violation.description, _DESCRIPTION_BYTES)
+        left -= len(field.encode()) + len(description.encode())
+        if left < 0:
+            break
+        request.field_violations.add(field=field, description=description)
+    return request
 
 
 def _from_status(status: status_pb2.Status) -> EpitaxyError | None:

@@ -12,6 +12,7 @@ from google.rpc import error_details_pb2, status_pb2
 from epitaxy.client import tls_faults
 
 REQUEST_ID_KEY = "x-request-id"
+_TOO_LARGE = "ANSWER_TOO_LARGE"
 _DETAILS_KEY = "grpc-status-details-bin"
 
 
@@ -78,6 +79,7 @@ class Fault:
 
     Attributes:
         retry_after_seconds: The server's own hint, seconds; None if it gave none.
+        is_answer: Whether a server of ours said it, and not a proxy or gRPC.
     """
 
     code: grpc.StatusCode
@@ -85,6 +87,7 @@ class Fault:
     reason: str
     request_id: str
     retry_after_seconds: float | None = None
+    is_answer: bool = False
 
     @classmethod
     def of(cls, error: grpc.RpcError, request_id: str) -> "Fault":
@@ -103,6 +106,7 @@ class Fault:
             reason=info.reason or code.name,
             request_id=str(metadata.get(REQUEST_ID_KEY, "")) or request_id,
             retry_after_seconds=retry.retry_delay.ToTimedelta().total_seconds() if has_retry else None,
+            is_answer=bool(info.reason),
         )
 
     @classmethod
@@ -120,6 +124,12 @@ class Fault:
         is_reset = self.code is grpc.StatusCode.INTERNAL and any(text in self.details for text in _TRANSPORT_FAULTS)
         # CANCELLED is a server or proxy that shuts down.
         return is_reset or self.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+    @property
+    def is_lost(self) -> bool:
+        """True if nobody answered, or a server that is about to stop; other losses a server has waited out itself."""
+        is_gone = self.is_passing and self.code is not grpc.StatusCode.RESOURCE_EXHAUSTED
+        return is_gone and (not self.is_answer or self.retry_after_seconds is not None)
 
     @property
     def handshake_fault(self) -> str | None:
@@ -154,9 +164,13 @@ def _status(raw: str | bytes) -> status_pb2.Status:
 
 def _remedy(fault: Fault, target: str) -> tuple[type[EpitaxyClientError], str]:
     code = fault.code
+    is_answered = fault.reason != code.name  # by a server of ours, whose text says what to do
+    if code is grpc.StatusCode.UNAVAILABLE and is_answered:
+        return UnavailableError, ""
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
         return UnavailableError, f"is the server running at {target}? start one with `epitaxy serve`"
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in fault.details:
+    is_too_large = "larger than max" in fault.details or fault.reason == _TOO_LARGE
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and is_too_large:
         return InvalidRequestError, "send fewer structures a message (chunk_size)"
     return _REMEDIES.get(code, (ServerFaultError, ""))
 

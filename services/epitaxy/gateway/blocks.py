@@ -20,6 +20,7 @@ from epitaxy.api.prediction.v1.prediction_pb2 import (
     StructureResult,
 )
 from epitaxy.chassis.errors import InternalError
+from epitaxy.chassis.short_text import shortened
 from epitaxy.chassis.structure_ids import structure_ids
 from epitaxy.gateway.domain import Answer, Chunk, Loss, ModelUse, PropertyUse, ScreenEvent, Summary, Tally
 
@@ -160,7 +161,7 @@ def _asked_for(results: Sequence[StructureResult], ids: Sequence[str]) -> Iterat
 
 def _lost_response(loss: Loss) -> ScreenResponse:
     """A block in which every structure of the lost chunk has its error."""
-    error = ItemError(reason=loss.error.reason, message=_loss_message(loss), retryable=True)
+    error = ItemError(reason=loss.error.reason, message=_loss_message(loss), retryable=loss.is_retryable)
     ids = structure_ids(EvaluateRequest.FromString(loss.chunk.encoded).structures)
     results = [StructureResult(id=name, error=error) for name in ids]
     block = ResultBlock(sequence=loss.chunk.sequence, results=results, counts=_counts(loss.tally))
@@ -170,7 +171,8 @@ def _lost_response(loss: Loss) -> ScreenResponse:
 def _loss_message(loss: Loss) -> str:
     if loss.error.reason == "INTERNAL":
         return "internal error; send this structure again"
-    return f"{loss.error.message}; send this structure again"
+    message = shortened(loss.error.message)
+    return f"{message}; send this structure again" if loss.is_retryable else message
 
 
 def _summary(summary: Summary) -> ScreenSummary:

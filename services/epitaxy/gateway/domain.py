@@ -8,6 +8,7 @@ from epitaxy.chassis.errors import (
     InternalError,
     InvalidRequestError,
     OverloadedError,
+    QuotaExceededError,
     UnavailableError,
 )
 from epitaxy.chassis.limits import DEFAULT_COVERAGE, MAX_COVERAGE, MAX_PAGE_SIZE, MIN_COVERAGE
@@ -15,9 +16,17 @@ from epitaxy_models.errors import EpitaxyError
 
 MAX_NEAREST = 20
 
+
+class AnswerTooLargeError(QuotaExceededError):
+    """The request or its answer is larger than one message may be: ask for less at once. Waiting does not help."""
+
+    default_reason = "ANSWER_TOO_LARGE"
+
+
 CHUNK_FAULTS = (UnavailableError, OverloadedError, DeadlineExceededError, InternalError)
-"""Faults of ours: they cost a stream one chunk. Every other error is the caller's, holds for all of its chunks and
-ends the stream."""
+"""Faults of ours: they cost a stream one chunk."""
+CHUNK_LOSSES = (*CHUNK_FAULTS, AnswerTooLargeError)
+"""What costs a stream one chunk. Every other error is the caller's, holds for all of its chunks and ends the stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +186,18 @@ class Loss:
     error: EpitaxyError
 
     @property
+    def is_retryable(self) -> bool:
+        """Whether the same chunk can be answered later."""
+        return not isinstance(self.error, AnswerTooLargeError)
+
+    @property
     def tally(self) -> Tally:
-        """Every structure of the chunk, failed."""
-        n_lost = self.chunk.n_structures
-        return Tally(failed=n_lost, errors_by_reason=Counter({(self.error.reason, True): n_lost}))
+        """Every structure of the chunk, failed, or refused if no retry can help."""
+        n_lost, is_retryable = self.chunk.n_structures, self.is_retryable
+        reasons = Counter({(self.error.reason, is_retryable): n_lost})
+        return Tally(
+            failed=n_lost if is_retryable else 0, refused=0 if is_retryable else n_lost, errors_by_reason=reasons
+        )
 
 
 @dataclass(frozen=True, slots=True)

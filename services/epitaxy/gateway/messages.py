@@ -12,6 +12,7 @@ from epitaxy.api.prediction.v1.prediction_pb2 import EmbedRequest, PredictionOpt
 from epitaxy.api.prediction.v1.structures_pb2 import ValidateRequest
 from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.chassis.structure_ids import count_structures
+from epitaxy.gateway.bounds import check_structures, check_texts
 from epitaxy.gateway.domain import Chunk, ExplainQuery, ModelQuery, ModelsPage, StructureBlock
 
 MessageT = TypeVar("MessageT", bound=Message)
@@ -40,31 +41,42 @@ def read_screen(encoded: bytes) -> Chunk:
 def read_embed(encoded: bytes) -> StructureBlock:
     """An EmbedRequest."""
     request = parse(EmbedRequest, encoded)
+    check_texts(request.model, "model.")
+    check_structures(request.structures)
     return StructureBlock(encoded, count_structures(request.structures), request.model.name)
 
 
 def read_explain(encoded: bytes) -> ExplainQuery:
     """An ExplainRequest."""
     request = parse(ExplainRequest, encoded)
+    check_texts(request)
     return ExplainQuery(encoded, count_structures(request.structures), request.model.name, request.n_nearest)
 
 
 def read_validate(encoded: bytes) -> StructureBlock:
     """A ValidateRequest."""
-    return StructureBlock(encoded, count_structures(parse(ValidateRequest, encoded).structures))
+    structures = parse(ValidateRequest, encoded).structures
+    check_structures(structures)
+    return StructureBlock(encoded, count_structures(structures))
 
 
 def read_list_models(encoded: bytes) -> ModelsPage:
     """A ListModelsRequest."""
-    return ModelsPage(encoded, parse(ListModelsRequest, encoded).page_size)
+    request = parse(ListModelsRequest, encoded)
+    check_texts(request)
+    return ModelsPage(encoded, request.page_size)
 
 
 def read_get_model(encoded: bytes) -> ModelQuery:
     """A GetModelRequest."""
-    return ModelQuery(encoded, parse(GetModelRequest, encoded).model.name)
+    request = parse(GetModelRequest, encoded)
+    check_texts(request)
+    return ModelQuery(encoded, request.model.name)
 
 
 def _chunk(
     encoded: bytes, options: PredictionOptions, structures: Sequence[StructureInput], sequence: int = 0
 ) -> Chunk:
+    check_texts(options, "options.")
+    check_structures(structures)
     return Chunk(encoded, count_structures(structures), options.model.name, options.coverage, sequence)

@@ -39,13 +39,27 @@ class TenantQuotas:
     """Keeps tenants to their limits, and the gateway to its own. The gateway's one mutable domain object."""
 
     def __init__(
-        self, limits: Mapping[str, TenantLimits], max_screens: int, clock: Callable[[], float] = monotonic
+        self,
+        limits: Mapping[str, TenantLimits],
+        max_screens: int,
+        clock: Callable[[], float] = monotonic,
+        default_screens: int | None = None,
     ) -> None:
-        self._limits = limits
+        """``default_screens`` holds for a tenant without a number of its own; None: ``max_screens``."""
+        self._limits = dict(limits)
+        self._default_screens = max_screens if default_screens is None else default_screens
         self._max_screens = max_screens
         self._clock = clock
         self._buckets: dict[str, TokenBucket] = {}
         self._screens: Counter[str] = Counter()
+
+    def change_limits(self, limits: Mapping[str, TenantLimits]) -> None:
+        """Replaces all limits. A changed allowance starts full; what is open stays open."""
+        before, self._limits = self._limits, dict(limits)
+        for tenant in list(self._buckets):
+            old, new = before.get(tenant), self._limits.get(tenant)
+            if old is None or new is None or old.structures_per_minute != new.structures_per_minute:
+                del self._buckets[tenant]
 
     def take_structures(self, tenant: str, count: int) -> None:
         """Charges structures to a tenant. Raises QuotaExceededError."""
@@ -70,12 +84,13 @@ class TenantQuotas:
             self._screens[tenant] -= 1
 
     def _check_screens(self, tenant: str) -> None:
-        limit = self._limits_of(tenant).max_concurrent_screens
-        if limit is not None and self._screens[tenant] >= limit:
-            message = f"the quota of {limit} concurrent screens is used up"
-            raise QuotaExceededError(message, subject=_subject(tenant), retry_after_seconds=SCREEN_RETRY_SECONDS)
+        own = self._limits_of(tenant).max_concurrent_screens
+        limit = self._default_screens if own is None else own
         if self._screens.total() >= self._max_screens:
             raise OverloadedError("too many screens are open", retry_after_seconds=SCREEN_RETRY_SECONDS)
+        if self._screens[tenant] >= limit:
+            message = f"the quota of {limit} concurrent screens is used up"
+            raise QuotaExceededError(message, subject=_subject(tenant), retry_after_seconds=SCREEN_RETRY_SECONDS)
 
     def _limits_of(self, tenant: str) -> TenantLimits:
         return self._limits.get(tenant, TenantLimits())

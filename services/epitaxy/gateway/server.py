@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
@@ -10,11 +11,13 @@ from prometheus_client import CollectorRegistry
 from epitaxy.api.campaigns.v1 import campaigns_pb2
 from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.api.models.v1 import governance_pb2
+from epitaxy.chassis.callers import Scope
 from epitaxy.chassis.health import ReadinessReporter
 from epitaxy.chassis.interceptors import service_interceptors
+from epitaxy.chassis.private_files import read_private
 from epitaxy.chassis.reflection import enable_reflection
 from epitaxy.chassis.running_server import RunningServer, listen, run_until_signal
-from epitaxy.chassis.tenants import TenantDirectory
+from epitaxy.gateway.callers.tenants_file import TenantsFile
 from epitaxy.gateway.measurements.keeper import GrpcMeasurementKeeper
 from epitaxy.gateway.measurements.predictor import GatewayPredictor
 from epitaxy.gateway.measurements.service import MeasurementService
@@ -42,11 +45,20 @@ OF_FINETUNE = (
     governance_pb2.DESCRIPTOR.services_by_name["ModelGovernanceService"],
 )
 OF_CAMPAIGNS = (campaigns_pb2.DESCRIPTOR.services_by_name["CampaignService"],)
+SCOPES = {
+    **dict.fromkeys(PUBLIC_SERVICES, Scope.PREDICT),
+    MEASUREMENTS.full_name: Scope.PREDICT,
+    **{service.full_name: Scope.FINETUNE for service in OF_FINETUNE},
+    **{service.full_name: Scope.CAMPAIGNS for service in OF_CAMPAIGNS},
+}
+"""What a key needs for the calls of each service. Reflection needs any key, health checks none."""
 LISTED_SERVICES = (
     *PUBLIC_SERVICES,
     *(service.full_name for service in (*OF_FINETUNE, *OF_CAMPAIGNS, MEASUREMENTS)),
     health.SERVICE_NAME,
 )
+_SLACK_BYTES = 2**20
+_READ_AHEAD_BYTES = 2**17
 
 
 class Gateway(RunningServer):
@@ -55,7 +67,7 @@ class Gateway(RunningServer):
     def __init__(self, settings: GatewaySettings) -> None:
         super().__init__(settings.host)
         self._settings = settings
-        self._tenants = None if settings.tenants_file is None else TenantDirectory.from_file(settings.tenants_file)
+        self._tenants = _tenants_file(settings)
         self._registry = CollectorRegistry()
         self._metrics = GatewayMetrics(self._registry)
 
@@ -74,6 +86,9 @@ class Gateway(RunningServer):
         stack.push_async_callback(finetune.close)
         campaigns = ForwardingConnection(ForwardedUpstream.of_campaigns(settings), settings, self._metrics)
         stack.push_async_callback(campaigns.close)
+        if self._tenants is not None:
+            self._tenants.watch()
+            stack.push_async_callback(self._tenants.stop)
         server = _grpc_server(settings, self._metrics, self._tenants)
         stack.push_async_callback(server.stop, settings.shutdown_grace_seconds)
         service = self._service(upstream)
@@ -97,16 +112,20 @@ class Gateway(RunningServer):
         try:
             self._metrics.publish_certificate_expiry(expiry_of(path.read_bytes()))
         except ValueError as error:
-            raise ConfigurationError(f"the TLS file {path} {error}") from error
+            raise ConfigurationError(f"the TLS file {path.name} {error}") from error
         except OSError:
             return  # listening, which comes next, says which of its files is missing
 
     def _service(self, upstream: GrpcPrediction) -> GatewayService:
         settings = self._settings
-        limits = {} if self._tenants is None else self._tenants.limits
+        quotas = TenantQuotas({}, settings.max_screens, default_screens=settings.default_screens)
+        if self._tenants is not None:
+            tenants = self._tenants
+            quotas.change_limits(tenants.limits)
+            tenants.on_change(lambda: quotas.change_limits(tenants.limits))
         return GatewayService(
             upstream,
-            TenantQuotas(limits, settings.max_screens),
+            quotas,
             self._metrics,
             RetryPolicy(settings.chunk_retries, settings.retry_base_seconds, settings.retry_max_seconds),
             GatewayLimits(
@@ -115,6 +134,7 @@ class Gateway(RunningServer):
                 settings.max_structures_per_explain,
                 settings.chunk_window,
                 settings.chunk_patience_seconds,
+                settings.screen_idle_seconds,
             ),
         )
 
@@ -124,18 +144,28 @@ async def serve(settings: GatewaySettings) -> None:
     await run_until_signal(Gateway(settings), settings.log_level)
 
 
-def _grpc_server(
-    settings: GatewaySettings, metrics: GatewayMetrics, tenants: TenantDirectory | None
-) -> grpc.aio.Server:
+def _grpc_server(settings: GatewaySettings, metrics: GatewayMetrics, tenants: TenantsFile | None) -> grpc.aio.Server:
     return grpc.aio.server(
-        interceptors=service_interceptors(metrics.rpc, tenants, settings.default_deadline_seconds),
+        interceptors=service_interceptors(metrics.rpc, tenants, settings.default_deadline_seconds, SCOPES),
         options=[
             ("grpc.max_receive_message_length", settings.max_message_bytes),
-            ("grpc.max_send_message_length", settings.max_message_bytes),
+            # An answer that came from upstream can go on, although the gateway may number it anew.
+            ("grpc.max_send_message_length", settings.max_message_bytes + _SLACK_BYTES),
             ("grpc.so_reuseport", 0),  # else two gateways share a port and split its callers
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 20_000),
             ("grpc.http2.ping_timeout_ms", 20_000),  # a client that vanished frees its screen within a minute
+            # What gRPC reads ahead of a call that nobody reads yet. By its own estimate it would be megabytes for each
+            # connection: 64 callers without a key filled 500 MiB. A message that is read has all the room it needs.
+            ("grpc.http2.bdp_probe", 0),
+            ("grpc.http2.lookahead_bytes", _READ_AHEAD_BYTES),
+            # Before a key is known: handshakes end, connections and their calls are bounded.
+            ("grpc.server_handshake_timeout_ms", int(settings.handshake_seconds * 1000)),
+            ("grpc.http2.settings_timeout", int(settings.handshake_seconds * 1000)),
+            ("grpc.max_allowed_incoming_connections", settings.max_connections),
+            ("grpc.max_concurrent_streams", settings.max_calls_per_connection),
+            ("grpc.max_connection_idle_ms", int(settings.max_connection_idle_seconds * 1000)),
+            ("grpc.max_connection_age_ms", int(settings.max_connection_age_seconds * 1000)),
             # Clients ping every 10 s, idle ones too; a server that holds that for abuse would hang up on them.
             ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
             ("grpc.keepalive_permit_without_calls", 1),
@@ -165,7 +195,20 @@ def _credentials(settings: GatewaySettings) -> grpc.ServerCredentials | None:
     if settings.tls_cert_path is None or settings.tls_key_path is None:
         return None
     try:
-        pair = (settings.tls_key_path.read_bytes(), settings.tls_cert_path.read_bytes())
+        settings.tls_key_path.stat()
+        certificate = settings.tls_cert_path.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"cannot read the TLS file {error.filename}: {error.strerror}") from error
-    return grpc.ssl_server_credentials([pair])
+        name = Path(error.filename).name
+        raise ConfigurationError(f"cannot read the TLS file {name}: {error.strerror}") from error
+    key = read_private(settings.tls_key_path, "the TLS key", allows_shared=settings.allows_shared_files)
+    return grpc.ssl_server_credentials([(key, certificate)])
+
+
+def _tenants_file(settings: GatewaySettings) -> TenantsFile | None:
+    if settings.tenants_file is None:
+        return None
+    return TenantsFile(
+        settings.tenants_file,
+        allows_shared=settings.allows_shared_files,
+        interval_seconds=settings.tenants_poll_seconds,
+    )

@@ -1,7 +1,7 @@
 """The gateway's use cases. They know neither gRPC nor protobuf: any edge that can encode the messages may call them."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from time import monotonic, perf_counter
 from typing import TypeVar
@@ -9,7 +9,7 @@ from typing import TypeVar
 from epitaxy.chassis.errors import UnavailableError
 from epitaxy.chassis.request_context import current_request
 from epitaxy.gateway.domain import (
-    CHUNK_FAULTS,
+    CHUNK_LOSSES,
     Answer,
     Chunk,
     ExplainQuery,
@@ -35,6 +35,7 @@ ResultT = TypeVar("ResultT")
 
 DRAINING = "this gateway is shutting down: connect again and send what has no answer yet"
 DRAIN_RETRY_SECONDS = 1.0
+IDLE_RETRY_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class GatewayLimits:
     max_structures_per_explain: int
     chunk_window: int
     chunk_patience_seconds: float
+    screen_idle_seconds: float | None = None
 
 
 class GatewayService:
@@ -80,18 +82,24 @@ class GatewayService:
     async def screen(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[ScreenEvent, None]:
         """Answers chunks as they complete, a summary last.
 
-        A chunk that upstream cannot answer becomes a Loss and the stream goes on; a mistake of the caller's ends it,
-        after the answers to what came before.
+        The stream takes one of the tenant's screens from its first message on. A chunk that upstream cannot answer
+        becomes a Loss and the stream goes on; a mistake of the caller's ends it, after the answers to what came before.
         """
         started = perf_counter()
         tally = Tally()
-        with self._quotas.screen_slot(current_request().tenant):
-            window = Window(self._admit_each(chunks), self._evaluate, self._limits.chunk_window)
-            async with aclosing(window.results()) as outcomes:
-                async for outcome in outcomes:
-                    self._count(outcome)
-                    tally += outcome.tally
-                    yield outcome
+        idle_seconds = self._limits.screen_idle_seconds
+        with ExitStack() as slot:
+            admitted = self._admit_each(chunks, slot)
+            window = Window(admitted, self._evaluate, self._limits.chunk_window, idle_seconds)
+            try:
+                async with aclosing(window.results()) as outcomes:
+                    async for outcome in outcomes:
+                        self._count(outcome)
+                        tally += outcome.tally
+                        yield outcome
+            except TimeoutError as error:
+                message = f"no message came for {idle_seconds:g} s: connect again when there is one"
+                raise UnavailableError(message, reason="IDLE_STREAM", retry_after_seconds=IDLE_RETRY_SECONDS) from error
         yield Summary(tally, perf_counter() - started)
 
     async def embed(self, block: StructureBlock) -> bytes:
@@ -136,19 +144,25 @@ class GatewayService:
         self._quotas.take_structures(tenant, block.n_structures)
         self._observer.structures_in(tenant, block.n_structures)
 
-    async def _admit_each(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
+    async def _admit_each(self, chunks: AsyncGenerator[Chunk, None], slot: ExitStack) -> AsyncGenerator[Chunk, None]:
+        has_slot = False
         async with aclosing(chunks):
             async for chunk in chunks:
+                if not has_slot:
+                    slot.enter_context(self._quotas.screen_slot(current_request().tenant))
+                    has_slot = True
                 if self._is_draining:
                     raise UnavailableError(DRAINING, reason="DRAINING", retry_after_seconds=DRAIN_RETRY_SECONDS)
                 self._admit_chunk(chunk, self._limits.max_structures_per_message)
                 yield chunk
+        if not has_slot:  # a screen of nothing is one as well
+            slot.enter_context(self._quotas.screen_slot(current_request().tenant))
 
     async def _evaluate(self, chunk: Chunk) -> Answer | Loss:
         with self._observer.chunk_in_flight():
             try:
                 return await self._send(lambda: self._upstream.evaluate(chunk), waits_out_overload=True)
-            except CHUNK_FAULTS as error:
+            except CHUNK_LOSSES as error:
                 return Loss(chunk, error)
 
     def _count(self, outcome: Answer | Loss) -> None:

@@ -22,6 +22,10 @@ class GatewaySettings(ServiceSettings):
     tls_key_path: Path | None = None
     tenants_file: Path | None = None
     """Tenants with their key hashes. Without it, everyone who can connect is served, so only loopback is bound."""
+    tenants_poll_seconds: PositiveFloat = 2.0
+    """How often the tenants file is looked at for a change."""
+    allows_shared_files: bool = False
+    """Whether a tenants file or TLS key is read that other users of this machine can read or change."""
 
     upstream: str = "127.0.0.1:9000"
     """HOST:PORT (or any gRPC target) of the prediction application."""
@@ -49,7 +53,21 @@ class GatewaySettings(ServiceSettings):
     max_structures_per_explain: PositiveInt = 8
     max_message_bytes: PositiveInt = 16 * 1024 * 1024
     max_screens: PositiveInt = 256
-    """Concurrent streams of all tenants together; more are shed."""
+    """Concurrent streams of all tenants together; more are shed. A stream counts from its first message."""
+    screens_each: NonNegativeInt = 0
+    """Concurrent streams of a tenant whose entry sets no number; 0: a quarter of all."""
+    screen_idle_seconds: PositiveFloat = 300.0
+    """A stream on which nothing is under way ends after this time without a message."""
+    max_connections: PositiveInt = 4096
+    """Connections; more are closed at once."""
+    max_calls_per_connection: PositiveInt = 256
+    """Open calls of one connection; more wait at their client."""
+    handshake_seconds: PositiveFloat = 10.0
+    """Longest time from a connection to its TLS and HTTP/2 handshake."""
+    max_connection_idle_seconds: PositiveFloat = 1800.0
+    """A connection without a call is closed after this time; clients open another when they call."""
+    max_connection_age_seconds: PositiveFloat = 3600.0
+    """A connection takes no more calls after about this time, so that its client meets gateways that came later."""
     chunk_window: PositiveInt = 8
     """Messages of one stream that are in flight at once: the back-pressure."""
 
@@ -81,6 +99,13 @@ class GatewaySettings(ServiceSettings):
                 "set EPITAXY_GATEWAY_TENANTS_FILE, or bind 127.0.0.1"
             )
         return self
+
+    @property
+    def default_screens(self) -> int:
+        """Concurrent streams of a tenant whose entry sets no number."""
+        if self.tenants_file is None:
+            return self.max_screens
+        return self.screens_each or max(1, self.max_screens // 4)
 
     @property
     def address(self) -> str:

@@ -13,21 +13,35 @@ class Window(Generic[ItemT, ResultT]):
 
     While the window is full, nothing is read: a slow worker or a slow consumer holds the source back. If the source
     raises, the items that it gave before are still worked on; if the work raises, the rest is cancelled.
+
+    Args:
+        source: Closed in the end.
+        work: What is done with an item.
+        limit: Number of items that are worked on at once.
+        idle_seconds: Longest wait for an item while none is worked on; None: any time.
     """
 
     def __init__(
-        self, source: AsyncGenerator[ItemT, None], work: Callable[[ItemT], Awaitable[ResultT]], limit: int
+        self,
+        source: AsyncGenerator[ItemT, None],
+        work: Callable[[ItemT], Awaitable[ResultT]],
+        limit: int,
+        idle_seconds: float | None = None,
     ) -> None:
         self._source = source
         self._work = work
         self._limit = limit
+        self._idle_seconds = idle_seconds
         self._working: set[asyncio.Future[ResultT]] = set()
         self._reading: asyncio.Future[ItemT] | None = None
         self._is_open = True
         self._source_error: Exception | None = None
 
     async def results(self) -> AsyncGenerator[ResultT, None]:
-        """Yields results as they complete; results that complete together have no order. Call it once."""
+        """Yields results as they complete; results that complete together have no order. Call it once.
+
+        Raises TimeoutError if the source is idle for too long.
+        """
         try:
             while self._read_ahead() or self._working:
                 for future in await self._wait_for_some():
@@ -46,7 +60,10 @@ class Window(Generic[ItemT, ResultT]):
         pending: set[asyncio.Future[Any]] = set(self._working)
         if self._reading is not None:
             pending.add(self._reading)
-        done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        timeout = None if self._working else self._idle_seconds
+        done, _ = await asyncio.wait(pending, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            raise TimeoutError
         if self._reading in done:
             self._take_item()
         completed = self._working & done

@@ -11,6 +11,7 @@ from epitaxy.api.internal.v1 import measurement_backend_pb2 as backend_pb2
 from epitaxy.api.internal.v1 import measurement_backend_pb2_grpc as backend_pb2_grpc
 from epitaxy.api.measurements.v1 import measurements_pb2
 from epitaxy.chassis.request_context import current_request
+from epitaxy.chassis.short_text import shortened
 from epitaxy.measurements.domain import Conflict, Outcome, PredictedMeasurement, PropertyHealth, Subject
 from epitaxy.measurements.service import MeasurementService
 
@@ -61,7 +62,7 @@ def _result(outcome: Outcome) -> measurements_pb2.MeasurementResult:
             f"{outcome.id} is known with {outcome.known_value:.10g}, and {outcome.value:.10g} is reported: "
             "give a repeated measurement an id of its own"
         )
-        error = ItemError(reason="MEASUREMENT_CONFLICT", message=text)
+        error = ItemError(reason="MEASUREMENT_CONFLICT", message=shortened(text))
         return measurements_pb2.MeasurementResult(id=outcome.id, error=error)
     kept = outcome.measurement
     recorded = measurements_pb2.RecordedMeasurement(

@@ -8,6 +8,7 @@ from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError
 from epitaxy.chassis.limits import DEFAULT_COVERAGE, MAX_COVERAGE, MIN_COVERAGE
+from epitaxy.chassis.short_text import shortened
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, IntakeReport, Query, ReadMaterial, Refusal
 from epitaxy.prediction.intake.items import items_of
 from epitaxy.prediction.ports import Embedding
@@ -256,7 +257,7 @@ def policy_message(policy: ReviewPolicy) -> review_pb2.ReviewPolicy:
 def item_error(refusal: Refusal) -> structure_pb2.ItemError:
     """Why an item has no answer, on the wire."""
     # A refusal may quote the input, and JSON can hold half of a surrogate pair, which no protobuf string may.
-    message = refusal.message.encode(errors="replace").decode()
+    message = shortened(refusal.message.encode(errors="replace").decode())
     return structure_pb2.ItemError(reason=refusal.reason, message=message, retryable=refusal.is_retryable)
 
 

@@ -11,6 +11,7 @@ from epitaxy.api.internal.v1 import prediction_backend_pb2 as backend_pb2
 from epitaxy.chassis.errors import (
     OverloadedError,
 )
+from epitaxy.prediction.explaining.materials import MaterialExplanations
 from epitaxy.prediction.explaining.ray_client import RayExplanationBackend
 from epitaxy.prediction.explaining.service import ExplanationService
 from epitaxy.prediction.featurizing.service import FeatureService
@@ -156,10 +157,13 @@ class IntakeReplica:
         service = substrates.current.service
         lanes = tenant_lanes("heads", chosen)
         tenants = TenantService(substrates, models, lanes, networks)
-        explanations = ExplanationService(service, RayExplanationBackend(explainer), chosen.explain_calls_each)
+        explainers = RayExplanationBackend(explainer)
+        explanations = ExplanationService(service, explainers, chosen.explain_calls_each)
         services = MaterialServices(RayPredictionMetrics, load_policy(chosen))
         materials = MaterialAnswers(services, MaterialTenants(services, models, lanes))
-        self._servicer = PredictionServicer(substrates, tenants, models, explanations, FeatureService(lanes), materials)
+        explained = MaterialExplanations(services, models, explainers, explanations)
+        features = FeatureService(lanes)
+        self._servicer = PredictionServicer(substrates, tenants, models, explanations, features, materials, explained)
         # Kernels are loaded, or compiled, before the replica says that it is ready.
         featurize_rock_salt()
         shape = artifact.card.backbone

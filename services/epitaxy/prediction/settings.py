@@ -22,6 +22,9 @@ class PredictionSettings(BaseSettings):
     )
     cache_folder_bytes: int = Field(2**30, gt=0, description="Bound of that cache; a full one is emptied")
     redis_timeout_seconds: float = Field(0.25, gt=0, description="A slower Redis counts as down")
+    redis_connections: int = Field(
+        32, gt=0, description="Connections of a replica to Redis; commands beyond it wait for one, and then do without"
+    )
     redis_retry_seconds: float = Field(2.0, gt=0, description="Pause before a Redis that was down is tried again")
     cache_ttl_seconds: int = Field(7 * 24 * 3600, gt=0, description="Life of an embedding in Redis")
     share_texts: bool = Field(True, description="Keep structures read from texts in Redis too; False: predictions only")

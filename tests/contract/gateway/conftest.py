@@ -41,6 +41,7 @@ class ScriptedBackend(prediction_backend_pb2_grpc.PredictionBackendServiceServic
         self.always: dict[str, Fault] = {}
         self.gates: dict[str, asyncio.Event] = {}
         self.drops: set[str] = set()
+        self.wordy: dict[str, int] = {}
         self.calls: list[str] = []
         self.cancelled: list[str] = []
         self.metadata: list[dict[str, str]] = []
@@ -53,6 +54,9 @@ class ScriptedBackend(prediction_backend_pb2_grpc.PredictionBackendServiceServic
         await self._behave(ids[0], context)
         bad = {structure.id for structure in request.structures if structure.cif == "bad"}
         results = [_result(name, is_bad=name in bad) for name in ids if name not in self.drops]
+        for result in results:
+            if result.id in self.wordy:
+                result.error.CopyFrom(ItemError(reason="UNREADABLE", message="x" * self.wordy[result.id]))
         block = prediction_pb2.ResultBlock(
             sequence=999, model=ModelStamp(name="crystals", version="1", digest="sha256:0"), results=results
         )

@@ -135,6 +135,7 @@ async def test_calls_and_streams_reach_the_campaign_service_with_its_own_secret(
 async def test_the_tenant_is_the_keys_and_without_a_key_nothing_passes(start, campaigns, tmp_path):
     key = new_api_key()
     (tmp_path / "tenants.json").write_text(json.dumps({"acme": {"key_hashes": [str(KeyHash.of(key))]}}))
+    (tmp_path / "tenants.json").chmod(0o600)
     edge = await start(tenants_file=tmp_path / "tenants.json")
     request = pb.GetCampaignRequest(name="tc")
     for call in (stub(edge).GetCampaign(request, metadata=CLAIMS), exported(edge, metadata=CLAIMS)):

@@ -84,6 +84,7 @@ async def test_keys_are_asked_for_and_structures_count_against_the_quota(start_e
     key = new_api_key()
     path = tmp_path / "tenants.json"
     path.write_text(json.dumps({"acme": {"key_hashes": [str(KeyHash.of(key))], "structures_per_minute": 2}}))
+    path.chmod(0o600)
     edge = await start_edge(tenants_file=path)
     bearer = (("authorization", f"Bearer {key}"),)
     assert (await failure(edge.prediction.Explain(request()))).code() is grpc.StatusCode.UNAUTHENTICATED

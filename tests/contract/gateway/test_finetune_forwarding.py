@@ -141,6 +141,7 @@ async def test_fields_that_the_gateway_does_not_know_go_through(start_edge_with_
 async def test_the_tenant_is_the_keys_whatever_the_caller_says(start, finetune, tmp_path):
     key = new_api_key()
     (tmp_path / "tenants.json").write_text(json.dumps({"acme": {"key_hashes": [str(KeyHash.of(key))]}}))
+    (tmp_path / "tenants.json").chmod(0o600)
     stub = await start(tenants_file=tmp_path / "tenants.json")
     claims = (("x-tenant", "globex"), ("x-gateway-secret", "mine"), ("authorization", f"Bearer {key}"))
     await stub.GetFineTuneJob(pb.GetFineTuneJobRequest(), metadata=(*claims, ("x-request-id", "run-7")))
@@ -154,6 +155,7 @@ async def test_the_tenant_is_the_keys_whatever_the_caller_says(start, finetune, 
 
 async def test_without_a_key_nothing_reaches_the_service(start, finetune, tmp_path):
     (tmp_path / "tenants.json").write_text(json.dumps({"acme": {"key_hashes": [str(KeyHash.of(new_api_key()))]}}))
+    (tmp_path / "tenants.json").chmod(0o600)
     stub = await start(tenants_file=tmp_path / "tenants.json")
     for call in (stub.GetFineTuneJob(pb.GetFineTuneJobRequest()), watched(stub)):
         assert (await failure(call)).code() is grpc.StatusCode.UNAUTHENTICATED

@@ -128,6 +128,7 @@ async def start_callers(start_edge, keeper, keys, tmp_path):
         limits = {} if per_minute is None else {"structures_per_minute": per_minute}
         tenants = {name: {"key_hashes": [str(KeyHash.of(key))], **limits} for name, key in keys.items()}
         (tmp_path / "tenants.json").write_text(json.dumps(tenants))
+        (tmp_path / "tenants.json").chmod(0o600)
         (tmp_path / "secret").write_text(SECRET)
         options = {"finetune_upstream": keeper, "finetune_secret_file": tmp_path / "secret"}
         edge = await start_edge(**({"tenants_file": tmp_path / "tenants.json"} | options | changes))

@@ -27,6 +27,7 @@ async def tenants_edge(start_edge, keys, tmp_path):
     tenants = {name: {"key_hashes": [str(KeyHash.of(key))]} for name, key in keys.items()}
     path = tmp_path / "tenants.json"
     path.write_text(json.dumps(tenants))
+    path.chmod(0o600)
     return await start_edge(tenants_file=path)
 
 

@@ -28,6 +28,7 @@ def start_with_tenants(start_edge, keys, tmp_path):
         tenants["acme"] |= limits
         path = tmp_path / "tenants.json"
         path.write_text(json.dumps(tenants))
+        path.chmod(0o600)
         return await start_edge(tenants_file=path)
 
     return start

@@ -24,6 +24,7 @@ def keys() -> dict[str, str]:
 def tenants_file(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, str]) -> Path:
     file = tmp_path_factory.mktemp("tenants") / "tenants.json"
     file.write_text(json.dumps({name: {"key_hashes": [str(KeyHash.of(key))]} for name, key in keys.items()}))
+    file.chmod(0o600)
     return file
 
 

@@ -22,6 +22,7 @@ from epitaxy_models.transfer.inputs import EMBEDDING, TransferInputs
 from epitaxy_models.transfer.kinds.features import MaterialFeatures
 from epitaxy_models.transfer.kinds.sample import Sample
 from epitaxy_models.transfer.labels.censoring import sides_of
+from epitaxy_models.transfer.labels.classes import judge_classes
 from epitaxy_models.transfer.labels.judging import Crystal, JudgedLabels, LabelledRow, judge_labels
 from epitaxy_models.transfer.labels.suspicion import SuspicionKind
 from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
@@ -113,6 +114,8 @@ class MaterialGround:
             crystal = Crystal(sample.formula, 1, sample.material.key)
             read = request.readings.get(row, ())
             given.append(LabelledRow(row, name, label, crystal, readings=read, conditions=keys[row], side=sides[row]))
+        if request.are_classes:
+            return judge_classes(given)
         return judge_labels(given, request.definition.unit, request.transform)
 
     def _refusal(self, sample: object) -> EpitaxyError | None:

@@ -123,8 +123,8 @@ def judge_labels(
         read_answers: The substrate's answers, asked for once, for the rows that are learned from.
         find_seen: Crystals among some rows that the substrate was trained on.
     """
-    usable, refused = _sorted(rows)
-    groups = _grouped(usable)
+    usable, refused = sorted_rows(rows)
+    groups = grouped(usable)
     tolerance = _CONFLICT * robust_deviation(np.array([row.label for row in usable if row.side == Side.AT]))
     together = [merged([row.label for row in group], [row.side for row in group]) for group in groups]
     pairs = list(zip(groups, together, strict=True))
@@ -139,7 +139,7 @@ def judge_labels(
     odd = _odd(firsts, labels[valued], unit, known, duplicates)
     wild = [int(valued[place]) for place in odd.wild]
     scale, problem = _scale(transform, labels, wild)
-    readings = tuple(_readings(usable))
+    readings = tuple(readings_of(usable))
     unplaced = unplaced_labels(firsts, labels[valued], scale)
     check = DataCheck(
         unit=unit,
@@ -216,7 +216,8 @@ def _crystal(row: LabelledRow) -> Crystal:
     return row.crystal
 
 
-def _sorted(rows: Sequence[LabelledRow]) -> tuple[list[LabelledRow], list[RefusedLabel]]:
+def sorted_rows(rows: Sequence[LabelledRow]) -> tuple[list[LabelledRow], list[RefusedLabel]]:
+    """Rows with a crystal and a finite label, and all others with the reason."""
     usable, refused = [], []
     for row in rows:
         why = row.refusal if row.crystal is None else _label_refusal(row.label)
@@ -227,7 +228,8 @@ def _sorted(rows: Sequence[LabelledRow]) -> tuple[list[LabelledRow], list[Refuse
     return usable, refused
 
 
-def _readings(rows: Sequence[LabelledRow]) -> Iterator[RowReading]:
+def readings_of(rows: Sequence[LabelledRow]) -> Iterator[RowReading]:
+    """What reading the crystals of rows took."""
     for row in rows:
         yield from (RowReading(row.row, row.id, one.code, one.message, one.is_doubtful) for one in row.readings)
 
@@ -242,7 +244,7 @@ def _label_refusal(label: float) -> tuple[str, str] | None:
     return None
 
 
-def _grouped(rows: Sequence[LabelledRow]) -> list[list[LabelledRow]]:
+def grouped(rows: Sequence[LabelledRow]) -> list[list[LabelledRow]]:
     """Replicates: one crystal under equal conditions."""
     groups: dict[Hashable, list[LabelledRow]] = {}
     for row in rows:
@@ -295,6 +297,20 @@ def _scale(
     return scale, None
 
 
+def few_labels(n_rows: int, n_usable: int, refused: Sequence[RefusedLabel]) -> Obstacle | None:
+    """The obstacle of fewer usable rows than a job needs; None where there are enough."""
+    missing = MIN_LABELS - n_usable
+    if missing <= 0:
+        return None
+    first = next(iter(refused), None)
+    example = f"; row {first.row} ({first.id}): {first.message}" if first else ""
+    message = (
+        f"{n_usable} of {n_rows} rows are usable and {MIN_LABELS} are needed: give {missing} more crystals with "
+        f"a label{example}"
+    )
+    return Obstacle("TOO_FEW_LABELS", message)
+
+
 def _obstacle(
     n_rows: int,
     labels: NDArray[np.float64],
@@ -303,15 +319,9 @@ def _obstacle(
     refused: Sequence[RefusedLabel],
 ) -> Obstacle | None:
     formulas = [crystal.reduced_formula for crystal in crystals]
-    missing = MIN_LABELS - len(labels)
-    if missing > 0:
-        first = next(iter(refused), None)
-        example = f"; row {first.row} ({first.id}): {first.message}" if first else ""
-        message = (
-            f"{len(labels)} of {n_rows} rows are usable and {MIN_LABELS} are needed: give {missing} more crystals with "
-            f"a label{example}"
-        )
-        return Obstacle("TOO_FEW_LABELS", message)
+    few = few_labels(n_rows, len(labels), refused)
+    if few is not None:
+        return few
     if len(set(formulas)) < 2:
         message = (
             f"all {len(labels)} labels are of one formula, {formulas[0]}, and errors are measured on formulas that "

@@ -67,10 +67,13 @@ def assemble(
         coverage=DEFAULT_COVERAGE,
         parity=parity,
         worst=tuple(sorted(parity, key=lambda row: -row.error)[:_N_WORST]),
-        calibration=CalibrationSection(COVERAGES, calibration.measured, calibration.record.n_measured),
+        calibration=CalibrationSection(
+            () if calibration.classes else COVERAGES, calibration.measured, calibration.record.n_measured
+        ),
         blocks=blocks,
         conditions=found.examination.conditions,
         groups=_groups(found),
+        classes=calibration.classes.quality if calibration.classes else None,
     )
 
 

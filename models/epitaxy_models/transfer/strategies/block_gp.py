@@ -78,6 +78,8 @@ class BlockGP:
         name: Name of the strategy.
         noise_std: Least noise of a label, in the targets' unit, if labels of one crystal tell it.
         is_robust: Whether labels that are likelier wild than noise are left out.
+        about_mean: Whether the process varies about the mean of the labels instead of their median: the median of
+            labels that are 0 or 1 is the more frequent of the two.
     """
 
     shape: Shape = Shape.RBF
@@ -91,6 +93,7 @@ class BlockGP:
     name: str = KIND
     noise_std: float = 0.0
     is_robust: bool = True
+    about_mean: bool = False
 
     def fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedBlockGP":
         """Learns from ``targets`` ``[n_rows]``; ``seed`` picks the rows that starts are compared on."""
@@ -126,7 +129,7 @@ class BlockGP:
         scales = {name: _scale_of(name, block) for name, block in blocks.items()}
         rows = {name: scales[name](block) for name, block in blocks.items()}
         terms = tuple(self._terms(blocks, len(targets)))
-        centre = float(np.median(targets))
+        centre = float(np.mean(targets) if self.about_mean else np.median(targets))
         spread = float(np.sqrt(np.mean((targets - centre) ** 2))) or 1.0
         labels = (targets - centre) / spread
         parameters, evidence = self._search(terms, rows, labels, seed, (self.noise_std / spread) ** 2)

@@ -23,6 +23,7 @@ from epitaxy.campaigns.pool.rules import allowed_rows
 from epitaxy.campaigns.pool.table import PoolTable
 from epitaxy.campaigns.ports import CampaignKey, unknown_campaign
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError, QuotaExceededError, RetryLaterError
+from epitaxy.chassis.storage import is_storage_full, storage_full
 from epitaxy.rooted_files.opening import RootedFiles
 from epitaxy_models.errors import EpitaxyError
 
@@ -147,8 +148,11 @@ class Preparation:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _MOST_PAUSE_SECONDS)
                 continue
-            except Exception:
-                logger.exception("preparing a pool failed", extra={"campaign": key.name})
+            except Exception as error:
+                if is_storage_full(error):  # what is prepared is kept, and the rest follows once there is room
+                    logger.warning("a pool waits", extra={"campaign": key.name, "reason": storage_full("it").message})
+                else:
+                    logger.exception("preparing a pool failed", extra={"campaign": key.name})
                 await asyncio.sleep(_MOST_PAUSE_SECONDS)
             break
         self.progress.pop(key.id, None)

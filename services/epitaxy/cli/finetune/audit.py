@@ -22,6 +22,8 @@ from epitaxy.cli.finetune.options import (
     LowFidelityOption,
     OneObjectOption,
     StructureColumnOption,
+    Task,
+    TaskOption,
     Transform,
     TransformOption,
 )
@@ -47,6 +49,7 @@ def audit(
     data: DataOption,
     column: ColumnOption,
     unit: Annotated[str, typer.Option("--unit", help="Unit of the labels, to hold it against their values.")] = "",
+    task: TaskOption = Task.AUTO,
     structure_column: StructureColumnOption = "structure",
     smiles: SmilesColumnOption = None,
     polymers: PolymerColumnOption = None,
@@ -77,7 +80,7 @@ def audit(
     under = conditions_of(conditions or ())
     material = material_column_of(smiles, polymers, compositions, elements)
     where = material or structure_column
-    labels = read_labels(data, columns, where, id_column, under, with_bounds=True, censored=censored)
+    labels = read_labels(data, columns, where, id_column, under, with_bounds=True, censored=censored, task=task.value)
     with connect(context, target) as client, show_waiting("awaiting the base model's answers to the rows"):
         if material is None:
             answers = client.screen(iter(labels.items), None, base_model or None)
@@ -125,11 +128,7 @@ def _print(check: "LabelCheck", column: str, n_shown: int) -> None:
         console.print(f"condition {covered}", soft_wrap=True)
     if check.n_upper_bounds + check.n_lower_bounds:
         console.print(f"bounds    {check.n_upper_bounds} upper and {check.n_lower_bounds} lower, learned as such")
-    if check.n_labels:
-        middle = f"median {check.median:g}, robust std {check.spread:.3g}"
-        console.print(f"labels    {check.minimum:g} to {check.maximum:g}, {middle}")
-    if check.is_skewed:
-        console.print("          positive and skewed: --transform log10 or auto may help")
+    _print_labels(check)
     verdicts = ", ".join(f"{count} {name.lower().replace('_', ' ')}" for name, count in check.domain.items())
     console.print(f"domain    {verdicts or 'nothing to compare'}, according to the base model")
     if check.readings:
@@ -148,6 +147,18 @@ def _print(check: "LabelCheck", column: str, n_shown: int) -> None:
     _print_rows("same crystal, labels agree", check.twins, n_shown)
     _print_rows("far from the base model's training data", check.far, n_shown)
     console.print(_sentence(check), soft_wrap=True)
+
+
+def _print_labels(check: "LabelCheck") -> None:
+    """What the labels are."""
+    console = stdout_console()
+    if check.n_ones is not None:
+        console.print(f"labels    {check.n_ones} are 1 and {check.n_labels - check.n_ones} are 0: classification")
+    elif check.n_labels:
+        middle = f"median {check.median:g}, robust std {check.spread:.3g}"
+        console.print(f"labels    {check.minimum:g} to {check.maximum:g}, {middle}")
+    if check.is_skewed:
+        console.print("          positive and skewed: --transform log10 or auto may help")
 
 
 def _print_rows(title: str, flagged: "Sequence[FlaggedRow]", n_shown: int) -> None:

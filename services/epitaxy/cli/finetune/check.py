@@ -14,6 +14,7 @@ from epitaxy.client.results import Note, Repair
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.transfer.conditions.condition import Condition, value_keys
 from epitaxy_models.transfer.labels.censoring import sides_of
+from epitaxy_models.transfer.labels.classes import judge_classes
 from epitaxy_models.transfer.labels.findings import MIN_LABELS, DataCheck, DuplicateLabels, Obstacle
 from epitaxy_models.transfer.labels.judging import Crystal, LabelledRow, judge_labels, robust_deviation
 from epitaxy_models.transfer.labels.readings import Reading, RowReading, readings_told
@@ -73,6 +74,7 @@ class LabelCheck:
         readings: Repairs and notes of structures that have a label.
         domain: Number of usable rows per domain verdict of the base model.
         far: Usable rows outside the base model's training data, farthest first.
+        n_ones: Labels that are 1, of classes; None: the labels are numbers.
         head_alone: What the base model is worth without any of the labels; None if it predicts nothing in their unit.
     """
 
@@ -98,6 +100,7 @@ class LabelCheck:
     conditions: tuple[str, ...] = ()
     n_upper_bounds: int = 0
     n_lower_bounds: int = 0
+    n_ones: int | None = None
 
     @property
     def readings_told(self) -> str:
@@ -137,7 +140,8 @@ def check_labels(
     def answers(chosen: NDArray[np.int64]) -> list[ReferenceValues]:
         return list(_answers([results[row] for row in chosen.tolist()]))
 
-    check = judge_labels(rows, unit, transform, answers).check
+    are_classes = labels.task == "classification"
+    check = judge_classes(rows).check if are_classes else judge_labels(rows, unit, transform, answers).check
     has_label = np.isfinite(values)
     known = values[has_label] if has_label.any() else np.array([np.nan])
     usable = [result for result, flag in zip(results, has_label, strict=True) if flag and result.error is None]
@@ -150,7 +154,8 @@ def check_labels(
         median=float(np.median(known)),
         maximum=float(known.max()),
         spread=robust_deviation(known),
-        is_skewed=bool(known.min() > 0 and known.max() > _SKEW_RATIO * np.median(known)),
+        n_ones=int(np.count_nonzero(known == 1)) if are_classes else None,
+        is_skewed=not are_classes and bool(known.min() > 0 and known.max() > _SKEW_RATIO * np.median(known)),
         refused=tuple(FlaggedRow(e.row, e.id, f"{e.reason}: {e.message}") for e in check.refused if e.is_refused),
         outliers=tuple(_outliers(check)),
         conflicts=tuple(_note(group) for group in check.duplicates if group.is_conflicting),
@@ -160,7 +165,7 @@ def check_labels(
         readings=check.readings,
         domain=dict(Counter(result.domain_verdict for result in usable).most_common()),
         far=tuple(_far(usable)),
-        head_alone=_head_alone(results, values, unit),
+        head_alone=None if are_classes else _head_alone(results, values, unit),
         conditions=tuple(_covered(name, column[has_label]) for name, column in labels.conditions.items()),
         n_upper_bounds=check.n_upper_bounds,
         n_lower_bounds=check.n_lower_bounds,

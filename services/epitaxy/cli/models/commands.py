@@ -134,6 +134,8 @@ def _groups(part: PropertyCard, groups: Mapping[str, Mapping[str, float]]) -> Ta
 
 def _coverage(part: PropertyCard) -> str:
     stamp = part.calibration
+    if not stamp.nominal_coverage:
+        return f"a probability ({stamp.n_measured} labels)"
     return f"{stamp.measured_coverage:.3f} at {stamp.nominal_coverage:g} ({stamp.n_measured} structures)"
 
 

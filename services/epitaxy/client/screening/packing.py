@@ -9,6 +9,9 @@ from epitaxy.api.common.v1 import structure_pb2
 from epitaxy.client.inputs.conditions import condition_messages, packed_conditions
 from epitaxy.client.inputs.item import Cell, InputItem, Text
 
+# The server takes ids of up to 1,024 characters; whose answer is whose does not depend on them.
+_LONGEST_ID = 512
+
 
 def pack_items(items: Sequence[InputItem]) -> tuple[list[structure_pb2.StructureInput], dict[str, InputItem]]:
     """The structures of one message, and whose answer each id on the wire is.
@@ -26,8 +29,8 @@ def pack_items(items: Sequence[InputItem]) -> tuple[list[structure_pb2.Structure
 
 
 def _free_id(item: InputItem, taken: dict[str, InputItem]) -> str:
-    """The item's own id if it is free; else with the index, which is unique."""
-    name = item.id or str(item.index)
+    """The item's own id if it is free; else with the index, which is unique. A very long one stays here."""
+    name = item.id if item.id and len(item.id) <= _LONGEST_ID else str(item.index)
     while name in taken:
         name = f"{name}#{item.index}"
     return name

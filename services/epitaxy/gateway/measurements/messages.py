@@ -14,7 +14,9 @@ from epitaxy.api.internal.v1.measurement_backend_pb2 import (
 from epitaxy.api.measurements.v1 import measurements_pb2
 from epitaxy.api.models.v1.models_pb2 import ModelCard
 from epitaxy.api.prediction.v1.prediction_pb2 import PredictionOptions, ScreenRequest
+from epitaxy.chassis.short_text import shortened
 from epitaxy.chassis.structure_ids import count_structures
+from epitaxy.gateway.bounds import check_texts
 from epitaxy.gateway.measurements.domain import (
     KeptBatch,
     MeasurableProperty,
@@ -34,13 +36,16 @@ from epitaxy.gateway.messages import parse
 def read_report(encoded: bytes) -> Report:
     """A ReportMeasurementsRequest. Raises InvalidRequestError."""
     request = parse(measurements_pb2.ReportMeasurementsRequest, encoded)
+    check_texts(request)
     measurements = tuple(map(_measurement, request.measurements))
     return Report(model_choice(request.model), request.property, request.unit, measurements)
 
 
 def read_health_request(encoded: bytes) -> ModelChoice:
     """A GetModelHealthRequest. Raises InvalidRequestError."""
-    return model_choice(parse(measurements_pb2.GetModelHealthRequest, encoded).model)
+    request = parse(measurements_pb2.GetModelHealthRequest, encoded)
+    check_texts(request)
+    return model_choice(request.model)
 
 
 def encode_report_answer(answer: ReportAnswer) -> bytes:
@@ -135,5 +140,5 @@ def _predicted_message(measurement: PredictedMeasurement) -> PredictedMessage:
 def _result(name: str, outcome: bytes | Refusal) -> measurements_pb2.MeasurementResult:
     if isinstance(outcome, bytes):
         return measurements_pb2.MeasurementResult.FromString(outcome)
-    error = ItemError(reason=outcome.reason, message=outcome.message, retryable=outcome.retryable)
+    error = ItemError(reason=outcome.reason, message=shortened(outcome.message), retryable=outcome.retryable)
     return measurements_pb2.MeasurementResult(id=name, error=error)

@@ -9,13 +9,23 @@ from typing import Any, Protocol
 
 import grpc
 
-from epitaxy.chassis.errors import DeadlineExceededError, InternalError, OverloadedError, UnavailableError
+from epitaxy.chassis.errors import (
+    DeadlineExceededError,
+    InternalError,
+    OverloadedError,
+    UnavailableError,
+)
 from epitaxy.chassis.status import from_trailing_metadata
+from epitaxy.gateway.domain import AnswerTooLargeError
+from epitaxy.gateway.retry import UpstreamGoneError
 from epitaxy_models.errors import EpitaxyError
 
 logger = logging.getLogger(__name__)
 
 Metadata = tuple[tuple[str, str], ...]
+
+# Of Ray Serve (BackPressureError) and of grpc.aio (maximum_concurrent_rpcs).
+_SIGNS_OF_LOAD = ("backpressure", "concurrent rpc limit")
 
 
 class UpstreamObserver(Protocol):
@@ -32,7 +42,8 @@ class ServiceFaults:
     Attributes:
         service: What the service is called in messages to callers.
         passing: Statuses without details of ours that mean that the service is gone for a moment.
-        exhausted: What RESOURCE_EXHAUSTED without details of ours means.
+        gone: Those of them that say that nobody took the call: it is sent again for as long as the caller waits.
+        exhausted: What callers are told when the service sheds load in words of its runtime.
         refusals: Errors of ours by which the service refuses the gateway itself: no fault of the caller's.
         retry_seconds: Hint for a caller of a service that is gone; None: the gateway sends the call again itself.
     """
@@ -42,25 +53,34 @@ class ServiceFaults:
     exhausted: str
     refusals: tuple[type[EpitaxyError], ...]
     retry_seconds: float | None = None
+    gone: frozenset[grpc.StatusCode] = frozenset()
 
-    def translate(self, code: grpc.StatusCode, ours: EpitaxyError | None) -> EpitaxyError:
+    def translate(self, code: grpc.StatusCode, ours: EpitaxyError | None, text: str = "") -> EpitaxyError:
         """The error for the caller; ``ours`` is the one that the service sent, if its status is one of ours.
 
-        The text of any other status is never passed on.
+        The ``text`` of any other status is never passed on.
         """
         if isinstance(ours, self.refusals):
             return InternalError(f"upstream refuses the gateway: {ours.message}")
-        return ours or self._translate_foreign(code)
+        return ours or self._translate_foreign(code, text)
 
-    def _translate_foreign(self, code: grpc.StatusCode) -> EpitaxyError:
+    def _translate_foreign(self, code: grpc.StatusCode, text: str) -> EpitaxyError:
         if code in self.passing:
-            text = f"{self.service} cannot be reached at the moment"
-            return UnavailableError(text, retry_after_seconds=self.retry_seconds)
+            kind = UpstreamGoneError if code in self.gone else UnavailableError
+            message = f"{self.service} cannot be reached at the moment"
+            return kind(message, retry_after_seconds=self.retry_seconds)
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return OverloadedError(self.exhausted)
+            return self._exhaustion(text)
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return DeadlineExceededError(f"{self.service} did not answer in time")
         return InternalError(f"upstream answered {code.name} without details")
+
+    def _exhaustion(self, text: str) -> EpitaxyError:
+        """Load only if the runtime says so: gRPC uses the same status for what it cannot carry, now or later."""
+        if any(sign in text.lower() for sign in _SIGNS_OF_LOAD):
+            return OverloadedError(self.exhausted)
+        message = f"the answer of {self.service} is larger than one message may be: ask for less at once"
+        return AnswerTooLargeError(message, subject="message")
 
 
 class Connection:
@@ -115,7 +135,7 @@ class Connection:
 
     def _translate(self, method: str, error: grpc.aio.AioRpcError) -> EpitaxyError:
         ours = from_trailing_metadata(error.trailing_metadata())
-        translated = self._faults.translate(error.code(), ours)
+        translated = self._faults.translate(error.code(), ours, error.details() or "")
         fields = {"method": method, "code": error.code().name, "details": error.details(), "reason": translated.reason}
         logger.log(logging.DEBUG if ours else logging.WARNING, "upstream call failed", extra=fields)
         return translated

@@ -8,10 +8,14 @@ from typing import Any
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from epitaxy.chassis.errors import FailedPreconditionError, UnauthenticatedError
 from epitaxy.chassis.request_context import current_request
+from epitaxy.gateway.bounds import check_texts
 from epitaxy.gateway.handlers import Behaviour, service_handler
+from epitaxy.gateway.messages import parse
 from epitaxy.gateway.settings import GatewaySettings
 from epitaxy.gateway.upstream.connection import Connection, Metadata, ServiceFaults, UpstreamObserver, open_channel
 from epitaxy_models.errors import ConfigurationError
@@ -115,11 +119,14 @@ def forwarding_handler(
         if own and method.name in own:
             return own[method.name]
         path = f"/{service.full_name}/{method.name}"
+        kind: type[Message] = GetMessageClass(method.input_type)
 
         async def forward(request: bytes, context: Any) -> bytes:
+            check_texts(parse(kind, request))
             return await connection.call(path, request)
 
         async def forward_stream(request: bytes, context: Any) -> AsyncGenerator[bytes, None]:
+            check_texts(parse(kind, request))
             async with aclosing(connection.stream(path, request)) as responses:
                 async for response in responses:
                     yield response
@@ -133,7 +140,7 @@ def _connect(upstream: ForwardedUpstream, settings: GatewaySettings, observer: U
     faults = ServiceFaults(
         service=upstream.service,
         passing=_PASSING,
-        exhausted="the request or its answer is larger than one message may be",
+        exhausted=f"{upstream.service} has more work than it can queue",
         refusals=(UnauthenticatedError,),  # the caller has been authenticated here
         retry_seconds=RETRY_SECONDS,
     )

@@ -5,6 +5,7 @@ from typing import Any
 from epitaxy.api.campaigns.v1 import campaigns_pb2
 from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.chassis.errors import NotFoundError
+from epitaxy.gateway.messages import parse
 from epitaxy.gateway.upstream.forwarding import ForwardingConnection
 
 METHOD = "DeleteTenantData"
@@ -23,7 +24,7 @@ class TenantDataDeletion:
 
     async def __call__(self, request: bytes, context: Any) -> bytes:
         """The fine-tune service's answer, which is also the one that refuses a call without confirmation."""
-        is_confirmed = finetune_pb2.DeleteTenantDataRequest.FromString(request).confirm
+        is_confirmed = parse(finetune_pb2.DeleteTenantDataRequest, request).confirm
         # Campaigns first: one that goes on could start another job.
         if is_confirmed and self._campaigns.is_configured:
             await self._delete_campaigns()

@@ -7,7 +7,9 @@ from functools import partial
 from itertools import islice
 from typing import Protocol, TypeVar
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 from epitaxy.prediction.cache.shared_entries import name
@@ -24,23 +26,49 @@ class _Command(Protocol[_ResultT_co]):
     def __call__(self) -> Awaitable[_ResultT_co]: ...
 
 
+class _PoolExhaustedError(Exception):
+    """Every connection was in use for as long as a command may wait: we are busy, whatever Redis is."""
+
+
+class _BoundedPool(BlockingConnectionPool):
+    """A pool of a fixed size that tells its own exhaustion from a Redis that is gone, which redis-py does not."""
+
+    async def get_connection(
+        self, command_name: str | None = None, *keys: object, **options: object
+    ) -> AbstractConnection:
+        try:
+            connection: AbstractConnection = await super().get_connection()
+        except RedisConnectionError as error:
+            if isinstance(error.__cause__, TimeoutError) and not self.can_get_connection():
+                raise _PoolExhaustedError from error
+            raise
+        return connection
+
+
 class RedisClient:
-    """One connection with a circuit breaker. It logs one warning when Redis is lost and one line when it is back."""
+    """A few connections with a circuit breaker.
+
+    It logs one warning when Redis is lost and one line when it is back. A command for which no connection is free in
+    time goes without the cache; that says nothing about Redis.
+    """
 
     def __init__(self, settings: PredictionSettings, on_state: Callable[[bool], None] = lambda _is_up: None) -> None:
         """``on_state`` is told after each command whether Redis answered."""
         timeout = settings.redis_timeout_seconds
-        self._redis = Redis.from_url(
+        pool = _BoundedPool.from_url(
             settings.redis_url,
+            max_connections=settings.redis_connections,
+            timeout=timeout,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=None,
             username=settings.redis_user or None,
             password=settings.redis_password or None,
         )
+        self._redis = Redis.from_pool(pool)
         self._ttl, self._pause = settings.cache_ttl_seconds, settings.redis_retry_seconds
         self._closed_until: float | None = None
-        self._has_refused = False
+        self._has_refused = self._was_exhausted = False
         self._on_state = on_state
 
     async def read(self, prefix: bytes, keys: Sequence[bytes]) -> dict[bytes, bytes]:
@@ -76,6 +104,9 @@ class RedisClient:
         except ResponseError as error:
             self._warn_of_refusal(error)
             return None
+        except _PoolExhaustedError:
+            self._tell_of_exhaustion()
+            return None
         except (RedisError, OSError, TimeoutError) as error:
             if self._closed_until is None:
                 _LOG.warning("Redis does not answer (%s): going on without the shared cache", type(error).__name__)
@@ -88,6 +119,11 @@ class RedisClient:
             self._closed_until = None
         self._on_state(self._closed_until is None)
         return result
+
+    def _tell_of_exhaustion(self) -> None:
+        if not self._was_exhausted:
+            _LOG.warning("all connections to Redis are in use: some lookups go without it (redis_connections)")
+            self._was_exhausted = True
 
     def _warn_of_refusal(self, error: ResponseError) -> None:
         """Redis answers and refuses (full, or a read-only copy): what it holds is still read."""

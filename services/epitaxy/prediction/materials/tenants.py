@@ -52,11 +52,11 @@ class MaterialTenants:
 
     async def evaluate(self, items: Sequence[Item], served: ServedVersion, query: Query) -> BlockAnswer:
         """Predictions for all items. Raises FailedPreconditionError for a model that cannot answer at all."""
-        _check_descriptors(served)
+        check_descriptors(served)
         service = await self._services.under(served)
         answers, embedded = await service.embed(items, bypass_cache=query.bypass_cache)
         answers = [
-            with_conditions(_of_kind(answer, served.kind), item, served.card)
+            with_conditions(of_kind(answer, served.kind), item, served.card)
             for answer, item in zip(answers, items, strict=True)
         ]
         tenant = served.version.model.tenant
@@ -119,7 +119,8 @@ class MaterialTenants:
         return row
 
 
-def _check_descriptors(served: ServedVersion) -> None:
+def check_descriptors(served: ServedVersion) -> None:
+    """Raises FailedPreconditionError (STALE_CHECKPOINT) for a model of other descriptors than this server's."""
     version, now = served.card.training.get("material_descriptors"), DESCRIPTOR_VERSIONS[served.kind]
     if version != now:
         raise FailedPreconditionError(
@@ -129,7 +130,7 @@ def _check_descriptors(served: ServedVersion) -> None:
         )
 
 
-def _of_kind(answer: Answer, kind: MaterialKind) -> Answer:
+def of_kind(answer: Answer, kind: MaterialKind) -> Answer:
     """A model of polymers answers no molecules, although they have one substrate."""
     outcome = answer.outcome
     found = getattr(outcome, "kind", kind)

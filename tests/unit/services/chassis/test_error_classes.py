@@ -13,7 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from epitaxy.chassis import errors
 from epitaxy.chassis.status import code_of, from_trailing_metadata, to_rpc_status
-from epitaxy_models.errors import EpitaxyError, InvalidStructureError, UnknownPropertyError
+from epitaxy_models.errors import EpitaxyError, InvalidMaterialError, InvalidStructureError, UnknownPropertyError
 
 ROOT = Path(__file__).parents[4]
 SOURCES = (ROOT / "services" / "epitaxy", ROOT / "models" / "epitaxy_models")
@@ -24,6 +24,7 @@ DEFINES_AN_ERROR = re.compile(r"^class \w+Error\(", re.MULTILINE)
 # Families by what the caller can do; whatever is in none of them is a fault of ours.
 FAMILIES = {
     errors.InvalidRequestError: grpc.StatusCode.INVALID_ARGUMENT,
+    InvalidMaterialError: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidStructureError: grpc.StatusCode.INVALID_ARGUMENT,
     UnknownPropertyError: grpc.StatusCode.INVALID_ARGUMENT,
     errors.FailedPreconditionError: grpc.StatusCode.FAILED_PRECONDITION,

@@ -56,6 +56,13 @@ def test_a_key_that_differs_in_one_place_is_refused(tmp_path, spoil):
         ({"acme": {"key_hashes": [GOOD_HASH], "structures_per_minute": 0}}, r"acme\.structures_per_minute"),
         ({"acme": {"key_hashes": [GOOD_HASH], "structures_per_min": 5}}, r"acme\.structures_per_min: Extra"),
         ({"acme": {"key_hashes": [GOOD_HASH]}, "globex": {"key_hashes": [GOOD_HASH]}}, "appears twice"),
+        ("", "the whole file: is empty"),
+        ("{}", "names no tenant"),
+        (f'{{"acme": {{"key_hashes": ["{GOOD_HASH}"]}}, "acme": {{"key_hashes": []}}}}', "'acme' is named twice"),
+        ({"acme": {}}, "are all empty, so nobody could call"),
+        ({"acme": {"keys": [{"hash": GOOD_HASH, "expires_at": "2027-01-01T00:00:00"}]}}, r"expires_at: .*timezone"),
+        ({"acme": {"keys": [{"hash": GOOD_HASH, "scopes": ["everything"]}]}}, r"keys\.0\.scopes"),
+        ("[" * 100_000, "Invalid JSON"),
     ],
 )
 def test_a_wrong_tenants_file_is_refused_with_its_place_and_without_its_values(tmp_path, content, problem):
