@@ -10,7 +10,7 @@ from epitaxy_models.errors import ConfigurationError, InvalidMaterialError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.materials.kind import MaterialKind
 from epitaxy_models.materials.reading import read_material
-from epitaxy_models.substrates.shipped import shipped_compositional
+from epitaxy_models.substrates.shipped import shipped_compositional, shipped_molecular
 from epitaxy_models.transfer.conditions.condition import ConditionColumn
 from epitaxy_models.transfer.contest.field import Field, material_field
 from epitaxy_models.transfer.features import under_conditions
@@ -28,12 +28,14 @@ from epitaxy_models.transfer.inputs import (
 from epitaxy_models.transfer.kinds.features import MaterialFeatures
 from epitaxy_models.transfer.kinds.sample import Sample
 from epitaxy_models.transfer.labels.target import TransformKind
+from epitaxy_models.transfer.names import STRATEGIES
 from epitaxy_models.transfer.pipeline import run_material_transfer
 from epitaxy_models.transfer.quantities import kin_columns
-from epitaxy_models.transfer.request import TransferRequest
+from epitaxy_models.transfer.request import TransferBudget, TransferRequest
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_SUBSTRATE, BlockGP
 from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest
 from epitaxy_models.transfer.strategies.median import PoolMedian
+from epitaxy_models.transfer.strategies.substrate_line import SubstrateLine
 from epitaxy_models.transfer.verdict import Verdict
 
 QUICK = Field((DescriptorForest(n_trees=20), PoolMedian()))
@@ -158,7 +160,38 @@ def test_heads_compete_where_they_state_the_quantity_of_the_labels():
     assert {heads[column.column] for column in kin} >= {"band_gap_pbe_mp2018_eV", "band_gap_hse_eV"}
     field = material_field(MaterialKind.COMPOSITION)
     told, untold = field.told(0.0, kin), field.told(0.0, ())
-    assert set(told.named()) - set(untold.named()) == {"gated_process", "substrate_head", "anchored_forest"}
-    assert told.laws == {"gated_process", "substrate_head", "anchored_forest"}
+    laws = {"gated_process", "substrate_line", "substrate_head", "anchored_forest"}
+    assert set(told.named()) - set(untold.named()) == laws == told.laws
     assert told.named()["gated_process"].line.kin == kin
     assert told.frozen[-1].name == untold.frozen[-1].name == "pool_median"
+
+
+@pytest.mark.parametrize("kind", [MaterialKind.COMPOSITION, MaterialKind.MOLECULE, MaterialKind.POLYMER])
+def test_a_strategy_that_a_job_names_competes_for_every_kind(kind):
+    named = frozenset({"gated_process", "substrate_line", "substrate_head", "anchored_forest"})
+    field = material_field(kind).asked_for(named).told(0.0, ())
+    elsewhere = {"scratch_network", "partial_fine_tune", "full_fine_tune", "block_gp_without_peers", "fraction_forest"}
+    assert set(field.named()) >= set(STRATEGIES) - elsewhere - {"physics_process", "stack"}
+
+
+def test_a_job_that_names_networks_alone_is_refused(tmp_path, polymers):
+    budget = TransferBudget(strategies=frozenset({"full_fine_tune", "scratch_network"}))
+    request = request_of(tmp_path / "out", polymers, [1.0] * len(polymers), budget=budget)
+    with pytest.raises(ConfigurationError, match="no network is trained on a polymer") as caught:
+        run_material_transfer(request, MaterialKind.POLYMER)
+    assert caught.value.reason == "CRYSTALS_ONLY"
+    assert "choose from block_gp, " in caught.value.message
+
+
+def test_a_line_on_what_the_substrate_says_serves_polymers_that_ask_for_it(tmp_path, polymers):
+    head = shipped_molecular().card.heads.index("qm_homo_eV")
+    labels = 300 + 100 * inputs_of(polymers).blocks[SUBSTRATE][:, head]
+    budget = TransferBudget(strategies=frozenset({"substrate_line"}))
+    outcome = run_material_transfer(
+        request_of(tmp_path / "out", polymers, labels, budget=budget),
+        MaterialKind.POLYMER,
+        field=Field((PoolMedian(),), heads=(SubstrateLine(),)),
+    )
+    assert outcome.chosen == "substrate_line"
+    answers = TransferModel.load(outcome.model).predict(inputs_of(polymers), 0.9)
+    np.testing.assert_allclose(answers.values[:, 0], labels, atol=1.0)
