@@ -75,6 +75,7 @@ class BlockGP:
             nothing that the substrate's own gaps do not, and few labels may be misled by them. With them the error on
             25 dielectric constants was larger by 9 %, on 25 perovskites by 1 % (medians of 8 draws).
         without_substrate: Whether what a pretrained network says is left out.
+        hidden: Further blocks that are left out.
         name: Name of the strategy.
         noise_std: Least noise of a label, in the targets' unit, if labels of one crystal tell it.
         is_robust: Whether labels that are likelier wild than noise are left out.
@@ -90,6 +91,7 @@ class BlockGP:
     without_peers: bool = False
     without_fidelities: bool = False
     without_substrate: bool = False
+    hidden: tuple[str, ...] = ()
     name: str = KIND
     noise_std: float = 0.0
     is_robust: bool = True
@@ -137,7 +139,7 @@ class BlockGP:
         return FittedBlockGP(terms, parameters, trust, scales, rows, labels, centre, spread)
 
     def _reads(self, block: str) -> bool:
-        is_hidden = block == FIDELITIES and self.without_fidelities
+        is_hidden = block in self.hidden or (block == FIDELITIES and self.without_fidelities)
         return not is_hidden and not (self.without_peers and block.startswith(PEER_PREFIX))
 
     def _terms(self, names: Collection[str], n_labels: int) -> Iterator[KernelTerm]:
