@@ -14,6 +14,7 @@ from epitaxy_models.substrates.shipped import shipped_compositional, shipped_mol
 from epitaxy_models.transfer.conditions.condition import ConditionColumn
 from epitaxy_models.transfer.contest.field import Field, material_field
 from epitaxy_models.transfer.features import under_conditions
+from epitaxy_models.transfer.fitted import card
 from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.inputs import (
     COUNTS,
@@ -71,7 +72,7 @@ def heavy_share(one: Sample) -> float:
     return 300 + 200 * float(np.mean([number != 6 for number in numbers]))
 
 
-def test_a_job_on_polymers_makes_a_model_that_answers(tmp_path, polymers):
+def test_a_job_on_polymers_makes_a_model_that_answers(tmp_path, polymers, monkeypatch):
     # The first polymer again, cut elsewhere; and a row that cannot be read.
     again = sample(MaterialKind.POLYMER, "*CCO*"), sample(MaterialKind.POLYMER, "*COCCOC*")
     samples = [*polymers, *again, sample(MaterialKind.POLYMER, "CC")]
@@ -85,6 +86,8 @@ def test_a_job_on_polymers_makes_a_model_that_answers(tmp_path, polymers):
     # Nothing pretrained was compared, so that there is no transfer to judge.
     assert outcome.transfer_verdict is Verdict.NEUTRAL
     assert "no pretrained model was compared" in outcome.sentence
+    # Other descriptors of crystals are no reason to fit polymers again.
+    monkeypatch.setattr(card, "DESCRIPTOR_VERSION", "descriptors-of-tomorrow")
     model = TransferModel.load(outcome.model)
     assert model.card.base.name == "substrate-molecule"
     assert model.card.training["kind"] == "polymer"
