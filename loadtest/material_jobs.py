@@ -110,13 +110,13 @@ def _compare(task: Task, field: Field) -> Comparison:
     contest = Contest(task, np.inf, lambda: False)
     for strategy in field.frozen:
         contest.add(strategy)
-    contest.stack(_stackable(field), field.laws)
+    contest.stack(_stackable(field), field.laws, field.prior)
     return contest.finish()
 
 
 def _shares(task: Task, comparison: Comparison, field: Field) -> Any:
     parts = [comparison.validations[name] for name in _stackable(field) if name in comparison.validations]
-    return stack_weights(parts, task.targets, task.splits, None, field.laws)
+    return stack_weights(parts, task.targets, task.splits, None, field.laws, prior=field.prior)
 
 
 def _stackable(field: Field) -> list[str]:

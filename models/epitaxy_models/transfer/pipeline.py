@@ -270,7 +270,7 @@ class _Job:
             else:
                 contest.add_if_time_allows(strategy)
         if allows(STACK):
-            contest.stack(self._stackable(), self._field.laws)
+            contest.stack(self._stackable(), self._field.laws, self._field.prior)
         return contest.finish()
 
     def _succession(
@@ -298,9 +298,8 @@ class _Job:
         if judgement.chosen == STACK:
             names = [name for name in self._stackable() if name in comparison.validations]
             parts = [comparison.validations[name] for name in names]
-            found = stack_weights(
-                parts, task.targets, task.splits, task.inputs.sides, self._field.laws, are_classes=task.are_classes
-            )
+            told = task.targets, task.splits, task.inputs.sides, self._field.laws
+            found = stack_weights(parts, *told, are_classes=task.are_classes, prior=self._field.prior)
             shares = dict(found.shares)
         validation = comparison.validations[judgement.chosen]
         n_members = self._n_members(validation.seconds / len(validation.parts))

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.materials.kind import MaterialKind
 from epitaxy_models.transfer.contest.comparison import FRACTION_FOREST
+from epitaxy_models.transfer.contest.stacking import DEFAULT_PRIOR, StackPrior
 from epitaxy_models.transfer.fidelities.filling import Filling
 from epitaxy_models.transfer.inputs import COUNTS, DESCRIPTORS, FIDELITIES, FILLED_PREFIX, FRACTIONS, TRACES
 from epitaxy_models.transfer.physics.label_scale import LabelScale
 from epitaxy_models.transfer.physics.law import PhysicsLaw
 from epitaxy_models.transfer.strategies import frozen_strategies
+from epitaxy_models.transfer.strategies.block_gp import KIND as DEFAULT_PROCESS
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_SUBSTRATE, BlockGP
 from epitaxy_models.transfer.strategies.block_kernel import Shape
 from epitaxy_models.transfer.strategies.bound import Bound
@@ -29,6 +31,13 @@ from epitaxy_models.transfer.strategy import TransferStrategy
 # Strategies that answer with what is known already, and learn at most what it leaves.
 ANCHORED = "anchored_forest"
 _LAWS = frozenset({"substrate_head", "substrate_line", "gated_process", ANCHORED})
+# Properties of molecules vary smoothly, and few labels cannot tell that forests lag behind. On 25 solubilities forests err
+# by a quarter more than processes: with an even prior the stack erred by 8 % more than the better process alone, with
+# this one by 1 %. At 100 labels it errs less by half a per cent over five targets.
+_PRIOR_OF_MOLECULES = StackPrior(50.0, 50.0, weight=6.0, trusted=frozenset({DEFAULT_PROCESS, WITHOUT_SUBSTRATE}))
+# Of 25 steels processes know no more than the median, and err by half more than forests: without such a limit the stack
+# errs by 6 % more than forests, with it by 3 % less.
+_PRIOR_OF_COMPOSITIONS = StackPrior(50.0, 50.0, most_error=1.15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,7 @@ class Field:
         laws: Names of those that rest on columns which state the labels' own quantity.
         heads: Competitors that join, before the median, where a head of the substrate states the labels' quantity.
         preferred: What serves unless another is better beyond noise; empty: the stack.
+        prior: What the stack believes of them before any label.
     """
 
     frozen: Sequence[TransferStrategy]
@@ -48,6 +58,7 @@ class Field:
     laws: frozenset[str] = frozenset()
     heads: Sequence[TransferStrategy] = ()
     preferred: str = ""
+    prior: StackPrior = DEFAULT_PRIOR
 
     def named(self) -> dict[str, TransferStrategy]:
         """All of them."""
@@ -162,7 +173,8 @@ def _molecule_field() -> Field:
         replace(process, without_substrate=True, name=WITHOUT_SUBSTRATE),
         DescriptorForest(blocks=(DESCRIPTORS, COUNTS)),
     )
-    return Field((process, EmbeddingRidge(), FullForest(), *without, PoolMedian()), heads=_heads(process))
+    frozen = (process, EmbeddingRidge(), FullForest(), *without, PoolMedian())
+    return Field(frozen, heads=_heads(process), prior=_PRIOR_OF_MOLECULES)
 
 
 def _composition_field() -> Field:
@@ -182,7 +194,8 @@ def _composition_field() -> Field:
         # look at many columns: at a third of them the error on 100 steels is larger by 2 %.
         DescriptorForest(name=FRACTION_FOREST, blocks=(FRACTIONS,), share_of_features=0.6),
     )
-    return Field((process, EmbeddingRidge(), FullForest(), *without, PoolMedian()), heads=_heads(process))
+    frozen = (process, EmbeddingRidge(), FullForest(), *without, PoolMedian())
+    return Field(frozen, heads=_heads(process), prior=_PRIOR_OF_COMPOSITIONS)
 
 
 def _heads(process: BlockGP) -> tuple[TransferStrategy, ...]:
