@@ -31,9 +31,9 @@ from epitaxy_models.transfer.strategy import TransferStrategy
 # Strategies that answer with what is known already, and learn at most what it leaves.
 ANCHORED = "anchored_forest"
 _LAWS = frozenset({"substrate_head", "substrate_line", "gated_process", ANCHORED})
-# Properties of molecules vary smoothly, and few labels cannot tell that forests lag behind. On 25 solubilities forests err
-# by a quarter more than processes: with an even prior the stack erred by 8 % more than the better process alone, with
-# this one by 1 %. At 100 labels it errs less by half a per cent over five targets.
+# Properties of molecules vary smoothly, and few labels cannot tell that forests lag behind. On 25 solubilities forests
+# err by a quarter more than processes: with an even prior the stack erred by 8 % more than the better process alone,
+# with this one by 1 %. At 100 labels it errs less by half a per cent over five targets.
 _PRIOR_OF_MOLECULES = StackPrior(50.0, 50.0, weight=6.0, trusted=frozenset({DEFAULT_PROCESS, WITHOUT_SUBSTRATE}))
 # Of 25 steels processes know no more than the median, and err by half more than forests: without such a limit the stack
 # errs by 6 % more than forests, with it by 3 % less.
