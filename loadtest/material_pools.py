@@ -38,6 +38,8 @@ class Target:
         unit: Of the labels.
         conditions: Columns that are conditions, with their units.
         publication: Column that tells where a label was published; empty if none does.
+        is_one: Which values of the column are ones, of classes; None: the labels are numbers.
+        once: Whether only the first row of each text counts.
     """
 
     file: str
@@ -47,6 +49,8 @@ class Target:
     unit: str
     conditions: Mapping[str, str] = field(default_factory=dict)
     publication: str = ""
+    is_one: Callable[[Any], bool] | None = None
+    once: bool = False
 
 
 _POLYMER, _MOLECULE, _COMPOSITION = MaterialKind.POLYMER, MaterialKind.MOLECULE, MaterialKind.COMPOSITION
@@ -61,7 +65,22 @@ TARGETS = {
     "steels": Target("alloys_steels", "yield_strength_MPa", "composition", _COMPOSITION, "MPa"),
     "alloys": Target("alloys_mpea", "yield_strength_MPa", "composition", _COMPOSITION, "MPa", _ALLOY, "doi"),
     "gap_by_formula": Target("comp_expt_gap", "band_gap_exp_eV", "composition", _COMPOSITION, "eV"),
+    "metal_by_formula": Target(
+        "comp_expt_gap", "band_gap_exp_eV", "composition", _COMPOSITION, "1", is_one=lambda gap: gap == 0
+    ),
+    "single_phase": Target(
+        "alloys_mpea", "phase", "composition", _COMPOSITION, "1", is_one=lambda phase: phase != "other", once=True
+    ),
+    "bcc": Target(
+        "alloys_mpea", "phase", "composition", _COMPOSITION, "1", is_one=lambda phase: phase == "BCC", once=True
+    ),
+    "stiff": Target(
+        "comp_log_kvrh", "log10_k_vrh_GPa", "composition", _COMPOSITION, "1", is_one=lambda log: log > np.log10(120)
+    ),
+    "glassy_at_150C": Target("poly_tg_exp", "tg_K", "smiles", _POLYMER, "1", is_one=lambda tg: tg > 423.15),
 }
+# Of larger sets of classes a sample: a network embeds every row.
+_N_OF_CLASSES = 1500
 _READERS: dict[MaterialKind, Callable[[str], Any]] = {
     _POLYMER: lambda text: read_polymer(text).polymer,
     _MOLECULE: lambda text: read_molecule(text).molecule,
@@ -79,6 +98,7 @@ class Rows:
         publications: Where each label was published; empty if that is not told.
         conditions: Raw values by name.
         sides: All labels are values.
+        materials: As read, in the order of the rows.
     """
 
     blocks: dict[str, Array]
@@ -86,6 +106,7 @@ class Rows:
     publications: tuple[str, ...] = ()
     conditions: dict[str, NDArray[Any]] = field(default_factory=dict)
     sides: None = None
+    materials: tuple[Any, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -102,7 +123,8 @@ class Rows:
         blocks = {name: block[rows] for name, block in self.blocks.items()}
         raw = {name: values[rows] for name, values in self.conditions.items()}
         formulas, publications = (tuple(names[row] for row in rows) if names else () for names in self._names)
-        return Rows(blocks, formulas, publications, raw)
+        materials = tuple(self.materials[row] for row in rows) if self.materials else ()
+        return Rows(blocks, formulas, publications, raw, None, materials)
 
     def only(self, *names: str) -> "Rows":
         """Some blocks beside the conditions."""
@@ -118,6 +140,10 @@ def read_rows(target: Target, data: Path) -> tuple[Rows, Array]:
     """Blocks and labels of a target; what intake or substrate refuses is left out and counted in the log."""
     table = pd.read_parquet(data / f"{target.file}.parquet")
     table = table[table[target.column].notna()].reset_index(drop=True)
+    if target.is_one is not None:
+        table = table.drop_duplicates(target.text) if target.once else table
+        table = table.sample(min(len(table), _N_OF_CLASSES), random_state=1).reset_index(drop=True)
+        table[target.column] = table[target.column].map(target.is_one).astype(float)
     blocks_of = _blocks_of(target.kind)
     materials, kept = [], []
     for row, text in enumerate(table[target.text]):
@@ -134,7 +160,8 @@ def read_rows(target: Target, data: Path) -> tuple[Rows, Array]:
     blocks = blocks_of(materials) | condition_blocks(conditions, raw, len(kept))
     formulas = tuple(material.constitution for material in materials)
     publications = tuple(table[target.publication].astype(str)) if target.publication else ()
-    return Rows(blocks, formulas, publications, raw), table[target.column].to_numpy(dtype=np.float64)
+    rows = Rows(blocks, formulas, publications, raw, None, tuple(materials))
+    return rows, table[target.column].to_numpy(dtype=np.float64)
 
 
 def _blocks_of(kind: MaterialKind) -> MolecularBlocks | CompositionBlocks:

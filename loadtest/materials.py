@@ -5,26 +5,30 @@ run it again to resume. Each draw holds out a third of the canonical keys, 400 r
 250 rows of the others; ``--by publication`` holds out publications. ``default`` is what a job of these labels would
 promote: all its competitors, the stack and the judge. To measure more draws in the same time, strategies are compared
 on one repeat of the folds, where a job takes three, and what serves is fitted once, where a job averages five fits.
-``--report`` prints the tables of docs/materials-figures.md from what has been measured.
+Targets of classes (a label above or below a threshold, or a phase) are measured by AUC, Brier score and calibration
+error instead; ``job`` is what a whole fine-tuning job serves. ``--report`` prints the tables of
+docs/materials-figures.md from what has been measured.
 """
 
 import argparse
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from loadtest.material_classes import measure_classes
 from loadtest.material_jobs import DEFAULT, PROCESS, STATISTICS, TREES, Pool, measure
 from loadtest.material_pools import TARGETS, Rows64, draws, read_rows
 
 _LOG = logging.getLogger(__name__)
 SIZES = (25, 100, 250)
 _SHOWN = (TREES, STATISTICS, PROCESS, "block_gp", "full_forest", DEFAULT)
+_WHICH = ("target", "draw", "size")
 _KEYS, _PUBLICATIONS = "key", "publication"
 
 
@@ -42,7 +46,10 @@ def run(options: argparse.Namespace) -> None:
             if (name, options.by, draw, size) in done:
                 continue
             start = time.process_time()
-            found = measure(pool, train, test, draw, options.repeats)
+            if pool.target.is_one is None:
+                found = measure(pool, train, test, draw, options.repeats)
+            else:
+                found = measure_classes(pool, train, test)
             entry = {"target": name, "by": options.by, "draw": draw, "size": size, "repeats": options.repeats, **found}
             entry["seconds"] = round(time.process_time() - start, 1)
             with record.open("a") as file:
@@ -59,13 +66,26 @@ def _draws(pool: Pool, options: argparse.Namespace) -> Iterator[tuple[int, int, 
 
 
 def _brief(entry: dict[str, Any]) -> str:
+    if "auc" in entry:
+        return " ".join(f"{name} {auc:.3f}" for name, auc in entry["auc"].items()) + f"; {entry['seconds']} s"
     errors = " ".join(f"{name} {entry['errors'][name]:.4g}" for name in _SHOWN if name in entry["errors"])
     return f"{errors}; {entry['chosen']}, {entry['coverage']:.2f} covered, {entry['seconds']} s"
 
 
 def report(record: Path) -> str:
-    """Medians over the draws as a table: errors by size, the default against its rivals, coverage, verdicts."""
-    rows = [{k: v for k, v in e.items() if k not in ("errors", "shares")} | e["errors"] for e in _read(record)]
+    """Medians over the draws: errors, the default against its rivals, coverage, verdicts; of classes scores."""
+    entries = _read(record)
+    numbers = [
+        {k: v for k, v in e.items() if k not in ("errors", "shares")} | e["errors"] for e in entries if "errors" in e
+    ]
+    aucs, briers = ([{k: e[k] for k in _WHICH} | e[score] for e in entries if score in e] for score in ("auc", "brier"))
+    held = [{k: e[k] for k in (*_WHICH, "calibration_error", "by_chance")} for e in entries if "auc" in e]
+    scores = {"AUC": aucs, "Brier score": briers, "Calibration error of the job": held}
+    tables = [_errors(numbers)] if numbers else []
+    return "\n\n".join([*tables, *(f"{title}\n{_scores(rows)}" for title, rows in scores.items() if rows)])
+
+
+def _errors(rows: Sequence[dict[str, Any]]) -> str:
     table = pd.DataFrame(rows)
     columns = [name for name in _SHOWN if name in table]
     head = ["target", "labels", "draws", *columns, "default against the better rival", "covered", "HURTS promoted"]
@@ -79,6 +99,17 @@ def report(record: Path) -> str:
         n_hurts = int((own["verdict"] == "HURTS").sum())
         row = [name, size, len(own), *cells, gain, f"{own['coverage'].mean():.1%}", n_hurts]
         lines.append(f"| {' | '.join(map(str, row))} |")
+    return "\n".join(lines)
+
+
+def _scores(rows: Sequence[dict[str, Any]]) -> str:
+    table = pd.DataFrame(rows)
+    columns = [column for column in table if column not in _WHICH]
+    medians = table.groupby(["target", "size"])[columns].median()
+    lines = [f"| target | {' | '.join(columns)} |", "|" + "---|" * (len(columns) + 1)]
+    for target in table["target"].unique():
+        cells = [" / ".join(map(_shown, medians.loc[target, column])) for column in columns]
+        lines.append(f"| {target} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

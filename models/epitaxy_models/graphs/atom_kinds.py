@@ -65,7 +65,7 @@ class AtomKinds:
 
     @cached_property
     def coded(self) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]:
-        """The table for compiled code: ascending codes of kinds, their numbers, and rare kinds by atomic number or 0."""
+        """The table for compiled code: ascending codes, kinds by code, rare kinds by atomic number or 0."""
         numbers = {_code_of(kind): number for kind, number in self.common.items() if _is_coded(kind)}
         rare = np.zeros(MOST_KINDS, dtype=np.uint8)
         for z, number in self.rare.items():

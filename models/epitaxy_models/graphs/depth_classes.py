@@ -2,7 +2,7 @@
 
 What a node knows after ``d`` layers is a function of its surroundings to depth ``d``: its own kind, and the kinds and
 weights of the edges to neighbours that are alike to depth ``d - 1``. Where edges are of a few kinds, as bonds are, many
-nodes are alike after one layer, in one molecule or in several; and symmetric atoms of one molecule always are. A network
+nodes are alike after one layer, in one molecule or in several, and symmetric atoms of a molecule always are. A network
 that runs once for each class of nodes gives the same embeddings.
 """
 

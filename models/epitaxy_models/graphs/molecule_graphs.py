@@ -1,7 +1,7 @@
 """Graphs of many molecules and chains at once, from the canonical SMILES that are their keys.
 
-What ``molecule_graph`` builds atom by atom from RDKit's objects, in a fiftieth of the time. It stays the definition: what
-the compiled reader leaves out, and refusals, are built there.
+What ``molecule_graph`` builds atom by atom from RDKit's objects, in a small part of the time. It stays the definition:
+what the compiled reader leaves out, and refusals, are built there.
 """
 
 from collections.abc import Sequence

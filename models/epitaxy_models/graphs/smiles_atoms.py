@@ -20,18 +20,8 @@ _MOST_CLOSURES = 100
 # Bond orders doubled: an aromatic bond counts one and a half.
 _DOUBLED_ORDERS = np.array([2, 4, 6, 3], dtype=np.int64)
 # What an atom without brackets may have bonds for, hydrogens included, as RDKit says.
-_ORGANIC = {
-    5: (3,),
-    6: (4,),
-    7: (3,),
-    8: (2,),
-    9: (1,),
-    15: (3, 5, 7),
-    16: (2, 4, 6),
-    17: (1,),
-    35: (1,),
-    53: (1, 3, 5),
-}
+_ORGANIC = {5: (3,), 6: (4,), 7: (3,), 8: (2,), 9: (1,), 15: (3, 5, 7), 16: (2, 4, 6), 17: (1,), 35: (1,)}
+_ORGANIC[53] = (1, 3, 5)
 _BRANCH, _JOIN, _TWO, _THREE, _RING, _ONE, _UP, _DOWN, _LONG, _ARROW = b"()=#:-/\\%>"
 _OPEN, _CLOSE, _AT, _PLUS, _END, _H, _C, _L, _B, _R, _F, _I = b"[]@+*HClBrFI"
 _ZERO, _NINE, _LOWER_A, _LOWER_Z, _TO_UPPER, _ASCII = ord("0"), ord("9"), ord("a"), ord("z"), 32, 128
@@ -157,7 +147,7 @@ def _read_all(
 
 
 @compiled()
-def _read_one(
+def _read_one(  # noqa: C901, PLR0911, PLR0912, PLR0915  # one pass over the text, one branch a mark of the grammar
     text: NDArray[np.uint8],
     numbers: NDArray[np.uint8],
     charges: NDArray[np.int8],
@@ -184,7 +174,7 @@ def _read_one(
                 return 0, 0
             n_branches -= 1
             last = branches[n_branches]
-        elif mark == _TWO or mark == _THREE or mark == _RING or mark == _ONE or mark == _UP or mark == _DOWN:
+        elif mark in (_TWO, _THREE, _RING, _ONE, _UP, _DOWN):
             if order != _IMPLIED or after == _ARROW:
                 return 0, 0
             order = DOUBLE if mark == _TWO else TRIPLE if mark == _THREE else AROMATIC if mark == _RING else SINGLE
@@ -265,7 +255,7 @@ def _read_bare(
         return place + 1
     is_lower = _LOWER_A <= mark <= _LOWER_Z
     letter = mark - _TO_UPPER if is_lower else mark
-    if letter >= _ASCII or (is_lower and (letter == _F or letter == _I)):
+    if letter >= _ASCII or (is_lower and letter in (_F, _I)):
         return -1
     number = _NUMBERS[letter, 0]
     if _VALENCES[number, 0] == 0:

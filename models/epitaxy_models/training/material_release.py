@@ -15,6 +15,7 @@ from epitaxy_models.ensembles.card import ModelCard, PropertyCard
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.graphs.batch import select, separate
 from epitaxy_models.graphs.graph import CrystalGraph
+from epitaxy_models.substrates.anchors import save_names
 from epitaxy_models.substrates.artifact import load_material_artifact, save_material_artifact
 from epitaxy_models.substrates.ensemble import MaterialEnsemble
 from epitaxy_models.training.config import TrainingConfig
@@ -61,7 +62,8 @@ class MaterialPublisher:
         counts = self._node_counts()
         save_material_artifact(self.folder, card, weights, _blank(card, counts))
         ensemble = self._loaded()
-        training = self._embedded(ensemble, self._anchors())
+        anchors = self._anchors()
+        training = self._embedded(ensemble, anchors)
         held_out = self._embedded(ensemble, np.concatenate([self.data.rows_of(part) for part in _CALIBRATION_PARTS]))
         nearness = NearnessModel.fit(training.embeddings[:, 0], held_out.embeddings[:, 0], counts)
         save_material_artifact(self.folder, card, weights, nearness)
@@ -69,6 +71,7 @@ class MaterialPublisher:
         save_material_artifact(self.folder, calibrated, weights, nearness)
         measured = self._measured(self._loaded(), self._embedded(ensemble, self.data.rows_of("test")))
         save_material_artifact(self.folder, measured, weights, nearness)
+        save_names(self.folder, nearness.latent, [self.data.formulas[row] for row in anchors])
         return measured
 
     def _loaded(self) -> MaterialEnsemble:

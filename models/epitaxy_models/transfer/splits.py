@@ -38,7 +38,7 @@ def grouped_folds(
     seed: int,
     n_repeats: int = 5,
     n_folds: int | None = None,
-    strata: Sequence[int] | None = None,
+    strata: NDArray[np.int64] | None = None,
 ) -> tuple[Split, ...]:
     """``n_repeats`` times k folds; within a repeat every row is tested once. Splits of a repeat follow each other.
 
@@ -60,7 +60,7 @@ def grouped_folds(
         if strata is None:
             parts = _even_parts(rows_by_formula, folds, salt)
         else:
-            parts = _stratified_parts(rows_by_formula, folds, salt, np.asarray(strata))
+            parts = _stratified_parts(rows_by_formula, folds, salt, strata)
         splits.extend(_split(len(formulas), test) for test in parts)
     return tuple(splits)
 

@@ -21,12 +21,12 @@ from epitaxy.prediction.materials.tenants import MaterialTenants
 from epitaxy.prediction.metrics import RayPredictionMetrics
 from epitaxy.prediction.networks.ray_client import RayNetworkBackend
 from epitaxy.prediction.networks.tenant_runner import TenantRunner
-from epitaxy.prediction.opening import SubstrateBackend, open_substrates
+from epitaxy.prediction.opening import SubstrateBackend, open_substrates, shared_entries
 from epitaxy.prediction.ports import Embedding
 from epitaxy.prediction.serve.ray_calls import calling
 from epitaxy.prediction.serve.replica_logs import configure_replica_logging
 from epitaxy.prediction.serve.status_wrapper import with_rpc_status
-from epitaxy.prediction.served_model import load_catalogue, load_policy
+from epitaxy.prediction.served_model import load_catalogue, load_material_catalogue, load_policy
 from epitaxy.prediction.servicer import PredictionServicer
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy.prediction.tenants.lanes import LaneLimits, TenantLanes
@@ -153,13 +153,20 @@ class IntakeReplica:
         self.model_version = artifact.card.version
         models = tenant_models(chosen, catalogue)
         backend, networks = _network_backends(ensemble, chosen, catalogue, models)
-        substrates = open_substrates(chosen, catalogue, backend)
+        entries = shared_entries(chosen, RayPredictionMetrics(artifact.label))
+        substrates = open_substrates(chosen, catalogue, backend, entries)
         service = substrates.current.service
         lanes = tenant_lanes("heads", chosen)
         tenants = TenantService(substrates, models, lanes, networks)
         explainers = RayExplanationBackend(explainer)
         explanations = ExplanationService(service, explainers, chosen.explain_calls_each)
-        services = MaterialServices(RayPredictionMetrics, load_policy(chosen))
+        services = MaterialServices(
+            RayPredictionMetrics,
+            load_policy(chosen),
+            load_material_catalogue(chosen),
+            entries,
+            chosen.max_queued_materials,
+        )
         materials = MaterialAnswers(services, MaterialTenants(services, models, lanes))
         explained = MaterialExplanations(services, models, explainers, explanations)
         features = FeatureService(lanes)

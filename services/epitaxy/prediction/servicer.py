@@ -22,7 +22,7 @@ from epitaxy.prediction.explaining.material_messages import (
 from epitaxy.prediction.explaining.materials import MaterialExplanations
 from epitaxy.prediction.explaining.messages import explanations_message, query_of
 from epitaxy.prediction.explaining.service import ExplanationService
-from epitaxy.prediction.featurizing.messages import features_message
+from epitaxy.prediction.featurizing.messages import features_message, material_features_message
 from epitaxy.prediction.featurizing.service import FeatureService
 from epitaxy.prediction.materials.answers import MaterialAnswers, asked_of, property_names
 from epitaxy.prediction.materials.mixed import AnsweredPart, merged, positions_by_kind
@@ -190,6 +190,11 @@ class PredictionServicer:
             raise FailedPreconditionError(
                 f"{served.version.model} is no substrate: name {self._base_of(served)}", reason="NO_SUBSTRATE"
             )
+        material = await self._materials.named(request.model)
+        if material is not None:
+            with self.activity.call():
+                found = await self._features.of_materials.featurize(messages.items_of(request.structures), material)
+                return material_features_message(found, material.substrate)
         shared = await self._shared(request.model)
         with self.activity.call():
             answer = await self._features.featurize(messages.items_of(request.structures), shared)

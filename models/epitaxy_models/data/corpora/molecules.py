@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -46,13 +47,13 @@ class MoleculeSources:
         cep: Parquet of the Clean Energy Project, with ``smiles`` and ``pce_pct``; None leaves it out.
         leave_out: Tables whose molecules are not to be learned, with a column ``smiles``.
         packages: Folder of the data packages; None for the installed ones.
-        use_measured: Whether the tables of the package chemicals are used, see docs/data-provenance.md.
+        measured: Tables of the package chemicals to use, see docs/data-provenance.md: all; those that are CC0; none.
     """
 
     cep: Path | None = None
     leave_out: Sequence[Path] = field(default=())
     packages: Path | None = None
-    use_measured: bool = True
+    measured: Literal["all", "open", "none"] = "all"
 
 
 def build_molecules(
@@ -73,8 +74,9 @@ def build_molecules(
         pool.add(constitution_of(smiles))
     n_without_measured = len(pool)
     on_step(f"{n_without_measured:,} with MOSES")
-    if sources.use_measured:
-        add_measured(pool, package_folder("chemicals", sources.packages))
+    if sources.measured != "none":
+        folder = package_folder("chemicals", sources.packages)
+        add_measured(pool, folder, only_open=sources.measured == "open")
         on_step(f"{len(pool):,} with chemicals")
     for path in sources.leave_out:
         texts = pd.read_parquet(path, columns=["smiles"])["smiles"]
@@ -86,7 +88,8 @@ def build_molecules(
 
 def _moses(folder: Path) -> list[str]:
     table = pd.read_csv(folder / "dataset" / "data" / "train.csv.gz")
-    return [str(smiles) for smiles in table["SMILES"].sample(_N_MOSES, random_state=0)]
+    n_drawn = min(_N_MOSES, len(table))
+    return [str(smiles) for smiles in table["SMILES"].sample(n_drawn, random_state=0)]
 
 
 def _subset(pool: pd.DataFrame, n_without_measured: int) -> tuple[pd.DataFrame, NDArray[np.bool_]]:

@@ -156,15 +156,24 @@ class TransferModel:
         """Probabilities; the expected error of an outcome is that of a coin with the probability."""
         logits, stds = link.logits(scores), link.logit_stds(scores, spreads)
         values = link.rates(logits)
-        ends = [None if coverage is None else self._bounds(link, logits, stds, coverage) for coverage in coverages]
-        (lower, upper), judged = ends[0] or (values, values), ends[1]
+        coverage, judged_at = coverages
+        lower, upper = self._bounds(link, logits, stds, coverage)
+        judged = None if judged_at is None else self._bounds(link, logits, stds, judged_at)
         low, high = self._bounds(link, logits, stds, _ONE_STD)
         total = np.sqrt(values * (1 - values))
         epistemic = np.minimum((high - low) / 2, total)
         aleatoric = np.sqrt(total**2 - epistemic**2)
-        columns = (values, epistemic, aleatoric, total, lower, upper)
         widths = None if judged is None else (judged[1] - judged[0])[:, None]
-        return EnsemblePrediction(*(column[:, None] for column in columns), domains, widths)
+        return EnsemblePrediction(
+            values[:, None],
+            epistemic[:, None],
+            aleatoric[:, None],
+            total[:, None],
+            lower[:, None],
+            upper[:, None],
+            domains,
+            widths,
+        )
 
     def _bounds(
         self, link: ProbabilityLink, logits: NDArray[np.float64], stds: NDArray[np.float64], coverage: float
@@ -179,6 +188,9 @@ class TransferModel:
         """
         self._check_inputs(inputs)
         members = np.stack([_mean(parts, inputs).values for parts in self.fitted])
+        link = self.card.link
+        if link is not None:
+            return link.probabilities(members.mean(axis=0)), np.stack([link.probabilities(own) for own in members])
         no_width = np.zeros(inputs.n_rows)
         ends = [self._ends(means, no_width, inputs)[0][:, 0] for means in (members.mean(axis=0), *members)]
         return ends[0], np.stack(ends[1:])

@@ -23,6 +23,7 @@ from epitaxy_models.transfer.labels.judging import (
     sorted_rows,
 )
 from epitaxy_models.transfer.labels.looking import doubtful_structures
+from epitaxy_models.transfer.labels.readings import CRYSTAL
 from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 
 MIN_OF_A_CLASS = 3
@@ -32,6 +33,7 @@ MIN_OF_A_CLASS = 3
 def judge_classes(
     rows: Sequence[LabelledRow],
     find_seen: Callable[[Sequence[LabelledRow]], tuple[SeenCrystal, ...]] = lambda rows: (),
+    noun: str = CRYSTAL,
 ) -> JudgedLabels:
     """Sorts rows into usable, merged and refused; rows of one material have the label of most of them.
 
@@ -40,12 +42,14 @@ def judge_classes(
     Args:
         rows: All rows, in order; labels are 0, 1 or NaN.
         find_seen: Materials among some rows that the substrate was trained on.
+        noun: What messages call a material.
     """
     usable, refused = sorted_rows(rows)
     wrong = [row for row in usable if row.label not in (0.0, 1.0) or row.side != Side.AT]
     refused = [*refused, *(_not_a_class(row) for row in wrong)]
     names = {row.row for row in wrong}
-    groups, torn = [], []
+    groups: list[list[LabelledRow]] = []
+    torn: list[list[LabelledRow]] = []
     for group in grouped([row for row in usable if row.row not in names]):
         share = float(np.mean([row.label for row in group]))
         (torn if share == 0.5 else groups).append(group)
@@ -65,8 +69,9 @@ def judge_classes(
         outliers=(),
         seen=find_seen([group[0] for group in groups]),
         suspicious=doubtful_structures(readings),
-        obstacle=few_labels(len(rows), len(labels), refused) or class_obstacle(labels),
+        obstacle=few_labels(len(rows), len(labels), refused, noun) or class_obstacle(labels),
         readings=readings,
+        noun=noun,
     )
     sides = np.zeros(len(labels), dtype=np.int8)
     return JudgedLabels(check, places, labels, TargetTransform(TransformKind.NONE), 0.0, sides)

@@ -128,7 +128,7 @@ class BlockGP:
         if len(kept) < len(targets):
             inputs, targets = inputs.take(kept), targets[kept]
         blocks = {name: block for name, block in inputs.blocks.items() if self._reads(name)}
-        scales = {name: _scale_of(name, block) for name, block in blocks.items()}
+        scales = {name: scale_of(name, block) for name, block in blocks.items()}
         rows = {name: scales[name](block) for name, block in blocks.items()}
         terms = tuple(self._terms(blocks, len(targets)))
         centre = float(np.mean(targets) if self.about_mean else np.median(targets))
@@ -192,7 +192,8 @@ def _taken(rows: Rows, chosen: NDArray[np.int64]) -> Rows:
     return {name: block[chosen] for name, block in rows.items()}
 
 
-def _scale_of(name: str, block: Array) -> BlockScale:
+def scale_of(name: str, block: Array) -> BlockScale:
+    """The scale that suits a block: conditions and values of a lower fidelity have gaps, counts stay as they are."""
     if name.startswith(CONDITION_PREFIX):
         return BlockScale.of_condition(block)
     if name == COUNTS:

@@ -36,7 +36,7 @@ from epitaxy.cli.inputs import (
 )
 from epitaxy.cli.terminal import stdout_console, usage_error
 from epitaxy.cli.waiting import show_waiting
-from epitaxy.client import IntakeReport, ScreenResult
+from epitaxy.cli.wording import noun_of
 from epitaxy.client.finetune.columns import columns_of, conditions_of
 from epitaxy.client.finetune.labels import is_address, read_labels, row_text
 
@@ -82,35 +82,25 @@ def audit(
     where = material or structure_column
     labels = read_labels(data, columns, where, id_column, under, with_bounds=True, censored=censored, task=task.value)
     with connect(context, target) as client, show_waiting("awaiting the base model's answers to the rows"):
-        if material is None:
-            answers = client.screen(iter(labels.items), None, base_model or None)
-            results = sorted(answers, key=lambda result: result.index)
-        else:
-            results = [_as_result(report) for report in client.validate(iter(labels.items))]
+        model = base_model or (material.substrate if material else None)
+        results = sorted(client.screen(iter(labels.items), None, model), key=lambda result: result.index)
     # Loads what a job checks by, which no other command needs.
     from epitaxy.cli.finetune.check import check_labels  # noqa: PLC0415
 
     check = check_labels(
-        labels, column, results, unit=unit, transform=transform.value, accept_suspicious=accept_suspicious
+        labels,
+        column,
+        results,
+        unit=unit,
+        transform=transform.value,
+        accept_suspicious=accept_suspicious,
+        noun=noun_of(material.kind if material else ""),
     )
     if as_json:
         sys.stdout.write(json.dumps(_document(check)) + "\n")
     else:
         _print(check, column, rows)
     raise typer.Exit(_exit_code(check))
-
-
-def _as_result(report: IntakeReport) -> ScreenResult:
-    """A row that no model answered: materials are told apart by their keys."""
-    return ScreenResult(
-        report.id,
-        report.index,
-        report.key,
-        report.n_sites,
-        repairs=report.repairs,
-        error=report.error,
-        notes=report.notes,
-    )
 
 
 def _exit_code(check: "LabelCheck") -> int:
@@ -121,7 +111,7 @@ def _exit_code(check: "LabelCheck") -> int:
 
 def _print(check: "LabelCheck", column: str, n_shown: int) -> None:
     console = stdout_console()
-    console.print(f"rows      {check.n_rows}, {check.n_labels} with {column}, {check.n_usable} usable crystals")
+    console.print(f"rows      {check.n_rows}, {check.n_labels} with {column}, {check.n_usable} usable {check.noun}s")
     for name, count in check.known.items():
         console.print(f"inputs    {name}: {count} values", soft_wrap=True)
     for covered in check.conditions:
@@ -144,7 +134,7 @@ def _print(check: "LabelCheck", column: str, n_shown: int) -> None:
             console.print(f"  {one.kind}: {one.message}", soft_wrap=True)
     _print_rows("contradictory labels", check.conflicts, n_shown)
     _print_rows("outlying labels", check.outliers, n_shown)
-    _print_rows("same crystal, labels agree", check.twins, n_shown)
+    _print_rows(f"same {check.noun}, labels agree", check.twins, n_shown)
     _print_rows("far from the base model's training data", check.far, n_shown)
     console.print(_sentence(check), soft_wrap=True)
 
@@ -175,9 +165,10 @@ def _sentence(check: "LabelCheck") -> str:
     if check.is_enough and check.stop is not None:
         return f"a job would not start: {check.stop.reason}: {check.stop.message}"
     if check.is_enough:
-        return f"enough for a job: {check.n_usable} usable crystals, and a job needs at least {MIN_LABELS}"
+        return f"enough for a job: {check.n_usable} usable {check.noun}s, and a job needs at least {MIN_LABELS}"
     missing = MIN_LABELS - check.n_usable
-    return f"too few for a job: {check.n_usable} usable crystals, but a job needs at least {MIN_LABELS}: add {missing}"
+    usable = f"{check.n_usable} usable {check.noun}s"
+    return f"too few for a job: {usable}, but a job needs at least {MIN_LABELS}: add {missing}"
 
 
 def _document(check: "LabelCheck") -> dict[str, Any]:

@@ -17,7 +17,7 @@ from epitaxy_models.transfer.labels.censoring import sides_of
 from epitaxy_models.transfer.labels.classes import judge_classes
 from epitaxy_models.transfer.labels.findings import MIN_LABELS, DataCheck, DuplicateLabels, Obstacle
 from epitaxy_models.transfer.labels.judging import Crystal, LabelledRow, judge_labels, robust_deviation
-from epitaxy_models.transfer.labels.readings import Reading, RowReading, readings_told
+from epitaxy_models.transfer.labels.readings import CRYSTAL, Reading, RowReading, readings_told
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
 from epitaxy_models.transfer.labels.units import REFERENCES, ReferenceValues
 
@@ -76,6 +76,7 @@ class LabelCheck:
         far: Usable rows outside the base model's training data, farthest first.
         n_ones: Labels that are 1, of classes; None: the labels are numbers.
         head_alone: What the base model is worth without any of the labels; None if it predicts nothing in their unit.
+        noun: What messages call a material.
     """
 
     n_rows: int
@@ -100,12 +101,13 @@ class LabelCheck:
     conditions: tuple[str, ...] = ()
     n_upper_bounds: int = 0
     n_lower_bounds: int = 0
+    noun: str = CRYSTAL
     n_ones: int | None = None
 
     @property
     def readings_told(self) -> str:
         """Codes of repairs and notes with their rows; empty where there are none."""
-        return readings_told(self.readings)
+        return readings_told(self.readings, self.noun)
 
     @property
     def is_enough(self) -> bool:
@@ -121,6 +123,7 @@ def check_labels(
     unit: str = "",
     transform: str = "auto",
     accept_suspicious: bool = False,
+    noun: str = CRYSTAL,
 ) -> LabelCheck:
     """Checks the labels of a column.
 
@@ -131,6 +134,7 @@ def check_labels(
         unit: Of the labels; empty: not stated, so that it is not doubted.
         transform: The scale on which the labels are learned.
         accept_suspicious: Whether gross errors stop nothing.
+        noun: What messages call a material.
     """
     values = labels.values[column]
     keys = value_keys(list(labels.conditions.values()), len(values))
@@ -141,7 +145,8 @@ def check_labels(
         return list(_answers([results[row] for row in chosen.tolist()]))
 
     are_classes = labels.task == "classification"
-    check = judge_classes(rows).check if are_classes else judge_labels(rows, unit, transform, answers).check
+    judged = judge_classes(rows, noun=noun) if are_classes else judge_labels(rows, unit, transform, answers, noun=noun)
+    check = judged.check
     has_label = np.isfinite(values)
     known = values[has_label] if has_label.any() else np.array([np.nan])
     usable = [result for result, flag in zip(results, has_label, strict=True) if flag and result.error is None]
@@ -158,8 +163,8 @@ def check_labels(
         is_skewed=not are_classes and bool(known.min() > 0 and known.max() > _SKEW_RATIO * np.median(known)),
         refused=tuple(FlaggedRow(e.row, e.id, f"{e.reason}: {e.message}") for e in check.refused if e.is_refused),
         outliers=tuple(_outliers(check)),
-        conflicts=tuple(_note(group) for group in check.duplicates if group.is_conflicting),
-        twins=tuple(_note(group) for group in check.duplicates if not group.is_conflicting),
+        conflicts=tuple(_note(group, noun) for group in check.duplicates if group.is_conflicting),
+        twins=tuple(_note(group, noun) for group in check.duplicates if not group.is_conflicting),
         suspicious=check.suspicious,
         stop=check.stops(accept_suspicious=accept_suspicious),
         readings=check.readings,
@@ -169,6 +174,7 @@ def check_labels(
         conditions=tuple(_covered(name, column[has_label]) for name, column in labels.conditions.items()),
         n_upper_bounds=check.n_upper_bounds,
         n_lower_bounds=check.n_lower_bounds,
+        noun=noun,
     )
 
 
@@ -232,9 +238,9 @@ def _outliers(check: DataCheck) -> Iterator[FlaggedRow]:
         yield FlaggedRow(entry.row, entry.id, note)
 
 
-def _note(group: DuplicateLabels) -> FlaggedRow:
+def _note(group: DuplicateLabels, noun: str) -> FlaggedRow:
     span = f"labels {min(group.labels):g} to {max(group.labels):g}"
-    note = f"{group.formula} is the same crystal as {', '.join(group.ids[1:4])}: {span}"
+    note = f"{group.formula} is the same {noun} as {', '.join(group.ids[1:4])}: {span}"
     return FlaggedRow(group.rows[0], group.ids[0], note)
 
 

@@ -10,7 +10,7 @@ from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.chassis.limits import DEFAULT_PAGE_SIZE
-from epitaxy.prediction.messages import ResultEncoder, definition_message, policy_message
+from epitaxy.prediction.messages import KINDS, ResultEncoder, definition_message, policy_message
 from epitaxy.prediction.tenants.models import ServedVersion
 from epitaxy_models.review import ReviewPolicy
 from epitaxy_models.transfer.conditions.condition import Condition
@@ -54,6 +54,7 @@ def tenant_card(served: ServedVersion, aliases: Sequence[str], policy: ReviewPol
         featurizer_version=card.descriptors,
         license=card.license or _TENANT_LICENSE,
         card_json=served.card_json,
+        kinds=[KINDS[served.kind]],
         review_policy=policy_message(policy),
         conditions=[_condition(condition) for condition in card.conditions],
     )

@@ -1,6 +1,9 @@
 """Explanations of molecules, polymers and compositions: they add up, find the truth, and respect symmetry."""
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from rdkit import Chem
 
@@ -8,6 +11,7 @@ from epitaxy_models.compositions import read_composition
 from epitaxy_models.errors import InvalidMaterialError
 from epitaxy_models.explanation.materials import game
 from epitaxy_models.explanation.materials.answers import SubstrateAnswers
+from epitaxy_models.explanation.materials.chemistry import PartedChemistry
 from epitaxy_models.explanation.materials.explainer import explain_chemistry, explain_composition
 from epitaxy_models.explanation.materials.explainers import explain_by_substrate
 from epitaxy_models.explanation.materials.graph_parts import PartedGraph
@@ -16,11 +20,12 @@ from epitaxy_models.materials import MaterialKind
 from epitaxy_models.materials.reading import read_material
 from epitaxy_models.molecules import read_molecule
 from epitaxy_models.polymers import read_polymer
-from epitaxy_models.substrates.shipped import shipped_compositional, shipped_molecular
+from epitaxy_models.substrates.shipped import shipped_compositional, shipped_molecular, shipped_substrate
 from epitaxy_models.transfer.conditions.condition import Condition
 from epitaxy_models.transfer.kinds.sample import Sample
 
 CITRIC_ACID = "OC(=O)CC(O)(C(=O)O)CC(=O)O"
+DATA = Path(__file__).parents[5] / "shared" / "data"
 HEAT = Condition("heat", "K", (), 0.0, 10.0)
 
 
@@ -133,15 +138,20 @@ def test_atoms_that_the_endless_chain_makes_equal_are_equal() -> None:
 )
 def test_no_spelling_and_no_cut_changes_an_explanation(kind, texts) -> None:
     name = "band_gap" if kind is MaterialKind.COMPOSITION else "refractive_index_liquid"
-    one, other = (explain_by_substrate(Sample(kind, read_material(kind, text).material), name, 2) for text in texts)
+    one, other = (
+        explain_by_substrate(Sample(kind, read_material(kind, text).material), name, 2, shipped_substrate(kind))
+        for text in texts
+    )
     assert one == other
+    assert [material.distance for material in one.nearest] == sorted(material.distance for material in one.nearest)
+    assert len(one.nearest) == 2
     assert total(one) == pytest.approx(one.value - one.baseline, abs=1e-6)
     assert one.faithfulness.n_parts == {"molecule": 4, "polymer": 3, "composition": 4}[kind]
 
 
 def test_the_nearest_known_compositions_are_told_with_their_values() -> None:
     sample = Sample(MaterialKind.COMPOSITION, read_material(MaterialKind.COMPOSITION, "Fe2O3").material)
-    first, second = explain_by_substrate(sample, "formation_energy", 2).nearest
+    first, second = explain_by_substrate(sample, "formation_energy", 2, shipped_compositional()).nearest
     assert (first.formula, first.distance) == ("Fe2O3", pytest.approx(0, abs=1e-6))
     assert first.id.startswith("mp-")
     assert "formation_energy" in first.labels
@@ -170,6 +180,25 @@ def test_parts_are_what_differs_from_a_saturated_hydrocarbon(text, bare, n_parts
     # Every part alone leaves a molecule that intake takes.
     for part in range(n_parts):
         read_molecule(graph.without([part]))
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [("mol_esol", read_molecule), ("mol_cep_pce", read_molecule), ("poly_tg_exp", read_polymer)],
+)
+def test_every_variant_of_real_materials_is_one_that_intake_takes(name, read) -> None:
+    path = DATA / f"{name}.parquet"
+    if not path.exists():
+        pytest.skip("no shared data")
+    texts = pq.read_table(path, columns=["smiles"])["smiles"].to_pylist()
+    for text in texts[:: len(texts) // 12]:
+        material = getattr(read(text), "molecule", None) or read(text).polymer
+        parted = PartedChemistry(material)
+        n_parts = len(parted.ranks)
+        assert parted.left(np.ones(n_parts, dtype=np.bool_)) == parted.material
+        alone, missing = np.eye(n_parts, dtype=np.bool_), ~np.eye(n_parts, dtype=np.bool_)
+        for present in (*alone, *missing, np.zeros(n_parts, dtype=np.bool_)):
+            parted.left(present)
 
 
 def test_elements_are_counted_against_what_the_substrate_saw() -> None:
