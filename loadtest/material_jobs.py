@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from epitaxy_models.transfer.contest.comparison import Comparison, Contest, Task
 from epitaxy_models.transfer.contest.field import Field, material_field
 from epitaxy_models.transfer.contest.judge import judge
-from epitaxy_models.transfer.contest.stacking import STACK, stack_weights
+from epitaxy_models.transfer.contest.stacking import STACK, StackWeights, stack_weights
 from epitaxy_models.transfer.fitted.refit import calibrated
 from epitaxy_models.transfer.inputs import COUNTS, DESCRIPTORS, FRACTIONS, TransferInputs
 from epitaxy_models.transfer.kinds.features import MaterialFeatures
@@ -114,7 +114,7 @@ def _compare(task: Task, field: Field) -> Comparison:
     return contest.finish()
 
 
-def _shares(task: Task, comparison: Comparison, field: Field) -> Any:
+def _shares(task: Task, comparison: Comparison, field: Field) -> StackWeights:
     parts = [comparison.validations[name] for name in _stackable(field) if name in comparison.validations]
     return stack_weights(parts, task.targets, task.splits, None, field.laws, prior=field.prior)
 

@@ -88,16 +88,18 @@ def report(record: Path) -> str:
 def _errors(rows: Sequence[dict[str, Any]]) -> str:
     table = pd.DataFrame(rows)
     columns = [name for name in _SHOWN if name in table]
-    head = ["target", "labels", "draws", *columns, "default against the better rival", "covered", "HURTS promoted"]
+    gains = ("default against the better rival", "the same, mean over draws")
+    head = ["target", "labels", "draws", *columns, *gains, "covered", "HURTS promoted"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for (target, by, size), own in table.groupby(["target", "by", "size"], sort=False):
         medians = own[columns].median()
-        best = min(medians[TREES], medians[PROCESS])
+        rival = min((TREES, PROCESS), key=lambda name: medians[name])
+        by_draw = np.exp(np.log(own[DEFAULT] / own[rival]).mean())
         cells = [_shown(value) for value in medians]
         name = target if by == _KEYS else f"{target}, by {by}"
-        gain = f"{medians[DEFAULT] / best - 1:+.1%}"
+        told = [f"{ratio - 1:+.1%}" for ratio in (medians[DEFAULT] / medians[rival], by_draw)]
         n_hurts = int((own["verdict"] == "HURTS").sum())
-        row = [name, size, len(own), *cells, gain, f"{own['coverage'].mean():.1%}", n_hurts]
+        row = [name, size, len(own), *cells, *told, f"{own['coverage'].mean():.1%}", n_hurts]
         lines.append(f"| {' | '.join(map(str, row))} |")
     return "\n".join(lines)
 

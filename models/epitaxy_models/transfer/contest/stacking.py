@@ -1,6 +1,6 @@
 """A weighted mean of several strategies, weighed by what they predict out of fold."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -90,7 +90,7 @@ def stack_weights(
     names = [validation.name for validation in validations]
     tested = np.concatenate([split.test for split in splits])
     columns = _columns(validations, targets, tested, sides)
-    solve = _solve_classes if are_classes else partial(_solve, laws=laws, prior=prior)
+    solve = _solver(laws, prior, are_classes=are_classes)
     return solve(names, columns, targets[tested], len(np.unique(tested)))
 
 
@@ -108,7 +108,7 @@ def stacked(
     names = [validation.name for validation in validations]
     tested = np.concatenate([split.test for split in splits])
     columns = _columns(validations, targets, tested, sides)
-    solve = _solve_classes if are_classes else partial(_solve, laws=laws, prior=prior)
+    solve = _solver(laws, prior, are_classes=are_classes)
     parts = []
     for number, split in enumerate(splits):
         others = ~np.isin(tested, split.test)
@@ -127,6 +127,11 @@ def _columns(
     known = sides_of(sides, len(targets))[tested]
     values = [np.concatenate(validation.values) for validation in validations]
     return np.stack([compared(entry, targets[tested], known) for entry in values], axis=1)
+
+
+def _solver(laws: Collection[str], prior: StackPrior, *, are_classes: bool) -> Callable[..., StackWeights]:
+    """From names, predictions ``[n, n_strategies]``, targets ``[n]`` and the number of rows to weights."""
+    return _solve_classes if are_classes else partial(_solve, laws=laws, prior=prior)
 
 
 def _solve(
