@@ -11,7 +11,7 @@ from epitaxy_models.transfer.inputs import COUNTS, DESCRIPTORS, FIDELITIES, FILL
 from epitaxy_models.transfer.physics.label_scale import LabelScale
 from epitaxy_models.transfer.physics.law import PhysicsLaw
 from epitaxy_models.transfer.strategies import frozen_strategies
-from epitaxy_models.transfer.strategies.block_gp import WITHOUT_SUBSTRATE, BlockGP
+from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS, WITHOUT_SUBSTRATE, BlockGP
 from epitaxy_models.transfer.strategies.bound import Bound
 from epitaxy_models.transfer.strategies.by_fidelity import Hiding
 from epitaxy_models.transfer.strategies.censored import for_censored
@@ -134,7 +134,7 @@ def _for_classes(entry: TransferStrategy) -> TransferStrategy | None:
     return None if entry.name in _LAWS else entry
 
 
-def material_field(kind: MaterialKind) -> Field:
+def material_field(kind: MaterialKind, *, with_peers: bool = False) -> Field:
     """Competitors on materials without a crystal, with and without their substrate.
 
     Those without read all that is known beside it: the better of them is what transfer has to beat.
@@ -146,10 +146,12 @@ def material_field(kind: MaterialKind) -> Field:
     # Of a steel the fractions say more than statistics of them.
     alone = (DescriptorForest(name=FRACTION_FOREST, blocks=(FRACTIONS,)),) if is_composition else ()
     without = (
-        BlockGP(without_substrate=True, name=WITHOUT_SUBSTRATE),
+        BlockGP(without_substrate=True, without_peers=True, name=WITHOUT_SUBSTRATE),
         DescriptorForest(blocks=(DESCRIPTORS, FRACTIONS if is_composition else COUNTS)),
         *alone,
     )
+    # What reads no other network is the reference that a peer has to beat.
+    without = (BlockGP(without_peers=True, name=WITHOUT_PEERS), *without) if with_peers else without
     return Field((BlockGP(), EmbeddingRidge(), FullForest(), *without, PoolMedian()))
 
 
