@@ -175,8 +175,8 @@ _BATCHES = Row(
         ),
         Panel(
             "Queue of the fullest replica",
-            "Edges of crystals that wait, or other materials, as a share of the bound at which work is shed with a hint to "
-            "retry.",
+            "Edges of crystals that wait, or other materials, as a share of the bound at which work is shed with a "
+            "hint to retry.",
             "percentunit",
             [
                 Query(

@@ -31,6 +31,7 @@ _LABELLED_SHARE = 0.3
 _CLIP = 8
 _PLAUSIBLE_CONDUCTIVITY = (0.05, 0.7)
 _ROWS_A_TASK = 2_000
+_NO_LABELS = np.full(len(NAMES), np.nan, dtype=np.float32)
 _UNITS = {
     **dict.fromkeys(("qm_homo", "qm_lumo", "qm_gap", "qm_zpve_atom", "qm_bind_atom"), "eV"),
     **dict.fromkeys(("ex_tm", "ex_tb", "ex_flash", "ex_tc"), "K"),
@@ -141,10 +142,14 @@ def _mapped(tasks: Sequence[tuple[Sequence[str], NDArray[np.bool_]]], processes:
 
 
 def _labels_of(task: tuple[Sequence[str], NDArray[np.bool_]]) -> NDArray[np.float32]:
-    smiles, wanted = task
-    none = np.full(len(NAMES), np.nan, dtype=np.float32)
-    pairs = zip(smiles, wanted, strict=True)
-    return np.stack([molecule_labels(Chem.MolFromSmiles(text)) if is_wanted else none for text, is_wanted in pairs])
+    rows = [_labels(text) if is_wanted else _NO_LABELS for text, is_wanted in zip(*task, strict=True)]
+    return np.stack(rows)
+
+
+def _labels(smiles: str) -> NDArray[np.float32]:
+    molecule = Chem.MolFromSmiles(smiles)
+    # Hydrogen itself has no heavy atom to share labels among.
+    return molecule_labels(molecule) if molecule.GetNumHeavyAtoms() else _NO_LABELS
 
 
 def _with_units(table: pd.DataFrame, computed: pd.DataFrame) -> pd.DataFrame:
