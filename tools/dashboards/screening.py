@@ -249,6 +249,7 @@ _KINDS = Row(
             "Crystals (structure), compositions, molecules and polymers, by shared and by tenants' models.",
             "suffix: /s",
             [Query(total(rate(_BY_KIND, 'outcome="answered"'), "kind"), "{{kind}}")],
+            width=6,
             is_stacked=True,
         ),
         Panel(
@@ -257,6 +258,15 @@ _KINDS = Row(
             "under substrate-composition; NO_SUBSTRATE_FOR_KIND: sent to a model of another kind.",
             "suffix: /s",
             [Query(total(rate(_BY_SUBSTRATE, 'outcome="refused"'), "substrate", "reason"), "{{substrate}} {{reason}}")],
+            width=6,
+        ),
+        Panel(
+            "Stages by substrate",
+            "95th percentile of one block in each stage. A material without a crystal is read (parse), becomes a graph, "
+            "and runs through the small network of its kind (embed).",
+            "s",
+            [Query(quantile(0.95, _STAGES, by=("substrate", "stage")), "{{substrate}} {{stage}}")],
+            width=6,
         ),
         Panel(
             "Share found in caches by substrate",
@@ -271,6 +281,7 @@ _KINDS = Row(
                     "{{substrate}}",
                 )
             ],
+            width=6,
             highest=1,
         ),
     ],
