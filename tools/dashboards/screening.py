@@ -262,7 +262,7 @@ _KINDS = Row(
         ),
         Panel(
             "Stages by substrate",
-            "95th percentile of one block in each stage. A material without a crystal is read (parse), becomes a graph, "
+            "95th percentile of one block in each stage. A material without crystal is read (parse), becomes a graph, "
             "and runs through the small network of its kind (embed).",
             "s",
             [Query(quantile(0.95, _STAGES, by=("substrate", "stage")), "{{substrate}} {{stage}}")],
