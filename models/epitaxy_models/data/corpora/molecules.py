@@ -107,7 +107,7 @@ def _subset(pool: pd.DataFrame, n_without_measured: int) -> tuple[pd.DataFrame, 
 
 def _kinds(pool: pd.DataFrame, n_without_measured: int) -> NDArray[np.str_]:
     """The source of each molecule; rows after the first ``n_without_measured`` came with chemicals."""
-    measured = [name for name in pool if name.startswith("ex_")]
+    measured = [name for name in map(str, pool) if name.startswith("ex_")]
     is_measured = pool[measured].notna().any(axis=1)
     without_label = np.where(np.arange(len(pool)) < n_without_measured, "moses", "identified")
     labelled_by = (("qm_homo", "qm9"), ("cep_pce", "cep"))
@@ -154,7 +154,7 @@ def _labels(smiles: str) -> NDArray[np.float32]:
 
 def _with_units(table: pd.DataFrame, computed: pd.DataFrame) -> pd.DataFrame:
     """The columns named with their units, as ``MOLECULE_TASKS`` has them."""
-    names = {name: f"{name}_{_UNITS.get(name, '1')}" for name in table if name != "smiles"}
+    names = {name: f"{name}_{_UNITS.get(name, '1')}" for name in map(str, table) if name != "smiles"}
     named = table.rename(columns=names)
     if "ex_kliq_1" in named:
         named.loc[~named["ex_kliq_1"].between(*_PLAUSIBLE_CONDUCTIVITY), "ex_kliq_1"] = np.nan
