@@ -31,6 +31,8 @@ class GatewaySettings(ServiceSettings):
     """HOST:PORT (or any gRPC target) of the prediction application."""
     upstream_application: str = "prediction"
     """Name of the application in Ray Serve, which routes by it."""
+    prediction_secret_file: Path | None = None
+    """File with the secret by which calls of the prediction application are signed."""
     upstream_connect_patience_seconds: PositiveFloat = 2.0
     """Longest time between two attempts to connect to a lost upstream."""
 

@@ -1,6 +1,7 @@
 """What runs inside Ray Serve: intake replicas, and ensemble replicas if the networks have processes of their own."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from epitaxy.api.internal.v1 import prediction_backend_pb2 as backend_pb2
 from epitaxy.chassis.errors import (
     OverloadedError,
 )
+from epitaxy.chassis.gateway_trust import read_secret
 from epitaxy.prediction.explaining.ray_client import RayExplanationBackend
 from epitaxy.prediction.explaining.service import ExplanationService
 from epitaxy.prediction.featurizing.service import FeatureService
@@ -150,6 +152,7 @@ class IntakeReplica:
         catalogue = load_catalogue(chosen)
         artifact = catalogue.current
         self.model_version = artifact.card.version
+        self.gateway_secret = read_secret(Path(chosen.gateway_secret_file) if chosen.gateway_secret_file else None)
         models = tenant_models(chosen, catalogue)
         backend, networks = _network_backends(ensemble, chosen, catalogue, models)
         substrates = open_substrates(chosen, catalogue, backend)

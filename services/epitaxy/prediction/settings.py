@@ -14,6 +14,9 @@ class PredictionSettings(BaseSettings):
         (), description="Folders of earlier models that tenants' models were fitted on, beside those that are shipped"
     )
     review_policy_file: str = Field("", description="JSON file of the served model's review policy; empty: the default")
+    gateway_secret_file: str = Field(
+        "", description="File with the secret by which callers sign their calls; empty: every caller is believed"
+    )
     redis_url: str = Field("", description="redis:// or unix:// URL of the shared cache; empty: see cache_folder")
     redis_user: str = Field("", description="User of Redis, if the URL names none")
     redis_password: str = Field("", repr=False, description="Its password, not encoded, if the URL holds none")

@@ -23,7 +23,7 @@ _CONSEQUENCES = {
     "finetune": "jobs go on, starting it again",
     "campaigns": "nothing is lost, starting it again",
 }
-_SECRET_FILE = "gateway-secret"
+SECRET_FILE = "gateway-secret"
 _GRACE_SECONDS = 2.0
 
 
@@ -33,7 +33,7 @@ class InnerServices:
     def __init__(self, plan: StackPlan, home: StackHome, reaper: Reaper, progress: Progress) -> None:
         self._plan, self._home, self._reaper, self._progress = plan, home, reaper, progress
         self._names: tuple[str, ...] = ()
-        self._secret = home.run / _SECRET_FILE
+        self._secret = home.run / SECRET_FILE
         self._keepers: dict[str, Keeper] = {}
 
     @property

@@ -75,11 +75,11 @@ class Supervisor:
     def _start(self) -> None:
         """Starts all parts at once: each part tolerates that another is not up yet."""
         url = self._plan.redis_url or self._start_redis()
+        self._inner.prepare()
         self._driver = Child(driver_command(self._home, self._events.write_end), self._reaper)
         self._events.close_write_end()
         self._hand_over(driver_input(self._plan, self._home.run, url))
         self._progress.detail("ray", "starting")
-        self._inner.prepare()
         command = gateway_command(self._plan, self._home, self._inner.secret, self._inner.addresses)
         self._gateway = Keeper(command, self._reaper)
         self._progress.detail("gateway", "starting")
