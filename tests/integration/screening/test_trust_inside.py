@@ -1,5 +1,7 @@
 """Inside a running stack: whoever reaches Serve without the secret of the stack is not believed."""
 
+from pathlib import Path
+
 import grpc
 import psutil
 import pytest
@@ -18,7 +20,8 @@ CLAIMS = (("application", "prediction"), ("x-tenant", "acme"))
 
 
 def test_serves_ingress_believes_signed_calls_only(product: Product) -> None:
-    secret = (product.home / "run" / "gateway-secret").read_text()
+    run = Path(product.endpoints()["ray"]["logs"]).parents[2]
+    secret = (run / "gateway-secret").read_text()
     with grpc.insecure_channel(product.endpoints()["prediction"]["grpc"]) as channel:
         stub = backend_pb2_grpc.PredictionBackendServiceStub(channel)
         stub.ListServedModels(REQUEST, metadata=(*CLAIMS, *signed(secret, "acme", "ListServedModels")), timeout=20)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from epitaxy.prediction.cache.lru import LruCache
+from epitaxy.prediction.cache.own_hits import OwnHits
 from epitaxy.prediction.domain import Answer, BlockAnswer, Item, MaterialSource, Query, ReadMaterial, Refusal
 from epitaxy.prediction.intake.materials import NO_SUBSTRATE, MaterialReader
 from epitaxy.prediction.intake.reader import failure
@@ -51,6 +52,8 @@ class MaterialService:
         self._names = [entry.definition.name for entry in substrate.card.properties]
         widths = {name: width for name, width in policy.max_interval_width.items() if name in self._names}
         self.policy = replace(policy, max_interval_width=widths)
+        # These caches are the replica's own, and so is what it remembers of who asked.
+        self._own_hits = OwnHits()
         self._reader = MaterialReader()
         self._embedded: LruCache[EmbeddedMaterial] = LruCache(_CACHE_BYTES, lambda entry: entry.n_bytes)
         # One thread owns reader and cache; RDKit and the small network hold the interpreter lock by turns.
@@ -65,13 +68,25 @@ class MaterialService:
         """Predictions for all items; arrays hold one row per answered item."""
         block = await self._in_worker(lambda: self._evaluate(items, query))
         self.count(block.answers)
-        return block
+        return replace(block, answers=tuple(await self._told(block.answers)))
 
     async def embed(
         self, items: Sequence[Item], *, bypass_cache: bool = False
     ) -> tuple[list[Answer], list[EmbeddedMaterial]]:
         """Answers, and what their rows point to."""
-        return await self._in_worker(lambda: self._embed(items, bypass_cache=bypass_cache))
+        answers, rows = await self._in_worker(lambda: self._embed(items, bypass_cache=bypass_cache))
+        return await self._told(answers), rows
+
+    async def _told(self, answers: Sequence[Answer]) -> list[Answer]:
+        """The answers, which tell hits of the caller's own tenant only."""
+        is_hit = {
+            answer.outcome.digest: answer.is_cache_hit for answer in answers if not isinstance(answer.outcome, Refusal)
+        }
+        told = await self._own_hits.own(is_hit)
+        return [
+            answer if isinstance(answer.outcome, Refusal) else replace(answer, is_cache_hit=told[answer.outcome.digest])
+            for answer in answers
+        ]
 
     def domains(self, rows: Sequence[EmbeddedMaterial]) -> tuple[DomainScore, ...]:
         """How near materials lie to what the substrate was pretrained on."""
