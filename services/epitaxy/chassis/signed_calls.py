@@ -12,6 +12,7 @@ from hashlib import sha256
 from epitaxy.chassis.errors import UnauthenticatedError
 
 TENANT_HEADER = "x-tenant"
+WEIGHT_HEADER = "x-tenant-weight"
 SIGNATURE_HEADER = "x-gateway-signature"
 VALID_SECONDS = 300
 """Longest age of a signature, and largest difference of clocks."""

@@ -135,6 +135,7 @@ class Gateway(RunningServer):
                 settings.chunk_window,
                 settings.chunk_patience_seconds,
                 settings.screen_idle_seconds,
+                settings.upstream_window,
             ),
         )
 

@@ -73,6 +73,9 @@ class GatewaySettings(ServiceSettings):
     chunk_window: PositiveInt = 8
     """Messages of one stream that are in flight at once: the back-pressure."""
 
+    upstream_window: PositiveInt = 64
+    """Messages of all tenants that are upstream at once; further ones wait here for their tenant's turn."""
+
     default_deadline_seconds: PositiveFloat = 60.0
     """Deadline of unary calls that have none."""
     chunk_attempt_seconds: PositiveFloat = 120.0

@@ -6,7 +6,7 @@ from epitaxy.api.internal.v1 import prediction_backend_pb2
 from epitaxy.chassis.errors import PermissionDeniedError, UnauthenticatedError
 from epitaxy.chassis.gateway_trust import read_secret
 from epitaxy.chassis.request_context import current_request
-from epitaxy.chassis.signed_calls import TENANT_HEADER, signed
+from epitaxy.chassis.signed_calls import TENANT_HEADER, WEIGHT_HEADER, signed
 from epitaxy.gateway.blocks import settle_answer
 from epitaxy.gateway.domain import Answer, Chunk, ExplainQuery, ModelQuery, ModelsPage, StructureBlock
 from epitaxy.gateway.settings import GatewaySettings
@@ -107,5 +107,6 @@ class GrpcPrediction:
             # Under this name Serve copies it into its own log lines.
             ("request_id", call.request_id),
             (TENANT_HEADER, call.tenant),
+            (WEIGHT_HEADER, f"{call.weight:g}"),
             *signed(self._secret, call.tenant, method),
         )

@@ -15,7 +15,7 @@ from epitaxy.chassis.errors import (
     InvalidRequestError,
 )
 from epitaxy.chassis.request_context import RequestContext, bind_request, current_request
-from epitaxy.chassis.signed_calls import TENANT_HEADER, check_signature
+from epitaxy.chassis.signed_calls import TENANT_HEADER, WEIGHT_HEADER, check_signature
 from epitaxy.chassis.status import code_of, to_rpc_status
 from epitaxy.chassis.structure_ids import count_structures
 from epitaxy_models.errors import EpitaxyError
@@ -73,8 +73,17 @@ def with_rpc_status(reply: type[_ReplyT]) -> Callable[[Callable[..., Awaitable[_
 def _bind(grpc_context: RayServegRPCContext, model_version: str) -> dict[str, str]:
     """Binds the call, and returns its metadata. Serve runs each call in a task of its own."""
     metadata = dict(grpc_context.invocation_metadata())
-    bind_request(RequestContext(metadata.get("x-request-id", ""), metadata.get(TENANT_HEADER, ""), model_version))
+    request_id, tenant = metadata.get("x-request-id", ""), metadata.get(TENANT_HEADER, "")
+    bind_request(RequestContext(request_id, tenant, model_version, weight=_weight(metadata)))
     return metadata
+
+
+def _weight(metadata: dict[str, str]) -> float:
+    try:
+        weight = float(metadata.get(WEIGHT_HEADER, ""))
+    except ValueError:
+        return 1.0
+    return weight if 0 < weight < float("inf") else 1.0
 
 
 def _set_status(grpc_context: RayServegRPCContext, error: Exception) -> grpc.StatusCode:
