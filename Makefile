@@ -63,7 +63,8 @@ WATCHFUL_TESTS := $(filter-out $(CALM_TESTS) tests/unit/services %.py %__pycache
   tests/contract $(addprefix tests/integration/,finetune prediction)
 # Tests of calm folders that watch clocks.
 WATCHFUL_FILES := tests/unit/services/cli/screen/test_resume.py tests/integration/datasets/test_fetch_optimade.py
-STACK_TESTS := tests/deploy/observability/test_expressions.py $(addprefix tests/integration/,campaigns screening stack tenants)
+STACK_TESTS := tests/deploy/observability/test_expressions.py tests/integration/pretraining/test_molecule_substrate.py \
+  $(addprefix tests/integration/,campaigns screening stack tenants)
 PYTEST := $(BIN)/python -m pytest -q
 # Two lanes, each with its output in one piece at the end of each part. What only takes time gives way to what watches
 # clocks and to what starts the stack, of which there is one at a time.
@@ -176,10 +177,18 @@ pretrain: install-dev ## Train the members (DATA=mp.parquet WORK=dir MEMBERS=0,1
 auxiliary-labels: install-dev ## Add auxiliary labels and stretched copies (DATA=mp.parquet MODULI=kvrh.parquet OUT=file)
 	$(BIN)/python -m epitaxy_models.data.auxiliary "$(DATA)" "$(OUT)" $(if $(MORE),--and $(MORE)) --moduli "$(MODULI)" --stretched 0.125 --no-symmetry
 
-pretrain-small: install-dev ## Pretrain a tiny network on synthetic labels through Ray Train: a smoke test of two minutes
+pretrain-small: install-dev ## Pretrain tiny networks on computed labels through Ray Train, one a kind of material: a smoke test of three minutes
 	@mkdir -p .epitaxy/pretrain-small
 	$(BIN)/python -m epitaxy_models.data.synthetic_labels .epitaxy/pretrain-small/crystals.parquet
 	$(BIN)/epitaxy pretrain --config models/configs/pretrain-small.yaml
+	for kind in molecule composition; do \
+	  column=$$([ $$kind = molecule ] && echo smiles || echo composition); \
+	  labels=$$([ $$kind = molecule ] && echo partition refractivity || echo wave ripple); \
+	  $(BIN)/python -m epitaxy_models.data.synthetic_materials $${kind}s .epitaxy/pretrain-small/$$kind.csv && \
+	  $(BIN)/epitaxy data convert .epitaxy/pretrain-small/$$kind.csv --$$column-column $$column \
+	    $$(for label in $$labels; do echo --unit $$label=dimensionless; done) --out .epitaxy/pretrain-small/$${kind}s.parquet && \
+	  $(BIN)/epitaxy pretrain --config models/configs/pretrain-small-$$kind.yaml --publish .epitaxy/pretrain-small/substrate-$$kind || exit 1; \
+	done
 
 scaling: install-dev ## One worker against two at the same global batch (PARQUET=file for other structures)
 	$(BIN)/python -m loadtest.scaling $(if $(PARQUET),--parquet "$(PARQUET)")

@@ -16,6 +16,7 @@ from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.graphs.rock_salt import featurize_rock_salt
+from epitaxy_models.materials import MaterialKind
 from epitaxy_models.structures import (
     IntakeLimits,
     PackedBlock,
@@ -37,6 +38,10 @@ class NoMetrics:
     def count_outcome(self, outcome: str, reason: str, number: int = 1) -> None: ...
 
     def count_cache(self, tier: CacheTier, number: int) -> None: ...
+
+    def count_kind(self, kind: MaterialKind, outcome: str, number: int = 1) -> None: ...
+
+    def set_queued_materials(self, waiting: int, capacity: int) -> None: ...
 
 
 class _Network:

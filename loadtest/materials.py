@@ -2,30 +2,41 @@
 
 Run as ``python -m loadtest.materials --data ../shared/data --work DIR [--target NAME ...] [--draws 5]``; run it again
 to resume. Each draw holds out a third of the canonical keys, 400 rows at most, and learns from 25, 100 and 250 rows of
-the others. ``--report`` prints the tables of docs/materials.md from what has been measured.
+the others. ``--report`` prints the tables of docs/materials.md from what has been measured. Targets of classes (a
+label above or below a threshold, or a phase) are measured by AUC, Brier score and calibration error instead; ``job`` is
+what a whole fine-tuning job serves.
 """
 
 import argparse
 import json
 import logging
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from epitaxy_models.compositions import read_composition
 from epitaxy_models.errors import InvalidMaterialError
+from epitaxy_models.heads.property import Fidelity, PropertyDefinition
+from epitaxy_models.materials.kind import MaterialKind
 from epitaxy_models.molecules import read_molecule
 from epitaxy_models.polymers import read_polymer
 from epitaxy_models.substrates.shipped import shipped_compositional, shipped_molecular, shipped_pair_cells
+from epitaxy_models.transfer.classes.quality import quality_of
 from epitaxy_models.transfer.conditions.blocks import CONDITION_PREFIX, condition_blocks
 from epitaxy_models.transfer.conditions.condition import Condition
 from epitaxy_models.transfer.descriptors.material_blocks import CompositionBlocks, MolecularBlocks
+from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.inputs import COUNTS, DESCRIPTORS, FRACTIONS, TransferInputs
+from epitaxy_models.transfer.kinds.sample import Sample
+from epitaxy_models.transfer.pipeline import run_material_transfer
+from epitaxy_models.transfer.request import TransferRequest
 from epitaxy_models.transfer.strategies.block_gp import BlockGP
 from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest
 from epitaxy_models.transfer.strategies.full_forest import FullForest
@@ -50,6 +61,8 @@ class Target:
         kind: Of the materials.
         is_log: Whether models learn the logarithm.
         conditions: Columns that are conditions.
+        is_one: Which values of the column are ones, of classes; None: the labels are numbers.
+        once: Whether only the first row of each text counts.
     """
 
     file: str
@@ -58,6 +71,8 @@ class Target:
     kind: str
     is_log: bool = False
     conditions: tuple[str, ...] = ()
+    is_one: Callable[[Any], bool] | None = None
+    once: bool = False
 
 
 _ALLOY = ("test_temperature_C", "processing", "test_type")
@@ -72,7 +87,20 @@ TARGETS = {
     "steels": Target("alloys_steels", "yield_strength_MPa", "composition", "composition", is_log=True),
     "alloys": Target("alloys_mpea", "yield_strength_MPa", "composition", "composition", is_log=True, conditions=_ALLOY),
     "gap_by_formula": Target("comp_expt_gap", "band_gap_exp_eV", "composition", "composition"),
+    "metal_by_formula": Target(
+        "comp_expt_gap", "band_gap_exp_eV", "composition", "composition", is_one=lambda gap: gap == 0
+    ),
+    "single_phase": Target(
+        "alloys_mpea", "phase", "composition", "composition", is_one=lambda phase: phase != "other", once=True
+    ),
+    "bcc": Target("alloys_mpea", "phase", "composition", "composition", is_one=lambda phase: phase == "BCC", once=True),
+    "stiff": Target(
+        "comp_log_kvrh", "log10_k_vrh_GPa", "composition", "composition", is_one=lambda log: log > np.log10(120)
+    ),
+    "glassy_at_150C": Target("poly_tg_exp", "tg_K", "smiles", "polymer", is_one=lambda tg: tg > 423.15),
 }
+# Of larger sets a sample: a network embeds every row.
+_N_OF_CLASSES = 1500
 _READERS: dict[str, Callable[[str], Any]] = {
     "polymer": lambda text: read_polymer(text).polymer,
     "molecule": lambda text: read_molecule(text).molecule,
@@ -88,6 +116,7 @@ class Rows:
     formulas: tuple[str, ...]
     conditions: dict[str, NDArray[Any]] = field(default_factory=dict)
     sides: None = None
+    materials: tuple[Any, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -103,7 +132,8 @@ class Rows:
         """The chosen rows, in that order."""
         blocks = {name: block[rows] for name, block in self.blocks.items()}
         raw = {name: values[rows] for name, values in self.conditions.items()}
-        return Rows(blocks, tuple(self.formulas[row] for row in rows), raw)
+        chosen = tuple(self.materials[row] for row in rows) if self.materials else ()
+        return Rows(blocks, tuple(self.formulas[row] for row in rows), raw, None, chosen)
 
     def only(self, *names: str) -> "Rows":
         """Some blocks beside the conditions."""
@@ -120,6 +150,10 @@ def read_rows(target: Target, data: Path) -> tuple[Rows, Array]:
     """Blocks and labels of a target; what intake or substrate refuses is left out and counted in the log."""
     table = pd.read_parquet(data / f"{target.file}.parquet")
     table = table[table[target.column].notna()].reset_index(drop=True)
+    if target.is_one is not None:
+        table = table.drop_duplicates(target.text) if target.once else table
+        table = table.sample(min(len(table), _N_OF_CLASSES), random_state=1).reset_index(drop=True)
+        table[target.column] = table[target.column].map(target.is_one).astype(float)
     blocks_of = _blocks_of(target.kind)
     materials, kept = [], []
     for row, text in enumerate(table[target.text]):
@@ -134,7 +168,7 @@ def read_rows(target: Target, data: Path) -> tuple[Rows, Array]:
     keys = tuple(getattr(material, "constitution", material.key) for material in materials)
     conditions, raw = _conditions(table.iloc[kept], target)
     blocks = blocks_of(materials) | condition_blocks(conditions, raw, len(kept))
-    return Rows(blocks, keys, raw), table[target.column].to_numpy(dtype=np.float64)[kept]
+    return Rows(blocks, keys, raw, None, tuple(materials)), table[target.column].to_numpy(dtype=np.float64)[kept]
 
 
 def _blocks_of(kind: str) -> MolecularBlocks | CompositionBlocks:
@@ -204,6 +238,45 @@ def measure(
     return {"errors": errors, "coverage": float(inside.mean())}
 
 
+def measure_classes(
+    rows: Rows, labels: Array, train: NDArray[np.int64], test: NDArray[np.int64], job: TransferModel
+) -> dict[str, Any]:
+    """AUC and Brier score by contestant and of what a job serves, and the job's calibration error.
+
+    Scores of contestants are cut to 0 and 1 for the Brier score; they have no link.
+    """
+    aucs, briers = {}, {}
+    for name, (strategy, seen) in contestants(rows).items():
+        scorer = replace(strategy, about_mean=True, is_robust=False) if isinstance(strategy, BlockGP) else strategy
+        inputs = cast("TransferInputs", seen.take(train))
+        scores = scorer.fit(inputs, labels[train], 0).predict(cast("TransferInputs", seen.take(test))).values
+        aucs[name] = float(roc_auc_score(labels[test], scores))
+        briers[name] = float(np.mean((np.clip(scores, 0.0, 1.0) - labels[test]) ** 2))
+    given = job.predict(inputs_of(rows.take(test)), 0.9).values[:, 0]
+    quality = quality_of(given, labels[test], {})
+    aucs["job"], briers["job"] = quality.auc, quality.brier
+    told = {"calibration_error": quality.calibration_error, "by_chance": quality.expected_calibration_error}
+    return {"auc": aucs, "brier": briers, **told}
+
+
+def job_on(rows: Rows, labels: Array, train: NDArray[np.int64], kind: str) -> TransferModel:
+    """What a fine-tuning job makes of the training rows."""
+    material = MaterialKind(kind)
+    samples = [Sample(material, rows.materials[row]).as_row() for row in train]
+    definition = PropertyDefinition("one", "1", Fidelity.EXPERIMENT, "measured", "", 0.0, 1.0)
+    with tempfile.TemporaryDirectory() as folder:
+        named = [(str(row), sample) for row, sample in zip(train.tolist(), samples, strict=True)]
+        request = TransferRequest("one", named, labels[train], definition, Path(folder) / "out", are_classes=True)
+        return TransferModel.load(run_material_transfer(request, material).model)
+
+
+def inputs_of(rows: Rows) -> TransferInputs:
+    """The same rows as a tenant's model reads them."""
+    kind = MaterialKind.COMPOSITION if FRACTIONS in rows.blocks else MaterialKind.POLYMER
+    samples = tuple(Sample(kind, material).as_row() for material in rows.materials)
+    return TransferInputs(samples, (), rows.blocks)
+
+
 def _raw(values: Array, is_log: bool) -> Array:
     return np.exp(values) if is_log else values
 
@@ -222,18 +295,37 @@ def run(options: argparse.Namespace) -> None:
             for size, train, test in draws(rows.formulas, draw, SIZES):
                 if (name, draw, size) in done:
                     continue
-                found = measure(rows, labels, train, test, is_log=TARGETS[name].is_log)
+                found = _measured(TARGETS[name], rows, labels, train, test)
                 entry = {"target": name, "draw": draw, "size": size, **found}
                 with record.open("a") as file:
                     file.write(json.dumps(entry) + "\n")
-                _LOG.info("%s %d %d %s", name, draw, size, {k: round(v, 4) for k, v in found["errors"].items()})
+                told = found.get("errors") or found["auc"]
+                _LOG.info("%s %d %d %s", name, draw, size, {k: round(v, 4) for k, v in told.items()})
+
+
+def _measured(
+    target: Target, rows: Rows, labels: Array, train: NDArray[np.int64], test: NDArray[np.int64]
+) -> dict[str, Any]:
+    if target.is_one is None:
+        return measure(rows, labels, train, test, is_log=target.is_log)
+    return measure_classes(rows, labels, train, test, job_on(rows, labels, train, target.kind))
+
+
+_WHICH = ("target", "draw", "size")
 
 
 def report(record: Path) -> str:
-    """Medians over the draws as a table: errors by size, and the coverage of the mean's intervals."""
-    table = pd.DataFrame(
-        [{k: e[k] for k in ("target", "draw", "size", "coverage")} | e["errors"] for e in _read(record)]
-    )
+    """Medians over the draws as tables: errors by size and the coverage of the mean's intervals; of classes scores."""
+    entries = _read(record)
+    numbers = [{k: e[k] for k in (*_WHICH, "coverage")} | e["errors"] for e in entries if "errors" in e]
+    aucs, briers = ([{k: e[k] for k in _WHICH} | e[score] for e in entries if score in e] for score in ("auc", "brier"))
+    held = [{k: e[k] for k in (*_WHICH, "calibration_error", "by_chance")} for e in entries if "auc" in e]
+    titled = {"": numbers, "AUC": aucs, "Brier score": briers, "Calibration error of the job": held}
+    return "\n\n".join(f"{title}\n{_medians(rows)}".strip() for title, rows in titled.items() if rows)
+
+
+def _medians(rows: Sequence[dict[str, Any]]) -> str:
+    table = pd.DataFrame(rows)
     columns = [column for column in table if column not in {"target", "draw", "size"}]
     medians = table.groupby(["target", "size"])[columns].median()
     lines = [f"| target | {' | '.join(columns)} |", "|" + "---|" * (len(columns) + 1)]

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from product import OneProduct, Product
+from small_disk import SmallDisk, mounted
 
 # Whoever starts the tests in the background of a shell has them ignore Ctrl-C, and what they start inherits that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -26,6 +27,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         markers = {marker.name for marker in item.iter_markers()}
         if _STARTING_RAY & set(getattr(item, "fixturenames", ())) and not markers & {"stack", "pretraining"}:
             raise pytest.UsageError(f"{item.nodeid} starts Ray: mark it with stack or pretraining")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A disk of 16 MiB."""
+    with mounted(tmp_path / "disk", 16 << 20) as disk:
+        yield disk
 
 
 @pytest.fixture(scope="session")

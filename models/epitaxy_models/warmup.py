@@ -18,6 +18,7 @@ from epitaxy_models.ensembles.readout import CalibratedReadout
 from epitaxy_models.graphs.batch import collate
 from epitaxy_models.graphs.graph import build_graph_with_origins
 from epitaxy_models.graphs.rock_salt import featurize_rock_salt, rock_salt
+from epitaxy_models.substrates.shipped import shipped_compositional, shipped_molecular
 from epitaxy_models.transfer.descriptors import DESCRIPTOR_NAMES, describe
 from epitaxy_models.transfer.inputs import DESCRIPTORS, TransferInputs
 from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest
@@ -51,11 +52,20 @@ def warm_descriptors() -> None:
     describe([rock_salt(), layered])
 
 
+def warm_materials() -> None:
+    """Graphs, networks and verdicts of molecules and compositions."""
+    for substrate in (shipped_molecular(), shipped_compositional()):
+        material = substrate.intake("C")  # methane, or carbon
+        graphs = [substrate.featurize(material)]
+        substrate.featurize_all([material])
+        substrate.readings(graphs, substrate.embed(graphs))
+
+
 def main() -> None:
     """Compiles all kernels in two processes: a few seconds if they are cached, about a minute if not."""
     start = time.monotonic()
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
-        for part in [pool.submit(warm_networks), pool.submit(warm_descriptors)]:
+        for part in [pool.submit(warm) for warm in (warm_networks, warm_descriptors, warm_materials)]:
             part.result()
     print(f"kernels compiled in {time.monotonic() - start:.0f} s")  # noqa: T201  # a command's output
 

@@ -13,7 +13,8 @@ import epitaxy.client
 
 CLIENT = Path(epitaxy.client.__file__).parent
 RESULTS = {
-    "epitaxy.client.results", "epitaxy.client.explanations.results", "epitaxy.client.finetune.results",
+    "epitaxy.client.results", "epitaxy.client.explanations.results", "epitaxy.client.explanations.parts",
+    "epitaxy.client.finetune.results",
     "epitaxy.client.measurements.results", "epitaxy.client.models.cards", "epitaxy.client.models.review",
     "epitaxy.client.screening.summary", "epitaxy.client.screening.repeats", "epitaxy.client.inputs.reading_log",
 }  # fmt: skip

@@ -9,6 +9,7 @@ _BY_MODEL = "epitaxy_gateway_model_structures_total"
 _STAGES = "ray_epitaxy_prediction_stage_seconds"
 _LOOKUPS = "ray_epitaxy_prediction_cache_lookups_total"
 _FAILED = 'outcome="failed"'
+_BY_SUBSTRATE = "ray_epitaxy_prediction_structures_total"
 
 _NOW = Row(
     "Now",
@@ -236,6 +237,42 @@ _CACHE = Row(
     ],
 )
 
+_KINDS = Row(
+    "Kinds of materials",
+    [
+        Panel(
+            "Answered by substrate",
+            "substrate-mp answers crystals, substrate-molecule molecules and polymers, substrate-composition "
+            "compositions; tenants' models count under the substrate that they were fitted on.",
+            "suffix: /s",
+            [Query(total(rate(_BY_SUBSTRATE, 'outcome="answered"'), "substrate"), "{{substrate}}")],
+            is_stacked=True,
+        ),
+        Panel(
+            "Refused by substrate and reason",
+            "Salts, radicals and unreadable SMILES are refused under substrate-molecule, amounts that do not add up "
+            "under substrate-composition; NO_SUBSTRATE_FOR_KIND: sent to a model of another kind.",
+            "suffix: /s",
+            [Query(total(rate(_BY_SUBSTRATE, 'outcome="refused"'), "substrate", "reason"), "{{substrate}} {{reason}}")],
+        ),
+        Panel(
+            "Share found in caches by substrate",
+            "Of the embeddings looked up, in the replica or in the shared cache.",
+            "percentunit",
+            [
+                Query(
+                    ratio(
+                        total(rate(_LOOKUPS, 'tier!="miss"'), "substrate"),
+                        total(rate(_LOOKUPS), "substrate"),
+                    ),
+                    "{{substrate}}",
+                )
+            ],
+            highest=1,
+        ),
+    ],
+)
+
 _ERRORS = Row(
     "Errors",
     [
@@ -278,6 +315,6 @@ SCREENING = Dashboard(
     "epitaxy-screening",
     "Epitaxy / Screening",
     "Throughput, latency, batches, cache and errors of predictions.",
-    [_NOW, _TRAFFIC, _LATENCY, _BATCHES, _CACHE, _ERRORS],
+    [_NOW, _TRAFFIC, _KINDS, _LATENCY, _BATCHES, _CACHE, _ERRORS],
     [NAMESPACES, TENANTS, MODELS],
 )

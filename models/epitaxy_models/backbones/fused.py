@@ -2,8 +2,8 @@
 
 The same network as ``StackedBackbone``, to rounding. What makes it faster than the sum of its tensor operations: gains
 and scales are folded into the matrices that follow them, the first layer's node terms are looked up by species, both
-node terms come from one matrix product, and nodes are taken through a layer in blocks that stay in the processor's
-cache. It imports no torch.
+node terms come from one matrix product, nodes are taken through a layer in blocks that stay in the processor's cache,
+and nodes that a layer cannot tell apart are taken through it once. It imports no torch.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ from epitaxy_models.backbones.config import MESSAGE_SCALE, NORM_EPSILON, Backbon
 from epitaxy_models.compiled import compiled
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.graphs.batch import CrystalGraphBatch, collate
+from epitaxy_models.graphs.depth_classes import alike_nodes, every_node
 from epitaxy_models.graphs.rock_salt import featurize_rock_salt
 
 Float = NDArray[np.float32]
@@ -94,9 +95,17 @@ class FusedBackbone:
         # The last grid point itself has no upper neighbour to interpolate to.
         positions = np.minimum(batch.distances * steps, np.float32(config.n_grid - 1.001))
         rows = batch.rows.astype(np.int32, copy=False)
+        is_by_kind = config.edge_filter is EdgeFilter.KIND
+        classes = (
+            alike_nodes(batch, config.n_layers)
+            if is_by_kind
+            else every_node(len(batch.atomic_numbers), config.n_layers)
+        )
+        species = batch.atomic_numbers.astype(np.int32)
         for member in range(config.n_members):
             _embed(
-                batch.atomic_numbers,
+                species,
+                *classes,
                 batch.multiplicities,
                 batch.cell_offsets,
                 rows,
@@ -170,7 +179,10 @@ def _layers(state: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float64]
 
 @compiled(fastmath=True)
 def _embed(
-    atomic_numbers: NDArray[np.uint8],
+    species_of: Index,
+    classes: Index,
+    firsts: Index,
+    counts: Index,
     multiplicities: Index,
     cell_offsets: NDArray[np.int64],
     rows: Index,
@@ -188,61 +200,75 @@ def _embed(
     readout_gain: Float,
     embeddings: Float,
 ) -> None:
-    """One member's embeddings of a batch, ``[n_graphs, embedding_width]``."""
-    n, width, n_layers = len(atomic_numbers), species.shape[1], len(terms_of)
-    states = np.empty((n, width), dtype=np.float32)
-    normed = np.empty((n, width), dtype=np.float32)
-    terms = np.empty((n, 4 * width), dtype=np.float32)
+    """One member's embeddings of a batch, ``[n_graphs, embedding_width]``.
+
+    ``place`` is the row of each node in the states and terms of the layer before: its species, then its class.
+    """
+    width, n_layers, most = species.shape[1], len(terms_of), counts.max()
+    place, terms, before = species_of, species_terms, species
+    all_terms = np.empty((counts[: n_layers - 1].max() if n_layers > 1 else 0, 4 * width), dtype=np.float32)
+    states, spare = np.empty((most, width), dtype=np.float32), np.empty((most, width), dtype=np.float32)
+    normed = np.empty((most, width), dtype=np.float32)
     messages = np.empty((_BLOCK, width), dtype=np.float32)
     change = np.empty((_BLOCK, width), dtype=np.float32)
     hidden = np.empty((_BLOCK, 2 * width), dtype=np.float32)
-    for node in range(n):
-        states[node] = species[atomic_numbers[node]]
-        terms[node] = species_terms[atomic_numbers[node]]
     for layer in range(n_layers):
-        for start in range(0, n if layer > 0 else 0, _BLOCK):
-            stop = min(start + _BLOCK, n)
-            np.dot(normed[start:stop], terms_of[layer], terms[start:stop])
-        for start in range(0, n, _BLOCK):
-            stop = min(start + _BLOCK, n)
+        for start in range(0, counts[layer - 1] if layer > 0 else 0, _BLOCK):
+            stop = min(start + _BLOCK, counts[layer - 1])
+            np.dot(normed[start:stop], terms_of[layer], all_terms[start:stop])
+        if layer > 0:
+            terms = all_terms
+        nodes = firsts[layer]
+        for start in range(0, counts[layer], _BLOCK):
+            stop = min(start + _BLOCK, counts[layer])
             block, block_normed, size = states[start:stop], normed[start:stop], stop - start
-            _messages(terms, filters[layer], rows, sources, positions, edge_weights, start, messages[:size])
+            for row in range(size):
+                block[row] = before[place[nodes[start + row]]]
+            _messages(
+                terms, place, filters[layer], rows, sources, positions, edge_weights, nodes[start:stop], messages[:size]
+            )
             np.dot(messages[:size], message_out[layer], change[:size])
             _add_and_norm(change, block, block_normed)
             np.dot(block_normed, update_in[layer], hidden[:size])
             _activate(update_bias[layer], hidden[:size])
             np.dot(hidden[:size], update_out[layer], change[:size])
             _add_and_norm(change, block, block_normed)
+        place = classes[layer]
         _mean_over_atoms(
             normed,
+            place,
             readout_gain[layer],
             multiplicities,
             cell_offsets,
             embeddings[:, layer * width : (layer + 1) * width],
         )
-    _maximum_over_atoms(normed, readout_gain[n_layers - 1], cell_offsets, embeddings[:, n_layers * width :])
+        before = states
+        states, spare = spare, states
+    _maximum_over_atoms(normed, place, readout_gain[n_layers - 1], cell_offsets, embeddings[:, n_layers * width :])
 
 
 @compiled(fastmath=True)
 def _messages(
     terms: Float,
+    place: Index,
     table: Float,
     rows: Index,
     sources: Index,
     positions: Float,
     weights: Float,
-    start: int,
+    nodes: Index,
     summed: Float,
 ) -> None:
-    """``messages.edge_messages`` of consecutive nodes from ``start`` on; both gates over one division."""
+    """``messages.edge_messages`` of some nodes; both gates over one division."""
     width = summed.shape[1]
     one, quarter = np.float32(1.0), np.float32(0.25)
-    for node in range(len(summed)):
-        total = summed[node]
+    for row in range(len(summed)):
+        node, total = nodes[row], summed[row]
         total[:] = np.float32(0.0)
-        own_gate, own_core = terms[start + node, :width], terms[start + node, width : 2 * width]
-        for edge in range(rows[start + node], rows[start + node + 1]):
-            other = terms[sources[edge]]
+        own = terms[place[node]]
+        own_gate, own_core = own[:width], own[width : 2 * width]
+        for edge in range(rows[node], rows[node + 1]):
+            other = terms[place[sources[edge]]]
             other_gate, other_core = other[2 * width : 3 * width], other[3 * width :]
             step = int(positions[edge])
             upper = positions[edge] - np.float32(step)
@@ -303,7 +329,7 @@ def _activate(bias: Float, values: Float) -> None:
 
 @compiled(fastmath=True)
 def _mean_over_atoms(
-    normed: Float, gain: Float, multiplicities: Index, cell_offsets: NDArray[np.int64], means: Float
+    normed: Float, place: Index, gain: Float, multiplicities: Index, cell_offsets: NDArray[np.int64], means: Float
 ) -> None:
     """Mean over the atoms of each crystal, ``[n_graphs, width]``."""
     for graph in range(len(means)):
@@ -312,7 +338,7 @@ def _mean_over_atoms(
         first, last = cell_offsets[graph], cell_offsets[graph + 1]
         n_atoms = np.float32(multiplicities[first:last].sum())
         for node in range(first, last):
-            state, share = normed[node], np.float32(multiplicities[node]) / n_atoms
+            state, share = normed[place[node]], np.float32(multiplicities[node]) / n_atoms
             for c in range(len(gain)):
                 mean[c] += share * state[c]
         for c in range(len(gain)):
@@ -321,12 +347,14 @@ def _mean_over_atoms(
 
 # Not by fast arithmetic, which may assume that there is no infinity.
 @compiled()
-def _maximum_over_atoms(normed: Float, gain: Float, cell_offsets: NDArray[np.int64], maxima: Float) -> None:
+def _maximum_over_atoms(
+    normed: Float, place: Index, gain: Float, cell_offsets: NDArray[np.int64], maxima: Float
+) -> None:
     """Largest value of each channel in each crystal, ``[n_graphs, width]``."""
     for graph in range(len(maxima)):
         maximum = maxima[graph]
         maximum[:] = np.float32(-np.inf)
         for node in range(cell_offsets[graph], cell_offsets[graph + 1]):
-            state = normed[node]
+            state = normed[place[node]]
             for c in range(len(gain)):
                 maximum[c] = max(maximum[c], state[c] * gain[c])

@@ -19,7 +19,7 @@ METHOD_BY_GROUP = (
 )
 # Multipliers are kept at these coverages and interpolated between them.
 COVERAGES = np.round(np.arange(0.50, 0.9951, 0.005), 3)
-_N_MIN = 200
+N_MIN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ class Calibrator:
         structures, too few for a 99.5 % quantile, and if the shape needs scores that are not given.
         """
         n = len(labels)
-        if n < _N_MIN:
-            raise ConfigurationError(f"calibration needs {_N_MIN} structures, got {n}", reason="CALIBRATION_TOO_SMALL")
+        if n < N_MIN:
+            raise ConfigurationError(f"calibration needs {N_MIN} structures, got {n}", reason="CALIBRATION_TOO_SMALL")
         floor = float(np.quantile(expected_errors, 0.01)) + 1e-9
         residuals = np.abs(labels - values) / shape.difficulties(np.maximum(expected_errors, floor), domain_scores)
         ranks = np.minimum(np.ceil((n + 1) * COVERAGES).astype(int), n) - 1

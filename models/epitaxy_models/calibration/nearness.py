@@ -14,7 +14,7 @@ from epitaxy_models.calibration.verdict import DomainScore, DomainVerdict
 # Beyond this share of held-out materials one is borderline, beyond the second foreign.
 _BORDERLINE, _OUTSIDE = 0.95, 0.99
 # Training materials that a kind of node needs before it counts as known.
-_FAMILIAR_COUNT = 20
+FAMILIAR_COUNT = 20
 _N_QUANTILES = 1001
 _FAR = "it lies farther from the pretraining data than {:.1f} % of held-out {}"
 _RARE = "hardly seen in pretraining: {}"
@@ -62,7 +62,7 @@ class NearnessModel:
             names: Name of each kind.
             plural: What its materials are called.
         """
-        rare = [int(kind) for kind in np.unique(nodes) if self.node_counts[kind] < _FAMILIAR_COUNT]
+        rare = [int(kind) for kind in np.unique(nodes) if self.node_counts[kind] < FAMILIAR_COUNT]
         if rare:
             reason = _RARE.format(", ".join(f"{names[kind]} (in {self.node_counts[kind]})" for kind in rare))
             return DomainScore(score, DomainVerdict.OUT_OF_DOMAIN, reason)
@@ -70,6 +70,18 @@ class NearnessModel:
             return DomainScore(score, DomainVerdict.IN_DOMAIN, "")
         verdict = DomainVerdict.OUT_OF_DOMAIN if score >= _OUTSIDE else DomainVerdict.BORDERLINE
         return DomainScore(score, verdict, _FAR.format(100 * score, plural))
+
+    def judge_all(
+        self, scores: NDArray[np.float64], nodes: Sequence[NDArray[np.uint8]], names: Sequence[str], plural: str
+    ) -> tuple[DomainScore, ...]:
+        """The verdict on each of several materials, as ``judge`` gives it; most have only known nodes."""
+        is_rare = self.node_counts < FAMILIAR_COUNT
+        return tuple(
+            DomainScore(score, DomainVerdict.IN_DOMAIN, "")
+            if score < _BORDERLINE and not is_rare[kinds].any()
+            else self.judge(score, kinds, names, plural)
+            for score, kinds in zip(scores.tolist(), nodes, strict=True)
+        )
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """All arrays by name, for storage."""

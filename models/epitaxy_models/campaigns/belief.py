@@ -12,13 +12,17 @@ from epitaxy_models.campaigns.pool_blocks import PoolBlocks
 from epitaxy_models.campaigns.process import PoolProcess
 from epitaxy_models.campaigns.readings import Readings
 from epitaxy_models.campaigns.rivalry import Speaker, speaker_of
-from epitaxy_models.transfer.inputs import DESCRIPTORS
+from epitaxy_models.transfer.conditions.blocks import CONDITION_PREFIX
+from epitaxy_models.transfer.inputs import COUNTS, DESCRIPTORS, FRACTIONS, TRACES
 from epitaxy_models.transfer.labels.target import TargetTransform
 from epitaxy_models.transfer.strategies.block_kernel import KernelParameters
+from epitaxy_models.transfer.strategies.condition_terms import term_record
 
 Array = NDArray[np.float64]
 # Hyper-parameters are looked for again once there are so many more labels.
 _GROWTH = 1.25
+# What is known of a material without a pretrained network.
+_PLAIN = frozenset({COUNTS, DESCRIPTORS, FRACTIONS, TRACES})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +92,7 @@ class Belief:
             "since": self.since,
             "rivals": {
                 str(name): {
-                    "terms": [[term.block, str(term.shape)] for term in process.terms],
+                    "terms": [term_record(term) for term in process.terms],
                     "log_weights": list(process.parameters.log_weights),
                     "log_lengths": list(process.parameters.log_lengths),
                     "log_noise": process.parameters.log_noise,
@@ -122,6 +126,7 @@ def _grounds(
     grounds: dict[Speaker, tuple[PoolBlocks, Array | None]] = {Speaker.TRANSFERRED: (pool, None)}
     if head is not None:
         grounds[Speaker.ANCHORED] = (pool, head.on_scale(transform))
-    if DESCRIPTORS in pool.blocks and len(pool.blocks) > 1:
-        grounds[Speaker.DESCRIPTOR] = (pool.only(DESCRIPTORS), None)
+    plain = [name for name in pool.blocks if name in _PLAIN or name.startswith(CONDITION_PREFIX)]
+    if DESCRIPTORS in plain and len(plain) < len(pool.blocks):
+        grounds[Speaker.DESCRIPTOR] = (pool.only(*plain), None)
     return grounds

@@ -11,10 +11,10 @@ from epitaxy_models.campaigns.estimates import Estimate
 from epitaxy_models.campaigns.front import is_on_front
 from epitaxy_models.campaigns.knowledge import Knowledge
 from epitaxy_models.campaigns.listed import ShortList
+from epitaxy_models.campaigns.nearness import squared_by_block
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
 from epitaxy_models.campaigns.prequential import Prediction
 from epitaxy_models.campaigns.rivalry import Speaker
-from epitaxy_models.transfer.strategies.block_scaling import squared_distances
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -146,9 +146,7 @@ def _nearest(
     """The nearest measured candidates of each, by scaled features weighed as the blocks speak."""
     left, right = pool.rows(chosen), pool.rows(measured)
     total = sum(weights.values()) or 1.0
-    squared = sum(
-        weight / total * squared_distances(left[block], right[block]) / 2 for block, weight in weights.items()
-    )
+    squared = sum(weight / total * squared_by_block(block, left, right) / 2 for block, weight in weights.items())
     distances = np.sqrt(np.asarray(squared))
     found = []
     for row in distances:

@@ -11,14 +11,17 @@ from epitaxy_models.campaigns.objective import Limit, Objective
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
 from epitaxy_models.campaigns.simulation import Found, History, head_order, simulate, summarize
 from epitaxy_models.campaigns.start import Start, StartName
-from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
+from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.conditions.blocks import condition_blocks
+from epitaxy_models.transfer.conditions.condition import Condition, ConditionColumn, value_keys
 from epitaxy_models.transfer.features import SubstrateFeatures
 
 Array = NDArray[np.float64]
+Numbers = NDArray[np.int64]
 # Fewer rows have no best 1 % that anything could be told by.
 LEAST_ROWS = 20
 HEAD = "head"
@@ -31,8 +34,9 @@ def finished_history(
     limits: Sequence[Limit] = (),
     start: StartName = StartName.AUTO,
     on_structures: Callable[[int], None] = lambda n_done: None,
+    conditions: Mapping[str, ConditionColumn] | None = None,
 ) -> History:
-    """Features of all rows, and copies of one crystal told as such.
+    """Features of all rows, and copies of one crystal under one condition told as such.
 
     Args:
         structures: Checked crystals.
@@ -41,16 +45,13 @@ def finished_history(
         limits: What other properties have to keep.
         start: How to begin.
         on_structures: Called with the number of crystals that are featurized.
+        conditions: Under which each row was measured, by name.
 
     Raises:
-        ConfigurationError: TOO_FEW_ROWS.
+        ConfigurationError: TOO_FEW_ROWS, or INVALID_CONDITION.
         UnsupportedElementError: A crystal holds an element that the substrate has never seen.
     """
-    if len(structures) < LEAST_ROWS:
-        raise ConfigurationError(
-            f"{len(structures)} rows have a structure and all values: a replay needs at least {LEAST_ROWS}",
-            reason="TOO_FEW_ROWS",
-        )
+    check_enough(len(structures))
     artifact = load_artifact(shipped_model())
     embed, n_done = Embedder(artifact), 0
 
@@ -62,17 +63,44 @@ def finished_history(
         return found
 
     inputs = SubstrateFeatures(artifact).inputs_of(structures, embed_and_tell)
-    keys = [graph.key for graph in inputs.graphs]
-    groups = np.unique(keys, return_inverse=True)[1].astype(np.int64)
+    columns = conditions or {}
+    under = value_keys([column.values for column in columns.values()], len(structures))
+    _, groups = distinct([(graph.key, key) for graph, key in zip(inputs.graphs, under, strict=True)])
+    blocks = {**inputs.blocks, **blocks_under(columns)}
+    shipped = artifact.fidelity_heads
+    fidelities = shipped.columns if shipped is not None else ()
     return History(
-        PoolBlocks.of(inputs.blocks),
+        PoolBlocks.of(blocks),
         values,
         objectives,
         Start(start),
-        heads_of(objectives, inputs.blocks, artifact),
+        heads_of(objectives, blocks, artifact.card.heads, fidelities),
         limits,
         groups=groups,
     )
+
+
+def check_enough(n_rows: int) -> None:
+    """Raises ConfigurationError (TOO_FEW_ROWS)."""
+    if n_rows < LEAST_ROWS:
+        raise ConfigurationError(
+            f"{n_rows} rows have a material and all values: a replay needs at least {LEAST_ROWS}",
+            reason="TOO_FEW_ROWS",
+        )
+
+
+def blocks_under(conditions: Mapping[str, ConditionColumn]) -> dict[str, Array]:
+    """Blocks of conditions. Raises ConfigurationError (INVALID_CONDITION)."""
+    learned = [Condition.learned(name, column.values, column.unit) for name, column in conditions.items()]
+    values = {name: column.values for name, column in conditions.items()}
+    return condition_blocks(learned, values, len(next(iter(values.values()), ())))
+
+
+def distinct(keys: Sequence[object]) -> tuple[Numbers, Numbers]:
+    """The first row of each key in their order, and the place of each row's key among them."""
+    found: dict[object, int] = {}
+    places = np.array([found.setdefault(key, len(found)) for key in keys], dtype=np.int64)
+    return np.unique(places, return_index=True)[1], places
 
 
 def check_strategies(names: Sequence[str]) -> None:
@@ -100,12 +128,11 @@ def play(history: History, name: str, batch: int, budget: int, seeds: int, at: S
 
 
 def heads_of(
-    objectives: Sequence[Objective], blocks: Mapping[str, NDArray[np.floating]], artifact: ModelArtifact
+    objectives: Sequence[Objective],
+    blocks: Mapping[str, NDArray[np.floating]],
+    heads: Sequence[str],
+    fidelities: Sequence[str] = (),
 ) -> dict[str, HeadAnswer]:
     """What the substrate says of the objectives, by property, where it says anything."""
-    shipped = artifact.fidelity_heads
-    fidelities = shipped.columns if shipped is not None else ()
-    answers = {
-        entry.name: head_answer(entry.name, entry.unit, blocks, artifact.card.heads, fidelities) for entry in objectives
-    }
+    answers = {entry.name: head_answer(entry.name, entry.unit, blocks, heads, fidelities) for entry in objectives}
     return {name: answer for name, answer in answers.items() if answer is not None}

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from epitaxy_models.campaigns.stored_block import StoredBlock
 from epitaxy_models.errors import CheckpointError, ConfigurationError
+from epitaxy_models.transfer.conditions.blocks import CONDITION_PREFIX
+from epitaxy_models.transfer.inputs import COUNTS
+from epitaxy_models.transfer.strategies.block_gp import scale_of
 from epitaxy_models.transfer.strategies.block_kernel import Rows
 from epitaxy_models.transfer.strategies.block_scaling import BlockScale
 
@@ -52,7 +55,7 @@ class PoolBlocks:
         for name, block in blocks.items():
             _check_finite(name, block)
         sampled = np.arange(0, min(lengths), -(-min(lengths) // n_sample))
-        return cls(blocks, {name: BlockScale.fit(_widened(block, sampled)) for name, block in blocks.items()})
+        return cls(blocks, {name: scale_of(name, _widened(block, sampled)) for name, block in blocks.items()})
 
     def write(self, folder: Path) -> None:
         """Keeps the blocks as float32 in a folder for ``read``, a piece at a time."""
@@ -73,7 +76,7 @@ class PoolBlocks:
         try:
             names = json.loads((folder / _MANIFEST).read_text())["blocks"]
             with np.load(folder / _SCALES, allow_pickle=False) as found:
-                scales = {name: BlockScale(*found[str(place)]) for place, name in enumerate(names)}
+                scales = {name: _restored(name, found[str(place)]) for place, name in enumerate(names)}
             blocks = {name: StoredBlock(_path_of(folder, name)) for name in names}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{folder.name} holds a damaged pool", reason="INVALID_POOL") from error
@@ -157,6 +160,12 @@ class PoolWriter:
         if mapped.shape != shape:
             raise ConfigurationError(f"block {name!r} has shape {mapped.shape}, not {shape}", reason="INVALID_POOL")
         return mapped
+
+
+def _restored(name: str, pair: NDArray[np.float64]) -> BlockScale:
+    """The scale of a block from its centre and factor."""
+    centre, factor = pair
+    return BlockScale(centre, factor, has_gaps=name.startswith(CONDITION_PREFIX), is_counts=name == COUNTS)
 
 
 def _path_of(folder: Path, name: str) -> Path:

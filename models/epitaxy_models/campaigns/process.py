@@ -17,7 +17,8 @@ from threadpoolctl import threadpool_limits
 
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
 from epitaxy_models.campaigns.readings import Readings
-from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING
+from epitaxy_models.transfer.conditions.blocks import CONDITION_PREFIX
+from epitaxy_models.transfer.inputs import COUNTS, DESCRIPTORS, EMBEDDING, FRACTIONS, PAIRS, TRACES
 from epitaxy_models.transfer.strategies.block_kernel import (
     KernelParameters,
     KernelTerm,
@@ -27,12 +28,14 @@ from epitaxy_models.transfer.strategies.block_kernel import (
     covariance_within,
     prior_variances,
 )
+from epitaxy_models.transfer.strategies.condition_terms import condition_terms, restored_term
 from epitaxy_models.transfer.strategies.marginal_likelihood import KernelPrior, PosteriorObjective, maximize
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 # Beyond so many labels a linear term of every block costs accuracy (`BlockGP.n_linear_max`).
 _N_LINEAR = 80
+_WIDE = frozenset({DESCRIPTORS, EMBEDDING, FRACTIONS, TRACES, PAIRS})
 _N_SEARCH, _STEPS_FIRST, _STEPS_AGAIN = 128, 40, 12
 # Share of the unexplained variance that is a candidate's own if nothing tells how far readings repeat.
 _OWN_SHARE = 0.5
@@ -93,7 +96,7 @@ class PoolProcess:
     @classmethod
     def restore(cls, pool: PoolBlocks, record: Mapping[str, Any], anchor: Array | None = None) -> "PoolProcess":
         """From what ``Belief.state`` keeps of it; without readings."""
-        terms = tuple(KernelTerm(block, Shape(shape)) for block, shape in record["terms"])
+        terms = tuple(restored_term(*term) for term in record["terms"])
         parameters = KernelParameters(
             tuple(record["log_weights"]), tuple(record["log_lengths"]), float(record["log_noise"])
         )
@@ -218,10 +221,15 @@ class PoolProcess:
 
 
 def _terms(names: Sequence[str], n_labels: int) -> Iterator[KernelTerm]:
+    conditions = [name for name in names if name.startswith(CONDITION_PREFIX)]
     for name in names:
-        yield KernelTerm(name, Shape.RBF)
-        if name not in {DESCRIPTORS, EMBEDDING} or n_labels <= _N_LINEAR:
-            yield KernelTerm(name, Shape.LINEAR)
+        if name == COUNTS:
+            yield KernelTerm(name, Shape.TANIMOTO)
+        elif name not in conditions:
+            yield KernelTerm(name, Shape.RBF)
+            if name not in _WIDE or n_labels <= _N_LINEAR:
+                yield KernelTerm(name, Shape.LINEAR)
+    yield from condition_terms(names, conditions)
 
 
 def _starts(terms: Sequence[KernelTerm]) -> Iterator[KernelParameters]:

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from epitaxy_models.campaigns.heads import HeadAnswer
 from epitaxy_models.campaigns.knowledge import Knowledge
+from epitaxy_models.campaigns.nearness import squared_by_block
 from epitaxy_models.campaigns.objective import Objective
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
+from epitaxy_models.transfer.conditions.blocks import CONDITION_PREFIX
 from epitaxy_models.transfer.inputs import EMBEDDING
-from epitaxy_models.transfer.strategies.block_scaling import squared_distances
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -129,18 +130,20 @@ def spread_over(
     Kennard & Stone, Technometrics 11, 137 (1969), on random subsets.
     """
     block = EMBEDDING if EMBEDDING in pool.blocks else sorted(pool.blocks)[0]
+    blocks = [block, *(name for name in pool.blocks if name.startswith(CONDITION_PREFIX))]
     chosen: list[int] = []
     for _ in range(n_wanted):
         drawn = generator.choice(open_ones, min(len(open_ones), _N_LOOKED_AT + len(chosen)), replace=False)
         looked_at = drawn[~np.isin(drawn, chosen)]
         others = np.concatenate([taken, np.array(chosen, dtype=np.int64)])
-        chosen.append(int(looked_at[np.argmax(_nearest(pool, block, looked_at, others))]))
+        chosen.append(int(looked_at[np.argmax(_nearest(pool.only(*blocks), looked_at, others))]))
     return chosen
 
 
-def _nearest(pool: PoolBlocks, block: str, numbers: Numbers, others: Numbers) -> Array:
+def _nearest(pool: PoolBlocks, numbers: Numbers, others: Numbers) -> Array:
     """Squared distance of each to the nearest of the others; equal for all if there are none."""
     if not len(others):
         return np.zeros(len(numbers))
-    one = pool.only(block)
-    return np.asarray(squared_distances(one.rows(numbers)[block], one.rows(others)[block]).min(axis=1))
+    left, right = pool.rows(numbers), pool.rows(others)
+    squared = np.sum([squared_by_block(name, left, right) for name in pool.blocks], axis=0)
+    return np.asarray(squared.min(axis=1))

@@ -6,9 +6,9 @@ from scipy.linalg import cho_factor, cho_solve
 from threadpoolctl import threadpool_limits
 
 from epitaxy_models.campaigns.knowledge import Knowledge
+from epitaxy_models.campaigns.nearness import squared_by_block
 from epitaxy_models.campaigns.pool_blocks import PoolBlocks
 from epitaxy_models.transfer.strategies.block_kernel import Rows
-from epitaxy_models.transfer.strategies.block_scaling import squared_distances
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -44,5 +44,5 @@ def success_of(pool: PoolBlocks, known: Knowledge, chosen: Numbers) -> Array:
 
 def _likeness(left: Rows, right: Rows) -> Array:
     """Mean over the blocks of how near candidates are, 0 to 1."""
-    parts = [np.exp(-0.5 * squared_distances(left[name], right[name]) / _LENGTH**2) for name in left]
+    parts = [np.exp(-0.5 * squared_by_block(name, left, right) / _LENGTH**2) for name in left]
     return np.asarray(np.mean(parts, axis=0))

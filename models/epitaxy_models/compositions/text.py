@@ -17,6 +17,7 @@ from epitaxy_models.compositions.intake import (
     refusal,
 )
 from epitaxy_models.compositions.mixture import Mixture, split_mixture
+from epitaxy_models.compositions.plain_formula import plain_formula
 from epitaxy_models.compositions.shares import Basis, Shares
 from epitaxy_models.structures.elements import symbol_of
 from epitaxy_models.structures.intake import Repair
@@ -48,6 +49,9 @@ def read_composition(text: str, limits: CompositionLimits = DEFAULT_LIMITS) -> C
             CompositionRefusal.TOO_LARGE,
             f"the composition has {len(text)} characters, over the limit of {limits.max_text_length}: send one formula",
         )
+    listed = plain_formula(text)
+    if listed is not None:
+        return composition_of_atoms(listed, limits)
     plain = _plain(text)
     if not plain:
         raise refusal(CompositionRefusal.EMPTY_COMPOSITION, "the composition is empty: give a formula such as Fe2O3")
@@ -88,9 +92,9 @@ def composition_of_atoms(atoms: Atoms, limits: CompositionLimits = DEFAULT_LIMIT
 
 
 def _rounding(given: dict[int, float], composition: Composition) -> tuple[Repair, ...]:
-    total = sum(given.values())
-    pairs = zip(composition.atomic_numbers, composition.fractions.tolist(), strict=True)
-    if all(abs(given[number] / total - fraction) < 2e-6 for number, fraction in pairs):
+    total, whole = sum(given.values()), sum(composition.amounts)
+    pairs = zip(composition.atomic_numbers, composition.amounts, strict=True)
+    if all(abs(given[number] / total - amount / whole) < 2e-6 for number, amount in pairs):
         return ()
     return (
         Repair(

@@ -1,4 +1,4 @@
-"""A source of crystals to one validated table."""
+"""A source of materials to one validated table."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ def convert(
     a table that was there before stays until the new one is whole.
     """
     curation = Curation(plan)
-    with CrystalTableWriter(out, tuple(plan.labels.values())) as writer:
+    with CrystalTableWriter(out, tuple(plan.labels.values()), source.columns.kind) as writer:
         for row in source.rows():
             outcome = curation.admit(row)
             if isinstance(outcome, KeptRow):

@@ -1,4 +1,8 @@
-"""The one Parquet schema of crystals with labels: ``id``, ``formula``, ``structure``, then labels named with units."""
+"""The one Parquet schema of materials with labels: ``id``, ``formula``, the material, then labels named with units.
+
+The column of the material is called ``structure``, ``smiles``, ``polymer`` or ``composition``. Of materials without a
+crystal it holds the canonical key, and ``formula`` holds the key without stereochemistry, by which splits are made.
+"""
 
 import csv
 import os
@@ -13,20 +17,26 @@ import pyarrow.parquet as pq
 from epitaxy_models.data.curation import KeptRow, RefusedRow
 from epitaxy_models.data.provenance import Provenance
 from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.materials.kind import MaterialKind
 
-ID_COLUMNS = ("id", "formula", "structure")
+MATERIAL_COLUMNS = {
+    MaterialKind.STRUCTURE: "structure",
+    MaterialKind.MOLECULE: "smiles",
+    MaterialKind.POLYMER: "polymer",
+    MaterialKind.COMPOSITION: "composition",
+}
 _ROWS_A_GROUP = 5_000
 
 
 class CrystalTableWriter:
     """Writes a table and, beside it, the refused rows; both appear whole at ``finish`` or not at all."""
 
-    def __init__(self, path: Path, labels: Sequence[str]) -> None:
+    def __init__(self, path: Path, labels: Sequence[str], kind: MaterialKind = MaterialKind.STRUCTURE) -> None:
         self.path = path
         self.refused_path = path.with_name(f"{path.name}.refused.csv")
         self._partial = _partial(path)
         self._partial_refused = _partial(self.refused_path)
-        fields = [(name, pa.string()) for name in ID_COLUMNS] + [(name, pa.float64()) for name in labels]
+        fields = [(name, pa.string()) for name in id_columns(kind)] + [(name, pa.float64()) for name in labels]
         self._schema = pa.schema(fields)
         self._group: list[KeptRow] = []
         self._n_refused = 0
@@ -79,7 +89,7 @@ class CrystalTableWriter:
     def _flush(self) -> None:
         if not self._group:
             return
-        rows = [(row.id, row.formula, row.structure, *row.labels) for row in self._group]
+        rows = [(row.id, row.formula, row.material, *row.labels) for row in self._group]
         columns = zip(*rows, strict=True)
         arrays = [pa.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
@@ -91,13 +101,24 @@ class CrystalTableWriter:
             self._refused_file.close()
 
 
+def id_columns(kind: MaterialKind) -> tuple[str, str, str]:
+    """The columns that are no labels."""
+    return "id", "formula", MATERIAL_COLUMNS[kind]
+
+
+def kind_of_table(file: pq.ParquetFile) -> MaterialKind:
+    """What the materials of a table are."""
+    names = set(file.schema_arrow.names)
+    return next((kind for kind, column in MATERIAL_COLUMNS.items() if column in names), MaterialKind.STRUCTURE)
+
+
 def open_table(path: Path) -> pq.ParquetFile:
     """The table as a Parquet file. Raises ConfigurationError (UNREADABLE_FILE, NOT_A_CRYSTAL_TABLE)."""
     try:
         file = pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
         raise ConfigurationError(f"{path} is no Parquet file: {error}", reason="UNREADABLE_FILE") from error
-    missing = [name for name in ID_COLUMNS if name not in file.schema_arrow.names]
+    missing = [name for name in id_columns(kind_of_table(file)) if name not in file.schema_arrow.names]
     if missing:
         raise ConfigurationError(
             f"{path} has no column {', '.join(missing)}: make it with epitaxy data convert",

@@ -1,4 +1,4 @@
-"""Admission of rows: every structure through intake, every label a finite number or null, every refusal counted."""
+"""Admission of rows: every material through intake, every label a finite number or null, every refusal counted."""
 
 import math
 import numbers
@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from epitaxy_models.data.label_plan import LabelPlan
-from epitaxy_models.data.source_row import SourceRow
-from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.data.source_row import MaterialText, SourceRow
+from epitaxy_models.errors import InvalidMaterialError
 from epitaxy_models.structures.dataset_column import structure_to_column
 from epitaxy_models.structures.formula import check_formula, parse_formula
 from epitaxy_models.structures.structure import Structure
@@ -25,7 +25,7 @@ class KeptRow:
 
     id: str
     formula: str
-    structure: str
+    material: str
     labels: tuple[float | None, ...]
 
 
@@ -60,7 +60,7 @@ class Curation:
         self.n_read += 1
         try:
             kept = self._checked(row)
-        except InvalidStructureError as error:
+        except InvalidMaterialError as error:
             return self._refuse(row, str(error.reason), error.message)
         except _LabelError as error:
             return self._refuse(row, error.reason, str(error))
@@ -74,7 +74,10 @@ class Curation:
         if row.id and row.id in self._ids:
             raise _LabelError(DUPLICATE_ID, f"the id {row.id!r} was there before: ids must differ")
         labels = tuple(_label(column, row.labels.get(column)) for column in self._plan.labels)
-        structure = row.read().structure
+        read = row.read()
+        if isinstance(read, MaterialText):
+            return KeptRow(row.id, read.group, read.key, labels)
+        structure = read.structure
         _check_stated_formula(row.formula, structure)
         return KeptRow(row.id, structure.reduced_formula, structure_to_column(structure), labels)
 

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from epitaxy_models.data.crystal_table import ID_COLUMNS, open_table, provenance_of
+from epitaxy_models.data.crystal_table import MATERIAL_COLUMNS, id_columns, kind_of_table, open_table, provenance_of
 from epitaxy_models.data.label_statistics import LabelStatistics, statistics_of
 from epitaxy_models.data.provenance import Provenance
 from epitaxy_models.data.source_row import STRUCTURE_FACTS
 from epitaxy_models.data.suspicion import SuspiciousRow, suspicious_geometry, suspicious_labels
 from epitaxy_models.data.units import suffix_of
-from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.errors import InvalidMaterialError
 from epitaxy_models.graphs.graph import build_graph
+from epitaxy_models.materials.kind import MaterialKind
 from epitaxy_models.structures.checks import check_structure
 from epitaxy_models.structures.dataset_column import structure_from_column
 from epitaxy_models.structures.elements import SYMBOLS, symbol_of
-from epitaxy_models.structures.structure import Structure
 
 _ROWS_A_BATCH = 1_000
 
@@ -41,18 +42,21 @@ class Inspection:
 
     Attributes:
         n_rows: Rows.
-        n_refused: Rows whose structure intake refuses, by reason.
+        kind: What the materials of the rows are.
+        n_refused: Rows whose material intake refuses, by reason.
         elements: Rows that hold each element, by symbol, most frequent first.
-        n_sites: Fewest, median and most sites of a cell.
+        n_sites: Fewest, median and most sites of a cell; of other materials atoms but hydrogen, and of compositions
+            elements.
         labels: Statistics by label column.
         other_columns: Columns that are no labels: without a unit in the name, no numbers, or facts of the structure.
-        same_crystal: Rows whose crystals are one, whatever cell they are given in.
-        same_formula: Rows that share a reduced formula.
+        same_crystal: Rows whose materials are one, however they were written.
+        same_formula: Rows that share a reduced formula, or a key without stereochemistry.
         suspicious: Rows worth a second look.
         provenance: The table's record, None if it has none.
     """
 
     n_rows: int
+    kind: MaterialKind
     n_refused: Mapping[str, int]
     elements: Mapping[str, int]
     n_sites: tuple[int, float, int]
@@ -75,15 +79,18 @@ def inspect_table(path: Path, outlier_z: float = 10.0, on_row: Callable[[], None
     Raises ConfigurationError (UNREADABLE_FILE, NOT_A_CRYSTAL_TABLE, DAMAGED_PROVENANCE).
     """
     file = open_table(path)
-    survey = _Survey()
-    for row_id, formula, text in _identities(file):
+    kind = kind_of_table(file)
+    survey = _Survey(kind)
+    for row_id, formula, text in _identities(file, kind):
         survey.see(row_id, formula, text)
         on_row()
-    names = [field.name for field in file.schema_arrow if field.name not in ID_COLUMNS]
+    taken = {*id_columns(kind), *MATERIAL_COLUMNS.values()}
+    names = [field.name for field in file.schema_arrow if field.name not in taken]
     labels = {name: _values(file, name) for name in names if _is_label(file, name)}
     outliers = suspicious_labels(survey.ids, labels, outlier_z)
     return Inspection(
         n_rows=len(survey.ids),
+        kind=kind,
         n_refused=dict(survey.refused),
         elements=dict(survey.elements.most_common()),
         n_sites=survey.site_range(),
@@ -97,9 +104,10 @@ def inspect_table(path: Path, outlier_z: float = 10.0, on_row: Callable[[], None
 
 
 class _Survey:
-    """What one pass over the structures collects."""
+    """What one pass over the materials collects."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: MaterialKind) -> None:
+        self._see_material = self._see_crystal if kind is MaterialKind.STRUCTURE else partial(self._see_text, kind)
         self.ids: list[str] = []
         self.sites: list[int] = []
         self.elements: Counter[str] = Counter()
@@ -112,14 +120,24 @@ class _Survey:
         self.ids.append(row_id)
         self.by_formula[formula].append(row_id)
         try:
-            structure = check_structure(structure_from_column(text)).structure
-        except InvalidStructureError as error:
+            self._see_material(row_id, formula, text)
+        except InvalidMaterialError as error:
             self.refused[str(error.reason)] += 1
             self.suspicious.append(SuspiciousRow(row_id, str(error.reason), error.message))
-            return
-        self._see_structure(row_id, formula, structure)
 
-    def _see_structure(self, row_id: str, formula: str, structure: Structure) -> None:
+    def _see_text(self, kind: MaterialKind, row_id: str, group: str, text: str) -> None:
+        from epitaxy_models.data.material_facts import facts_of  # noqa: PLC0415 - crystals need no RDKit
+
+        facts = facts_of(kind, text)
+        self.sites.append(facts.size)
+        self.elements.update(facts.elements)
+        self.by_key[facts.key.encode()].append(row_id)
+        if group != facts.group:
+            message = f"the formula column says {group}, the material is {facts.group}"
+            self.suspicious.append(SuspiciousRow(row_id, "FORMULA_MISMATCH", message))
+
+    def _see_crystal(self, row_id: str, formula: str, text: str) -> None:
+        structure = check_structure(structure_from_column(text)).structure
         self.sites.append(structure.n_sites)
         self.elements.update(symbol_of(number) for number in set(structure.atomic_numbers.tolist()))
         self.by_key[build_graph(structure).key].append(row_id)
@@ -134,9 +152,10 @@ class _Survey:
         return min(self.sites), float(np.median(self.sites)), max(self.sites)
 
 
-def _identities(file: pq.ParquetFile) -> Iterator[tuple[str, str, str]]:
-    for batch in file.iter_batches(_ROWS_A_BATCH, columns=list(ID_COLUMNS)):
-        columns = [batch.column(name).to_pylist() for name in ID_COLUMNS]
+def _identities(file: pq.ParquetFile, kind: MaterialKind) -> Iterator[tuple[str, str, str]]:
+    wanted = list(id_columns(kind))
+    for batch in file.iter_batches(_ROWS_A_BATCH, columns=wanted):
+        columns = [batch.column(name).to_pylist() for name in wanted]
         for row_id, formula, text in zip(*columns, strict=True):
             yield str(row_id), str(formula), text or ""
 

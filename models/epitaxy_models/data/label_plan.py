@@ -7,7 +7,7 @@ from epitaxy_models.data.source_row import STRUCTURE_FACTS, SourceColumns
 from epitaxy_models.data.units import UNITS, checked_suffix, suffix_of
 from epitaxy_models.errors import ConfigurationError
 
-RESERVED_NAMES = frozenset({"id", "formula", "structure"})
+RESERVED_NAMES = frozenset({"id", "formula", "structure", "smiles", "polymer", "composition"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,10 @@ class NearestMaterials:
 def _material(source: SourceIndex, row: int, distance: float) -> NearestMaterial:
     material = source.material(row)
     labels = {name: value for name, value in material.labels.items() if value is not None}
-    return NearestMaterial(material.id, _as_written(material.formula), material.space_group, distance, labels)
+    return NearestMaterial(material.id, as_written(material.formula), material.space_group, distance, labels)
 
 
-def _as_written(formula: str) -> str:
+def as_written(formula: str) -> str:
     """A formula of the index, in alphabetical order, as chemists write it."""
     amounts = parse_formula(formula)
     if not amounts:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
 
+import numpy as np
+from numpy.typing import NDArray
 from rdkit.Chem import Atom
 
 from epitaxy_models.structures.elements import symbol_of
@@ -14,6 +16,8 @@ from epitaxy_models.structures.elements import symbol_of
 # Node states are looked up by a byte; the first kind is that of the hub.
 MOST_KINDS = 256
 HUB = 0
+# Charges from minus half of it, neighbours and hydrogen atoms below it have codes.
+MAX_CODED = 16
 
 AtomKind = tuple[int, int, bool, bool, int, int]
 """Atomic number, charge, whether it is aromatic, whether it is in a ring, neighbours, and hydrogen atoms on it."""
@@ -59,6 +63,16 @@ class AtomKinds:
         named |= {number: f"a rare {symbol_of(z)} atom" for z, number in self.rare.items()}
         return tuple(named.get(number, "") for number in range(len(self)))
 
+    @cached_property
+    def coded(self) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]:
+        """The table for compiled code: ascending codes, kinds by code, rare kinds by atomic number or 0."""
+        numbers = {_code_of(kind): number for kind, number in self.common.items() if _is_coded(kind)}
+        rare = np.zeros(MOST_KINDS, dtype=np.uint8)
+        for z, number in self.rare.items():
+            rare[z] = number
+        codes = np.array(sorted(numbers), dtype=np.int64)
+        return codes, np.array([numbers[code] for code in codes.tolist()], dtype=np.uint8), rare
+
     def __len__(self) -> int:
         """Number of kinds, the hub's included."""
         return 1 + len(self.common) + len(self.rare)
@@ -93,6 +107,20 @@ class AtomKinds:
         # Ties are broken by the kind itself, so that the table does not depend on the order of the atoms.
         ranked = sorted(counts, key=lambda kind: (-counts[kind], kind))[:n_common]
         return cls.from_json([*([z] for z in elements), *([int(part) for part in kind] for kind in ranked)])
+
+
+def _is_coded(kind: AtomKind) -> bool:
+    _, charge, *_, degree, n_hydrogens = kind
+    return all(0 <= part < MAX_CODED for part in (charge + MAX_CODED // 2, degree, n_hydrogens))
+
+
+def _code_of(kind: AtomKind) -> int:
+    """One number for a kind, as ``molecule_graphs`` computes it of an atom."""
+    z, charge, is_aromatic, is_in_ring, degree, n_hydrogens = kind
+    code = (z * 2 + is_aromatic) * 2 + is_in_ring
+    for part in (charge + MAX_CODED // 2, degree, n_hydrogens):
+        code = code * MAX_CODED + part
+    return code
 
 
 def _name_of(kind: AtomKind) -> str:

@@ -54,19 +54,17 @@ class CrystalGraphBatch:
 
 def collate(graphs: Sequence[CrystalGraph]) -> CrystalGraphBatch:
     """Joins graphs, in order; an empty sequence gives an empty batch."""
-    nodes = np.cumsum([0, *(graph.n_nodes for graph in graphs)])
-    edges = np.cumsum([0, *(graph.n_edges for graph in graphs)])
+    n_nodes = np.array([graph.n_nodes for graph in graphs], dtype=np.int64)
+    n_edges = np.array([graph.n_edges for graph in graphs], dtype=np.int64)
+    nodes = np.concatenate([[0], np.cumsum(n_nodes)])
+    first_nodes = np.repeat(nodes[:-1], n_edges).astype(np.int32)
+    first_edges = np.repeat(np.cumsum(n_edges) - n_edges, n_nodes).astype(np.int32)
+    ends = _joined([g.rows[1:] for g in graphs], np.int32)
     return CrystalGraphBatch(
         atomic_numbers=_joined([g.atomic_numbers for g in graphs], np.uint8),
         multiplicities=_joined([g.multiplicities for g in graphs], np.int32),
-        rows=_joined(
-            [
-                np.zeros(1, dtype=np.int32),
-                *(g.rows[1:] + np.int32(start) for g, start in zip(graphs, edges, strict=False)),
-            ],
-            np.int32,
-        ),
-        sources=_joined([g.sources + np.int32(start) for g, start in zip(graphs, nodes, strict=False)], np.int32),
+        rows=np.concatenate([np.zeros(1, dtype=np.int32), ends + first_edges]),
+        sources=_joined([g.sources for g in graphs], np.int32) + first_nodes,
         distances=_joined([g.distances for g in graphs], np.float32),
         weights=_joined([g.weights for g in graphs], np.float32),
         cell_offsets=nodes.astype(np.int64),

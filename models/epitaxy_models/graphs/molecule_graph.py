@@ -14,10 +14,10 @@ from epitaxy_models.graphs.rules import MoleculeRule
 # Kinds of edges, ``N_MOLECULE_EDGES`` in all. A bond's order, plus four if it is in a ring; then
 # to the hub, from it, and the hub's own.
 _ORDERS = {BondType.SINGLE: 0, BondType.DOUBLE: 1, BondType.TRIPLE: 2, BondType.AROMATIC: 3}
-_IN_RING = 4
-_TO_HUB, _FROM_HUB, _SIZE = 8, 9, 10
+IN_RING = 4
+TO_HUB, FROM_HUB, SIZE = 8, 9, 10
 # The mean over atoms weighs as much as four bonds.
-_HUB_SCALE = 4.0
+HUB_SCALE = 4.0
 
 
 def shipped_rule() -> MoleculeRule:
@@ -90,7 +90,7 @@ class _Nodes:
             one, two = place.get(bond.GetBeginAtomIdx()), place.get(bond.GetEndAtomIdx())
             order = _ORDERS.get(bond.GetBondType(), 0)
             if one is not None and two is not None:
-                self._bond(one, two, order + _IN_RING * bond.IsInRing())
+                self._bond(one, two, order + IN_RING * bond.IsInRing())
             elif one is not None or two is not None:
                 ends.append((two if one is None else one, order))  # type: ignore[arg-type]  # one of them is an atom
         if ends:
@@ -110,17 +110,17 @@ class _Nodes:
                 sources.append(source)
                 edges.append(kind)
             sources.append(hub)
-            edges.append(_FROM_HUB)
+            edges.append(FROM_HUB)
             degrees.append(len(neighbours) + 1)
         shares = np.array(self._amounts, dtype=np.float64)
-        shares *= _HUB_SCALE / shares.sum()
-        to_hub = [*shares.tolist(), 0.0 if is_chain else _HUB_SCALE / hub]
+        shares *= HUB_SCALE / shares.sum()
+        to_hub = [*shares.tolist(), 0.0 if is_chain else HUB_SCALE / hub]
         return CrystalGraph(
             atomic_numbers=np.array([*self._numbers, HUB], dtype=np.uint8),
             multiplicities=np.array([*self._amounts, 0], dtype=np.int32),
             rows=np.cumsum([0, *degrees, hub + 1], dtype=np.int32),
             sources=np.array([*sources, *range(hub), hub], dtype=np.int32),
-            distances=np.array([*edges, *([_TO_HUB] * hub), _SIZE], dtype=np.float32),
+            distances=np.array([*edges, *([TO_HUB] * hub), SIZE], dtype=np.float32),
             weights=np.array([*([1.0] * len(sources)), *to_hub], dtype=np.float32),
             key=blake2b(key.encode(), digest_size=16).digest(),
         )

@@ -104,7 +104,7 @@ class Quotient(NamedTuple):
 
 
 @compiled()
-def _mixed(value: np.uint64) -> np.uint64:
+def mixed(value: np.uint64) -> np.uint64:
     """Finalizer of splitmix64 (Steele, Lea & Flood 2014): a bijection that spreads every bit."""
     value = (value ^ (value >> np.uint64(30))) * _MIX_A
     value = (value ^ (value >> np.uint64(27))) * _MIX_B
@@ -216,7 +216,7 @@ def refined_colours(
     n = len(species)
     colours = np.empty(n, dtype=np.uint64)
     for i in range(n):
-        colours[i] = _mixed(np.uint64(species[i]) + _STEP)
+        colours[i] = mixed(np.uint64(species[i]) + _STEP)
     classes, count = _numbered(colours)
     fresh = np.empty(n, dtype=np.uint64)
     for _ in range(n + 1):
@@ -224,8 +224,8 @@ def refined_colours(
             gathered = np.uint64(0)
             for edge in range(offsets[i], offsets[i + 1]):
                 # A sum is blind to order, as a multiset is; each term is mixed so that terms do not cancel.
-                gathered += _mixed(colours[neighbours[edge]] ^ shell_labels[shells[edge]])
-            fresh[i] = _mixed(colours[i] + _STEP * (gathered | np.uint64(1)) + (gathered >> np.uint64(7)))
+                gathered += mixed(colours[neighbours[edge]] ^ shell_labels[shells[edge]])
+            fresh[i] = mixed(colours[i] + _STEP * (gathered | np.uint64(1)) + (gathered >> np.uint64(7)))
         colours[:] = fresh
         classes, refined = _numbered(colours)
         if refined == count:

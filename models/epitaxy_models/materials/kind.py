@@ -10,3 +10,8 @@ class MaterialKind(StrEnum):
     COMPOSITION = "composition"
     MOLECULE = "molecule"
     POLYMER = "polymer"
+
+    @property
+    def noun(self) -> str:
+        """What a person calls one: ``"crystal"``, ``"polymer"``."""
+        return "crystal" if self is MaterialKind.STRUCTURE else self.value

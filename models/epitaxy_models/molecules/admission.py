@@ -1,5 +1,6 @@
 """From atoms and bonds as written to a molecule that RDKit has checked: what molecules and repeat units share."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
@@ -12,6 +13,12 @@ from epitaxy_models.structures.intake import Repair
 _MAX_SHOWN = 60
 # Metals keep electrons to themselves: lead with two bonds is no radical.
 _NON_METALS = frozenset({1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 33, 34, 35, 52, 53})
+# What a look at each atom may find: isotopes, hydrogens of their own, atoms by number, atom maps, open ends, patterns.
+_WORTH_A_LOOK = re.compile(r"\[(?:\d|[HDT#])|:\d|[*~\n]")
+_ATOM = re.compile(r"\[[^\]]*\]|Br|Cl|[BCNOPSFIbcnops*]")
+_CENTRE = re.compile(r"@+")
+# Atoms in brackets whose valence is full wherever RDKit admits them.
+_FULL = frozenset({"[nH]", "[C@H]", "[C@@H]"})
 
 
 def check_size(graph: Chem.Mol, limits: MoleculeLimits) -> None:
@@ -50,7 +57,7 @@ class Survey:
 
 def survey(graph: Chem.Mol, text: str) -> Survey:
     """Looks at the atoms as written in ``text``, and takes isotopes and atom maps off."""
-    if not may_have_bracket_atoms(text) and not any(mark in text for mark in "*~"):
+    if not _WORTH_A_LOOK.search(text):
         return Survey()
     n_wildcards = n_isotopes = n_maps = 0
     has_hydrogens = has_queries = False
@@ -74,11 +81,6 @@ def survey(graph: Chem.Mol, text: str) -> Survey:
     return Survey(n_wildcards, has_hydrogens, has_queries or "~" in text, tuple(repairs))
 
 
-def may_have_bracket_atoms(text: str) -> bool:
-    """Whether charges, isotopes and hydrogens of their own are possible: not in plain SMILES such as ``CCO``."""
-    return "[" in text or "\n" in text
-
-
 def sanitized(graph: Chem.Mol, seen: Survey, text: str) -> tuple[Chem.Mol, tuple[Repair, ...]]:
     """The molecule with aromaticity, valences and stereochemistry assigned, without hydrogens of their own.
 
@@ -86,7 +88,7 @@ def sanitized(graph: Chem.Mol, seen: Survey, text: str) -> tuple[Chem.Mol, tuple
     IMPOSSIBLE_AROMATICITY, UNREADABLE_SMILES).
     """
     has_stereo = any(mark in text for mark in "@/\\\n")
-    n_marks = _n_stereo_marks(graph) if has_stereo else 0
+    n_marks = (_n_stereo_marks(graph) if "\n" in text else len(_CENTRE.findall(_smiles_of(text)))) if has_stereo else 0
     try:
         if seen.has_hydrogens:
             graph = Chem.RemoveHs(graph)
@@ -120,10 +122,8 @@ def check_charges(graph: Chem.Mol, text: str) -> None:
             MoleculeRefusal.CHARGED_MOLECULE,
             f"{shown(text)} has the net charge {charge:+d}: give the neutral molecule, with its hydrogens",
         )
-    if not may_have_bracket_atoms(text):
-        return
     radicals = [
-        atom for atom in atoms_of(graph) if atom.GetNumRadicalElectrons() and atom.GetAtomicNum() in _NON_METALS
+        atom for atom in _in_doubt(graph, text) if atom.GetNumRadicalElectrons() and atom.GetAtomicNum() in _NON_METALS
     ]
     if radicals:
         atom = radicals[0]
@@ -132,13 +132,6 @@ def check_charges(graph: Chem.Mol, text: str) -> None:
             f"{shown(text)} has an unpaired electron at {atom.GetSymbol()} (atom {atom.GetIdx() + 1}): atoms in "
             "brackets need their hydrogens written out, as in [CH4]",
         )
-
-
-def canonical(graph: Chem.Mol) -> tuple[str, Chem.Mol]:
-    """Canonical SMILES, and the molecule with its atoms in that order."""
-    key = Chem.MolToSmiles(graph)
-    order = graph.GetProp("_smilesAtomOutputOrder")[1:-1].split(",")
-    return str(key), Chem.RenumberAtoms(graph, [int(place) for place in order if place])
 
 
 def shown(text: str) -> str:
@@ -150,6 +143,23 @@ def shown(text: str) -> str:
 def atoms_of(graph: Chem.Mol) -> Iterator[Chem.Atom]:
     """The atoms; twice as fast as RDKit's own sequence, which asks for its length at every step."""
     return map(graph.GetAtomWithIdx, range(graph.GetNumAtoms()))
+
+
+def _in_doubt(graph: Chem.Mol, text: str) -> Iterator[Chem.Atom]:
+    """Atoms that may have unpaired electrons: those in brackets, as each call to an atom takes its time."""
+    if "\n" in text:
+        return atoms_of(graph)
+    if "[" not in text:
+        return iter(())
+    written = _ATOM.findall(_smiles_of(text))
+    if len(written) != graph.GetNumAtoms():
+        return atoms_of(graph)  # hydrogens that were taken off
+    return (graph.GetAtomWithIdx(place) for place, atom in enumerate(written) if atom[0] == "[" and atom not in _FULL)
+
+
+def _smiles_of(text: str) -> str:
+    """The SMILES without a name after it."""
+    return text.split(None, 1)[0]
 
 
 def _n_heavy(graph: Chem.Mol) -> int:

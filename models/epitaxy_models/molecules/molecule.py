@@ -6,6 +6,8 @@ from hashlib import blake2b
 
 from rdkit import Chem
 
+from epitaxy_models.molecules.canonical import in_order_of_key
+
 
 @dataclass(frozen=True)
 class Molecule:
@@ -14,11 +16,17 @@ class Molecule:
     Attributes:
         key: Canonical SMILES of RDKit with the stereochemistry that was stated. Isomers, tautomers and mesomeric forms
             are different molecules; what is not stated (R or S, E or Z) is different from what is.
-        graph: The atoms, hydrogens implicit, in the order of the key. Never change it: others share it.
+        read: The atoms as they were read, hydrogens implicit; the key is the last SMILES that was written of it. Never
+            change it: others share it.
     """
 
     key: str
-    graph: Chem.Mol = field(compare=False, repr=False)
+    read: Chem.Mol = field(compare=False, repr=False)
+
+    @cached_property
+    def graph(self) -> Chem.Mol:
+        """The atoms in the order of the key. Never change it: others share it."""
+        return in_order_of_key(self.read)
 
     @cached_property
     def constitution(self) -> str:
@@ -35,7 +43,7 @@ class Molecule:
     @property
     def n_atoms(self) -> int:
         """Atoms other than hydrogen."""
-        return int(self.graph.GetNumAtoms())
+        return int(self.read.GetNumAtoms())
 
     def digest(self) -> bytes:
         """16 bytes that name the molecule."""

@@ -7,7 +7,6 @@ from typing import NoReturn
 from rdkit import Chem, rdBase
 
 from epitaxy_models.molecules.admission import (
-    canonical,
     check_charges,
     check_size,
     sanitized,
@@ -15,6 +14,7 @@ from epitaxy_models.molecules.admission import (
     shown,
     survey,
 )
+from epitaxy_models.molecules.canonical import canonical
 from epitaxy_models.molecules.intake import (
     DEFAULT_LIMITS,
     MoleculeIntake,
@@ -55,9 +55,9 @@ def read_molecule(text: str, limits: MoleculeLimits = DEFAULT_LIMITS) -> Molecul
     if is_block and graph.GetNumConformers() and graph.GetConformer().Is3D():
         Chem.AssignStereochemistryFrom3D(graph)
     check_charges(graph, text)
-    key, ordered = canonical(graph)
+    key = canonical(graph)
     told = repairs + seen.repairs + changes + separated_charges(key, text)
-    return MoleculeIntake(Molecule(key, ordered), told)
+    return MoleculeIntake(Molecule(key, graph), told)
 
 
 def read_smiles(text: str, limits: MoleculeLimits) -> tuple[Chem.Mol, tuple[Repair, ...]]:

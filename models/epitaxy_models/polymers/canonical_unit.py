@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from rdkit import Chem
 
-from epitaxy_models.molecules.admission import canonical
+from epitaxy_models.molecules.canonical import canonical, in_order_of_key
 from epitaxy_models.polymers.repeat_unit import RepeatUnit, open_ends
 
 _T = TypeVar("_T")
@@ -36,7 +36,8 @@ def canonical_unit(graph: Chem.Mol) -> tuple[RepeatUnit, int]:
     segments = _segments(graph)
     period = _period([segment.forward for segment in segments])
     unit = _joined(_least_rotation(segments[:period]))
-    return RepeatUnit(*canonical(unit)), len(segments) // period
+    key = canonical(unit)
+    return RepeatUnit(key, in_order_of_key(unit)), len(segments) // period
 
 
 def without_stereo(unit: RepeatUnit) -> RepeatUnit:

@@ -72,9 +72,16 @@ def load_material_artifact(folder: Path) -> MaterialArtifact:
     n_heads = len(tensors["heads.spreads"])
     if len(card.heads) != n_heads or not all(0 <= entry.head < n_heads for entry in card.properties):
         raise CheckpointError(f"{folder} has {n_heads} heads, other than its card names", reason="INVALID_CARD")
-    digest = hashlib.sha256(hashlib.sha256(weights).digest() + hashlib.sha256(card_text).digest())
     backbone, heads = (_float32(_under(part, tensors)) for part in ("backbone.", "heads."))
-    return MaterialArtifact(card, f"sha256:{digest.hexdigest()}", backbone, heads, nearness)
+    return MaterialArtifact(card, _digest(weights, card_text), backbone, heads, nearness)
+
+
+def digest_of_material_artifact(folder: Path) -> str:
+    """The digest that a substrate in a folder has once it is loaded. Raises CheckpointError if a file is missing."""
+    try:
+        return _digest((folder / WEIGHTS).read_bytes(), (folder / CARD).read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"{folder} holds no readable model: {error}", reason="UNREADABLE_CHECKPOINT") from error
 
 
 def save_material_artifact(
@@ -88,6 +95,11 @@ def save_material_artifact(
     # safetensors writes for the owner alone; a server runs as somebody else.
     (folder / WEIGHTS).chmod(0o644)
     (folder / CARD).write_text(json.dumps(card.as_json(), indent=1) + "\n")
+
+
+def _digest(weights: bytes, card_text: bytes) -> str:
+    parts = hashlib.sha256(weights).digest() + hashlib.sha256(card_text).digest()
+    return f"sha256:{hashlib.sha256(parts).hexdigest()}"
 
 
 def _float32(tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:

@@ -16,6 +16,7 @@ from epitaxy_models.graphs.graph import CrystalGraph, build_graph
 from epitaxy_models.heads.readout import composition_of
 from epitaxy_models.materials.kind import MaterialKind
 from epitaxy_models.structures import Structure, TextFormat, read_single
+from epitaxy_models.substrates.details import SubstrateDetails
 
 _GRAPHS_A_BATCH = 32
 
@@ -40,6 +41,12 @@ class CrystalSubstrate:
     def card(self) -> ModelCard:
         """What is known about the weights."""
         return self.artifact.card
+
+    @property
+    def details(self) -> SubstrateDetails:
+        """What cards of models state beside the card."""
+        artifact = self.artifact
+        return SubstrateDetails(artifact.card_json, artifact.n_parameters, tuple(artifact.supported_elements()))
 
     @property
     def latent(self) -> LatentSpace:

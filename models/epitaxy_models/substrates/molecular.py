@@ -1,6 +1,7 @@
 """The substrate of molecules and polymers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,17 @@ from numpy.typing import NDArray
 from epitaxy_models.calibration.latent import LatentSpace
 from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.card import ModelCard
-from epitaxy_models.ensembles.readout import EnsemblePrediction
+from epitaxy_models.ensembles.readout import EnsemblePrediction, Reading
+from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.graphs.atom_kinds import shipped_kinds
 from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.graphs.molecule_graph import build_chain_graph, build_molecule_graph
+from epitaxy_models.graphs.molecule_graphs import WrittenMaterial, build_molecule_graphs
 from epitaxy_models.materials.kind import MaterialKind
 from epitaxy_models.molecules import Molecule, read_molecule
 from epitaxy_models.polymers import Polymer, read_polymer
 from epitaxy_models.substrates.artifact import MaterialArtifact, load_material_artifact
+from epitaxy_models.substrates.details import SubstrateDetails
 from epitaxy_models.substrates.ensemble import MaterialEnsemble
 
 _OPEN_END = "*"
@@ -43,6 +47,13 @@ class MolecularSubstrate:
         return self._ensemble.card
 
     @property
+    def details(self) -> SubstrateDetails:
+        """What cards of models state beside the card."""
+        found = SubstrateDetails.of(self._ensemble.artifact, shipped_kinds().atomic_numbers)
+        # Hydrogen atoms are no nodes; kinds of atoms count them.
+        return replace(found, supported_elements=(1, *found.supported_elements))
+
+    @property
     def latent(self) -> LatentSpace:
         """Directions of the first member's embedding in which the pretraining data vary."""
         return self._ensemble.artifact.nearness.latent
@@ -60,6 +71,14 @@ class MolecularSubstrate:
         if isinstance(material, Molecule):
             return build_molecule_graph(material.graph, material.key)
         return build_chain_graph([unit.graph for unit in material.units], material.amounts, material.key)
+
+    def featurize_all(self, materials: Sequence[Molecule | Polymer]) -> list[CrystalGraph | EpitaxyError]:
+        """The graph of each material, or why it has none: much faster than one after the other."""
+        built = build_molecule_graphs([_written(material) for material in materials])
+        return [
+            self._featurize_alone(material) if graph is None else graph
+            for material, graph in zip(materials, built, strict=True)
+        ]
 
     def embed(self, graphs: Sequence[CrystalGraph]) -> NDArray[np.float32]:
         """Embeddings, ``[n_materials, n_members, embedding_width]``."""
@@ -84,6 +103,16 @@ class MolecularSubstrate:
         """How near each material lies to the pretraining data."""
         return self._ensemble.domains(graphs, embeddings)
 
+    def readings(self, graphs: Sequence[CrystalGraph], embeddings: NDArray[np.float32]) -> list[Reading]:
+        """What the embeddings say of each material, before anybody asks for a coverage."""
+        return self._ensemble.readings(graphs, embeddings)
+
+    def answer(
+        self, readings: Sequence[Reading], coverage: float, judged_at: float | None = None
+    ) -> EnsemblePrediction:
+        """The calibrated predictions that readings amount to."""
+        return self._ensemble.answer(readings, coverage, judged_at)
+
     def foretell(
         self,
         materials: Sequence[Molecule | Polymer],
@@ -92,3 +121,19 @@ class MolecularSubstrate:
     ) -> NDArray[np.float64]:
         """Ensemble mean of every head, ``[n_materials, n_heads]``."""
         return self._ensemble.foretell(graphs, embeddings)
+
+    def by_member(self, graphs: Sequence[CrystalGraph], embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What each member says of the served properties, unbounded, ``[n_members, n_materials, n_properties]``."""
+        return self._ensemble.by_member(graphs, embeddings)
+
+    def _featurize_alone(self, material: Molecule | Polymer) -> CrystalGraph | EpitaxyError:
+        try:
+            return self.featurize(material)
+        except EpitaxyError as error:
+            return error
+
+
+def _written(material: Molecule | Polymer) -> WrittenMaterial:
+    if isinstance(material, Molecule):
+        return WrittenMaterial(material.key, (material.key,))
+    return WrittenMaterial(material.key, tuple(unit.key for unit in material.units), material.amounts, is_chain=True)

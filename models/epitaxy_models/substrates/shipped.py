@@ -6,6 +6,7 @@ from pathlib import Path
 
 from epitaxy_models.ensembles.artifact import shipped_model
 from epitaxy_models.errors import ConfigurationError
+from epitaxy_models.substrates.anchors import NamedAnchors
 from epitaxy_models.substrates.compositional import CompositionSubstrate
 from epitaxy_models.substrates.crystal import CrystalSubstrate
 from epitaxy_models.substrates.molecular import MolecularSubstrate
@@ -39,6 +40,16 @@ def shipped_crystal() -> CrystalSubstrate:
 def shipped_pair_cells() -> PairCells:
     """What the crystal substrate says of pairs of elements, for compositions."""
     return PairCells.load(pretrained_folder("substrate-composition") / PAIR_FILE)
+
+
+@lru_cache(maxsize=2)
+def shipped_anchors(name: str) -> NamedAnchors:
+    """Pretraining materials of the substrate of molecules, or of that of compositions, by its name."""
+    for load in (shipped_molecular, shipped_compositional):
+        substrate = load()
+        if substrate.card.name == name:
+            return NamedAnchors.load(pretrained_folder(name), substrate.latent)
+    raise ConfigurationError(f"no substrate of materials is called {name!r:.40}", reason="UNKNOWN_KIND")
 
 
 def shipped_substrate(kind: str) -> CrystalSubstrate | MolecularSubstrate | CompositionSubstrate:

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from epitaxy_models.calibration.latent import LatentSpace
 from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.card import ModelCard
-from epitaxy_models.ensembles.readout import EnsemblePrediction
+from epitaxy_models.ensembles.readout import EnsemblePrediction, Reading
+from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.materials.kind import MaterialKind
+from epitaxy_models.substrates.details import SubstrateDetails
 
 M = TypeVar("M")
 
@@ -33,6 +35,10 @@ class Substrate(Protocol[M]):
     @property
     def digest(self) -> str:
         """``sha256:`` of weights and card; substrates of one digest give equal answers."""
+
+    @property
+    def details(self) -> SubstrateDetails:
+        """What cards of models state beside the card: parameters, elements, the card as JSON."""
 
     @property
     def latent(self) -> LatentSpace:
@@ -64,3 +70,21 @@ class Substrate(Protocol[M]):
         self, materials: Sequence[M], graphs: Sequence[CrystalGraph], embeddings: NDArray[np.float32]
     ) -> NDArray[np.float64]:
         """Ensemble mean of every head, served or not, ``[n_materials, n_heads]``: what transfer draws on."""
+
+
+class MaterialSubstrate(Substrate[M], Protocol[M]):
+    """A substrate of materials without a crystal, with the steps that serving takes many materials through at once."""
+
+    def featurize_all(self, materials: Sequence[M]) -> list[CrystalGraph | EpitaxyError]:
+        """The graph of each material, or why it has none: what ``featurize`` returns or raises."""
+
+    def readings(self, graphs: Sequence[CrystalGraph], embeddings: NDArray[np.float32]) -> list[Reading]:
+        """What the embeddings say of each material, before anybody asks for a coverage: small enough to be kept."""
+
+    def answer(
+        self, readings: Sequence[Reading], coverage: float, judged_at: float | None = None
+    ) -> EnsemblePrediction:
+        """What ``predict`` gives for the readings of its embeddings; ``judged_at``: also widths at that coverage.
+
+        Raises ConfigurationError for a coverage out of range.
+        """

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.calibration.conformal import METHOD, Calibrator
+from epitaxy_models.calibration.conformal import METHOD, N_MIN, Calibrator
 from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.calibration.difficulty import most_even_shape
 from epitaxy_models.calibration.nearness import NearnessModel
@@ -15,6 +15,7 @@ from epitaxy_models.ensembles.card import ModelCard, PropertyCard
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.graphs.batch import select, separate
 from epitaxy_models.graphs.graph import CrystalGraph
+from epitaxy_models.substrates.anchors import save_names
 from epitaxy_models.substrates.artifact import load_material_artifact, save_material_artifact
 from epitaxy_models.substrates.ensemble import MaterialEnsemble
 from epitaxy_models.training.config import TrainingConfig
@@ -61,7 +62,8 @@ class MaterialPublisher:
         counts = self._node_counts()
         save_material_artifact(self.folder, card, weights, _blank(card, counts))
         ensemble = self._loaded()
-        training = self._embedded(ensemble, self._anchors())
+        anchors = self._anchors()
+        training = self._embedded(ensemble, anchors)
         held_out = self._embedded(ensemble, np.concatenate([self.data.rows_of(part) for part in _CALIBRATION_PARTS]))
         nearness = NearnessModel.fit(training.embeddings[:, 0], held_out.embeddings[:, 0], counts)
         save_material_artifact(self.folder, card, weights, nearness)
@@ -69,6 +71,7 @@ class MaterialPublisher:
         save_material_artifact(self.folder, calibrated, weights, nearness)
         measured = self._measured(self._loaded(), self._embedded(ensemble, self.data.rows_of("test")))
         save_material_artifact(self.folder, measured, weights, nearness)
+        save_names(self.folder, nearness.latent, [self.data.formulas[row] for row in anchors])
         return measured
 
     def _loaded(self) -> MaterialEnsemble:
@@ -109,9 +112,12 @@ class MaterialPublisher:
         for column, entry in enumerate(ensemble.card.properties):
             labels = self._labels(part, entry)
             known = np.isfinite(labels)
-            if not known.any():
+            n_known = int(known.sum())
+            if n_known < N_MIN:
                 raise ConfigurationError(
-                    f"{entry.definition.name} has no calibration row: do not serve it", reason="CALIBRATION_TOO_SMALL"
+                    f"{entry.definition.name} has {n_known} labels in the calibration and validation parts, which are "
+                    f"8 % of the table, and intervals need {N_MIN}: add rows, or do not serve it",
+                    reason="CALIBRATION_TOO_SMALL",
                 )
             low, high = entry.definition.lower_bound, entry.definition.upper_bound
             values = np.clip(means[known, column], low, high) if (low, high) != (None, None) else means[known, column]

@@ -6,6 +6,7 @@ CHECKPOINT ...``.
 
 import argparse
 import logging
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ import torch
 from epitaxy_models.calibration.conformal import METHOD, Calibrator
 from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.ensembles.card import ModelCard, PropertyCard, TrainingData
+from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.training.config import TrainingConfig
 from epitaxy_models.training.dataset import LabelledGraphs, load_dataset
 from epitaxy_models.training.material_cards import PROFILES, SPLIT, MaterialProfile
 from epitaxy_models.training.material_release import MaterialPublisher
 from epitaxy_models.training.member_stack import keep_heads, stack_members
 from epitaxy_models.training.split import PARTS, Resampling
+from epitaxy_models.training.tasks import Task
 
 _LOG = logging.getLogger(__name__)
 _PLACEHOLDER = Calibrator(tuple(np.linspace(1, 4, 100).tolist()), 1e-9, 0)
@@ -60,6 +63,68 @@ def uncalibrated_card(
     )
 
 
+def publish_material(
+    profile: MaterialProfile,
+    checkpoints: Sequence[Path],
+    data: Path,
+    store: Path,
+    out: Path,
+    version: str = "1",
+    hardware: str = "",
+) -> ModelCard:
+    """Publishes the members of some checkpoints as one substrate.
+
+    Args:
+        profile: What the card says of the data, and the tasks.
+        checkpoints: Of runs with the same settings and different members.
+        data: The table that was trained on.
+        store: Folder of its graphs.
+        out: Takes weights and card.
+        version: Of the substrate.
+        hardware: What it was trained on, for the card.
+
+    Returns:
+        The card with calibration and held-out errors.
+
+    Raises:
+        ConfigurationError: A checkpoint has a column without a task (UNKNOWN_TASKS), none is served
+            (NOTHING_SERVED), or one has fewer than 200 calibration rows (CALIBRATION_TOO_SMALL).
+    """
+    torch.set_num_threads(1)
+    runs = [torch.load(path, weights_only=True, map_location="cpu") for path in checkpoints]
+    settings = runs[0]["config"]
+    by_column = {task.column: task for task in profile.tasks}
+    _check_tasks(by_column, settings["columns"])
+    kept = [head for head, column in enumerate(settings["columns"]) if profile.is_kept(by_column[column])]
+    config = TrainingConfig(
+        members=tuple(sorted(member for run in runs for member in run["members"])),
+        epochs=settings["epochs"],
+        width=settings["width"],
+        n_layers=settings["n_layers"],
+        head_width=settings["head_width"],
+        resampling=Resampling(settings["resampling"]),
+        rule=profile.rule,
+        tasks=tuple(by_column[settings["columns"][head]] for head in kept),
+    )
+    labelled = load_dataset(data, store, config.tasks, config.rule)
+    card = uncalibrated_card(profile, labelled, config, version, _record_of(runs, config, hardware))
+    publisher = MaterialPublisher(labelled, config, out, profile.node_names, profile.plural)
+    return publisher.publish(keep_heads(stack_members(runs), kept), card)
+
+
+def _check_tasks(by_column: Mapping[str, Task], columns: Sequence[str]) -> None:
+    unknown = [column for column in columns if column not in by_column]
+    if unknown:
+        raise ConfigurationError(
+            f"the checkpoint was trained on {', '.join(unknown)}, and the tasks are others", reason="UNKNOWN_TASKS"
+        )
+    if not any(by_column[column].is_served for column in columns):
+        raise ConfigurationError(
+            "no task is served: give at least one is_served: true, and train again or publish with it",
+            reason="NOTHING_SERVED",
+        )
+
+
 def main() -> None:
     """Publishes the members of some checkpoints as one substrate."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -72,26 +137,11 @@ def main() -> None:
     parser.add_argument("--hardware", default="", help="written to the card")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    torch.set_num_threads(1)
-    runs = [torch.load(path, weights_only=True, map_location="cpu") for path in options.checkpoints]
-    profile, settings = PROFILES[options.kind](), runs[0]["config"]
-    by_column = {task.column: task for task in profile.tasks}
-    kept = [head for head, column in enumerate(settings["columns"]) if profile.is_kept(by_column[column])]
-    config = TrainingConfig(
-        members=tuple(sorted(member for run in runs for member in run["members"])),
-        epochs=settings["epochs"],
-        width=settings["width"],
-        n_layers=settings["n_layers"],
-        head_width=settings["head_width"],
-        resampling=Resampling(settings["resampling"]),
-        rule=profile.rule,
-        tasks=tuple(by_column[settings["columns"][head]] for head in kept),
+    profile, store = PROFILES[options.kind](), options.work / "graphs"
+    found = publish_material(
+        profile, options.checkpoints, options.data, store, options.out, options.version, options.hardware
     )
-    data = load_dataset(options.data, options.work / "graphs", config.tasks, config.rule)
-    training = _record_of(runs, config, options.hardware)
-    card = uncalibrated_card(profile, data, config, options.version, training)
-    publisher = MaterialPublisher(data, config, options.out, profile.node_names, profile.plural)
-    for entry in publisher.publish(keep_heads(stack_members(runs), kept), card).properties:
+    for entry in found.properties:
         _LOG.info("%s  %s  coverage %.3f", entry.definition.name, entry.metrics, entry.measured_coverage)
 
 

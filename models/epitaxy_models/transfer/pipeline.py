@@ -24,12 +24,14 @@ from epitaxy_models.transfer.contest.stacking import STACK, stack_weights
 from epitaxy_models.transfer.contest.succession import Refitted, judge_succession
 from epitaxy_models.transfer.fidelities.filling import is_known, without_columns
 from epitaxy_models.transfer.fitted.card import KnownColumn, TransferCard
+from epitaxy_models.transfer.fitted.class_calibration import calibrated_classes
 from epitaxy_models.transfer.fitted.fidelity_states import StateCalibration, calibrate_states, joined_members
 from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.fitted.refit import N_MEMBERS, Calibration, Refit, calibrated, refit
 from epitaxy_models.transfer.ground import Ground, SubstrateGround
 from epitaxy_models.transfer.inputs import LOW_FIDELITY_PREFIX, PEER_PREFIX
-from epitaxy_models.transfer.kinds.features import DESCRIPTOR_VERSIONS, MaterialFeatures
+from epitaxy_models.transfer.kinds.facts import kind_facts
+from epitaxy_models.transfer.kinds.features import MaterialFeatures
 from epitaxy_models.transfer.kinds.ground import MaterialGround
 from epitaxy_models.transfer.labels.digest import labels_digest
 from epitaxy_models.transfer.labels.judging import robust_deviation
@@ -41,7 +43,7 @@ from epitaxy_models.transfer.records import FidelitySection, LearningCurve, Succ
 from epitaxy_models.transfer.report.assembly import Findings, assemble
 from epitaxy_models.transfer.report.fidelities import fidelity_section
 from epitaxy_models.transfer.report.page import render_page
-from epitaxy_models.transfer.report.sentence import suspicion_sentence, verdict_sentence
+from epitaxy_models.transfer.report.sentence import class_sentence, suspicion_sentence, verdict_sentence
 from epitaxy_models.transfer.request import (
     OnEvent,
     ShouldStop,
@@ -158,7 +160,10 @@ class _Job:
         examination = self._ground.examine(self._request)
         self._go_on()
         self._learn_laws(examination)
-        self._field = self._field.told(examination.replicate_std, self._ground.kin(self._request, examination))
+        if self._request.are_classes:
+            self._field = _able(self._field.for_classes(), self._request)
+        kin = () if self._request.are_classes else self._ground.kin(self._request, examination)
+        self._field = self._field.told(examination.replicate_std, kin)
         plain_field = self._field
         if examination.filling:
             self._field = with_columns(self._field, examination.filling, Bound.find(examination.targets))
@@ -188,6 +193,8 @@ class _Job:
     def _learn_laws(self, examination: Examination) -> None:
         """Bounds of the property, the order of its answers, and a competitor for a law that the conditions allow."""
         request = self._request
+        if request.are_classes:
+            return
         definition = request.definition
         units = {entry.name: entry.unit for entry in examination.conditions if not entry.is_category}
         laws = laws_of(request.laws, units, request.low_fidelity, definition.name)
@@ -207,7 +214,9 @@ class _Job:
             return np.clip(transform.inverse(values), low, high)
 
         seed = self._request.seed
-        splits = grouped_folds(inputs.formulas, seed, _N_REPEATS)
+        are_classes = self._request.are_classes
+        strata = examination.labels.astype(np.int64) if are_classes else None
+        splits = grouped_folds(inputs.formulas, seed, _N_REPEATS, strata=strata)
         n_folds = n_folds_for(inputs.n_rows, len(set(inputs.formulas)))
         is_same = transform.kind is TransformKind.NONE
         return Task(
@@ -219,6 +228,7 @@ class _Job:
             n_folds,
             seed,
             None if is_same else transform.forward,
+            are_classes,
         )
 
     def _default(self, comparison: Comparison) -> str:
@@ -274,11 +284,15 @@ class _Job:
         if judgement.chosen == STACK:
             names = [name for name in self._stackable() if name in comparison.validations]
             parts = [comparison.validations[name] for name in names]
-            found = stack_weights(parts, task.targets, task.splits, task.inputs.sides, self._field.laws)
+            found = stack_weights(
+                parts, task.targets, task.splits, task.inputs.sides, self._field.laws, are_classes=task.are_classes
+            )
             shares = dict(found.shares)
         validation = comparison.validations[judgement.chosen]
         n_members = self._n_members(validation.seconds / len(validation.parts))
         fits = refit(shares, self._field.named(), task, n_members, self._should_stop)
+        if task.are_classes:
+            return _Winner(shares, fits, calibrated_classes(judgement.chosen, comparison.validations, task))
         return _Winner(shares, fits, calibrated(validation, task))
 
     def _states(
@@ -355,24 +369,22 @@ class _Job:
             strategy=judgement.chosen,
             calibration=winner.calibration.record,
             verdict=judgement.verdict,
-            verdict_reason=self._sentence(judgement, examination),
+            verdict_reason=self._sentence(judgement, examination, winner),
             maes=comparison.maes(),
             n_labels=inputs.n_rows,
             known_columns=tuple(self._known_column(name, examination) for name in request.low_fidelity),
             peers=tuple(peer for peer in request.peers if f"{PEER_PREFIX}{peer}" in winner.fit.blocks),
             conditions=examination.conditions,
             orders=self._orders,
+            link=winner.calibration.classes.link if winner.calibration.classes else None,
             training={
                 "seed": request.seed,
                 "fidelity_models": ground.fidelity_digest,
                 # A card of crystals is the same as it always was.
-                **(
-                    {}
-                    if ground.kind is MaterialKind.STRUCTURE
-                    else {"kind": ground.kind.value, "material_descriptors": DESCRIPTOR_VERSIONS[ground.kind]}
-                ),
+                **kind_facts(ground.kind, inputs.structures),
                 "shares": dict(winner.shares),
                 "is_calibrated": winner.calibration.is_kept,
+                **({"classes": asdict(winner.calibration.classes.quality)} if winner.calibration.classes else {}),
                 "is_constant": _is_constant(judgement, winner, examination),
                 "suspicious_labels": [asdict(entry) for entry in examination.suspicious],
                 "accepted_suspicious": bool(examination.gross),
@@ -386,10 +398,13 @@ class _Job:
         )
         return TransferModel.of(card, winner.fit.members, ground.domain(inputs))
 
-    def _sentence(self, judgement: Judgement, examination: Examination) -> str:
-        definition = self._request.definition
+    def _sentence(self, judgement: Judgement, examination: Examination, winner: _Winner) -> str:
+        definition, classes = self._request.definition, winner.calibration.classes
         n_labels, n_rows = examination.inputs.n_rows, examination.data.n_rows
-        text = verdict_sentence(judgement, definition.name, definition.unit, n_labels, n_rows)
+        name, unit = definition.name, definition.unit
+        text = verdict_sentence(judgement, name, unit, n_labels, n_rows, are_classes=bool(classes))
+        if classes:
+            text += class_sentence(classes.quality)
         return text + suspicion_sentence(examination.suspicious)
 
     def _known_column(self, name: str, examination: Examination) -> KnownColumn:
@@ -427,6 +442,7 @@ class _Job:
             is_constant=model.card.is_constant,
             suspicious=examination.suspicious,
             succession=report.succession,
+            classes=report.classes,
         )
 
     def _tell(
@@ -437,6 +453,17 @@ class _Job:
     def _go_on(self) -> None:
         if self._should_stop():
             raise StoppedError("the job was stopped before its model was written", reason="STOPPED")
+
+
+def _able(field: Field, request: TransferRequest) -> Field:
+    """The field. Raises ConfigurationError if the request names none of it."""
+    able = [name for name in (*field.named(), STACK) if request.budget.allows(name)]
+    if not able:
+        raise ConfigurationError(
+            f"none of the strategies asked for can learn classes: choose from {', '.join((*field.named(), STACK))}",
+            reason="NOT_FOR_CLASSES",
+        )
+    return field
 
 
 def _is_constant(judgement: Judgement, winner: _Winner, examination: Examination) -> bool:

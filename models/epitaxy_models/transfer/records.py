@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from epitaxy_models.materials import MaterialKind
+from epitaxy_models.transfer.classes.quality import ClassQuality
 from epitaxy_models.transfer.conditions.condition import Condition
 
 FORMAT = 1
@@ -363,6 +365,9 @@ class TransferReport:
         conditions: Conditions of the labels, with what they cover.
         groups: Errors by chemistry.
         fidelities: What cheaper values bought; empty without such columns.
+        classes: Of labels that are 0 or 1, what the probabilities are worth: predictions are probabilities then, and
+            every ``mae``, ``error`` and ``gain`` but those of single rows is a Brier score. None for other labels.
+        kind: What the rows are.
     """
 
     subject: PropertySection
@@ -381,6 +386,8 @@ class TransferReport:
     conditions: tuple[Condition, ...] = ()
     groups: tuple[GroupErrors, ...] = ()
     fidelities: FidelitySection = field(default_factory=FidelitySection)
+    classes: ClassQuality | None = None
+    kind: MaterialKind = MaterialKind.STRUCTURE
 
     def as_record(self) -> dict[str, Any]:
         """Plain containers that JSON holds; an endless interval end is None."""
@@ -388,6 +395,10 @@ class TransferReport:
         if not self.conditions:
             # A report without conditions is the same as it always was.
             del record["conditions"]
+        if self.kind is MaterialKind.STRUCTURE:
+            del record["kind"]
+        if self.classes is None:
+            del record["classes"]
         return record
 
     def as_json(self) -> str:

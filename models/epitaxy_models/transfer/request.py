@@ -13,6 +13,7 @@ from epitaxy_models.ensembles.artifact import shipped_model
 from epitaxy_models.errors import ConfigurationError, EpitaxyError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.structures.structure import Structure
+from epitaxy_models.transfer.classes.quality import ClassQuality
 from epitaxy_models.transfer.conditions.condition import ConditionColumn
 from epitaxy_models.transfer.labels.censoring import Sides
 from epitaxy_models.transfer.labels.readings import Reading
@@ -87,6 +88,7 @@ class TransferRequest:
         sides: Which labels are bounds, as of ``labels.censoring.Side``, int8 ``[n_rows]``; None: none.
         laws: Laws that the property keeps, each one of ``names.LAWS``; empty: the one that it is known
             to keep, if there is one.
+        are_classes: Whether labels are 0 or 1, and the model answers with the probability of a 1.
     """
 
     name: str
@@ -108,8 +110,11 @@ class TransferRequest:
     conditions: Mapping[str, ConditionColumn] = field(default_factory=dict)
     sides: Sides | None = None
     laws: tuple[str, ...] = ()
+    are_classes: bool = False
 
     def __post_init__(self) -> None:
+        if self.are_classes:
+            self._check_classes()
         lengths = {"labels": self.labels.shape} | {name: c.values.shape for name, c in self.low_fidelity.items()}
         lengths |= {name: column.values.shape for name, column in self.conditions.items()}
         lengths |= {} if self.sides is None else {"sides": self.sides.shape}
@@ -119,6 +124,21 @@ class TransferRequest:
                     f"{name} of shape {list(shape)} for {len(self.rows)} rows: give one value a row",
                     reason="WRONG_LENGTH",
                 )
+
+    def _check_classes(self) -> None:
+        odd = {
+            "columns of cheaper values": self.low_fidelity,
+            "laws": self.laws,
+            "labels that are bounds": self.sides is not None and self.sides.any(),
+            f"the transform {self.transform}": self.transform not in ("auto", "none"),
+        }
+        found = [name for name, is_given in odd.items() if is_given]
+        if found:
+            raise ConfigurationError(
+                f"{' and '.join(found)} make no sense for labels that are 0 or 1: leave them out, or learn the column "
+                "as a number; a value that is known of every candidate can be a condition",
+                reason="NOT_FOR_CLASSES",
+            )
 
 
 class TransferStage(StrEnum):
@@ -154,7 +174,7 @@ class TransferOutcome:
         verdict: Verdict on the chosen strategy against the best without transfer; HURTS needs an override.
         transfer_verdict: Verdict on the best strategy with transfer.
         chosen: Name of the strategy that serves.
-        maes: Cross-validated mean absolute error by strategy, in the property's unit.
+        maes: Cross-validated mean absolute error by strategy, in the property's unit; of classes Brier scores.
         sentence: The verdict for a chemist.
         is_calibrated: Whether intervals keep their promise out of fold.
         report: The report, as in ``report_json``.
@@ -165,6 +185,7 @@ class TransferOutcome:
         is_constant: True if the model knows no more than a constant.
         suspicious: What is odd among the labels, the gravest first.
         succession: The refit against the version that it may replace; None unless the job is a refit.
+        classes: What the probabilities are worth; None unless the labels are 0 or 1.
     """
 
     verdict: Verdict
@@ -181,6 +202,7 @@ class TransferOutcome:
     is_constant: bool = False
     suspicious: tuple[SuspiciousLabel, ...] = ()
     succession: SuccessionSection | None = None
+    classes: ClassQuality | None = None
 
 
 OnEvent = Callable[[TransferEvent], None]

@@ -34,9 +34,15 @@ def n_folds_for(n_rows: int, n_formulas: int) -> int:
 
 
 def grouped_folds(
-    formulas: Sequence[str], seed: int, n_repeats: int = 5, n_folds: int | None = None
+    formulas: Sequence[str],
+    seed: int,
+    n_repeats: int = 5,
+    n_folds: int | None = None,
+    strata: NDArray[np.int64] | None = None,
 ) -> tuple[Split, ...]:
     """``n_repeats`` times k folds; within a repeat every row is tested once. Splits of a repeat follow each other.
+
+    With ``strata``, one number a row, each number is spread over the folds as evenly as the formulas allow.
 
     Raises ConfigurationError (TOO_FEW_FORMULAS) below two formulas.
     """
@@ -50,7 +56,11 @@ def grouped_folds(
         )
     splits: list[Split] = []
     for repeat in range(n_repeats):
-        parts = _even_parts(rows_by_formula, folds, f"{seed}/fold/{repeat}")
+        salt = f"{seed}/fold/{repeat}"
+        if strata is None:
+            parts = _even_parts(rows_by_formula, folds, salt)
+        else:
+            parts = _stratified_parts(rows_by_formula, folds, salt, strata)
         splits.extend(_split(len(formulas), test) for test in parts)
     return tuple(splits)
 
@@ -89,6 +99,19 @@ def _even_parts(rows_by_formula: dict[str, list[int]], n_parts: int, salt: str) 
     parts: list[list[int]] = [[] for _ in range(n_parts)]
     for formula in sorted(_shuffled(rows_by_formula, salt), key=lambda name: -len(rows_by_formula[name])):
         min(parts, key=len).extend(rows_by_formula[formula])
+    return parts
+
+
+def _stratified_parts(
+    rows_by_formula: dict[str, list[int]], n_parts: int, salt: str, strata: NDArray[np.int64]
+) -> list[list[int]]:
+    """Large formulas first, each to the part with the fewest rows of the stratum that most of its rows belong to."""
+    parts: list[list[int]] = [[] for _ in range(n_parts)]
+    for formula in sorted(_shuffled(rows_by_formula, salt), key=lambda name: -len(rows_by_formula[name])):
+        rows = rows_by_formula[formula]
+        own = int(np.bincount(strata[rows]).argmax())
+        held = [(int(np.count_nonzero(strata[part] == own)), len(part)) for part in parts]
+        parts[held.index(min(held))].extend(rows)
     return parts
 
 

@@ -7,8 +7,10 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from epitaxy.api.campaigns.v1 import campaigns_pb2 as pb
+from epitaxy.api.common.v1.structure_pb2 import ConditionValue as ConditionValueMessage
 from epitaxy.api.common.v1.structure_pb2 import ItemError
 from epitaxy.campaigns.campaigns import View
+from epitaxy.campaigns.domain.candidates import ConditionValue
 from epitaxy.campaigns.domain.events import Event, Recommended, Ticket, Told
 from epitaxy.campaigns.domain.narration import line_of
 from epitaxy.campaigns.domain.record import CampaignRecord, CampaignState
@@ -77,6 +79,13 @@ def event_message(event: Event) -> pb.CampaignEvent:
     )
 
 
+def condition_message(given: ConditionValue) -> ConditionValueMessage:
+    """The value of one condition on the wire."""
+    if isinstance(given.value, str):
+        return ConditionValueMessage(category=given.value)
+    return ConditionValueMessage(number=given.value, unit=given.unit)
+
+
 def timestamp(at: datetime) -> Timestamp:
     """A time on the wire."""
     message = Timestamp()
@@ -117,6 +126,7 @@ def _recommendation(ticket: Ticket) -> pb.Recommendation:
         cost=ticket.cost,
         is_replicate=ticket.is_replicate,
         formula=ticket.formula,
+        conditions={name: condition_message(given) for name, given in ticket.conditions.items()},
     )
 
 

@@ -6,7 +6,7 @@ from secrets import randbits, token_hex
 from typing import TypeVar
 
 from epitaxy.campaigns.books import Book, Shelf, summary_of
-from epitaxy.campaigns.domain.candidates import Candidate
+from epitaxy.campaigns.domain.candidates import Candidate, told_under
 from epitaxy.campaigns.domain.events import (
     CandidatesAdded,
     Closed,
@@ -72,8 +72,11 @@ class View:
         return int(allowed.sum()) - len({int(table.standing[row]) for row in rows if allowed[table.standing[row]]})
 
     def formula_of(self, row: int) -> str:
-        """Formula of a row; empty before it is featurized."""
-        return self.table.row(row).formula if self.table is not None and row < self.table.n_rows else ""
+        """Formula of a row, with the conditions of its candidate; empty before it is featurized."""
+        if self.table is None or row >= self.table.n_rows:
+            return ""
+        facts = self.table.row(row)
+        return told_under(facts.formula, facts.conditions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from google.protobuf.json_format import MessageToDict
 
 from epitaxy.campaigns.answers import campaign_message
 from epitaxy.campaigns.campaigns import Campaigns, View
+from epitaxy.campaigns.domain.candidates import told, told_under
 from epitaxy.campaigns.domain.narration import line_of
 from epitaxy.campaigns.domain.record import CampaignRecord, HeldReading
 from epitaxy.campaigns.domain.scores import scores_of
@@ -123,7 +124,8 @@ def _pending(view: View) -> list[dict[str, Any]]:
         {
             "ticket": held.ticket.ticket,
             "id": held.ticket.id,
-            "formula": held.ticket.formula,
+            "formula": told_under(held.ticket.formula, held.ticket.conditions),
+            "conditions": {name: told(given) for name, given in held.ticket.conditions.items()},
             "batch": held.batch,
             "expire_time": held.ticket.expires_at.isoformat(),
             "predictions": {

@@ -9,8 +9,15 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from epitaxy.api.campaigns.v1 import campaigns_pb2 as pb
+from epitaxy.api.common.v1.structure_pb2 import MaterialKind as MaterialKindMessage
 from epitaxy.api.common.v1.structure_pb2 import StructureInput
-from epitaxy.campaigns.domain.candidates import Candidate, fault_of_id, fault_of_numbers
+from epitaxy.campaigns.domain.candidates import (
+    Candidate,
+    ConditionValue,
+    fault_of_conditions,
+    fault_of_id,
+    fault_of_numbers,
+)
 from epitaxy.campaigns.domain.events import ResultStatus
 from epitaxy.campaigns.domain.reporting import GivenResult, GivenValue
 from epitaxy.campaigns.domain.spec import (
@@ -22,15 +29,17 @@ from epitaxy.campaigns.domain.spec import (
     Constraint,
     Goal,
     Objective,
+    PoolCondition,
     PoolFile,
     PoolRules,
     Start,
 )
-from epitaxy.campaigns.pool.cells import read_wire
+from epitaxy.campaigns.pool.cells import check_wire
 from epitaxy.campaigns.ports import RequestKey
 from epitaxy.campaigns.reporting import Correction, Sample
 from epitaxy.chassis.errors import InvalidRequestError
-from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.errors import InvalidMaterialError, InvalidStructureError
+from epitaxy_models.materials import MaterialKind
 
 _MAX_REQUEST_ID = 128
 _EnumT = TypeVar("_EnumT", bound=StrEnum)
@@ -106,16 +115,27 @@ def file_of(request: pb.CreateCampaignRequest) -> PoolFile | None:
     if not request.HasField("file"):
         return None
     file = request.file
-    structure = file.structure_column or "structure"
-    return PoolFile(file.uri, structure, file.id_column, file.cost_column, file.group_column, tuple(file.known_columns))
+    kind = MaterialKind.COMPOSITION if file.element_columns else _kind(file.kind)
+    return PoolFile(
+        file.uri,
+        file.structure_column or "structure",
+        file.id_column,
+        file.cost_column,
+        file.group_column,
+        tuple(file.known_columns),
+        kind,
+        file.element_columns,
+        tuple(PoolCondition(entry.name, entry.unit) for entry in file.conditions),
+    )
 
 
 def candidate_of(message: pb.Candidate) -> Candidate:
     """A candidate; its own fault tells if it cannot be kept."""
-    known = _known(message.structure)
+    known, conditions = _known(message.structure), _conditions(message.structure)
     fault = fault_of_id(message.id) or _fault_of_form(message.structure) or fault_of_numbers(message.cost, known)
+    fault = fault or fault_of_conditions(conditions)
     content = message.structure.SerializeToString()
-    return Candidate(message.id, content, message.cost or 1.0, message.group[:200], known, fault)
+    return Candidate(message.id, content, message.cost or 1.0, message.group[:200], known, fault, conditions)
 
 
 def sample_of(message: pb.Result) -> Sample:
@@ -126,11 +146,13 @@ def sample_of(message: pb.Result) -> Sample:
     content = message.structure.SerializeToString()
     fault = fault_of_id(message.id)
     try:
-        read_wire(content)
-    except InvalidStructureError as error:
-        fault = fault or (error.reason, error.message)
-    known = _known(message.structure)
-    return Sample(_with_fault(given, fault), Candidate(message.id, content, known=known, fault=fault))
+        check_wire(content)
+    except (InvalidStructureError, InvalidMaterialError) as error:
+        fault = fault or (str(error.reason), error.message)
+    known, conditions = _known(message.structure), _conditions(message.structure)
+    fault = fault or fault_of_conditions(conditions)
+    candidate = Candidate(message.id, content, known=known, fault=fault, conditions=conditions)
+    return Sample(_with_fault(given, fault), candidate)
 
 
 def correction_of(message: pb.Correction) -> Correction:
@@ -156,6 +178,29 @@ def _known(message: StructureInput) -> dict[str, float]:
         columns = ((column.name, column.values) for column in message.packed.known_values)
         known = {name: float(np.frombuffer(values, dtype="<f8")[0]) for name, values in columns if len(values) == 8}
     return {name: value for name, value in known.items() if not math.isnan(value)}
+
+
+def _conditions(message: StructureInput) -> dict[str, ConditionValue]:
+    """Conditions of a structure, which a packed one has in columns of its own; those without a value are left out."""
+    if not message.HasField("packed"):
+        given = {name: (value, value.WhichOneof("value")) for name, value in message.conditions.items()}
+        return {name: ConditionValue(getattr(value, kind), value.unit) for name, (value, kind) in given.items() if kind}
+    found: dict[str, ConditionValue] = {}
+    for column in message.packed.conditions:
+        number = float(np.frombuffer(column.numbers, dtype="<f8")[0]) if len(column.numbers) == 8 else math.nan
+        category = column.categories[0] if len(column.categories) == 1 else ""
+        if category or not math.isnan(number):
+            found[column.name] = ConditionValue(category) if category else ConditionValue(number, column.unit)
+    return found
+
+
+def _kind(number: int) -> MaterialKind:
+    """The kind of a column's materials. Raises InvalidRequestError for one that is not known."""
+    names = {value: name for name, value in MaterialKindMessage.items()}
+    if number not in names:
+        raise InvalidRequestError.of_field("file.kind", f"is {number}, which this server does not know")
+    word = names[number].removeprefix("MATERIAL_KIND_").lower()
+    return MaterialKind.STRUCTURE if number == 0 else MaterialKind(word)
 
 
 def _fault_of_form(message: StructureInput) -> tuple[str, str] | None:

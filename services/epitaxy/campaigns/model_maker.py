@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 
+from epitaxy.api.common.v1 import structure_pb2
 from epitaxy.api.common.v1.structure_pb2 import StructureInput
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
+from epitaxy.campaigns.pool.conditions import ConditionColumn, columns_of, values_of
 from epitaxy.campaigns.promoting import Label, ModelOrder
 from epitaxy.chassis.errors import FailedPreconditionError, UnavailableError
 from epitaxy.chassis.gateway_trust import SECRET_HEADER, read_secret
@@ -59,6 +62,8 @@ class FineTuneMaker:
 def order_message(order: ModelOrder, labels: Sequence[Label]) -> finetune_pb2.CreateFineTuneJobRequest:
     """An order as the fine-tune service reads it; the target's column is the property in snake case."""
     column = re.sub(r"[^a-z0-9_]+", "_", order.property.lower()).strip("_") or "value"
+    columns = columns_of(label.conditions for label in labels)
+    given, _ = values_of(columns, [label.conditions for label in labels])
     spec = finetune_pb2.FineTuneSpec(
         model_name=order.model_name,
         property_name=column,
@@ -66,14 +71,26 @@ def order_message(order: ModelOrder, labels: Sequence[Label]) -> finetune_pb2.Cr
         base_model=order.base_model,
         target=finetune_pb2.LabelColumn(name=column),
         seed=order.seed,
+        conditions=[finetune_pb2.LabelCondition(name=entry.name, unit=entry.unit) for entry in columns],
     )
     structures = []
     for label in labels:
         structure = StructureInput.FromString(label.structure)
         structure.id = label.id
+        structure.ClearField("conditions")
         if structure.HasField("packed"):
             structure.packed.ids[:] = [label.id]
+            structure.packed.ClearField("conditions")
         structures.append(structure)
     values = [finetune_pb2.LabelValues(column=column, values=[label.value for label in labels])]
-    inline = finetune_pb2.InlineLabels(structures=structures, columns=values)
+    conditions = [_condition_message(entry, given[entry.name]) for entry in columns]
+    inline = finetune_pb2.InlineLabels(structures=structures, columns=values, conditions=conditions)
     return finetune_pb2.CreateFineTuneJobRequest(request_id=order.request_id, spec=spec, inline=inline)
+
+
+def _condition_message(column: ConditionColumn, values: Sequence[Any]) -> structure_pb2.ConditionColumn:
+    """One condition of all labels; its unit stands in the specification."""
+    if column.categories:
+        return structure_pb2.ConditionColumn(name=column.name, categories=[value or "" for value in values])
+    numbers = np.array([np.nan if value is None else value for value in values], dtype="<f8")
+    return structure_pb2.ConditionColumn(name=column.name, numbers=numbers.tobytes())

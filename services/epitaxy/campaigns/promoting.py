@@ -1,13 +1,15 @@
 """The use case of a promotion: the results become the labels of a fine-tune job."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from epitaxy.campaigns.books import Book, Shelf
+from epitaxy.campaigns.domain.candidates import ConditionValue
 from epitaxy.campaigns.domain.events import Promoted
 from epitaxy.campaigns.domain.record import CampaignRecord
 from epitaxy.campaigns.planning.planner import means_of
+from epitaxy.campaigns.pool.preparation import SUBSTRATE_NAMES
 from epitaxy.campaigns.ports import RequestKey
 from epitaxy.chassis.errors import FailedPreconditionError, InvalidRequestError
 
@@ -16,12 +18,13 @@ MIN_LABELS = 10
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One row of a fine-tune job: structure in its wire form, and its value."""
+    """One row of a fine-tune job: a material in its wire form, its value, and the conditions it holds under."""
 
     id: str
     structure: bytes
     value: float
     known: Mapping[str, float]
+    conditions: Mapping[str, ConditionValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,8 @@ class Promoting:
             prop,
             record.units[prop],
             spec.seed,
-            spec.base_model,
+            # The substrates of other kinds go by the kind of the labels.
+            "" if spec.base_model in SUBSTRATE_NAMES.values() else spec.base_model,
             f"campaign-{book.key.id[:16]}-{mark}"[:128],
         )
         job_id = self.maker.start(tenant, order, labels)
@@ -84,7 +88,7 @@ class Promoting:
 
 
 def _labels(book: Book, record: CampaignRecord, prop: str) -> list[Label]:
-    """One label per crystal with a value: copies are one."""
+    """One label per material and condition with a value: copies are one."""
     with book.lock:
         book.pool.follow(record)
     table = book.pool.table
@@ -98,5 +102,6 @@ def _labels(book: Book, record: CampaignRecord, prop: str) -> list[Label]:
     rows = sorted(values)
     candidates = book.pool.candidates(rows)
     return [
-        Label(entry.id, entry.structure, values[row], entry.known) for row, entry in zip(rows, candidates, strict=True)
+        Label(entry.id, entry.structure, values[row], entry.known, entry.conditions)
+        for row, entry in zip(rows, candidates, strict=True)
     ]

@@ -199,6 +199,7 @@ def _ticket(record: CampaignRecord, planner: CampaignPlanner, choice: Choice) ->
         nearest=planner.neighbours(record, choice),
         blocks=dict(choice.blocks),
         record=tuple(prediction.as_json() for prediction in choice.predictions),
+        conditions=dict(facts.conditions),
     )
 
 

@@ -29,6 +29,7 @@ from epitaxy.chassis.request_context import (
     current_request,
 )
 from epitaxy.chassis.status import code_of, to_rpc_status
+from epitaxy.chassis.storage import is_storage_full, storage_full
 from epitaxy.chassis.tenants import LOCAL_TENANT
 from epitaxy_models.errors import EpitaxyError
 
@@ -126,9 +127,10 @@ class ErrorScope(CallScope):
             if code_of(error) is grpc.StatusCode.INTERNAL:
                 logger.exception("internal error")
             await _abort(call.context, error)
-        except Exception:
+        except Exception as error:
             logger.exception("unhandled exception")
-            await _abort(call.context, InternalError("unhandled exception"))
+            is_full = is_storage_full(error)
+            await _abort(call.context, storage_full("this") if is_full else InternalError("unhandled exception"))
 
 
 class AuthenticationScope(CallScope):

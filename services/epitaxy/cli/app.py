@@ -12,6 +12,7 @@ from epitaxy.cli.campaign.commands import campaign_app
 from epitaxy.cli.candidates.commands import candidates_app
 from epitaxy.cli.capacity import capacity
 from epitaxy.cli.connecting import GlobalOptions, TargetOption
+from epitaxy.cli.data.build import build_app
 from epitaxy.cli.data.commands import data_app
 from epitaxy.cli.demo import demo
 from epitaxy.cli.doctor import doctor
@@ -22,6 +23,7 @@ from epitaxy.cli.models.measurements import measurements_app
 from epitaxy.cli.predict import predict
 from epitaxy.cli.pretrain import pretrain
 from epitaxy.cli.screen.command import screen
+from epitaxy.cli.storage import describe
 from epitaxy.cli.terminal import stderr_console
 from epitaxy.cli.validate import validate
 from epitaxy.client import EpitaxyClientError, InvalidRequestError
@@ -39,6 +41,7 @@ app.command()(predict)
 app.command()(explain)
 app.command()(validate)
 app.add_typer(models_app)
+data_app.add_typer(build_app)
 app.add_typer(data_app)
 app.add_typer(candidates_app)
 app.add_typer(finetune_app)
@@ -57,7 +60,7 @@ def run() -> None:
     except EpitaxyClientError as error:
         _fail(str(error), exit_codes.USAGE if _is_usage(error) else exit_codes.RUN_FAILED)
     except OSError as error:
-        _fail(str(error), exit_codes.RUN_FAILED)
+        _fail(describe(error), exit_codes.RUN_FAILED)
 
 
 def _print_version(asked: bool) -> None:

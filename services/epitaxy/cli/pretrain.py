@@ -1,4 +1,4 @@
-"""``epitaxy pretrain``: train a substrate on labelled crystals."""
+"""``epitaxy pretrain``: train a substrate on labelled crystals, molecules or compositions."""
 
 import time
 from collections.abc import Mapping
@@ -21,10 +21,19 @@ def pretrain(
             "--config", exists=True, dir_okay=False, help="YAML file, such as models/configs/pretrain-mp.yaml."
         ),
     ],
+    publish: Annotated[
+        Path | None,
+        typer.Option(
+            "--publish",
+            file_okay=False,
+            metavar="FOLDER",
+            help="Calibrate, measure and write the substrate into FOLDER (molecules and compositions).",
+        ),
+    ] = None,
 ) -> None:
     """Pretrain an ensemble on Ray workers.
 
-    Run the same command again to resume an interrupted run.
+    Run the same command again to resume an interrupted run. A finished run trains nothing anew.
 
     Exit code 2 if the configuration or the data are wrong, 1 if workers were lost too often.
     """
@@ -38,7 +47,7 @@ def pretrain(
             f"pretraining needs {error.name}: pip install 'epitaxy[training]'", exit_codes.RUN_FAILED
         ) from None
     try:
-        run, outcome = pretrain_command(config, PretrainDisplay())
+        run, outcome, card = pretrain_command(config, PretrainDisplay(), publish)
     except EpitaxyError as error:
         raise _exit_with(error.message, exit_codes.USAGE) from None
     except PretrainingFailedError as error:
@@ -47,6 +56,14 @@ def pretrain(
     for name, value in outcome.errors.items():
         stdout_console().print(f"{name}: validation MAE {value:.4f} {units[name]}")
     stdout_console().print(f"best epoch {outcome.best_epoch} of {outcome.epochs}: {outcome.checkpoint}", soft_wrap=True)
+    for entry in card.properties if card else ():
+        unit = "" if entry.definition.unit == "1" else f" {entry.definition.unit}"
+        stdout_console().print(
+            f"{entry.definition.name}: test MAE {entry.metrics['mae']:.4f}{unit}, {entry.measured_at:.0%} interval "
+            f"covers {entry.measured_coverage:.1%} of {entry.n_measured}"
+        )
+    if card:
+        stdout_console().print(f"published {card.name}:{card.version} to {publish}", soft_wrap=True)
 
 
 class PretrainDisplay:

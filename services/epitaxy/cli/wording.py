@@ -26,3 +26,8 @@ def duration_text(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def noun_of(kind: str) -> str:
+    """What a person calls a material of a kind: ``"polymer"``; ``"crystal"`` of a structure, and where none is told."""
+    return kind if kind and kind != "structure" else "crystal"

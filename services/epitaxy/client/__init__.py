@@ -45,6 +45,7 @@ from epitaxy.client.finetune.comparison import ModelComparison, compare_reports
 from epitaxy.client.finetune.job import FineTuneJob
 from epitaxy.client.finetune.render import FineTuneResult, JobStatus
 from epitaxy.client.finetune.results import JobEvent, Succession
+from epitaxy.client.inputs.item import ConditionValue
 from epitaxy.client.inputs.material_columns import (
     MaterialColumn,
     composition_column,
@@ -92,6 +93,7 @@ __all__ = [
     "Campaigns",
     "Client",
     "ConditionCard",
+    "ConditionValue",
     "EmbeddingResult",
     "EpitaxyClientError",
     "Explanation",

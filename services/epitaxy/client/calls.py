@@ -21,27 +21,36 @@ class Calls:
         self.connection = connection
 
     def once(self, method: UnaryMethod[Response], request: object) -> Response:
-        """Sends one call and returns its answer. Raises EpitaxyClientError."""
-        request_id = new_request_id()
-        try:
-            return method(request, **self.options(request_id))
-        except grpc.RpcError as error:
-            raise run_blocking(self.connection.to_error, Fault.of(error, request_id)) from None
+        """Sends one call, which gRPC itself repeats, and returns its answer. Raises EpitaxyClientError.
 
-    def repeat(self, method: UnaryMethod[Response], request: object) -> Response:
-        """Sends a call until it is answered or its fault will not pass. Raises EpitaxyClientError."""
-        patience = Patience()
+        A server that answered before and is gone is waited for as long as a call may take; one that is overloaded is
+        not, because the caller waits.
+        """
+        patience = self.patience()
         while True:
             request_id = new_request_id()
             try:
-                return method(request, **self.options(request_id))
+                return self.seen(method(request, **self.options(request_id)))
+            except grpc.RpcError as error:
+                fault = Fault.of(error, request_id)
+            if not (self.connection.sight.is_seen and fault.is_lost):
+                raise run_blocking(self.connection.to_error, fault)
+            self.wait(patience, fault)
+
+    def repeat(self, method: UnaryMethod[Response], request: object) -> Response:
+        """Sends a call until it is answered or its fault will not pass. Raises EpitaxyClientError."""
+        patience = self.patience()
+        while True:
+            request_id = new_request_id()
+            try:
+                return self.seen(method(request, **self.options(request_id)))
             except grpc.RpcError as error:
                 fault = Fault.of(error, request_id)
             self.wait(patience, fault)
 
     def download(self, method: Callable[..., Any], request: object, what: str) -> bytes:
         """The joined pieces of a stream, asked for again if some are missing. Raises EpitaxyClientError."""
-        patience = Patience()
+        patience = self.patience()
         while True:
             request_id = new_request_id()
             try:
@@ -53,6 +62,16 @@ class Calls:
             except grpc.RpcError as error:
                 fault = Fault.of(error, request_id)
             self.wait(patience, fault)
+
+    def patience(self, seconds: float | None = None) -> Patience:
+        """For one repeated call: by default as long as a call may take."""
+        limit = self.connection.timeout_seconds if seconds is None else seconds
+        return Patience(limit, is_seen=self.connection.sight.is_seen)
+
+    def seen(self, response: Response) -> Response:
+        """Notes that the server answered."""
+        self.connection.sight.is_seen = True
+        return response
 
     def wait(self, patience: Patience, fault: Fault) -> None:
         """Waits before the next try. Raises EpitaxyClientError if the call is not worth one."""

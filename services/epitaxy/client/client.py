@@ -210,12 +210,22 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
             results.extend(read_predictions(message, block))
         return results
 
-    def embed(self, paths_or_structures: Any, model: str | None = None) -> Iterator[EmbeddingResult]:
+    def embed(
+        self,
+        paths_or_structures: Any,
+        model: str | None = None,
+        *,
+        structure_column: str | MaterialColumn = defaults.STRUCTURE_COLUMN,
+        id_column: str | None = None,
+    ) -> Iterator[EmbeddingResult]:
         """Yields the backbone's embeddings in input order; they are fetched a message at a time.
 
         Args:
             paths_or_structures: Structures; see the class.
-            model: As in ``screen``.
+            model: As in ``screen``; for materials without a crystal name ``"substrate-molecule"`` or
+                ``"substrate-composition"``.
+            structure_column: As in ``screen``.
+            id_column: As in ``screen``.
 
         Raises:
             InvalidRequestError: A path does not exist, or the model's name cannot be read.
@@ -223,7 +233,8 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
             UnavailableError: No server answers.
         """
         selector = parse_model(model)
-        messages = run_blocking(open_messages, paths_or_structures, defaults.MAX_CHUNK_SIZE)
+        columns = Columns.of(structure_column, id_column)
+        messages = run_blocking(open_messages, paths_or_structures, defaults.MAX_CHUNK_SIZE, (), columns)
         while (message := run_blocking(messages.draw)) is not None:
             response = prediction_pb2.EmbedResponse()
             if message.structures:
@@ -238,16 +249,25 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
         model: str | None = None,
         *,
         n_nearest: int = defaults.N_NEAREST,
+        conditions: Conditions = (),
+        structure_column: str | MaterialColumn = defaults.STRUCTURE_COLUMN,
+        id_column: str | None = None,
     ) -> list[Explanation]:
         """Explains predictions of a few structures, a second or more each, and returns them in input order.
+
+        Crystals are explained by site, molecules and polymers by atom and bond, compositions by element.
 
         Every explanation carries the verdict of its own test; ``plot()`` and ``to_html()`` show one.
 
         Args:
             paths_or_structures: Structures; see the class.
             property: Name of the property (default: the model's first).
-            model: As in ``screen``; models of your own cannot be explained (``NOT_EXPLAINABLE``).
+            model: As in ``screen``; without one, the shared model of each material's kind. A model of your own is
+                explained if it answers materials without a crystal, and refused otherwise (``NOT_EXPLAINABLE``).
             n_nearest: Known materials to name beside each structure, 1 to 20.
+            conditions: As in ``screen``; a condition that is stated has a contribution of its own.
+            structure_column: As in ``screen``.
+            id_column: As in ``screen``.
 
         Raises:
             InvalidRequestError: A path does not exist, an option is out of range, or the model has no such property.
@@ -255,7 +275,8 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
             UnavailableError: No server answers.
         """
         asked = explain_request(model, property, n_nearest)
-        messages = run_blocking(open_messages, paths_or_structures, STRUCTURES_A_MESSAGE)
+        columns = Columns.of(structure_column, id_column)
+        messages = run_blocking(open_messages, paths_or_structures, STRUCTURES_A_MESSAGE, (), columns, conditions)
         results: list[Explanation] = []
         while (message := run_blocking(messages.draw)) is not None:
             response = explanation_pb2.ExplainResponse()

@@ -52,6 +52,13 @@ _OPTIONS = (
 )
 
 
+@dataclass(slots=True)
+class Sight:
+    """Whether the server has ever answered: one that has is waited for if it is gone."""
+
+    is_seen: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """Address of a server, and what it takes to be let in.
@@ -63,6 +70,7 @@ class Connection:
         timeout_seconds: Longest time for one unary call.
         patience_seconds: Longest silence between two answers of a screening.
         server_name: Name that the server's certificate carries; empty: the target's host.
+        sight: What all calls of one client learn of the server.
     """
 
     target: str
@@ -71,6 +79,7 @@ class Connection:
     timeout_seconds: float
     patience_seconds: float
     server_name: str = ""
+    sight: Sight = field(default_factory=Sight, repr=False, compare=False)
 
     @classmethod
     def from_settings(

@@ -79,6 +79,7 @@ class Fault:
 
     Attributes:
         retry_after_seconds: The server's own hint, seconds; None if it gave none.
+        is_answer: Whether a server of ours said it, and not a proxy or gRPC.
     """
 
     code: grpc.StatusCode
@@ -86,6 +87,7 @@ class Fault:
     reason: str
     request_id: str
     retry_after_seconds: float | None = None
+    is_answer: bool = False
 
     @classmethod
     def of(cls, error: grpc.RpcError, request_id: str) -> "Fault":
@@ -104,6 +106,7 @@ class Fault:
             reason=info.reason or code.name,
             request_id=str(metadata.get(REQUEST_ID_KEY, "")) or request_id,
             retry_after_seconds=retry.retry_delay.ToTimedelta().total_seconds() if has_retry else None,
+            is_answer=bool(info.reason),
         )
 
     @classmethod
@@ -121,6 +124,12 @@ class Fault:
         is_reset = self.code is grpc.StatusCode.INTERNAL and any(text in self.details for text in _TRANSPORT_FAULTS)
         # CANCELLED is a server or proxy that shuts down.
         return is_reset or self.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+    @property
+    def is_lost(self) -> bool:
+        """True if nobody answered, or a server that is about to stop; other losses a server has waited out itself."""
+        is_gone = self.is_passing and self.code is not grpc.StatusCode.RESOURCE_EXHAUSTED
+        return is_gone and (not self.is_answer or self.retry_after_seconds is not None)
 
     @property
     def handshake_fault(self) -> str | None:
@@ -155,6 +164,9 @@ def _status(raw: str | bytes) -> status_pb2.Status:
 
 def _remedy(fault: Fault, target: str) -> tuple[type[EpitaxyClientError], str]:
     code = fault.code
+    is_answered = fault.reason != code.name  # by a server of ours, whose text says what to do
+    if code is grpc.StatusCode.UNAVAILABLE and is_answered:
+        return UnavailableError, ""
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
         return UnavailableError, f"is the server running at {target}? start one with `epitaxy serve`"
     is_too_large = "larger than max" in fault.details or fault.reason == _TOO_LARGE

@@ -30,6 +30,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from epitaxy.chassis.errors import UnavailableError
+from epitaxy.chassis.storage import is_storage_full, storage_full
 from epitaxy.database.schema import Migration, migrate
 
 _BUSY_MILLISECONDS = 30_000
@@ -148,7 +149,7 @@ class Database:
         try:
             return self._make_tables()
         except SQLAlchemyError as error:
-            raise _silent() from error
+            raise _translated(error) from error
 
     def insert_new(self, table: Table) -> Any:
         """An insert that does nothing if the row exists."""
@@ -163,7 +164,7 @@ class Database:
             with self._engine.connect().execution_options(epitaxy_begin=mode) as connection, connection.begin():
                 yield connection
         except SQLAlchemyError as error:
-            raise _silent() from error
+            raise _translated(error) from error
 
     def _make_tables(self) -> Migration:
         with self._lock:
@@ -174,7 +175,9 @@ class Database:
             return done
 
 
-def _silent() -> UnavailableError:
+def _translated(error: SQLAlchemyError) -> UnavailableError:
+    if is_storage_full(error):
+        return storage_full("this")
     return UnavailableError("the job store does not answer: send it again")
 
 

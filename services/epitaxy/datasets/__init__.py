@@ -1,1 +1,1 @@
-"""Connectors to databases of crystals: they download data sets, politely, and resume interrupted downloads."""
+"""Connectors to databases of materials: they download data sets, politely, and resume interrupted downloads."""

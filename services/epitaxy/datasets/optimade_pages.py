@@ -7,7 +7,6 @@ not used for the download itself: it keeps all results in memory, retries only s
 
 import json
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any
 
@@ -16,12 +15,9 @@ from optimade.exceptions import BadRequest
 from optimade.filterparser import LarkParser
 
 from epitaxy.datasets.errors import FetchError, FetchUsageError
-from epitaxy.datasets.pacing import LONGEST_WAIT_SECONDS, Pacer, backoff_seconds, retry_after_seconds
+from epitaxy.datasets.pacing import Pacer
 from epitaxy.datasets.page_journal import Page
-
-_MAX_ATTEMPTS = 6
-_TIMEOUT = httpx.Timeout(30.0, read=300.0)
-_RETRIED = frozenset({429, 500, 502, 503, 504})
+from epitaxy.datasets.polite_http import PoliteHttp
 
 
 class OptimadePages:
@@ -30,7 +26,7 @@ class OptimadePages:
     def __init__(self, base_url: str, pacer: Pacer) -> None:
         self._base_url = base_url.rstrip("/")
         self._pacer = pacer
-        self._http = httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers={"User-Agent": _user_agent()})
+        self._http = PoliteHttp(pacer, _problem)
         self.n_available: int | None = None
 
     def __enter__(self) -> "OptimadePages":
@@ -79,7 +75,7 @@ class OptimadePages:
             self._pacer.hold(float(meta["request_delay"]))
 
     def _get_json(self, url: str) -> dict[str, Any]:
-        response = self._get(url)
+        response = self._http.request(url)
         try:
             document = json.loads(response.content)
         except ValueError as error:
@@ -87,30 +83,6 @@ class OptimadePages:
         if not isinstance(document, dict):
             raise FetchError(f"the answer of {url} is not a JSON object: is it an OPTIMADE base URL?")
         return document
-
-    def _get(self, url: str) -> httpx.Response:
-        problem = ""
-        for attempt in range(1, _MAX_ATTEMPTS + 1):
-            self._pacer.wait_turn()
-            try:
-                response = self._http.get(url)
-            except httpx.TransportError as error:
-                problem = f"{type(error).__name__}: {error}"
-                wait = backoff_seconds(attempt)
-            else:
-                if response.status_code == httpx.codes.OK:
-                    return response
-                problem = _problem(response)
-                if response.status_code not in _RETRIED:
-                    raise FetchError(f"{url} answered {problem}")
-                asked = retry_after_seconds(response.headers.get("Retry-After"))
-                if asked is not None and asked > LONGEST_WAIT_SECONDS:
-                    raise FetchError(f"the server asks for a pause of {asked:.0f} s: run the same command again then")
-                wait = backoff_seconds(attempt) if asked is None else asked
-            self._pacer.hold(wait)
-        raise FetchError(
-            f"{url} failed {_MAX_ATTEMPTS} times, last with {problem}: run the same command again to resume"
-        )
 
 
 def check_filter(query: str) -> None:
@@ -143,16 +115,9 @@ def _problem(response: httpx.Response) -> str:
         detail = "; ".join(str(error.get("detail") or error.get("title")) for error in errors)
     except (ValueError, KeyError, TypeError, AttributeError):
         detail = response.text
-    return f"{response.status_code}: {' '.join(detail.split())[:200]}"
+    return detail
 
 
 def _unit(description: object) -> str | None:
     unit = description.get("unit") if isinstance(description, dict) else None
     return unit if isinstance(unit, str) else None
-
-
-def _user_agent() -> str:
-    try:
-        return f"epitaxy/{version('epitaxy')}"
-    except PackageNotFoundError:
-        return "epitaxy"

@@ -58,10 +58,12 @@ class Jobs:
             return known
         self._check_spec(spec)
         table = self._read_table(tenant, spec, source)
+        spec = spec.resolved(is_boolean=table.is_boolean)
+        check_labels(table, spec)
         job = _new_job(tenant, spec, table)
-        self.files.save_labels(tenant, job.id, table)
         quota = self.limits.quota_of(tenant)
         try:
+            self.files.save_labels(tenant, job.id, table)
             created = self.store.create(job, key, lambda usage: check_usage(quota, tenant, usage))
         except Exception:
             self.files.delete_job(tenant, job.id)
@@ -113,7 +115,7 @@ class Jobs:
 
     def _check_spec(self, spec: FineTuneSpec) -> None:
         # Here and not in the spec: jobs of earlier versions open with whatever unit they have.
-        if not is_unit(spec.unit):
+        if spec.unit and not is_unit(spec.unit):
             examples = "eV/atom, GPa, 1/cm, W/(m K), log10(S/cm), or 1 for none"
             raise InvalidRequestError.of_field("spec.unit", f"{spec.unit!r} is not a known unit; examples: {examples}")
         for condition in spec.conditions:
@@ -140,7 +142,6 @@ class Jobs:
         else:
             table = source
         check_rows(quota, tenant, table.n_rows)
-        check_labels(table, spec)
         return table
 
     def _start(self, job: FineTuneJob) -> None:

@@ -17,7 +17,15 @@ from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.structure_ids import structure_ids
 from epitaxy.finetune.domain.job import FineTuneJob, JobEvent, Progress, Result, Succession, Suspicion
 from epitaxy.finetune.domain.label_table import LabelFile, LabelTable, StructureCell, StructureText
-from epitaxy.finetune.domain.spec import Budget, FineTuneSpec, LabelColumn, LabelCondition, Transform
+from epitaxy.finetune.domain.spec import (
+    NO_UNIT,
+    Budget,
+    FineTuneSpec,
+    LabelColumn,
+    LabelCondition,
+    LearningTask,
+    Transform,
+)
 from epitaxy.finetune.ports import RequestKey
 from epitaxy.finetune.refits import RefitRequest
 from epitaxy.tables.conditions import MAX_CATEGORY_CHARACTERS
@@ -47,6 +55,12 @@ _TRANSFORMS = {
     finetune_pb2.LABEL_TRANSFORM_LOG1P: Transform.LOG1P,
     finetune_pb2.LABEL_TRANSFORM_AUTO: Transform.AUTO,
 }
+_TASKS = {
+    finetune_pb2.LEARNING_TASK_UNSPECIFIED: LearningTask.AUTO,
+    finetune_pb2.LEARNING_TASK_REGRESSION: LearningTask.REGRESSION,
+    finetune_pb2.LEARNING_TASK_CLASSIFICATION: LearningTask.CLASSIFICATION,
+}
+_TASK_NUMBERS = {task: number for number, task in _TASKS.items()}
 _TRANSFORM_NUMBERS = {transform: number for number, transform in _TRANSFORMS.items()}
 _FIDELITY_PREFIX = "FIDELITY_"
 
@@ -75,12 +89,15 @@ def spec_of(message: finetune_pb2.FineTuneSpec, default_seconds: float) -> FineT
     """The specification. Raises InvalidRequestError."""
     if message.transform not in _TRANSFORMS:
         raise InvalidRequestError.of_field("spec.transform", f"is {message.transform}, which this server does not know")
+    if message.task not in _TASKS:
+        raise InvalidRequestError.of_field("spec.task", f"is {message.task}, which this server does not know")
+    task = _TASKS[message.task]
     budget = message.budget
     seconds = budget.max_duration.ToNanoseconds() / 1e9 if budget.HasField("max_duration") else default_seconds
     return FineTuneSpec(
         model_name=message.model_name,
         property_name=message.property_name,
-        unit=message.unit,
+        unit=message.unit or (NO_UNIT if task is LearningTask.CLASSIFICATION else ""),
         target=_column(message.target),
         budget=Budget(seconds, tuple(budget.strategies), budget.use_gpu),
         low_fidelity=tuple(_column(column) for column in message.low_fidelity),
@@ -91,6 +108,7 @@ def spec_of(message: finetune_pb2.FineTuneSpec, default_seconds: float) -> FineT
         accept_suspicious=message.accept_suspicious,
         conditions=tuple(LabelCondition(entry.name, entry.unit) for entry in message.conditions),
         laws=tuple(message.laws),
+        task=task,
     )
 
 
@@ -108,6 +126,7 @@ def source_of(request: finetune_pb2.CreateFineTuneJobRequest) -> LabelTable | La
                 file.censored_column,
                 _KINDS.get(file.kind, MaterialKind.STRUCTURE),
                 file.element_columns,
+                _TASKS.get(request.spec.task, LearningTask.AUTO),
             )
         case _:
             raise InvalidRequestError.of_field("labels", "is empty: fill inline or file")
@@ -245,6 +264,7 @@ def _spec_message(spec: FineTuneSpec) -> finetune_pb2.FineTuneSpec:
         accept_suspicious=spec.accept_suspicious,
         conditions=[finetune_pb2.LabelCondition(name=entry.name, unit=entry.unit) for entry in spec.conditions],
         laws=spec.laws,
+        task=_TASK_NUMBERS[spec.task],
     )
 
 
@@ -279,6 +299,38 @@ def _result_message(result: Result, model: ModelName) -> finetune_pb2.FineTuneRe
         suspicious=map(_suspicious_message, result.suspicious),
         is_constant=result.is_constant,
         succession=_succession_message(result.succession),
+        classification=_quality_message(result),
+    )
+
+
+def _quality_message(result: Result) -> finetune_pb2.ClassificationQuality | None:
+    found = result.classification
+    if found is None:
+        return None
+    return finetune_pb2.ClassificationQuality(
+        n_zeros=found.n_zeros,
+        n_ones=found.n_ones,
+        auc=found.auc,
+        auc_low=found.auc_low,
+        auc_high=found.auc_high,
+        brier=found.brier,
+        constant_brier=found.constant_brier,
+        log_loss=found.log_loss,
+        calibration_error=found.calibration_error,
+        expected_calibration_error=found.expected_calibration_error,
+        calibration_p_value=found.calibration_p_value,
+        reliability=[
+            finetune_pb2.ReliabilityBin(
+                n_rows=one.n_rows,
+                probability=one.probability,
+                share=one.share,
+                share_low=one.low,
+                share_high=one.high,
+            )
+            for one in found.reliability
+        ],
+        cross_validated_brier=result.cross_validated_brier,
+        cross_validated_auc=found.auc_by_strategy,
     )
 
 

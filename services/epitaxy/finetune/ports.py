@@ -14,6 +14,7 @@ from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, Ruling
 from epitaxy.finetune.domain.quotas import TenantUsage
 from epitaxy.finetune.domain.spec import LabelCondition
 from epitaxy.registry.ports import ModelRegistry
+from epitaxy_models.transfer.classes.quality import ClassQuality
 
 __all__ = [
     "Cursor",
@@ -196,6 +197,12 @@ class JobFiles(Protocol):
     def discard_model(self, tenant: str, job_id: str) -> None:
         """Removes that folder, once the registry has the model."""
 
+    def make_room(self, tenant: str, job_id: str) -> None:
+        """Frees what can be freed on a full disk, so that the end of this job can be recorded."""
+
+    def keep_reserve(self) -> None:
+        """Sets aside, once there is room for it, what `make_room` frees."""
+
     def save_report(self, tenant: str, job_id: str, kind: str, content: bytes) -> None:
         """Keeps a report; ``kind`` is ``json`` or ``html``."""
 
@@ -253,7 +260,7 @@ class TransferResult:
         folder: Folder of the model's files.
         verdict: Verdict on transfer.
         strategy: The winning strategy.
-        cross_validated_mae: Mean absolute error by strategy, in the property's unit.
+        cross_validated_mae: Mean absolute error by strategy, in the property's unit; of classes Brier scores.
         is_calibrated: Whether the intervals are calibrated.
         report_json: The report as JSON.
         report_html: The report as one HTML file.
@@ -261,6 +268,7 @@ class TransferResult:
         is_constant: Whether the model knows no more than a constant.
         suspicious: Labels to look at, the gravest first.
         succession: The refit against the version that it may replace; None unless the job is a refit.
+        classification: What the probabilities are worth; None unless the labels are classes.
     """
 
     folder: Path
@@ -274,6 +282,7 @@ class TransferResult:
     is_constant: bool = False
     suspicious: tuple[Suspicion, ...] = ()
     succession: Succession | None = None
+    classification: ClassQuality | None = None
 
 
 class LabelsStoppedError(FailedPreconditionError):

@@ -23,7 +23,7 @@ from epitaxy.finetune.governance_servicer import GovernanceServicer
 from epitaxy.finetune.jobs import JobLimits, Jobs
 from epitaxy.finetune.labels.source import RootedLabelSource
 from epitaxy.finetune.metrics import FineTuneMetrics, RecentJobs
-from epitaxy.finetune.ports import JobRunner, JobStore, ModelRegistry
+from epitaxy.finetune.ports import JobFiles, JobRunner, JobStore, ModelRegistry
 from epitaxy.finetune.refits import Refits
 from epitaxy.finetune.servicer import FineTuneServicer
 from epitaxy.finetune.settings import FineTuneSettings
@@ -78,9 +78,9 @@ class FineTuneServer(RunningServer):
         stack.callback(self._database.close)  # after the metrics, which read from it
         self._serve_metrics(stack, self._metrics_registry, settings.metrics_host, settings.metrics_port)
         stack.push_async_callback(asyncio.to_thread, self._runner.close)
-        store = SqlJobStore(self._database)
+        store, files = SqlJobStore(self._database), FolderJobFiles(settings.jobs_folder)
         reconciler = self._reconciler(store)
-        self._reconciling = asyncio.create_task(_keep_reconciling(reconciler, settings.reconcile_seconds))
+        self._reconciling = asyncio.create_task(_keep_reconciling(reconciler, files, settings.reconcile_seconds))
         stack.push_async_callback(cancelled, self._reconciling)
         server = inner_server(
             self._metrics.rpc, self._secret, settings.default_deadline_seconds, settings.max_message_bytes
@@ -89,7 +89,6 @@ class FineTuneServer(RunningServer):
         registry = MlflowRegistry(self._registry_settings)
         counting = asyncio.create_task(self._warm_and_count(registry))
         stack.push_async_callback(cancelled, counting)
-        files = FolderJobFiles(settings.jobs_folder)
         champions = Champions(store, SqlLedger(self._database), registry, files)
         servicer = self._servicer(store, champions)
         stack.callback(servicer.drain)
@@ -144,9 +143,10 @@ async def serve(settings: FineTuneSettings, registry: RegistrySettings) -> None:
     await run_until_signal(FineTuneServer(settings, registry), settings.log_level)
 
 
-async def _keep_reconciling(reconciler: Reconciler, seconds: float) -> None:
+async def _keep_reconciling(reconciler: Reconciler, files: JobFiles, seconds: float) -> None:
     while True:
         try:
+            await asyncio.to_thread(files.keep_reserve)
             await asyncio.to_thread(reconciler)
         except RetryLaterError as error:
             logger.warning("cannot look after the jobs", extra={"reason": error.message})

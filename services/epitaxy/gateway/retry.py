@@ -18,12 +18,16 @@ ResultT = TypeVar("ResultT")
 MAX_DOUBLINGS = 30
 
 
+class UpstreamGoneError(UnavailableError):
+    """Nobody was there to take the call, so that another try costs nobody anything: it is waited out."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How often and how soon.
 
     Attributes:
-        max_losses: How often a lost call is sent again.
+        max_losses: How often a call is sent again whose replica died under it, as it may have died of it.
         base_seconds: First wait; it doubles with each loss.
         max_seconds: Longest wait without a hint.
     """
@@ -52,6 +56,8 @@ class Patience:
 
     def allows(self, error: RetryLaterError, n_failures: int, policy: RetryPolicy) -> bool:
         """Whether the policy allows another attempt."""
+        if isinstance(error, UpstreamGoneError):
+            return True
         if isinstance(error, OverloadedError):
             return self.waits_out_overload
         return n_failures <= policy.max_losses

@@ -129,6 +129,7 @@ class BlockEncoder(ResultEncoder):
         """The card of the served model, with the policy that judges its answers; an earlier version has no alias."""
         artifact = self._artifact
         message = substrate_card(artifact.card, artifact.digest, policy, is_current=is_current)
+        message.kinds.append(structure_pb2.MATERIAL_KIND_STRUCTURE)
         message.n_parameters_per_member = artifact.n_parameters // artifact.card.backbone.n_members
         message.supported_elements.extend(artifact.supported_elements())
         message.card_json = artifact.card_json

@@ -4,6 +4,7 @@ from ray.util.metrics import Counter, Gauge, Histogram
 
 from epitaxy.chassis.metrics import BoundedLabel
 from epitaxy.prediction.ports import CacheTier, Stage
+from epitaxy_models.materials import MaterialKind
 
 _SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]
 _LONG_SECONDS = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0]
@@ -42,6 +43,17 @@ class RayPredictionMetrics(StageClock):
             "1 where the shared cache answered when last asked, else 0.",
             (),
         )
+        self._kinds = Counter(
+            "epitaxy_prediction_materials_total",
+            "Materials by kind, crystals among them, and by outcome.",
+            ("kind", "outcome", "substrate"),
+        )
+        self._queued = Gauge(
+            "epitaxy_prediction_queued_materials", "Molecules, polymers or compositions that wait.", _BY_SUBSTRATE
+        )
+        self._capacity = Gauge(
+            "epitaxy_prediction_queue_capacity_materials", "Waiting materials at which calls are shed.", _BY_SUBSTRATE
+        )
         self._reason = BoundedLabel(32)
 
     def count_outcome(self, outcome: str, reason: str, number: int = 1) -> None:
@@ -54,6 +66,16 @@ class RayPredictionMetrics(StageClock):
         """Counts lookups that ended in this tier."""
         if number:
             self._cache.inc(number, self._substrate | {"tier": tier.value})
+
+    def count_kind(self, kind: MaterialKind, outcome: str, number: int = 1) -> None:
+        """Counts materials of a kind that ended with this outcome."""
+        self._kinds.inc(number, self._substrate | {"kind": kind.value, "outcome": outcome})
+
+    def set_queued_materials(self, waiting: int, capacity: int) -> None:
+        """Sets how many materials wait."""
+        self._queued.set(waiting, self._substrate)
+        # Ray's exporter drops a gauge that was not set for 20 s: once in the constructor would soon be gone.
+        self._capacity.set(capacity, self._substrate)
 
     def set_shared_cache(self, is_up: bool) -> None:
         """Sets whether Redis answered."""

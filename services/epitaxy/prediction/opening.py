@@ -50,16 +50,18 @@ class EarlierEmbeddings:
 
 
 def open_substrates(
-    settings: PredictionSettings, catalogue: SubstrateCatalogue, backend: SubstrateBackend
+    settings: PredictionSettings,
+    catalogue: SubstrateCatalogue,
+    backend: SubstrateBackend,
+    entries: SharedEntries | None,
 ) -> Substrates:
-    """The present substrate, and what opens an earlier one.
+    """The present substrate, and what opens an earlier one; ``entries`` are those of ``shared_entries``.
 
     All substrates share the replica's own cache, whose bound holds for them together, and one connection to the shared
     cache, where the entries of each have names of their own. Earlier ones keep no readings.
     """
     present = catalogue.current
     metrics = RayPredictionMetrics(present.label)
-    entries = _shared_entries(settings, metrics)
     own_hits = OwnHits(entries)
     readings_bytes = settings.local_cache_bytes // _READINGS_PART
     store = TieredEmbeddings(settings.local_cache_bytes - readings_bytes, _shared_embeddings(entries, present))
@@ -90,8 +92,8 @@ def _shared_embeddings(entries: SharedEntries | None, artifact: ModelArtifact) -
     return RedisEmbeddings(entries, model, artifact.card.rule.version, shape)
 
 
-def _shared_entries(chosen: PredictionSettings, metrics: RayPredictionMetrics) -> SharedEntries | None:
-    """Redis, else a file of this machine, else nothing."""
+def shared_entries(chosen: PredictionSettings, metrics: RayPredictionMetrics) -> SharedEntries | None:
+    """What replicas share, one connection for all substrates: Redis, else a file of this machine, else nothing."""
     if chosen.redis_url:
         return RedisClient(chosen, metrics.set_shared_cache)
     if not chosen.cache_folder:

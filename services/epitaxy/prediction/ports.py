@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from epitaxy.prediction.domain import Accepted
 from epitaxy_models.ensembles.readout import Reading
 from epitaxy_models.graphs.graph import CrystalGraph
+from epitaxy_models.materials import MaterialKind
 
 Embedding = NDArray[np.float32]
 
@@ -61,6 +62,19 @@ class ReadingCache(Protocol):
         """Remembers both."""
 
 
+class MaterialCache(Protocol):
+    """What replicas share of materials without a crystal, by digest. Its loss costs time, never an answer."""
+
+    async def readings(self, digests: Sequence[bytes]) -> dict[bytes, Reading]:
+        """Readings that are known."""
+
+    async def embeddings(self, digests: Sequence[bytes]) -> dict[bytes, Embedding]:
+        """Embeddings that are known, each ``[n_members, embedding_width]``."""
+
+    async def put(self, readings: Mapping[bytes, Reading], embeddings: Mapping[bytes, Embedding]) -> None:
+        """Remembers both."""
+
+
 class EmbeddingBackend(Protocol):
     """Runs the backbone, in this process or in another."""
 
@@ -82,3 +96,9 @@ class PredictionMetrics(Protocol):
 
     def count_cache(self, tier: CacheTier, number: int) -> None:
         """Counts lookups that ended in this tier."""
+
+    def count_kind(self, kind: MaterialKind, outcome: str, number: int = 1) -> None:
+        """Counts materials of a kind that ended with this outcome."""
+
+    def set_queued_materials(self, waiting: int, capacity: int) -> None:
+        """Sets how many materials without a crystal wait, and at how many calls are shed."""

@@ -17,6 +17,7 @@ from epitaxy.chassis.fair_turns import FairTurns
 from epitaxy.chassis.gateway_trust import read_secret
 from epitaxy.chassis.request_context import current_request
 from epitaxy.chassis.structure_ids import count_structures
+from epitaxy.prediction.explaining.materials import MaterialExplanations
 from epitaxy.prediction.explaining.ray_client import RayExplanationBackend
 from epitaxy.prediction.explaining.service import ExplanationService
 from epitaxy.prediction.featurizing.service import FeatureService
@@ -26,12 +27,12 @@ from epitaxy.prediction.materials.tenants import MaterialTenants
 from epitaxy.prediction.metrics import RayPredictionMetrics
 from epitaxy.prediction.networks.ray_client import RayNetworkBackend
 from epitaxy.prediction.networks.tenant_runner import TenantRunner
-from epitaxy.prediction.opening import SubstrateBackend, open_substrates
+from epitaxy.prediction.opening import SubstrateBackend, open_substrates, shared_entries
 from epitaxy.prediction.ports import Embedding
 from epitaxy.prediction.serve.ray_calls import calling
 from epitaxy.prediction.serve.replica_logs import configure_replica_logging
 from epitaxy.prediction.serve.status_wrapper import with_rpc_status
-from epitaxy.prediction.served_model import load_catalogue, load_policy
+from epitaxy.prediction.served_model import load_catalogue, load_material_catalogue, load_policy
 from epitaxy.prediction.servicer import PredictionServicer
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy.prediction.tenants.lanes import LaneLimits, TenantLanes
@@ -163,14 +164,24 @@ class IntakeReplica:
         self.gateway_secret = read_secret(Path(chosen.gateway_secret_file) if chosen.gateway_secret_file else None)
         models = tenant_models(chosen, catalogue)
         backend, networks = _network_backends(ensemble, chosen, catalogue, models)
-        substrates = open_substrates(chosen, catalogue, backend)
+        entries = shared_entries(chosen, RayPredictionMetrics(artifact.label))
+        substrates = open_substrates(chosen, catalogue, backend, entries)
         service = substrates.current.service
         lanes = tenant_lanes("heads", chosen)
         tenants = TenantService(substrates, models, lanes, networks)
-        explanations = ExplanationService(service, RayExplanationBackend(explainer), chosen.explain_calls_each)
-        services = MaterialServices(RayPredictionMetrics, load_policy(chosen))
+        explainers = RayExplanationBackend(explainer)
+        explanations = ExplanationService(service, explainers, chosen.explain_calls_each)
+        services = MaterialServices(
+            RayPredictionMetrics,
+            load_policy(chosen),
+            load_material_catalogue(chosen),
+            entries,
+            chosen.max_queued_materials,
+        )
         materials = MaterialAnswers(services, MaterialTenants(services, models, lanes))
-        self._servicer = PredictionServicer(substrates, tenants, models, explanations, FeatureService(lanes), materials)
+        explained = MaterialExplanations(services, models, explainers, explanations)
+        features = FeatureService(lanes)
+        self._servicer = PredictionServicer(substrates, tenants, models, explanations, features, materials, explained)
         self._turns = FairTurns(chosen.turns_at_once, chosen.small_turn_structures, n_spare=_SPARE_TURNS)
         # Kernels are loaded, or compiled, before the replica says that it is ready.
         featurize_rock_salt()

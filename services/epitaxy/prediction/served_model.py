@@ -7,6 +7,7 @@ from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, ship
 from epitaxy_models.ensembles.catalogue import SubstrateCatalogue, shipped_models
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.review import DEFAULT_POLICY, ReviewPolicy
+from epitaxy_models.substrates.material_catalogue import COMPOSITION, MOLECULE, MaterialCatalogue
 
 
 def model_folder(settings: PredictionSettings) -> Path:
@@ -25,6 +26,17 @@ def load_catalogue(settings: PredictionSettings) -> SubstrateCatalogue:
     named = [Path(name) for name in settings.earlier_model_folders]
     earlier = [path for path in (*named, *shipped_models()) if path != folder]
     return SubstrateCatalogue(load_artifact(folder), earlier)
+
+
+def load_material_catalogue(settings: PredictionSettings) -> MaterialCatalogue:
+    """Substrates of molecules and compositions; their weights are read when they are first asked for.
+
+    Raises CheckpointError for a folder without a readable card, ConfigurationError (WRONG_SUBSTRATE) for one of
+    another substrate.
+    """
+    named = {MOLECULE: settings.molecule_model_folder, COMPOSITION: settings.composition_model_folder}
+    folders = {name: Path(folder) for name, folder in named.items() if folder}
+    return MaterialCatalogue(folders, [Path(name) for name in settings.earlier_material_folders])
 
 
 def load_policy(settings: PredictionSettings) -> ReviewPolicy:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.readout import CalibratedReadout, Reading
 from epitaxy_models.graphs.graph import CrystalGraph, build_graph
+from epitaxy_models.materials import MaterialKind
 from epitaxy_models.review import DEFAULT_POLICY, ReviewPolicy
 from epitaxy_models.structures import IntakeLimits, Structure
 
@@ -281,13 +283,25 @@ class PredictionService:
             self._metrics.observe_stage(stage, time.perf_counter() - start)
 
 
-def count_answers(metrics: PredictionMetrics, answers: Sequence[Answer]) -> None:
-    """Counts the outcomes of a block."""
-    for answer in answers:
-        if isinstance(answer.outcome, Refusal):
-            metrics.count_outcome("failed" if answer.outcome.is_retryable else "refused", answer.outcome.reason)
-        else:
-            metrics.count_outcome("answered", "")
+def count_answers(
+    metrics: PredictionMetrics, answers: Sequence[Answer], kinds: Sequence[MaterialKind] | None = None
+) -> None:
+    """Counts the outcomes of a block; ``kinds`` are those of its items (default: all crystals)."""
+    ended = [_ended(answer) for answer in answers]
+    for (outcome, reason), number in Counter(ended).items():
+        metrics.count_outcome(outcome, reason, number)
+    of_kinds = kinds or [MaterialKind.STRUCTURE] * len(answers)
+    for (kind, outcome), number in Counter(
+        (kind, outcome) for kind, (outcome, _) in zip(of_kinds, ended, strict=True)
+    ).items():
+        metrics.count_kind(kind, outcome, number)
+
+
+def _ended(answer: Answer) -> tuple[str, str]:
+    """Outcome and reason."""
+    if not isinstance(answer.outcome, Refusal):
+        return "answered", ""
+    return "failed" if answer.outcome.is_retryable else "refused", answer.outcome.reason
 
 
 def _merge_answers(

@@ -11,9 +11,18 @@ from epitaxy.chassis.model_names import SEPARATOR, UNKNOWN_MODEL, ModelName, is_
 from epitaxy.chassis.request_context import bind_model_version, current_request
 from epitaxy.prediction import messages
 from epitaxy.prediction.domain import Item
+from epitaxy.prediction.explaining.material_messages import (
+    definitions_of,
+    explained_message,
+    material_query_of,
+    merged_explanations,
+    substrate_stamp,
+    tenant_stamp,
+)
+from epitaxy.prediction.explaining.materials import MaterialExplanations
 from epitaxy.prediction.explaining.messages import explanations_message, query_of
 from epitaxy.prediction.explaining.service import ExplanationService
-from epitaxy.prediction.featurizing.messages import features_message
+from epitaxy.prediction.featurizing.messages import features_message, material_features_message
 from epitaxy.prediction.featurizing.service import FeatureService
 from epitaxy.prediction.materials.answers import MaterialAnswers, asked_of, property_names
 from epitaxy.prediction.materials.mixed import AnsweredPart, merged, positions_by_kind
@@ -37,9 +46,11 @@ class PredictionServicer:
         explanations: ExplanationService,
         features: FeatureService,
         materials: MaterialAnswers,
+        material_explanations: MaterialExplanations,
     ) -> None:
         self._substrates, self._tenants, self._models = substrates, tenants, models
         self._explanations, self._features, self._materials = explanations, features, materials
+        self._material_explanations = material_explanations
         self.activity = Activity()
         self._encoders: dict[str, messages.BlockEncoder] = {}
 
@@ -122,18 +133,53 @@ class PredictionServicer:
         return self._encoder(shared).embeddings(answers, embeddings)
 
     async def explain(self, request: backend_pb2.ExplainBlockRequest) -> backend_pb2.ExplainBlockResponse:
-        """Explanations of one block; only the shared model's predictions can be attributed to atoms."""
+        """Explanations of one block: by a tenant's model of materials without a crystal, or by the shared models."""
+        items = messages.items_of(request.structures)
         served = await self._own(request.model)
         if served is not None:
+            return await self._explain_own(request, items, served)
+        material = await self._materials.named(request.model)
+        if material is not None:
+            return await self._explain_materials(request, items, material)
+        if request.model.name:
+            return await self._explain_crystals(request, items)
+        parts = []
+        for kind, own in positions_by_kind(items).items():
+            chosen = [items[at] for at in own]
+            if kind is MaterialKind.STRUCTURE:
+                parts.append((own, await self._explain_crystals(request, chosen)))
+            else:
+                service = await self._materials.of_kind(kind)
+                parts.append((own, await self._explain_materials(request, chosen, service)))
+        return merged_explanations(parts)
+
+    async def _explain_own(
+        self, request: backend_pb2.ExplainBlockRequest, items: Sequence[Item], served: ServedVersion
+    ) -> backend_pb2.ExplainBlockResponse:
+        if served.kind is MaterialKind.STRUCTURE:
             raise FailedPreconditionError(
                 f"{served.version.model} also predicts from descriptors and labels, which cannot be attributed to "
                 f"atoms: explain {self._base_of(served)}, and read in `epitaxy finetune report` what the model "
                 "relies on",
                 reason="NOT_EXPLAINABLE",
             )
+        query, definition = material_query_of(request, [served.card.definition], served)
+        tenant = current_request().tenant
+        explained = await self._material_explanations.by_model(items, served, query, tenant)
+        return explained_message(explained, tenant_stamp(served), definition)
+
+    async def _explain_materials(
+        self, request: backend_pb2.ExplainBlockRequest, items: Sequence[Item], service: MaterialService
+    ) -> backend_pb2.ExplainBlockResponse:
+        query, definition = material_query_of(request, definitions_of(service))
+        explained = await self._material_explanations.by_substrate(items, service, query, current_request().tenant)
+        return explained_message(explained, substrate_stamp(service), definition)
+
+    async def _explain_crystals(
+        self, request: backend_pb2.ExplainBlockRequest, items: Sequence[Item]
+    ) -> backend_pb2.ExplainBlockResponse:
         shared = await self._shared(request.model)
         query = query_of(request, shared.artifact, is_current=shared.is_current)
-        items = messages.items_of(request.structures)
         explained = await self._explanations.explain(items, query, current_request().tenant, shared.service)
         return explanations_message(explained, query, shared.artifact)
 
@@ -144,6 +190,11 @@ class PredictionServicer:
             raise FailedPreconditionError(
                 f"{served.version.model} is no substrate: name {self._base_of(served)}", reason="NO_SUBSTRATE"
             )
+        material = await self._materials.named(request.model)
+        if material is not None:
+            with self.activity.call():
+                found = await self._features.of_materials.featurize(messages.items_of(request.structures), material)
+                return material_features_message(found, material.substrate)
         shared = await self._shared(request.model)
         with self.activity.call():
             answer = await self._features.featurize(messages.items_of(request.structures), shared)

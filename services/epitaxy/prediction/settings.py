@@ -13,6 +13,13 @@ class PredictionSettings(BaseSettings):
     earlier_model_folders: tuple[str, ...] = Field(
         (), description="Folders of earlier models that tenants' models were fitted on, beside those that are shipped"
     )
+    molecule_model_folder: str = Field(
+        "", description="Folder of the substrate of molecules and polymers; empty: the shipped one"
+    )
+    composition_model_folder: str = Field("", description="Folder of the substrate of compositions; likewise")
+    earlier_material_folders: tuple[str, ...] = Field(
+        (), description="Folders of earlier substrates of molecules or compositions that tenants' models were fitted on"
+    )
     review_policy_file: str = Field("", description="JSON file of the served model's review policy; empty: the default")
     gateway_secret_file: str = Field(
         "", description="File with the secret by which callers sign their calls; empty: every caller is believed"
@@ -37,6 +44,11 @@ class PredictionSettings(BaseSettings):
         0, ge=0, description="Edge budget of one forward pass; 0: chosen by the device, on a GPU by its free memory"
     )
     max_queued_edges: int = Field(4_000_000, gt=0, description="Queue bound; beyond it work is shed with a retry hint")
+    max_queued_materials: int = Field(
+        50_000,
+        gt=0,
+        description="The same bound for molecules, polymers and compositions, which are counted one by one",
+    )
     max_sites: int = Field(1000, gt=0, description="Sites of the largest cell that is accepted")
     intake_replicas: int = Field(1, gt=0, description="Processes that parse and featurize")
     ensemble_replicas: int = Field(

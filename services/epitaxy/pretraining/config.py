@@ -8,6 +8,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from epitaxy_models.data.auxiliary.labels import GROUPS
+from epitaxy_models.data.units import UNITS as TABLE_UNITS
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.graphs.graph import DEFAULT_RULE
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
@@ -16,8 +17,8 @@ from epitaxy_models.training.presets import preset_tasks, rule_of_material
 from epitaxy_models.training.split import Resampling
 from epitaxy_models.training.tasks import Task, auxiliary_tasks
 
-# Suffix of a label column, and the unit that it states. Longer suffixes first: _meV_atom ends in _atom, not in _eV.
-UNITS = {
+# Suffix of a label column, and the unit that it states, beside those of tables that ``epitaxy data`` writes.
+_OWN_UNITS = {
     "_meV_atom": "meV/atom",
     "_eV_atom": "eV/atom",
     "_eV_cell": "eV/cell",
@@ -31,6 +32,9 @@ UNITS = {
     "_A": "Angstrom",
     "_1": "1",
 }
+_OF_TABLES = {f"_{suffix}": unit or "1" for suffix, unit in TABLE_UNITS.items()}
+# Longer suffixes first: _meV_atom ends in eV_atom too.
+UNITS = dict(sorted((_OF_TABLES | _OWN_UNITS).items(), key=lambda pair: -len(pair[0])))
 
 
 _PRESETS = {"crystal": "materials_project", "molecule": "molecules", "composition": "compositions"}
@@ -138,6 +142,19 @@ class TrackingSection(_Closed):
     experiment: str = "pretrain"
 
 
+class PublishSection(_Closed):
+    """What the card of the published substrate says; what is left out is said of the shipped one by its preset."""
+
+    name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    version: str = Field(default="1", pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$")
+    description: str | None = None
+    license: str | None = Field(default=None, description="of weights and code")
+    data: str | None = Field(default=None, description="what was pretrained on")
+    attribution: str | None = Field(default=None, description="who is to be named")
+    data_license: str | None = Field(default=None, description="licences of the sources")
+    hardware: str = ""
+
+
 class PretrainConfig(_Closed):
     """``pretrain.yaml``. Relative paths start at the file's own folder."""
 
@@ -157,6 +174,7 @@ class PretrainConfig(_Closed):
     training: TrainingSection = TrainingSection()
     scaling: ScalingSection = ScalingSection()
     tracking: TrackingSection = TrackingSection()
+    publish: PublishSection = PublishSection()
     featurize_processes: int = Field(default=1, gt=0)
     patience: int | None = Field(default=None, gt=0, description="epochs without a better score that end the run")
     max_restarts: int = Field(default=3, ge=-1, description="of the workers after one was lost; -1: without limit")

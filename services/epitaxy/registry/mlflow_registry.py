@@ -18,6 +18,7 @@ from epitaxy.chassis.errors import (
     UnavailableError,
 )
 from epitaxy.chassis.model_names import ModelName, unknown_model
+from epitaxy.chassis.storage import is_storage_full, storage_full
 from epitaxy.registry.artifact_cache import ArtifactCache
 from epitaxy.registry.mlflow_runs import write_record
 from epitaxy.registry.ports import Alias, LocalCopy, ModelVersion, RegisteredModel, ResolvedModel
@@ -275,8 +276,10 @@ class MlflowRegistry:
         except MlflowException as error:
             if model is not None and error.error_code in _ABSENT:
                 raise _absence(client, model, wanted) from error
-            raise UnavailableError(_SILENT) from error
+            raise storage_full("the model") if is_storage_full(error) else UnavailableError(_SILENT) from error
         except OSError as error:
+            if is_storage_full(error):
+                raise storage_full("the model") from error
             raise UnavailableError("the files of the model registry cannot be reached: send it again") from error
 
     def _client(self) -> Any:

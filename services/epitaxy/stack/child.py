@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from epitaxy.stack.reaper import Reaper
 from epitaxy.stack.sessions import kill_session
@@ -43,7 +44,7 @@ class Child:
     def __init__(self, command: Command, reaper: Reaper) -> None:
         self.command = command
         self._reaper = reaper
-        with command.log.open("ab") as log:
+        with _open_log(command.log) as log:
             self.process = subprocess.Popen(
                 command.arguments,
                 stdin=subprocess.PIPE if command.stdin else subprocess.DEVNULL,
@@ -83,6 +84,14 @@ class Child:
         if (self.exit_code or 0) < 0:
             return last
         return next((error for line in reversed(lines) if (error := _error_in(line))), last)
+
+
+def _open_log(path: Path) -> BinaryIO:
+    """The log, to append to; nowhere if it cannot be made, because a full disk is no reason not to start."""
+    try:
+        return path.open("ab")
+    except OSError:
+        return Path(os.devnull).open("ab")
 
 
 def _error_in(line: str) -> str:

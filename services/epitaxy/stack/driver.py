@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ _REPLICAS_SETTING = "EPITAXY_PREDICTION_INTAKE_REPLICAS"
 _CACHE_SETTING = "EPITAXY_PREDICTION_CACHE_FOLDER"
 _SECRET_SETTING = "EPITAXY_PREDICTION_GATEWAY_SECRET_FILE"
 _WATCH_SECONDS = 0.5
+EXIT_REFUSED = 2
+"""Exit code if another try would fail in the same way."""
 
 
 def driver_command(home: StackHome, events: int) -> Command:
@@ -48,14 +51,17 @@ def driver_input(plan: StackPlan, run: Path, redis_url: str) -> bytes:
 
 
 def main() -> int:
-    """Returns when Ray has died."""
+    """Runs until Ray dies, which ends the process in any state that it is in."""
     events = EventWriter(int(sys.argv[1]))
     given = json.loads(sys.stdin.buffer.readline())
     plan = StackPlan(**given["plan"])
     head = RayHead(plan, Path(given["run"]))
+    watcher = threading.Thread(target=_end_with, args=(head,), daemon=True)
+    watcher.start()
     events.send(Event("ray", True, "", head.endpoints))
     _deploy(plan, given["redis_url"], Path(given["run"]), events)
-    return _watch(head)
+    watcher.join()
+    return 1
 
 
 def _deploy(plan: StackPlan, redis_url: str, run: Path, events: EventWriter) -> None:
@@ -147,11 +153,15 @@ def _replicas(application: Any) -> str:
     return ", ".join(parts)
 
 
-def _watch(head: RayHead) -> int:
+def _end_with(head: RayHead) -> None:
+    """Ends this process when a process of Ray has died, in the middle of a start, too: calls to it would hang."""
+    logs = head.endpoints["logs"]
     while not (dead := head.dead_process()):
         time.sleep(_WATCH_SECONDS)
-    sys.stderr.write(f"{dead} of Ray has died; its logs: {head.endpoints['logs']}\n")
-    return 1
+    with suppress(OSError):
+        sys.stderr.write(f"{dead} of Ray has died; its logs: {logs}\n")
+        sys.stderr.flush()
+    os._exit(1)
 
 
 def _await_controller(starting: "_Background") -> None:
@@ -195,6 +205,9 @@ class _Background:
 if __name__ == "__main__":
     try:
         code = main()
+    except StackError:
+        traceback.print_exc()
+        code = EXIT_REFUSED
     except Exception:
         traceback.print_exc()
         code = 1

@@ -68,11 +68,14 @@ class StackHome:
             self._lock.close()
 
     def write_endpoints(self, endpoints: dict[str, Any]) -> None:
-        """Replaces the endpoints file at once, so that a reader never sees half of it."""
+        """Replaces the endpoints file at once, so that a reader never sees half of it. Raises OSError."""
         draft = self.endpoints_file.with_suffix(".draft")
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(endpoints, indent=2) + "\n")
-        draft.replace(self.endpoints_file)
+        try:
+            draft.touch(mode=0o600)
+            draft.write_text(json.dumps(endpoints, indent=2) + "\n")
+            draft.replace(self.endpoints_file)
+        finally:
+            draft.unlink(missing_ok=True)
 
     def _take_lock(self) -> None:
         lock = (self.folder / "lock").open("a+")

@@ -23,6 +23,7 @@ _CONSEQUENCES = {
     "finetune": "jobs go on, starting it again",
     "campaigns": "nothing is lost, starting it again",
 }
+_ON_RAY = frozenset({"finetune"})
 SECRET_FILE = "gateway-secret"
 _GRACE_SECONDS = 2.0
 
@@ -68,8 +69,12 @@ class InnerServices:
                 self._progress.done(name, f"{library} is not installed: pip install 'epitaxy[{_EXTRAS[name]}]'", "!")
 
     def start(self, ray_address: str) -> None:
-        """Starts them; ``ray_address`` is where fine-tunes run."""
+        """Starts them; ``ray_address`` is where fine-tunes run. With a new Ray, those that run on it start again."""
         for name in self._names:
+            if name in self._keepers and name not in _ON_RAY:
+                continue
+            if name in self._keepers:
+                self._keepers[name].child.stop(_GRACE_SECONDS)
             self._keepers[name] = Keeper(self._command(name, ray_address), self._reaper)
             self._progress.detail(name, "starting")
 

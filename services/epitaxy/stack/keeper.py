@@ -21,6 +21,7 @@ class Keeper:
         self._started = time.monotonic()
         self._pause = _FIRST_PAUSE_SECONDS
         self._due: float | None = None
+        self._is_buried = False
 
     def died(self) -> str | None:
         """A line for the operator, once per death."""
@@ -38,9 +39,15 @@ class Keeper:
         if self._due is None or time.monotonic() < self._due:
             return False
         # Processes that the dead child left behind would hold its port.
-        self.child.stop(0)
-        self.child = Child(self._command, self._reaper)
-        self._started, self._due = time.monotonic(), None
+        if not self._is_buried:
+            self.child.stop(0)
+            self._is_buried = True
+        try:
+            self.child = Child(self._command, self._reaper)
+        except OSError:  # no process to be had: the machine is short of something
+            self._due = time.monotonic() + self._pause
+            return False
+        self._started, self._due, self._is_buried = time.monotonic(), None, False
         return True
 
 

@@ -1,6 +1,7 @@
 """What the operator sees on stderr while the stack starts."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -58,7 +59,8 @@ class Progress:
 
     def say(self, line: str) -> None:
         """A line that stays."""
-        self._console.print(line, soft_wrap=True)
+        with suppress(OSError):  # a full disk under the standard error: the stack goes on without words
+            self._console.print(line, soft_wrap=True)
 
     def close(self) -> None:
         """Leaves the lines as they are."""
@@ -75,7 +77,7 @@ class Progress:
 
     def _print(self, line: str) -> None:
         self._spoke = time.monotonic()
-        self._console.print(f"{self.elapsed_seconds:6.1f} s  {line}", soft_wrap=True)
+        self.say(f"{self.elapsed_seconds:6.1f} s  {line}")
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 1))

@@ -18,6 +18,7 @@ from epitaxy.stack.serve_config import SERVE_ENVIRONMENT
 from epitaxy.stack.worker import SETUP_HOOK
 
 _TOKEN_FILE = "ray-token"
+_RAY_LOG_BYTES = 8 << 20
 
 
 def ray_environment(run: Path) -> dict[str, str]:
@@ -45,6 +46,15 @@ def ray_client_environment(run: Path) -> dict[str, str]:
         "RAY_prestart_worker_first_driver": "0",
         # The same as runtime_env={"worker_process_setup_hook": ...}, which would start each interpreter twice.
         "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR": SETUP_HOOK,
+        # Serve gives its proxy 5 seconds, three times, and Ray its node 30: too short beside other work.
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+        "RAY_gcs_server_port_wait_time_s": "60",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30",
+        # A dead proxy is replaced at the next check.
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
+        # By default Ray keeps 3 GiB of each log.
+        "RAY_ROTATION_MAX_BYTES": os.environ.get("RAY_ROTATION_MAX_BYTES", str(_RAY_LOG_BYTES)),
+        "RAY_ROTATION_BACKUP_COUNT": os.environ.get("RAY_ROTATION_BACKUP_COUNT", "1"),
         # Serve writes its log files all the same.
         "RAY_SERVE_LOG_TO_STDERR": "0",
         **SERVE_ENVIRONMENT,

@@ -14,7 +14,7 @@ def kill_session(session: int, patience_seconds: float = 5.0) -> None:
     Killing the process group is not enough: Ray gives every worker a group of its own.
     """
     limit = time.monotonic() + patience_seconds
-    while members := list(_members(session)):
+    while members := list(session_members(session)):
         # Again until it is empty: a process can be born while this loop reads the table.
         for pid in members:
             with suppress(ProcessLookupError):
@@ -24,7 +24,8 @@ def kill_session(session: int, patience_seconds: float = 5.0) -> None:
         time.sleep(0.02)
 
 
-def _members(session: int) -> Iterator[int]:
+def session_members(session: int) -> Iterator[int]:
+    """Process ids of a session, without zombies."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal():
             continue

@@ -8,15 +8,15 @@ from contextlib import ExitStack, closing, suppress
 from types import FrameType
 from typing import Any
 
-from epitaxy.stack.child import Child
-from epitaxy.stack.driver import driver_command, driver_input
+from epitaxy.chassis.cores import usable_cores
+from epitaxy.stack.application import Application
 from epitaxy.stack.errors import StackError
-from epitaxy.stack.events import EventReader
 from epitaxy.stack.gateway import HealthProbe, gateway_command
 from epitaxy.stack.home import StackHome
 from epitaxy.stack.inner_services import NAMES as INNER_SERVICES
 from epitaxy.stack.inner_services import InnerServices
 from epitaxy.stack.keeper import Keeper, obituary
+from epitaxy.stack.logs import LogKeeper
 from epitaxy.stack.plan import StackPlan
 from epitaxy.stack.ports import LOOPBACK
 from epitaxy.stack.progress import Progress
@@ -26,7 +26,8 @@ from epitaxy.stack.redis import redis_binary, redis_command, redis_url
 PARTS = ("redis", "ray", "prediction", *INNER_SERVICES, "gateway")
 _TICK_SECONDS = 0.1
 _WATCH_SECONDS = 0.25
-_PATIENCE_SECONDS = 300.0
+# A start that takes longer than this on a busy machine deserves a word.
+_LONG_START_SECONDS = 20.0
 _GATEWAY_GRACE_SECONDS = 3.0
 _REDIS_GRACE_SECONDS = 1.0
 
@@ -40,15 +41,15 @@ class Supervisor:
         self._progress = progress
         self._stopping = threading.Event()
         self._signal = 0
-        self._events = EventReader()
         self._reaper = Reaper()
-        self._endpoints: dict[str, Any] = {}
+        self._application = Application(plan, home, self._reaper, progress)
+        self._logs = LogKeeper(home.logs, home.run / "ray", lambda: self._application.session)
         self._redis: Keeper | None = None
         self._gateway: Keeper | None = None
-        self._driver: Child | None = None
         self._inner = InnerServices(plan, home, self._reaper, progress)
         self._redis_was_reported = False
-        self._application_is_up = False
+        self._endpoints_are_late = False
+        self._busy_was_reported = False
 
     def run(self) -> int:
         """Returns the exit code: 0 if stopped, 1 if it failed, 128 + signal if stopped before it was up."""
@@ -76,10 +77,7 @@ class Supervisor:
         """Starts all parts at once: each part tolerates that another is not up yet."""
         url = self._plan.redis_url or self._start_redis()
         self._inner.prepare()
-        self._driver = Child(driver_command(self._home, self._events.write_end), self._reaper)
-        self._events.close_write_end()
-        self._hand_over(driver_input(self._plan, self._home.run, url))
-        self._progress.detail("ray", "starting")
+        self._application.start(url)
         command = gateway_command(self._plan, self._home, self._inner.secret, self._inner.addresses)
         self._gateway = Keeper(command, self._reaper)
         self._progress.detail("gateway", "starting")
@@ -94,14 +92,6 @@ class Supervisor:
         self._progress.done("redis")
         return redis_url(self._home)
 
-    def _hand_over(self, line: bytes) -> None:
-        pipe = self._driver.process.stdin if self._driver is not None else None
-        # A driver that died at once is reported as a death, with its log.
-        with suppress(BrokenPipeError):
-            if pipe is not None:
-                pipe.write(line)
-                pipe.close()
-
     def _await_ready(self) -> bool:
         """True when the gateway and the services behind it answer SERVING; False when asked to stop."""
         addresses = {"gateway": self._plan.probe_address, **self._inner.addresses}
@@ -111,6 +101,8 @@ class Supervisor:
             while not self._stopping.wait(_TICK_SECONDS):
                 self._take_events()
                 self._fail_if_dead()
+                self._tell_if_busy()
+                self._logs.look()
                 for name in [name for name, probe in waiting.items() if self._can_be_up(name) and probe.is_serving()]:
                     self._progress.done(name)
                     del waiting[name]
@@ -120,38 +112,43 @@ class Supervisor:
         return False
 
     def _can_be_up(self, name: str) -> bool:
-        return self._application_is_up if name == "gateway" else self._inner.is_started(name)
+        return self._application.is_up if name == "gateway" else self._inner.is_started(name)
 
-    def _take_events(self) -> None:
-        for event in self._events.read():
-            self._endpoints |= {event.part: event.endpoints} if event.endpoints else {}
-            if not event.is_up:
-                self._progress.detail(event.part, event.detail)
-                continue
-            self._progress.done(event.part)
+    def _take_events(self) -> bool:
+        """True if something is up that was not."""
+        news = [event for event in self._application.take_events() if event.is_up]
+        for event in news:
             if event.part == "ray":
                 self._inner.start(event.endpoints["gcs"])
-            self._application_is_up = self._application_is_up or event.part == "prediction"
+        return bool(news)
 
     def _fail_if_dead(self) -> None:
+        self._application.keep()
         gateway = self._gateway.child if self._gateway is not None else None
-        for child in (self._driver, gateway, *self._inner.children):
+        for child in (gateway, *self._inner.children):
             if child is not None and child.exit_code is not None:
                 raise StackError(obituary(child))
-        if self._progress.elapsed_seconds > _PATIENCE_SECONDS:
-            raise StackError(f"not up after {_PATIENCE_SECONDS:.0f} s; logs: {self._home.logs}")
         self._keep_redis()
+
+    def _tell_if_busy(self) -> None:
+        load, cores = os.getloadavg()[0], usable_cores()
+        if self._busy_was_reported or self._progress.elapsed_seconds < _LONG_START_SECONDS or load < 2 * cores:
+            return
+        self._busy_was_reported = True
+        busy = f"this machine is busy ({load:.0f} processes want {cores} cores)"
+        self._progress.say(f"{busy}: the start takes longer, and what fails for want of time is tried once more")
 
     def _announce(self) -> None:
         self._write_endpoints()
+        self._progress.close()
         self._progress.say(f"up after {self._progress.elapsed_seconds:.1f} s; logs: {self._home.logs}")
-        self._progress.say(
-            f"metrics: gateway {self._gateway_metrics}, Ray and replicas {self._endpoints['ray']['metrics']}"
-        )
+        metrics = self._application.endpoints["ray"]["metrics"]
+        self._progress.say(f"metrics: gateway {self._gateway_metrics}, Ray and replicas {metrics}")
         self._progress.say(f"addresses and pids: {self._home.endpoints_file}; stop with Ctrl-C")
         # Through the same stream as any result: a script waits for exactly this line.
-        sys.stdout.write(f"ready {self._plan.address}\n")
-        sys.stdout.flush()
+        with suppress(OSError):  # a full disk under a file that takes it
+            sys.stdout.write(f"ready {self._plan.address}\n")
+            sys.stdout.flush()
 
     @property
     def _gateway_metrics(self) -> str:
@@ -168,13 +165,23 @@ class Supervisor:
             },
             "redis": {"url": self._plan.redis_url or (redis_url(self._home) if redis_pid else ""), "pid": redis_pid},
         }
-        self._home.write_endpoints(own | self._inner.endpoints() | self._endpoints)
+        try:
+            self._home.write_endpoints(own | self._inner.endpoints() | self._application.endpoints)
+        except OSError as error:
+            if not self._endpoints_are_late:
+                late = "it is written once that is possible, and the stack goes on"
+                self._progress.say(f"cannot write {self._home.endpoints_file}: {error.strerror}; {late}")
+            self._endpoints_are_late = True
+        else:
+            self._endpoints_are_late = False
 
     def _watch(self) -> None:
-        """Returns when asked to stop. Raises StackError when Ray is lost."""
+        """Returns when asked to stop. Raises StackError when Ray is lost again soon after it was started once more."""
         while not self._stopping.wait(_WATCH_SECONDS):
-            if self._driver is not None and self._driver.exit_code is not None:
-                raise StackError(f"{obituary(self._driver)}; start the stack again")
+            self._application.keep()
+            if self._take_events() or self._endpoints_are_late:
+                self._write_endpoints()
+            self._logs.look()
             self._keep_redis()
             if self._gateway is not None:
                 self._keep(self._gateway, "starting it again")
@@ -203,9 +210,7 @@ class Supervisor:
         if self._gateway is not None:
             self._gateway.child.stop(_GATEWAY_GRACE_SECONDS)
         self._inner.stop()
-        if self._driver is not None:
-            self._driver.stop(0)
+        self._application.stop()
         if self._redis is not None:
             self._redis.child.stop(_REDIS_GRACE_SECONDS)
-        self._events.close()
         self._reaper.close()

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from forked_command import run_forked
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 SERVER = Path(__file__).parent / "optimade_server.py"
 COMMAND = (sys.executable, "-W", "error", "-c", "from epitaxy.cli.main import main; main()", "data")
 

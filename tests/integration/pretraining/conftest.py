@@ -1,9 +1,13 @@
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "services" / "prediction"))
 
 from epitaxy_models.data.synthetic_labels import DISTANCE_COLUMN, WAVE_COLUMN, synthetic_table
 

@@ -8,11 +8,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 from product import eventually
+from small_disk import mounted
 from stack_process import StackProcess
 
+from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
 from epitaxy.stack.home import StackHome
 
 pytestmark = pytest.mark.stack
@@ -48,13 +52,53 @@ def test_children_follow_a_killed_supervisor(start_stack: StartStack, tmp_path: 
     assert not taken_over.run.exists()
 
 
-def test_losing_ray_ends_the_stack_with_its_reason(start_stack: StartStack) -> None:
-    stack = start_stack()
-    stack.await_ready()
-    os.kill(json.loads((stack.home / "endpoints.json").read_text())["ray"]["pids"]["raylet"], signal.SIGKILL)
-    assert stack.process.wait(30) == 1
-    assert "raylet of Ray has died" in stack.stderr
-    assert stack.alive() == set()
+def endpoints(stack: StackProcess) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((stack.home / "endpoints.json").read_text())
+    return found
+
+
+def is_serving(address: str) -> bool:
+    with grpc.insecure_channel(address) as channel:
+        try:
+            models_pb2_grpc.ModelServiceStub(channel).ListModels(models_pb2.ListModelsRequest(), timeout=5)
+        except grpc.RpcError:
+            return False
+    return True
+
+
+def agent_of_ray(stack: StackProcess) -> int:
+    """Process id of the agent beside the raylet."""
+    commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in stack.alive()}
+    [agent] = [pid for pid, command in commands.items() if b"dashboard/agent.py" in command]
+    return agent
+
+
+def test_a_full_disk_is_lived_with_and_ray_is_started_once_more_if_it_is_lost(
+    start_stack: StartStack, tmp_path: Path
+) -> None:
+    with mounted(tmp_path / "disk", 256 << 20) as disk:
+        stack = start_stack(disk.folder / "home")
+        address = stack.await_ready()
+        disk.fill()
+        os.kill(before := endpoints(stack)["gateway"]["pid"], signal.SIGKILL)
+        assert eventually(lambda: "it is written once that is possible, and the stack goes on" in stack.stderr, 20)
+        assert eventually(lambda: is_serving(address), 30)
+        assert stack.process.poll() is None
+        disk.make_room()
+        assert eventually(lambda: endpoints(stack)["gateway"]["pid"] != before, 10)
+
+        gone = endpoints(stack)["ray"]["pids"]
+        os.kill(agent_of_ray(stack), signal.SIGKILL)
+        assert eventually(lambda: "starting Ray and the application once more" in stack.stderr, 60)
+        assert eventually(lambda: endpoints(stack)["ray"]["pids"] != gone and is_serving(address), 120), stack.stderr
+        assert stack.process.poll() is None
+
+        # Again within minutes: what takes it away does not pass.
+        os.kill(endpoints(stack)["ray"]["pids"]["gcs_server"], signal.SIGKILL)
+        assert stack.process.wait(30) == 1
+        assert "gcs_server of Ray has died" in stack.stderr
+        assert "it had been started once more already" in stack.stderr
+        assert stack.alive() == set()
 
 
 def test_an_application_that_cannot_start_ends_the_stack_with_its_reason(start_stack: StartStack) -> None:

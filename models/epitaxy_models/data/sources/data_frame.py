@@ -33,7 +33,8 @@ class DataFrameSource:
         for record in self._records():
             scan.see(record)
         self._roles = ColumnRoles.among(self._names, names)
-        self.columns: SourceColumns = scan.columns(self._roles.taken) if self._data else SourceColumns(())
+        taken, kind = self._roles.taken, self._roles.kind
+        self.columns: SourceColumns = scan.columns(taken, kind) if self._data else SourceColumns((), kind=kind)
         self.n_rows: int | None = len(self._data)
 
     def rows(self) -> Iterator[SourceRow]:

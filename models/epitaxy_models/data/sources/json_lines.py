@@ -21,7 +21,7 @@ class JsonLinesSource:
         for record in self._records():
             scan.see(record)
         self._roles = ColumnRoles.among(scan.names, names)
-        self.columns: SourceColumns = scan.columns(self._roles.taken)
+        self.columns: SourceColumns = scan.columns(self._roles.taken, self._roles.kind)
         self.n_rows: int | None = scan.n_records
 
     def rows(self) -> Iterator[SourceRow]:

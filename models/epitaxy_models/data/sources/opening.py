@@ -10,17 +10,20 @@ from epitaxy_models.data.sources.csv_table import CsvSource
 from epitaxy_models.data.sources.data_frame import DataFrameSource
 from epitaxy_models.data.sources.extended_xyz import ExtendedXyzSource
 from epitaxy_models.data.sources.json_lines import JsonLinesSource
+from epitaxy_models.data.sources.material_lists import FormulaListSource, SmilesListSource
 from epitaxy_models.data.sources.opened import PACKED_ENDINGS, open_text, unpacked_name
 from epitaxy_models.data.sources.parquet import ParquetSource
 from epitaxy_models.data.sources.records import ColumnNames
+from epitaxy_models.data.sources.sd_file import SdFileSource
 from epitaxy_models.data.sources.structure_folder import TARGET_LISTS, StructureFolderSource
 from epitaxy_models.errors import ConfigurationError
 
 _PICKLE_ENDINGS = frozenset({".pkl", ".pickle", ".p"})
 _PICKLE_START = b"\x80"  # protocol 2 and later, followed by the protocol's number
 _READS = (
-    "Parquet, JSON Lines (.jsonl), CSV with a structure column, data frame JSON (.json), ASE database (.db), "
-    "extended XYZ (.extxyz, .xyz), or a folder with id_prop.csv or targets.csv"
+    "Parquet, JSON Lines (.jsonl), CSV with a column of materials, data frame JSON (.json), ASE database (.db), "
+    "extended XYZ (.extxyz, .xyz), SD file (.sdf, .mol), SMILES (.smi), formulas (.formulas), or a folder with "
+    "id_prop.csv or targets.csv"
 )
 
 
@@ -64,6 +67,12 @@ _READERS: Mapping[str, Callable[[Path, ColumnNames], Source]] = {
     ".db": _ase_database,
     ".extxyz": _extended_xyz,
     ".xyz": _extended_xyz,
+    ".sdf": SdFileSource,
+    ".sd": SdFileSource,
+    ".mol": SdFileSource,
+    ".smi": SmilesListSource,
+    ".smiles": SmilesListSource,
+    ".formulas": FormulaListSource,
 }
 
 

@@ -33,7 +33,8 @@ class ParquetSource:
         """Numeric columns by their Arrow type."""
         free = [field for field in self._schema if field.name not in self._roles.taken]
         numeric = tuple(field.name for field in free if _is_numeric(field.type))
-        return SourceColumns(numeric, tuple(field.name for field in free if field.name not in numeric))
+        other = tuple(field.name for field in free if field.name not in numeric)
+        return SourceColumns(numeric, other, kind=self._roles.kind)
 
     def rows(self) -> Iterator[SourceRow]:
         """All rows, in order."""

@@ -117,6 +117,7 @@ def examine(
         request.readings,
         [column.values for column in request.conditions.values()],
         request.sides,
+        are_classes=request.are_classes,
     )
     if checked.check.n_missing:
         _refuse_few(request, artifact, features, embedder, checked)

@@ -15,6 +15,7 @@ from epitaxy_models.transfer.contest.cross_validation import (
     cross_validate,
 )
 from epitaxy_models.transfer.contest.judge import Candidate
+from epitaxy_models.transfer.contest.probabilities import brier_errors, probabilities
 from epitaxy_models.transfer.contest.stacking import stacked
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.records import SkippedStrategy
@@ -42,6 +43,8 @@ class Task:
         n_folds: Splits of one repeat.
         seed: Seed of all fits.
         to_scale: Converts from the unit to the scale of the fits; None where they are the same.
+        are_classes: Whether labels are 0 or 1: predictions are scores, and the error of a row is that of the
+            probability, squared.
     """
 
     inputs: TransferInputs
@@ -52,11 +55,17 @@ class Task:
     n_folds: int
     seed: int
     to_scale: Callable[[Array], Array] | None = None
+    are_classes: bool = False
 
     def within_bounds(self, values: Array) -> Array:
         """Values on the scale of the fits, cut where the property's bounds lie."""
         cut = self.to_unit(values)
         return cut if self.to_scale is None else self.to_scale(cut)
+
+    @property
+    def strata(self) -> NDArray[np.int64] | None:
+        """Classes that folds spread evenly, ``[n_rows]``; None of other labels."""
+        return self.labels.astype(np.int64) if self.are_classes else None
 
     @property
     def test_ratio(self) -> float:
@@ -70,7 +79,8 @@ class Comparison:
 
     Attributes:
         validations: Out-of-fold predictions by name of the strategy.
-        errors: Absolute errors of each split in the property's unit, by name.
+        errors: Absolute errors of each split in the property's unit, by name; of classes squared errors of the
+            probabilities.
         skipped: What could not be compared, and why.
         fit_errors: Absolute errors of each split on the scale of the fits, by name.
     """
@@ -88,7 +98,7 @@ class Comparison:
         ]
 
     def maes(self) -> dict[str, float]:
-        """Mean absolute error by name."""
+        """Mean absolute error by name, of classes the Brier score."""
         return {name: float(np.mean(np.concatenate(errors))) for name, errors in self.errors.items()}
 
 
@@ -124,15 +134,21 @@ class Contest:
         """
         full = [self._validations[name] for name in names if name in self._validations]
         if len(full) > 1:
-            combined = stacked(full, self._task.targets, self._task.splits, self._task.inputs.sides, laws)
+            task = self._task
+            combined = stacked(full, task.targets, task.splits, task.inputs.sides, laws, are_classes=task.are_classes)
             self._validations[combined.name] = combined
 
     def errors(self) -> dict[str, tuple[Array, ...]]:
-        """Absolute errors so far, in the property's unit."""
+        """Absolute errors so far, in the property's unit; of classes squared errors of the probabilities."""
+        if self._task.are_classes:
+            return {name: self._brier(validation) for name, validation in self._validations.items()}
         return self._errors(self._task.labels, self._task.to_unit)
 
     def finish(self) -> Comparison:
         """All that was compared."""
+        if self._task.are_classes:
+            errors = self.errors()
+            return Comparison(dict(self._validations), errors, tuple(self._skipped), errors)
         # Beyond a bound no label lies: what is cut there in the unit is cut on the scale of the fits too.
         on_scale = self._errors(self._task.targets, self._task.within_bounds)
         return Comparison(dict(self._validations), self.errors(), tuple(self._skipped), on_scale)
@@ -143,6 +159,10 @@ class Contest:
             name: absolute_errors(validation, labels, splits[: len(validation.parts)], convert, self._task.inputs.sides)
             for name, validation in self._validations.items()
         }
+
+    def _brier(self, validation: CrossValidation) -> tuple[Array, ...]:
+        labels, splits = self._task.labels, self._task.splits[: len(validation.parts)]
+        return brier_errors(probabilities(validation, labels, splits), labels, splits)
 
     def _within_budget(self, strategy: TransferStrategy, splits: Sequence[Split]) -> None:
         try:

@@ -55,6 +55,10 @@ class Field:
         frozen, costly = (tuple(for_censored(entry) for entry in entries) for entries in (self.frozen, self.costly))
         return replace(self, frozen=frozen, costly=costly)
 
+    def for_classes(self) -> "Field":
+        """Those that can score labels that are 0 or 1: what states the labels' own quantity states no class."""
+        return replace(self, frozen=tuple(kept for entry in self.frozen if (kept := _for_classes(entry)) is not None))
+
     def with_law(self, law: PhysicsLaw, scale: LabelScale) -> "Field":
         """The same and a process of the law's parameters, before the median."""
         process = PhysicsProcess(law, scale)
@@ -115,6 +119,19 @@ def _told(entry: TransferStrategy, noise_std: float, kin: tuple[LawColumn, ...])
         process = replace(entry.process, noise_std=noise_std, without_fidelities=without_fidelities)
         return replace(entry, line=replace(entry.line, kin=kin), process=process)
     return replace(entry, kin=kin) if isinstance(entry, SubstrateLine | SubstrateHead | AnchoredForest) else entry
+
+
+def _for_classes(entry: TransferStrategy) -> TransferStrategy | None:
+    """The strategy about the share of ones; None for one that learns from a number of its kind alone.
+
+    Least squares on 0 and 1 estimate probabilities: splits of trees by variance are those by Gini's impurity, and a
+    process is the least-squares classifier of Rasmussen & Williams 2006, section 6.5. No label of a class is wild.
+    """
+    if isinstance(entry, BlockGP):
+        return replace(entry, is_robust=False, about_mean=True)
+    if isinstance(entry, PoolMedian):
+        return replace(entry, about_mean=True)
+    return None if entry.name in _LAWS else entry
 
 
 def material_field(kind: MaterialKind) -> Field:

@@ -7,7 +7,13 @@ from numpy.typing import NDArray
 
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.transfer.contest.comparison import Comparison, Task
-from epitaxy_models.transfer.contest.cross_validation import StrategyFailedError, absolute_errors, cross_validate
+from epitaxy_models.transfer.contest.cross_validation import (
+    CrossValidation,
+    StrategyFailedError,
+    absolute_errors,
+    cross_validate,
+)
+from epitaxy_models.transfer.contest.probabilities import brier_errors
 from epitaxy_models.transfer.records import CurvePoint, LearningCurve
 from epitaxy_models.transfer.splits import Split, few_label_draws
 from epitaxy_models.transfer.strategy import TransferStrategy
@@ -29,10 +35,21 @@ def learning_curves(
         for strategy in strategies:
             if strategy.name in few:
                 few[strategy.name] += _points(strategy, task, draws, should_stop)
-    return tuple(
-        LearningCurve(name, (*few[name], _point(_size(task.splits), errors)))
-        for name, errors in comparison.errors.items()
-    )
+    errors = _scored(task, comparison) if task.are_classes else comparison.errors
+    return tuple(LearningCurve(name, (*few[name], _point(_size(task.splits), own))) for name, own in errors.items())
+
+
+def _scored(task: Task, comparison: Comparison) -> dict[str, tuple[NDArray[np.float64], ...]]:
+    """Squared errors of scores before any link: draws of few labels test the same rows, and leave none to fit one."""
+    return {
+        name: _errors(found, task, task.splits[: len(found.parts)]) for name, found in comparison.validations.items()
+    }
+
+
+def _errors(found: CrossValidation, task: Task, splits: Sequence[Split]) -> tuple[NDArray[np.float64], ...]:
+    if task.are_classes:
+        return brier_errors([np.clip(values, 0.0, 1.0) for values in found.values], task.labels, splits)
+    return absolute_errors(found, task.labels, splits, task.to_unit, task.inputs.sides)
 
 
 def _draws(task: Task) -> list[tuple[Split, ...]]:
@@ -56,8 +73,7 @@ def _points(
         found = cross_validate(strategy, task.inputs, task.targets, draws, task.seed, should_stop)
     except StrategyFailedError:
         return []
-    errors = absolute_errors(found, task.labels, draws, task.to_unit, task.inputs.sides)
-    return [_point(_size(draws), errors)]
+    return [_point(_size(draws), _errors(found, task, draws))]
 
 
 def _point(n_labels: int, errors: Sequence[NDArray[np.float64]]) -> CurvePoint:

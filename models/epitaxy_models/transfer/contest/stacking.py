@@ -19,6 +19,9 @@ _PRIOR_ROWS = 5.0
 _PRIOR_ROWS_OF_LAWS, _WEIGHT_OF_LAWS = 20.0, 3.0
 # Mean error over that of the best strategy, beyond which a strategy has no share: it would add its noise alone.
 _MOST_ERROR = 1.5
+# The same of squared errors of labels that are 0 or 1, which no strategy escapes, and rows of the prior there: a label
+# that is 0 or 1 tells far less of a probability than one that is measured.
+_MOST_SQUARE, _PRIOR_ROWS_OF_CLASSES = 1.3, 40.0
 # Mean error of a row over that of the best strategy, from which on the row counts less: no label decides alone.
 _ROBUST_FROM = 3.0
 # Weight of the condition that weights add up to one, over that of all rows together.
@@ -48,11 +51,14 @@ def stack_weights(
     splits: Sequence[Split],
     sides: Sides | None = None,
     laws: Collection[str] = (),
+    *,
+    are_classes: bool = False,
 ) -> StackWeights:
     """Non-negative weights of least squared error out of fold; ``targets`` ``[n_rows]`` on the scale of the fits.
 
     A prediction on the possible side of a target that is a bound, by ``sides`` ``[n_rows]``, has no error. ``laws``
-    names strategies that rest on what is known without any label: they weigh more before labels tell.
+    names strategies that rest on what is known without any label: they weigh more before labels tell. Of
+    ``are_classes`` every row counts the same, so that the weights have the least Brier score.
 
     Breiman, Machine Learning 24, 49 (1996), without strategies that err far more than the best, with a prior towards
     equal weights of the others, and less weight for rows on which all strategies err far more than elsewhere.
@@ -60,7 +66,8 @@ def stack_weights(
     names = [validation.name for validation in validations]
     tested = np.concatenate([split.test for split in splits])
     columns = _columns(validations, targets, tested, sides)
-    return _solve(names, columns, targets[tested], len(np.unique(tested)), laws)
+    solve = _solve_classes if are_classes else _solve
+    return solve(names, columns, targets[tested], len(np.unique(tested)), laws)
 
 
 def stacked(
@@ -69,6 +76,8 @@ def stacked(
     splits: Sequence[Split],
     sides: Sides | None = None,
     laws: Collection[str] = (),
+    *,
+    are_classes: bool = False,
 ) -> CrossValidation:
     """What a stack predicts out of fold: on each split with weights from the rows that the split does not test."""
     names = [validation.name for validation in validations]
@@ -77,7 +86,8 @@ def stacked(
     parts = []
     for number, split in enumerate(splits):
         others = ~np.isin(tested, split.test)
-        weights = _solve(names, columns[others], targets[tested[others]], len(np.unique(tested[others])), laws)
+        solve = _solve_classes if are_classes else _solve
+        weights = solve(names, columns[others], targets[tested[others]], len(np.unique(tested[others])), laws)
         parts.append(weights.combine({entry.name: entry.parts[number] for entry in validations}))
     return CrossValidation(STACK, tuple(parts), sum(validation.seconds for validation in validations))
 
@@ -105,15 +115,40 @@ def _solve(
     means = np.abs(columns - targets[:, None]).mean(axis=0)
     is_good = means <= _MOST_ERROR * means.min()
     names, columns = [name for name, good in zip(names, is_good, strict=True) if good], columns[:, is_good]
-    n, width = columns.shape
     # In errors of the best, so that the prior weighs nothing against one that is worse.
     errors = np.abs(columns - targets[:, None])
     scale = float(means.min()) + 1e-12
     shares = np.minimum(1.0, _ROBUST_FROM * scale / np.maximum(errors.mean(axis=1), 1e-12))
-    before, prior_rows = _prior(names, laws)
+    return _weighed(names, shares[:, None] * (columns - targets[:, None]) / scale, n_rows, *_prior(names, laws))
+
+
+def _solve_classes(
+    names: Sequence[str],
+    columns: NDArray[np.float64],
+    targets: NDArray[np.float64],
+    n_rows: int,
+    laws: Collection[str],
+) -> StackWeights:
+    """The same of labels that are 0 or 1."""
+    squares = np.square(columns - targets[:, None]).mean(axis=0)
+    is_good = squares <= _MOST_SQUARE * squares.min()
+    names, columns = [name for name, good in zip(names, is_good, strict=True) if good], columns[:, is_good]
+    residuals = (columns - targets[:, None]) / np.sqrt(squares.min() + 1e-12)
+    return _weighed(names, residuals, n_rows, np.full(len(names), 1 / len(names)), _PRIOR_ROWS_OF_CLASSES)
+
+
+def _weighed(
+    names: Sequence[str],
+    differences: NDArray[np.float64],
+    n_rows: int,
+    before: NDArray[np.float64],
+    prior_rows: float,
+) -> StackWeights:
+    """Weights of least squared error of ``differences`` from the targets, ``[n, n_strategies]``."""
+    n, width = differences.shape
     prior = np.sqrt(prior_rows) * np.eye(width)
     # Differences from the target: with weights that add up to one, the error is their weighted sum.
-    residuals = shares[:, None] * (columns - targets[:, None]) / scale * np.sqrt(n_rows / n)
+    residuals = differences * np.sqrt(n_rows / n)
     matrix = np.vstack([residuals, prior, np.full((1, width), _SUM_RULE)])
     wanted = np.concatenate([np.zeros(n), np.sqrt(prior_rows) * before, [_SUM_RULE]])
     weights, _ = nnls(matrix, wanted)

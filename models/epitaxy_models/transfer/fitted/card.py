@@ -7,6 +7,7 @@ from typing import Any
 from epitaxy_models.calibration.conformal import Calibrator
 from epitaxy_models.errors import CheckpointError, ConfigurationError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
+from epitaxy_models.transfer.classes.link import ProbabilityLink
 from epitaxy_models.transfer.conditions.condition import Condition
 from epitaxy_models.transfer.descriptors import DESCRIPTOR_VERSION
 from epitaxy_models.transfer.labels.target import TargetTransform
@@ -74,7 +75,7 @@ class TransferCard:
         calibration: Behind the intervals.
         verdict: Verdict on the chosen strategy against the best without transfer.
         verdict_reason: The same as a sentence.
-        maes: Cross-validated mean absolute error by strategy, in the property's unit.
+        maes: Cross-validated mean absolute error by strategy, in the property's unit; of classes Brier scores.
         n_labels: Labels that it was fitted on.
         known_columns: What the caller supplies beside structures.
         peers: Further substrates whose features it reads, such as ``chgnet``.
@@ -84,6 +85,7 @@ class TransferCard:
         descriptors: Version of the descriptors that it was fitted on.
         conditions: What the labels say of conditions; a caller states them of each candidate.
         orders: Stated values that answers stay under, or over.
+        link: From scores to the probability that the model answers with; None unless the labels are 0 or 1.
     """
 
     name: str
@@ -104,6 +106,7 @@ class TransferCard:
     descriptors: str = DESCRIPTOR_VERSION
     conditions: tuple[Condition, ...] = ()
     orders: tuple[KnownOrder, ...] = ()
+    link: ProbabilityLink | None = None
 
     @property
     def is_constant(self) -> bool:
@@ -118,8 +121,8 @@ class TransferCard:
     def as_json(self) -> dict[str, Any]:
         """Plain containers, ready for ``json.dump``."""
         record = asdict(self) | {"format": FORMAT}
-        # The card of a model without conditions and orders is the same as it always was.
-        return {key: value for key, value in record.items() if value or key not in ("conditions", "orders")}
+        # The card of a model without conditions, orders and classes is the same as it always was.
+        return {key: value for key, value in record.items() if value or key not in ("conditions", "orders", "link")}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "TransferCard":
@@ -155,6 +158,7 @@ def _rebuilt(record: Mapping[str, Any]) -> dict[str, Any]:
         "peers": tuple(record["peers"]),
         "conditions": tuple(Condition.from_json(entry) for entry in record.get("conditions", ())),
         "orders": tuple(KnownOrder(**entry) for entry in record.get("orders", ())),
+        "link": ProbabilityLink.from_json(record["link"]) if record.get("link") else None,
     }
 
 

@@ -13,6 +13,7 @@ from epitaxy_models.calibration.geometry import worse
 from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.readout import EnsemblePrediction
 from epitaxy_models.errors import CheckpointError, ConfigurationError, EpitaxyError
+from epitaxy_models.transfer.classes.link import ProbabilityLink
 from epitaxy_models.transfer.conditions.blocks import CONDITION_PREFIX
 from epitaxy_models.transfer.conditions.scope import with_conditions
 from epitaxy_models.transfer.fitted.card import TransferCard
@@ -29,6 +30,9 @@ from epitaxy_models.transfer.inputs import (
 )
 from epitaxy_models.transfer.physics.limits import in_known_order
 from epitaxy_models.transfer.strategy import FittedStrategy, StrategyState, TransferPrediction
+
+# Coverage of one standard deviation to either side.
+_ONE_STD = 0.6827
 
 __all__ = ["Member", "Part", "TransferModel"]
 
@@ -108,6 +112,8 @@ class TransferModel:
     ) -> EnsemblePrediction:
         """Calibrated predictions of the one property; arrays ``[n_rows, 1]`` in its unit.
 
+        Of classes values are probabilities, and their ends bound the probability.
+
         ``substrate_domains`` are the substrate's own verdicts; the worse of the two counts. ``judged_at`` is the
         coverage at which interval widths are wanted besides. Raises ConfigurationError if an input is missing, and
         unless coverages lie from 0.5 to 0.99.
@@ -115,6 +121,9 @@ class TransferModel:
         check_coverage(coverage)
         self._check_inputs(inputs)
         means, epistemic, noise = self.spread(inputs)
+        if self.card.link is not None:
+            domains = self._domains(inputs, substrate_domains)
+            return self._probabilities(self.card.link, means, epistemic, domains, (coverage, judged_at))
         # Calibrated by single fits, whose residuals hold what their spread would add.
         calibrator = self.card.calibration.calibrator
         values, lower, upper = self._ends(means, calibrator.half_widths(noise, coverage), inputs)
@@ -135,6 +144,56 @@ class TransferModel:
         # One member alone has no spread; its expected error stands for the whole.
         epistemic = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros_like(noise)
         return values.mean(axis=0), epistemic, noise
+
+    def _probabilities(
+        self,
+        link: ProbabilityLink,
+        scores: NDArray[np.float64],
+        spreads: NDArray[np.float64],
+        domains: tuple[DomainScore, ...],
+        coverages: tuple[float, float | None],
+    ) -> EnsemblePrediction:
+        """Probabilities; the expected error of an outcome is that of a coin with the probability."""
+        logits, stds = link.logits(scores), link.logit_stds(scores, spreads)
+        values = link.rates(logits)
+        coverage, judged_at = coverages
+        lower, upper = self._bounds(link, logits, stds, coverage)
+        judged = None if judged_at is None else self._bounds(link, logits, stds, judged_at)
+        low, high = self._bounds(link, logits, stds, _ONE_STD)
+        total = np.sqrt(values * (1 - values))
+        epistemic = np.minimum((high - low) / 2, total)
+        aleatoric = np.sqrt(total**2 - epistemic**2)
+        widths = None if judged is None else (judged[1] - judged[0])[:, None]
+        return EnsemblePrediction(
+            values[:, None],
+            epistemic[:, None],
+            aleatoric[:, None],
+            total[:, None],
+            lower[:, None],
+            upper[:, None],
+            domains,
+            widths,
+        )
+
+    def _bounds(
+        self, link: ProbabilityLink, logits: NDArray[np.float64], stds: NDArray[np.float64], coverage: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        half = self.card.calibration.calibrator.half_widths(stds, coverage)
+        return link.rates(logits - half), link.rates(logits + half)
+
+    def answers(self, inputs: TransferInputs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Values as `predict` gives them, ``[n_rows]``, and what each member would say alone, ``[n_members, n_rows]``.
+
+        Raises ConfigurationError if an input is missing.
+        """
+        self._check_inputs(inputs)
+        members = np.stack([_mean(parts, inputs).values for parts in self.fitted])
+        link = self.card.link
+        if link is not None:
+            return link.probabilities(members.mean(axis=0)), np.stack([link.probabilities(own) for own in members])
+        no_width = np.zeros(inputs.n_rows)
+        ends = [self._ends(means, no_width, inputs)[0][:, 0] for means in (members.mean(axis=0), *members)]
+        return ends[0], np.stack(ends[1:])
 
     def _check_inputs(self, inputs: TransferInputs) -> None:
         needed = [f"{LOW_FIDELITY_PREFIX}{column.name}" for column in self.card.known_columns]

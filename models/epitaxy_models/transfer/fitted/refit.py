@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.calibration.out_of_fold import METHOD, OutOfFold, calibrate, measured_coverage
+from epitaxy_models.transfer.classes.link import ProbabilityLink
+from epitaxy_models.transfer.classes.quality import ClassQuality
 from epitaxy_models.transfer.contest.comparison import Task
 from epitaxy_models.transfer.contest.cross_validation import CrossValidation, StoppedError
 from epitaxy_models.transfer.fitted.card import CalibrationRecord
@@ -40,22 +42,44 @@ class Refit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ClassCalibration:
+    """Probabilities and what they are worth.
+
+    Attributes:
+        link: From scores to probabilities.
+        quality: Of the probabilities out of fold.
+        probabilities: Of each row out of fold, ``[n_rows]``.
+    """
+
+    link: ProbabilityLink
+    quality: ClassQuality
+    probabilities: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
     """Intervals and what they are worth.
 
     Attributes:
         record: For the card.
-        measured: Coverage out of fold at each of ``COVERAGES``.
+        measured: Coverage out of fold at each of ``COVERAGES``; empty for classes, of which no interval covers one.
         predictions: Out of fold.
+        classes: Of labels that are 0 or 1; None for all others.
     """
 
     record: CalibrationRecord
     measured: tuple[float, ...]
     predictions: OutOfFold
+    classes: ClassCalibration | None = None
 
     @property
     def is_kept(self) -> bool:
-        """Whether coverage is within five points of nominal, beyond the noise of so many labels, up to 95 %."""
+        """Whether coverage is within five points of nominal, beyond the noise of so many labels, up to 95 %.
+
+        Of classes whether chance explains how far the probabilities are off.
+        """
+        if self.classes is not None:
+            return self.classes.quality.is_calibrated
         n = self.record.n_measured
         pairs = [pair for pair in zip(COVERAGES, self.measured, strict=True) if pair[0] <= 0.95]
         return all(abs(share - c) <= _TOLERANCE + 2 * np.sqrt(c * (1 - c) / n) for c, share in pairs)
@@ -70,7 +94,8 @@ def refit(
 ) -> Refit:
     """Fits each strategy of the winner with its share. Raises StoppedError when asked to stop."""
     formulas = task.inputs.formulas
-    folds = grouped_folds(formulas, task.seed, n_repeats=1, n_folds=min(_N_PARTS, len(set(formulas))))
+    n_folds = min(_N_PARTS, len(set(formulas)))
+    folds = grouped_folds(formulas, task.seed, n_repeats=1, n_folds=n_folds, strata=task.strata)
     members: list[Member] = []
     blocks: list[Mapping[str, float]] = []
     for number, fold in enumerate(folds[:n_members]):
@@ -102,8 +127,20 @@ def calibrated(validation: CrossValidation, task: Task) -> Calibration:
 def interval_ends(calibration: Calibration, task: Task) -> tuple[NDArray[np.float64], ...]:
     """Values, lower and upper ends out of fold in the property's unit, each ``[n_rows]``."""
     values, expected = calibration.predictions.means()
+    if calibration.classes is not None:
+        return _class_ends(calibration, calibration.classes, values)
     half = calibration.record.calibrator.half_widths(expected, DEFAULT_COVERAGE)
     return tuple(task.to_unit(end) for end in (values, values - half, values + half))
+
+
+def _class_ends(
+    calibration: Calibration, classes: ClassCalibration, scores: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], ...]:
+    """Probabilities by links that have not seen the row; bounds as wide as those of what serves."""
+    link, given = classes.link, classes.probabilities
+    half = calibration.record.calibrator.half_widths(link.logit_stds(scores), DEFAULT_COVERAGE)
+    logits = link.logits_of(given)
+    return given, link.rates(logits - half), link.rates(logits + half)
 
 
 def _blocks(fitted: Mapping[str, FittedStrategy]) -> dict[str, float]:

@@ -12,6 +12,8 @@ from epitaxy_models.compositions import Composition
 from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.materials.kind import MaterialKind
 from epitaxy_models.materials.reading import Material
+from epitaxy_models.substrates.compositional import CompositionSubstrate
+from epitaxy_models.substrates.material_catalogue import AnyMaterialSubstrate
 from epitaxy_models.substrates.shipped import shipped_compositional, shipped_molecular, shipped_pair_cells
 from epitaxy_models.substrates.substrate import Substrate
 from epitaxy_models.transfer.descriptors.compositions import COMPOSITION_DESCRIPTOR_VERSION
@@ -46,9 +48,14 @@ class MaterialFeatures:
     @classmethod
     def shipped(cls, kind: MaterialKind) -> "MaterialFeatures":
         """Under the substrate that comes with the package; not for crystals."""
-        if kind is MaterialKind.COMPOSITION:
-            return cls(kind, CompositionBlocks(shipped_compositional(), shipped_pair_cells()))
-        return cls(kind, MolecularBlocks(shipped_molecular()))
+        return cls.over(kind, shipped_compositional() if kind is MaterialKind.COMPOSITION else shipped_molecular())
+
+    @classmethod
+    def over(cls, kind: MaterialKind, substrate: AnyMaterialSubstrate) -> "MaterialFeatures":
+        """Under a substrate of that kind, which may be another version than the shipped one."""
+        if isinstance(substrate, CompositionSubstrate):
+            return cls(kind, CompositionBlocks(substrate, shipped_pair_cells()))
+        return cls(kind, MolecularBlocks(substrate))
 
     @property
     def substrate(self) -> Substrate[Any]:

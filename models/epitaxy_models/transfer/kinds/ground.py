@@ -1,11 +1,9 @@
 """What a job on materials without a crystal stands on: the substrate of their kind."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from epitaxy_models.calibration.verdict import DomainVerdict
 from epitaxy_models.errors import EpitaxyError, UnsupportedElementError
 from epitaxy_models.materials.kind import MaterialKind
 from epitaxy_models.transfer.audit.examination import (
@@ -19,14 +17,15 @@ from epitaxy_models.transfer.features import under_conditions
 from epitaxy_models.transfer.fitted.card import BaseModel
 from epitaxy_models.transfer.fitted.training_domain import TrainingDomain
 from epitaxy_models.transfer.inputs import EMBEDDING, TransferInputs
+from epitaxy_models.transfer.kinds.audit import audit_materials
 from epitaxy_models.transfer.kinds.features import MaterialFeatures
 from epitaxy_models.transfer.kinds.sample import Sample
 from epitaxy_models.transfer.labels.censoring import sides_of
+from epitaxy_models.transfer.labels.classes import judge_classes
 from epitaxy_models.transfer.labels.judging import Crystal, JudgedLabels, LabelledRow, judge_labels
 from epitaxy_models.transfer.labels.suspicion import SuspicionKind
 from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 from epitaxy_models.transfer.quantities import kin_columns
-from epitaxy_models.transfer.records import AuditSection
 from epitaxy_models.transfer.request import TransferRequest
 from epitaxy_models.transfer.strategies.laws import LawColumn
 
@@ -72,7 +71,12 @@ class MaterialGround:
             transform,
             transform.forward(labels),
             data_section(judged.check),
-            self._audit(samples),
+            audit_materials(
+                self.features,
+                [request.rows[row][0] for row in rows.tolist()],
+                samples,
+                np.asarray(inputs.blocks[EMBEDDING]),
+            ),
             judged.check.suspicious,
             noise_on_scale(judged.replicate_std, labels, transform),
             conditions,
@@ -89,17 +93,6 @@ class MaterialGround:
         block = np.asarray(inputs.blocks[EMBEDDING])
         return TrainingDomain.along(latent.centre, latent.directions, block, inputs.structures)
 
-    def _audit(self, samples: Sequence[Sample]) -> AuditSection:
-        """How many of the materials lie where the substrate was pretrained; there is no index of its source."""
-        verdicts = [domain.verdict for domain in self.features.domains(samples)]
-        n_near = verdicts.count(DomainVerdict.IN_DOMAIN)
-        text = (
-            f"{n_near} of the {len(samples)} {self.kind.value}s that are learned from lie within what {self.base.name} "
-            f"was pretrained on, {verdicts.count(DomainVerdict.BORDERLINE)} at its border and "
-            f"{verdicts.count(DomainVerdict.OUT_OF_DOMAIN)} outside."
-        )
-        return AuditSection("", (text,), (), None)
-
     def _judged(self, request: TransferRequest) -> JudgedLabels:
         keys = value_keys([column.values for column in request.conditions.values()], len(request.rows))
         sides = sides_of(request.sides, len(request.rows)).tolist()
@@ -113,7 +106,9 @@ class MaterialGround:
             crystal = Crystal(sample.formula, 1, sample.material.key)
             read = request.readings.get(row, ())
             given.append(LabelledRow(row, name, label, crystal, readings=read, conditions=keys[row], side=sides[row]))
-        return judge_labels(given, request.definition.unit, request.transform)
+        if request.are_classes:
+            return judge_classes(given, noun=self.kind.noun)
+        return judge_labels(given, request.definition.unit, request.transform, noun=self.kind.noun)
 
     def _refusal(self, sample: object) -> EpitaxyError | None:
         """Why the substrate cannot read a sample."""

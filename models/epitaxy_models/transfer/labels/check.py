@@ -14,6 +14,7 @@ from epitaxy_models.structures.display import display_formula
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.conditions.condition import Values, value_keys
 from epitaxy_models.transfer.labels.censoring import Sides, sides_of
+from epitaxy_models.transfer.labels.classes import judge_classes
 from epitaxy_models.transfer.labels.findings import DataCheck, SeenCrystal
 from epitaxy_models.transfer.labels.judging import Crystal, LabelledRow, judge_labels
 from epitaxy_models.transfer.labels.readings import Reading
@@ -58,6 +59,8 @@ def check_labels(
     readings: Mapping[int, tuple[Reading, ...]] = MappingProxyType({}),
     conditions: Sequence[Values] = (),
     sides: Sides | None = None,
+    *,
+    are_classes: bool = False,
 ) -> CheckedLabels:
     """Sorts rows into usable, merged and refused, and looks for what is odd among the usable.
 
@@ -72,6 +75,7 @@ def check_labels(
         readings: What reading the structures took, by the position of the row.
         conditions: Values of each condition, ``[n_rows]``; a crystal under two conditions is learned from twice.
         sides: Which labels are bounds, as of ``censoring.Side``, int8 ``[n_rows]``; None: none.
+        are_classes: Whether the labels are 0 or 1, so that no unit and no outlier is looked for.
 
     Raises ValueError if rows and labels differ in number. What stops a job is a finding: ``check.require_learnable``
     raises.
@@ -100,7 +104,11 @@ def check_labels(
         pairs = [(row, known[row.row][0]) for row in chosen]
         return _seen(pairs, source) if source is not None else ()
 
-    judged = judge_labels(given, unit, transform, answers if references else None, seen)
+    judged = (
+        judge_classes(given, seen)
+        if are_classes
+        else judge_labels(given, unit, transform, answers if references else None, seen)
+    )
     pairs = [known[row] for row in judged.rows.tolist()]
     return CheckedLabels(
         judged.check,

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from epitaxy_models.errors import ConfigurationError
-from epitaxy_models.transfer.labels.readings import RowReading, readings_told
+from epitaxy_models.transfer.labels.readings import CRYSTAL, RowReading, readings_told
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel, named
 from epitaxy_models.transfer.labels.units import UnitDoubt
 
@@ -117,6 +117,7 @@ class DataCheck:
         readings: Repairs and notes of the structures that are learned from.
         n_upper_bounds: Usable labels that are upper bounds.
         n_lower_bounds: Usable labels that are lower bounds.
+        noun: What messages call a material.
     """
 
     unit: str
@@ -133,6 +134,7 @@ class DataCheck:
     readings: tuple[RowReading, ...] = ()
     n_upper_bounds: int = 0
     n_lower_bounds: int = 0
+    noun: str = CRYSTAL
 
     def __post_init__(self) -> None:
         if self.n_usable + self.n_merged + len(self.refused) != self.n_rows:
@@ -170,8 +172,8 @@ class DataCheck:
         found = (
             self.unit_doubt.message if self.unit_doubt else "",
             named(gross),
-            f"{len(conflicts)} crystals have labels that contradict each other: {_some(g.formula for g in conflicts)}; "
-            "their medians are learned"
+            f"{len(conflicts)} {self.noun}s have labels that contradict each other: "
+            f"{_some(g.formula for g in conflicts)}; their medians are learned"
             if conflicts
             else "",
             f"{len(self.outliers)} labels lie far from the others: "
@@ -185,7 +187,7 @@ class DataCheck:
             f"the substrate was trained on {same} of the crystals and on the formulas of {len(self.seen) - same} more"
             if self.seen
             else "",
-            readings_told(self.readings),
+            readings_told(self.readings, self.noun),
         )
         return tuple(text for text in found if text)
 
@@ -216,7 +218,9 @@ class DataCheck:
     def as_json(self) -> dict[str, Any]:
         """Plain containers, ready for ``json.dump``."""
         extra = {"n_refused": self.n_refused, "n_missing": self.n_missing, "warnings": list(self.warnings)}
-        return asdict(self) | extra
+        record = asdict(self)
+        del record["noun"]
+        return record | extra
 
 
 def _some(texts: Iterable[str], shown: int = 5) -> str:

@@ -23,7 +23,7 @@ from epitaxy_models.transfer.labels.findings import (
 )
 from epitaxy_models.transfer.labels.looking import doubtful_structures, suspicious_labels, unplaced_labels
 from epitaxy_models.transfer.labels.plausibility import Similarity
-from epitaxy_models.transfer.labels.readings import Reading, RowReading
+from epitaxy_models.transfer.labels.readings import CRYSTAL, Reading, RowReading
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
 from epitaxy_models.transfer.labels.target import TargetTransform, TransformKind
 from epitaxy_models.transfer.labels.units import ReferenceValues, UnitDoubt, doubted_unit
@@ -111,6 +111,7 @@ def judge_labels(
     transform: str = "auto",
     read_answers: ReadAnswers | None = None,
     find_seen: Callable[[Sequence[LabelledRow]], tuple[SeenCrystal, ...]] = lambda rows: (),
+    noun: str = CRYSTAL,
 ) -> JudgedLabels:
     """Sorts rows into usable, merged and refused, and looks for what is odd among the usable.
 
@@ -122,9 +123,10 @@ def judge_labels(
         transform: Scale to learn on, as in a request.
         read_answers: The substrate's answers, asked for once, for the rows that are learned from.
         find_seen: Crystals among some rows that the substrate was trained on.
+        noun: What messages call a material.
     """
-    usable, refused = _sorted(rows)
-    groups = _grouped(usable)
+    usable, refused = sorted_rows(rows)
+    groups = grouped(usable)
     tolerance = _CONFLICT * robust_deviation(np.array([row.label for row in usable if row.side == Side.AT]))
     together = [merged([row.label for row in group], [row.side for row in group]) for group in groups]
     pairs = list(zip(groups, together, strict=True))
@@ -136,10 +138,10 @@ def judge_labels(
     valued = np.flatnonzero(sides == Side.AT)
     firsts = [groups[place][0] for place in valued]
     known = [replace(entry, values=entry.values[valued]) for entry in answers]
-    odd = _odd(firsts, labels[valued], unit, known, duplicates)
+    odd = _odd(firsts, labels[valued], unit, known, duplicates, noun)
     wild = [int(valued[place]) for place in odd.wild]
     scale, problem = _scale(transform, labels, wild)
-    readings = tuple(_readings(usable))
+    readings = tuple(readings_of(usable))
     unplaced = unplaced_labels(firsts, labels[valued], scale)
     check = DataCheck(
         unit=unit,
@@ -152,10 +154,12 @@ def judge_labels(
         outliers=odd.outliers,
         seen=find_seen([group[0] for group in groups]),
         suspicious=(*odd.suspicious, *unplaced, *doubtful_structures(readings)),
-        obstacle=_obstacle(len(rows), labels, sides, [_crystal(group[0]) for group in groups], refused) or problem,
+        obstacle=_obstacle(len(rows), labels, sides, [_crystal(group[0]) for group in groups], refused, noun)
+        or problem,
         n_upper_bounds=int((sides == Side.BELOW).sum()),
         n_lower_bounds=int((sides == Side.ABOVE).sum()),
         readings=readings,
+        noun=noun,
     )
     return JudgedLabels(check, places, labels, scale, _replicate_std(groups, labels, set(wild)), sides)
 
@@ -176,13 +180,14 @@ def _odd(
     unit: str,
     answers: Sequence[ReferenceValues],
     duplicates: Sequence[DuplicateLabels],
+    noun: str,
 ) -> _Odd:
     crystals = [_crystal(row) for row in rows]
     similarity = Similarity.lazily([crystal.reduced_formula for crystal in crystals], [one.values for one in answers])
     doubt = doubted_unit(labels, unit, crystals, answers) if unit and len(labels) else None
     wild = wild_labels(labels, similarity)
     outliers = _outliers(rows, labels)
-    found = suspicious_labels(rows, labels, unit, doubt, wild, outliers, duplicates, similarity)
+    found = suspicious_labels(rows, labels, unit, doubt, wild, outliers, duplicates, similarity, noun)
     return _Odd(doubt, tuple(entry.place for entry in wild), outliers, found)
 
 
@@ -216,7 +221,8 @@ def _crystal(row: LabelledRow) -> Crystal:
     return row.crystal
 
 
-def _sorted(rows: Sequence[LabelledRow]) -> tuple[list[LabelledRow], list[RefusedLabel]]:
+def sorted_rows(rows: Sequence[LabelledRow]) -> tuple[list[LabelledRow], list[RefusedLabel]]:
+    """Rows with a crystal and a finite label, and all others with the reason."""
     usable, refused = [], []
     for row in rows:
         why = row.refusal if row.crystal is None else _label_refusal(row.label)
@@ -227,7 +233,8 @@ def _sorted(rows: Sequence[LabelledRow]) -> tuple[list[LabelledRow], list[Refuse
     return usable, refused
 
 
-def _readings(rows: Sequence[LabelledRow]) -> Iterator[RowReading]:
+def readings_of(rows: Sequence[LabelledRow]) -> Iterator[RowReading]:
+    """What reading the crystals of rows took."""
     for row in rows:
         yield from (RowReading(row.row, row.id, one.code, one.message, one.is_doubtful) for one in row.readings)
 
@@ -242,7 +249,7 @@ def _label_refusal(label: float) -> tuple[str, str] | None:
     return None
 
 
-def _grouped(rows: Sequence[LabelledRow]) -> list[list[LabelledRow]]:
+def grouped(rows: Sequence[LabelledRow]) -> list[list[LabelledRow]]:
     """Replicates: one crystal under equal conditions."""
     groups: dict[Hashable, list[LabelledRow]] = {}
     for row in rows:
@@ -295,34 +302,44 @@ def _scale(
     return scale, None
 
 
+def few_labels(n_rows: int, n_usable: int, refused: Sequence[RefusedLabel], noun: str = CRYSTAL) -> Obstacle | None:
+    """The obstacle of fewer usable rows than a job needs; None where there are enough."""
+    missing = MIN_LABELS - n_usable
+    if missing <= 0:
+        return None
+    first = next(iter(refused), None)
+    example = f"; row {first.row} ({first.id}): {first.message}" if first else ""
+    message = (
+        f"{n_usable} of {n_rows} rows are usable and {MIN_LABELS} are needed: give {missing} more {noun}s with "
+        f"a label{example}"
+    )
+    return Obstacle("TOO_FEW_LABELS", message)
+
+
 def _obstacle(
     n_rows: int,
     labels: NDArray[np.float64],
     sides: Sides,
     crystals: Sequence[Crystal],
     refused: Sequence[RefusedLabel],
+    noun: str,
 ) -> Obstacle | None:
     formulas = [crystal.reduced_formula for crystal in crystals]
-    missing = MIN_LABELS - len(labels)
-    if missing > 0:
-        first = next(iter(refused), None)
-        example = f"; row {first.row} ({first.id}): {first.message}" if first else ""
-        message = (
-            f"{len(labels)} of {n_rows} rows are usable and {MIN_LABELS} are needed: give {missing} more crystals with "
-            f"a label{example}"
-        )
-        return Obstacle("TOO_FEW_LABELS", message)
+    few = few_labels(n_rows, len(labels), refused, noun)
+    if few is not None:
+        return few
     if len(set(formulas)) < 2:
+        one = "formula" if noun == CRYSTAL else noun
         message = (
-            f"all {len(labels)} labels are of one formula, {formulas[0]}, and errors are measured on formulas that "
-            "were left out: add labels of other formulas"
+            f"all {len(labels)} labels are of one {one}, {formulas[0]}, and errors are measured on {one}s that were "
+            f"left out: add labels of other {one}s"
         )
         return Obstacle("TOO_FEW_FORMULAS", message)
     n_values = int(np.count_nonzero(sides == Side.AT))
     if n_values < MIN_LABELS:
         message = (
             f"{len(labels) - n_values} of {len(labels)} labels are bounds, and {MIN_LABELS} values are needed to learn "
-            f"a scale from: give {MIN_LABELS - n_values} more crystals whose value was measured"
+            f"a scale from: give {MIN_LABELS - n_values} more {noun}s whose value was measured"
         )
         return Obstacle("TOO_FEW_LABELS", message)
     return constant_labels(labels[sides == Side.AT])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from epitaxy_models.transfer.labels.censoring import Side, label_text, merged
 from epitaxy_models.transfer.labels.findings import DuplicateLabels, OutlyingLabel
 from epitaxy_models.transfer.labels.plausibility import Similarity, residuals_without
-from epitaxy_models.transfer.labels.readings import RowReading
+from epitaxy_models.transfer.labels.readings import CRYSTAL, RowReading
 from epitaxy_models.transfer.labels.suspicion import SuspicionKind, SuspiciousLabel, place_of
 from epitaxy_models.transfer.labels.target import TargetTransform
 from epitaxy_models.transfer.labels.units import UnitDoubt
@@ -77,6 +77,7 @@ def suspicious_labels(
     outliers: Sequence[OutlyingLabel],
     duplicates: Sequence[DuplicateLabels],
     similarity: Callable[[], Similarity],
+    noun: str = CRYSTAL,
 ) -> tuple[SuspiciousLabel, ...]:
     """The findings, the gravest first.
 
@@ -89,6 +90,7 @@ def suspicious_labels(
         outliers: Labels far from the median.
         duplicates: Crystals of several rows.
         similarity: Of the rows.
+        noun: What messages call a material.
     """
     known = {rows[entry.place].row for entry in wild}
     left = [entry for entry in outliers if entry.row not in known]
@@ -96,7 +98,7 @@ def suspicious_labels(
         *([SuspiciousLabel(None, "", None, SuspicionKind.WRONG_UNIT, doubt.message)] if doubt else ()),
         *(_wild(rows[entry.place], float(labels[entry.place]), unit, entry) for entry in wild),
         *_unexpected(rows, labels, unit, left, similarity),
-        *(_replicates(entry, unit) for entry in duplicates if entry.is_conflicting),
+        *(_replicates(entry, unit, noun) for entry in duplicates if entry.is_conflicting),
     )
 
 
@@ -133,12 +135,12 @@ def _unexpected(
             yield SuspiciousLabel(entry.row, entry.id, entry.label, SuspicionKind.OUTLIER, text)
 
 
-def _replicates(group: DuplicateLabels, unit: str) -> SuspiciousLabel:
+def _replicates(group: DuplicateLabels, unit: str, noun: str) -> SuspiciousLabel:
     sides = group.sides or (Side.AT,) * len(group.labels)
     values = ", ".join(label_text(*pair) for pair in zip(group.labels[:5], sides[:5], strict=True))
     rows = ", ".join(str(row) for row in group.rows[:5])
     middle = merged(group.labels, sides).label
-    text = f"rows {rows}: one crystal ({group.formula}) has the labels {values}{_in(unit)}; {middle:g} is learned"
+    text = f"rows {rows}: one {noun} ({group.formula}) has the labels {values}{_in(unit)}; {middle:g} is learned"
     return SuspiciousLabel(group.rows[0], group.ids[0], middle, SuspicionKind.REPLICATES, text)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _N_NAMED = 3
+CRYSTAL = "crystal"
+"""What messages call a material unless they are told another noun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,11 @@ class RowReading:
     is_doubtful: bool
 
 
-def readings_told(readings: Sequence[RowReading]) -> str:
+def readings_told(readings: Sequence[RowReading], noun: str = CRYSTAL) -> str:
     """Codes with the number of rows and the first of them, the most frequent first; empty where there are none."""
     parts = []
     for code, count in Counter(reading.code for reading in readings).most_common():
         names = [reading.id for reading in readings if reading.code == code][:_N_NAMED]
         parts.append(f"{code} {count} ({', '.join(names)}{', ...' if count > len(names) else ''})")
-    return f"structures were not read exactly as they stand: {'; '.join(parts)}" if parts else ""
+    many = "structures" if noun == CRYSTAL else f"{noun}s"
+    return f"{many} were not read exactly as they stand: {'; '.join(parts)}" if parts else ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
+from epitaxy_models.materials import MaterialKind
 from epitaxy_models.structures.display import display_formula, display_spelling
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.audit.examination import Examination
@@ -56,21 +57,26 @@ def assemble(
     definition = found.request.definition
     scale = str(found.examination.transform.kind)
     parity = _parity(found, calibration)
+    kind = _kind_of(found)
     return TransferReport(
         subject=PropertySection(definition.name, definition.unit, scale, found.base_model),
         verdict=_verdict(found, sentence, calibration.is_kept),
         data=found.examination.data,
-        audit=_spelled(found.examination.audit),
+        audit=found.examination.audit if kind is not MaterialKind.STRUCTURE else _spelled(found.examination.audit),
         strategies=tuple(_strategy(entry, found.comparison) for entry in found.judgement.strategies),
         skipped=found.comparison.skipped,
         learning_curves=curves,
         coverage=DEFAULT_COVERAGE,
         parity=parity,
         worst=tuple(sorted(parity, key=lambda row: -row.error)[:_N_WORST]),
-        calibration=CalibrationSection(COVERAGES, calibration.measured, calibration.record.n_measured),
+        calibration=CalibrationSection(
+            () if calibration.classes else COVERAGES, calibration.measured, calibration.record.n_measured
+        ),
         blocks=blocks,
         conditions=found.examination.conditions,
         groups=_groups(found),
+        classes=calibration.classes.quality if calibration.classes else None,
+        kind=kind,
     )
 
 
@@ -96,6 +102,12 @@ def _spelled_name(name: str) -> str:
     """``"SrTiO3 (mp-5229)"`` of ``"O3SrTi (mp-5229)"``."""
     formula, space, rest = name.partition(" ")
     return f"{display_spelling(formula)}{space}{rest}"
+
+
+def _kind_of(found: Findings) -> MaterialKind:
+    """What the rows are; all of them are of one kind."""
+    first: Structure | Sample = found.examination.inputs.structures[0]
+    return first.kind if isinstance(first, Sample) else MaterialKind.STRUCTURE
 
 
 def _formula_of(row: Structure | Sample) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup, escape
 
+from epitaxy_models.transfer.classes.quality import ClassQuality
 from epitaxy_models.transfer.records import (
     CalibrationSection,
     LatentMap,
@@ -25,7 +26,9 @@ def colour_of(names: Sequence[str]) -> dict[str, str]:
     return {name: f"series-{number % N_COLOURS}" for number, name in enumerate(names)}
 
 
-def learning_curves(curves: Sequence[LearningCurve], unit: str, colours: Mapping[str, str]) -> Markup:
+def learning_curves(
+    curves: Sequence[LearningCurve], unit: str, colours: Mapping[str, str], measure: str = "mean absolute error"
+) -> Markup:
     """Error against number of labels, one line with a band a strategy; empty if there is no point."""
     points = [point for curve in curves for point in curve.points]
     if not points:
@@ -33,7 +36,7 @@ def learning_curves(curves: Sequence[LearningCurve], unit: str, colours: Mapping
     sizes = sorted({point.n_labels for point in points})
     x = Axis(sizes[0] * 0.92, sizes[-1] * 1.08, "labels trained on", is_log=True, ticks=tuple(map(float, sizes)))
     low, high = padded([value for point in points for value in (point.mae, point.low, point.high)])
-    drawing = Drawing(x, Axis(max(low, 0.0), high, f"mean absolute error ({unit})"), "learning curves")
+    drawing = Drawing(x, Axis(max(low, 0.0), high, f"{measure} ({unit})" if unit else measure), "learning curves")
     for curve in curves:
         colour = colours[curve.strategy]
         lower = [(float(point.n_labels), point.low) for point in curve.points]
@@ -41,7 +44,7 @@ def learning_curves(curves: Sequence[LearningCurve], unit: str, colours: Mapping
     for curve in curves:
         drawing.line([(float(point.n_labels), point.mae) for point in curve.points], colours[curve.strategy])
         for point in curve.points:
-            hint = f"{curve.strategy}: {point.mae:.4g} {unit} with {point.n_labels} labels"
+            hint = f"{curve.strategy}: {point.mae:.4g}{_apart(unit)} with {point.n_labels} labels"
             drawing.dot((float(point.n_labels), point.mae), colours[curve.strategy], hint)
     return drawing.render()
 
@@ -51,7 +54,7 @@ def gains(strategies: Sequence[StrategyRow], unit: str, colours: Mapping[str, st
     ends = [value for row in strategies for value in (row.gain_low, row.gain, row.gain_high)]
     low, high = padded(without_outliers([*ends, 0.0], keep=[0.0]))
     rows, names = len(strategies), tuple(row.name for row in strategies)
-    x = Axis(low, high, f"error saved against the reference ({unit})")
+    x = Axis(low, high, f"error saved against the reference{f' ({unit})' if unit else ''}")
     levels = tuple(rows - 1.0 - number for number in range(rows))
     y = Axis(-0.6, rows - 0.4, "", ticks=levels, names=names)
     # Beside the frame, where no line crosses them.
@@ -61,7 +64,7 @@ def gains(strategies: Sequence[StrategyRow], unit: str, colours: Mapping[str, st
     for number, row in enumerate(strategies):
         level, colour = rows - 1.0 - number, colours[row.name]
         drawing.line([(max(row.gain_low, low), level), (min(row.gain_high, high), level)], f"whisker {colour}")
-        drawing.dot((row.gain, level), colour, f"{row.name}: {row.gain:+.4g} {unit}, {row.verdict}", 4.5)
+        drawing.dot((row.gain, level), colour, f"{row.name}: {row.gain:+.4g}{_apart(unit)}, {row.verdict}", 4.5)
     return drawing.render()
 
 
@@ -103,6 +106,20 @@ def calibration(section: CalibrationSection) -> Markup:
     return drawing.render()
 
 
+def reliability(quality: ClassQuality) -> Markup:
+    """Share of ones against the probability that was given, by bins; on the diagonal probabilities hold."""
+    drawing = Drawing(
+        Axis(0.0, 1.0, "probability, out of fold"), Axis(0.0, 1.0, "share of ones"), "reliability", 460, 440
+    )
+    drawing.line([(0.0, 0.0), (1.0, 1.0)], "zero")
+    for one in quality.reliability:
+        drawing.line([(one.probability, one.low), (one.probability, one.high)], "whisker series-0")
+    for one in quality.reliability:
+        hint = f"{one.n_rows} rows: probability {one.probability:.2f}, share of ones {one.share:.2f}"
+        drawing.dot((one.probability, one.share), "series-0", hint, 4.5)
+    return drawing.render()
+
+
 def latent_map(section: LatentMap) -> Markup:
     """Source in grey, the tenant's structures in colour."""
     everything = [*section.source, *section.target]
@@ -126,3 +143,8 @@ def block_bars(blocks: Mapping[str, float]) -> Markup:
             f'<span class="bar" style="width:{100 * share:.1f}%"></span></span><span>{share:.0%}</span></div>'
         )
     return Markup("".join(bars))
+
+
+def _apart(unit: str) -> str:
+    """A unit after a number; nothing of a score, which has none."""
+    return f" {unit}" if unit else ""

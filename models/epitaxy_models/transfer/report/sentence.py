@@ -1,12 +1,29 @@
 """The verdict in one sentence."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from epitaxy_models.transfer.classes.quality import ClassQuality
 from epitaxy_models.transfer.contest.judge import Judgement, StrategyVerdict
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel, named
 from epitaxy_models.transfer.verdict import Verdict
 
 _N_TOLD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What strategies are compared by, in words, and its unit; a Brier score has none."""
+
+    unit: str = ""
+    words: str = "mean absolute error"
+
+    def of(self, value: float) -> str:
+        """A value with its unit."""
+        return f"{value:.3g} {self.unit}".rstrip()
+
+
+BRIER = Measure(words="Brier score")
 _WORDS = {
     "pool_median": "the plain median of your labels",
     "descriptor_forest": "a descriptor model without pretraining",
@@ -18,7 +35,9 @@ _WORDS = {
 }
 
 
-def verdict_sentence(judgement: Judgement, property_name: str, unit: str, n_labels: int, n_rows: int) -> str:
+def verdict_sentence(
+    judgement: Judgement, property_name: str, unit: str, n_labels: int, n_rows: int, *, are_classes: bool = False
+) -> str:
     """What a chemist should know: does pretraining help, by how much, and what serves.
 
     Args:
@@ -27,26 +46,39 @@ def verdict_sentence(judgement: Judgement, property_name: str, unit: str, n_labe
         unit: Of the labels.
         n_labels: Crystals that are learned from.
         n_rows: Rows that were given.
+        are_classes: Whether the labels are 0 or 1, and errors are Brier scores.
     """
+    measure = BRIER if are_classes else Measure(unit)
     reference = judgement.named(judgement.reference)
     rows = f" (from {n_rows} rows)" if n_rows != n_labels else ""
     opening = f"With your {n_labels} labels of {property_name}{rows},"
     if judgement.best_transfer is None:
         return (
-            f"{opening} {_plain(reference.name)} has a mean absolute error of {_error(reference, unit)}; "
+            f"{opening} {_plain(reference.name, measure)} has a {measure.words} of {_error(reference, measure)}; "
             "no pretrained model was compared."
         )
     best, chosen = judgement.named(judgement.best_transfer), judgement.named(judgement.chosen)
-    served = "" if chosen.name == best.name or judgement.verdict is Verdict.HURTS else _served(chosen, unit)
-    compared = f"{_error(reference, unit)} for {_plain(reference.name)}"
-    facts = f"{_subject(best, chosen)} is {_error(best, unit)}, against {compared}"
+    served = "" if chosen.name == best.name or judgement.verdict is Verdict.HURTS else _served(chosen, measure)
+    compared = f"{_error(reference, measure)} for {_plain(reference.name, measure)}"
+    facts = f"{_subject(best, chosen, measure)} is {_error(best, measure)}, against {compared}"
     if judgement.transfer_verdict is Verdict.HELPS:
         text = f"pretraining helps: {facts} ({_share(best, reference)} less)."
     elif judgement.transfer_verdict is Verdict.HURTS:
         text = f"pretraining makes predictions worse: {facts}."
     else:
         text = f"pretraining makes no difference beyond noise: {facts}."
-    return f"{opening} {served}{text}{_warning(judgement, unit)}"
+    return f"{opening} {served}{text}{_warning(judgement, measure)}"
+
+
+def class_sentence(quality: ClassQuality) -> str:
+    """How well probabilities rank and hold, after the verdict."""
+    kept = "they hold" if quality.is_calibrated else "they do not hold"
+    return (
+        f" Its probabilities rank a 1 before a 0 in {100 * quality.auc:.0f} % of pairs (AUC {quality.auc:.3f}, 95 % "
+        f"interval {quality.auc_low:.2f} to {quality.auc_high:.2f}), and {kept}: shares of ones differ from them by "
+        f"{quality.calibration_error:.2f} on average, of which chance explains "
+        f"{quality.expected_calibration_error:.2f}."
+    )
 
 
 def suspicion_sentence(suspicious: Sequence[SuspiciousLabel]) -> str:
@@ -57,31 +89,31 @@ def suspicion_sentence(suspicious: Sequence[SuspiciousLabel]) -> str:
     return accepted + (f" Look at: {named(others, _N_TOLD)}." if others else "")
 
 
-def _subject(best: StrategyVerdict, chosen: StrategyVerdict) -> str:
-    return "its mean absolute error" if best.name == chosen.name else f"the mean absolute error of {best.name}"
+def _subject(best: StrategyVerdict, chosen: StrategyVerdict, measure: Measure) -> str:
+    return f"its {measure.words}" if best.name == chosen.name else f"the {measure.words} of {best.name}"
 
 
-def _served(chosen: StrategyVerdict, unit: str) -> str:
+def _served(chosen: StrategyVerdict, measure: Measure) -> str:
     """The error that counts stands first: that of the strategy that serves."""
-    return f"{_plain(chosen.name)} serves, with a mean absolute error of {_error(chosen, unit)}; "
+    return f"{_plain(chosen.name, measure)} serves, with a {measure.words} of {_error(chosen, measure)}; "
 
 
-def _warning(judgement: Judgement, unit: str) -> str:
+def _warning(judgement: Judgement, measure: Measure) -> str:
     if judgement.verdict is not Verdict.HURTS:
         return ""
     chosen = judgement.named(judgement.chosen)
     return (
-        f" The strategy that you asked for, {chosen.name}, has an error of {_error(chosen, unit)}: do not serve it "
+        f" The strategy that you asked for, {chosen.name}, has an error of {_error(chosen, measure)}: do not serve it "
         "without a reason."
     )
 
 
-def _plain(name: str) -> str:
-    return _WORDS.get(name, name)
+def _plain(name: str, measure: Measure) -> str:
+    return "the share of ones alone" if measure is BRIER and name == "pool_median" else _WORDS.get(name, name)
 
 
-def _error(entry: StrategyVerdict, unit: str) -> str:
-    return f"{entry.error.mean:.3g} {unit}"
+def _error(entry: StrategyVerdict, measure: Measure) -> str:
+    return measure.of(entry.error.mean)
 
 
 def _share(best: StrategyVerdict, reference: StrategyVerdict) -> str:

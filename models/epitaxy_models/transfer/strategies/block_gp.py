@@ -75,6 +75,8 @@ class BlockGP:
         name: Name of the strategy.
         noise_std: Least noise of a label, in the targets' unit, if labels of one crystal tell it.
         is_robust: Whether labels that are likelier wild than noise are left out.
+        about_mean: Whether the process varies about the mean of the labels instead of their median: the median of
+            labels that are 0 or 1 is the more frequent of the two.
     """
 
     shape: Shape = Shape.RBF
@@ -87,6 +89,7 @@ class BlockGP:
     name: str = KIND
     noise_std: float = 0.0
     is_robust: bool = True
+    about_mean: bool = False
 
     def fit(self, inputs: TransferInputs, targets: Array, seed: int) -> "FittedBlockGP":
         """Learns from ``targets`` ``[n_rows]``; ``seed`` picks the rows that starts are compared on."""
@@ -119,10 +122,10 @@ class BlockGP:
         if len(kept) < len(targets):
             inputs, targets = inputs.take(kept), targets[kept]
         blocks = {name: block for name, block in inputs.blocks.items() if self._reads(name)}
-        scales = {name: _scale_of(name, block) for name, block in blocks.items()}
+        scales = {name: scale_of(name, block) for name, block in blocks.items()}
         rows = {name: scales[name](block) for name, block in blocks.items()}
         terms = tuple(self._terms(blocks, len(targets)))
-        centre = float(np.median(targets))
+        centre = float(np.mean(targets) if self.about_mean else np.median(targets))
         spread = float(np.sqrt(np.mean((targets - centre) ** 2))) or 1.0
         labels = (targets - centre) / spread
         parameters, evidence = self._search(terms, rows, labels, seed, (self.noise_std / spread) ** 2)
@@ -181,7 +184,8 @@ def _taken(rows: Rows, chosen: NDArray[np.int64]) -> Rows:
     return {name: block[chosen] for name, block in rows.items()}
 
 
-def _scale_of(name: str, block: Array) -> BlockScale:
+def scale_of(name: str, block: Array) -> BlockScale:
+    """The scale that suits a block: conditions and values of a lower fidelity have gaps, counts stay as they are."""
     if name.startswith(CONDITION_PREFIX):
         return BlockScale.of_condition(block)
     if name == COUNTS:

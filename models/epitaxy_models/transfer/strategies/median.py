@@ -17,13 +17,15 @@ class PoolMedian:
 
     Attributes:
         name: Name of the strategy.
+        about_mean: Whether it predicts their mean instead: of labels that are 0 or 1 the share of ones.
     """
 
     name: str = KIND
+    about_mean: bool = False
 
     def fit(self, inputs: TransferInputs, targets: NDArray[np.float64], seed: int) -> "FittedMedian":
-        """Takes median and spread of ``targets`` ``[n_rows]``."""
-        centre = float(np.median(targets))
+        """Takes median or mean, and spread, of ``targets`` ``[n_rows]``."""
+        centre = float(np.mean(targets) if self.about_mean else np.median(targets))
         return FittedMedian(centre, float(np.sqrt(np.mean((targets - centre) ** 2))) or 1.0)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator
 
+from epitaxy.campaigns.domain.candidates import ConditionValue
 from epitaxy.campaigns.domain.spec import CampaignSpec, Constraint, Objective, PoolFile
 
 TRANSFERRED = "transferred"
@@ -70,6 +71,7 @@ class Ticket:
         ticket: Unguessable name.
         row: Row of the candidate in the pool.
         record: What the planner keeps of its predictions, as plain containers.
+        conditions: Under which it is to be measured.
     """
 
     ticket: str
@@ -89,6 +91,7 @@ class Ticket:
     nearest: tuple[Neighbour, ...] = ()
     blocks: Mapping[str, float] = field(default_factory=dict)
     record: tuple[Mapping[str, Any], ...] = ()
+    conditions: Mapping[str, ConditionValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from epitaxy.chassis.errors import InvalidRequestError
+from epitaxy_models.materials import MaterialKind
 
 MAX_OBJECTIVES = 3
 DEFAULT_BATCH = 5
@@ -139,6 +140,14 @@ class CampaignSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolCondition:
+    """A column of conditions; ``unit`` is that of its numbers, empty if it is not stated."""
+
+    name: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PoolFile:
     """A table that the server reads; empty names stand for defaults, see the proto."""
 
@@ -148,6 +157,9 @@ class PoolFile:
     cost_column: str = ""
     group_column: str = ""
     known_columns: tuple[str, ...] = ()
+    kind: MaterialKind = MaterialKind.STRUCTURE
+    element_columns: str = ""
+    conditions: tuple[PoolCondition, ...] = ()
 
 
 def check_property(name: str, field_name: str) -> None:

@@ -12,7 +12,6 @@ from epitaxy.campaigns.domain.events import Neighbour, Outlook, Predicted
 from epitaxy.campaigns.domain.record import CampaignRecord
 from epitaxy.campaigns.domain.spec import Acquisition, Start
 from epitaxy.campaigns.planning.knowledge import knowledge_of, planner_limits, planner_objective
-from epitaxy.campaigns.pool.features import FeatureBlock
 from epitaxy.campaigns.pool.table import PoolTable
 from epitaxy_models.calibration.coverage import DEFAULT_COVERAGE
 from epitaxy_models.campaigns import (
@@ -27,7 +26,9 @@ from epitaxy_models.campaigns import (
     head_answer,
 )
 from epitaxy_models.campaigns import Start as PlannerStart
+from epitaxy_models.transfer.conditions.blocks import condition_blocks
 from epitaxy_models.transfer.inputs import ESTIMATES, FIDELITIES, SUBSTRATE
+from epitaxy_models.transfer.strategies.block_gp import scale_of
 from epitaxy_models.transfer.strategies.block_scaling import BlockScale
 
 _N_SAMPLE = 10_000
@@ -66,7 +67,8 @@ class CampaignPlanner:
 
     def __init__(self, table: PoolTable) -> None:
         self.table = table
-        blocks = {name: table.features.block(name, table.n_rows) for name in table.features.mark.blocks}
+        blocks: dict[str, Any] = {name: table.features.block(name, table.n_rows) for name in table.features.mark.blocks}
+        blocks |= condition_blocks(table.learned_conditions, table.conditions, table.n_rows)
         self._blocks = PoolBlocks(blocks, _scales(table, blocks))
         self._answers: dict[tuple[str, str], HeadAnswer | None] = {}
 
@@ -192,11 +194,11 @@ def means_of(record: CampaignRecord, row: int) -> dict[str, float]:
     return {name: float(np.mean(found)) for name, found in values.items()}
 
 
-def _scales(table: PoolTable, blocks: Mapping[str, FeatureBlock]) -> dict[str, BlockScale]:
+def _scales(table: PoolTable, blocks: Mapping[str, Any]) -> dict[str, BlockScale]:
     """Learned from evenly spread rows that have features: those of refused rows are zero."""
     rows = np.flatnonzero(table.standing == np.arange(table.n_rows))
     rows = rows[:: -(-len(rows) // _N_SAMPLE)]
-    return {name: BlockScale.fit(block[rows].astype(np.float64)) for name, block in blocks.items()}
+    return {name: scale_of(name, block[rows].astype(np.float64)) for name, block in blocks.items()}
 
 
 def _finite(value: float) -> float | None:

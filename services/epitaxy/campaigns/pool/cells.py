@@ -1,4 +1,4 @@
-"""Structures of a table's cells in their wire form, and checks of single structures."""
+"""Materials of a table's cells in their wire form, and checks of single ones."""
 
 import json
 from collections.abc import Mapping
@@ -7,6 +7,8 @@ from epitaxy.api.common.v1.structure_pb2 import PackedStructures, StructureInput
 from epitaxy.tables.numbers import is_missing
 from epitaxy.tables.texts import decode_text, kind_of_text
 from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.materials import MaterialKind
+from epitaxy_models.materials.reading import read_material
 from epitaxy_models.structures import (
     Structure,
     TextFormat,
@@ -17,16 +19,19 @@ from epitaxy_models.structures import (
     unpack_structures,
 )
 
-COMPOSITION = "COMPOSITION_NOT_SUPPORTED"
-COMPOSITION_TEXT = (
-    "is not a structure: this server knows no compositions yet, so give a CIF, POSCAR or JSON of a crystal"
+KIND_NOT_STATED = "KIND_NOT_STATED"
+KIND_TEXT = (
+    "is not a crystal structure: state the kind of the material, as --composition-column, --smiles-column and "
+    "--polymer-column do"
 )
+MIXED_KINDS = "MIXED_KINDS"
 _FORMATS = {
     "cif": TextFormat.CIF,
     "poscar": TextFormat.POSCAR,
     "extxyz": TextFormat.EXTXYZ,
     "pymatgen_json": TextFormat.PYMATGEN_JSON,
 }
+_MATERIALS = frozenset({MaterialKind.COMPOSITION, MaterialKind.MOLECULE, MaterialKind.POLYMER})
 Fault = tuple[str, str]
 
 
@@ -40,7 +45,7 @@ def wire_form(cell: object) -> tuple[bytes, Fault | None]:
     if kind is None:
         return b"", ("EMPTY_STRUCTURE", "the row has no structure: fill the cell, or leave the row out")
     if kind == "name":
-        return b"", (COMPOSITION, f"{text.strip()[:60]!r} {COMPOSITION_TEXT}")
+        return b"", (KIND_NOT_STATED, f"{text.strip()[:60]!r} {KIND_TEXT}")
     if kind != "json":
         message = StructureInput()
         setattr(message, kind, text)
@@ -53,6 +58,24 @@ def wire_form(cell: object) -> tuple[bytes, Fault | None]:
         return b"", (error.reason, error.message)
 
 
+def material_form(kind: MaterialKind, cell: object) -> tuple[bytes, Fault | None]:
+    """The same of a composition, molecule or polymer."""
+    if isinstance(cell, bytes):
+        cell = decode_text(cell) or ""
+    # "nan" and "NA" are texts of a SMILES column that nobody filled; sodium is "Na".
+    if is_missing(cell):
+        return b"", (f"EMPTY_{kind.name}", f"the row has no {kind.value}: fill the cell, or leave the row out")
+    message = StructureInput()
+    setattr(message, kind.value, str(cell))
+    return message.SerializeToString(), None
+
+
+def kind_of(content: bytes) -> MaterialKind:
+    """What a serialized StructureInput holds."""
+    source = StructureInput.FromString(content).WhichOneof("source")
+    return MaterialKind(source) if source in _MATERIALS else MaterialKind.STRUCTURE
+
+
 def packed_form(structure: Structure) -> bytes:
     """One structure as a serialized StructureInput with flat arrays."""
     block = pack_structures([structure])
@@ -63,6 +86,15 @@ def packed_form(structure: Structure) -> bytes:
         frac_coords=block.frac_coords,
     )
     return StructureInput(packed=packed).SerializeToString()
+
+
+def check_wire(content: bytes) -> None:
+    """Raises InvalidStructureError or InvalidMaterialError for a material that cannot be read."""
+    kind = kind_of(content)
+    if kind is MaterialKind.STRUCTURE:
+        read_wire(content)
+    else:
+        read_material(kind, getattr(StructureInput.FromString(content), kind.value))
 
 
 def read_wire(content: bytes) -> Structure:

@@ -2,13 +2,13 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from epitaxy.campaigns.domain.candidates import Candidate
+from epitaxy.campaigns.domain.candidates import Candidate, ConditionValue
 
 _SCHEMA = pa.schema(
     [
@@ -19,6 +19,7 @@ _SCHEMA = pa.schema(
         ("known", pa.string()),
         ("reason", pa.string()),
         ("message", pa.string()),
+        ("conditions", pa.string()),
     ]
 )
 
@@ -40,6 +41,7 @@ class ChunkFiles:
                 "known": json.dumps(dict(entry.known)) if entry.known else "",
                 "reason": entry.fault[0] if entry.fault else "",
                 "message": entry.fault[1] if entry.fault else "",
+                "conditions": _conditions_text(entry.conditions),
             }
             for entry in candidates
         ]
@@ -56,6 +58,7 @@ class ChunkFiles:
                 row["group"],
                 json.loads(row["known"]) if row["known"] else {},
                 (row["reason"], row["message"]) if row["reason"] else None,
+                _conditions_of(row.get("conditions")),
             )
             for row in rows
         ]
@@ -64,6 +67,13 @@ class ChunkFiles:
         """Some columns of a chunk, as an Arrow table."""
         return read_table(self._path(number)).select(list(names))
 
+    def conditions(self, number: int) -> list[Mapping[str, ConditionValue]]:
+        """Conditions of a chunk's candidates; a chunk of an earlier version has none."""
+        table = read_table(self._path(number))
+        if "conditions" not in table.column_names:
+            return [{}] * int(table.num_rows)
+        return [_conditions_of(text) for text in table.column("conditions").to_pylist()]
+
     def ids(self, number: int) -> list[str]:
         """The ids of a chunk, in order."""
         ids: list[str] = self.columns(number, ["id"]).column("id").to_pylist()
@@ -71,6 +81,16 @@ class ChunkFiles:
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08d}.arrow"
+
+
+def _conditions_text(conditions: Mapping[str, ConditionValue]) -> str:
+    if not conditions:
+        return ""
+    return json.dumps({name: [given.value, given.unit] for name, given in conditions.items()})
+
+
+def _conditions_of(text: str | None) -> dict[str, ConditionValue]:
+    return {name: ConditionValue(*given) for name, given in json.loads(text).items()} if text else {}
 
 
 def write_table(path: Path, table: Any) -> None:

@@ -6,7 +6,7 @@ Work that was interrupted goes on where it stopped.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from time import perf_counter
@@ -15,6 +15,7 @@ from typing import Protocol
 from epitaxy.campaigns.domain.candidates import Candidate
 from epitaxy.campaigns.domain.events import FileRead, Happening, PoolFailed, PoolReady
 from epitaxy.campaigns.domain.record import CampaignRecord, Chunk
+from epitaxy.campaigns.pool.cells import MIXED_KINDS, kind_of
 from epitaxy.campaigns.pool.features import Fact, FeatureFolder, Featurized
 from epitaxy.campaigns.pool.file_rows import CHUNK_ROWS, read_candidates
 from epitaxy.campaigns.pool.ids import IdIndex
@@ -23,12 +24,20 @@ from epitaxy.campaigns.pool.rules import allowed_rows
 from epitaxy.campaigns.pool.table import PoolTable
 from epitaxy.campaigns.ports import CampaignKey, unknown_campaign
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError, QuotaExceededError, RetryLaterError
+from epitaxy.chassis.storage import is_storage_full, storage_full
 from epitaxy.rooted_files.opening import RootedFiles
 from epitaxy_models.errors import EpitaxyError
+from epitaxy_models.materials import MaterialKind
 
 logger = logging.getLogger(__name__)
 
 NO_CANDIDATE = "NO_USABLE_CANDIDATE"
+SUBSTRATE_NAMES = {
+    MaterialKind.COMPOSITION: "substrate-composition",
+    MaterialKind.MOLECULE: "substrate-molecule",
+    MaterialKind.POLYMER: "substrate-molecule",
+}
+"""Substrates of materials without a crystal, unless the campaign names one."""
 _MOST_PAUSE_SECONDS = 10.0
 
 
@@ -63,6 +72,26 @@ class Records(Protocol):
 
     def waiting(self) -> list[CampaignKey]:
         """Campaigns whose pools have to be prepared."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSubstrate:
+    """What features of a pool come from."""
+
+    kind: MaterialKind
+    name: str
+    version: str
+    digest: str
+
+    def of_kind(self, candidate: Candidate) -> Candidate:
+        """The candidate; with a fault if it is a material of another kind than the pool's."""
+        if candidate.fault is not None:
+            return candidate
+        kind = kind_of(candidate.structure)
+        if kind is self.kind:
+            return candidate
+        text = f"the pool is of {self.kind.value}s, and this is a {kind.value}: give it a campaign of its own"
+        return replace(candidate, fault=(MIXED_KINDS, text))
 
 
 @dataclass(slots=True)
@@ -147,8 +176,11 @@ class Preparation:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _MOST_PAUSE_SECONDS)
                 continue
-            except Exception:
-                logger.exception("preparing a pool failed", extra={"campaign": key.name})
+            except Exception as error:
+                if is_storage_full(error):  # what is prepared is kept, and the rest follows once there is room
+                    logger.warning("a pool waits", extra={"campaign": key.name, "reason": storage_full("it").message})
+                else:
+                    logger.exception("preparing a pool failed", extra={"campaign": key.name})
                 await asyncio.sleep(_MOST_PAUSE_SECONDS)
             break
         self.progress.pop(key.id, None)
@@ -201,7 +233,8 @@ class Preparation:
 
     async def _featurize(self, key: CampaignKey, record: CampaignRecord) -> str:
         """Asks for all chunks that have no features yet; the digest of the substrate."""
-        name, version, digest = await self._substrate(key, record)
+        kind = await asyncio.to_thread(self._kind, key, record)
+        name, version, digest = await self._substrate(key, record, kind)
         features = FeatureFolder(self.pools.open(key).folder, digest)
         todo = [chunk for chunk in record.chunks if not features.has(chunk.number)]
         progress = self.progress[key.id] = Progress(record.n_rows - sum(chunk.n_rows for chunk in todo))
@@ -210,13 +243,21 @@ class Preparation:
             async with asyncio.TaskGroup() as group:
                 for chunk in todo:
                     await lane.acquire()
-                    task = group.create_task(self._one(key, record, chunk, features, (name, version, digest), progress))
+                    substrate = PoolSubstrate(kind, name, version, digest)
+                    task = group.create_task(self._one(key, record, chunk, features, substrate, progress))
                     task.add_done_callback(lambda _: lane.release())
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from errors
         return digest
 
-    async def _substrate(self, key: CampaignKey, record: CampaignRecord) -> tuple[str, str, str]:
+    def _kind(self, key: CampaignKey, record: CampaignRecord) -> MaterialKind:
+        """What the pool's first usable candidate is; the others have to be the same."""
+        files = self.pools.open(key).files
+        candidates = chain.from_iterable(files.read(chunk.number) for chunk in record.chunks)
+        first = next((entry for entry in candidates if entry.fault is None), None)
+        return MaterialKind.STRUCTURE if first is None else kind_of(first.structure)
+
+    async def _substrate(self, key: CampaignKey, record: CampaignRecord, kind: MaterialKind) -> tuple[str, str, str]:
         """Name, version and digest: those of the rows that are ready, as long as they are served."""
         if record.pool is not None:
             name, _, version = record.pool.substrate.partition(":")
@@ -224,7 +265,7 @@ class Preparation:
                 return name, version, await self.source.substrate(key.tenant, name, version)
             except NotFoundError:
                 logger.warning("a pool's substrate is served no more", extra={"campaign": key.name})
-        wanted = record.known_spec.base_model
+        wanted = record.known_spec.base_model or SUBSTRATE_NAMES.get(kind, "")
         return wanted, "", await self.source.substrate(key.tenant, wanted, "")
 
     async def _one(
@@ -233,7 +274,7 @@ class Preparation:
         record: CampaignRecord,
         chunk: Chunk,
         features: FeatureFolder,
-        substrate: tuple[str, str, str],
+        substrate: PoolSubstrate,
         progress: Progress,
     ) -> None:
         """Has one chunk featurized, however often it takes."""
@@ -252,13 +293,13 @@ class Preparation:
         progress.n_done += chunk.n_rows
         progress.n_refused += sum(bool(fact.reason) for fact in found.facts)
 
-    async def _ask(self, key: CampaignKey, chunk: Chunk, substrate: tuple[str, str, str]) -> Featurized:
+    async def _ask(self, key: CampaignKey, chunk: Chunk, substrate: PoolSubstrate) -> Featurized:
         candidates = await asyncio.to_thread(self.pools.open(key).files.read, chunk.number)
+        candidates = [substrate.of_kind(entry) for entry in candidates]
         good = [entry.structure for entry in candidates if entry.fault is None]
         began = perf_counter()
-        name, version, digest = substrate
-        found = await self.source.featurize(key.tenant, name, version, good)
-        if found.mark.digest != digest:
+        found = await self.source.featurize(key.tenant, substrate.name, substrate.version, good)
+        if found.mark.digest != substrate.digest:
             raise RetryLaterError("the substrate was replaced meanwhile", reason="SUBSTRATE_REPLACED")
         self.observer.featurized(perf_counter() - began)
         facts = iter(found.facts)

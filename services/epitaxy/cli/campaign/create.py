@@ -17,6 +17,7 @@ from epitaxy.cli.campaign.options import (
     KnownOption,
     NameArgument,
     ObjectiveOption,
+    PoolConditionOption,
     PoolOption,
     SeedOption,
     StartName,
@@ -30,7 +31,16 @@ from epitaxy.cli.connecting import TargetOption, connect
 from epitaxy.cli.data.progress import show_rows
 from epitaxy.cli.finetune.create import telling_reason
 from epitaxy.cli.finetune.options import OneObjectOption
-from epitaxy.cli.inputs import InputIdColumnOption, InputStructureColumnOption, inventory_of
+from epitaxy.cli.inputs import (
+    CompositionColumnOption,
+    ElementColumnsOption,
+    InputIdColumnOption,
+    InputStructureColumnOption,
+    PolymerColumnOption,
+    SmilesColumnOption,
+    inventory_of,
+    material_column_of,
+)
 from epitaxy.cli.terminal import print_object, stderr_console, usage_error
 from epitaxy.cli.wording import split_names
 from epitaxy.client import Campaign, PoolReport, ResultReport
@@ -107,6 +117,11 @@ def create(
         str, typer.Option("--base-model", metavar="NAME", help="Substrate.", show_default="the server's default")
     ] = "",
     structure_column: InputStructureColumnOption = "structure",
+    smiles: SmilesColumnOption = None,
+    polymers: PolymerColumnOption = None,
+    compositions: CompositionColumnOption = None,
+    elements: ElementColumnsOption = None,
+    conditions: PoolConditionOption = None,
     id_column: InputIdColumnOption = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return before the pool is ready.")] = False,
     request_id: CampaignRequestIdOption = "",
@@ -116,13 +131,16 @@ def create(
     """Create a campaign from a pool of candidates.
 
     The server featurizes the pool once; this command returns when the pool is ready. A broken structure has its reason,
-    and the rest goes on. If the command was interrupted, repeat it with the same --request-id.
+    and the rest goes on. A pool holds crystals, molecules, polymers or compositions. With --condition one material
+    under two conditions is two candidates, and a ticket says at which to measure. If the command was interrupted,
+    repeat it with the same --request-id.
 
     Exit code 0 if the pool is ready (with --no-wait: sent), 1 if it cannot be used, 2 for a mistake in the command
     line, 3 if some labels were refused.
     """
     goals = objectives_of(objectives, units)
-    candidates = _pool_of(pool, Columns.of(structure_column, id_column, ()))
+    materials = material_column_of(smiles, polymers, compositions, elements) or structure_column
+    candidates = _pool_of(pool, Columns.of(materials, id_column, ()))
     with connect(context, target) as client, telling_reason():
         with show_rows(stderr_console(), "sending candidates", None) as report:
             _, sent = client.campaigns.create(
@@ -137,7 +155,8 @@ def create(
                 start=start.value,
                 acquisition=acquisition.value,
                 base_model=base_model,
-                structure_column=structure_column,
+                structure_column=materials,
+                conditions=conditions or (),
                 id_column=id_column,
                 cost_column=cost_column,
                 group_column=group_column,
@@ -159,7 +178,8 @@ def create(
                 name,
                 labels,
                 columns=columns,
-                structure_column=structure_column,
+                structure_column=materials,
+                conditions=conditions or (),
                 id_column=id_column,
                 request_id=f"{request_id}/labels" if request_id else "",
             )
@@ -180,6 +200,11 @@ def add(
     group_column: GroupColumnOption = "",
     known_columns: KnownOption = None,
     structure_column: InputStructureColumnOption = "structure",
+    smiles: SmilesColumnOption = None,
+    polymers: PolymerColumnOption = None,
+    compositions: CompositionColumnOption = None,
+    elements: ElementColumnsOption = None,
+    conditions: PoolConditionOption = None,
     id_column: InputIdColumnOption = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return before the pool is ready.")] = False,
     request_id: CampaignRequestIdOption = "",
@@ -187,7 +212,8 @@ def add(
     target: TargetOption = None,
 ) -> None:
     """Add candidates to a campaign's pool."""
-    candidates = _pool_of(data, Columns.of(structure_column, id_column, ()))
+    materials = material_column_of(smiles, polymers, compositions, elements) or structure_column
+    candidates = _pool_of(data, Columns.of(materials, id_column, ()))
     if is_uri(candidates):
         raise usage_error("candidates that are added go through this command: give a file, not an address")
     with connect(context, target) as client, telling_reason():
@@ -195,7 +221,8 @@ def add(
             sent = client.campaigns.add(
                 name,
                 candidates,
-                structure_column=structure_column,
+                structure_column=materials,
+                conditions=conditions or (),
                 id_column=id_column,
                 cost_column=cost_column,
                 group_column=group_column,

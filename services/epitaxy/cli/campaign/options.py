@@ -82,6 +82,15 @@ KnownOption = Annotated[
         help="Columns of values that are known already; those that --where names are read anyway.",
     ),
 ]
+PoolConditionOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--condition",
+        metavar="COLUMN[:UNIT]",
+        help="Column of a condition under which candidates are measured, such as temperature:degC; a column with text "
+        "is a category; may be repeated.",
+    ),
+]
 PoolOption = Annotated[
     list[str],
     typer.Option(

@@ -66,14 +66,28 @@ def recommend(
 def plate_rows(batch: Batch, objectives: Sequence[Objective]) -> list[list[Any]]:
     """A header and one row a candidate, with empty columns for results: ``report`` reads the table as it comes back."""
     names = [objective.property for objective in objectives]
-    header = ["well", "ticket", "id", "formula"]
+    units = {one.name: one.unit for entry in batch for one in entry.conditions}
+    header = [
+        "well",
+        "ticket",
+        "id",
+        "formula",
+        *(f"{name} [{unit}]" if unit else name for name, unit in units.items()),
+    ]
     for name in names:
         header += [f"{name}_predicted", f"{name}_lower", f"{name}_upper"]
     header += [*names, *(f"{name}_std" for name in names), "status", "note"]
     rows: list[list[Any]] = [header]
     for place, entry in enumerate(batch):
         known = {one.property: one for one in entry.predictions}
-        row: list[Any] = [well_of(place), entry.ticket, entry.id, entry.formula]
+        under = {one.name: one.value for one in entry.conditions}
+        row: list[Any] = [
+            well_of(place),
+            entry.ticket,
+            entry.id,
+            entry.formula,
+            *(under.get(name, "") for name in units),
+        ]
         for name in names:
             one = known.get(name)
             row += ["", "", ""] if one is None else [one.value, one.lower, one.upper]

@@ -9,6 +9,7 @@ from epitaxy.cli.campaign.options import (
     CampaignRequestIdOption,
     NameArgument,
     OneUnitOption,
+    PoolConditionOption,
     ResultsOption,
     ValueColumnOption,
 )
@@ -16,7 +17,14 @@ from epitaxy.cli.campaign.text import number_text, print_report, report_document
 from epitaxy.cli.connecting import TargetOption, connect
 from epitaxy.cli.finetune.create import telling_reason
 from epitaxy.cli.finetune.options import OneObjectOption, StructureColumnOption
-from epitaxy.cli.inputs import InputIdColumnOption
+from epitaxy.cli.inputs import (
+    CompositionColumnOption,
+    ElementColumnsOption,
+    InputIdColumnOption,
+    PolymerColumnOption,
+    SmilesColumnOption,
+    material_column_of,
+)
 from epitaxy.cli.terminal import print_object, stderr_console
 from epitaxy.client import Client, ResultReport
 
@@ -28,6 +36,11 @@ def report(
     columns: ValueColumnOption = None,
     unit: OneUnitOption = "",
     structure_column: StructureColumnOption = "structure",
+    smiles: SmilesColumnOption = None,
+    polymers: PolymerColumnOption = None,
+    compositions: CompositionColumnOption = None,
+    elements: ElementColumnsOption = None,
+    conditions: PoolConditionOption = None,
     id_column: InputIdColumnOption = None,
     request_id: CampaignRequestIdOption = "",
     as_json: OneObjectOption = False,
@@ -47,7 +60,8 @@ def report(
             data,
             columns=_columns_of(client, name, columns),
             unit=unit,
-            structure_column=structure_column,
+            structure_column=material_column_of(smiles, polymers, compositions, elements) or structure_column,
+            conditions=conditions or (),
             id_column=id_column,
             request_id=request_id,
         )

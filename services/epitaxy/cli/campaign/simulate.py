@@ -1,11 +1,11 @@
 """``epitaxy campaign simulate``: a finished data set played again, before the first experiment. Needs no server."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 from rich.table import Table
 
@@ -13,6 +13,7 @@ from epitaxy.cli import exit_codes
 from epitaxy.cli.campaign.options import (
     BatchOption,
     ObjectiveOption,
+    PoolConditionOption,
     StartName,
     StartOption,
     UnitsOption,
@@ -20,17 +21,24 @@ from epitaxy.cli.campaign.options import (
 )
 from epitaxy.cli.data.progress import show_rows
 from epitaxy.cli.finetune.options import OneObjectOption, StructureColumnOption
-from epitaxy.cli.inputs import InputIdColumnOption
+from epitaxy.cli.inputs import (
+    CompositionColumnOption,
+    ElementColumnsOption,
+    InputIdColumnOption,
+    PolymerColumnOption,
+    SmilesColumnOption,
+    material_column_of,
+)
 from epitaxy.cli.terminal import print_object, stderr_console, stdout_console, usage_error
 from epitaxy.cli.waiting import show_waiting
 from epitaxy.cli.wording import split_names
-from epitaxy.client import ItemError, Limit, Objective
+from epitaxy.client import Limit, MaterialColumn, Objective
 from epitaxy.client.campaigns.goals import limits_of, objectives_of
+from epitaxy.client.finetune.columns import LabelCondition, conditions_of
 from epitaxy.client.finetune.labels import Labels, read_labels
 
 if TYPE_CHECKING:
     from epitaxy_models.campaigns import Found, History
-    from epitaxy_models.structures import Structure
 
 _AT = (50, 100)
 _HINT = "each seed chooses batch after batch, as a campaign would"
@@ -57,6 +65,11 @@ def simulate(
         ),
     ] = None,
     structure_column: StructureColumnOption = "structure",
+    smiles: SmilesColumnOption = None,
+    polymers: PolymerColumnOption = None,
+    compositions: CompositionColumnOption = None,
+    elements: ElementColumnsOption = None,
+    conditions: PoolConditionOption = None,
     id_column: InputIdColumnOption = None,
     as_json: OneObjectOption = False,
 ) -> None:
@@ -66,6 +79,9 @@ def simulate(
     values were not known. Prints the share of the best 1 % that is found after 50 and 100 labels, how much better than
     random choice that is, and the labels until the first of them is found; means over the seeds. Needs no server.
 
+    Rows are candidates under their conditions: one alloy at two temperatures is two. Rows of one molecule, polymer or
+    composition under one condition are one candidate, with the mean of their values.
+
     Exit code 0, or 3 if some rows could not be used.
     """
     goals, limits = objectives_of(objectives, units), limits_of(where or ())
@@ -74,8 +90,10 @@ def simulate(
         from epitaxy_models.campaigns.finished import check_strategies  # noqa: PLC0415 - not on a client's machine
 
         check_strategies(names)
-        labels = _read(data, goals, limits, structure_column, id_column)
-        history, n_refused = _history(labels, goals, limits, start)
+        under = conditions_of(conditions or ())
+        material = material_column_of(smiles, polymers, compositions, elements)
+        labels = _read(data, goals, limits, material or structure_column, id_column, under)
+        history, n_refused = _history(labels, Aims(goals, limits, start), {entry.name: entry.unit for entry in under})
         found = {name: _play(history, name, batch, budget, seeds) for name in names}
     document = _document(history, found, batch, budget, seeds, n_refused)
     if as_json:
@@ -86,49 +104,49 @@ def simulate(
 
 
 def _read(
-    data: str, goals: Sequence[Objective], limits: Sequence[Limit], structure_column: str, id_column: str | None
+    data: str,
+    goals: Sequence[Objective],
+    limits: Sequence[Limit],
+    where: str | MaterialColumn,
+    id_column: str | None,
+    conditions: Sequence[LabelCondition],
 ) -> Labels:
     """The rows that have all values."""
     columns = list(dict.fromkeys([*(goal.property for goal in goals), *(limit.property for limit in limits)]))
-    return read_labels(data, columns, structure_column, id_column)
+    return read_labels(data, columns, where, id_column, conditions)
 
 
-def _history(
-    labels: Labels, goals: Sequence[Objective], limits: Sequence[Limit], start: StartName
-) -> tuple["History", int]:
-    """The data set with its features, and the number of rows with values whose structure cannot be used."""
-    from epitaxy.cli.candidates.reading import crystal_of  # noqa: PLC0415 - not installed on a client's machine
+@dataclass(frozen=True, slots=True)
+class Aims:
+    """What is looked for, and how to begin."""
+
+    goals: Sequence[Objective]
+    limits: Sequence[Limit]
+    start: StartName
+
+
+def _history(labels: Labels, aims: Aims, units: Mapping[str, str]) -> tuple["History", int]:
+    """The data set with its features, and the number of rows with values whose material cannot be used.
+
+    ``units`` are those of conditions, by name.
+    """
+    from epitaxy.cli.campaign.finished import FinishedRows  # noqa: PLC0415 - not installed on a client's machine
     from epitaxy_models.campaigns import Limit as PlannerLimit  # noqa: PLC0415
     from epitaxy_models.campaigns import Objective as PlannerObjective  # noqa: PLC0415
     from epitaxy_models.campaigns import StartName as PlannerStart  # noqa: PLC0415
-    from epitaxy_models.campaigns.finished import finished_history  # noqa: PLC0415
-    from epitaxy_models.errors import InvalidStructureError  # noqa: PLC0415
 
-    is_complete = np.all([np.isfinite(values) for values in labels.values.values()], axis=0)
-    structures: list[Structure] = []
-    rows: list[int] = []
-    refused: list[tuple[str, ItemError]] = []
-    for row, item in enumerate(labels.items):
-        if not is_complete[row]:
-            continue
-        try:
-            structures.append(crystal_of(item.source))
-            rows.append(row)
-        except InvalidStructureError as error:
-            refused.append((item.id, ItemError(error.reason, error.message)))
-    for name, why in refused[:5]:
+    rows = FinishedRows.of(labels)
+    for name, why in rows.refused[:5]:
         stderr_console().print(f"refused   {name}: {why.reason}: {why.message}", soft_wrap=True)
-    values = {name: column[rows] for name, column in labels.values.items()}
-    with show_rows(stderr_console(), "featurizing", len(structures)) as report:
-        history = finished_history(
-            structures,
-            values,
-            [PlannerObjective.parse(str(goal), goal.unit) for goal in goals],
-            [PlannerLimit(limit.property, limit.limit, limit.is_upper) for limit in limits],
-            PlannerStart(start.value),
-            lambda n_done: report.at(n_done, len(structures)),
+    with show_rows(stderr_console(), "featurizing", len(rows.materials)) as report:
+        history = rows.history(
+            [PlannerObjective.parse(str(goal), goal.unit) for goal in aims.goals],
+            [PlannerLimit(limit.property, limit.limit, limit.is_upper) for limit in aims.limits],
+            PlannerStart(aims.start.value),
+            units,
+            lambda n_done: report.at(n_done, len(rows.materials)),
         )
-    return history, len(refused)
+    return history, len(rows.refused)
 
 
 def _play(history: "History", name: str, batch: int, budget: int, seeds: int) -> "Found":
@@ -206,11 +224,11 @@ def _saving(default: dict[str, float], random: dict[str, float]) -> str:
 def _reporting_errors() -> Iterator[None]:
     """One line and an exit code for errors: 2 for a mistake in the request or the data, 1 for what is not installed."""
     try:
-        from epitaxy_models.errors import ConfigurationError, InvalidStructureError  # noqa: PLC0415
+        from epitaxy_models.errors import ConfigurationError, UnsupportedElementError  # noqa: PLC0415
 
         try:
             yield
-        except (ConfigurationError, InvalidStructureError) as error:
+        except (ConfigurationError, UnsupportedElementError) as error:
             raise usage_error(f"{error.reason}: {error}") from error
     except ModuleNotFoundError as error:
         stderr_console().print(f"epitaxy: a replay needs {error.name}: pip install 'epitaxy[campaigns,client]'")

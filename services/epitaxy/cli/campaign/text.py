@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from epitaxy.cli.terminal import stderr_console, stdout_console
-from epitaxy.client import Batch, Campaign, Recommendation, ResultReport
+from epitaxy.client import Batch, Campaign, ConditionValue, Recommendation, ResultReport
 
 _SHOWN = 10
 _SPOKEN = {"GO_ON": "go on", "STOP": "stop", "REPLICATE": "measure the best again", "UNSPECIFIED": "none yet"}
@@ -151,7 +151,8 @@ def campaigns_table(campaigns: list[Campaign]) -> Table:
 
 def print_batch(batch: Batch) -> None:
     """Prints a batch, and how to report it."""
-    table = Table("ticket", "id", "formula", box=None)
+    conditions = list(dict.fromkeys(one.name for entry in batch for one in entry.conditions))
+    table = Table("ticket", "id", "formula", *conditions, box=None)
     names = list(dict.fromkeys(one.property for entry in batch for one in entry.predictions))
     units = {one.property: one.unit for entry in batch for one in entry.predictions}
     for name in names:
@@ -160,7 +161,10 @@ def print_batch(batch: Batch) -> None:
     table.add_column("domain")
     table.add_column("reason", overflow="fold")
     for entry in batch:
-        table.add_row(entry.ticket, entry.id, entry.formula, *_cells(entry, names), entry.domain_verdict, entry.reason)
+        under = {one.name: condition_text(one) for one in entry.conditions}
+        told = [under.get(name, "") for name in conditions]
+        cells = _cells(entry, names)
+        table.add_row(entry.ticket, entry.id, entry.formula, *told, *cells, entry.domain_verdict, entry.reason)
     stdout_console().print(table)
     print_notes(batch)
 
@@ -193,12 +197,18 @@ def number_text(value: float | None) -> str:
     return "unknown" if value is None or math.isnan(value) else f"{value:.4g}"
 
 
+def condition_text(given: ConditionValue) -> str:
+    """The value of a condition with its unit."""
+    return given.value if isinstance(given.value, str) else f"{given.value:g} {given.unit}".strip()
+
+
 def _recommendation_document(entry: Recommendation) -> dict[str, Any]:
     predictions = entry.predictions
     return {
         "ticket": entry.ticket,
         "id": entry.id,
         "formula": entry.formula,
+        "conditions": {one.name: {"value": one.value, "unit": one.unit} for one in entry.conditions},
         "values": {one.property: one.value for one in predictions},
         "lower": {one.property: one.lower for one in predictions},
         "upper": {one.property: one.upper for one in predictions},

@@ -1,4 +1,4 @@
-"""Crystals of files that a command line names, read on this machine as the server reads them."""
+"""Crystals and other materials that a command line names, read on this machine as the server reads them."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,7 +7,13 @@ from epitaxy.client.inputs.item import Cell, Source
 from epitaxy.client.results import ItemError
 from epitaxy_models.candidates.candidate import RefusedSource
 from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.materials import MaterialKind
+from epitaxy_models.materials.reading import read_material
 from epitaxy_models.structures import Structure, TextFormat, check_structure, read_text
+from epitaxy_models.transfer.kinds.features import MaterialFeatures
+from epitaxy_models.transfer.kinds.sample import Sample
+
+_KINDS = frozenset(kind.value for kind in MaterialKind)
 
 
 def read_crystals(
@@ -29,3 +35,16 @@ def crystal_of(source: Source) -> Structure:
     if isinstance(source, Cell):
         return check_structure(Structure(source.lattice, source.atomic_numbers, source.frac_coords)).structure
     return read_text(source.content, TextFormat(source.kind)).structure
+
+
+def material_of(source: Source) -> Structure | Sample:
+    """A crystal, or another material that the substrate of its kind can read, as the server would read it.
+
+    Raises EpitaxyError with the reason why it cannot be used.
+    """
+    if isinstance(source, Cell | ItemError) or source.kind not in _KINDS:
+        return crystal_of(source)
+    kind = MaterialKind(source.kind)
+    sample = Sample(kind, read_material(kind, source.content).material)
+    MaterialFeatures.shipped(kind).check(sample.material)
+    return sample

@@ -16,13 +16,23 @@ import typer
 from epitaxy.cli import exit_codes
 from epitaxy.cli.data.progress import show_rows
 from epitaxy.cli.data.report import print_inspection, print_provenance
+from epitaxy.cli.inputs import (
+    CompositionColumnOption,
+    ElementColumnsOption,
+    PolymerColumnOption,
+    SmilesColumnOption,
+    material_column_of,
+)
 from epitaxy.cli.terminal import stderr_console, usage_error
 
 if TYPE_CHECKING:
     from epitaxy_models.data.label_plan import LabelChoices
     from epitaxy_models.data.provenance import Provenance
+    from epitaxy_models.data.sources.records import ColumnNames
 
-data_app = typer.Typer(name="data", help="Fetch, convert and inspect data sets of crystals.", no_args_is_help=True)
+data_app = typer.Typer(
+    name="data", help="Fetch, convert, build and inspect data sets of materials.", no_args_is_help=True
+)
 
 OutOption = Annotated[Path, typer.Option("--out", dir_okay=False, help="Table to write (.parquet).")]
 UnitOption = Annotated[
@@ -45,26 +55,34 @@ def convert(
     drop: DropOption = None,
     id_column: Annotated[str | None, typer.Option(help="Column of row ids.")] = None,
     structure_column: Annotated[str | None, typer.Option(help="Column of the structures.")] = None,
+    smiles_column: SmilesColumnOption = None,
+    polymer_column: PolymerColumnOption = None,
+    composition_column: CompositionColumnOption = None,
+    element_columns: ElementColumnsOption = None,
     provider: Annotated[str, typer.Option(help="Publisher of the data, for the provenance.")] = "",
     licence: LicenceOption = None,
 ) -> None:
     """Convert a data set to one validated table.
 
-    Reads Parquet, JSON Lines, CSV, folders of CIF files, ASE databases, extended XYZ and Matbench data frames. Refused
-    rows are written to OUT.refused.csv with their reasons.
+    Reads Parquet, JSON Lines, CSV, folders of CIF files, ASE databases, extended XYZ and Matbench data frames; SD files
+    and lists of SMILES (.smi) or formulas (.formulas). Name the column of molecules, polymers or compositions; without
+    a name, the column of crystal structures is looked for. Refused rows are written to OUT.refused.csv with their
+    reasons.
 
     Exit code 0 if every row was kept, 3 if some were refused.
     """
     with reporting_errors():
-        _check_out(out)
+        check_out(out)
         # Not installed on a client's machine.
         from epitaxy_models.data.conversion import convert as convert_source  # noqa: PLC0415
         from epitaxy_models.data.label_plan import plan_labels  # noqa: PLC0415
         from epitaxy_models.data.provenance import Origin  # noqa: PLC0415
         from epitaxy_models.data.sources import open_source  # noqa: PLC0415
-        from epitaxy_models.data.sources.records import ColumnNames  # noqa: PLC0415
 
-        source = open_source(path, ColumnNames(id_column, structure_column))
+        names = _column_names(
+            id_column, structure_column, smiles_column, polymer_column, composition_column, element_columns
+        )
+        source = open_source(path, names)
         plan = plan_labels(source.columns, _choices(unit, name, drop))
         today = datetime.now(UTC).date().isoformat()
         origin = Origin(source.kind, path.resolve().name, today, provider, licence or "unknown")
@@ -78,13 +96,18 @@ def fetch(
     provider: Annotated[
         str,
         typer.Argument(
-            help="Database: oqmd, jarvis, alexandria, mp, an OPTIMADE base URL, or materials-project (through mp-api)."
+            help="Database: oqmd, jarvis, alexandria, mp, an OPTIMADE base URL, materials-project (through mp-api), or "
+            "pubchem (molecules, through PUG REST)."
         ),
     ],
     out: OutOption,
     query: Annotated[
         str,
-        typer.Option("--filter", help="OPTIMADE filter; for materials-project, a JSON object of search criteria."),
+        typer.Option(
+            "--filter",
+            help="OPTIMADE filter; for materials-project, a JSON object of search criteria; for pubchem a search such "
+            "as cid=2244,3672, name=@names.txt, formula=C9H8O4, substructure=c1ccsc1 or exact_mass=180.0..180.1.",
+        ),
     ] = "",
     field: Annotated[
         list[str] | None, typer.Option(help="Field of the provider to keep as a label; may be repeated.")
@@ -95,6 +118,9 @@ def fetch(
     page_limit: Annotated[int, typer.Option(min=1, help="Entries per request.")] = 100,
     max_entries: Annotated[int | None, typer.Option(min=1, help="Stop after this many entries.")] = None,
     licence: LicenceOption = None,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", help="Address of PUG REST, such as of a proxy.", metavar="URL")
+    ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Discard what an earlier run downloaded.")] = False,
 ) -> None:
     """Download a data set from a database.
@@ -105,19 +131,22 @@ def fetch(
     Exit code 0 if every row was kept, 3 if some were refused.
     """
     with reporting_errors():
-        _check_out(out)
+        check_out(out)
         from epitaxy.datasets.pacing import Pacer  # noqa: PLC0415 - not installed on a client's machine
 
         options: dict[str, Any] = {"choices": _choices(unit, name, None), "max_entries": max_entries}
         options["page_limit"] = page_limit
+        pacer = Pacer(max_per_second)
+        if base_url and provider != "pubchem":
+            raise usage_error("--base-url is for pubchem: give the base URL of an OPTIMADE server as the database")
         with show_rows(stderr_console(), "downloading", None) as report:
-            provenance = (
-                _fetch_materials_project(query, field, options, out, Pacer(max_per_second), report.at, restart)
-                if provider == "materials-project"
-                else _fetch_optimade(
-                    provider, licence, query, field, options, out, Pacer(max_per_second), report.at, restart
-                )
-            )
+            if provider == "pubchem":
+                options |= {name: value for name, value in (("base_url", base_url), ("licence", licence)) if value}
+                provenance = _fetch_pubchem(query, field, options, out, pacer, report.at, restart)
+            elif provider == "materials-project":
+                provenance = _fetch_materials_project(query, field, options, out, pacer, report.at, restart)
+            else:
+                provenance = _fetch_optimade(provider, licence, query, field, options, out, pacer, report.at, restart)
     _finish(out, provenance)
 
 
@@ -189,6 +218,22 @@ def _fetch_optimade(
     return fetch_optimade(asked, out, pacer, on_progress, restart=restart)
 
 
+def _fetch_pubchem(
+    query: str,
+    fields: list[str] | None,
+    options: dict[str, Any],
+    out: Path,
+    pacer: Any,
+    on_progress: Any,
+    restart: bool,
+) -> "Provenance":
+    from epitaxy.datasets.pubchem_fetch import PubchemQuery, fetch_pubchem  # noqa: PLC0415
+    from epitaxy.datasets.pubchem_search import read_search  # noqa: PLC0415
+
+    asked = PubchemQuery(read_search(query), tuple(fields or ()), **options)
+    return fetch_pubchem(asked, out, pacer, on_progress, restart=restart)
+
+
 def _fetch_materials_project(
     query: str,
     fields: list[str] | None,
@@ -217,6 +262,24 @@ def _fetch_materials_project(
     return fetch_materials_project(asked, out, pacer, session, on_progress, restart=restart)
 
 
+def _column_names(
+    row_id: str | None,
+    structure: str | None,
+    smiles: str | None,
+    polymer: str | None,
+    composition: str | None,
+    elements: str | None,
+) -> "ColumnNames":
+    from epitaxy_models.data.sources.records import ColumnNames  # noqa: PLC0415
+
+    column = material_column_of(smiles, polymer, composition, elements)
+    if column is None:
+        return ColumnNames(row_id, structure)
+    if structure:
+        raise usage_error("--structure-column and another column both name the materials: give only one of them")
+    return ColumnNames.of_kind(column.kind, row_id, column.name, column.elements)
+
+
 def _choices(units: list[str] | None, names: list[str] | None, drops: list[str] | None) -> "LabelChoices":
     from epitaxy_models.data.label_plan import LabelChoices  # noqa: PLC0415
 
@@ -233,7 +296,8 @@ def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
     return pairs
 
 
-def _check_out(out: Path) -> None:
+def check_out(out: Path) -> None:
+    """Refuses a table that would not be Parquet or has no folder."""
     if out.suffix.lower() not in (".parquet", ".pq"):
         raise usage_error(f"--out {out} must end in .parquet")
     if not out.parent.is_dir():

@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from epitaxy_models.data.provenance import Provenance
 
 
+# What is counted of a material, and what rows of one key are.
+_SIZES = {"structure": "sites", "molecule": "atoms", "polymer": "atoms", "composition": "n elements"}
+_SAME = {
+    "structure": "same crystal",
+    "molecule": "same molecule",
+    "polymer": "same polymer",
+    "composition": "same composition",
+}
+
+
 def print_provenance(console: Console, provenance: "Provenance") -> None:
     """Prints rows read, kept and refused by reason, labels without values, and columns left out."""
     console.print(f"read     {provenance.n_read}")
@@ -37,15 +47,15 @@ def print_inspection(inspection: "Inspection", n_suspicious: int) -> None:
     console = stdout_console()
     low, median, high = inspection.n_sites
     n_refused = sum(inspection.n_refused.values())
-    console.print(f"rows        {inspection.n_rows}, {n_refused} with a refused structure")
-    console.print(f"sites       {low} to {high}, median {median:g}")
+    console.print(f"rows        {inspection.n_rows}, {n_refused} with a refused {inspection.kind.value}")
+    console.print(f"{_SIZES[inspection.kind.value]:<11} {low} to {high}, median {median:g}")
     console.print(_elements_text(inspection), soft_wrap=True)
     if inspection.labels:
         console.print(_label_table(inspection))
     if inspection.other_columns:
         names = ", ".join(inspection.other_columns)
         console.print(f"not labels  {names} (no unit in the name, not numeric, or a fact of the structure)")
-    console.print(_duplicates_text("same crystal", inspection.same_crystal), soft_wrap=True)
+    console.print(_duplicates_text(_SAME[inspection.kind.value], inspection.same_crystal), soft_wrap=True)
     console.print(_duplicates_text("same formula", inspection.same_formula), soft_wrap=True)
     _print_suspicious(console, inspection, n_suspicious)
     _print_origin(console, inspection.provenance)

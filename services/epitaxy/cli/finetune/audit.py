@@ -22,6 +22,8 @@ from epitaxy.cli.finetune.options import (
     LowFidelityOption,
     OneObjectOption,
     StructureColumnOption,
+    Task,
+    TaskOption,
     Transform,
     TransformOption,
 )
@@ -34,7 +36,7 @@ from epitaxy.cli.inputs import (
 )
 from epitaxy.cli.terminal import stdout_console, usage_error
 from epitaxy.cli.waiting import show_waiting
-from epitaxy.client import IntakeReport, ScreenResult
+from epitaxy.cli.wording import noun_of
 from epitaxy.client.finetune.columns import columns_of, conditions_of
 from epitaxy.client.finetune.labels import is_address, read_labels, row_text
 
@@ -47,6 +49,7 @@ def audit(
     data: DataOption,
     column: ColumnOption,
     unit: Annotated[str, typer.Option("--unit", help="Unit of the labels, to hold it against their values.")] = "",
+    task: TaskOption = Task.AUTO,
     structure_column: StructureColumnOption = "structure",
     smiles: SmilesColumnOption = None,
     polymers: PolymerColumnOption = None,
@@ -77,37 +80,27 @@ def audit(
     under = conditions_of(conditions or ())
     material = material_column_of(smiles, polymers, compositions, elements)
     where = material or structure_column
-    labels = read_labels(data, columns, where, id_column, under, with_bounds=True, censored=censored)
+    labels = read_labels(data, columns, where, id_column, under, with_bounds=True, censored=censored, task=task.value)
     with connect(context, target) as client, show_waiting("awaiting the base model's answers to the rows"):
-        if material is None:
-            answers = client.screen(iter(labels.items), None, base_model or None)
-            results = sorted(answers, key=lambda result: result.index)
-        else:
-            results = [_as_result(report) for report in client.validate(iter(labels.items))]
+        model = base_model or (material.substrate if material else None)
+        results = sorted(client.screen(iter(labels.items), None, model), key=lambda result: result.index)
     # Loads what a job checks by, which no other command needs.
     from epitaxy.cli.finetune.check import check_labels  # noqa: PLC0415
 
     check = check_labels(
-        labels, column, results, unit=unit, transform=transform.value, accept_suspicious=accept_suspicious
+        labels,
+        column,
+        results,
+        unit=unit,
+        transform=transform.value,
+        accept_suspicious=accept_suspicious,
+        noun=noun_of(material.kind if material else ""),
     )
     if as_json:
         sys.stdout.write(json.dumps(_document(check)) + "\n")
     else:
         _print(check, column, rows)
     raise typer.Exit(_exit_code(check))
-
-
-def _as_result(report: IntakeReport) -> ScreenResult:
-    """A row that no model answered: materials are told apart by their keys."""
-    return ScreenResult(
-        report.id,
-        report.index,
-        report.key,
-        report.n_sites,
-        repairs=report.repairs,
-        error=report.error,
-        notes=report.notes,
-    )
 
 
 def _exit_code(check: "LabelCheck") -> int:
@@ -118,18 +111,14 @@ def _exit_code(check: "LabelCheck") -> int:
 
 def _print(check: "LabelCheck", column: str, n_shown: int) -> None:
     console = stdout_console()
-    console.print(f"rows      {check.n_rows}, {check.n_labels} with {column}, {check.n_usable} usable crystals")
+    console.print(f"rows      {check.n_rows}, {check.n_labels} with {column}, {check.n_usable} usable {check.noun}s")
     for name, count in check.known.items():
         console.print(f"inputs    {name}: {count} values", soft_wrap=True)
     for covered in check.conditions:
         console.print(f"condition {covered}", soft_wrap=True)
     if check.n_upper_bounds + check.n_lower_bounds:
         console.print(f"bounds    {check.n_upper_bounds} upper and {check.n_lower_bounds} lower, learned as such")
-    if check.n_labels:
-        middle = f"median {check.median:g}, robust std {check.spread:.3g}"
-        console.print(f"labels    {check.minimum:g} to {check.maximum:g}, {middle}")
-    if check.is_skewed:
-        console.print("          positive and skewed: --transform log10 or auto may help")
+    _print_labels(check)
     verdicts = ", ".join(f"{count} {name.lower().replace('_', ' ')}" for name, count in check.domain.items())
     console.print(f"domain    {verdicts or 'nothing to compare'}, according to the base model")
     if check.readings:
@@ -145,9 +134,21 @@ def _print(check: "LabelCheck", column: str, n_shown: int) -> None:
             console.print(f"  {one.kind}: {one.message}", soft_wrap=True)
     _print_rows("contradictory labels", check.conflicts, n_shown)
     _print_rows("outlying labels", check.outliers, n_shown)
-    _print_rows("same crystal, labels agree", check.twins, n_shown)
+    _print_rows(f"same {check.noun}, labels agree", check.twins, n_shown)
     _print_rows("far from the base model's training data", check.far, n_shown)
     console.print(_sentence(check), soft_wrap=True)
+
+
+def _print_labels(check: "LabelCheck") -> None:
+    """What the labels are."""
+    console = stdout_console()
+    if check.n_ones is not None:
+        console.print(f"labels    {check.n_ones} are 1 and {check.n_labels - check.n_ones} are 0: classification")
+    elif check.n_labels:
+        middle = f"median {check.median:g}, robust std {check.spread:.3g}"
+        console.print(f"labels    {check.minimum:g} to {check.maximum:g}, {middle}")
+    if check.is_skewed:
+        console.print("          positive and skewed: --transform log10 or auto may help")
 
 
 def _print_rows(title: str, flagged: "Sequence[FlaggedRow]", n_shown: int) -> None:
@@ -164,9 +165,10 @@ def _sentence(check: "LabelCheck") -> str:
     if check.is_enough and check.stop is not None:
         return f"a job would not start: {check.stop.reason}: {check.stop.message}"
     if check.is_enough:
-        return f"enough for a job: {check.n_usable} usable crystals, and a job needs at least {MIN_LABELS}"
+        return f"enough for a job: {check.n_usable} usable {check.noun}s, and a job needs at least {MIN_LABELS}"
     missing = MIN_LABELS - check.n_usable
-    return f"too few for a job: {check.n_usable} usable crystals, but a job needs at least {MIN_LABELS}: add {missing}"
+    usable = f"{check.n_usable} usable {check.noun}s"
+    return f"too few for a job: {usable}, but a job needs at least {MIN_LABELS}: add {missing}"
 
 
 def _document(check: "LabelCheck") -> dict[str, Any]:

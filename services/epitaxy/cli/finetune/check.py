@@ -14,9 +14,10 @@ from epitaxy.client.results import Note, Repair
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.transfer.conditions.condition import Condition, value_keys
 from epitaxy_models.transfer.labels.censoring import sides_of
+from epitaxy_models.transfer.labels.classes import judge_classes
 from epitaxy_models.transfer.labels.findings import MIN_LABELS, DataCheck, DuplicateLabels, Obstacle
 from epitaxy_models.transfer.labels.judging import Crystal, LabelledRow, judge_labels, robust_deviation
-from epitaxy_models.transfer.labels.readings import Reading, RowReading, readings_told
+from epitaxy_models.transfer.labels.readings import CRYSTAL, Reading, RowReading, readings_told
 from epitaxy_models.transfer.labels.suspicion import SuspiciousLabel
 from epitaxy_models.transfer.labels.units import REFERENCES, ReferenceValues
 
@@ -73,7 +74,9 @@ class LabelCheck:
         readings: Repairs and notes of structures that have a label.
         domain: Number of usable rows per domain verdict of the base model.
         far: Usable rows outside the base model's training data, farthest first.
+        n_ones: Labels that are 1, of classes; None: the labels are numbers.
         head_alone: What the base model is worth without any of the labels; None if it predicts nothing in their unit.
+        noun: What messages call a material.
     """
 
     n_rows: int
@@ -98,11 +101,13 @@ class LabelCheck:
     conditions: tuple[str, ...] = ()
     n_upper_bounds: int = 0
     n_lower_bounds: int = 0
+    noun: str = CRYSTAL
+    n_ones: int | None = None
 
     @property
     def readings_told(self) -> str:
         """Codes of repairs and notes with their rows; empty where there are none."""
-        return readings_told(self.readings)
+        return readings_told(self.readings, self.noun)
 
     @property
     def is_enough(self) -> bool:
@@ -118,6 +123,7 @@ def check_labels(
     unit: str = "",
     transform: str = "auto",
     accept_suspicious: bool = False,
+    noun: str = CRYSTAL,
 ) -> LabelCheck:
     """Checks the labels of a column.
 
@@ -128,6 +134,7 @@ def check_labels(
         unit: Of the labels; empty: not stated, so that it is not doubted.
         transform: The scale on which the labels are learned.
         accept_suspicious: Whether gross errors stop nothing.
+        noun: What messages call a material.
     """
     values = labels.values[column]
     keys = value_keys(list(labels.conditions.values()), len(values))
@@ -137,7 +144,9 @@ def check_labels(
     def answers(chosen: NDArray[np.int64]) -> list[ReferenceValues]:
         return list(_answers([results[row] for row in chosen.tolist()]))
 
-    check = judge_labels(rows, unit, transform, answers).check
+    are_classes = labels.task == "classification"
+    judged = judge_classes(rows, noun=noun) if are_classes else judge_labels(rows, unit, transform, answers, noun=noun)
+    check = judged.check
     has_label = np.isfinite(values)
     known = values[has_label] if has_label.any() else np.array([np.nan])
     usable = [result for result, flag in zip(results, has_label, strict=True) if flag and result.error is None]
@@ -150,20 +159,22 @@ def check_labels(
         median=float(np.median(known)),
         maximum=float(known.max()),
         spread=robust_deviation(known),
-        is_skewed=bool(known.min() > 0 and known.max() > _SKEW_RATIO * np.median(known)),
+        n_ones=int(np.count_nonzero(known == 1)) if are_classes else None,
+        is_skewed=not are_classes and bool(known.min() > 0 and known.max() > _SKEW_RATIO * np.median(known)),
         refused=tuple(FlaggedRow(e.row, e.id, f"{e.reason}: {e.message}") for e in check.refused if e.is_refused),
         outliers=tuple(_outliers(check)),
-        conflicts=tuple(_note(group) for group in check.duplicates if group.is_conflicting),
-        twins=tuple(_note(group) for group in check.duplicates if not group.is_conflicting),
+        conflicts=tuple(_note(group, noun) for group in check.duplicates if group.is_conflicting),
+        twins=tuple(_note(group, noun) for group in check.duplicates if not group.is_conflicting),
         suspicious=check.suspicious,
         stop=check.stops(accept_suspicious=accept_suspicious),
         readings=check.readings,
         domain=dict(Counter(result.domain_verdict for result in usable).most_common()),
         far=tuple(_far(usable)),
-        head_alone=_head_alone(results, values, unit),
+        head_alone=None if are_classes else _head_alone(results, values, unit),
         conditions=tuple(_covered(name, column[has_label]) for name, column in labels.conditions.items()),
         n_upper_bounds=check.n_upper_bounds,
         n_lower_bounds=check.n_lower_bounds,
+        noun=noun,
     )
 
 
@@ -227,9 +238,9 @@ def _outliers(check: DataCheck) -> Iterator[FlaggedRow]:
         yield FlaggedRow(entry.row, entry.id, note)
 
 
-def _note(group: DuplicateLabels) -> FlaggedRow:
+def _note(group: DuplicateLabels, noun: str) -> FlaggedRow:
     span = f"labels {min(group.labels):g} to {max(group.labels):g}"
-    note = f"{group.formula} is the same crystal as {', '.join(group.ids[1:4])}: {span}"
+    note = f"{group.formula} is the same {noun} as {', '.join(group.ids[1:4])}: {span}"
     return FlaggedRow(group.rows[0], group.ids[0], note)
 
 

@@ -52,7 +52,8 @@ def compare(
 
 def _table(names: list[str], jobs: list[FineTuneJob], found: ModelComparison) -> Table:
     table = Table("model", "strategy", "labels", "shared", box=None)
-    table.add_column(f"MAE on shared labels, {found.unit}", justify="right")
+    what = "Brier score on shared labels" if found.score == "brier" else f"MAE on shared labels, {found.unit}"
+    table.add_column(what, justify="right")
     counts, errors = (found.n_first, found.n_second), (found.mae_first, found.mae_second)
     for name, job, count, error in zip(names, jobs, counts, errors, strict=True):
         table.add_row(name, job.result.strategy, str(count), str(found.n_shared), error_text(error))

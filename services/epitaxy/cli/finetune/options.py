@@ -15,6 +15,14 @@ class Transform(StrEnum):
     AUTO = "auto"
 
 
+class Task(StrEnum):
+    """What the labels are."""
+
+    AUTO = "auto"
+    REGRESSION = "regression"
+    CLASSIFICATION = "classification"
+
+
 DataOption = Annotated[
     str,
     typer.Option(
@@ -38,6 +46,14 @@ IdColumnOption = Annotated[
     str | None,
     typer.Option(
         "--id-column", metavar="NAME", help="Column of row ids.", show_default="a column such as id, if there is one"
+    ),
+]
+TaskOption = Annotated[
+    Task,
+    typer.Option(
+        "--task",
+        help="What the labels are: numbers, or 0 and 1, answered by a probability. auto: classification if the column "
+        "holds true and false, or yes and no.",
     ),
 ]
 TransformOption = Annotated[Transform, typer.Option("--transform", help="Scale on which the labels are learned.")]

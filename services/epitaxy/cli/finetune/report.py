@@ -15,6 +15,7 @@ from epitaxy.cli.connecting import TargetOption, connect
 from epitaxy.cli.finetune.options import JobArgument
 from epitaxy.cli.finetune.text import error_text
 from epitaxy.cli.terminal import stderr_console, stdout_console, usage_error
+from epitaxy.cli.wording import noun_of
 from epitaxy.client import Client, FineTuneJob
 
 _ROWS = 10
@@ -83,8 +84,9 @@ def _print(document: Mapping[str, Any]) -> None:
     console.print(document["verdict"]["sentence"], soft_wrap=True)
     if succession := document.get("succession"):
         console.print(succession["sentence"], soft_wrap=True)
-    merged = f" ({data['n_merged']} merged with another row of the same crystal)" if data.get("n_merged") else ""
-    console.print(f"\ndata      {data['n_usable']} usable crystals in {data['n_rows']} rows{merged}")
+    noun = noun_of(document.get("kind", ""))
+    merged = f" ({data['n_merged']} merged with another row of the same {noun})" if data.get("n_merged") else ""
+    console.print(f"\ndata      {data['n_usable']} usable {noun}s in {data['n_rows']} rows{merged}")
     for row in data["refused"][:_ROWS]:
         console.print(f"  refused {row['row_id']}: {row['reason']}", soft_wrap=True)
     if len(data["refused"]) > _ROWS:

@@ -28,7 +28,9 @@ def job_document(status: JobStatus) -> dict[str, Any]:
         "digest": result.model_digest if result else None,
         "verdict": result.verdict if result else None,
         "strategy": result.strategy if result else None,
+        "task": status.task,
         "cross_validated_mae": dict(result.cross_validated_mae) if result else {},
+        "classification": dataclasses.asdict(result.classification) if result and result.classification else None,
         "best_simple": dataclasses.asdict(result.best_simple) if result and result.best_simple else None,
         "is_calibrated": result.is_calibrated if result else None,
         "is_constant": result.is_constant if result else None,
@@ -72,7 +74,7 @@ def print_end(status: JobStatus, *, as_json: bool) -> int:
 def jobs_table(jobs: Iterable[JobStatus]) -> Table:
     """Table of jobs with one row per job."""
     table = Table("job", "model", "state", "verdict", "strategy", box=None)
-    table.add_column("MAE", justify="right")
+    table.add_column("MAE or Brier", justify="right")
     for name in ("unit", "labelled rows", "created"):
         table.add_column(name)
     for job in jobs:
@@ -85,9 +87,9 @@ def jobs_table(jobs: Iterable[JobStatus]) -> Table:
 
 
 def mae_text(result: FineTuneResult) -> str:
-    """Formats the cross-validated error of the chosen strategy."""
-    mae = result.cross_validated_mae.get(result.strategy)
-    return "" if mae is None else error_text(mae)
+    """Formats the cross-validated error of the chosen strategy, of classes its Brier score."""
+    score = result.scores.get(result.strategy)
+    return "" if score is None else error_text(score)
 
 
 def error_text(value: float | None, sign: str = "") -> str:
@@ -99,12 +101,7 @@ def _print_result(status: JobStatus, result: FineTuneResult) -> None:
     calibrated = "calibrated" if result.is_calibrated else "NOT calibrated"
     head = f"{status.model}:{result.model_version}  {status.property_name}, {status.n_labels} labelled rows"
     stdout_console().print(f"{head}: transfer {result.verdict}, best strategy {result.strategy}, {calibrated}")
-    table = Table("strategy", box=None)
-    table.add_column(f"cross-validated MAE, {status.unit}", justify="right")
-    table.add_column("")
-    for name, mae in result.cross_validated_mae.items():
-        table.add_row(name, error_text(mae), "chosen" if name == result.strategy else "")
-    stdout_console().print(table)
+    stdout_console().print(_scores(status, result))
     if result.sentence:
         stdout_console().print(result.sentence, soft_wrap=True)
     if result.succession is not None:
@@ -117,6 +114,20 @@ def _print_result(status: JobStatus, result: FineTuneResult) -> None:
     console.print(f"report    epitaxy finetune report {version} --open", soft_wrap=True)
     console.print(f"screen    epitaxy screen FILES --out TABLE --model {version}", soft_wrap=True)
     console.print(f"promote   epitaxy finetune promote {version}{override}", soft_wrap=True)
+
+
+def _scores(status: JobStatus, result: FineTuneResult) -> Table:
+    """Errors of all strategies; of classes Brier scores and AUCs."""
+    quality = result.classification
+    table = Table("strategy", box=None)
+    table.add_column("Brier score" if quality else f"cross-validated MAE, {status.unit}", justify="right")
+    if quality:
+        table.add_column("AUC", justify="right")
+    table.add_column("")
+    for name, score in result.scores.items():
+        aucs = (f"{quality.cross_validated_auc[name]:.3f}",) if quality else ()
+        table.add_row(name, error_text(score), *aucs, "chosen" if name == result.strategy else "")
+    return table
 
 
 def _suspicious(status: JobStatus) -> Sequence[SuspiciousLabel]:

@@ -26,11 +26,11 @@ def list_models(context: typer.Context, as_json: JsonOption = False, target: Tar
         for card in cards:
             print_json_line(card)
         return
-    table = Table("name", "version", "aliases", "properties", "members", "fitted on", box=None)
+    table = Table("name", "version", "aliases", "answers", "properties", "members", "fitted on", box=None)
     for card in cards:
         names = ", ".join(part.name for part in card.properties)
-        row = card.name, card.version, ", ".join(card.aliases), names, str(card.n_members), base_text(card)
-        table.add_row(*row)
+        stamp = card.name, card.version, ", ".join(card.aliases)
+        table.add_row(*stamp, _kinds(card), names, str(card.n_members), base_text(card))
     stdout_console().print(table)
     if old := models_on_earlier(cards):
         count = f"{len(old)} on an earlier version of the shared model"
@@ -79,6 +79,7 @@ def _facts(card: ModelCard) -> Table:
         "created": card.create_time.strftime("%Y-%m-%d %H:%M UTC") if card.create_time else "",
         "aliases": ", ".join(card.aliases),
         "fitted on": base_text(card),
+        "answers": _kinds(card),
         "description": card.description,
         "trained on": f"{data.name} ({data.license})" if data.license else data.name,
         "structures": _structures(card),
@@ -95,6 +96,11 @@ def _facts(card: ModelCard) -> Table:
         if value:
             table.add_row(name, value)
     return table
+
+
+def _kinds(card: ModelCard) -> str:
+    """``"molecules, polymers"``; an older server does not say."""
+    return ", ".join(f"{kind}s" for kind in card.kinds)
 
 
 def _structures(card: ModelCard) -> str:
@@ -134,6 +140,8 @@ def _groups(part: PropertyCard, groups: Mapping[str, Mapping[str, float]]) -> Ta
 
 def _coverage(part: PropertyCard) -> str:
     stamp = part.calibration
+    if not stamp.nominal_coverage:
+        return f"a probability ({stamp.n_measured} labels)"
     return f"{stamp.measured_coverage:.3f} at {stamp.nominal_coverage:g} ({stamp.n_measured} structures)"
 
 

@@ -8,6 +8,13 @@ import typer
 from epitaxy.cli import exit_codes
 from epitaxy.cli.connecting import KnownColumnOption, ModelOption, TargetOption, connect
 from epitaxy.cli.finetune.options import OneObjectOption, StructureColumnOption
+from epitaxy.cli.inputs import (
+    CompositionColumnOption,
+    ElementColumnsOption,
+    PolymerColumnOption,
+    SmilesColumnOption,
+    material_column_of,
+)
 from epitaxy.cli.models.health import health_document
 from epitaxy.cli.terminal import print_object, stderr_console, stdout_console
 from epitaxy.cli.wording import split_names
@@ -62,6 +69,10 @@ def report(
         ),
     ] = None,
     structure_column: StructureColumnOption = "structure",
+    smiles: SmilesColumnOption = None,
+    polymers: PolymerColumnOption = None,
+    compositions: CompositionColumnOption = None,
+    elements: ElementColumnsOption = None,
     known_columns: KnownColumnOption = None,
     conditions: MeasuredConditionOption = None,
     as_json: OneObjectOption = False,
@@ -82,7 +93,7 @@ def report(
             model=model,
             property=property_name,
             id=id_column,
-            structure=structure_column,
+            structure=material_column_of(smiles, polymers, compositions, elements) or structure_column,
             known=split_names(known_columns),
             conditions=conditions or (),
             on_progress=_ProgressLines().tell,

@@ -20,6 +20,7 @@ from epitaxy.cli.screen.outcome import OutcomeTally
 from epitaxy.cli.screen.progress import show_progress
 from epitaxy.cli.screen.ranking import Measurements, Ranking
 from epitaxy.cli.screen.table_file import write_table
+from epitaxy.cli.storage import describe
 from epitaxy.cli.terminal import stdout_console, usage_error
 from epitaxy.client import Client, EpitaxyClientError, ModelCard
 from epitaxy.client.defaults import STRUCTURE_COLUMN
@@ -97,8 +98,10 @@ class ScreenJob:
             n_refused = self._write_refused(tally)
         except KeyboardInterrupt:
             return self._leave(journal, "interrupted", exit_codes.INTERRUPTED)
-        except (EpitaxyClientError, OSError) as error:
+        except EpitaxyClientError as error:
             return self._leave(journal, str(error), exit_codes.RUN_FAILED)
+        except OSError as error:
+            return self._leave(journal, describe(error, journal.path), exit_codes.RUN_FAILED)
         journal.remove()
         if ranking is not None:
             stdout_console().print(ranking.table(measured))
@@ -150,8 +153,7 @@ class ScreenJob:
 
     def _leave(self, journal: Journal, reason: str, code: int) -> int:
         """Closes the journal, and says how to continue."""
-        n_answers = journal.n_answers
-        journal.close()
+        n_answers = journal.close()
         self._console.print(f"epitaxy: {reason}", soft_wrap=True)
         if n_answers:
             self._console.print(f"{n_answers} answers are kept; to continue: {_resume_command()}", soft_wrap=True)

@@ -44,8 +44,9 @@ class Journal:
             if restart:
                 self._file.truncate(0)
             self._offsets = array("q")
-            self.n_answers = 0
+            self.n_answers = self._n_synced = 0
             self._end = self._recover(run)
+            self._n_synced = self.n_answers
         except BaseException:
             self._file.close()
             raise
@@ -66,6 +67,7 @@ class Journal:
         """Writes everything appended so far to disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
+        self._n_synced = self.n_answers
 
     def in_order(self) -> Iterator[tuple[list[Row], bool]]:
         """Yields the rows of each answer, and whether the answer is final, in the order of the inputs."""
@@ -79,11 +81,16 @@ class Journal:
                     _, is_final, rows = json.loads(line)
                     yield [tuple(row) for row in rows], is_final
 
-    def close(self) -> None:
-        """Closes the file and keeps it, unless it has no answers to resume from."""
-        self._file.close()
+    def close(self) -> int:
+        """Closes the file and keeps it, unless it has no answers to resume from; returns their number."""
+        try:
+            self._file.close()
+        except OSError:
+            # On a full disk the answers since the last ``sync`` stay unwritten: a resumed run asks for them again.
+            self.n_answers = self._n_synced
         if self.n_answers == 0:
             self.path.unlink(missing_ok=True)
+        return self.n_answers
 
     def remove(self) -> None:
         """Deletes the file, once the table holds all of it."""

@@ -14,6 +14,8 @@ from epitaxy.client.campaigns.sending import PoolCallback, PoolSender
 from epitaxy.client.campaigns.spec import CampaignPlan
 from epitaxy.client.connection import new_request_id
 from epitaxy.client.defaults import STRUCTURE_COLUMN
+from epitaxy.client.finetune.columns import LabelCondition, conditions_of
+from epitaxy.client.inputs.material_columns import MaterialColumn
 
 
 class AsyncCampaignPools(AsyncCampaignStanding):
@@ -33,11 +35,12 @@ class AsyncCampaignPools(AsyncCampaignStanding):
         start: str = "auto",
         acquisition: str = "auto",
         base_model: str = "",
-        structure_column: str = STRUCTURE_COLUMN,
+        structure_column: str | MaterialColumn = STRUCTURE_COLUMN,
         id_column: str | None = None,
         cost_column: str = "",
         group_column: str = "",
         known_columns: Sequence[str] = (),
+        conditions: Sequence[LabelCondition | str] = (),
         budget_is_cost: bool = False,
         allowed_elements: Sequence[str] = (),
         excluded_elements: Sequence[str] = (),
@@ -63,11 +66,14 @@ class AsyncCampaignPools(AsyncCampaignStanding):
             acquisition: How to go on: ``"auto"`` for what was measured to be the best, ``"expected_improvement"``,
                 ``"upper_confidence_bound"``, ``"thompson"``, ``"largest_uncertainty"``, ``"greedy"`` or ``"random"``.
             base_model: The substrate (default: the one that the server ships).
-            structure_column: Column of the structures in tables.
+            structure_column: Column of the structures in tables, or where molecules, polymers or compositions are:
+                ``smiles_column("smiles")``. A pool holds materials of one kind.
             id_column: Column of the ids in tables (default: ``id``, ``material_id`` and the like).
             cost_column: Column of what measuring a candidate costs; costs then weigh the choice.
             group_column: Column of the groups that candidates are reported in.
             known_columns: Columns of values that are known already. Those that ``where`` names are read anyway.
+            conditions: Columns of conditions under which candidates are to be measured: ``"temperature:degC"``. One
+                material under two conditions is two candidates, and a ticket says at which to measure.
             budget_is_cost: True if the budget is in the unit of the costs.
             allowed_elements: Elements that may occur (default: all).
             excluded_elements: Elements that may not.
@@ -105,7 +111,8 @@ class AsyncCampaignPools(AsyncCampaignStanding):
             review=review,
         )
         known = tuple(dict.fromkeys([*known_columns, *(limit.property for limit in limits)]))
-        columns = PoolColumns(structure_column, id_column, cost_column, group_column, known)
+        under = conditions_of(conditions)
+        columns = PoolColumns(structure_column, id_column, cost_column, group_column, known, under)
         request_id = request_id or new_request_id()
         request = campaigns_pb2.CreateCampaignRequest(request_id=request_id, spec=plan.to_proto())
         if is_uri(pool):
@@ -124,11 +131,12 @@ class AsyncCampaignPools(AsyncCampaignStanding):
         name: str,
         pool: Any,
         *,
-        structure_column: str = STRUCTURE_COLUMN,
+        structure_column: str | MaterialColumn = STRUCTURE_COLUMN,
         id_column: str | None = None,
         cost_column: str = "",
         group_column: str = "",
         known_columns: Sequence[str] = (),
+        conditions: Sequence[LabelCondition | str] = (),
         request_id: str = "",
         on_progress: PoolCallback | None = None,
     ) -> PoolReport:
@@ -138,7 +146,8 @@ class AsyncCampaignPools(AsyncCampaignStanding):
             NotFoundError: There is no such campaign.
             InvalidRequestError: The campaign is closed, or the pool holds no candidate.
         """
-        columns = PoolColumns(structure_column, id_column, cost_column, group_column, tuple(known_columns))
+        known, under = tuple(known_columns), conditions_of(conditions)
+        columns = PoolColumns(structure_column, id_column, cost_column, group_column, known, under)
         sender = PoolSender(name, columns, request_id or new_request_id(), on_progress)
         first = await run_blocking(sender.open, pool)
         return await self._send(sender, first)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from epitaxy.api.campaigns.v1 import campaigns_pb2
+from epitaxy.api.common.v1 import structure_pb2
 from epitaxy.client.campaigns.goals import Limit, Objective
 from epitaxy.client.campaigns.results import (
     Batch,
@@ -19,6 +20,7 @@ from epitaxy.client.campaigns.results import (
     Recommendation,
     ResultOutcome,
 )
+from epitaxy.client.inputs.item import ConditionValue
 from epitaxy.client.reading import enum_name, read_item_error, read_time
 
 
@@ -136,7 +138,13 @@ def _read_recommendation(entry: campaigns_pb2.Recommendation) -> Recommendation:
         cost=entry.cost,
         is_replicate=entry.is_replicate,
         expire_time=read_time(entry, "expire_time"),
+        conditions=tuple(_read_condition(name, given) for name, given in sorted(entry.conditions.items())),
     )
+
+
+def _read_condition(name: str, given: structure_pb2.ConditionValue) -> ConditionValue:
+    value = given.category if given.WhichOneof("value") == "category" else given.number
+    return ConditionValue(name, value, given.unit)
 
 
 def _read_outcome(outcome: campaigns_pb2.ResultOutcome, index: int) -> ResultOutcome:

@@ -11,6 +11,8 @@ from epitaxy.client.campaigns.results import Batch, Release, ResultOutcome, Resu
 from epitaxy.client.campaigns.standing import CampaignStanding
 from epitaxy.client.connection import new_request_id
 from epitaxy.client.defaults import STRUCTURE_COLUMN
+from epitaxy.client.finetune.columns import LabelCondition, conditions_of
+from epitaxy.client.inputs.material_columns import MaterialColumn
 from epitaxy.client.transport import run_blocking
 
 
@@ -43,8 +45,9 @@ class CampaignReports(CampaignStanding):
         *,
         columns: Mapping[str, str] | None = None,
         unit: str = "",
-        structure_column: str = STRUCTURE_COLUMN,
+        structure_column: str | MaterialColumn = STRUCTURE_COLUMN,
         id_column: str | None = None,
+        conditions: Sequence[LabelCondition | str] = (),
         request_id: str = "",
     ) -> ResultReport:
         """Tells a campaign what was measured, failed or abandoned. What was reported before counts once.
@@ -58,16 +61,17 @@ class CampaignReports(CampaignStanding):
                 out: it is not measured yet.
             columns: Column by property, for those that are not named as the property.
             unit: Unit of all values; the server refuses another one than the objective's.
-            structure_column: Column of the structures.
+            structure_column: Column of the structures, or where other materials are.
             id_column: Column of the ids (default: ``id``, ``material_id`` and the like).
+            conditions: Columns of conditions of samples outside of the pool; those of a candidate are its own.
             request_id: Makes the call safe to repeat.
 
         Raises:
             NotFoundError: There is no such campaign.
             InvalidRequestError: The table cannot be read, or the campaign is closed.
         """
-        campaign = self.get(name)
-        asked = ResultColumns(campaign.objectives, columns or {}, unit, structure_column, id_column)
+        campaign, under = self.get(name), conditions_of(conditions)
+        asked = ResultColumns(campaign.objectives, columns or {}, unit, structure_column, id_column, under)
         rows, refused, n_empty = (run_blocking(asked.read, data)).read()
         return self._report(name, rows, refused, n_empty, request_id or new_request_id())
 

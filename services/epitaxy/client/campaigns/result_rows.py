@@ -2,17 +2,22 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from epitaxy.api.campaigns.v1 import campaigns_pb2
 from epitaxy.client.campaigns.goals import Objective, plain_unit
+from epitaxy.client.campaigns.pool import stated
 from epitaxy.client.campaigns.results import ResultOutcome
 from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.errors import InvalidRequestError
+from epitaxy.client.finetune.columns import LabelCondition
 from epitaxy.client.finetune.tables import RowTable, read_rows
 from epitaxy.client.inputs.cells import read_cell
+from epitaxy.client.inputs.columns import Columns
+from epitaxy.client.inputs.conditions import with_conditions
 from epitaxy.client.inputs.item import InputItem, refuse
+from epitaxy.client.inputs.material_columns import MaterialColumn
 from epitaxy.client.results import ItemError
 from epitaxy.client.screening.packing import pack_items
 from epitaxy.tables.ids import id_text, own_id
@@ -37,15 +42,22 @@ class ResultColumns:
         objectives: What the campaign is after, with units.
         columns: Column by property; empty: the columns are named as the properties.
         unit: Unit of all values; empty: those of the objectives, or of a column ``unit``.
-        structure: Column of the structures of samples outside of the pool.
+        structure: Column of the structures of samples outside of the pool, or where other materials are.
         id: Column of the ids; None for ``id``, ``material_id`` and the like.
+        conditions: Columns of conditions of those samples.
     """
 
     objectives: Sequence[Objective]
     columns: Mapping[str, str]
     unit: str = ""
-    structure: str = STRUCTURE_COLUMN
+    structure: str | MaterialColumn = STRUCTURE_COLUMN
     id: str | None = None
+    conditions: tuple[LabelCondition, ...] = ()
+
+    @property
+    def where(self) -> Columns:
+        """Where the samples are."""
+        return Columns.of(self.structure, self.id)
 
     def column_of(self, objective: Objective) -> str:
         """The column of an objective's values."""
@@ -60,8 +72,10 @@ class ResultColumns:
         """
         values = [self.column_of(objective) for objective in self.objectives]
         spreads = [f"{name}_std" for name in values]
-        wanted = [*values, *spreads, *_TEXT_COLUMNS, *([self.id] if self.id else [])]
-        table = read_rows(data, self.structure, wanted)
+        first, *more = self.where.inputs
+        under = [entry.name for entry in self.conditions]
+        wanted = [*values, *spreads, *_TEXT_COLUMNS, *more, *under, *([self.id] if self.id else [])]
+        table = read_rows(data, first, wanted)
         names = set(table.names)
         id_column = self.id or table.id_column or next((name for name in ("id",) if name in names), None)
         if "ticket" not in names and id_column is None and not any(own_id(cells, None) for _, cells in table.rows):
@@ -171,13 +185,16 @@ class ResultRows:
                 yield campaigns_pb2.MeasuredValue(property=objective.property, unit=objective.unit, value=math.nan)
 
     def _structure(self, index: int, cells: Mapping[str, Any]) -> Any:
-        """The structure of a sample; None if the row has none."""
-        cell = cells.get(self.columns.structure)
-        if is_missing(cell):
+        """The material of a sample under its conditions; None if the row has none."""
+        where = self.columns.where
+        if all(is_missing(cells.get(name)) for name in where.inputs):
             return None
-        source = read_cell(cell, self.table.files)
+        material = where.material
+        source = read_cell(cells.get(where.structure), self.table.files) if material is None else material.read(cells)
+        source = with_conditions(source, [(one.name, cells.get(one.name), one.unit) for one in self.columns.conditions])
         if isinstance(source, ItemError):
             raise _RowError(source)
+        source = replace(source, conditions=tuple(map(stated, source.conditions)))
         return pack_items([InputItem(own_id(cells, self.id_column) or "", index, source)])[0][0]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from epitaxy.client.campaigns.goals import Objective
+from epitaxy.client.inputs.item import ConditionValue
 from epitaxy.client.results import ItemError
 
 
@@ -190,7 +191,7 @@ class Recommendation:
     Attributes:
         ticket: Results and releases refer to it.
         id: The candidate's id.
-        formula: The candidate's formula.
+        formula: The candidate's formula; of a molecule its SMILES, of a polymer that of its repeat unit.
         predictions: What is predicted; empty before there is a model.
         score: Of the acquisition function; comparable within a batch only.
         reason: Why it was chosen.
@@ -203,6 +204,7 @@ class Recommendation:
         cost: What measuring it costs.
         is_replicate: True if it was measured before and is to be measured again.
         expire_time: End of the lease, UTC.
+        conditions: Under which to measure it.
     """
 
     ticket: str
@@ -220,6 +222,7 @@ class Recommendation:
     cost: float
     is_replicate: bool
     expire_time: datetime | None
+    conditions: tuple[ConditionValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Explanations of predictions: values, and how they are drawn."""
 
+from epitaxy.client.explanations.parts import AtomContribution, BondContribution, ConditionContribution
 from epitaxy.client.explanations.render import Explanation
 from epitaxy.client.explanations.results import (
     ElementContribution,
@@ -10,6 +11,9 @@ from epitaxy.client.explanations.results import (
 )
 
 __all__ = [
+    "AtomContribution",
+    "BondContribution",
+    "ConditionContribution",
     "ElementContribution",
     "Explanation",
     "Faithfulness",

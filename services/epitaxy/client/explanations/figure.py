@@ -10,17 +10,23 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from epitaxy.client.explanations.results import ElementContribution, ExplanationResult, ShellContribution
+from epitaxy.client.explanations.bars import Contribution
+from epitaxy.client.explanations.material_page import largest_parts, part_name
+from epitaxy.client.explanations.results import ExplanationResult
 from epitaxy.client.explanations.scene import Ball, Scene, Stick, colour_of, is_dark, scene_of
 
 _INK, _QUIET, _GOOD, _BAD = "#22262b", "#7a828c", "#1b7837", "#b35806"
 _SHOWN_SHELLS = 8
 _MAX_LABELLED = 60
-_Entry = ElementContribution | ShellContribution
 
 
 def figure_of(explanation: ExplanationResult) -> Figure:
-    """The structure on the left, elements and shells of neighbours on the right, the test's verdict below."""
+    """The structure on the left, elements and shells of neighbours on the right, the test's verdict below.
+
+    Of a material without a crystal: bars of elements, of atoms and bonds, and of conditions.
+    """
+    if not explanation.is_crystal:
+        return _figure_of_parts(explanation)
     figure = Figure(figsize=(10.5, 5.6), layout="constrained", facecolor="white")
     left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1), squeeze=False)[0]
     _draw_structure(left.subplots(), explanation)
@@ -35,6 +41,32 @@ def figure_of(explanation: ExplanationResult) -> Figure:
     verdict = explanation.faithfulness.in_words() if explanation.faithfulness else ""
     colour = _GOOD if explanation.is_faithful else _BAD
     figure.supxlabel(fill(verdict, 150), fontsize=9, color=colour, x=0.01, ha="left")
+    return figure
+
+
+def _figure_of_parts(explanation: ExplanationResult) -> Figure:
+    parts = largest_parts(explanation)
+    groups: list[tuple[str, list[str], Sequence[Contribution]]] = [
+        ("Elements", [entry.label for entry in explanation.elements], explanation.elements),
+        ("Atoms and bonds, the largest", [part_name(explanation, part) for part in parts], parts),
+        ("Conditions", [entry.label for entry in explanation.conditions], explanation.conditions),
+    ]
+    shown = [group for group in groups if group[1]]
+    heights = [len(names) + 1.2 for _, names, _ in shown]
+    figure = Figure(figsize=(7.5, 1.4 + 0.32 * sum(heights)), layout="constrained", facecolor="white")
+    rows = figure.subplots(len(shown), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for axes, (title, names, entries) in zip(rows, shown, strict=True):
+        _draw_bars(axes, title, names, entries)
+    rows[-1].set_xlabel(f"contribution, {explanation.unit}", color=_INK, fontsize=9)
+    name = explanation.property_name.replace("_", " ")
+    title = (
+        f"{explanation.formula}: {name} {explanation.value:.3f} {explanation.unit}\n"
+        f"{explanation.baseline_material}: {explanation.baseline:.3f}"
+    )
+    figure.suptitle(title, fontsize=11, color=_INK, x=0.01, ha="left")
+    verdict = explanation.faithfulness.in_words() if explanation.faithfulness else ""
+    colour = _GOOD if explanation.is_faithful else _BAD
+    figure.supxlabel(fill(verdict, 110), fontsize=9, color=colour, x=0.01, ha="left")
     return figure
 
 
@@ -87,7 +119,7 @@ def _draw_ball(axes: Axes, ball: Ball, scene: Scene, order: int) -> None:
         axes.text(x, y, ball.site.element, fontsize=8, color=ink, ha="center", va="center", zorder=order, clip_on=True)
 
 
-def _draw_bars(axes: Axes, title: str, names: Sequence[str], entries: Sequence[_Entry]) -> None:
+def _draw_bars(axes: Axes, title: str, names: Sequence[str], entries: Sequence[Contribution]) -> None:
     axes.set_title(title, fontsize=9.5, color=_INK, loc="left")
     values = [entry.value for entry in entries]
     stds = [entry.std for entry in entries]

@@ -1,13 +1,13 @@
 """An explanation as HTML: one page, no scripts, nothing to load."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 
+from epitaxy.client.explanations.bars import bars_of
+from epitaxy.client.explanations.material_page import material_parts
 from epitaxy.client.explanations.results import (
-    ElementContribution,
     ExplanationResult,
     NearestMaterial,
-    ShellContribution,
 )
 from epitaxy.client.explanations.scene import Ball, Scene, Stick, colour_of, is_dark, scene_of
 
@@ -45,6 +45,11 @@ def page_of(explanation: ExplanationResult) -> str:
 
 def article_of(explanation: ExplanationResult) -> str:
     """What the document shows, with its style."""
+    if not explanation.is_crystal:
+        return (
+            f'<div class="epx"><style>{_STYLE}</style>{_head(explanation)}{_verdict(explanation)}'
+            f"{material_parts(explanation)}{_nearest(explanation)}{_foot(explanation)}</div>"
+        )
     return (
         f'<div class="epx"><style>{_STYLE}</style>{_head(explanation)}{_verdict(explanation)}'
         f'<div class="cols"><div>{_structure(explanation)}</div><div>{_elements(explanation)}'
@@ -60,12 +65,25 @@ def error_of(explanation: ExplanationResult) -> str:
 def _head(explanation: ExplanationResult) -> str:
     name = escape(explanation.property_name.replace("_", " "))
     unit = escape(explanation.unit)
+    formula = _formula(explanation.formula) if explanation.is_crystal else escape(explanation.formula)
     return (
-        f"<h1>{_formula(explanation.formula)}: {name} {explanation.value:.3f} {unit}</h1>"
+        f"<h1>{formula}: {name} {explanation.value:.3f} {unit}</h1>"
         f'<p class="sub">{escape(explanation.id)} · {escape(explanation.level_of_theory)} · '
         f"{escape(explanation.model)} {escape(explanation.model_version)}<br>"
-        f"The same places without elements: {explanation.baseline:.3f} {unit}. Elements and neighbours make "
-        f"{explanation.value - explanation.baseline:+.3f} of it.</p>"
+        f"{_baseline(explanation)}</p>"
+    )
+
+
+def _baseline(explanation: ExplanationResult) -> str:
+    unit, change = escape(explanation.unit), explanation.value - explanation.baseline
+    if explanation.is_crystal:
+        return (
+            f"The same places without elements: {explanation.baseline:.3f} {unit}. Elements and neighbours make "
+            f"{change:+.3f} of it."
+        )
+    return (
+        f"Compared with {escape(explanation.baseline_material)}: {explanation.baseline:.3f} {unit} "
+        f"({escape(explanation.baseline_description)}). The parts below make {change:+.3f} of it."
     )
 
 
@@ -120,7 +138,7 @@ def _part(part: Ball | Stick, scene: Scene, scale: float) -> str:
 
 def _elements(explanation: ExplanationResult) -> str:
     names = [f"{entry.element} <small>× {entry.n_sites}</small>" for entry in explanation.elements]
-    return f"<h2>Elements</h2>{_bars(names, explanation.elements, explanation.unit)}"
+    return f"<h2>Elements</h2>{bars_of(names, explanation.elements, explanation.unit)}"
 
 
 def _shells(explanation: ExplanationResult) -> str:
@@ -130,29 +148,7 @@ def _shells(explanation: ExplanationResult) -> str:
     rest = len(explanation.shells) - len(shells)
     names = [f"{escape(shell.label)} <small>× {shell.coordination:.3g}</small>" for shell in shells]
     more = f'<p class="sub">and {rest} smaller ones</p>' if rest else ""
-    return f"<h2>Neighbours (part of the above)</h2>{_bars(names, shells, explanation.unit)}{more}"
-
-
-def _bars(names: Sequence[str], entries: Sequence[ElementContribution | ShellContribution], unit: str) -> str:
-    limit = max((abs(entry.value) + entry.std for entry in entries), default=1.0) or 1.0
-    largest = max((abs(entry.value) for entry in entries), default=1.0) or 1.0
-    rows = "".join(
-        f'<tr><td>{name}</td><td class="n">{entry.value:+.3f} ± {entry.std:.3f}</td>'
-        f'<td><div class="bar">{_bar(entry.value, entry.std, limit, largest)}</div></td></tr>'
-        for name, entry in zip(names, entries, strict=True)
-    )
-    return f'<table><tr><th></th><th class="n">{escape(unit)}</th><th></th></tr>{rows}</table>'
-
-
-def _bar(value: float, std: float, limit: float, largest: float) -> str:
-    """A bar from the middle, with a line of one standard deviation to either side of its end."""
-    begin, end = sorted((50.0, 50.0 + 50.0 * value / limit))
-    tip = 50.0 + 50.0 * value / limit
-    low, high = max(0.0, tip - 50.0 * std / limit), min(100.0, tip + 50.0 * std / limit)
-    return (
-        f'<i style="left:{begin:.1f}%;width:{end - begin:.1f}%;background:{colour_of(value, largest)}"></i>'
-        f'<b style="left:{low:.1f}%;width:{high - low:.1f}%"></b><u></u>'
-    )
+    return f"<h2>Neighbours (part of the above)</h2>{bars_of(names, shells, explanation.unit)}{more}"
 
 
 def _nearest(explanation: ExplanationResult) -> str:
@@ -183,6 +179,14 @@ def _row(material: NearestMaterial, columns: Iterable[str]) -> str:
 
 def _foot(explanation: ExplanationResult) -> str:
     missed = f"{explanation.completeness_error:+.3g} {escape(explanation.unit)}"
+    if not explanation.is_crystal:
+        drawn = f" within a standard error of {explanation.sampling_error:.2g}" if explanation.sampling_error else ""
+        method = f"{escape(explanation.method)}{drawn}"
+        return (
+            f'<p class="sub" style="margin-top:16px">{method}, ± one standard deviation of the members; the '
+            f"contributions miss their sum by {missed}. They tell what the model goes by, not what causes the "
+            "property.</p>"
+        )
     return (
         '<p class="sub" style="margin-top:16px">Integrated gradients over the ensemble, ± one standard deviation of '
         f"its members; the contributions miss their sum by {missed}. They tell what the model goes by, not what causes "

@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from epitaxy.api.common.v1 import structure_pb2
 from epitaxy.api.prediction.v1 import explanation_pb2
 from epitaxy.client.defaults import MAX_NEAREST
 from epitaxy.client.errors import InvalidRequestError
+from epitaxy.client.explanations.parts import AtomContribution, BondContribution, ConditionContribution
 from epitaxy.client.explanations.render import Explanation
 from epitaxy.client.explanations.results import (
     ElementContribution,
@@ -25,6 +27,11 @@ from epitaxy.client.screening.chunks import Message
 
 # One a message, though eight may go: an explanation takes a second or more, and each is to have the whole deadline.
 STRUCTURES_A_MESSAGE = 1
+_KINDS = {
+    structure_pb2.MATERIAL_KIND_COMPOSITION: "composition",
+    structure_pb2.MATERIAL_KIND_MOLECULE: "molecule",
+    structure_pb2.MATERIAL_KIND_POLYMER: "polymer",
+}
 
 
 def explain_request(model: str | None, name: str | None, n_nearest: int) -> explanation_pb2.ExplainRequest:
@@ -60,7 +67,10 @@ def _read(
 ) -> Explanation:
     if result.WhichOneof("outcome") != "explanation":
         return _refused(item, read_item_error(result.error))
-    found, stamp, definition = result.explanation, response.model, response.property
+    found = result.explanation
+    # A message may mix kinds of materials, which several models explain.
+    stamp = found.model if found.HasField("model") else response.model
+    definition = found.property if found.HasField("property") else response.property
     return Explanation(
         id=item.id,
         index=item.index,
@@ -73,7 +83,7 @@ def _read(
         completeness_error=found.completeness_error,
         sites=_sites(found),
         elements=tuple(
-            ElementContribution(SYMBOLS[entry.atomic_number], entry.n_sites, entry.value, entry.std)
+            ElementContribution(SYMBOLS[entry.atomic_number], entry.n_sites, entry.value, entry.std, entry.fraction)
             for entry in found.elements
         ),
         shells=tuple(map(_shell, found.shells)),
@@ -86,6 +96,24 @@ def _read(
         model=stamp.name,
         model_version=stamp.version,
         model_digest=stamp.digest,
+        kind=_KINDS.get(found.kind, "structure"),
+        method=found.method,
+        baseline_material=found.baseline_material,
+        baseline_description=found.baseline_description,
+        sampling_error=found.sampling_error,
+        atoms=tuple(
+            AtomContribution(SYMBOLS[atom.atomic_number], atom.unit, atom.index, atom.value, atom.std)
+            for atom in found.atoms
+        ),
+        bonds=tuple(
+            BondContribution(bond.unit, bond.first_index, bond.second_index, bond.order, bond.value, bond.std)
+            for bond in found.bonds
+        ),
+        conditions=tuple(
+            ConditionContribution(entry.name, entry.text, entry.unit, entry.value, entry.std)
+            for entry in found.conditions
+        ),
+        drawing=found.drawing_svg,
     )
 
 

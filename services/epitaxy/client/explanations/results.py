@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from epitaxy.client.explanations.parts import AtomContribution, BondContribution, ConditionContribution
 from epitaxy.client.results import ItemError
 
 Vector = tuple[float, float, float]
@@ -29,17 +30,26 @@ class SiteContribution:
 class ElementContribution:
     """Sum of the contributions of all sites of an element.
 
+    Of a molecule or polymer it is the sum over its atoms, of a composition the contribution of its share.
+
     Attributes:
         element: Chemical symbol.
-        n_sites: Sites of the element in the cell.
+        n_sites: Sites of the element in the cell, or its atoms in the molecule or repeat units; 0 in a composition.
         value: The sum, in the property's unit.
         std: Standard deviation over the members of the ensemble, in the property's unit.
+        fraction: Its share of the atoms of a composition; 0 otherwise.
     """
 
     element: str
     n_sites: int
     value: float
     std: float
+    fraction: float = 0.0
+
+    @property
+    def label(self) -> str:
+        """Element and amount: ``"O (3)"``, ``"Fe 40%"``."""
+        return f"{self.element} {100 * self.fraction:.3g}%" if self.fraction else f"{self.element} ({self.n_sites})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +135,10 @@ class NearestMaterial:
 
 @dataclass(frozen=True, slots=True)
 class ExplanationResult:
-    """Why the model predicts what it does for one structure, or the error that took its place.
+    """Why the model predicts what it does for one structure or material, or the error that took its place.
 
-    Contributions are in ``unit``; those of the sites add up to ``value - baseline``.
+    Contributions are in ``unit`` and add up to ``value - baseline``: those of the sites of a crystal; of atoms, bonds
+    and conditions of a molecule or polymer; of elements and conditions of a composition.
 
     Attributes:
         id: The row's own id, or the file's name.
@@ -137,7 +148,8 @@ class ExplanationResult:
         unit: Unit of the property.
         level_of_theory: The level of theory in full, with its vintage.
         value: The prediction.
-        baseline: The prediction for the same places filled with atoms of no element in particular.
+        baseline: The prediction for the same places filled with atoms of no element in particular; of materials without
+            a crystal, the one for ``baseline_material``.
         completeness_error: Sum of the contributions minus ``value - baseline``.
         sites: Contributions of the sites, in the structure's order.
         elements: Contributions by element, the largest first.
@@ -149,6 +161,15 @@ class ExplanationResult:
         model_version: Version of the model.
         model_digest: ``"sha256:..."`` of the weights and the card that answered.
         error: None if there is an explanation.
+        kind: ``"structure"``, ``"composition"``, ``"molecule"`` or ``"polymer"``.
+        method: How the contributions of a material without a crystal were computed.
+        baseline_material: What ``baseline`` is a prediction for: a hydrocarbon, or an average composition.
+        baseline_description: How that material was made.
+        sampling_error: Largest standard error that random orders leave in a contribution; 0 if they are exact.
+        atoms: Contributions of the atoms of a molecule or repeat units, in the order of ``formula``.
+        bonds: Contributions of the bonds between them.
+        conditions: Contributions of the stated conditions.
+        drawing: The molecule or repeat units as SVG, coloured by contributions; empty of other materials.
     """
 
     id: str
@@ -170,6 +191,25 @@ class ExplanationResult:
     model_version: str = ""
     model_digest: str = ""
     error: ItemError | None = None
+    kind: str = "structure"
+    method: str = ""
+    baseline_material: str = ""
+    baseline_description: str = ""
+    sampling_error: float = 0.0
+    atoms: tuple[AtomContribution, ...] = ()
+    bonds: tuple[BondContribution, ...] = ()
+    conditions: tuple[ConditionContribution, ...] = ()
+    drawing: str = field(default="", repr=False)
+
+    @property
+    def is_crystal(self) -> bool:
+        """True for a crystal structure."""
+        return self.kind == "structure"
+
+    @property
+    def bond_total(self) -> float:
+        """Sum over the bonds, in ``unit``."""
+        return sum(bond.value for bond in self.bonds)
 
     @property
     def is_faithful(self) -> bool:
@@ -181,6 +221,13 @@ class ExplanationResult:
         if self.error is not None:
             return f"{self.id}: {self.error.reason}: {self.error.message}"
         parts = ", ".join(f"{entry.element} {entry.value:+.3g}" for entry in self.elements)
+        if not self.is_crystal:
+            bonds = [f"multiple bonds {self.bond_total:+.3g}"] if self.bonds else []
+            told = ", ".join([parts, *bonds, *(f"{entry.label} {entry.value:+.3g}" for entry in self.conditions)])
+            return (
+                f"{self.formula}: {self.property_name} {self.value:.4g} {self.unit} = {self.baseline:.4g} "
+                f"({self.baseline_material}) and {told}"
+            )
         return (
             f"{self.formula}: {self.property_name} {self.value:.4g} {self.unit} = {self.baseline:.4g} (places without "
             f"elements) and {parts}"

@@ -12,7 +12,6 @@ from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.client.calls import Calls
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
-from epitaxy.client.patience import Patience
 
 # A watch is renewed now and then, so that a connection that died without a word is found out.
 _WATCH_SECONDS = 300.0
@@ -40,7 +39,7 @@ class FineTuneCalls(Calls):
 
         A lost connection is opened again. Raises EpitaxyClientError.
         """
-        patience, give_up_at = Patience(), time.monotonic() + timeout
+        patience, give_up_at = self.patience(self.connection.patience_seconds), time.monotonic() + timeout
         while (seconds := min(_WATCH_SECONDS, give_up_at - time.monotonic())) > 0:
             request_id, began = new_request_id(), time.monotonic()
             request = finetune_pb2.WatchFineTuneJobRequest(job_id=job_id, after_sequence=after)

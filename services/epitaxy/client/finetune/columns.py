@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from epitaxy.api.common.v1 import property_pb2
 from epitaxy.api.finetune.v1 import finetune_pb2
@@ -15,6 +15,12 @@ TRANSFORMS = {
     "log1p": finetune_pb2.LABEL_TRANSFORM_LOG1P,
     "auto": finetune_pb2.LABEL_TRANSFORM_AUTO,
 }
+TASKS = {
+    "auto": finetune_pb2.LEARNING_TASK_UNSPECIFIED,
+    "regression": finetune_pb2.LEARNING_TASK_REGRESSION,
+    "classification": finetune_pb2.LEARNING_TASK_CLASSIFICATION,
+}
+_NO_UNIT = "1"
 _FIDELITIES = [name.removeprefix("FIDELITY_") for name in property_pb2.Fidelity.keys()[1:]]
 _SPOKEN = {"HSE": "HSE06", "EXP": "EXPERIMENT", "EXPT": "EXPERIMENT", "PBEU": "PBE_U"}
 _NO_WORD = re.compile(r"[^a-z0-9]+")
@@ -91,7 +97,7 @@ class FineTuneRequest:
     Attributes:
         name: Name of the model to grow.
         target: The column to learn.
-        unit: Unit of all label columns.
+        unit: Unit of all label columns; empty for labels that are 0 or 1.
         property_name: Name of the property, in snake case; empty: the target's name without its unit.
         low_fidelity: Columns of cheaper values, empty where unknown.
         transform: Scale on which the labels are learned, one of ``TRANSFORMS``.
@@ -104,6 +110,7 @@ class FineTuneRequest:
         accept_suspicious: True to go on in spite of gross errors, without wild labels.
         conditions: Conditions under which the labels were measured.
         laws: Laws that the property keeps: ``"arrhenius:temperature_k"``.
+        task: What the labels are, one of ``TASKS``; ``"auto"``: told by the column.
     """
 
     name: str
@@ -121,8 +128,14 @@ class FineTuneRequest:
     accept_suspicious: bool = False
     conditions: tuple[LabelCondition, ...] = ()
     laws: tuple[str, ...] = ()
+    task: str = "auto"
 
     def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            message = f"{self.task!r} is not a task: give one of {', '.join(TASKS)}"
+            raise InvalidRequestError(message, reason="INVALID_TASK")
+        if self.task == "classification":
+            self._check_classes()
         if self.transform not in TRANSFORMS:
             message = f"{self.transform!r} is not a transform: give one of {', '.join(TRANSFORMS)}"
             raise InvalidRequestError(message, reason="INVALID_TRANSFORM")
@@ -135,6 +148,26 @@ class FineTuneRequest:
         if len(set(names)) < len(names):
             message = f"a column is named twice in {', '.join(names)}: name each once"
             raise InvalidRequestError(message, reason="REPEATED_COLUMN")
+
+    def resolved(self, task: str) -> "FineTuneRequest":
+        """The request once the labels are read. Raises InvalidRequestError for numbers without a unit."""
+        if task == "regression" and not self.unit:
+            message = f"{self.target.name} holds numbers, and no unit is given: name it (--unit), 1 for none"
+            raise InvalidRequestError(message, reason="NO_UNIT")
+        return replace(self, task=task, unit=self.unit or _NO_UNIT)
+
+    def _check_classes(self) -> None:
+        """Raises InvalidRequestError for what labels that are 0 or 1 cannot have."""
+        odd = {
+            f"the unit {self.unit}": self.unit not in ("", _NO_UNIT),
+            f"the transform {self.transform}": self.transform not in ("auto", "none"),
+            "columns of cheaper values": bool(self.low_fidelity),
+            "laws": bool(self.laws),
+        }
+        found = [what for what, is_given in odd.items() if is_given]
+        if found:
+            message = f"classification cannot have {' and '.join(found)}: leave them out, as a probability has no unit"
+            raise InvalidRequestError(message, reason="NOT_FOR_CLASSES")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -160,6 +193,7 @@ class FineTuneRequest:
             accept_suspicious=self.accept_suspicious,
             conditions=[finetune_pb2.LabelCondition(name=entry.name, unit=entry.unit) for entry in self.conditions],
             laws=self.laws,
+            task=TASKS[self.task],
         )
 
 

@@ -16,7 +16,7 @@ _N_LABELS_MIN = 10
 
 @dataclass(frozen=True, slots=True)
 class ModelComparison:
-    """Mean absolute errors of two models on shared labels, each predicted out of fold.
+    """Mean absolute errors of two models on shared labels, each predicted out of fold; of probabilities Brier scores.
 
     Attributes:
         unit: Unit of every error.
@@ -28,6 +28,7 @@ class ModelComparison:
         difference: ``mae_second - mae_first``: negative if the second model errs less.
         low: Lower end of the interval of 95 % of the difference, over formulas.
         high: Upper end.
+        score: What the errors are: ``"mae"``, or ``"brier"`` for probabilities.
     """
 
     unit: str
@@ -39,6 +40,7 @@ class ModelComparison:
     difference: float
     low: float
     high: float
+    score: str = "mae"
 
     @property
     def verdict(self) -> str:
@@ -59,6 +61,11 @@ def compare_reports(first: Mapping[str, Any], second: Mapping[str, Any]) -> Mode
         raise InvalidRequestError(
             f"the models have different units, {units[0]} and {units[1]}", reason="NOTHING_TO_COMPARE"
         )
+    are_classes = ["classes" in report for report in (first, second)]
+    if are_classes[0] != are_classes[1]:
+        raise InvalidRequestError(
+            "one model answers with probabilities and the other with numbers", reason="NOTHING_TO_COMPARE"
+        )
     rows = [_by_label(report) for report in (first, second)]
     shared = sorted(rows[0].keys() & rows[1].keys())
     if len(shared) < _N_LABELS_MIN:
@@ -72,14 +79,15 @@ def compare_reports(first: Mapping[str, Any], second: Mapping[str, Any]) -> Mode
     means = errors.mean(axis=1)
     return ModelComparison(
         units[0], len(shared), len(rows[0]), len(rows[1]), float(means[0]), float(means[1]),
-        float(means[1] - means[0]), low, high,
+        float(means[1] - means[0]), low, high, "brier" if are_classes[0] else "mae",
     )  # fmt: skip
 
 
 def _by_label(report: Mapping[str, Any]) -> dict[tuple[str, str, float], float]:
-    """Absolute error by row, formula and label."""
+    """Absolute error by row, formula and label; of a probability its square, as that score is proper."""
+    power = 2 if "classes" in report else 1
     return {
-        (str(row["row_id"]), str(row["formula"]), float(row["label"])): abs(row["predicted"] - row["label"])
+        (str(row["row_id"]), str(row["formula"]), float(row["label"])): abs(row["predicted"] - row["label"]) ** power
         for row in report["parity"]
     }
 

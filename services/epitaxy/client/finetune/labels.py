@@ -22,6 +22,7 @@ from epitaxy.client.inputs.material_columns import MaterialColumn
 from epitaxy.client.results import ItemError
 from epitaxy.client.screening.packing import pack_items
 from epitaxy.tables.bounds import read_bounds
+from epitaxy.tables.classes import all_classes, is_boolean, read_classes
 from epitaxy.tables.conditions import ConditionCells, read_conditions
 from epitaxy.tables.ids import id_column_of, own_id
 from epitaxy.tables.numbers import NumberColumn, read_bounded_column, read_column
@@ -45,6 +46,8 @@ class Labels:
         conditions: Values of conditions by column, ``[n_rows]``: float64 with NaN where unknown, or texts and None.
         sides: -1 for a label of the target that is an upper bound, 1 for a lower one, 0 for a value, int8 ``[n_rows]``;
             None if none is a bound.
+        task: What the labels of the target are: ``"classification"`` if they are read as 0 or 1, else
+            ``"regression"``.
     """
 
     items: tuple[InputItem, ...]
@@ -53,6 +56,7 @@ class Labels:
     notes: tuple[str, ...] = ()
     conditions: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     sides: NDArray[np.int8] | None = None
+    task: str = "regression"
 
     @property
     def refused(self) -> list[tuple[InputItem, ItemError]]:
@@ -110,6 +114,7 @@ def read_labels(
     needs_ids: bool = False,
     with_bounds: bool = False,
     censored: str = "",
+    task: str = "regression",
 ) -> Labels:
     """The labels in a table, a folder, a data frame or plain rows (see ``read_rows``).
 
@@ -123,6 +128,7 @@ def read_labels(
         needs_ids: True to refuse a row without a name, instead of numbering it.
         with_bounds: True to read cells of the target such as ``"< 1e-8"`` as bounds, instead of refusing them.
         censored: Column that tells which labels of the target are bounds, as in ``read_bounds``; empty: none.
+        task: ``"classification"`` to read the target as 0 or 1, ``"auto"`` to do so if its cells are truth values.
 
     Raises:
         InvalidRequestError: A column is missing, or cells do not hold numbers; names their rows.
@@ -139,7 +145,10 @@ def read_labels(
         _check_ids(table, id_column)
     ids = _ids(table, id_column)
     columns_read = {name: read_column(cells.get(name) for _, cells in table.rows) for name in columns}
-    if with_bounds:
+    task = _task(table, columns, task)
+    if task == "classification":
+        columns_read[columns[0]] = read_classes(cells.get(columns[0]) for _, cells in table.rows)
+    elif with_bounds:
         columns_read[columns[0]] = read_bounded_column(cells.get(columns[0]) for _, cells in table.rows)
     lines = tuple(row.line for row, _ in table.rows if row.line is not None)
     places = [row_text(row_id, number, table.rows[number][0].line) for number, row_id in enumerate(ids)]
@@ -147,16 +156,17 @@ def read_labels(
         entry.name: read_conditions((cells.get(entry.name) for _, cells in table.rows), entry.unit)
         for entry in conditions
     }
-    _check_cells(columns_read, places)
+    _check_cells(columns_read, places, "NOT_A_CLASS" if task == "classification" else "INVALID_LABEL")
     sides = _sides(table, columns_read[columns[0]].sides if columns else (), censored, places)
     _check_conditions(conditions_read, places)
     items = [InputItem(row_id, number, _source(table, number, where)) for number, row_id in enumerate(ids)]
     values = {name: np.array(column.values, dtype=np.float64) for name, column in columns_read.items()}
-    notes = (*table.notes, *_number_notes(columns_read), *_repeats(ids))
+    hints = _class_hint(columns[0], columns_read[columns[0]]) if with_bounds and task == "regression" else []
+    notes = (*table.notes, *_number_notes(columns_read), *hints, *_repeats(ids))
     for note in notes:
         _LOGGER.warning("%s", note)
     under = {name: cells.values for name, cells in conditions_read.items()}
-    return Labels(tuple(items), values, lines if len(lines) == len(ids) else None, notes, under, sides)
+    return Labels(tuple(items), values, lines if len(lines) == len(ids) else None, notes, under, sides, task)
 
 
 def labels_of(
@@ -168,6 +178,7 @@ def labels_of(
     *,
     skip_refused: bool,
     censored: str = "",
+    task: str = "auto",
 ) -> Labels | finetune_pb2.LabelFile:
     """Labels to send, or the address of a table for the server to read. Raises as ``read_labels``."""
     if is_address(data):
@@ -182,7 +193,9 @@ def labels_of(
             kind=f"MATERIAL_KIND_{kind.upper()}",
             element_columns=elements.as_text() if elements else "",
         )
-    labels = read_labels(data, columns, structure_column, id_column, conditions, with_bounds=True, censored=censored)
+    labels = read_labels(
+        data, columns, structure_column, id_column, conditions, with_bounds=True, censored=censored, task=task
+    )
     return labels.without_refused() if skip_refused else labels
 
 
@@ -227,14 +240,28 @@ def _own_ids(table: RowTable, id_column: str | None) -> list[str | None]:
     return [own_id(cells, column) for _, cells in table.rows]
 
 
-def _check_cells(columns: Mapping[str, NumberColumn], places: Sequence[str]) -> None:
+def _task(table: RowTable, columns: Sequence[str], task: str) -> str:
+    """What the labels of the target are, once its cells are known."""
+    if task != "auto" or not columns:
+        return "regression" if task == "auto" else task
+    return "classification" if is_boolean(cells.get(columns[0]) for _, cells in table.rows) else "regression"
+
+
+def _class_hint(name: str, column: NumberColumn) -> list[str]:
+    if not all_classes(column.values):
+        return []
+    return [f"{name} holds only 0 and 1, which are learned as numbers: --task classification gives a probability"]
+
+
+def _check_cells(columns: Mapping[str, NumberColumn], places: Sequence[str], reason: str) -> None:
     """Raises InvalidRequestError that names all cells without a number, up to a bound."""
     bad = [f"{places[row]}: {name} holds {what}" for name, column in columns.items() for row, what in column.bad]
     if not bad:
         return
     more = f"; and {len(bad) - _SHOWN_CELLS} more" if len(bad) > _SHOWN_CELLS else ""
-    count = f"{len(bad)} cells hold no number. " if len(bad) > 1 else ""
-    raise InvalidRequestError(f"{count}{'; '.join(bad[:_SHOWN_CELLS])}{more}", reason="INVALID_LABEL")
+    what = "class" if reason == "NOT_A_CLASS" else "number"
+    count = f"{len(bad)} cells hold no {what}. " if len(bad) > 1 else ""
+    raise InvalidRequestError(f"{count}{'; '.join(bad[:_SHOWN_CELLS])}{more}", reason=reason)
 
 
 def _sides(table: RowTable, own: Sequence[int], censored: str, places: Sequence[str]) -> NDArray[np.int8] | None:
@@ -282,4 +309,7 @@ def _repeats(ids: Sequence[str]) -> list[str]:
 
 def _no_column(name: str, names: Sequence[str]) -> InvalidRequestError:
     found = ", ".join(names[:12]) or "none"
-    return InvalidRequestError(f"the labels have no column {name!r}, only {found}: name one", reason="NO_LABEL_COLUMN")
+    others = ", or that of other materials, such as --smiles-column" if name == STRUCTURE_COLUMN else ""
+    return InvalidRequestError(
+        f"the labels have no column {name!r}, only {found}: name one{others}", reason="NO_LABEL_COLUMN"
+    )

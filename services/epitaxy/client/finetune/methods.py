@@ -8,7 +8,7 @@ from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.finetune.columns import FineTuneRequest, LabelColumn, LabelCondition, columns_of, conditions_of
 from epitaxy.client.finetune.job import FineTuneJob
 from epitaxy.client.finetune.jobs import FineTuneJobs
-from epitaxy.client.finetune.labels import labels_of
+from epitaxy.client.finetune.labels import Labels, labels_of
 from epitaxy.client.finetune.render import JobStatus
 from epitaxy.client.finetune.results import DeletedData
 from epitaxy.client.inputs.material_columns import MaterialColumn
@@ -25,8 +25,9 @@ class FineTuneMethods:
         data: Any,
         *,
         column: str,
-        unit: str,
         name: str,
+        unit: str = "",
+        task: str = "auto",
         property_name: str = "",
         structure_column: str | MaterialColumn = STRUCTURE_COLUMN,
         id_column: str | None = None,
@@ -54,8 +55,11 @@ class FineTuneMethods:
                 file, or of a folder with a table and CIF files; or a ``file://`` or ``s3://`` address that the server
                 reads.
             column: The column to learn.
-            unit: Unit of all label columns.
             name: Name of the model: lower-case letters, digits, ``.``, ``_`` and ``-``.
+            unit: Unit of all label columns, ``"1"`` for none; left out for classification.
+            task: ``"classification"`` for labels that are 0 or 1: the model answers with the probability of a 1;
+                ``"regression"`` for numbers; ``"auto"``: classification if the cells are true and false, or yes and
+                no.
             property_name: Name of the property, in snake case (default: the column's name without its unit).
             structure_column: Column of the structures. A cell holds JSON of ``{"lattice", "species", "frac"}``,
                 pymatgen's JSON, the text of a CIF, the name of a file beside the table, or an object of pymatgen or
@@ -95,11 +99,14 @@ class FineTuneMethods:
         asked = FineTuneRequest(
             name, target, unit, property_name, columns_of(low_fidelity), transform, base_model, tuple(strategies),
             max_seconds, use_gpu, seed, tuple(peers), accept_suspicious, conditions_of(conditions), tuple(laws),
+            task,
         )  # fmt: skip
         labels = run_blocking(
             labels_of, data, asked.columns, structure_column, id_column, asked.conditions, skip_refused=skip_refused,
-            censored=censored,
+            censored=censored, task=task,
         )  # fmt: skip
+        if isinstance(labels, Labels):
+            asked = asked.resolved(labels.task)
         return self._jobs.create(asked, labels, request_id)
 
     def refit_model(

@@ -5,9 +5,11 @@ from dataclasses import replace
 from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.client.finetune.render import FineTuneResult, JobStatus
 from epitaxy.client.finetune.results import (
+    ClassificationQuality,
     JobEvent,
     JobFailure,
     JobProgress,
+    ReliabilityBin,
     Succession,
     SuspiciousLabel,
 )
@@ -33,6 +35,7 @@ def read_status(job: finetune_pb2.FineTuneJob) -> JobStatus:
         failure=_failure(job.failure) if job.HasField("failure") else None,
         result=_result(job.result) if job.HasField("result") else None,
         refit_of=job.refit_of,
+        task=_task(job.spec.task),
     )
 
 
@@ -77,6 +80,36 @@ def _result(result: finetune_pb2.FineTuneResult) -> FineTuneResult:
         is_constant=result.is_constant,
         suspicious=tuple(map(_suspicious, result.suspicious)),
         succession=_succession(result.succession) if result.HasField("succession") else None,
+        classification=_quality(result.classification) if result.HasField("classification") else None,
+    )
+
+
+def _task(value: int) -> str:
+    """A server that states none knows numbers alone."""
+    name = enum_name(finetune_pb2.LearningTask.Name, "LEARNING_TASK_", value).lower()
+    return "regression" if name == "unspecified" else name
+
+
+def _quality(found: finetune_pb2.ClassificationQuality) -> ClassificationQuality:
+    bins = (
+        ReliabilityBin(one.n_rows, one.probability, one.share, one.share_low, one.share_high)
+        for one in found.reliability
+    )
+    return ClassificationQuality(
+        n_zeros=found.n_zeros,
+        n_ones=found.n_ones,
+        auc=found.auc,
+        auc_low=found.auc_low,
+        auc_high=found.auc_high,
+        brier=found.brier,
+        constant_brier=found.constant_brier,
+        log_loss=found.log_loss,
+        calibration_error=found.calibration_error,
+        expected_calibration_error=found.expected_calibration_error,
+        calibration_p_value=found.calibration_p_value,
+        reliability=tuple(bins),
+        cross_validated_brier=dict(sorted(found.cross_validated_brier.items(), key=lambda entry: entry[1])),
+        cross_validated_auc=dict(sorted(found.cross_validated_auc.items(), key=lambda entry: -entry[1])),
     )
 
 

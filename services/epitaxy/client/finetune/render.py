@@ -50,16 +50,18 @@ def status_html(status: results.JobStatus) -> str:
 
 def result_html(result: results.FineTuneResult, unit: str = "") -> str:
     """A result: the verdict, the error of each strategy, and labels to look at."""
-    error = f"cross-validated MAE{f', {unit}' if unit else ''}"
+    error = "Brier score" if result.classification else f"cross-validated MAE{f', {unit}' if unit else ''}"
+    kept = "probabilities" if result.classification else "intervals"
     return view(
         f"{result.model}:{result.model_version}",
         f"{result.verdict}, {result.strategy}",
         paragraph(result.sentence),
         paragraph(result.succession.sentence) if result.succession is not None else "",
-        table(("strategy", error), result.cross_validated_mae.items()),
+        table(("strategy", error), result.scores.items()),
         facts(
             {
-                "intervals": "calibrated" if result.is_calibrated else "not calibrated",
+                kept: "calibrated" if result.is_calibrated else "not calibrated",
+                "AUC": f"{result.classification.auc:.3f}" if result.classification else "",
                 "constant": "knows no more than a constant" if result.is_constant else "",
                 "served as": result.served_as,
             }

@@ -138,6 +138,62 @@ class Succession:
 
 
 @dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Rows that were given much the same probability.
+
+    Attributes:
+        n_rows: Number of rows.
+        probability: Their mean probability.
+        share: Share of ones among them.
+        share_low: Lower end of the interval of that share at 95 %.
+        share_high: Upper end of the interval of that share at 95 %.
+    """
+
+    n_rows: int
+    probability: float
+    share: float
+    share_low: float
+    share_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClassificationQuality:
+    """Probabilities of what serves against labels that are 0 or 1, out of fold.
+
+    Attributes:
+        n_zeros: Labels that are 0.
+        n_ones: Labels that are 1.
+        auc: How often a 1 is ranked before a 0; one half by chance.
+        auc_low: Lower end of its interval at 95 %.
+        auc_high: Upper end of its interval at 95 %.
+        brier: Brier score: mean squared difference of probability and label, by which strategies are compared.
+        constant_brier: Brier score of the share of ones, given to every row.
+        log_loss: Mean negative log-likelihood, in nats.
+        calibration_error: Mean distance of probability and share of ones over the bins, weighed by rows.
+        expected_calibration_error: What chance alone makes of it with so many labels.
+        calibration_p_value: Of Spiegelhalter's test of calibration.
+        reliability: Bins by ascending probability.
+        cross_validated_brier: Brier score of each strategy, the smallest first.
+        cross_validated_auc: AUC of each strategy, the largest first.
+    """
+
+    n_zeros: int
+    n_ones: int
+    auc: float
+    auc_low: float
+    auc_high: float
+    brier: float
+    constant_brier: float
+    log_loss: float
+    calibration_error: float
+    expected_calibration_error: float
+    calibration_p_value: float
+    reliability: tuple[ReliabilityBin, ...]
+    cross_validated_brier: Mapping[str, float]
+    cross_validated_auc: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class FineTuneResult:
     """What a job made, and how good it is.
 
@@ -147,13 +203,15 @@ class FineTuneResult:
         model_digest: ``"sha256:..."`` of the weights and the card.
         verdict: What transfer does to the error: ``"HELPS"``, ``"NEUTRAL"`` or ``"HURTS"``.
         strategy: The winning strategy, which the model was refitted with.
-        cross_validated_mae: Mean absolute error of each strategy, in the property's unit, the smallest first.
-        is_calibrated: True if the intervals hold what they promise.
+        cross_validated_mae: Mean absolute error of each strategy, in the property's unit, the smallest first. Empty for
+            classification.
+        is_calibrated: True if the intervals hold what they promise; for classification if the probabilities do.
         served_as: ``"TENANT/NAME"``: the name under which predictions ask for the model once it is promoted.
         sentence: The verdict in one sentence, with the labels to look at.
         is_constant: True if the model knows no more than a constant.
         suspicious: Labels to look at, the gravest first.
         succession: The refit against the version that it may replace; None unless the job was a refit.
+        classification: What the probabilities are worth; None unless the labels are 0 or 1.
     """
 
     model: str
@@ -168,11 +226,17 @@ class FineTuneResult:
     is_constant: bool = False
     suspicious: tuple[SuspiciousLabel, ...] = ()
     succession: Succession | None = None
+    classification: ClassificationQuality | None = None
+
+    @property
+    def scores(self) -> Mapping[str, float]:
+        """What strategies were compared by: mean absolute errors, or Brier scores for classification."""
+        return self.classification.cross_validated_brier if self.classification else self.cross_validated_mae
 
     @property
     def best_simple(self) -> BestSimple | None:
         """The best of head, line and median; None if the job compared none of them."""
-        errors = self.cross_validated_mae
+        errors = self.scores
         found = [BestSimple(name, errors[name]) for name in SIMPLE_STRATEGIES if name in errors]
         return min(found, key=lambda entry: entry.error, default=None)
 
@@ -199,6 +263,7 @@ class JobStatus:
         failure: Why the job FAILED; None in any other state.
         result: What the job made; None unless it SUCCEEDED.
         refit_of: Version that the job refits; empty for any other job.
+        task: What the labels are: ``"regression"`` or ``"classification"``.
     """
 
     id: str
@@ -217,6 +282,7 @@ class JobStatus:
     failure: JobFailure | None
     result: FineTuneResult | None
     refit_of: str = ""
+    task: str = "regression"
 
     @property
     def has_ended(self) -> bool:

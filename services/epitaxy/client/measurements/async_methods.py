@@ -8,6 +8,7 @@ from epitaxy.client.async_calls import AsyncCalls
 from epitaxy.client.async_transport import run_blocking
 from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.inputs.conditions import ConditionColumn, condition_columns
+from epitaxy.client.inputs.material_columns import MaterialColumn
 from epitaxy.client.measurements.batches import MeasurementQuery, ReportProgress, ReportTally
 from epitaxy.client.measurements.reading import read_model_health
 from epitaxy.client.measurements.results import MeasurementReport, ModelHealth
@@ -29,7 +30,7 @@ class AsyncMeasurementMethods:
         model: str | None = None,
         property: str = "",  # noqa: A002 - as predictions call it
         id: str | None = None,  # noqa: A002 - as predictions call it
-        structure: str = STRUCTURE_COLUMN,
+        structure: str | MaterialColumn = STRUCTURE_COLUMN,
         known: Sequence[str] = (),
         conditions: Sequence[ConditionColumn | str] = (),
         on_progress: ReportProgress | None = None,
@@ -45,11 +46,12 @@ class AsyncMeasurementMethods:
             unit: Unit of the values, which must be the property's own.
             value: Column of the values; rows without one are left out.
             model: ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``, your own models included (default: the
-                server's default model).
+                server's default model, of other materials that of their kind).
             property: Name of the property that was measured (default: the model's first).
             id: Column of ids (default: as in ``screen``), each unique for a model and property and of at most 128
                 characters.
-            structure: Column of the structures, as in ``finetune``.
+            structure: Column of the structures, as in ``finetune``, or where other materials are:
+                ``polymer_column("smiles")``.
             known: Columns of known values that a model of your own reads beside the structures.
             conditions: Columns of conditions under which the values were measured: ``"NAME"``, ``"NAME=COLUMN"`` or
                 ``"NAME=COLUMN:UNIT"``, with the names that the model's card states.

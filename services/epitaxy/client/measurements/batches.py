@@ -14,6 +14,7 @@ from epitaxy.client.finetune.columns import LabelCondition
 from epitaxy.client.finetune.labels import Labels, read_labels
 from epitaxy.client.inputs.conditions import ConditionColumn, with_condition_cells
 from epitaxy.client.inputs.item import InputItem, with_known_values
+from epitaxy.client.inputs.material_columns import MaterialColumn
 from epitaxy.client.measurements.reading import read_health, read_result
 from epitaxy.client.measurements.results import MeasurementReport, MeasurementResult
 from epitaxy.client.models.selector import parse_model
@@ -38,7 +39,7 @@ class MeasurementQuery:
         unit: Unit of the values.
         value: Column of the values; rows without one are left out.
         id: Column of the rows' ids; None for ``id``, ``material_id`` and the like, or a data frame's index.
-        structure: Column of the structures, as in ``finetune.labels.read_labels``.
+        structure: Column of the structures, or where other materials are, as in ``finetune.labels.read_labels``.
         known: Columns of known values that the model reads beside the structures.
         conditions: Columns of conditions under which the values were measured.
     """
@@ -48,7 +49,7 @@ class MeasurementQuery:
     unit: str
     value: str
     id: str | None = None
-    structure: str = STRUCTURE_COLUMN
+    structure: str | MaterialColumn = STRUCTURE_COLUMN
     known: tuple[str, ...] = ()
     conditions: tuple[ConditionColumn, ...] = ()
 
@@ -114,7 +115,7 @@ class MeasurementBatch:
             for item in self.chunk.to_send
         ]
         return measurements_pb2.ReportMeasurementsRequest(
-            model=parse_model(query.model), property=query.property, unit=query.unit, measurements=measurements
+            model=parse_model(_model_of(query)), property=query.property, unit=query.unit, measurements=measurements
         )
 
     def read(self, response: measurements_pb2.ReportMeasurementsResponse | None) -> Iterator[MeasurementResult]:
@@ -153,6 +154,11 @@ class ReportTally:
         """All results so far, in the order of the rows."""
         ordered = sorted(self._report.results, key=lambda result: result.index)
         return replace(self._report, results=tuple(ordered))
+
+
+def _model_of(query: MeasurementQuery) -> str | None:
+    """The model; without one that of the materials' kind, None: the server's default."""
+    return query.model or (query.structure.substrate if isinstance(query.structure, MaterialColumn) else None)
 
 
 def _check_ids(items: Sequence[InputItem], labels: Labels) -> None:

@@ -133,6 +133,7 @@ class ModelCard:
         create_time: When this version was registered, UTC; None for a shipped model.
         base: The shared model under it; None for the shared model itself.
         conditions: Conditions that the model reads beside a structure.
+        kinds: What the model answers: ``"structure"``, ``"composition"``, ``"molecule"``, ``"polymer"``.
     """
 
     name: str
@@ -152,6 +153,7 @@ class ModelCard:
     create_time: datetime | None = None
     base: BaseModel | None = None
     conditions: tuple[ConditionCard, ...] = ()
+    kinds: tuple[str, ...] = ()
 
     @property
     def training(self) -> Mapping[str, Any]:

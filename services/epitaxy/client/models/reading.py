@@ -2,7 +2,7 @@
 
 from datetime import UTC
 
-from epitaxy.api.common.v1 import review_pb2
+from epitaxy.api.common.v1 import review_pb2, structure_pb2
 from epitaxy.api.models.v1 import governance_pb2, models_pb2
 from epitaxy.client.defaults import COVERAGE
 from epitaxy.client.models.cards import BaseModel, ConditionCard, PropertyCard, TrainingData
@@ -31,7 +31,12 @@ def read_card(card: models_pb2.ModelCard) -> ModelCard:
         create_time=card.create_time.ToDatetime(tzinfo=UTC) if card.HasField("create_time") else None,
         base=_base(card.base) if card.HasField("base") else None,
         conditions=tuple(_condition(entry) for entry in card.conditions),
+        kinds=tuple(_kind(kind) for kind in card.kinds),
     )
+
+
+def _kind(kind: structure_pb2.MaterialKind.ValueType) -> str:
+    return structure_pb2.MaterialKind.Name(kind).removeprefix("MATERIAL_KIND_").lower()
 
 
 def _base(base: models_pb2.BaseModel) -> BaseModel:

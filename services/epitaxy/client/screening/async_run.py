@@ -86,7 +86,7 @@ class AsyncScreenRun(AsyncIterator[ScreenResult]):
     async def _drive(self) -> AsyncGenerator[ScreenResult]:
         self._state = "running"
         try:
-            reconnects = Reconnects()
+            reconnects = Reconnects(self._connection.patience_seconds, is_seen=self._connection.sight.is_seen)
             await run_blocking(self._tally.count_inputs)
             while not self._exchange.is_finished:
                 try:
@@ -119,6 +119,7 @@ class AsyncScreenRun(AsyncIterator[ScreenResult]):
             response = await stream.receive(patience)
             if response is not None and response.HasField("results"):
                 reconnects.note_answer()
+                self._connection.sight.is_seen = True
                 yield exchange.receive(response.results)
             elif response is None and not is_sending and exchange.is_waiting:
                 stream.check_silence()

@@ -20,7 +20,7 @@ class Challenge:
     """Paired errors of two models.
 
     Attributes:
-        error: Mean absolute error of the challenger, in the property's unit.
+        error: Mean absolute error of the challenger, in the property's unit; of classes its Brier score.
         champion_error: The champion's, on the same labels.
         least_excess: Lower end of the interval of their difference, at 95 % confidence.
         n_formulas: Formulas that were compared.
@@ -48,6 +48,8 @@ def challenge(report: bytes | None, champions_report: bytes | None) -> Challenge
     new, old = json.loads(report), json.loads(champions_report)
     if not all({"subject", "parity"} <= given.keys() for given in (new, old)):
         return None
+    if ("classes" in new) != ("classes" in old):
+        return None
     if any(new["subject"][name] != old["subject"][name] for name in ("name", "unit")):
         return None
     pairs = _paired(_errors(new), _errors(old))
@@ -60,9 +62,11 @@ def challenge(report: bytes | None, champions_report: bytes | None) -> Challenge
 
 
 def _errors(report: Mapping[str, Any]) -> Mapping[tuple[str, str, float], float]:
-    """Absolute error out of fold by row, formula and label."""
+    """Absolute error out of fold by row, formula and label; squared for probabilities, so that the score is proper."""
+    power = 2 if "classes" in report else 1
     return {
-        (row["row_id"], row["formula"], row["label"]): abs(row["predicted"] - row["label"]) for row in report["parity"]
+        (row["row_id"], row["formula"], row["label"]): abs(row["predicted"] - row["label"]) ** power
+        for row in report["parity"]
     }
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from epitaxy.chassis.errors import FailedPreconditionError
 from epitaxy.finetune.domain.spec import FineTuneSpec
+from epitaxy_models.transfer.classes.quality import ClassQuality
 from epitaxy_models.transfer.labels.suspicion import SuspicionKind
 
 
@@ -145,12 +146,14 @@ class Result:
         digest: ``sha256:<64 hex digits>`` of the model's files.
         verdict: Verdict on transfer.
         strategy: The winning strategy.
-        cross_validated_mae: Mean absolute error by strategy, in the property's unit.
-        is_calibrated: Whether the intervals are calibrated.
+        cross_validated_mae: Mean absolute error by strategy, in the property's unit; empty for classes.
+        is_calibrated: Whether the intervals are calibrated; of classes the probabilities.
         sentence: The verdict for a chemist.
         is_constant: Whether the model knows no more than a constant.
         suspicious: Labels to look at, the gravest first.
         succession: The refit against the version that it may replace; None unless the job is a refit.
+        cross_validated_brier: Brier score by strategy; empty unless the labels are classes.
+        classification: What the probabilities are worth; None unless the labels are classes.
     """
 
     version: str
@@ -163,6 +166,8 @@ class Result:
     is_constant: bool = False
     suspicious: tuple[Suspicion, ...] = ()
     succession: Succession | None = None
+    cross_validated_brier: Mapping[str, float] = field(default_factory=dict)
+    classification: ClassQuality | None = None
 
     @property
     def gross(self) -> tuple[Suspicion, ...]:

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy.chassis.errors import InvalidRequestError
-from epitaxy.finetune.domain.spec import MIN_LABELS, FineTuneSpec
+from epitaxy.finetune.domain.spec import MIN_LABELS, FineTuneSpec, LearningTask
 from epitaxy_models.errors import ConfigurationError, InvalidMaterialError, InvalidStructureError
 from epitaxy_models.materials import MaterialKind
 from epitaxy_models.materials.reading import MaterialIntake, read_material
 from epitaxy_models.structures import Intake, Structure, TextFormat, check_structure, read_single, structure_from_column
 from epitaxy_models.transfer.conditions.condition import INVALID_CONDITION, Condition, Values
 from epitaxy_models.transfer.labels.censoring import Side, Sides, sides_of
+from epitaxy_models.transfer.labels.classes import class_obstacle
 from epitaxy_models.transfer.labels.judging import constant_labels
 
 COLUMN_JSON = "column"
@@ -31,6 +32,7 @@ class LabelFile:
         censored_column: Name of the column that tells which labels are bounds; empty: only the cells tell.
         kind: What the column of structures holds.
         element_columns: Columns of elements instead, as ``ElementColumns.of`` reads them; empty: one column.
+        task: What the labels of the target are.
     """
 
     uri: str
@@ -39,6 +41,7 @@ class LabelFile:
     censored_column: str = ""
     kind: MaterialKind = MaterialKind.STRUCTURE
     element_columns: str = ""
+    task: LearningTask = LearningTask.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class LabelTable:
         conditions: Conditions by column, ``[n_rows]``: float64 with NaN where unknown, or texts and None.
         sides: -1 for a value that is an upper bound, 1 for a lower one, by column, int8 ``[n_rows]``; columns without
             bounds are left out.
+        is_boolean: Whether the cells of the target were truth values.
     """
 
     ids: Sequence[str]
@@ -79,6 +83,7 @@ class LabelTable:
     values: Mapping[str, NDArray[np.float64]]
     conditions: Mapping[str, Values] = field(default_factory=dict)
     sides: Mapping[str, Sides] = field(default_factory=dict)
+    is_boolean: bool = False
 
     def __post_init__(self) -> None:
         if len(self.ids) != len(self.cells):
@@ -161,11 +166,31 @@ def _check_conditions(table: LabelTable, spec: FineTuneSpec) -> None:
 
 
 def check_values(table: LabelTable, spec: FineTuneSpec) -> None:
-    """Raises InvalidRequestError for labels that do not vary: no work finds anything in them."""
+    """Raises InvalidRequestError for labels that do not vary, or lack a class: no work finds anything in them."""
     values = table.values[spec.target.name]
+    if spec.are_classes:
+        _check_classes(table, spec)
+        return
     # Bounds say nothing of how values vary.
     is_value = sides_of(table.sides.get(spec.target.name), len(values)) == Side.AT
     obstacle = constant_labels(values[is_value])
+    if obstacle is not None:
+        raise InvalidRequestError(obstacle.message, reason=obstacle.reason)
+
+
+def _check_classes(table: LabelTable, spec: FineTuneSpec) -> None:
+    name = spec.target.name
+    values = table.values[name]
+    if name in table.sides:
+        raise InvalidRequestError(f"{name} holds bounds, and a class is 0 or 1: give classes", reason="NO_VALUE")
+    for row in np.flatnonzero(np.isfinite(values) & (values != 0) & (values != 1)).tolist():
+        place = f"row {row}" if table.ids[row] == str(row) else f"row {row} ({table.ids[row][:80]})"
+        raise InvalidRequestError(
+            f"{place}: {name} holds {values[row]:g}, and a class is 0 or 1: correct it, or learn numbers with the task "
+            "REGRESSION",
+            reason="NOT_A_CLASS",
+        )
+    obstacle = class_obstacle(values)
     if obstacle is not None:
         raise InvalidRequestError(obstacle.message, reason=obstacle.reason)
 

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from epitaxy.chassis.errors import InvalidRequestError
@@ -31,6 +31,19 @@ class Transform(StrEnum):
     LOG10 = "log10"
     LOG1P = "log1p"
     AUTO = "auto"
+
+
+class LearningTask(StrEnum):
+    """What the labels are."""
+
+    AUTO = "auto"
+    """Told by the column: classes where its cells are truth values."""
+    REGRESSION = "regression"
+    CLASSIFICATION = "classification"
+    """0 or 1; the model answers with the probability of a 1."""
+
+
+NO_UNIT = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +152,7 @@ class FineTuneSpec:
         refit_of: The version that this job refits; None for any other job.
         conditions: Conditions under which the labels were measured.
         laws: Laws that the property keeps, each one of ``LAWS``.
+        task: What the labels are; of a job, never AUTO.
     """
 
     model_name: str
@@ -155,13 +169,15 @@ class FineTuneSpec:
     refit_of: RefittedVersion | None = None
     conditions: tuple[LabelCondition, ...] = ()
     laws: tuple[str, ...] = ()
+    task: LearningTask = LearningTask.REGRESSION
 
     def __post_init__(self) -> None:
         check_model_name(self.model_name, "spec.model_name")
         _match(
             _PROPERTY_NAME, "spec.property_name", self.property_name, "give snake case, such as critical_temperature"
         )
-        _match(_UNIT, "spec.unit", self.unit, "name the unit of the labels, 1 for none")
+        if self.unit or self.task is not LearningTask.AUTO:
+            _match(_UNIT, "spec.unit", self.unit, "name the unit of the labels, 1 for none")
         for peer in self.peers:
             _check_known("spec.peers", peer, PEERS)
         names = self.columns
@@ -171,6 +187,38 @@ class FineTuneSpec:
             raise InvalidRequestError.of_field("spec.low_fidelity", "names a column twice, or the target")
         self._check_conditions()
         self._check_laws()
+        if self.are_classes:
+            self._check_classes()
+
+    @property
+    def are_classes(self) -> bool:
+        """Whether the labels are 0 or 1."""
+        return self.task is LearningTask.CLASSIFICATION
+
+    def resolved(self, *, is_boolean: bool) -> "FineTuneSpec":
+        """The specification once the column is known; ``is_boolean`` if its cells are truth values.
+
+        Raises InvalidRequestError for what classes cannot have, or for numbers without a unit.
+        """
+        if self.task is not LearningTask.AUTO:
+            return self
+        if is_boolean:
+            return replace(self, task=LearningTask.CLASSIFICATION, unit=self.unit or NO_UNIT)
+        return replace(self, task=LearningTask.REGRESSION)
+
+    def _check_classes(self) -> None:
+        if self.unit != NO_UNIT:
+            what = f"is {self.unit[:80]!r}, and a probability has no unit: leave it out for labels that are 0 or 1"
+            raise InvalidRequestError.of_field("spec.unit", what)
+        if self.transform not in (Transform.AUTO, Transform.NONE):
+            what = f"is {self.transform.value}, and labels that are 0 or 1 have no other scale: leave it out"
+            raise InvalidRequestError.of_field("spec.transform", what)
+        if self.low_fidelity:
+            what = "has columns, and cheaper values state no class: give what is known of all candidates as conditions"
+            raise InvalidRequestError.of_field("spec.low_fidelity", what)
+        if self.laws:
+            what = "names laws, which are of numbers: leave them out for labels that are 0 or 1"
+            raise InvalidRequestError.of_field("spec.laws", what)
 
     def _check_laws(self) -> None:
         """Their form, and that what they read is stated; what the numbers mean is checked by the job."""

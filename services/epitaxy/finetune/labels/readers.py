@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from epitaxy.chassis.errors import InvalidRequestError, QuotaExceededError
 from epitaxy.finetune.domain.label_table import COLUMN_JSON, LabelFile, LabelTable, StructureText
-from epitaxy.finetune.domain.spec import LabelCondition
+from epitaxy.finetune.domain.spec import LabelCondition, LearningTask
 from epitaxy.tables.bounds import read_bounds
+from epitaxy.tables.classes import is_boolean, read_classes
 from epitaxy.tables.conditions import read_conditions
 from epitaxy.tables.csv_rows import open_csv
 from epitaxy.tables.element_columns import ElementColumns
@@ -65,11 +66,13 @@ def read_table(
     n_rows = len(rows.columns[inputs[0]])
     ids = rows.columns[file.id_column] if file.id_column else [None] * n_rows
     names = [str(row) if (text := id_text(cell)) is None else text for row, cell in enumerate(ids)]
-    values, sides = _values(rows, names, columns)
+    has_truths = file.task is LearningTask.AUTO and bool(columns) and is_boolean(rows.columns[columns[0]])
+    are_classes = has_truths or file.task is LearningTask.CLASSIFICATION
+    values, sides = _values(rows, names, columns, are_classes=are_classes)
     sides |= _told_bounds(rows, names, columns, file.censored_column, sides)
     cells = [_cell(rows, names, row, file, elements) for row in range(n_rows)]
     bounds = {name: found for name, found in sides.items() if found.any()}
-    return LabelTable(names, cells, values, _conditions(rows, names, conditions), bounds)
+    return LabelTable(names, cells, values, _conditions(rows, names, conditions), bounds, has_truths)
 
 
 def _elements(file: LabelFile) -> ElementColumns | None:
@@ -196,19 +199,21 @@ def _json_row(line: bytes, number: int) -> Mapping[str, Any]:
 
 
 def _values(
-    rows: _Rows, names: Sequence[str], columns: Sequence[str]
+    rows: _Rows, names: Sequence[str], columns: Sequence[str], *, are_classes: bool
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.int8]]]:
     """Values by column, and which of the first column's are bounds.
 
     Raises InvalidRequestError that names all cells without a number, up to a bound.
     """
     read = {column: read_column(rows.columns[column]) for column in columns}
-    read |= {column: read_bounded_column(rows.columns[column]) for column in columns[:1]}
+    read_target = read_classes if are_classes else read_bounded_column
+    read |= {column: read_target(rows.columns[column]) for column in columns[:1]}
     bad = [f"{_place(rows, names, row)}: {column} holds {what}" for column in columns for row, what in read[column].bad]
     if bad:
         count = f"{len(bad)} cells hold no number. " if len(bad) > 1 else ""
         more = f"; and {len(bad) - _SHOWN_CELLS} more" if len(bad) > _SHOWN_CELLS else ""
-        raise InvalidRequestError(f"{count}{'; '.join(bad[:_SHOWN_CELLS])}{more}", reason="INVALID_LABEL")
+        reason = "NOT_A_CLASS" if are_classes else "INVALID_LABEL"
+        raise InvalidRequestError(f"{count}{'; '.join(bad[:_SHOWN_CELLS])}{more}", reason=reason)
     values = {column: np.array(read[column].values, dtype=np.float64) for column in columns}
     return values, {column: np.array(read[column].sides, dtype=np.int8) for column in columns[:1]}
 

@@ -13,7 +13,8 @@ from epitaxy.finetune.ports import FileKind, HeldFiles
 from epitaxy.finetune.store.label_file import decode_labels, encode_labels
 
 _LABELS, _MODEL = "labels.parquet", "model"
-
+# The job store, which is a sqlite file beside these files by default, records the end of a job in less.
+_RESERVE_BYTES = 4 << 20
 
 _PATTERNS = {FileKind.LABELS: _LABELS, FileKind.REPORTS: "report.*", FileKind.DRAFT: _MODEL}
 
@@ -23,6 +24,7 @@ class FolderJobFiles:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._reserve = root / ".reserve"
 
     def save_labels(self, tenant: str, job_id: str, table: LabelTable) -> None:
         """Writes one Parquet file."""
@@ -45,6 +47,25 @@ class FolderJobFiles:
     def discard_model(self, tenant: str, job_id: str) -> None:
         """Removes the folder."""
         shutil.rmtree(self._folder(tenant, job_id) / _MODEL, ignore_errors=True)
+
+    def make_room(self, tenant: str, job_id: str) -> None:
+        """Removes the model in the making and the reserve."""
+        self.discard_model(tenant, job_id)
+        with suppress(OSError):
+            self._reserve.unlink()
+
+    def keep_reserve(self) -> None:
+        """Makes the reserve again if it was used up. A disk that is still full is left alone."""
+        with suppress(OSError):
+            if self._reserve.exists() and self._reserve.stat().st_size == _RESERVE_BYTES:
+                return
+            self._root.mkdir(parents=True, exist_ok=True)
+            draft = self._reserve.with_suffix(".draft")
+            try:
+                draft.write_bytes(bytes(_RESERVE_BYTES))
+                draft.replace(self._reserve)
+            finally:
+                draft.unlink(missing_ok=True)
 
     def save_report(self, tenant: str, job_id: str, kind: str, content: bytes) -> None:
         """Writes a report."""
@@ -87,8 +108,11 @@ class FolderJobFiles:
         folder = self._folder(tenant, job_id)
         folder.mkdir(parents=True, exist_ok=True)
         draft = folder / f".{name}.{os.getpid()}"
-        draft.write_bytes(content)
-        draft.replace(folder / name)
+        try:
+            draft.write_bytes(content)
+            draft.replace(folder / name)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def _held(folder: Path, kind: FileKind) -> HeldFiles | None:

@@ -96,6 +96,7 @@ class PipelineTransfer:
             is_constant=outcome.is_constant,
             suspicious=_suspicions(outcome.suspicious),
             succession=_succession(outcome.succession),
+            classification=outcome.classes,
         )
 
     def _request(self, spec: FineTuneSpec, labels: LabelTable, out: Path) -> TransferRequest:
@@ -126,6 +127,7 @@ class PipelineTransfer:
             },
             sides=labels.sides.get(spec.target.name),
             laws=spec.laws,
+            are_classes=spec.are_classes,
         )
 
     def _predecessor(self, old: RefittedVersion, base: Path) -> Predecessor:
@@ -191,5 +193,9 @@ def _definition(spec: FineTuneSpec) -> PropertyDefinition:
     """The property; labels of unstated origin count as measured."""
     target = spec.target
     level = target.level_of_theory or (_NOT_STATED if target.fidelity is None else target.fidelity.value)
+    if spec.are_classes:
+        description = f"probability that {spec.property_name} is 1, learned from the tenant's labels"
+        fidelity = target.fidelity or Fidelity.EXPERIMENT
+        return PropertyDefinition(spec.property_name, spec.unit, fidelity, level, description, 0.0, 1.0)
     description = f"{spec.property_name}, learned from the tenant's labels"
     return PropertyDefinition(spec.property_name, spec.unit, target.fidelity or Fidelity.EXPERIMENT, level, description)

@@ -50,6 +50,7 @@ def _params(spec: FineTuneSpec) -> dict[str, str]:
         "column": spec.target.name,
         "fidelity": spec.target.fidelity.value if spec.target.fidelity else "not stated",
         "transform": spec.transform.value,
+        **({"task": spec.task.value} if spec.are_classes else {}),
         "base_model": spec.base_model or "shipped",
         "low_fidelity": ",".join(column.name for column in spec.low_fidelity),
         "peers": ",".join(spec.peers),
@@ -62,13 +63,18 @@ def _params(spec: FineTuneSpec) -> dict[str, str]:
 
 
 def _metrics(outcome: TransferResult, report: Mapping[str, Any]) -> dict[str, float]:
-    """``mae`` and its interval are of the chosen strategy; ``mae.NAME``, ``gain.NAME`` of each."""
-    metrics = {f"mae.{name}": error for name, error in outcome.cross_validated_mae.items()}
+    """``mae`` (classes: ``brier``), its interval: of the chosen strategy; ``mae.NAME``, ``gain.NAME``: of each."""
+    classes = outcome.classification
+    score = "brier" if classes else "mae"
+    metrics = {f"{score}.{name}": error for name, error in outcome.cross_validated_mae.items()}
+    if classes:
+        metrics |= {f"auc.{name}": auc for name, auc in classes.auc_by_strategy.items()}
+        metrics |= {"auc": classes.auc, "log_loss": classes.log_loss, "calibration_error": classes.calibration_error}
     for row in report.get("strategies", ()):
         metrics[f"gain.{row['name']}"] = row["gain"]
         metrics[f"seconds.{row['name']}"] = row["seconds"]
         if row["name"] == outcome.strategy:
-            metrics |= {"mae": row["mae"], "mae_low": row["mae_low"], "mae_high": row["mae_high"]}
+            metrics |= {score: row["mae"], f"{score}_low": row["mae_low"], f"{score}_high": row["mae_high"]}
     calibration = report.get("calibration", {})
     for nominal, share in zip(calibration.get("nominal", ()), calibration.get("measured", ()), strict=True):
         metrics[f"coverage_at_{nominal:g}"] = share

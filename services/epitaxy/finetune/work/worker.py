@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import TypeVar
 
-from epitaxy.chassis.errors import (
-    RetryLaterError,
-)
+from epitaxy.chassis.errors import RetryLaterError
 from epitaxy.chassis.model_names import ModelName
+from epitaxy.chassis.storage import StorageFullError, is_storage_full
 from epitaxy.finetune.domain.job import Failure, FineTuneJob, JobEndedError, JobState, Progress, Result
 from epitaxy.finetune.ports import JobFiles, JobStore, LabelsStoppedError, ModelRegistry, Transfer, TransferResult
 from epitaxy.finetune.work.run_record import record_of
@@ -26,6 +25,12 @@ _VERSION_TAGS = ("job", "verdict", "strategy", "substrate", "substrate_digest", 
 _SECONDS_A_LINE = 0.5
 _SECONDS_A_LOOK = 2.0
 _PAUSES_SECONDS = (1.0, 5.0, 20.0, 60.0, 120.0)
+
+_STORAGE_FULL = Failure(
+    StorageFullError.default_reason,
+    "the server's disk is full, and the model cannot be stored: tell its operator, then create the job again; the "
+    "labels are kept",
+)
 
 _ResultT = TypeVar("_ResultT")
 
@@ -57,12 +62,10 @@ class JobWorker:
         except LabelsStoppedError as error:
             self._fail(job, Failure(error.reason, error.message, error.suspicious))
         except EpitaxyError as error:
-            self._fail(job, Failure(error.reason, error.message))
-        except Exception:
+            self._fail(job, _STORAGE_FULL if is_storage_full(error) else Failure(error.reason, error.message))
+        except Exception as error:
             logger.exception("the job failed", extra={"job": job.id})
-            self._fail(
-                job, Failure("INTERNAL", f"a fault of ours: report it with job id {job.id}; the labels are kept")
-            )
+            self._fail(job, _STORAGE_FULL if is_storage_full(error) else _fault_of_ours(job))
         else:
             _patiently(lambda: self.store.change(job.id, lambda now: now.succeeded(job.attempt, result, _now())))
 
@@ -92,15 +95,19 @@ class JobWorker:
             version.digest,
             outcome.verdict,
             outcome.strategy,
-            dict(outcome.cross_validated_mae),
+            {} if outcome.classification else dict(outcome.cross_validated_mae),
             outcome.is_calibrated,
             outcome.sentence,
             outcome.is_constant,
             outcome.suspicious,
             outcome.succession,
+            dict(outcome.cross_validated_mae) if outcome.classification else {},
+            outcome.classification,
         )
 
     def _fail(self, job: FineTuneJob, failure: Failure) -> None:
+        if failure is _STORAGE_FULL:
+            self.files.make_room(job.tenant, job.id)
         _patiently(lambda: self.store.change(job.id, lambda now: now.failed(failure, _now(), job.attempt)))
 
 
@@ -146,6 +153,10 @@ class _Teller:
         if done < 0.02 or elapsed < 1.0:
             return None
         return min(elapsed * (1 - done) / done, max(0.0, self._job.spec.budget.max_seconds - elapsed))
+
+
+def _fault_of_ours(job: FineTuneJob) -> Failure:
+    return Failure("INTERNAL", f"a fault of ours: report it with job id {job.id}; the labels are kept")
 
 
 def _patiently(call: Callable[[], _ResultT]) -> _ResultT:

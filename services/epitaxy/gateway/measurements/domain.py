@@ -102,6 +102,11 @@ class Refusal:
 
 
 NO_INTERVAL = Refusal("NO_INTERVAL", "the model gives no interval for this structure: there is nothing to hold it to")
+PROBABILITIES = Refusal(
+    "PROBABILITIES",
+    "the model answers with probabilities, and no single outcome lies in or out of an interval of one: make the model "
+    "again with these labels, and its report says whether the probabilities hold",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from epitaxy.api.prediction.v1.prediction_pb2 import PredictResponse, ResultBloc
 from epitaxy.gateway.domain import Chunk, ModelQuery
 from epitaxy.gateway.measurements.domain import (
     NO_INTERVAL,
+    PROBABILITIES,
     ModelChoice,
     PredictedValue,
     Predictions,
@@ -45,7 +46,9 @@ def _read_predictions(block: ResultBlock, property_name: str, n_structures: int)
     position = names.index(property_name) if property_name in names else None
     unit = None if position is None else block.properties[position].definition.unit
     results = {result.id: result for result in block.results}
-    outcomes = tuple(_outcome(results[str(index)], position) for index in range(n_structures))
+    is_probability = position is not None and block.properties[position].definition.is_probability
+    found = (_outcome(results[str(index)], position) for index in range(n_structures))
+    outcomes = tuple(PROBABILITIES if is_probability and isinstance(one, PredictedValue) else one for one in found)
     return Predictions(model_version(block.model), unit, outcomes)
 
 

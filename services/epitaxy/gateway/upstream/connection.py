@@ -17,6 +17,7 @@ from epitaxy.chassis.errors import (
 )
 from epitaxy.chassis.status import from_trailing_metadata
 from epitaxy.gateway.domain import AnswerTooLargeError
+from epitaxy.gateway.retry import UpstreamGoneError
 from epitaxy_models.errors import EpitaxyError
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class ServiceFaults:
     Attributes:
         service: What the service is called in messages to callers.
         passing: Statuses without details of ours that mean that the service is gone for a moment.
+        gone: Those of them that say that nobody took the call: it is sent again for as long as the caller waits.
         exhausted: What callers are told when the service sheds load in words of its runtime.
         refusals: Errors of ours by which the service refuses the gateway itself: no fault of the caller's.
         retry_seconds: Hint for a caller of a service that is gone; None: the gateway sends the call again itself.
@@ -51,6 +53,7 @@ class ServiceFaults:
     exhausted: str
     refusals: tuple[type[EpitaxyError], ...]
     retry_seconds: float | None = None
+    gone: frozenset[grpc.StatusCode] = frozenset()
 
     def translate(self, code: grpc.StatusCode, ours: EpitaxyError | None, text: str = "") -> EpitaxyError:
         """The error for the caller; ``ours`` is the one that the service sent, if its status is one of ours.
@@ -63,8 +66,9 @@ class ServiceFaults:
 
     def _translate_foreign(self, code: grpc.StatusCode, text: str) -> EpitaxyError:
         if code in self.passing:
+            kind = UpstreamGoneError if code in self.gone else UnavailableError
             message = f"{self.service} cannot be reached at the moment"
-            return UnavailableError(message, retry_after_seconds=self.retry_seconds)
+            return kind(message, retry_after_seconds=self.retry_seconds)
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
             return self._exhaustion(text)
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:

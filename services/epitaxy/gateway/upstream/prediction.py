@@ -34,6 +34,9 @@ _FAULTS = ServiceFaults(
     ),
     exhausted="the prediction service has more work than it can queue",
     refusals=(UnauthenticatedError, PermissionDeniedError),
+    # A proxy that died or knows no application yet is back within half a minute. INTERNAL and UNKNOWN are not here: a
+    # structure that takes its replica with it must not take them all, one after another.
+    gone=frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED, grpc.StatusCode.NOT_FOUND}),
 )
 # Spreads calls over all addresses of a headless service instead of pinning the first.
 _SERVICE_CONFIG = '{"loadBalancingConfig": [{"round_robin": {}}]}'

@@ -33,10 +33,15 @@ def query_of(
     name = request.property or names[0]
     if name not in names:
         raise InvalidRequestError.of_field("property", f"the model has no {name}; it has {', '.join(names)}")
-    if request.n_nearest > MAX_NEAREST:
-        raise InvalidRequestError.of_field("n_nearest", f"is {request.n_nearest}, at most {MAX_NEAREST} are allowed")
+    check_nearest(request.n_nearest)
     substrate = "" if is_current else artifact.weights_digest
     return ExplanationQuery(name, request.n_nearest or DEFAULT_NEAREST, substrate)
+
+
+def check_nearest(count: int) -> None:
+    """Raises InvalidRequestError for more known materials than are named."""
+    if count > MAX_NEAREST:
+        raise InvalidRequestError.of_field("n_nearest", f"is {count}, at most {MAX_NEAREST} are allowed")
 
 
 def explanations_message(
@@ -68,9 +73,10 @@ def _explanation(explanation: Explanation, structure: Structure) -> explanation_
         sites=map(_site, explanation.sites),
         elements=map(_element, explanation.elements),
         shells=map(_shell, explanation.shells),
-        faithfulness=_faithfulness(explanation.faithfulness),
-        nearest=map(_nearest, explanation.nearest),
+        faithfulness=faithfulness_message(explanation.faithfulness),
+        nearest=map(nearest_message, explanation.nearest),
         structure=structure_pb2.PackedStructures(**pack_structures([structure])._asdict()),
+        kind=structure_pb2.MATERIAL_KIND_STRUCTURE,
     )
 
 
@@ -100,7 +106,8 @@ def _shell(entry: ShellContribution) -> explanation_pb2.ShellContribution:
     )
 
 
-def _faithfulness(verdict: Faithfulness) -> explanation_pb2.Faithfulness:
+def faithfulness_message(verdict: Faithfulness) -> explanation_pb2.Faithfulness:
+    """A verdict on the wire."""
     return explanation_pb2.Faithfulness(
         deletion=verdict.deletion,
         insertion=verdict.insertion,
@@ -114,7 +121,8 @@ def _faithfulness(verdict: Faithfulness) -> explanation_pb2.Faithfulness:
     )
 
 
-def _nearest(material: NearestMaterial) -> explanation_pb2.NearestMaterial:
+def nearest_message(material: NearestMaterial) -> explanation_pb2.NearestMaterial:
+    """A known material on the wire."""
     return explanation_pb2.NearestMaterial(
         id=material.id,
         formula=material.formula,

@@ -10,16 +10,21 @@ from time import perf_counter
 from typing import Any
 
 from epitaxy.prediction.domain import Refusal
+from epitaxy.prediction.explaining.material_replica import MaterialExplainers, explain_material
+from epitaxy.prediction.explaining.materials import MaterialQuery, MaterialQuestion
 from epitaxy.prediction.explaining.service import ExplanationQuery
 from epitaxy.prediction.intake.reader import failure
 from epitaxy.prediction.metrics import RayExplanationMetrics
 from epitaxy.prediction.serve.replica_logs import configure_replica_logging
 from epitaxy.prediction.served_model import load_catalogue, model_folder
 from epitaxy.prediction.settings import PredictionSettings
+from epitaxy.registry.mlflow_registry import MlflowRegistry
+from epitaxy.registry.settings import RegistrySettings
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.catalogue import SubstrateCatalogue
 from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.explanation.explanation import Explanation
+from epitaxy_models.explanation.materials.explanation import MaterialExplanation
 from epitaxy_models.structures import Structure
 
 _LOG = logging.getLogger(__name__)
@@ -38,6 +43,7 @@ class ExplainerReplica:
         chosen = PredictionSettings(**settings)
         torch.set_num_threads(chosen.threads)
         self._explainers = Explainers(load_catalogue(chosen), model_folder(chosen))
+        self._materials = MaterialExplainers(lambda version: MlflowRegistry(RegistrySettings()).fetch(version))
         self._worker = ThreadPoolExecutor(1, "explain", initializer=os.nice, initargs=(_NICENESS,))
         self._metrics = RayExplanationMetrics()
 
@@ -45,6 +51,19 @@ class ExplainerReplica:
         """One answer per structure."""
         loop = asyncio.get_running_loop()
         return [await loop.run_in_executor(self._worker, self._explain_one, one, query) for one in structures]
+
+    async def explain_materials(
+        self, questions: Sequence[MaterialQuestion], query: MaterialQuery
+    ) -> list[MaterialExplanation | Refusal]:
+        """One answer per material without a crystal."""
+        loop = asyncio.get_running_loop()
+        return [await loop.run_in_executor(self._worker, self._explain_material, one, query) for one in questions]
+
+    def _explain_material(self, question: MaterialQuestion, query: MaterialQuery) -> MaterialExplanation | Refusal:
+        began = perf_counter()
+        answer = explain_material(self._materials, question, query)
+        self._metrics.observe_explanation(outcome_of(answer), perf_counter() - began)
+        return answer
 
     def _explain_one(self, structure: Structure, query: ExplanationQuery) -> Explanation | Refusal:
         began = perf_counter()
@@ -87,7 +106,7 @@ def explain_structure(explainer: Any, structure: Structure, query: ExplanationQu
     return explanation
 
 
-def outcome_of(answer: Explanation | Refusal) -> str:
+def outcome_of(answer: Explanation | MaterialExplanation | Refusal) -> str:
     """How an explanation ended, as its metrics name it."""
     if isinstance(answer, Refusal):
         return "failed" if answer.is_retryable else "refused"

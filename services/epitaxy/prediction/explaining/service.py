@@ -61,7 +61,7 @@ class ExplanationService:
         Raises OverloadedError if the tenant has too many open calls already: an explanation costs about a
         hundred predictions, and explainers are few.
         """
-        with self._one_call_of(tenant):
+        with self.one_call_of(tenant):
             answers = await (reader or self._shared).validate(items)
             read = [answer.outcome for answer in answers]
             structures = [outcome.structure for outcome in read if isinstance(outcome, Accepted)]
@@ -74,7 +74,8 @@ class ExplanationService:
             ]
 
     @contextmanager
-    def _one_call_of(self, tenant: str) -> Iterator[None]:
+    def one_call_of(self, tenant: str) -> Iterator[None]:
+        """Counts an open call. Raises OverloadedError if the tenant has too many already."""
         if self._calls[tenant] >= self._calls_each:
             raise OverloadedError(
                 f"{self._calls_each} calls of yours for explanations are under way: wait for one of them",

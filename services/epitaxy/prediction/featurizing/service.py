@@ -1,60 +1,19 @@
 """All that models of a substrate read of a block of structures: features, domain, review, canonical key."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from epitaxy.chassis.request_context import current_request
 from epitaxy.prediction.domain import Accepted, Answer, Item, Query, ReadMaterial, Refusal
+from epitaxy.prediction.featurizing.answers import FeatureAnswer, FeatureRow, StructureFacts
+from epitaxy.prediction.featurizing.materials import MaterialFeatureService
 from epitaxy.prediction.tenants.features import DescribedRow, joined
 from epitaxy.prediction.tenants.lanes import TenantLanes
 from epitaxy.prediction.tenants.substrates import Substrate
 from epitaxy_models.calibration.verdict import DomainScore
-from epitaxy_models.heads.property import PropertyDefinition
 from epitaxy_models.review import ReviewDecision, doubts_of
 from epitaxy_models.structures.display import display_formula
-
-Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StructureFacts:
-    """What is known of one structure beside its features."""
-
-    key: bytes
-    reduced_formula: str
-    elements: bytes
-    domain: DomainScore
-    review: ReviewDecision
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureRow:
-    """One item of a block, with its facts or the reason why there are none."""
-
-    id: str
-    outcome: StructureFacts | Refusal
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FeatureAnswer:
-    """Answers of one block.
-
-    Attributes:
-        rows: One per item, in order.
-        blocks: Features by block of the items that have facts, ``[n_answered, width]``.
-        properties: What the substrate predicts.
-        values: Predicted values ``[n_answered, n_properties]``.
-        stds: Standard deviations ``[n_answered, n_properties]``.
-    """
-
-    rows: Sequence[FeatureRow]
-    blocks: Mapping[str, Array]
-    properties: Sequence[PropertyDefinition]
-    values: Array
-    stds: Array
 
 
 class FeatureService:
@@ -62,6 +21,7 @@ class FeatureService:
 
     def __init__(self, lanes: TenantLanes) -> None:
         self._lanes = lanes
+        self.of_materials = MaterialFeatureService(lanes)
 
     async def featurize(self, items: Sequence[Item], substrate: Substrate) -> FeatureAnswer:
         """Features of all items; every item ends in facts or its own refusal."""

@@ -10,11 +10,12 @@ from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.prediction import messages
 from epitaxy.prediction.domain import BlockAnswer, Item, Query
 from epitaxy.prediction.materials.service import MaterialService
-from epitaxy.prediction.materials.services import NAMES, MaterialServices
+from epitaxy.prediction.materials.services import MaterialServices
 from epitaxy.prediction.materials.tenants import MaterialTenants
 from epitaxy.prediction.tenants.models import ServedVersion
 from epitaxy_models.ensembles.card import ModelCard
 from epitaxy_models.materials import MaterialKind
+from epitaxy_models.substrates.material_catalogue import NAMES
 
 
 class MaterialAnswers:
@@ -31,7 +32,8 @@ class MaterialAnswers:
 
     async def named(self, selector: model_pb2.ModelSelector) -> MaterialService | None:
         """The substrate that a selector names; None for any other model. Raises NotFoundError for another version."""
-        service = await self._services.named(selector.name)
+        asked = selector.version if selector.WhichOneof("which") == "version" else ""
+        service = await self._services.named(selector.name, asked)
         if service is not None:
             messages.check_card(selector, service.substrate.card)
         return service
@@ -63,7 +65,14 @@ class MaterialAnswers:
 
     def card(self, service: MaterialService) -> models_pb2.ModelCard:
         """The card of a substrate."""
-        return messages.substrate_card(service.substrate.card, service.substrate.digest, service.policy)
+        substrate = service.substrate
+        message = messages.substrate_card(substrate.card, substrate.digest, service.policy)
+        details = substrate.details
+        message.kinds.extend(messages.KINDS[kind] for kind in substrate.kinds)
+        message.n_parameters_per_member = details.n_parameters // substrate.card.backbone.n_members
+        message.supported_elements.extend(details.supported_elements)
+        message.card_json = details.card_json
+        return message
 
     async def cards(self) -> list[models_pb2.ModelCard]:
         """The cards of all substrates of materials, by name."""
@@ -71,9 +80,10 @@ class MaterialAnswers:
         return [self.card(await self._services.of_kind(kinds[name])) for name in sorted(kinds)]
 
     def _encoder(self, service: MaterialService) -> messages.ResultEncoder:
-        if service.label not in self._encoders:
-            self._encoders[service.label] = messages.substrate_encoder(service.substrate.card, service.substrate.digest)
-        return self._encoders[service.label]
+        digest = service.substrate.digest
+        if digest not in self._encoders:
+            self._encoders[digest] = messages.substrate_encoder(service.substrate.card, digest)
+        return self._encoders[digest]
 
 
 def property_names(card: ModelCard) -> list[str]:

@@ -2,30 +2,38 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
+from epitaxy.chassis.errors import DeadlineExceededError
+from epitaxy.chassis.request_context import current_request
 from epitaxy.prediction.cache.lru import LruCache
 from epitaxy.prediction.cache.own_hits import OwnHits
 from epitaxy.prediction.domain import Answer, BlockAnswer, Item, MaterialSource, Query, ReadMaterial, Refusal
 from epitaxy.prediction.intake.materials import NO_SUBSTRATE, MaterialReader
 from epitaxy.prediction.intake.reader import failure
-from epitaxy.prediction.ports import CacheTier, Embedding, PredictionMetrics, Stage
+from epitaxy.prediction.materials.work_queue import WorkQueue
+from epitaxy.prediction.ports import CacheTier, Embedding, MaterialCache, PredictionMetrics, Stage
 from epitaxy.prediction.service import count_answers
 from epitaxy_models.calibration.verdict import DomainScore
+from epitaxy_models.ensembles.readout import Reading
 from epitaxy_models.errors import UnsupportedElementError
 from epitaxy_models.graphs.graph import CrystalGraph
+from epitaxy_models.materials import MaterialKind
 from epitaxy_models.review import ReviewPolicy
-from epitaxy_models.substrates.substrate import Substrate
+from epitaxy_models.substrates.material_catalogue import AnyMaterialSubstrate
 
-_T = TypeVar("_T")
-_CACHE_BYTES = 32 * 2**20
-_OVERHEAD_BYTES = 1500
+_EMBEDDED_BYTES, _READINGS_BYTES = 32 * 2**20, 16 * 2**20
+_OVERHEAD_BYTES, _READING_BYTES = 1500, 900
+# A block of 512 large molecules on one busy core stays below this.
+_TIMEOUT_SECONDS = 120.0
+MAX_QUEUED = 50_000
+NO_ATOMS = np.zeros(0, dtype=np.uint8)
+Found = dict[bytes, tuple["EmbeddedMaterial | Refusal", bool]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,18 +54,30 @@ class EmbeddedMaterial:
 class MaterialService:
     """Answers blocks of materials with one substrate; every item ends in an answer or its own refusal."""
 
-    def __init__(self, substrate: Substrate[Any], metrics: PredictionMetrics, policy: ReviewPolicy) -> None:
-        """Limits of the policy on properties that this substrate does not have are left out."""
-        self.substrate, self._metrics = substrate, metrics
+    def __init__(
+        self,
+        substrate: AnyMaterialSubstrate,
+        metrics: PredictionMetrics,
+        policy: ReviewPolicy,
+        shared: MaterialCache | None = None,
+        max_queued: int = MAX_QUEUED,
+        own_hits: OwnHits | None = None,
+    ) -> None:
+        """``shared`` is the cache of replicas, ``own_hits`` what they know of who asked.
+
+        Beyond ``max_queued`` materials that wait, calls are shed. Limits of the policy on properties that this
+        substrate does not have are left out.
+        """
+        self.substrate, self._metrics, self._shared = substrate, metrics, shared
         self._names = [entry.definition.name for entry in substrate.card.properties]
         widths = {name: width for name, width in policy.max_interval_width.items() if name in self._names}
         self.policy = replace(policy, max_interval_width=widths)
-        # These caches are the replica's own, and so is what it remembers of who asked.
-        self._own_hits = OwnHits()
+        self._own_hits = own_hits or OwnHits()
+        # The queue's thread owns the reader, the event loop the caches.
         self._reader = MaterialReader()
-        self._embedded: LruCache[EmbeddedMaterial] = LruCache(_CACHE_BYTES, lambda entry: entry.n_bytes)
-        # One thread owns reader and cache; RDKit and the small network hold the interpreter lock by turns.
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="materials")
+        self._embedded: LruCache[EmbeddedMaterial] = LruCache(_EMBEDDED_BYTES, lambda entry: entry.n_bytes)
+        self._readings: LruCache[Reading] = LruCache(_READINGS_BYTES, lambda _: _READING_BYTES)
+        self.queue = WorkQueue(max_queued, lambda waiting: metrics.set_queued_materials(waiting, max_queued))
 
     @property
     def label(self) -> str:
@@ -65,16 +85,36 @@ class MaterialService:
         return f"{self.substrate.card.name}:{self.substrate.card.version}"
 
     async def evaluate(self, items: Sequence[Item], query: Query) -> BlockAnswer:
-        """Predictions for all items; arrays hold one row per answered item."""
-        block = await self._in_worker(lambda: self._evaluate(items, query))
-        self.count(block.answers)
-        return replace(block, answers=tuple(await self._told(block.answers)))
+        """Predictions for all items; arrays hold one row per answered item.
+
+        Raises OverloadedError if the queue is full, DeadlineExceededError if the time runs out.
+        """
+        async with self._admitted(len(items)):
+            read = await self._take_in(items)
+            by_digest = {entry.digest: entry for entry in read if isinstance(entry, ReadMaterial)}
+            held = {} if query.bypass_cache else await self._held(list(by_digest))
+            missing = [entry for digest, entry in by_digest.items() if digest not in held]
+            found = await self._look_up(missing, bypass_cache=query.bypass_cache) if missing else {}
+            new = await self._read_out({key: entry for key, (entry, _) in found.items()})
+        known = {digest: (reading, True) for digest, reading in held.items()}
+        known |= {digest: (reading, found[digest][1]) for digest, reading in new.items()}
+        refused = {digest: entry for digest, (entry, _) in found.items() if isinstance(entry, Refusal)}
+        answers, rows = _merged(items, read, known, refused)
+        block = self._block(await self._told(answers), rows, query)
+        self.count(block.answers, items)
+        return block
 
     async def embed(
         self, items: Sequence[Item], *, bypass_cache: bool = False
     ) -> tuple[list[Answer], list[EmbeddedMaterial]]:
-        """Answers, and what their rows point to."""
-        answers, rows = await self._in_worker(lambda: self._embed(items, bypass_cache=bypass_cache))
+        """Answers, and what their rows point to. Raises as ``evaluate`` does."""
+        async with self._admitted(len(items)):
+            read = await self._take_in(items)
+            by_digest = {entry.digest: entry for entry in read if isinstance(entry, ReadMaterial)}
+            found = await self._look_up(list(by_digest.values()), bypass_cache=bypass_cache, is_shared=True)
+        refused = {digest: entry for digest, (entry, _) in found.items() if isinstance(entry, Refusal)}
+        known = {key: (entry, hit) for key, (entry, hit) in found.items() if isinstance(entry, EmbeddedMaterial)}
+        answers, rows = _merged(items, read, known, refused)
         return await self._told(answers), rows
 
     async def _told(self, answers: Sequence[Answer]) -> list[Answer]:
@@ -92,38 +132,30 @@ class MaterialService:
         """How near materials lie to what the substrate was pretrained on."""
         return self.substrate.domains(*_columns(rows))
 
-    def count(self, answers: Sequence[Answer]) -> None:
+    def count(self, answers: Sequence[Answer], items: Sequence[Item]) -> None:
         """Counts the outcomes of these materials."""
-        count_answers(self._metrics, answers)
+        sources = (item.source for item in items)
+        kinds = [one.kind if isinstance(one, MaterialSource) else MaterialKind.STRUCTURE for one in sources]
+        count_answers(self._metrics, answers, kinds)
 
-    def _evaluate(self, items: Sequence[Item], query: Query) -> BlockAnswer:
-        answers, rows = self._embed(items, bypass_cache=query.bypass_cache)
+    def _block(self, answers: Sequence[Answer], rows: Sequence[Reading], query: Query) -> BlockAnswer:
         with self.timed(Stage.READOUT):
-            columns = _columns(rows) if rows else ([], [], self.substrate.embed([]))
-            prediction = self.substrate.predict(*columns, query.coverage)
-            if self.policy.judges_widths:
-                judged = self.substrate.predict(*columns, self.policy.interval_coverage)
-                prediction = replace(prediction, judged_widths=judged.upper - judged.lower)
-            atoms = [entry.read.sample.atomic_numbers for entry in rows]
+            judged_at = self.policy.interval_coverage if self.policy.judges_widths else None
+            prediction = self.substrate.answer(rows, query.coverage, judged_at)
+            reads = [answer.outcome for answer in answers if isinstance(answer.outcome, ReadMaterial)]
+            # Asking for the elements of a molecule takes longer than all else here.
+            atoms = [read.sample.atomic_numbers if self.policy.forbidden_elements else NO_ATOMS for read in reads]
             reviews = self.policy.judge(atoms, prediction.domains, self._names, prediction.judged_widths)
         return BlockAnswer(tuple(answers), prediction, reviews)
 
-    def _embed(self, items: Sequence[Item], *, bypass_cache: bool) -> tuple[list[Answer], list[EmbeddedMaterial]]:
-        with self.timed(Stage.PARSE):
-            read = [self._read(item) for item in items]
-        found = self._look_up([entry for entry in read if isinstance(entry, ReadMaterial)], bypass_cache=bypass_cache)
-        answers: list[Answer] = []
-        rows: list[EmbeddedMaterial] = []
-        for item, outcome in zip(items, read, strict=True):
-            result = outcome if isinstance(outcome, Refusal) else found[outcome.digest][0]
-            if isinstance(result, Refusal) or isinstance(outcome, Refusal):
-                answers.append(Answer(item.id, result if isinstance(result, Refusal) else outcome))
-                continue
-            answers.append(Answer(item.id, outcome, len(rows), found[outcome.digest][1]))
-            rows.append(result)
-        return answers, rows
+    async def _take_in(self, items: Sequence[Item]) -> list[ReadMaterial | Refusal]:
+        return await self.queue.map(items, self._read)
 
-    def _read(self, item: Item) -> ReadMaterial | Refusal:
+    def _read(self, items: Sequence[Item]) -> list[ReadMaterial | Refusal]:
+        with self.timed(Stage.PARSE):
+            return [self._read_one(item) for item in items]
+
+    def _read_one(self, item: Item) -> ReadMaterial | Refusal:
         source = item.source
         if isinstance(source, Refusal):
             return source
@@ -137,37 +169,110 @@ class MaterialService:
         message = f"{self.substrate.card.name} answers {kinds}, and this is a {asked}: ask a model of that kind"
         return Refusal(NO_SUBSTRATE, message)
 
-    def _look_up(
-        self, read: Sequence[ReadMaterial], *, bypass_cache: bool
-    ) -> dict[bytes, tuple[EmbeddedMaterial | Refusal, bool]]:
-        """What is known of each material by digest, and whether the network did not run for it."""
-        by_digest = {entry.digest: entry for entry in read}
-        held = {} if bypass_cache else {digest: self._embedded.get(digest) for digest in by_digest}
-        found: dict[bytes, tuple[EmbeddedMaterial | Refusal, bool]] = {
-            digest: (entry, True) for digest, entry in held.items() if entry is not None
-        }
+    async def _held(self, digests: Sequence[bytes]) -> dict[bytes, Reading]:
+        """Readings of materials that were answered before, here or by another replica."""
+        held = {digest: reading for digest in digests if (reading := self._readings.get(digest)) is not None}
+        self._metrics.count_cache(CacheTier.LOCAL, len(held))
+        missing = [digest for digest in digests if digest not in held]
+        if not missing or self._shared is None:
+            return held
+        with self.timed(Stage.CACHE_READ):
+            shared = await self._shared.readings(missing)
+        self._metrics.count_cache(CacheTier.SHARED, len(shared))
+        for digest, reading in shared.items():
+            self._readings.put(digest, reading)
+        return held | shared
+
+    async def _look_up(self, read: Sequence[ReadMaterial], *, bypass_cache: bool, is_shared: bool = False) -> Found:
+        """What is known of each material by digest, and whether the network did not run for it.
+
+        With ``is_shared`` other replicas' embeddings count: tenants' models need them, an answer its reading alone.
+        """
+        local = {} if bypass_cache else {entry.digest: self._embedded.get(entry.digest) for entry in read}
+        found: Found = {digest: (entry, True) for digest, entry in local.items() if entry is not None}
         self._metrics.count_cache(CacheTier.LOCAL, len(found))
-        self._metrics.count_cache(CacheTier.MISS, len(by_digest) - len(found))
-        graphs: dict[bytes, CrystalGraph] = {}
-        with self.timed(Stage.GRAPH):
-            for digest in by_digest.keys() - found.keys():
-                try:
-                    graphs[digest] = self.substrate.featurize(by_digest[digest].sample.material)
-                except UnsupportedElementError as error:
-                    found[digest] = Refusal(error.reason, error.message), False
-                except Exception as error:
-                    found[digest] = failure(error), False
-        with self.timed(Stage.EMBED):
-            embeddings = self.substrate.embed(list(graphs.values()))
-        for (digest, graph), embedding in zip(graphs.items(), embeddings, strict=True):
-            # A copy: a view would keep the whole block in memory.
-            entry = EmbeddedMaterial(by_digest[digest], graph, embedding.copy())
-            self._embedded.put(digest, entry)
-            found[digest] = entry, False
+        missing = [entry for entry in read if entry.digest not in found]
+        shared = self._shared if is_shared else None
+        known: Mapping[bytes, Embedding] = {}
+        if missing and shared is not None and not bypass_cache:
+            with self.timed(Stage.CACHE_READ):
+                known = await shared.embeddings([entry.digest for entry in missing])
+            self._metrics.count_cache(CacheTier.SHARED, len(known))
+        self._metrics.count_cache(CacheTier.MISS, len(missing) - len(known))
+        computed = await self.queue.map(missing, lambda piece: self._embed(piece, known))
+        for entry, result in zip(missing, computed, strict=True):
+            found[entry.digest] = result, entry.digest in known
+            if isinstance(result, EmbeddedMaterial):
+                self._embedded.put(entry.digest, result)
+        new = {
+            key: entry.embedding for key, (entry, hit) in found.items() if not hit and not isinstance(entry, Refusal)
+        }
+        if new and shared is not None:
+            with self.timed(Stage.CACHE_WRITE):
+                await shared.put({}, new)
         return found
 
-    async def _in_worker(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+    def _embed(
+        self, read: Sequence[ReadMaterial], known: Mapping[bytes, Embedding]
+    ) -> list[EmbeddedMaterial | Refusal]:
+        with self.timed(Stage.GRAPH):
+            graphs = self._graphs(read)
+        places = [at for at, graph in enumerate(graphs) if isinstance(graph, CrystalGraph)]
+        unknown = [at for at in places if read[at].digest not in known]
+        with self.timed(Stage.EMBED):
+            embeddings = self.substrate.embed([graphs[at] for at in unknown])  # type: ignore[misc]  # those are graphs
+        # A copy: a view would keep the whole block in memory.
+        embedded = dict(known) | {read[at].digest: row.copy() for at, row in zip(unknown, embeddings, strict=True)}
+        return [
+            _checked(EmbeddedMaterial(entry, graph, embedded[entry.digest]))
+            if isinstance(graph, CrystalGraph)
+            else graph
+            for entry, graph in zip(read, graphs, strict=True)
+        ]
+
+    def _graphs(self, read: Sequence[ReadMaterial]) -> list[CrystalGraph | Refusal]:
+        try:
+            built = self.substrate.featurize_all([entry.sample.material for entry in read])
+        except Exception as error:
+            return [failure(error) for _ in read]
+        return [
+            graph
+            if isinstance(graph, CrystalGraph)
+            else Refusal(graph.reason, graph.message)
+            if isinstance(graph, UnsupportedElementError)
+            else failure(graph)
+            for graph in built
+        ]
+
+    async def _read_out(self, found: Mapping[bytes, EmbeddedMaterial | Refusal]) -> dict[bytes, Reading]:
+        """Readings of the embeddings that were found, kept for the next time and for other replicas."""
+        entries = [(digest, entry) for digest, entry in found.items() if isinstance(entry, EmbeddedMaterial)]
+        rows = await self.queue.map([entry for _, entry in entries], self._readings_of)
+        new = {digest: row for (digest, _), row in zip(entries, rows, strict=True)}
+        for digest, reading in new.items():
+            self._readings.put(digest, reading)
+        if new and self._shared is not None:
+            with self.timed(Stage.CACHE_WRITE):
+                await self._shared.put(new, {})
+        return new
+
+    def _readings_of(self, rows: Sequence[EmbeddedMaterial]) -> list[Reading]:
+        with self.timed(Stage.READOUT):
+            _, graphs, embeddings = _columns(rows)
+            return self.substrate.readings(graphs, embeddings)
+
+    @asynccontextmanager
+    async def _admitted(self, n: int) -> AsyncIterator[None]:
+        """A place in the queue for ``n`` materials, as long as the caller waits."""
+        self.queue.admit(n)
+        left = current_request().seconds_left()
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS if left is None else min(left, _TIMEOUT_SECONDS)):
+                yield
+        except TimeoutError as error:
+            raise DeadlineExceededError("the time allowed ran out before the materials were done") from error
+        finally:
+            self.queue.release(n)
 
     @contextmanager
     def timed(self, stage: Stage) -> Iterator[None]:
@@ -177,6 +282,33 @@ class MaterialService:
             yield
         finally:
             self._metrics.observe_stage(stage, time.perf_counter() - start)
+
+
+def _checked(entry: EmbeddedMaterial) -> EmbeddedMaterial | Refusal:
+    """What can be answered and kept: a number that overflowed would be served from the cache for days."""
+    if np.isfinite(entry.embedding).all():
+        return entry
+    return failure(ArithmeticError("the embedding is not finite"))
+
+
+def _merged(
+    items: Sequence[Item],
+    read: Sequence[ReadMaterial | Refusal],
+    known: Mapping[bytes, tuple[Any, bool]],
+    refused: Mapping[bytes, Refusal],
+) -> tuple[list[Answer], list[Any]]:
+    """One answer an item, and what is known of those that are answered, in the order of their rows."""
+    answers: list[Answer] = []
+    rows: list[Any] = []
+    for item, outcome in zip(items, read, strict=True):
+        refusal = outcome if isinstance(outcome, Refusal) else refused.get(outcome.digest)
+        if refusal is not None or isinstance(outcome, Refusal):
+            answers.append(Answer(item.id, refusal or outcome))
+            continue
+        entry, is_hit = known[outcome.digest]
+        answers.append(Answer(item.id, outcome, len(rows), is_hit))
+        rows.append(entry)
+    return answers, rows
 
 
 def _columns(rows: Sequence[EmbeddedMaterial]) -> tuple[list[Any], list[CrystalGraph], Embedding]:

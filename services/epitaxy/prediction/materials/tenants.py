@@ -13,7 +13,7 @@ from epitaxy.prediction.cache.lru import LruCache
 from epitaxy.prediction.domain import Answer, BlockAnswer, Item, Query, Refusal
 from epitaxy.prediction.intake.conditions import conditions_of, with_conditions
 from epitaxy.prediction.intake.reader import failure
-from epitaxy.prediction.materials.service import EmbeddedMaterial
+from epitaxy.prediction.materials.service import NO_ATOMS, EmbeddedMaterial
 from epitaxy.prediction.materials.services import MaterialServices
 from epitaxy.prediction.ports import Stage
 from epitaxy.prediction.tenants.lanes import TenantLanes
@@ -52,17 +52,18 @@ class MaterialTenants:
 
     async def evaluate(self, items: Sequence[Item], served: ServedVersion, query: Query) -> BlockAnswer:
         """Predictions for all items. Raises FailedPreconditionError for a model that cannot answer at all."""
-        _check_descriptors(served)
+        check_descriptors(served)
         service = await self._services.under(served)
         answers, embedded = await service.embed(items, bypass_cache=query.bypass_cache)
         answers = [
-            with_conditions(_of_kind(answer, served.kind), item, served.card)
+            with_conditions(of_kind(answer, served.kind), item, served.card)
             for answer, item in zip(answers, items, strict=True)
         ]
         tenant = served.version.model.tenant
-        answers, positions, rows = await self._lanes.run(tenant, lambda: self._described(served, answers, embedded))
+        features = MaterialFeatures.over(served.kind, service.substrate)
+        answers, positions, rows = await self._lanes.run(tenant, lambda: self._described(features, answers, embedded))
         if not positions:
-            service.count(answers)
+            service.count(answers, items)
             return BlockAnswer(tuple(answers), nothing(), ())
         kept = [embedded[answers[position].row] for position in positions]
         policy = await self._models.read_policy(served)
@@ -76,23 +77,22 @@ class MaterialTenants:
         model = await self._models.load(served.version)
         with service.timed(Stage.READOUT):
             prediction = await self._lanes.run(tenant, lambda: run_model(model, served.version, question))
-        atoms = [entry.read.sample.atomic_numbers for entry in kept]
+        forbids = bool(policy.forbidden_elements)
+        atoms = [entry.read.sample.atomic_numbers if forbids else NO_ATOMS for entry in kept]
         names = [served.card.definition.name]
         reviews = policy.judge(atoms, prediction.domains, names, prediction.judged_widths)
         finished = numbered(answers, positions, prediction)
-        service.count(finished)
+        service.count(finished, items)
         return BlockAnswer(tuple(finished), prediction, reviews)
 
     def _described(
-        self, served: ServedVersion, answers: Sequence[Answer], embedded: Sequence[EmbeddedMaterial]
+        self, features: MaterialFeatures, answers: Sequence[Answer], embedded: Sequence[EmbeddedMaterial]
     ) -> tuple[list[Answer], list[int], list[_Row]]:
         """Answers so far, positions of those that remain to be predicted, and their rows of the blocks."""
-        features = MaterialFeatures.shipped(served.kind)
+        found = [(at, answer) for at, answer in enumerate(answers) if not isinstance(answer.outcome, Refusal)]
+        known = self._describe(features, [embedded[answer.row] for _, answer in found])
         done, positions, rows = list(answers), [], []
-        for position, answer in enumerate(answers):
-            if isinstance(answer.outcome, Refusal):
-                continue
-            row = self._describe(features, embedded[answer.row])
+        for (position, answer), row in zip(found, known, strict=True):
             if isinstance(row, Refusal):
                 done[position] = Answer(answer.id, row)
                 continue
@@ -100,26 +100,41 @@ class MaterialTenants:
             rows.append(row)
         return done, positions, rows
 
-    def _describe(self, features: MaterialFeatures, entry: EmbeddedMaterial) -> _Row | Refusal:
-        digest = entry.read.digest
+    def _describe(self, features: MaterialFeatures, entries: Sequence[EmbeddedMaterial]) -> list[_Row | Refusal]:
+        """Rows of all entries; those that are not held are described together."""
+        keys = [features.base.digest.encode() + entry.read.digest for entry in entries]
         with self._lock:
-            held = self._rows.get(digest)
-        if held is not None:
-            return held
-        try:
-            features.check(entry.read.sample.material)
-            inputs = features.inputs_from([entry.read.sample], [entry.graph], entry.embedding[None])
-        except UnsupportedElementError as error:
-            return Refusal(error.reason, error.message)
-        except Exception as error:
-            return failure(error)
-        row = _Row({name: block[0] for name, block in inputs.blocks.items() if name != EMBEDDING})
+            held: dict[bytes, _Row | Refusal | None] = {key: self._rows.get(key) for key in keys}
+        missing = {key: entry for key, entry in zip(keys, entries, strict=True) if held[key] is None}
+        new = dict(zip(missing, _rows_of(features, list(missing.values())), strict=True))
         with self._lock:
-            self._rows.put(digest, row)
-        return row
+            for key, row in new.items():
+                if isinstance(row, _Row):
+                    self._rows.put(key, row)
+        known = held | new
+        return [row for key in keys if (row := known[key]) is not None]
 
 
-def _check_descriptors(served: ServedVersion) -> None:
+def _rows_of(features: MaterialFeatures, entries: Sequence[EmbeddedMaterial]) -> list[_Row | Refusal]:
+    """All at once; one that cannot be described is found by describing each alone, and refused alone."""
+    if not entries:
+        return []
+    try:
+        embeddings = np.stack([entry.embedding for entry in entries])
+        samples, graphs = [entry.read.sample for entry in entries], [entry.graph for entry in entries]
+        blocks = features.inputs_from(samples, graphs, embeddings).blocks
+    except Exception as error:
+        if len(entries) > 1:
+            return [row for entry in entries for row in _rows_of(features, [entry])]
+        is_refused = isinstance(error, UnsupportedElementError)
+        return [Refusal(error.reason, error.message) if is_refused else failure(error)]  # type: ignore[attr-defined]
+    own = {name: block for name, block in blocks.items() if name != EMBEDDING}
+    # Copies: one row that is kept would keep all of them.
+    return [_Row({name: block[at].copy() for name, block in own.items()}) for at in range(len(entries))]
+
+
+def check_descriptors(served: ServedVersion) -> None:
+    """Raises FailedPreconditionError (STALE_CHECKPOINT) for a model of other descriptors than this server's."""
     version, now = served.card.training.get("material_descriptors"), DESCRIPTOR_VERSIONS[served.kind]
     if version != now:
         raise FailedPreconditionError(
@@ -129,7 +144,7 @@ def _check_descriptors(served: ServedVersion) -> None:
         )
 
 
-def _of_kind(answer: Answer, kind: MaterialKind) -> Answer:
+def of_kind(answer: Answer, kind: MaterialKind) -> Answer:
     """A model of polymers answers no molecules, although they have one substrate."""
     outcome = answer.outcome
     found = getattr(outcome, "kind", kind)

@@ -10,7 +10,7 @@ from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.chassis.limits import DEFAULT_PAGE_SIZE
-from epitaxy.prediction.messages import ResultEncoder, definition_message, policy_message
+from epitaxy.prediction.messages import KINDS, ResultEncoder, definition_message, policy_message
 from epitaxy.prediction.tenants.models import ServedVersion
 from epitaxy_models.review import ReviewPolicy
 from epitaxy_models.transfer.conditions.condition import Condition
@@ -23,18 +23,15 @@ _SPLIT = "cross-validation by reduced formula"
 
 def tenant_encoder(served: ServedVersion) -> ResultEncoder:
     """Writes predictions of one version."""
-    stamp = prediction_pb2.PropertyStamp(
-        definition=definition_message(served.card.definition), calibration=_calibration(served)
-    )
+    stamp = prediction_pb2.PropertyStamp(definition=_definition(served), calibration=_calibration(served))
     return ResultEncoder(_stamp(served), [stamp])
 
 
 def tenant_card(served: ServedVersion, aliases: Sequence[str], policy: ReviewPolicy) -> models_pb2.ModelCard:
     """The card of one version."""
     card = served.card
-    metrics = {f"cv_mae/{strategy}": error for strategy, error in card.maes.items()}
     own = models_pb2.PropertyCard(
-        definition=definition_message(card.definition), calibration=_calibration(served), metrics=metrics
+        definition=_definition(served), calibration=_calibration(served), metrics=_metrics(served)
     )
     training = card.training
     message = models_pb2.ModelCard(
@@ -57,12 +54,31 @@ def tenant_card(served: ServedVersion, aliases: Sequence[str], policy: ReviewPol
         featurizer_version=card.descriptors,
         license=card.license or _TENANT_LICENSE,
         card_json=served.card_json,
+        kinds=[KINDS[served.kind]],
         review_policy=policy_message(policy),
         conditions=[_condition(condition) for condition in card.conditions],
     )
     if served.version.created_at is not None:
         message.create_time.FromDatetime(served.version.created_at)
     return message
+
+
+def _definition(served: ServedVersion) -> property_pb2.PropertyDefinition:
+    message = definition_message(served.card.definition)
+    message.is_probability = served.card.link is not None
+    return message
+
+
+def _metrics(served: ServedVersion) -> dict[str, float]:
+    """Errors out of fold by strategy; of classes Brier scores and AUCs, and what the probabilities are worth."""
+    card = served.card
+    if card.link is None:
+        return {f"cv_mae/{strategy}": error for strategy, error in card.maes.items()}
+    quality = card.training.get("classes", {})
+    metrics = {f"cv_brier/{strategy}": score for strategy, score in card.maes.items()}
+    metrics |= {f"cv_auc/{strategy}": auc for strategy, auc in quality.get("auc_by_strategy", {}).items()}
+    told = ("auc", "brier", "constant_brier", "log_loss", "calibration_error", "expected_calibration_error")
+    return metrics | {name: float(quality[name]) for name in told if name in quality}
 
 
 def base_message(base: BaseModel, *, is_current: bool) -> models_pb2.BaseModel:

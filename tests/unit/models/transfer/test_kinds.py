@@ -10,6 +10,8 @@ from epitaxy_models.errors import ConfigurationError, InvalidMaterialError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.materials.kind import MaterialKind
 from epitaxy_models.materials.reading import read_material
+from epitaxy_models.substrates.anchors import NamedAnchors, save_names
+from epitaxy_models.substrates.shipped import shipped_anchors, shipped_molecular
 from epitaxy_models.transfer.conditions.condition import ConditionColumn
 from epitaxy_models.transfer.contest.field import Field
 from epitaxy_models.transfer.features import under_conditions
@@ -77,6 +79,26 @@ def test_a_job_on_polymers_makes_a_model_that_answers(tmp_path, polymers):
     assert [row["row_id"] for row in data["refused"]] == [f"row{len(samples) - 1}"]
     assert outcome.chosen == "descriptor_forest"
     assert outcome.maes["descriptor_forest"] < 0.6 * outcome.maes["pool_median"]
+    # The audit names the pretraining molecules that are nearest to the farthest polymers, and knows where all lie.
+    audit = outcome.report["audit"]
+    assert outcome.report["kind"] == "polymer"
+    assert (
+        "polymers that are learned from lie within what substrate-molecule was pretrained on" in audit["statements"][0]
+    )
+    names = shipped_anchors("substrate-molecule").names
+    assert len(names) == 6000
+    assert len(audit["neighbours"]) == 12
+    for row in audit["neighbours"]:
+        distances = [distance for _, distance in row["nearest"]]
+        assert len(distances) == 3
+        assert distances == sorted(distances)
+        assert {name for name, _ in row["nearest"]} <= set(names)
+    assert len(audit["latent_map"]["target"]) == data["n_usable"]
+    percentiles = {row["id"]: row["percentile"] for row in audit["details"]["rows"]}
+    assert percentiles[audit["neighbours"][0]["row_id"]] == max(percentiles.values())
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Latent map: source and your polymers" in page
+    assert "crystal" not in page
     # Nothing pretrained was compared, so that there is no transfer to judge.
     assert outcome.transfer_verdict is Verdict.NEUTRAL
     assert "no pretrained model was compared" in outcome.sentence
@@ -147,3 +169,19 @@ def test_each_kind_has_its_blocks(kind, text, blocks):
     inputs = inputs_of([sample(kind, text)])
     assert set(inputs.blocks) == {DESCRIPTORS, EMBEDDING, SUBSTRATE, *blocks}
     assert inputs.take(np.array([0, 0])).n_rows == 2
+
+
+def test_a_pretraining_molecule_is_its_own_neighbour_and_names_of_other_weights_name_nothing(tmp_path, caplog):
+    anchors, molecules = shipped_anchors("substrate-molecule"), shipped_molecular()
+    name = next(name for name in anchors.names if "[" not in name)
+    graph = molecules.featurize(molecules.intake(name))
+    point = anchors.latent.project(molecules.embed([graph])[:, 0])
+    (((nearest, distance), *_),) = anchors.nearest(point, 3)
+    assert nearest == name
+    assert distance < 0.05
+    save_names(tmp_path, anchors.latent, anchors.names)
+    assert NamedAnchors.load(tmp_path, anchors.latent).names == anchors.names
+    foreign = shipped_anchors("substrate-composition").latent
+    assert NamedAnchors.load(tmp_path, foreign).names == ()
+    assert "names of other weights" in caplog.text
+    assert NamedAnchors.load(tmp_path / "nowhere", foreign).nearest(point, 3) == [()]

@@ -241,7 +241,7 @@ def test_a_pool_comes_from_a_file_with_costs_groups_and_known_values(rig, opened
     rig.prepare()
     record = rig.record()
     assert (record.pool.n_ready, record.pool_counts.n_allowed) == (299, 20)
-    assert record.pool.refusals == {"COMPOSITION_NOT_SUPPORTED": 1}
+    assert record.pool.refusals == {"KIND_NOT_STATED": 1}
     ticket = rig.recommend(n=1).tickets[0]
     assert ticket.cost == 1.0 + int(ticket.id[1:])
     assert rig.again().record().n_rows == 300
@@ -250,7 +250,7 @@ def test_a_pool_comes_from_a_file_with_costs_groups_and_known_values(rig, opened
 @pytest.mark.parametrize(
     ("columns", "reason"),
     [
-        ({"composition": ["NaCl"], "id": ["a"]}, "COMPOSITION_NOT_SUPPORTED"),
+        ({"composition": ["NaCl"], "id": ["a"]}, "KIND_NOT_STATED"),
         ({"crystal": ["x"], "id": ["a"]}, "NO_POOL_COLUMN"),
         ({"structure": ["x", "y"], "id": ["a", "a"]}, "DUPLICATE_ID"),
         ({"structure": []}, "NO_USABLE_CANDIDATE"),

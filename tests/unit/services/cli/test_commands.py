@@ -55,6 +55,8 @@ def test_models_are_listed_and_shown(run: Any, target: str) -> None:
     missing = run("models", "show", "nacre", "--target", target)
     assert (listed.returncode, shown.returncode, missing.returncode) == (0, 0, 1)
     assert "substrate" in listed.stdout
+    assert "molecules, polymers" in listed.stdout
+    assert re.search(r"answers +molecules, polymers", shown.stdout)
     assert "Materials Project (CC-BY 4.0)" in shown.stdout
     assert "test_mae 0.1" in shown.stdout
     assert re.search(r"metals +21 +0\.2500 +0\.900 +1\.500", shown.stdout)
@@ -174,6 +176,11 @@ def test_materials_are_given_as_text(run: Any, target: str, cifs: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["CCO", "Fe2O3", "*CC*"]
     assert run("predict", "CCO", "--target", target).returncode == 0
+    kinds = ["CCO", "(La1/3Sr2/3)MnO3", "Fe2Ox", "*CC"]
+    several = run("predict", *kinds, "--json", "--target", target)
+    assert [json.loads(line)["id"] for line in several.stdout.splitlines()] == kinds
+    typo = run("validate", "CCO", "hello", "--target", target)
+    assert (typo.returncode, "there is no file hello, and it is no formula or SMILES" in typo.stderr) == (2, True)
     mixed = run("validate", "CCO", cifs, "--target", target)
     assert (mixed.returncode, "give only one of the two kinds" in mixed.stderr) == (2, True)
     assert "no such file or folder: crystals" in run("validate", "crystals", "--target", target).stderr

@@ -47,3 +47,20 @@ def test_many_structures_are_refused_before_a_call(run: Any, crystals_file: Any)
     done = run("explain", crystals_file(65), "--target", "127.0.0.1:1")
     assert done.returncode == 2
     assert "at most 64 are allowed" in done.stderr
+
+
+def test_a_molecule_is_named_as_text_and_explained_by_atom_and_bond(run: Any, target: str, tmp_path: Path) -> None:
+    page = tmp_path / "why.html"
+    done = run("explain", "CC#N", "--html", page, "--target", target)
+    assert done.returncode == 0, done.stderr
+    for part in ("boiling_point 355.000 K", "CCC, the saturated hydrocarbon", "N 3", "C 2#N 3", "+24.000", "pressure"):
+        assert part in done.stdout, part
+    assert "Shapley values of 3 parts" in done.stdout
+    assert "most similar" not in done.stdout
+    assert "<svg" in page.read_text(encoding="utf-8")
+    table = tmp_path / "molecules.csv"
+    table.write_text("id,smiles\nCC#N,CC#N\nbad,CCO\n")
+    both = run("explain", table, "--smiles-column", "smiles", "--json", "--target", target)
+    assert both.returncode == 3
+    first, second = map(json.loads, both.stdout.splitlines())
+    assert (first["kind"], second["error"]["reason"]) == ("molecule", "PARTIAL_OCCUPANCY")

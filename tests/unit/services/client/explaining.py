@@ -74,3 +74,33 @@ def explanation(*, is_faithful: bool = True, n_random_orders: int = 20, n_neares
             frac_coords=FRAC.astype("<f8").tobytes(),
         ),
     )
+
+
+def material():
+    """Of acetonitrile, at a pressure."""
+    return explanation_pb2.Explanation(
+        kind=structure_pb2.MATERIAL_KIND_MOLECULE,
+        reduced_formula="CC#N",
+        value=355.0,
+        baseline=231.0,
+        baseline_material="CCC",
+        baseline_description="the saturated hydrocarbon of the same skeleton <all carbon>",
+        method="Shapley values of 3 parts, exact: all 8 variants were predicted",
+        sampling_error=0.25,
+        atoms=[
+            explanation_pb2.AtomContribution(atomic_number=number, index=index, value=value, std=value / 10)
+            for index, (number, value) in enumerate([(6, 0.0), (6, 0.0), (7, 90.0)])
+        ],
+        bonds=[
+            explanation_pb2.BondContribution(first_index=0, second_index=1, order=1.0),
+            explanation_pb2.BondContribution(first_index=1, second_index=2, order=3.0, value=24.0, std=2.0),
+        ],
+        elements=[explanation_pb2.ElementContribution(atomic_number=7, n_sites=1, value=90.0, std=9.0)],
+        conditions=[
+            explanation_pb2.ConditionContribution(name="pressure", text="1.5", unit="bar", value=10.0, std=1.0)
+        ],
+        faithfulness=explanation_pb2.Faithfulness(n_parts=3, reason="only 3 parts"),
+        drawing_svg="<svg viewBox='0 0 1 1'><path d='M0 0'/></svg>",
+        model=model_pb2.ModelStamp(name="substrate-molecule", version="1", digest="sha256:2"),
+        property=property_pb2.PropertyDefinition(name="boiling_point", unit="K", level_of_theory="measured"),
+    )

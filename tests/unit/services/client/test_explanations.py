@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from epitaxy.client import AsyncClient, Client, Explanation, InvalidRequestError
+from epitaxy.client import AsyncClient, Client, Explanation, InvalidRequestError, molecule
 from epitaxy.client.explanations.scene import Ball, colour_of, scene_of
 
 Crystal = Any
@@ -174,6 +174,40 @@ def test_a_page_escapes_what_others_wrote(explanation: Explanation) -> None:
     foreign = dataclasses.replace(explanation, id="<script>alert(1)</script>", level_of_theory='"><img src=x>')
     assert "<script>" not in foreign.to_html()
     assert "<img" not in foreign.to_html()
+
+
+@pytest.fixture
+def nitrile(target: str) -> Explanation:
+    with Client(target) as client:
+        return client.explain([("CC#N", molecule("CC#N"))], conditions={"pressure": (1.5, "bar")})[0]
+
+
+def test_a_molecule_is_explained_by_atom_bond_and_condition(nitrile: Explanation) -> None:
+    assert (nitrile.kind, nitrile.is_crystal, nitrile.formula) == ("molecule", False, "CC#N")
+    assert (nitrile.model, nitrile.property_name, nitrile.unit) == ("substrate-molecule", "boiling_point", "K")
+    assert [(atom.element, atom.index, atom.value) for atom in nitrile.atoms][2] == ("N", 2, 90.0)
+    assert [(bond.first_index, bond.second_index, bond.order, bond.value) for bond in nitrile.bonds][1] == (1, 2, 3, 24)
+    assert [(entry.label, entry.value) for entry in nitrile.conditions] == [("pressure 1.5 bar", 10.0)]
+    parts = (*nitrile.atoms, *nitrile.bonds, *nitrile.conditions)
+    assert sum(part.value for part in parts) == nitrile.value - nitrile.baseline
+    assert nitrile.in_words() == (
+        "CC#N: boiling_point 355 K = 231 (CCC) and N +90, multiple bonds +24, pressure 1.5 bar +10"
+    )
+    assert json.loads(json.dumps(dataclasses.asdict(nitrile)))["sampling_error"] == 0.25
+
+
+def test_the_page_and_the_picture_of_a_molecule_show_its_parts(nitrile: Explanation) -> None:
+    page = Page(nitrile.to_html())
+    text = " ".join("".join(page.words).split())
+    assert "svg" in page.tags
+    for part in ("CC#N: boiling point 355.000 K", "Compared with CCC: 231.000 K", "<all carbon>", "N 3", "C 2#N 3"):
+        assert part in text, part
+    for part in ("pressure 1.5 bar", "+24.000 ± 2.000", "within a standard error of 0.25", "exact: all 8 variants"):
+        assert part in text, part
+    assert "<all carbon>" not in nitrile.to_html()
+    figure = nitrile.plot()
+    names = {label.get_text() for axes in figure.axes for label in axes.get_yticklabels()}
+    assert names == {"N (1)", "N 3", "C 2#N 3", "pressure 1.5 bar"}
 
 
 def test_an_error_shows_itself_and_is_not_drawn(connect: Any, target: str) -> None:

@@ -8,7 +8,7 @@ import measurement_server
 import pandas as pd
 import pytest
 
-from epitaxy.client import AsyncClient, Client, InvalidRequestError
+from epitaxy.client import AsyncClient, Client, InvalidRequestError, polymer_column
 from epitaxy.client.measurements.batches import MeasurementQuery
 
 
@@ -158,3 +158,24 @@ def test_measurements_find_ids_by_the_rule_of_all_tables(rows: Any, tmp_path: Pa
     frame.to_csv(tmp_path / "m.csv", index=False)
     with pytest.raises(InvalidRequestError, match="lines 2 and 3 have the id 'same'"):
         replace(query, id="run").read(tmp_path / "m.csv")
+
+
+def test_other_materials_go_to_the_model_of_their_kind_under_conditions(client: Client, seen: Any) -> None:
+    rows = [
+        {"id": "a", "unit_smiles": "*CC*", "T": 25.0, "tc_k": 1.0},
+        {"id": "b", "unit_smiles": "", "T": 25.0, "tc_k": 1.0},
+        {"id": "c", "unit_smiles": "*CO*", "T": None, "tc_k": 2.0},
+    ]
+    made = report(client, rows, structure=polymer_column("unit_smiles"), conditions=["t=T:degC"])
+    assert [(one.id, one.error.reason if one.error else "") for one in made.results] == [
+        ("a", ""),
+        ("b", "EMPTY_POLYMER"),
+        ("c", ""),
+    ]
+    (request,) = seen.requests
+    assert request.model.name == "substrate-molecule"
+    assert [entry.structure.polymer for entry in request.measurements] == ["*CC*", "*CO*"]
+    first, last = (entry.structure.conditions for entry in request.measurements)
+    assert (first["t"].number, first["t"].unit, dict(last)) == (25.0, "degC", {})
+    report(client, rows, model="film", structure=polymer_column("unit_smiles"))
+    assert seen.requests[-1].model.name == "film"

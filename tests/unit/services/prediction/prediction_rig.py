@@ -14,6 +14,7 @@ from epitaxy.prediction.service import PredictionService
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.graphs.graph import CrystalGraph
+from epitaxy_models.materials import MaterialKind
 from epitaxy_models.structures import IntakeLimits, Structure, TextFormat
 
 MAX_SITES = 200
@@ -27,6 +28,8 @@ class CountedMetrics:
     stages: Counter[Stage] = field(default_factory=Counter)
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     lookups: Counter[CacheTier] = field(default_factory=Counter)
+    kinds: Counter[tuple[MaterialKind, str]] = field(default_factory=Counter)
+    queued: list[int] = field(default_factory=list)
 
     def observe_stage(self, stage: Stage, seconds: float) -> None:
         assert seconds >= 0
@@ -37,6 +40,12 @@ class CountedMetrics:
 
     def count_cache(self, tier: CacheTier, number: int) -> None:
         self.lookups[tier] += number
+
+    def count_kind(self, kind: MaterialKind, outcome: str, number: int = 1) -> None:
+        self.kinds[kind, outcome] += number
+
+    def set_queued_materials(self, waiting: int, capacity: int) -> None:
+        self.queued.append(waiting)
 
 
 class InProcessBackend:

@@ -14,6 +14,8 @@ from epitaxy.api.internal.v1 import prediction_backend_pb2 as backend_pb2
 from epitaxy.api.prediction.v1.prediction_pb2 import PredictionOptions, ResultBlock
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.request_context import RequestContext, bind_request
+from epitaxy.prediction.explaining.material_replica import MaterialExplainers, explain_material
+from epitaxy.prediction.explaining.materials import MaterialExplanations
 from epitaxy.prediction.explaining.service import ExplanationService
 from epitaxy.prediction.featurizing.service import FeatureService
 from epitaxy.prediction.materials.answers import MaterialAnswers
@@ -74,6 +76,16 @@ class NoExplanations:
         raise AssertionError("a tenant's model went to the explainer")
 
 
+class LocalExplainers:
+    """A MaterialExplanationBackend in this process."""
+
+    def __init__(self, registry: CountedRegistry) -> None:
+        self._explain = MaterialExplainers(registry.fetch)
+
+    async def explain_materials(self, questions, query):
+        return [explain_material(self._explain, question, query) for question in questions]
+
+
 class TenantRig:
     """A replica's servicer with everything that a test looks at."""
 
@@ -98,7 +110,13 @@ class TenantRig:
         self.materials = MaterialAnswers(services, MaterialTenants(services, self.models, lanes))
         self.explanations = ExplanationService(rig.service, NoExplanations(), calls_each=1)
         self.servicer = PredictionServicer(
-            self.substrates, self.service, self.models, self.explanations, FeatureService(lanes), self.materials
+            self.substrates,
+            self.service,
+            self.models,
+            self.explanations,
+            FeatureService(lanes),
+            self.materials,
+            MaterialExplanations(services, self.models, LocalExplainers(self.registry), self.explanations),
         )
 
     def _open(self, open_rig: Callable[[ModelArtifact], Rig], artifact: ModelArtifact) -> Substrate:

@@ -205,20 +205,34 @@ class Candidate(_message.Message):
     def __init__(self, id: _Optional[str] = ..., structure: _Optional[_Union[_structure_pb2.StructureInput, _Mapping]] = ..., cost: _Optional[float] = ..., group: _Optional[str] = ...) -> None: ...
 
 class PoolFile(_message.Message):
-    __slots__ = ("uri", "structure_column", "id_column", "cost_column", "group_column", "known_columns")
+    __slots__ = ("uri", "structure_column", "id_column", "cost_column", "group_column", "known_columns", "kind", "element_columns", "conditions")
     URI_FIELD_NUMBER: _ClassVar[int]
     STRUCTURE_COLUMN_FIELD_NUMBER: _ClassVar[int]
     ID_COLUMN_FIELD_NUMBER: _ClassVar[int]
     COST_COLUMN_FIELD_NUMBER: _ClassVar[int]
     GROUP_COLUMN_FIELD_NUMBER: _ClassVar[int]
     KNOWN_COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ELEMENT_COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    CONDITIONS_FIELD_NUMBER: _ClassVar[int]
     uri: str
     structure_column: str
     id_column: str
     cost_column: str
     group_column: str
     known_columns: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, uri: _Optional[str] = ..., structure_column: _Optional[str] = ..., id_column: _Optional[str] = ..., cost_column: _Optional[str] = ..., group_column: _Optional[str] = ..., known_columns: _Optional[_Iterable[str]] = ...) -> None: ...
+    kind: _structure_pb2.MaterialKind
+    element_columns: str
+    conditions: _containers.RepeatedCompositeFieldContainer[PoolCondition]
+    def __init__(self, uri: _Optional[str] = ..., structure_column: _Optional[str] = ..., id_column: _Optional[str] = ..., cost_column: _Optional[str] = ..., group_column: _Optional[str] = ..., known_columns: _Optional[_Iterable[str]] = ..., kind: _Optional[_Union[_structure_pb2.MaterialKind, str]] = ..., element_columns: _Optional[str] = ..., conditions: _Optional[_Iterable[_Union[PoolCondition, _Mapping]]] = ...) -> None: ...
+
+class PoolCondition(_message.Message):
+    __slots__ = ("name", "unit")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    unit: str
+    def __init__(self, name: _Optional[str] = ..., unit: _Optional[str] = ...) -> None: ...
 
 class CreateCampaignRequest(_message.Message):
     __slots__ = ("request_id", "spec", "file")
@@ -368,7 +382,7 @@ class MeasuredNeighbour(_message.Message):
     def __init__(self, id: _Optional[str] = ..., distance: _Optional[float] = ..., values: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class Recommendation(_message.Message):
-    __slots__ = ("ticket", "id", "predictions", "score", "reason", "exploitation", "success_probability", "domain_verdict", "domain_score", "nearest", "blocks", "expire_time", "cost", "is_replicate", "formula")
+    __slots__ = ("ticket", "id", "predictions", "score", "reason", "exploitation", "success_probability", "domain_verdict", "domain_score", "nearest", "blocks", "expire_time", "cost", "is_replicate", "formula", "conditions")
     class BlocksEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -376,6 +390,13 @@ class Recommendation(_message.Message):
         key: str
         value: float
         def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class ConditionsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _structure_pb2.ConditionValue
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_structure_pb2.ConditionValue, _Mapping]] = ...) -> None: ...
     TICKET_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
@@ -391,6 +412,7 @@ class Recommendation(_message.Message):
     COST_FIELD_NUMBER: _ClassVar[int]
     IS_REPLICATE_FIELD_NUMBER: _ClassVar[int]
     FORMULA_FIELD_NUMBER: _ClassVar[int]
+    CONDITIONS_FIELD_NUMBER: _ClassVar[int]
     ticket: str
     id: str
     predictions: _containers.RepeatedCompositeFieldContainer[Prediction]
@@ -406,7 +428,8 @@ class Recommendation(_message.Message):
     cost: float
     is_replicate: bool
     formula: str
-    def __init__(self, ticket: _Optional[str] = ..., id: _Optional[str] = ..., predictions: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ..., score: _Optional[float] = ..., reason: _Optional[str] = ..., exploitation: _Optional[float] = ..., success_probability: _Optional[float] = ..., domain_verdict: _Optional[str] = ..., domain_score: _Optional[float] = ..., nearest: _Optional[_Iterable[_Union[MeasuredNeighbour, _Mapping]]] = ..., blocks: _Optional[_Mapping[str, float]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cost: _Optional[float] = ..., is_replicate: _Optional[bool] = ..., formula: _Optional[str] = ...) -> None: ...
+    conditions: _containers.MessageMap[str, _structure_pb2.ConditionValue]
+    def __init__(self, ticket: _Optional[str] = ..., id: _Optional[str] = ..., predictions: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ..., score: _Optional[float] = ..., reason: _Optional[str] = ..., exploitation: _Optional[float] = ..., success_probability: _Optional[float] = ..., domain_verdict: _Optional[str] = ..., domain_score: _Optional[float] = ..., nearest: _Optional[_Iterable[_Union[MeasuredNeighbour, _Mapping]]] = ..., blocks: _Optional[_Mapping[str, float]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cost: _Optional[float] = ..., is_replicate: _Optional[bool] = ..., formula: _Optional[str] = ..., conditions: _Optional[_Mapping[str, _structure_pb2.ConditionValue]] = ...) -> None: ...
 
 class MeasuredValue(_message.Message):
     __slots__ = ("property", "unit", "value", "std")

@@ -24,19 +24,19 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n epitaxy/common/v1/property.proto\x12\x11\x65pitaxy.common.v1\"\xe1\x01\n\x12PropertyDefinition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12-\n\x08\x66idelity\x18\x03 \x01(\x0e\x32\x1b.epitaxy.common.v1.Fidelity\x12\x17\n\x0flevel_of_theory\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x18\n\x0blower_bound\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x18\n\x0bupper_bound\x18\x07 \x01(\x01H\x01\x88\x01\x01\x42\x0e\n\x0c_lower_boundB\x0e\n\x0c_upper_bound\"\x82\x01\n\x10\x43\x61librationStamp\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x15\n\rn_calibration\x18\x02 \x01(\r\x12\x19\n\x11measured_coverage\x18\x03 \x01(\x01\x12\x18\n\x10nominal_coverage\x18\x04 \x01(\x01\x12\x12\n\nn_measured\x18\x05 \x01(\r\"D\n\x12PredictionInterval\x12\r\n\x05lower\x18\x01 \x01(\x01\x12\r\n\x05upper\x18\x02 \x01(\x01\x12\x10\n\x08\x63overage\x18\x03 \x01(\x01*\xb6\x02\n\x08\x46idelity\x12\x18\n\x14\x46IDELITY_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x46IDELITY_PBE\x10\x01\x12\x12\n\x0e\x46IDELITY_PBE_U\x10\x02\x12\x13\n\x0f\x46IDELITY_PBESOL\x10\x03\x12\x11\n\rFIDELITY_SCAN\x10\x04\x12\x13\n\x0f\x46IDELITY_R2SCAN\x10\x05\x12\x12\n\x0e\x46IDELITY_HSE06\x10\x06\x12\x14\n\x10\x46IDELITY_GLLB_SC\x10\x07\x12\x16\n\x12\x46IDELITY_OPTB88VDW\x10\x08\x12\x12\n\x0e\x46IDELITY_TBMBJ\x10\t\x12\x0f\n\x0b\x46IDELITY_GW\x10\n\x12\x18\n\x14\x46IDELITY_FORCE_FIELD\x10\x0b\x12\x17\n\x13\x46IDELITY_EXPERIMENT\x10\x0c\x12\x13\n\x0f\x46IDELITY_HYBRID\x10\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n epitaxy/common/v1/property.proto\x12\x11\x65pitaxy.common.v1\"\xf9\x01\n\x12PropertyDefinition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12-\n\x08\x66idelity\x18\x03 \x01(\x0e\x32\x1b.epitaxy.common.v1.Fidelity\x12\x17\n\x0flevel_of_theory\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x18\n\x0blower_bound\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x18\n\x0bupper_bound\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x16\n\x0eis_probability\x18\x08 \x01(\x08\x42\x0e\n\x0c_lower_boundB\x0e\n\x0c_upper_bound\"\x82\x01\n\x10\x43\x61librationStamp\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x15\n\rn_calibration\x18\x02 \x01(\r\x12\x19\n\x11measured_coverage\x18\x03 \x01(\x01\x12\x18\n\x10nominal_coverage\x18\x04 \x01(\x01\x12\x12\n\nn_measured\x18\x05 \x01(\r\"D\n\x12PredictionInterval\x12\r\n\x05lower\x18\x01 \x01(\x01\x12\r\n\x05upper\x18\x02 \x01(\x01\x12\x10\n\x08\x63overage\x18\x03 \x01(\x01*\xb6\x02\n\x08\x46idelity\x12\x18\n\x14\x46IDELITY_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x46IDELITY_PBE\x10\x01\x12\x12\n\x0e\x46IDELITY_PBE_U\x10\x02\x12\x13\n\x0f\x46IDELITY_PBESOL\x10\x03\x12\x11\n\rFIDELITY_SCAN\x10\x04\x12\x13\n\x0f\x46IDELITY_R2SCAN\x10\x05\x12\x12\n\x0e\x46IDELITY_HSE06\x10\x06\x12\x14\n\x10\x46IDELITY_GLLB_SC\x10\x07\x12\x16\n\x12\x46IDELITY_OPTB88VDW\x10\x08\x12\x12\n\x0e\x46IDELITY_TBMBJ\x10\t\x12\x0f\n\x0b\x46IDELITY_GW\x10\n\x12\x18\n\x14\x46IDELITY_FORCE_FIELD\x10\x0b\x12\x17\n\x13\x46IDELITY_EXPERIMENT\x10\x0c\x12\x13\n\x0f\x46IDELITY_HYBRID\x10\rb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'epitaxy.api.common.v1.property_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FIDELITY']._serialized_start=487
-  _globals['_FIDELITY']._serialized_end=797
+  _globals['_FIDELITY']._serialized_start=511
+  _globals['_FIDELITY']._serialized_end=821
   _globals['_PROPERTYDEFINITION']._serialized_start=56
-  _globals['_PROPERTYDEFINITION']._serialized_end=281
-  _globals['_CALIBRATIONSTAMP']._serialized_start=284
-  _globals['_CALIBRATIONSTAMP']._serialized_end=414
-  _globals['_PREDICTIONINTERVAL']._serialized_start=416
-  _globals['_PREDICTIONINTERVAL']._serialized_end=484
+  _globals['_PROPERTYDEFINITION']._serialized_end=305
+  _globals['_CALIBRATIONSTAMP']._serialized_start=308
+  _globals['_CALIBRATIONSTAMP']._serialized_end=438
+  _globals['_PREDICTIONINTERVAL']._serialized_start=440
+  _globals['_PREDICTIONINTERVAL']._serialized_end=508
 # @@protoc_insertion_point(module_scope)

@@ -37,7 +37,7 @@ FIDELITY_EXPERIMENT: Fidelity
 FIDELITY_HYBRID: Fidelity
 
 class PropertyDefinition(_message.Message):
-    __slots__ = ("name", "unit", "fidelity", "level_of_theory", "description", "lower_bound", "upper_bound")
+    __slots__ = ("name", "unit", "fidelity", "level_of_theory", "description", "lower_bound", "upper_bound", "is_probability")
     NAME_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
     FIDELITY_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +45,7 @@ class PropertyDefinition(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     LOWER_BOUND_FIELD_NUMBER: _ClassVar[int]
     UPPER_BOUND_FIELD_NUMBER: _ClassVar[int]
+    IS_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     name: str
     unit: str
     fidelity: Fidelity
@@ -52,7 +53,8 @@ class PropertyDefinition(_message.Message):
     description: str
     lower_bound: float
     upper_bound: float
-    def __init__(self, name: _Optional[str] = ..., unit: _Optional[str] = ..., fidelity: _Optional[_Union[Fidelity, str]] = ..., level_of_theory: _Optional[str] = ..., description: _Optional[str] = ..., lower_bound: _Optional[float] = ..., upper_bound: _Optional[float] = ...) -> None: ...
+    is_probability: bool
+    def __init__(self, name: _Optional[str] = ..., unit: _Optional[str] = ..., fidelity: _Optional[_Union[Fidelity, str]] = ..., level_of_theory: _Optional[str] = ..., description: _Optional[str] = ..., lower_bound: _Optional[float] = ..., upper_bound: _Optional[float] = ..., is_probability: _Optional[bool] = ...) -> None: ...
 
 class CalibrationStamp(_message.Message):
     __slots__ = ("method", "n_calibration", "measured_coverage", "nominal_coverage", "n_measured")

@@ -32,6 +32,12 @@ class LabelTransform(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LABEL_TRANSFORM_LOG1P: _ClassVar[LabelTransform]
     LABEL_TRANSFORM_AUTO: _ClassVar[LabelTransform]
 
+class LearningTask(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LEARNING_TASK_UNSPECIFIED: _ClassVar[LearningTask]
+    LEARNING_TASK_REGRESSION: _ClassVar[LearningTask]
+    LEARNING_TASK_CLASSIFICATION: _ClassVar[LearningTask]
+
 class TransferVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     TRANSFER_VERDICT_UNSPECIFIED: _ClassVar[TransferVerdict]
@@ -57,6 +63,9 @@ LABEL_TRANSFORM_NONE: LabelTransform
 LABEL_TRANSFORM_LOG10: LabelTransform
 LABEL_TRANSFORM_LOG1P: LabelTransform
 LABEL_TRANSFORM_AUTO: LabelTransform
+LEARNING_TASK_UNSPECIFIED: LearningTask
+LEARNING_TASK_REGRESSION: LearningTask
+LEARNING_TASK_CLASSIFICATION: LearningTask
 TRANSFER_VERDICT_UNSPECIFIED: TransferVerdict
 TRANSFER_VERDICT_HELPS: TransferVerdict
 TRANSFER_VERDICT_NEUTRAL: TransferVerdict
@@ -96,7 +105,7 @@ class FineTuneBudget(_message.Message):
     def __init__(self, max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., strategies: _Optional[_Iterable[str]] = ..., use_gpu: _Optional[bool] = ...) -> None: ...
 
 class FineTuneSpec(_message.Message):
-    __slots__ = ("model_name", "property_name", "unit", "base_model", "target", "low_fidelity", "transform", "budget", "seed", "peers", "accept_suspicious", "conditions", "laws")
+    __slots__ = ("model_name", "property_name", "unit", "base_model", "target", "low_fidelity", "transform", "budget", "seed", "peers", "accept_suspicious", "conditions", "laws", "task")
     MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
     PROPERTY_NAME_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
@@ -110,6 +119,7 @@ class FineTuneSpec(_message.Message):
     ACCEPT_SUSPICIOUS_FIELD_NUMBER: _ClassVar[int]
     CONDITIONS_FIELD_NUMBER: _ClassVar[int]
     LAWS_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
     model_name: str
     property_name: str
     unit: str
@@ -123,7 +133,8 @@ class FineTuneSpec(_message.Message):
     accept_suspicious: bool
     conditions: _containers.RepeatedCompositeFieldContainer[LabelCondition]
     laws: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, model_name: _Optional[str] = ..., property_name: _Optional[str] = ..., unit: _Optional[str] = ..., base_model: _Optional[str] = ..., target: _Optional[_Union[LabelColumn, _Mapping]] = ..., low_fidelity: _Optional[_Iterable[_Union[LabelColumn, _Mapping]]] = ..., transform: _Optional[_Union[LabelTransform, str]] = ..., budget: _Optional[_Union[FineTuneBudget, _Mapping]] = ..., seed: _Optional[int] = ..., peers: _Optional[_Iterable[str]] = ..., accept_suspicious: _Optional[bool] = ..., conditions: _Optional[_Iterable[_Union[LabelCondition, _Mapping]]] = ..., laws: _Optional[_Iterable[str]] = ...) -> None: ...
+    task: LearningTask
+    def __init__(self, model_name: _Optional[str] = ..., property_name: _Optional[str] = ..., unit: _Optional[str] = ..., base_model: _Optional[str] = ..., target: _Optional[_Union[LabelColumn, _Mapping]] = ..., low_fidelity: _Optional[_Iterable[_Union[LabelColumn, _Mapping]]] = ..., transform: _Optional[_Union[LabelTransform, str]] = ..., budget: _Optional[_Union[FineTuneBudget, _Mapping]] = ..., seed: _Optional[int] = ..., peers: _Optional[_Iterable[str]] = ..., accept_suspicious: _Optional[bool] = ..., conditions: _Optional[_Iterable[_Union[LabelCondition, _Mapping]]] = ..., laws: _Optional[_Iterable[str]] = ..., task: _Optional[_Union[LearningTask, str]] = ...) -> None: ...
 
 class LabelValues(_message.Message):
     __slots__ = ("column", "values", "upper_bounds", "lower_bounds")
@@ -333,7 +344,7 @@ class JobFailure(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., suspicious: _Optional[_Iterable[_Union[SuspiciousLabel, _Mapping]]] = ...) -> None: ...
 
 class FineTuneResult(_message.Message):
-    __slots__ = ("model_name", "model_version", "model_digest", "verdict", "strategy", "cross_validated_mae", "is_calibrated", "sentence", "served_as", "suspicious", "is_constant", "succession")
+    __slots__ = ("model_name", "model_version", "model_digest", "verdict", "strategy", "cross_validated_mae", "is_calibrated", "sentence", "served_as", "suspicious", "is_constant", "succession", "classification")
     class CrossValidatedMaeEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -353,6 +364,7 @@ class FineTuneResult(_message.Message):
     SUSPICIOUS_FIELD_NUMBER: _ClassVar[int]
     IS_CONSTANT_FIELD_NUMBER: _ClassVar[int]
     SUCCESSION_FIELD_NUMBER: _ClassVar[int]
+    CLASSIFICATION_FIELD_NUMBER: _ClassVar[int]
     model_name: str
     model_version: str
     model_digest: str
@@ -365,7 +377,68 @@ class FineTuneResult(_message.Message):
     suspicious: _containers.RepeatedCompositeFieldContainer[SuspiciousLabel]
     is_constant: bool
     succession: Succession
-    def __init__(self, model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., model_digest: _Optional[str] = ..., verdict: _Optional[_Union[TransferVerdict, str]] = ..., strategy: _Optional[str] = ..., cross_validated_mae: _Optional[_Mapping[str, float]] = ..., is_calibrated: _Optional[bool] = ..., sentence: _Optional[str] = ..., served_as: _Optional[str] = ..., suspicious: _Optional[_Iterable[_Union[SuspiciousLabel, _Mapping]]] = ..., is_constant: _Optional[bool] = ..., succession: _Optional[_Union[Succession, _Mapping]] = ...) -> None: ...
+    classification: ClassificationQuality
+    def __init__(self, model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., model_digest: _Optional[str] = ..., verdict: _Optional[_Union[TransferVerdict, str]] = ..., strategy: _Optional[str] = ..., cross_validated_mae: _Optional[_Mapping[str, float]] = ..., is_calibrated: _Optional[bool] = ..., sentence: _Optional[str] = ..., served_as: _Optional[str] = ..., suspicious: _Optional[_Iterable[_Union[SuspiciousLabel, _Mapping]]] = ..., is_constant: _Optional[bool] = ..., succession: _Optional[_Union[Succession, _Mapping]] = ..., classification: _Optional[_Union[ClassificationQuality, _Mapping]] = ...) -> None: ...
+
+class ClassificationQuality(_message.Message):
+    __slots__ = ("n_zeros", "n_ones", "auc", "auc_low", "auc_high", "brier", "constant_brier", "log_loss", "calibration_error", "expected_calibration_error", "calibration_p_value", "reliability", "cross_validated_brier", "cross_validated_auc")
+    class CrossValidatedBrierEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class CrossValidatedAucEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    N_ZEROS_FIELD_NUMBER: _ClassVar[int]
+    N_ONES_FIELD_NUMBER: _ClassVar[int]
+    AUC_FIELD_NUMBER: _ClassVar[int]
+    AUC_LOW_FIELD_NUMBER: _ClassVar[int]
+    AUC_HIGH_FIELD_NUMBER: _ClassVar[int]
+    BRIER_FIELD_NUMBER: _ClassVar[int]
+    CONSTANT_BRIER_FIELD_NUMBER: _ClassVar[int]
+    LOG_LOSS_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_ERROR_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_CALIBRATION_ERROR_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_P_VALUE_FIELD_NUMBER: _ClassVar[int]
+    RELIABILITY_FIELD_NUMBER: _ClassVar[int]
+    CROSS_VALIDATED_BRIER_FIELD_NUMBER: _ClassVar[int]
+    CROSS_VALIDATED_AUC_FIELD_NUMBER: _ClassVar[int]
+    n_zeros: int
+    n_ones: int
+    auc: float
+    auc_low: float
+    auc_high: float
+    brier: float
+    constant_brier: float
+    log_loss: float
+    calibration_error: float
+    expected_calibration_error: float
+    calibration_p_value: float
+    reliability: _containers.RepeatedCompositeFieldContainer[ReliabilityBin]
+    cross_validated_brier: _containers.ScalarMap[str, float]
+    cross_validated_auc: _containers.ScalarMap[str, float]
+    def __init__(self, n_zeros: _Optional[int] = ..., n_ones: _Optional[int] = ..., auc: _Optional[float] = ..., auc_low: _Optional[float] = ..., auc_high: _Optional[float] = ..., brier: _Optional[float] = ..., constant_brier: _Optional[float] = ..., log_loss: _Optional[float] = ..., calibration_error: _Optional[float] = ..., expected_calibration_error: _Optional[float] = ..., calibration_p_value: _Optional[float] = ..., reliability: _Optional[_Iterable[_Union[ReliabilityBin, _Mapping]]] = ..., cross_validated_brier: _Optional[_Mapping[str, float]] = ..., cross_validated_auc: _Optional[_Mapping[str, float]] = ...) -> None: ...
+
+class ReliabilityBin(_message.Message):
+    __slots__ = ("n_rows", "probability", "share", "share_low", "share_high")
+    N_ROWS_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    SHARE_LOW_FIELD_NUMBER: _ClassVar[int]
+    SHARE_HIGH_FIELD_NUMBER: _ClassVar[int]
+    n_rows: int
+    probability: float
+    share: float
+    share_low: float
+    share_high: float
+    def __init__(self, n_rows: _Optional[int] = ..., probability: _Optional[float] = ..., share: _Optional[float] = ..., share_low: _Optional[float] = ..., share_high: _Optional[float] = ...) -> None: ...
 
 class Succession(_message.Message):
     __slots__ = ("model_version", "base_model", "strategy", "n_splits", "mae", "new_mae", "gain", "gain_low", "gain_high", "verdict", "sentence")

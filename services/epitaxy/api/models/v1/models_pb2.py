@@ -25,10 +25,11 @@ _sym_db = _symbol_database.Default()
 from epitaxy.api.common.v1 import model_pb2 as epitaxy_dot_common_dot_v1_dot_model__pb2
 from epitaxy.api.common.v1 import property_pb2 as epitaxy_dot_common_dot_v1_dot_property__pb2
 from epitaxy.api.common.v1 import review_pb2 as epitaxy_dot_common_dot_v1_dot_review__pb2
+from epitaxy.api.common.v1 import structure_pb2 as epitaxy_dot_common_dot_v1_dot_structure__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x65pitaxy/models/v1/models.proto\x12\x11\x65pitaxy.models.v1\x1a\x1d\x65pitaxy/common/v1/model.proto\x1a epitaxy/common/v1/property.proto\x1a\x1e\x65pitaxy/common/v1/review.proto\x1a\x1fgoogle/protobuf/timestamp.proto\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x12ListModelsResponse\x12,\n\x06models\x18\x01 \x03(\x0b\x32\x1c.epitaxy.models.v1.ModelCard\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"B\n\x0fGetModelRequest\x12/\n\x05model\x18\x01 \x01(\x0b\x32 .epitaxy.common.v1.ModelSelector\"?\n\x10GetModelResponse\x12+\n\x05model\x18\x01 \x01(\x0b\x32\x1c.epitaxy.models.v1.ModelCard\"\xa7\x04\n\tModelCard\x12,\n\x05stamp\x18\x01 \x01(\x0b\x32\x1d.epitaxy.common.v1.ModelStamp\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0f\n\x07\x61liases\x18\x03 \x03(\t\x12\x33\n\nproperties\x18\x04 \x03(\x0b\x32\x1f.epitaxy.models.v1.PropertyCard\x12\x36\n\rtraining_data\x18\x05 \x01(\x0b\x32\x1f.epitaxy.models.v1.TrainingData\x12\x11\n\tn_members\x18\x06 \x01(\r\x12\x1f\n\x17n_parameters_per_member\x18\x07 \x01(\x04\x12\x1a\n\x12supported_elements\x18\x08 \x03(\r\x12\x1a\n\x12\x66\x65\x61turizer_version\x18\t \x01(\t\x12\x0f\n\x07license\x18\n \x01(\t\x12\x11\n\tcard_json\x18\x0b \x01(\t\x12\x36\n\rreview_policy\x18\x0c \x01(\x0b\x32\x1f.epitaxy.common.v1.ReviewPolicy\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\nconditions\x18\x0e \x03(\x0b\x32 .epitaxy.models.v1.ConditionCard\x12*\n\x04\x62\x61se\x18\x14 \x01(\x0b\x32\x1c.epitaxy.models.v1.BaseModel\"V\n\tBaseModel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x16\n\x0eweights_digest\x18\x03 \x01(\t\x12\x12\n\nis_current\x18\x04 \x01(\x08\"\x88\x01\n\rConditionCard\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x12\n\ncategories\x18\x03 \x03(\t\x12\x10\n\x03low\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04high\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\tn_missing\x18\x06 \x01(\rB\x06\n\x04_lowB\x07\n\x05_high\"\xf2\x01\n\x0cPropertyCard\x12\x39\n\ndefinition\x18\x01 \x01(\x0b\x32%.epitaxy.common.v1.PropertyDefinition\x12\x38\n\x0b\x63\x61libration\x18\x02 \x01(\x0b\x32#.epitaxy.common.v1.CalibrationStamp\x12=\n\x07metrics\x18\x03 \x03(\x0b\x32,.epitaxy.models.v1.PropertyCard.MetricsEntry\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x9f\x01\n\x0cTrainingData\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x61ttribution\x18\x02 \x01(\t\x12\x0f\n\x07license\x18\x03 \x01(\t\x12\x0f\n\x07n_train\x18\x04 \x01(\x04\x12\x14\n\x0cn_validation\x18\x05 \x01(\x04\x12\x15\n\rn_calibration\x18\x06 \x01(\x04\x12\x0e\n\x06n_test\x18\x07 \x01(\x04\x12\r\n\x05split\x18\x08 \x01(\t2\xbe\x01\n\x0cModelService\x12Y\n\nListModels\x12$.epitaxy.models.v1.ListModelsRequest\x1a%.epitaxy.models.v1.ListModelsResponse\x12S\n\x08GetModel\x12\".epitaxy.models.v1.GetModelRequest\x1a#.epitaxy.models.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x65pitaxy/models/v1/models.proto\x12\x11\x65pitaxy.models.v1\x1a\x1d\x65pitaxy/common/v1/model.proto\x1a epitaxy/common/v1/property.proto\x1a\x1e\x65pitaxy/common/v1/review.proto\x1a!epitaxy/common/v1/structure.proto\x1a\x1fgoogle/protobuf/timestamp.proto\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x12ListModelsResponse\x12,\n\x06models\x18\x01 \x03(\x0b\x32\x1c.epitaxy.models.v1.ModelCard\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"B\n\x0fGetModelRequest\x12/\n\x05model\x18\x01 \x01(\x0b\x32 .epitaxy.common.v1.ModelSelector\"?\n\x10GetModelResponse\x12+\n\x05model\x18\x01 \x01(\x0b\x32\x1c.epitaxy.models.v1.ModelCard\"\xd7\x04\n\tModelCard\x12,\n\x05stamp\x18\x01 \x01(\x0b\x32\x1d.epitaxy.common.v1.ModelStamp\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0f\n\x07\x61liases\x18\x03 \x03(\t\x12\x33\n\nproperties\x18\x04 \x03(\x0b\x32\x1f.epitaxy.models.v1.PropertyCard\x12\x36\n\rtraining_data\x18\x05 \x01(\x0b\x32\x1f.epitaxy.models.v1.TrainingData\x12\x11\n\tn_members\x18\x06 \x01(\r\x12\x1f\n\x17n_parameters_per_member\x18\x07 \x01(\x04\x12\x1a\n\x12supported_elements\x18\x08 \x03(\r\x12\x1a\n\x12\x66\x65\x61turizer_version\x18\t \x01(\t\x12\x0f\n\x07license\x18\n \x01(\t\x12\x11\n\tcard_json\x18\x0b \x01(\t\x12\x36\n\rreview_policy\x18\x0c \x01(\x0b\x32\x1f.epitaxy.common.v1.ReviewPolicy\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\nconditions\x18\x0e \x03(\x0b\x32 .epitaxy.models.v1.ConditionCard\x12.\n\x05kinds\x18\x0f \x03(\x0e\x32\x1f.epitaxy.common.v1.MaterialKind\x12*\n\x04\x62\x61se\x18\x14 \x01(\x0b\x32\x1c.epitaxy.models.v1.BaseModel\"V\n\tBaseModel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x16\n\x0eweights_digest\x18\x03 \x01(\t\x12\x12\n\nis_current\x18\x04 \x01(\x08\"\x88\x01\n\rConditionCard\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x12\n\ncategories\x18\x03 \x03(\t\x12\x10\n\x03low\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04high\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\tn_missing\x18\x06 \x01(\rB\x06\n\x04_lowB\x07\n\x05_high\"\xf2\x01\n\x0cPropertyCard\x12\x39\n\ndefinition\x18\x01 \x01(\x0b\x32%.epitaxy.common.v1.PropertyDefinition\x12\x38\n\x0b\x63\x61libration\x18\x02 \x01(\x0b\x32#.epitaxy.common.v1.CalibrationStamp\x12=\n\x07metrics\x18\x03 \x03(\x0b\x32,.epitaxy.models.v1.PropertyCard.MetricsEntry\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x9f\x01\n\x0cTrainingData\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x61ttribution\x18\x02 \x01(\t\x12\x0f\n\x07license\x18\x03 \x01(\t\x12\x0f\n\x07n_train\x18\x04 \x01(\x04\x12\x14\n\x0cn_validation\x18\x05 \x01(\x04\x12\x15\n\rn_calibration\x18\x06 \x01(\x04\x12\x0e\n\x06n_test\x18\x07 \x01(\x04\x12\r\n\x05split\x18\x08 \x01(\t2\xbe\x01\n\x0cModelService\x12Y\n\nListModels\x12$.epitaxy.models.v1.ListModelsRequest\x1a%.epitaxy.models.v1.ListModelsResponse\x12S\n\x08GetModel\x12\".epitaxy.models.v1.GetModelRequest\x1a#.epitaxy.models.v1.GetModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,26 +38,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PROPERTYCARD_METRICSENTRY']._loaded_options = None
   _globals['_PROPERTYCARD_METRICSENTRY']._serialized_options = b'8\001'
-  _globals['_LISTMODELSREQUEST']._serialized_start=183
-  _globals['_LISTMODELSREQUEST']._serialized_end=241
-  _globals['_LISTMODELSRESPONSE']._serialized_start=243
-  _globals['_LISTMODELSRESPONSE']._serialized_end=334
-  _globals['_GETMODELREQUEST']._serialized_start=336
-  _globals['_GETMODELREQUEST']._serialized_end=402
-  _globals['_GETMODELRESPONSE']._serialized_start=404
-  _globals['_GETMODELRESPONSE']._serialized_end=467
-  _globals['_MODELCARD']._serialized_start=470
-  _globals['_MODELCARD']._serialized_end=1021
-  _globals['_BASEMODEL']._serialized_start=1023
-  _globals['_BASEMODEL']._serialized_end=1109
-  _globals['_CONDITIONCARD']._serialized_start=1112
-  _globals['_CONDITIONCARD']._serialized_end=1248
-  _globals['_PROPERTYCARD']._serialized_start=1251
-  _globals['_PROPERTYCARD']._serialized_end=1493
-  _globals['_PROPERTYCARD_METRICSENTRY']._serialized_start=1447
-  _globals['_PROPERTYCARD_METRICSENTRY']._serialized_end=1493
-  _globals['_TRAININGDATA']._serialized_start=1496
-  _globals['_TRAININGDATA']._serialized_end=1655
-  _globals['_MODELSERVICE']._serialized_start=1658
-  _globals['_MODELSERVICE']._serialized_end=1848
+  _globals['_LISTMODELSREQUEST']._serialized_start=218
+  _globals['_LISTMODELSREQUEST']._serialized_end=276
+  _globals['_LISTMODELSRESPONSE']._serialized_start=278
+  _globals['_LISTMODELSRESPONSE']._serialized_end=369
+  _globals['_GETMODELREQUEST']._serialized_start=371
+  _globals['_GETMODELREQUEST']._serialized_end=437
+  _globals['_GETMODELRESPONSE']._serialized_start=439
+  _globals['_GETMODELRESPONSE']._serialized_end=502
+  _globals['_MODELCARD']._serialized_start=505
+  _globals['_MODELCARD']._serialized_end=1104
+  _globals['_BASEMODEL']._serialized_start=1106
+  _globals['_BASEMODEL']._serialized_end=1192
+  _globals['_CONDITIONCARD']._serialized_start=1195
+  _globals['_CONDITIONCARD']._serialized_end=1331
+  _globals['_PROPERTYCARD']._serialized_start=1334
+  _globals['_PROPERTYCARD']._serialized_end=1576
+  _globals['_PROPERTYCARD_METRICSENTRY']._serialized_start=1530
+  _globals['_PROPERTYCARD_METRICSENTRY']._serialized_end=1576
+  _globals['_TRAININGDATA']._serialized_start=1579
+  _globals['_TRAININGDATA']._serialized_end=1738
+  _globals['_MODELSERVICE']._serialized_start=1741
+  _globals['_MODELSERVICE']._serialized_end=1931
 # @@protoc_insertion_point(module_scope)

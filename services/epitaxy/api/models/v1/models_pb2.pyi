@@ -3,6 +3,7 @@ import datetime
 from epitaxy.api.common.v1 import model_pb2 as _model_pb2
 from epitaxy.api.common.v1 import property_pb2 as _property_pb2
 from epitaxy.api.common.v1 import review_pb2 as _review_pb2
+from epitaxy.api.common.v1 import structure_pb2 as _structure_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -41,7 +42,7 @@ class GetModelResponse(_message.Message):
     def __init__(self, model: _Optional[_Union[ModelCard, _Mapping]] = ...) -> None: ...
 
 class ModelCard(_message.Message):
-    __slots__ = ("stamp", "description", "aliases", "properties", "training_data", "n_members", "n_parameters_per_member", "supported_elements", "featurizer_version", "license", "card_json", "review_policy", "create_time", "conditions", "base")
+    __slots__ = ("stamp", "description", "aliases", "properties", "training_data", "n_members", "n_parameters_per_member", "supported_elements", "featurizer_version", "license", "card_json", "review_policy", "create_time", "conditions", "kinds", "base")
     STAMP_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +57,7 @@ class ModelCard(_message.Message):
     REVIEW_POLICY_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     CONDITIONS_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
     BASE_FIELD_NUMBER: _ClassVar[int]
     stamp: _model_pb2.ModelStamp
     description: str
@@ -71,8 +73,9 @@ class ModelCard(_message.Message):
     review_policy: _review_pb2.ReviewPolicy
     create_time: _timestamp_pb2.Timestamp
     conditions: _containers.RepeatedCompositeFieldContainer[ConditionCard]
+    kinds: _containers.RepeatedScalarFieldContainer[_structure_pb2.MaterialKind]
     base: BaseModel
-    def __init__(self, stamp: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., description: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., properties: _Optional[_Iterable[_Union[PropertyCard, _Mapping]]] = ..., training_data: _Optional[_Union[TrainingData, _Mapping]] = ..., n_members: _Optional[int] = ..., n_parameters_per_member: _Optional[int] = ..., supported_elements: _Optional[_Iterable[int]] = ..., featurizer_version: _Optional[str] = ..., license: _Optional[str] = ..., card_json: _Optional[str] = ..., review_policy: _Optional[_Union[_review_pb2.ReviewPolicy, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., conditions: _Optional[_Iterable[_Union[ConditionCard, _Mapping]]] = ..., base: _Optional[_Union[BaseModel, _Mapping]] = ...) -> None: ...
+    def __init__(self, stamp: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., description: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., properties: _Optional[_Iterable[_Union[PropertyCard, _Mapping]]] = ..., training_data: _Optional[_Union[TrainingData, _Mapping]] = ..., n_members: _Optional[int] = ..., n_parameters_per_member: _Optional[int] = ..., supported_elements: _Optional[_Iterable[int]] = ..., featurizer_version: _Optional[str] = ..., license: _Optional[str] = ..., card_json: _Optional[str] = ..., review_policy: _Optional[_Union[_review_pb2.ReviewPolicy, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., conditions: _Optional[_Iterable[_Union[ConditionCard, _Mapping]]] = ..., kinds: _Optional[_Iterable[_Union[_structure_pb2.MaterialKind, str]]] = ..., base: _Optional[_Union[BaseModel, _Mapping]] = ...) -> None: ...
 
 class BaseModel(_message.Message):
     __slots__ = ("name", "version", "weights_digest", "is_current")

@@ -42,7 +42,7 @@ class ExplanationResult(_message.Message):
     def __init__(self, id: _Optional[str] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., error: _Optional[_Union[_structure_pb2.ItemError, _Mapping]] = ...) -> None: ...
 
 class Explanation(_message.Message):
-    __slots__ = ("reduced_formula", "value", "baseline", "completeness_error", "sites", "elements", "shells", "faithfulness", "nearest", "structure")
+    __slots__ = ("reduced_formula", "value", "baseline", "completeness_error", "sites", "elements", "shells", "faithfulness", "nearest", "structure", "kind", "method", "baseline_material", "baseline_description", "sampling_error", "atoms", "bonds", "conditions", "drawing_svg", "model", "property")
     REDUCED_FORMULA_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     BASELINE_FIELD_NUMBER: _ClassVar[int]
@@ -53,6 +53,17 @@ class Explanation(_message.Message):
     FAITHFULNESS_FIELD_NUMBER: _ClassVar[int]
     NEAREST_FIELD_NUMBER: _ClassVar[int]
     STRUCTURE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_MATERIAL_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    SAMPLING_ERROR_FIELD_NUMBER: _ClassVar[int]
+    ATOMS_FIELD_NUMBER: _ClassVar[int]
+    BONDS_FIELD_NUMBER: _ClassVar[int]
+    CONDITIONS_FIELD_NUMBER: _ClassVar[int]
+    DRAWING_SVG_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROPERTY_FIELD_NUMBER: _ClassVar[int]
     reduced_formula: str
     value: float
     baseline: float
@@ -63,7 +74,62 @@ class Explanation(_message.Message):
     faithfulness: Faithfulness
     nearest: _containers.RepeatedCompositeFieldContainer[NearestMaterial]
     structure: _structure_pb2.PackedStructures
-    def __init__(self, reduced_formula: _Optional[str] = ..., value: _Optional[float] = ..., baseline: _Optional[float] = ..., completeness_error: _Optional[float] = ..., sites: _Optional[_Iterable[_Union[SiteContribution, _Mapping]]] = ..., elements: _Optional[_Iterable[_Union[ElementContribution, _Mapping]]] = ..., shells: _Optional[_Iterable[_Union[ShellContribution, _Mapping]]] = ..., faithfulness: _Optional[_Union[Faithfulness, _Mapping]] = ..., nearest: _Optional[_Iterable[_Union[NearestMaterial, _Mapping]]] = ..., structure: _Optional[_Union[_structure_pb2.PackedStructures, _Mapping]] = ...) -> None: ...
+    kind: _structure_pb2.MaterialKind
+    method: str
+    baseline_material: str
+    baseline_description: str
+    sampling_error: float
+    atoms: _containers.RepeatedCompositeFieldContainer[AtomContribution]
+    bonds: _containers.RepeatedCompositeFieldContainer[BondContribution]
+    conditions: _containers.RepeatedCompositeFieldContainer[ConditionContribution]
+    drawing_svg: str
+    model: _model_pb2.ModelStamp
+    property: _property_pb2.PropertyDefinition
+    def __init__(self, reduced_formula: _Optional[str] = ..., value: _Optional[float] = ..., baseline: _Optional[float] = ..., completeness_error: _Optional[float] = ..., sites: _Optional[_Iterable[_Union[SiteContribution, _Mapping]]] = ..., elements: _Optional[_Iterable[_Union[ElementContribution, _Mapping]]] = ..., shells: _Optional[_Iterable[_Union[ShellContribution, _Mapping]]] = ..., faithfulness: _Optional[_Union[Faithfulness, _Mapping]] = ..., nearest: _Optional[_Iterable[_Union[NearestMaterial, _Mapping]]] = ..., structure: _Optional[_Union[_structure_pb2.PackedStructures, _Mapping]] = ..., kind: _Optional[_Union[_structure_pb2.MaterialKind, str]] = ..., method: _Optional[str] = ..., baseline_material: _Optional[str] = ..., baseline_description: _Optional[str] = ..., sampling_error: _Optional[float] = ..., atoms: _Optional[_Iterable[_Union[AtomContribution, _Mapping]]] = ..., bonds: _Optional[_Iterable[_Union[BondContribution, _Mapping]]] = ..., conditions: _Optional[_Iterable[_Union[ConditionContribution, _Mapping]]] = ..., drawing_svg: _Optional[str] = ..., model: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., property: _Optional[_Union[_property_pb2.PropertyDefinition, _Mapping]] = ...) -> None: ...
+
+class AtomContribution(_message.Message):
+    __slots__ = ("atomic_number", "unit", "index", "value", "std")
+    ATOMIC_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    STD_FIELD_NUMBER: _ClassVar[int]
+    atomic_number: int
+    unit: int
+    index: int
+    value: float
+    std: float
+    def __init__(self, atomic_number: _Optional[int] = ..., unit: _Optional[int] = ..., index: _Optional[int] = ..., value: _Optional[float] = ..., std: _Optional[float] = ...) -> None: ...
+
+class BondContribution(_message.Message):
+    __slots__ = ("unit", "first_index", "second_index", "order", "value", "std")
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_INDEX_FIELD_NUMBER: _ClassVar[int]
+    SECOND_INDEX_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    STD_FIELD_NUMBER: _ClassVar[int]
+    unit: int
+    first_index: int
+    second_index: int
+    order: float
+    value: float
+    std: float
+    def __init__(self, unit: _Optional[int] = ..., first_index: _Optional[int] = ..., second_index: _Optional[int] = ..., order: _Optional[float] = ..., value: _Optional[float] = ..., std: _Optional[float] = ...) -> None: ...
+
+class ConditionContribution(_message.Message):
+    __slots__ = ("name", "text", "unit", "value", "std")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    STD_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    text: str
+    unit: str
+    value: float
+    std: float
+    def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ..., unit: _Optional[str] = ..., value: _Optional[float] = ..., std: _Optional[float] = ...) -> None: ...
 
 class SiteContribution(_message.Message):
     __slots__ = ("atomic_number", "value", "std")
@@ -76,16 +142,18 @@ class SiteContribution(_message.Message):
     def __init__(self, atomic_number: _Optional[int] = ..., value: _Optional[float] = ..., std: _Optional[float] = ...) -> None: ...
 
 class ElementContribution(_message.Message):
-    __slots__ = ("atomic_number", "n_sites", "value", "std")
+    __slots__ = ("atomic_number", "n_sites", "value", "std", "fraction")
     ATOMIC_NUMBER_FIELD_NUMBER: _ClassVar[int]
     N_SITES_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     STD_FIELD_NUMBER: _ClassVar[int]
+    FRACTION_FIELD_NUMBER: _ClassVar[int]
     atomic_number: int
     n_sites: int
     value: float
     std: float
-    def __init__(self, atomic_number: _Optional[int] = ..., n_sites: _Optional[int] = ..., value: _Optional[float] = ..., std: _Optional[float] = ...) -> None: ...
+    fraction: float
+    def __init__(self, atomic_number: _Optional[int] = ..., n_sites: _Optional[int] = ..., value: _Optional[float] = ..., std: _Optional[float] = ..., fraction: _Optional[float] = ...) -> None: ...
 
 class ShellContribution(_message.Message):
     __slots__ = ("first_atomic_number", "second_atomic_number", "distance_angstrom", "coordination", "value", "std")

@@ -41,3 +41,34 @@ def test_audit_of_too_few_labels_says_how_many_are_missing(finetune: Any, tmp_pa
     done = finetune("audit", "--data", "l.jsonl", "--column", "tc_k")
     assert done.returncode == 1
     assert "too few for a job: 7 usable crystals, but a job needs at least 10: add 3" in done.stdout
+
+
+def test_audit_of_polymers_has_their_verdicts_and_speaks_of_polymers(finetune: Any, tmp_path: Path) -> None:
+    rows = [{"id": f"c{number}", "unit": f"*{'C' * (number + 1)}O*", "tg_K": 200.0 + number} for number in range(12)]
+    rows[5]["id"] = "bad5"
+    rows[3] |= {"unit": rows[2]["unit"], "tg_K": rows[2]["tg_K"]}
+    rows[7] |= {"unit": rows[2]["unit"], "at": 2.0}
+    with (tmp_path / "l.jsonl").open("w") as file:
+        file.writelines(json.dumps({"at": 1.0} | row) + "\n" for row in rows)
+    done = finetune(
+        "audit",
+        "--data",
+        "l.jsonl",
+        "--column",
+        "tg_K",
+        "--condition",
+        "at:MPa",
+        "--polymer-column",
+        "unit",
+        "--unit",
+        "K",
+    )
+    assert done.returncode == 1, done.stderr
+    assert "rows      12, 12 with tg_K, 10 usable polymers" in done.stdout
+    assert "same polymer, labels agree: 1" in done.stdout
+    assert "row 2 (c2): NaCl is the same polymer as c3: labels 202 to 202" in done.stdout
+    assert "row 5 (bad5): PARTIAL_OCCUPANCY" in done.stdout
+    assert "11 in domain, according to the base model" in done.stdout
+    # The small server calls all of them NaCl.
+    assert "all 10 labels are of one polymer, NaCl" in done.stdout
+    assert "crystal" not in done.stdout

@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import time
@@ -160,3 +161,30 @@ def test_two_screenings_cannot_write_one_table(
         process.kill()
     assert second.returncode == 2
     assert "in use" in second.stderr
+
+
+def test_a_full_disk_ends_the_run_by_name_and_what_is_kept_is_not_asked_for_again(
+    run: Any, target: str, faults: Any, crystals_file: Any, small_disk: Any
+) -> None:
+    faults.delay_seconds = 0.0
+    small_disk.fill()
+    with (small_disk.folder / "ballast").open("rb+") as ballast:
+        ballast.truncate((small_disk.folder / "ballast").stat().st_size - 200_000)
+    arguments = ("screen", crystals_file(3000), "--target", target, "--chunk-size", "8")
+    out = small_disk.folder / "r.parquet"
+    ended = run(*arguments, "--out", out)
+    assert (ended.returncode, ended.stderr.count("epitaxy: ")) == (1, 1), ended.stderr
+    assert f"epitaxy: STORAGE_FULL: no space is left on the disk under {small_disk.folder}" in ended.stderr
+    [n_kept] = re.findall(r"^(\d+) answers are kept; to continue: epitaxy screen ", ended.stderr, re.MULTILINE)
+    assert 100 < int(n_kept) < 3000
+    lines = (small_disk.folder / "r.parquet.journal").read_bytes().split(b"\n")[1:-1]
+    kept = {json.loads(line)[2][0][0] for line in lines}
+    assert len(kept) >= int(n_kept)
+    small_disk.make_room()
+    time.sleep(0.5)  # messages of the first run may still arrive
+    faults.seen_ids.clear()
+    assert run(*arguments, "--out", out, "--resume").returncode == 0
+    assert kept.isdisjoint(faults.seen_ids)
+    whole = small_disk.folder / "whole.parquet"
+    assert run(*arguments, "--out", whole).returncode == 0
+    assert out.read_bytes() == whole.read_bytes()

@@ -1,5 +1,6 @@
 """Materials without a crystal through a replica: by the substrates of their kinds, and by tenants' models."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,14 @@ from prediction_rig import rock_salt
 from tenant_rig import inputs_of
 
 from epitaxy.api.common.v1.model_pb2 import ModelSelector
-from epitaxy.api.common.v1.structure_pb2 import ConditionValue, StructureInput
+from epitaxy.api.common.v1.structure_pb2 import (
+    MATERIAL_KIND_COMPOSITION,
+    MATERIAL_KIND_MOLECULE,
+    MATERIAL_KIND_POLYMER,
+    MATERIAL_KIND_STRUCTURE,
+    ConditionValue,
+    StructureInput,
+)
 from epitaxy.api.internal.v1 import prediction_backend_pb2 as backend_pb2
 from epitaxy.api.prediction.v1.prediction_pb2 import PredictionOptions
 from epitaxy.chassis.errors import FailedPreconditionError, InvalidRequestError, NotFoundError
@@ -111,6 +119,12 @@ async def test_a_named_substrate_answers_its_kinds_only(ask, tenants):
     card = await tenants.card("acme", "substrate-composition")
     assert card.stamp.name == "substrate-composition"
     assert {entry.definition.name for entry in card.properties} >= {"formation_energy", "band_gap"}
+    assert (list(card.kinds), card.n_members, card.n_parameters_per_member) == ([MATERIAL_KIND_COMPOSITION], 5, 286004)
+    assert {26, 94} < set(card.supported_elements) < set(range(1, 95))
+    assert json.loads(card.card_json)["properties"][0]["calibrator"]
+    shown = {card.stamp.name: list(card.kinds) for card in (await tenants.listed("acme")).models}
+    assert shown["substrate-molecule"] == [MATERIAL_KIND_MOLECULE, MATERIAL_KIND_POLYMER]
+    assert shown["substrate-mp"] == [MATERIAL_KIND_STRUCTURE]
 
 
 async def test_a_property_that_one_kind_lacks_is_refused_in_a_mixed_message(ask):
@@ -195,3 +209,38 @@ async def test_the_gateway_counts_each_substrate_of_a_mixed_message(ask):
     n_crystal, n_molecule = counted["substrate-mp"], counted["substrate-molecule"]
     assert (n_crystal[0], n_molecule[0]) == (1, 2)
     assert n_crystal[1] + n_molecule[1] == len(block.properties)
+
+
+async def test_features_of_polymers_are_those_that_jobs_learn_from_and_others_are_refused(tenants):
+    bind_request(RequestContext("r-1", "acme"))
+    texts = ["*CC(*)c1ccccc1", "*CCO*"]
+    request = backend_pb2.FeaturizeBlockRequest(
+        model=ModelSelector(name="substrate-molecule"),
+        structures=[
+            StructureInput(id="salt", polymer="*[Na+]"),
+            StructureInput(id="styrene", polymer=texts[0]),
+            StructureInput(id="alcohol", molecule="CCO"),
+            StructureInput(id="calcium", polymer="*C[Ca]C*"),
+            StructureInput(id="glycol", polymer=texts[1]),
+        ],
+    )
+    answer = await tenants.servicer.featurize(request)
+    reasons = {entry.id: entry.error.reason for entry in answer.structures if entry.HasField("error")}
+    assert set(reasons) == {"salt", "alcohol", "calcium"}
+    assert (reasons["alcohol"], reasons["calcium"]) == ("MIXED_KINDS", "UNSUPPORTED_ELEMENT")
+    samples = [Sample(MaterialKind.POLYMER, read_material(MaterialKind.POLYMER, text).material) for text in texts]
+    learned = MaterialFeatures.shipped(MaterialKind.POLYMER).inputs_of(samples).blocks
+    assert {block.name for block in answer.blocks} == set(learned)
+    for block in answer.blocks:
+        found = np.frombuffer(block.values, dtype="<f4").reshape(2, block.width)
+        np.testing.assert_allclose(found, learned[block.name], rtol=1e-4, atol=1e-4)
+    styrene = answer.structures[1]
+    assert styrene.key == b"polymer " + samples[0].material.digest()
+    assert styrene.reduced_formula == samples[0].formula
+    assert list(styrene.elements) == [1, 6]
+    assert answer.weights_digest == shipped_substrate(MaterialKind.POLYMER).digest
+    assert {entry.property.name for entry in answer.estimates} >= {"melting_point", "homo"}
+    empty = await tenants.servicer.featurize(
+        backend_pb2.FeaturizeBlockRequest(model=ModelSelector(name="substrate-composition"))
+    )
+    assert empty.weights_digest == shipped_substrate(MaterialKind.COMPOSITION).digest

@@ -1,0 +1,1 @@
+"""Tables that the shipped substrates of molecules and compositions were pretrained on, built from their sources."""
