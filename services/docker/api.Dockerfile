@@ -10,7 +10,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY services services
 COPY models models
 COPY protos protos
-RUN /opt/epitaxy/bin/pip install ".[finetune-api,postgres,s3]"
+RUN /opt/epitaxy/bin/pip install ".[finetune-api,oidc,postgres,s3]"
 
 FROM ${PYTHON}
 ENV PATH=/opt/epitaxy/bin:$PATH PYTHONUNBUFFERED=1 RAY_USAGE_STATS_ENABLED=0
