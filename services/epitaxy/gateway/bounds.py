@@ -16,8 +16,10 @@ MAX_REMARK_CHARACTERS = 4096
 
 _REMARKS = frozenset({"reason", "override_reason", "note", "uri"})
 # What is read of a material, whose size the message's own bound limits.
-_SOURCE_NAMES = {field.full_name for field in StructureInput.DESCRIPTOR.oneofs_by_name["source"].fields} - {
-    StructureInput.DESCRIPTOR.fields_by_name["packed"].full_name
+_SOURCE_NAMES = {
+    field.full_name
+    for field in StructureInput.DESCRIPTOR.fields
+    if field.containing_oneof is not None and field.message_type is None
 }
 
 

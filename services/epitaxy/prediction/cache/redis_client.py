@@ -38,7 +38,7 @@ class _BoundedPool(BlockingConnectionPool):
     async def get_connection(self, *_: object, **__: object) -> AbstractConnection:
         """A connection. Raises _PoolExhaustedError if none gets free in time."""
         try:
-            connection: AbstractConnection = await super().get_connection()
+            connection: AbstractConnection = await super().get_connection()  # type: ignore[no-untyped-call]  # as it is
         except RedisConnectionError as error:
             if str(error) == _NONE_FREE and isinstance(error.__cause__, TimeoutError):
                 raise _PoolExhaustedError from error
