@@ -13,7 +13,7 @@ COPY protos protos
 # Exactly what `make lock` wrote, and nothing that a mirror or an index has exchanged since.
 COPY services/docker/locks/api.txt ./
 RUN /opt/epitaxy/bin/pip install --no-deps --require-hashes -r api.txt \
- && /opt/epitaxy/bin/pip install ".[finetune-api,postgres,s3]" --no-deps
+ && /opt/epitaxy/bin/pip install ".[finetune-api,oidc,postgres,s3]" --no-deps
 
 FROM ${PYTHON}
 ENV PATH=/opt/epitaxy/bin:$PATH PYTHONUNBUFFERED=1 RAY_USAGE_STATS_ENABLED=0
