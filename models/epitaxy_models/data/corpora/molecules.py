@@ -60,7 +60,7 @@ class MoleculeSources:
 def build_molecules(
     sources: MoleculeSources, processes: int = 1, on_step: Callable[[str], None] = _LOG.info
 ) -> pd.DataFrame:
-    """Columns ``smiles``, ``formula`` (the same) and the labels of ``MOLECULE_TASKS``; a quarter of an hour.
+    """Columns ``smiles``, ``formula`` (the same) and the labels of ``MOLECULE_TASKS``; it takes minutes.
 
     Raises ConfigurationError (MISSING_PACKAGE).
     """
