@@ -216,7 +216,8 @@ class MaterialService:
 
     def _graphs(self, read: Sequence[ReadMaterial]) -> list[CrystalGraph | Refusal]:
         try:
-            built = self.substrate.featurize_all([entry.sample.material for entry in read])
+            materials: list[Any] = [entry.sample.material for entry in read]
+            built = self.substrate.featurize_all(materials)
         except Exception as error:
             return [failure(error) for _ in read]
         return [
