@@ -90,13 +90,13 @@ def _component(name: str, version: str) -> Component:
 def _licenses(name: str) -> Iterator[License]:
     """What the package's own metadata state: an SPDX expression, else the names of its classifiers, else its text."""
     metadata = distribution(name).metadata
-    expression = metadata.get("License-Expression")
-    if expression:
-        yield LicenseExpression(expression)
+    expressions = metadata.get_all("License-Expression") or []
+    if expressions:
+        yield LicenseExpression(expressions[0])
         return
     classifiers = [text for text in metadata.get_all("Classifier") or [] if text.startswith("License :: ")]
     named = [text.rpartition(" :: ")[2] for text in classifiers if text.count(" :: ") > 1]
-    stated = (metadata.get("License") or "").strip().split("\n")[0][:80]
+    stated = (metadata.get_all("License") or [""])[0].strip().split("\n")[0][:80]
     for text in dict.fromkeys(named or ([stated] if stated else [])):
         yield DisjunctiveLicense(name=text)
 
