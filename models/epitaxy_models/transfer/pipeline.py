@@ -93,11 +93,13 @@ def run_material_transfer(
     on_event: OnEvent = lambda event: None,
     should_stop: ShouldStop = lambda: False,
     field: Field | None = None,
+    features: MaterialFeatures | None = None,
 ) -> TransferOutcome:
-    """The same for compositions, molecules and polymers, on the shipped substrate of their kind.
+    """The same for compositions, molecules and polymers, on the substrate of their kind.
 
-    The rows of the request are ``Sample`` of that kind; ``request.base`` is not read. Raises as ``run_transfer``, and
-    ConfigurationError (CRYSTALS_ONLY) for columns of cheaper values, peers and refits.
+    The rows of the request are ``Sample`` of that kind; ``features`` stand on another substrate than the shipped one,
+    and ``request.base`` is not read. Raises as ``run_transfer``, and ConfigurationError (CRYSTALS_ONLY) for columns of
+    cheaper values, peers and refits.
     """
     if request.low_fidelity or request.peers or request.predecessor:
         raise ConfigurationError(
@@ -105,7 +107,7 @@ def run_material_transfer(
             "leave them out",
             reason="CRYSTALS_ONLY",
         )
-    ground = MaterialGround(MaterialFeatures.shipped(kind))
+    ground = MaterialGround(features or MaterialFeatures.shipped(kind))
     return _Job(request, ground, on_event, should_stop, field or material_field(kind)).run()
 
 
