@@ -15,7 +15,7 @@ TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml)
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining check check-protos contract format generate check-generated structure check-structure reference check-reference serve golden clean pictures bench loadtest growth performance \
+.PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining fuzz soak audit lock check check-protos contract format generate check-generated structure check-structure reference check-reference serve golden clean pictures bench loadtest growth performance \
         dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish retire source-index fidelity-models scaling bench-transfer bench-uncertainty bench-campaigns
 
 help: ## Show this list
@@ -57,13 +57,14 @@ serve: $(VENV)/.installed ## Run the local stack in the foreground
 kernels: install-dev
 	$(BIN)/python -m epitaxy_models.warmup
 
-CALM_TESTS := $(addprefix tests/unit/,docs loadtest models protos structure) tests/golden tests/deploy tests/integration/datasets \
+CALM_TESTS := $(addprefix tests/unit/,docs loadtest models protos structure) tests/fuzz tests/golden tests/deploy tests/integration/datasets \
   $(addprefix tests/unit/services/,capacity cli datasets finetune measurements pretraining registry vectors)
 WATCHFUL_TESTS := $(filter-out $(CALM_TESTS) tests/unit/services %.py %__pycache__,$(wildcard tests/unit/* tests/unit/services/*)) \
   tests/contract $(addprefix tests/integration/,finetune prediction)
 # Tests of calm folders that watch clocks.
 WATCHFUL_FILES := tests/unit/services/cli/screen/test_resume.py tests/integration/datasets/test_fetch_optimade.py
-STACK_TESTS := tests/deploy/observability/test_expressions.py $(addprefix tests/integration/,campaigns screening stack tenants)
+STACK_TESTS := tests/deploy/observability/test_expressions.py tests/integration/pretraining/test_molecule_substrate.py \
+  $(addprefix tests/integration/,campaigns screening stack tenants)
 PYTEST := $(BIN)/python -m pytest -q
 # Two lanes, each with its output in one piece at the end of each part. What only takes time gives way to what watches
 # clocks and to what starts the stack, of which there is one at a time.
@@ -90,6 +91,10 @@ test-pretraining: install-dev ## Training through Ray Train, workers killed (5 t
 
 test-fast: kernels ## Tests that start no Ray
 	$(PYTEST) -m "not stack and not pretraining"
+
+fuzz: install-dev ## Every parser under changed inputs, led by coverage (SECONDS=30 each; ARGS="--only cif"); finds go to tests/fuzz/corpus
+	-@$(PIP) atheris
+	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(or $(SECONDS),30) $(ARGS)
 
 check: install-dev check-protos ## Lint, format, types, import contracts, protos
 	$(BIN)/ruff check .
@@ -127,7 +132,15 @@ chart-readme: install-dev ## Write the chart's README again from values.yaml
 chart-package: install-dev ## The chart as .tgz, OCI layout and statement of provenance in dist/ (KEY=identity KEYRING=file: signed)
 	$(BIN)/python -m tools.chart.package --out dist $(if $(KEY),--key "$(KEY)" --keyring "$(KEYRING)")
 
-sbom: install-dev ## Bills of materials of the images in dist/ (CycloneDX)
+lock: install-dev ## Lock what the images install, by version and hashes (ARGS="--out DIR"; an earlier lock is kept to)
+	$(BIN)/python -m tools.chart.locks $(ARGS)
+
+AUDIT := $(BIN)/uv tool run --from 'pip-audit>=2.9,<3' pip-audit --strict --disable-pip
+audit: install-dev ## Known vulnerabilities of what the images install (needs the network; fails if one cannot be looked up)
+	for lock in services/docker/locks/*.txt; do echo "$$lock"; $(AUDIT) --require-hashes -r "$$lock" || exit 1; done
+	$(AUDIT) --no-deps -r <(echo "$(TORCH)")
+
+sbom: install-dev ## Bills of materials of the images in dist/, with licences (CycloneDX)
 	$(BIN)/python -m tools.chart.sbom --out dist
 
 pictures-dashboards: install-dev prometheus ## Draw the dashboards from a running stack under a small load

@@ -9,6 +9,8 @@ _BY_MODEL = "epitaxy_gateway_model_structures_total"
 _STAGES = "ray_epitaxy_prediction_stage_seconds"
 _LOOKUPS = "ray_epitaxy_prediction_cache_lookups_total"
 _FAILED = 'outcome="failed"'
+_BY_SUBSTRATE = "ray_epitaxy_prediction_structures_total"
+_BY_KIND = "ray_epitaxy_prediction_materials_total"
 
 _NOW = Row(
     "Now",
@@ -173,12 +175,15 @@ _BATCHES = Row(
         ),
         Panel(
             "Queue of the fullest replica",
-            "Edges that wait, as a share of the bound at which work is shed with a hint to retry.",
+            "Edges of crystals that wait, or other materials, as a share of the bound at which work is shed with a "
+            "hint to retry.",
             "percentunit",
             [
                 Query(
                     f"max({last('ray_epitaxy_prediction_queued_edges', window='1m')}"
-                    f" / {last('ray_epitaxy_prediction_queue_capacity_edges', window='1m')})",
+                    f" / {last('ray_epitaxy_prediction_queue_capacity_edges', window='1m')}"
+                    f" or {last('ray_epitaxy_prediction_queued_materials', window='1m')}"
+                    f" / {last('ray_epitaxy_prediction_queue_capacity_materials', window='1m')})",
                     "fullest",
                 )
             ],
@@ -236,6 +241,52 @@ _CACHE = Row(
     ],
 )
 
+_KINDS = Row(
+    "Kinds of materials",
+    [
+        Panel(
+            "Answered by kind",
+            "Crystals (structure), compositions, molecules and polymers, by shared and by tenants' models.",
+            "suffix: /s",
+            [Query(total(rate(_BY_KIND, 'outcome="answered"'), "kind"), "{{kind}}")],
+            width=6,
+            is_stacked=True,
+        ),
+        Panel(
+            "Refused by substrate and reason",
+            "Salts, radicals and unreadable SMILES are refused under substrate-molecule, amounts that do not add up "
+            "under substrate-composition; NO_SUBSTRATE_FOR_KIND: sent to a model of another kind.",
+            "suffix: /s",
+            [Query(total(rate(_BY_SUBSTRATE, 'outcome="refused"'), "substrate", "reason"), "{{substrate}} {{reason}}")],
+            width=6,
+        ),
+        Panel(
+            "Stages by substrate",
+            "95th percentile of one block in each stage. A material without crystal is read (parse), becomes a graph, "
+            "and runs through the small network of its kind (embed).",
+            "s",
+            [Query(quantile(0.95, _STAGES, by=("substrate", "stage")), "{{substrate}} {{stage}}")],
+            width=6,
+        ),
+        Panel(
+            "Share found in caches by substrate",
+            "Of the embeddings looked up, in the replica or in the shared cache.",
+            "percentunit",
+            [
+                Query(
+                    ratio(
+                        total(rate(_LOOKUPS, 'tier!="miss"'), "substrate"),
+                        total(rate(_LOOKUPS), "substrate"),
+                    ),
+                    "{{substrate}}",
+                )
+            ],
+            width=6,
+            highest=1,
+        ),
+    ],
+)
+
 _ERRORS = Row(
     "Errors",
     [
@@ -278,6 +329,6 @@ SCREENING = Dashboard(
     "epitaxy-screening",
     "Epitaxy / Screening",
     "Throughput, latency, batches, cache and errors of predictions.",
-    [_NOW, _TRAFFIC, _LATENCY, _BATCHES, _CACHE, _ERRORS],
+    [_NOW, _TRAFFIC, _KINDS, _LATENCY, _BATCHES, _CACHE, _ERRORS],
     [NAMESPACES, TENANTS, MODELS],
 )

@@ -58,7 +58,7 @@ def molecule_profile() -> MaterialProfile:
         taught_only=("rdkit_", "qm_vib"),
         node_names=shipped_kinds().names,
         description="Substrate: five message-passing networks pretrained on graphs of small molecules",
-        license="Weights: CC-BY 4.0; code: Apache-2.0",
+        license="Code: Apache-2.0; weights: internal use, until the terms of the measured data are settled",
         data=(
             "QM9 (a sample), the Harvard Clean Energy Project, MOSES (a sample), and molecules with measured "
             "properties in the package chemicals; without the molecules of the shared solubility set"
@@ -71,8 +71,10 @@ def molecule_profile() -> MaterialProfile:
             "parameters of four compilations, Gharagheizi enthalpies of phase change; labels of structure by RDKit"
         ),
         data_license=(
-            "QM9: CC-BY 4.0; Clean Energy Project, MOSES and chemicals: MIT (repositories). The tables of chemicals "
-            "come from compilations with terms of their own: check them before the weights leave internal use"
+            "QM9: CC-BY 4.0; Clean Energy Project and MOSES: MIT (repositories). The package chemicals is MIT; its "
+            "tables are compilations of others: Open Notebook and Wikidata CC0, the handbooks (Yaws, CRC, VDI, Perry, "
+            "Lange) commercial books without a known permission, the rest without a stated licence. See "
+            "docs/data-provenance.md before the weights leave internal use"
         ),
     )
 

@@ -36,6 +36,7 @@ from epitaxy_models.transfer.kinds.ground import MaterialGround
 from epitaxy_models.transfer.labels.digest import labels_digest
 from epitaxy_models.transfer.labels.judging import robust_deviation
 from epitaxy_models.transfer.labels.target import TransformKind
+from epitaxy_models.transfer.peers import KINDS, check_peers
 from epitaxy_models.transfer.physics.catalogue import laws_of, suited_law
 from epitaxy_models.transfer.physics.label_scale import LabelScale
 from epitaxy_models.transfer.physics.limits import KnownOrder, orders_of, with_limits
@@ -56,6 +57,8 @@ from epitaxy_models.transfer.splits import grouped_folds, n_folds_for
 from epitaxy_models.transfer.strategies.block_gp import KIND as DEFAULT
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
 from epitaxy_models.transfer.strategies.bound import Bound
+from epitaxy_models.transfer.strategies.fitted_physics import KIND as PHYSICS
+from epitaxy_models.transfer.strategies.laws import LawColumn
 from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
 
 MODEL, REPORT_JSON, REPORT_HTML = "model", "report.json", "report.html"
@@ -82,6 +85,7 @@ def run_transfer(
     Raises StoppedError soon after ``should_stop`` says so, ConfigurationError if the rows make no model,
     CheckpointError if the substrate cannot be read.
     """
+    check_peers(request.peers, MaterialKind.STRUCTURE)
     artifact = load_artifact(request.base)
     field = field or default_field(artifact, with_peers=bool(request.peers))
     return _Job(request, SubstrateGround(artifact, open_vectors), on_event, should_stop, field).run()
@@ -99,16 +103,32 @@ def run_material_transfer(
 
     The rows of the request are ``Sample`` of that kind; ``features`` stand on another substrate than the shipped one,
     and ``request.base`` is not read. Raises as ``run_transfer``, and ConfigurationError (CRYSTALS_ONLY) for columns of
-    cheaper values, peers and refits.
+    cheaper values, peers of crystals, refits, and networks alone.
     """
-    if request.low_fidelity or request.peers or request.predecessor:
+    foreign = [peer for peer in request.peers if kind not in KINDS.get(peer, ())]
+    others = " and ".join(foreign) or "peers of crystals"
+    if request.low_fidelity or foreign or request.predecessor:
         raise ConfigurationError(
-            f"columns of cheaper values, peers and refits are for crystals only, and the labels are of a {kind.value}: "
+            f"columns of cheaper values, {others} and refits are for crystals only, and the labels are of a "
+            f"{kind.value}: "
             "leave them out",
             reason="CRYSTALS_ONLY",
         )
-    ground = MaterialGround(features or MaterialFeatures.shipped(kind))
-    return _Job(request, ground, on_event, should_stop, field or material_field(kind)).run()
+    ground = MaterialGround(replace(features or MaterialFeatures.shipped(kind), peers=tuple(request.peers)))
+    field = (field or material_field(kind, with_peers=bool(request.peers))).asked_for(request.budget.strategies)
+    return _Job(request, ground, on_event, should_stop, _named_by(field, request, kind)).run()
+
+
+def _named_by(field: Field, request: TransferRequest, kind: MaterialKind) -> Field:
+    """The field. Raises ConfigurationError if the request names none of it."""
+    names = (*field.named(), *(entry.name for entry in field.heads), PHYSICS, STACK)
+    if not any(request.budget.allows(name) for name in names):
+        raise ConfigurationError(
+            f"no network is trained on a {kind.value}, and the job names networks alone: choose from "
+            f"{', '.join(names)}",
+            reason="CRYSTALS_ONLY",
+        )
+    return field
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -258,7 +278,7 @@ class _Job:
             else:
                 contest.add_if_time_allows(strategy)
         if allows(STACK):
-            contest.stack(self._stackable(), self._field.laws)
+            contest.stack(self._stackable(), self._field.laws, self._field.prior)
         return contest.finish()
 
     def _succession(
@@ -269,10 +289,13 @@ class _Job:
         if old is None:
             return None
         self._tell(TransferStage.EVALUATING, 0.9, f"comparing with version {old.version}", comparison.maes())
-        unit, has_peers = request.definition.unit, bool(request.peers)
+        unit = "(Brier score)" if request.are_classes else request.definition.unit
+        has_peers = bool(request.peers)
         base = self._ground.base
         new = Refitted(f"{base.name}:{base.version}", task, comparison, judgement.chosen, unit, has_peers)
-        kin = SubstrateGround(old.substrate, in_process).kin(request, examination) if old.substrate else ()
+        kin: tuple[LawColumn, ...] = ()
+        if old.substrate is not None and not request.are_classes:
+            kin = SubstrateGround(old.substrate, in_process).kin(request, examination)
         return judge_succession(old, new, self._end, self._should_stop, examination.replicate_std, kin)
 
     def _stackable(self) -> list[str]:
@@ -286,9 +309,8 @@ class _Job:
         if judgement.chosen == STACK:
             names = [name for name in self._stackable() if name in comparison.validations]
             parts = [comparison.validations[name] for name in names]
-            found = stack_weights(
-                parts, task.targets, task.splits, task.inputs.sides, self._field.laws, are_classes=task.are_classes
-            )
+            told = task.targets, task.splits, task.inputs.sides, self._field.laws
+            found = stack_weights(parts, *told, are_classes=task.are_classes, prior=self._field.prior)
             shares = dict(found.shares)
         validation = comparison.validations[judgement.chosen]
         n_members = self._n_members(validation.seconds / len(validation.parts))

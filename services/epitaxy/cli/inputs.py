@@ -17,7 +17,8 @@ from epitaxy.client.inputs.columns import Columns
 from epitaxy.client.inputs.files import holds_structures
 from epitaxy.client.inputs.inventory import Inventory
 from epitaxy.client.inputs.item import InputItem
-from epitaxy.client.inputs.materials import kind_of_text, text_of
+from epitaxy.client.inputs.materials import kind_of_text, likely_kind_of_text, text_of
+from epitaxy.client.inputs.packed import unpacked_name
 from epitaxy.client.inputs.reading_log import lines_of_ignored
 
 InputStructureColumnOption = Annotated[
@@ -59,6 +60,10 @@ ElementColumnsOption = Annotated[
         help="Columns of tables that are named after elements. UNIT is at, wt or ratio.",
     ),
 ]
+_SUBSTRATES = {
+    **dict.fromkeys((".smi", ".smiles", ".sdf", ".sd", ".mol"), "substrate-molecule"),
+    ".formulas": "substrate-composition",
+}
 _SHOWN_IGNORED = 5
 _STDIN = Path("-")
 
@@ -79,6 +84,12 @@ def material_column_of(
     return given[named[0]] if named else None
 
 
+def substrate_of_lists(paths: Sequence[Path]) -> str | None:
+    """The shared model of lists of materials (``.smi``, ``.sdf``, ``.formulas``); None for anything else, or a mix."""
+    found = {_SUBSTRATES.get(Path(unpacked_name(path.name)).suffix.lower()) for path in paths}
+    return found.pop() if len(found) == 1 else None
+
+
 def split_inputs(arguments: Sequence[Path]) -> tuple[list[Path], list[InputItem]]:
     """Files and folders on the command line, and the materials that stand there as text: ``CCO``, ``Fe2O3``, ``*CC*``.
 
@@ -88,14 +99,21 @@ def split_inputs(arguments: Sequence[Path]) -> tuple[list[Path], list[InputItem]
     items: list[InputItem] = []
     for argument in arguments:
         text = str(argument)
-        kind = None if argument.exists() or holds_structures(argument.name) else kind_of_text(text)
+        is_file = argument.exists() or holds_structures(argument.name) or argument == _STDIN
+        kind = None if is_file else kind_of_text(text) or likely_kind_of_text(text)
         if kind is None:
             paths.append(argument)
         else:
             items.append(InputItem(text, len(items), text_of(text, kind)))
     if paths and items:
-        raise usage_error(f"{items[0].id} is a material and {paths[0]} a file: give only one of the two kinds")
+        raise usage_error(_mixed(paths[0], items[0].id))
     return paths, items
+
+
+def _mixed(path: Path, material: str) -> str:
+    if path.exists():
+        return f"{material} is a material and {path} a file: give only one of the two kinds"
+    return f"there is no file {path}, and it is no formula or SMILES either (as {material} is): correct it"
 
 
 def inventory_of(paths: Sequence[Path], exclude: Collection[Path] = (), columns: Columns | None = None) -> Inventory:

@@ -32,10 +32,11 @@ from epitaxy.client.inputs.columns import Columns
 
 def predict(
     context: typer.Context,
-    path: Annotated[
-        Path,
+    paths: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="PATH", help="File or folder; or a formula or SMILES as text. For many structures, use screen."
+            metavar="PATH...",
+            help="Files or folders; or formulas and SMILES as text. For many structures, use screen.",
         ),
     ],
     properties: Annotated[
@@ -65,7 +66,7 @@ def predict(
     known, plan = split_names(known_columns), ConditionPlan.of(conditions, at)
     material = material_column_of(smiles, polymers, compositions, elements)
     columns = Columns.of(material or structure_column, id_column, known)
-    files, items = split_inputs([path])
+    files, items = split_inputs(paths)
     inventory = None
     if not items:
         inventory = inventory_of(files, exclude=[refused] if refused is not None else (), columns=columns)

@@ -86,6 +86,7 @@ class ScriptedBackend(prediction_backend_pb2_grpc.PredictionBackendServiceServic
         return prediction_backend_pb2.ValidateBlockResponse(reports=reports)
 
     async def ListServedModels(self, request, context):
+        await self._behave("models", context)
         card = models_pb2.ModelCard(stamp=ModelStamp(name="crystals"))
         return prediction_backend_pb2.ListServedModelsResponse(models=[card])
 

@@ -41,11 +41,11 @@ _PARTITION = _between(-6, 12)
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """One file and its columns: label, and how a number is read."""
+    """One file and its columns: label, and how a number is read; ``is_open`` if its compiler dedicated it (CC0)."""
 
     path: str
     columns: Mapping[str, tuple[str, Reading]]
-    id: str = "CAS"
+    is_open: bool = False
 
 
 _HANSEN = {
@@ -54,7 +54,7 @@ _HANSEN = {
     "HANSEN_DELTA_H": ("ex_hsh", _scaled(1000)),
 }
 _TABLES = (
-    _Table("Phase Change/OpenNotebook Melting Points.tsv", {"Tm": ("ex_tm", _MELTING)}),
+    _Table("Phase Change/OpenNotebook Melting Points.tsv", {"Tm": ("ex_tm", _MELTING)}, is_open=True),
     _Table(
         "Misc/wikidata_properties.tsv",
         {
@@ -64,6 +64,7 @@ _TABLES = (
             "logP": ("ex_logp", _PARTITION),
             "T_flash": ("ex_flash", _between(150, 700)),
         },
+        is_open=True,
     ),
     _Table("Phase Change/Yaws Boiling Points.tsv", {"Tb": ("ex_tb", _BOILING)}),
     _Table("Misc/CRC Handbook Organic RI.csv", {"RI": ("ex_ri", _INDEX)}),
@@ -104,12 +105,19 @@ _TABLES = (
 )
 
 
-def add_measured(pool: MoleculePool, folder: Path) -> None:
-    """Adds all molecules that the package in ``folder`` identifies, and what its tables say of them."""
+def add_measured(pool: MoleculePool, folder: Path, *, only_open: bool = False) -> None:
+    """Adds all molecules that the package in ``folder`` identifies, and what its tables say of them.
+
+    ``only_open`` keeps to the tables that their compilers dedicated to the public (CC0).
+    """
     by_cas = _identified(pool, folder)
     for table in _TABLES:
+        if only_open and not table.is_open:
+            continue
         for key, label, value in _values(table, folder, by_cas):
             pool.put(key, label, value)
+    if only_open:
+        return
     for key, label, value in _of_liquids(folder, by_cas):
         pool.put(key, label, value)
     for key, label, value in _heat_capacities(folder, by_cas):
@@ -141,7 +149,7 @@ def _values(table: _Table, folder: Path, by_cas: Mapping[int, str]) -> Iterator[
     rows = pd.read_csv(folder / table.path, sep="\t", low_memory=False)
     for column, (label, read) in table.columns.items():
         numbers = pd.to_numeric(rows[column], errors="coerce")
-        for cas, number in zip(rows[table.id], numbers, strict=True):
+        for cas, number in zip(rows["CAS"], numbers, strict=True):
             if np.isfinite(number):
                 yield _key(by_cas, cas), label, read(float(number))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,7 @@ _LABELLED_SHARE = 0.3
 _CLIP = 8
 _PLAUSIBLE_CONDUCTIVITY = (0.05, 0.7)
 _ROWS_A_TASK = 2_000
+_NO_LABELS = np.full(len(NAMES), np.nan, dtype=np.float32)
 _UNITS = {
     **dict.fromkeys(("qm_homo", "qm_lumo", "qm_gap", "qm_zpve_atom", "qm_bind_atom"), "eV"),
     **dict.fromkeys(("ex_tm", "ex_tb", "ex_flash", "ex_tc"), "K"),
@@ -46,13 +48,13 @@ class MoleculeSources:
         cep: Parquet of the Clean Energy Project, with ``smiles`` and ``pce_pct``; None leaves it out.
         leave_out: Tables whose molecules are not to be learned, with a column ``smiles``.
         packages: Folder of the data packages; None for the installed ones.
-        use_measured: Whether the tables of the package chemicals are used, see docs/data-provenance.md.
+        measured: Tables of the package chemicals to use, see docs/data-provenance.md: all; those that are CC0; none.
     """
 
     cep: Path | None = None
     leave_out: Sequence[Path] = field(default=())
     packages: Path | None = None
-    use_measured: bool = True
+    measured: Literal["all", "open", "none"] = "all"
 
 
 def build_molecules(
@@ -73,8 +75,9 @@ def build_molecules(
         pool.add(constitution_of(smiles))
     n_without_measured = len(pool)
     on_step(f"{n_without_measured:,} with MOSES")
-    if sources.use_measured:
-        add_measured(pool, package_folder("chemicals", sources.packages))
+    if sources.measured != "none":
+        folder = package_folder("chemicals", sources.packages)
+        add_measured(pool, folder, only_open=sources.measured == "open")
         on_step(f"{len(pool):,} with chemicals")
     for path in sources.leave_out:
         texts = pd.read_parquet(path, columns=["smiles"])["smiles"]
@@ -86,7 +89,8 @@ def build_molecules(
 
 def _moses(folder: Path) -> list[str]:
     table = pd.read_csv(folder / "dataset" / "data" / "train.csv.gz")
-    return [str(smiles) for smiles in table["SMILES"].sample(_N_MOSES, random_state=0)]
+    n_drawn = min(_N_MOSES, len(table))
+    return [str(smiles) for smiles in table["SMILES"].sample(n_drawn, random_state=0)]
 
 
 def _subset(pool: pd.DataFrame, n_without_measured: int) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
@@ -103,7 +107,7 @@ def _subset(pool: pd.DataFrame, n_without_measured: int) -> tuple[pd.DataFrame, 
 
 def _kinds(pool: pd.DataFrame, n_without_measured: int) -> NDArray[np.str_]:
     """The source of each molecule; rows after the first ``n_without_measured`` came with chemicals."""
-    measured = [name for name in pool if name.startswith("ex_")]
+    measured = [name for name in map(str, pool) if name.startswith("ex_")]
     is_measured = pool[measured].notna().any(axis=1)
     without_label = np.where(np.arange(len(pool)) < n_without_measured, "moses", "identified")
     labelled_by = (("qm_homo", "qm9"), ("cep_pce", "cep"))
@@ -138,15 +142,19 @@ def _mapped(tasks: Sequence[tuple[Sequence[str], NDArray[np.bool_]]], processes:
 
 
 def _labels_of(task: tuple[Sequence[str], NDArray[np.bool_]]) -> NDArray[np.float32]:
-    smiles, wanted = task
-    none = np.full(len(NAMES), np.nan, dtype=np.float32)
-    pairs = zip(smiles, wanted, strict=True)
-    return np.stack([molecule_labels(Chem.MolFromSmiles(text)) if is_wanted else none for text, is_wanted in pairs])
+    rows = [_labels(text) if is_wanted else _NO_LABELS for text, is_wanted in zip(*task, strict=True)]
+    return np.stack(rows)
+
+
+def _labels(smiles: str) -> NDArray[np.float32]:
+    molecule = Chem.MolFromSmiles(smiles)
+    # Hydrogen itself has no heavy atom to share labels among.
+    return molecule_labels(molecule) if molecule.GetNumHeavyAtoms() else _NO_LABELS
 
 
 def _with_units(table: pd.DataFrame, computed: pd.DataFrame) -> pd.DataFrame:
     """The columns named with their units, as ``MOLECULE_TASKS`` has them."""
-    names = {name: f"{name}_{_UNITS.get(name, '1')}" for name in table if name != "smiles"}
+    names = {name: f"{name}_{_UNITS.get(name, '1')}" for name in map(str, table) if name != "smiles"}
     named = table.rename(columns=names)
     if "ex_kliq_1" in named:
         named.loc[~named["ex_kliq_1"].between(*_PLAUSIBLE_CONDUCTIVITY), "ex_kliq_1"] = np.nan

@@ -62,5 +62,9 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def _split(line: str) -> tuple[str, str]:
-    smiles, _, name = line.partition("\t") if "\t" in line else line.partition(" ")
-    return smiles, name.strip()
+    """SMILES and name; the units of a copolymer are separated by blanks, so that its name stands behind a tab."""
+    smiles, tab, name = line.partition("\t")
+    is_copolymer = ";" in line and all(_OPEN_END in unit for unit in line.split(";")[:2])
+    if not tab and not is_copolymer:
+        smiles, _, name = line.partition(" ")
+    return smiles.strip(), name.strip()

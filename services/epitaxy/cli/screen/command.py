@@ -16,6 +16,7 @@ from epitaxy.cli.inputs import (
     SmilesColumnOption,
     inventory_of,
     material_column_of,
+    substrate_of_lists,
 )
 from epitaxy.cli.refused.table_file import RefusedOption, check_refused_file
 from epitaxy.cli.screen.job import JournalPolicy, ScreenJob, ScreenPlan, journal_path
@@ -101,7 +102,7 @@ def screen(
     plan = ScreenPlan(
         out=out,
         # One table has the columns of one model: without a name that of the materials' kind.
-        model=model or (material.substrate if material else None),
+        model=model or (material.substrate if material else substrate_of_lists(paths)),
         properties=tuple(split_names(properties)),
         known_columns=tuple(split_names(known_columns)),
         coverage=coverage,

@@ -79,6 +79,9 @@ class OutcomeTally:
             if found:
                 self._print_kinds(console, f"{title} (see column {_COLUMN_OF[title]})", found)
         self._print_reasons(console, "refused", self._refused)
+        if self.errors and not self.n_answered:
+            # Nothing was answered: one mistake, such as the name of a column, is behind it most of the time.
+            console.print(f"  the first: {next(iter(self.errors.values())).message}", soft_wrap=True)
         self._print_reasons(console, "failed", self._failed)
         rate = n_screened / screening_seconds if screening_seconds > 0 else 0.0
         screening = f"screening {duration_text(screening_seconds)}, {rate:,.0f} structures/s"

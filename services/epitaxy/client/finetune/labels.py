@@ -309,4 +309,7 @@ def _repeats(ids: Sequence[str]) -> list[str]:
 
 def _no_column(name: str, names: Sequence[str]) -> InvalidRequestError:
     found = ", ".join(names[:12]) or "none"
-    return InvalidRequestError(f"the labels have no column {name!r}, only {found}: name one", reason="NO_LABEL_COLUMN")
+    others = ", or that of other materials, such as --smiles-column" if name == STRUCTURE_COLUMN else ""
+    return InvalidRequestError(
+        f"the labels have no column {name!r}, only {found}: name one{others}", reason="NO_LABEL_COLUMN"
+    )

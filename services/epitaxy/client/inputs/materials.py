@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from epitaxy.client.defaults import MAX_STRUCTURE_BYTES
 from epitaxy.client.inputs.elements import SYMBOLS
 from epitaxy.client.inputs.item import Source, Text, refuse
 from epitaxy.client.inputs.reading_log import ReadingLog
@@ -16,7 +17,9 @@ MAX_MATERIAL_CHARACTERS = 200_000
 _EMPTY = {"composition": "EMPTY_COMPOSITION", "molecule": "EMPTY_MOLECULE", "polymer": "EMPTY_POLYMER"}
 # What a line of SMILES and of a formula consists of.
 _SMILES = re.compile(r"(?:Cl|Br|[BCNOPSFI]|[bcnops]|\[[^\[\]]+\]|[0-9%()=#$:/\\.+*@-])+")
-_FORMULA = re.compile(r"(?:[A-Z][a-z]?|[0-9]|[()\[\]{}\u00b7.,:;%*\s+-]|(?:wt|at|[Bb]al(?:ance)?)\b)+")
+_FORMULA = re.compile(
+    r"(?:[A-Z][a-z]?|[0-9]|(?<=[0-9])/(?=[0-9])|[()\[\]{}\u00b7.,:;%*\s+-]|(?:wt|at|[Bb]al(?:ance)?)\b)+"
+)
 _ONLY_SMILES = re.compile(r"[=#@/\\$]|\[[a-z]|\[[A-Z][a-z]?(?:H[0-9]?)?(?:[+-][0-9]?)?\]")
 _SYMBOL = re.compile(r"(?<![a-z])[A-Z][a-z]?")
 # Rings of aromatic atoms have several: one after a capital is a symbol, as in CoO and Cs2O2.
@@ -78,6 +81,22 @@ def kind_of_text(text: str) -> MaterialKind | None:
     return "molecule" if is_smiles else "composition" if is_formula else None
 
 
+def likely_kind_of_text(text: str) -> MaterialKind | None:
+    """What a text that cannot be a material was most likely meant to be, so that the server says what is wrong with it.
+
+    None for what looks like the name of a file, and for words.
+    """
+    line = text.strip()
+    if not line or ("/" in line and "=" not in line) or re.search(r"\.[A-Za-z][A-Za-z0-9]{1,7}$", line):
+        return None
+    if line.count("*") and re.match(r"[\[(*A-Za-z]", line) and not re.search(r"[*]\s*[0-9]", line):
+        return "polymer"
+    if _ONLY_SMILES.search(line):
+        return "molecule"
+    is_like_formula = re.match(r"[(\[{]?[A-Z][a-z]?(?:[0-9.:+(\[{-]|[A-Z]|$)", line) and re.search(r"[0-9+:-]", line)
+    return "composition" if is_like_formula else None
+
+
 def _may_be_polymer(line: str) -> bool:
     """Whether the line has units of two open ends each; a star between numbers multiplies, as in ``CuSO4*5H2O``."""
     units = [unit.split()[0] for unit in line.split(";") if "*" in unit]
@@ -85,7 +104,7 @@ def _may_be_polymer(line: str) -> bool:
 
 
 def _may_be_smiles(line: str) -> bool:
-    if not _SMILES.fullmatch(line):
+    if not _SMILES.fullmatch(line) or not re.search("[A-Za-z]", line):
         return False
     if _ONLY_SMILES.search(line):
         return True
@@ -99,12 +118,15 @@ def _may_be_formula(line: str) -> bool:
 
 
 def read_smiles_list(file: StoredFile, file_id: str, _log: ReadingLog) -> Iterator[tuple[str, Source]]:
-    """A file of SMILES, one a line, each perhaps with a name behind it; two ``*`` make it a polymer."""
+    """A file of SMILES, one a line, each perhaps with a name behind it; two ``*`` make it a polymer.
+
+    The units of a copolymer are separated by blanks: its name stands behind a tab.
+    """
     for number, line in _lines(file):
-        smiles, _, name = line.partition("\t") if "\t" in line else line.partition(" ")
+        smiles, name = _smiles_and_name(line)
         if number == 0 and smiles.lower() in {"smiles", "psmiles"}:
             continue
-        yield name.strip() or f"{file_id}/{number}", text_of(smiles, "polymer" if "*" in smiles else "molecule")
+        yield name or f"{file_id}/{number}", text_of(smiles, "polymer" if "*" in smiles else "molecule")
 
 
 def read_formula_list(file: StoredFile, file_id: str, _log: ReadingLog) -> Iterator[tuple[str, Source]]:
@@ -118,12 +140,14 @@ def read_formula_list(file: StoredFile, file_id: str, _log: ReadingLog) -> Itera
 def read_sdf(file: StoredFile, file_id: str, _log: ReadingLog) -> Iterator[tuple[str, Source]]:
     """The molecules of an SD or MOL file, as blocks; the id is the block's first line."""
     lines: list[str] = []
-    number = 0
+    number = n_characters = 0
     for line in file.lines():
         if line.startswith("$$$$"):
             yield _block(lines, file_id, number)
-            lines, number = [], number + 1
-        else:
+            lines, number, n_characters = [], number + 1, 0
+            continue
+        n_characters += len(line)
+        if n_characters <= 2 * MAX_STRUCTURE_BYTES:  # of a longer one, enough to refuse it for its size
             lines.append(line)
     if any(map(str.strip, lines)):
         yield _block(lines, file_id, number)
@@ -143,6 +167,13 @@ def _block(lines: list[str], file_id: str, number: int) -> tuple[str, Source]:
         return block_id, refuse("UNREADABLE_SMILES", "the block has no line M  END: export it again")
     # Text files may come with either line ending.
     return block_id, text_of("\n".join(line.rstrip("\r\n") for line in lines[: end + 1]) + "\n", "molecule")
+
+
+def _smiles_and_name(line: str) -> tuple[str, str]:
+    smiles, tab, name = line.partition("\t")
+    if not tab and not _may_be_polymer(line):
+        smiles, _, name = line.partition(" ")
+    return smiles.strip(), name.strip()
 
 
 def _lines(file: StoredFile) -> Iterator[tuple[int, str]]:

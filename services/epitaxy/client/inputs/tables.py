@@ -14,7 +14,8 @@ from epitaxy.client.results import ItemError
 from epitaxy.tables.ids import own_id
 
 _REMEDIES = {
-    "NO_STRUCTURE_COLUMN": "name the one with the structures (--structure-column), or rename it",
+    "NO_STRUCTURE_COLUMN": "name the one with the structures (--structure-column), or that of other materials "
+    "(--smiles-column, --polymer-column, --composition-column, --element-columns)",
     "NO_MATERIAL_COLUMN": "name one that the file has",
     "NO_ID_COLUMN": "name one that the file has",
     "NO_KNOWN_COLUMN": "name one that the file has",

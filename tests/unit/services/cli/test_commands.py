@@ -176,6 +176,11 @@ def test_materials_are_given_as_text(run: Any, target: str, cifs: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["CCO", "Fe2O3", "*CC*"]
     assert run("predict", "CCO", "--target", target).returncode == 0
+    kinds = ["CCO", "(La1/3Sr2/3)MnO3", "Fe2Ox", "*CC"]
+    several = run("predict", *kinds, "--json", "--target", target)
+    assert [json.loads(line)["id"] for line in several.stdout.splitlines()] == kinds
+    typo = run("validate", "CCO", "hello", "--target", target)
+    assert (typo.returncode, "there is no file hello, and it is no formula or SMILES" in typo.stderr) == (2, True)
     mixed = run("validate", "CCO", cifs, "--target", target)
     assert (mixed.returncode, "give only one of the two kinds" in mixed.stderr) == (2, True)
     assert "no such file or folder: crystals" in run("validate", "crystals", "--target", target).stderr
