@@ -21,7 +21,8 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 from loadtest import corpus
 from loadtest.bench import report as reports
 from loadtest.bench.hand import Hand
-from loadtest.bench.rounds import PEERS, measure
+from loadtest.bench.kinds import DATA, measure_kinds
+from loadtest.bench.rounds import PEERS, Served, measure
 from loadtest.bench.targets import judged
 from loadtest.local_stack import local_stack
 from loadtest.machine import machine_record
@@ -43,6 +44,11 @@ def main() -> int:
         _say("starting the stack")
         with local_stack() as stack:
             measured = measure(stack, hands, _say, options.peers)
+            if options.data.exists():
+                _say("molecules, polymers, compositions")
+                served = Served(stack, measured)
+                measure_kinds(served, options.data, options.rounds, options.size)
+                served.client.close()
     targets = judged(measured.rates, measured.latencies_ms)
     report: dict[str, Any] = {
         "record": record,
@@ -69,6 +75,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parquet", type=Path, help="structures to measure on instead of the bundled crystals")
+    parser.add_argument("--data", type=Path, default=DATA, help="shared data sets of molecules, polymers, compositions")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--size", type=int, default=1536, help="structures a round of each kind of input")
     parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)

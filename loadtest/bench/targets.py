@@ -69,9 +69,15 @@ def judged(rates: Rates, latencies_ms: Sequence[float]) -> list[Target]:
         Target("served over in process, packed", "x", 0.7, _ratio(rates, packed, in_process("packed"))),
         Target("served packed, warm over cold", "x", 5, _ratio(rates, "served, packed, warm", packed)),
         Target("served from CIF, warm over cold", "x", 5, _ratio(rates, "served, CIF, warm", cif)),
+        Target("molecules, cold", "1/s", 3000, _rate(rates, "served, molecules, cold")),
+        Target("compositions, cold", "1/s", 3000, _rate(rates, "served, compositions, cold")),
         Target("single warm Predict, p50", "ms", 20, _quantile(latencies_ms, 0.5), at_least=False),
         Target("single warm Predict, p99", "ms", 60, _quantile(latencies_ms, 0.99), at_least=False),
     ]
+
+
+def _rate(rates: Rates, name: str) -> Spread | None:
+    return Spread.of(rates[name]) if name in rates else None
 
 
 def _ratio(rates: Rates, over: str, under: str) -> Spread | None:

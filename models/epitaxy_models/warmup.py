@@ -18,6 +18,7 @@ from epitaxy_models.ensembles.readout import CalibratedReadout
 from epitaxy_models.graphs.batch import collate
 from epitaxy_models.graphs.graph import build_graph_with_origins
 from epitaxy_models.graphs.rock_salt import featurize_rock_salt, rock_salt
+from epitaxy_models.substrates.material_catalogue import load_kernels
 from epitaxy_models.substrates.shipped import shipped_compositional, shipped_molecular
 from epitaxy_models.transfer.descriptors import DESCRIPTOR_NAMES, describe
 from epitaxy_models.transfer.inputs import DESCRIPTORS, TransferInputs
@@ -55,10 +56,7 @@ def warm_descriptors() -> None:
 def warm_materials() -> None:
     """Graphs, networks and verdicts of molecules and compositions."""
     for substrate in (shipped_molecular(), shipped_compositional()):
-        material = substrate.intake("C")  # methane, or carbon
-        graphs = [substrate.featurize(material)]
-        substrate.featurize_all([material])
-        substrate.readings(graphs, substrate.embed(graphs))
+        load_kernels(substrate)
 
 
 def main() -> None:

@@ -2,10 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,6 +29,7 @@ _SCHEMA = pa.schema(
     ]
 )
 COLUMNS = tuple(_SCHEMA.names)
+C = TypeVar("C")
 _ROWS_A_GROUP = 2_000
 
 
@@ -47,25 +49,42 @@ def row_of(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def write_lines(stream: IO[str], candidates: Iterable[Candidate]) -> int:
+@dataclass(frozen=True, slots=True)
+class TableForm(Generic[C]):
+    """How candidates of some kind stand in a table.
+
+    Attributes:
+        schema: Of the table.
+        row_of: The row of a candidate, by column.
+    """
+
+    schema: pa.Schema
+    row_of: Callable[[C], dict[str, Any]]
+
+
+CRYSTALS: TableForm[Candidate] = TableForm(_SCHEMA, row_of)
+"""The table of crystals."""
+
+
+def write_lines(stream: IO[str], candidates: Iterable[C], form: TableForm[C]) -> int:
     """Writes one JSON object a line as candidates come, and returns their number."""
     n_rows = 0
     for candidate in candidates:
-        stream.write(json.dumps(row_of(candidate), separators=(",", ":")) + "\n")
+        stream.write(json.dumps(form.row_of(candidate), separators=(",", ":")) + "\n")
         stream.flush()
         n_rows += 1
     return n_rows
 
 
-def write_table(path: Path, candidates: Iterable[Candidate]) -> int:
+def write_table(path: Path, candidates: Iterable[C], form: TableForm[C]) -> int:
     """Writes Parquet, or JSON Lines if the name ends in .jsonl; a table that was there stays until this is whole."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         if path.suffix.lower() == ".jsonl":
             with partial.open("w", encoding="utf-8") as file:
-                n_rows = write_lines(file, candidates)
+                n_rows = write_lines(file, candidates, form)
         else:
-            n_rows = _write_parquet(partial, candidates)
+            n_rows = _write_parquet(partial, candidates, form)
         with partial.open("rb+") as written:
             os.fsync(written.fileno())
         partial.replace(path)
@@ -74,10 +93,10 @@ def write_table(path: Path, candidates: Iterable[Candidate]) -> int:
     return n_rows
 
 
-def _write_parquet(path: Path, candidates: Iterable[Candidate]) -> int:
-    rows, n_rows = map(row_of, candidates), 0
-    with pq.ParquetWriter(path, _SCHEMA, compression="zstd") as writer:
+def _write_parquet(path: Path, candidates: Iterable[C], form: TableForm[C]) -> int:
+    rows, n_rows = map(form.row_of, candidates), 0
+    with pq.ParquetWriter(path, form.schema, compression="zstd") as writer:
         while group := list(islice(rows, _ROWS_A_GROUP)):
-            writer.write_table(pa.Table.from_pylist(group, schema=_SCHEMA))
+            writer.write_table(pa.Table.from_pylist(group, schema=form.schema))
             n_rows += len(group)
     return n_rows

@@ -77,7 +77,8 @@ class MaterialEnsemble:
         spreads = np.stack(self.spread(graphs, embeddings), axis=1)
         verdicts = self.domains(graphs, embeddings)
         n_kinds = [len(set(graph.atomic_numbers.tolist())) for graph in graphs]
-        return [Reading(spread.copy(), *rest) for spread, *rest in zip(spreads, verdicts, n_kinds, strict=True)]
+        rows = zip(spreads, verdicts, n_kinds, strict=True)
+        return [Reading(spread.copy(), verdict, number) for spread, verdict, number in rows]
 
     def answer(
         self, readings: Sequence[Reading], coverage: float, judged_at: float | None = None

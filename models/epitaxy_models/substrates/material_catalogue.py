@@ -1,9 +1,10 @@
 """Substrates of molecules and compositions at hand: those that new work stands on, and earlier ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from epitaxy_models.ensembles.catalogue import StoredSubstrate
 from epitaxy_models.errors import ConfigurationError
@@ -20,8 +21,11 @@ NAMES: Mapping[MaterialKind, str] = {
     MaterialKind.COMPOSITION: COMPOSITION,
 }
 """Name of the substrate of each kind that is not a crystal."""
-_CLASSES = {MOLECULE: MolecularSubstrate, COMPOSITION: CompositionSubstrate}
 AnyMaterialSubstrate = MolecularSubstrate | CompositionSubstrate
+_LOADERS: Mapping[str, Callable[[Path], AnyMaterialSubstrate]] = {
+    MOLECULE: MolecularSubstrate.load,
+    COMPOSITION: CompositionSubstrate.load,
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class MaterialCatalogue:
     def open(self, name: str) -> AnyMaterialSubstrate:
         """The present substrate of that name. Raises CheckpointError."""
         if name in self.folders:
-            return _CLASSES[name].load(self.folders[name])
+            return _LOADERS[name](self.folders[name])
         substrate = shipped_substrate(next(kind for kind, own in NAMES.items() if own == name))
         assert isinstance(substrate, AnyMaterialSubstrate)
         return substrate
@@ -53,7 +57,7 @@ class MaterialCatalogue:
     def open_digest(self, name: str, digest: str) -> AnyMaterialSubstrate | None:
         """The earlier substrate with these weights; None if there is none."""
         folder = next((one for one in self._of_name(name) if _digest_of(one) == digest), None)
-        return None if folder is None else _CLASSES[name].load(folder)
+        return None if folder is None else _LOADERS[name](folder)
 
     def digest_of_version(self, name: str, version: str) -> str | None:
         """Digest of the earlier substrate of that version; None if there is none."""
@@ -66,6 +70,14 @@ class MaterialCatalogue:
         # Where a setting names the present one, the shipped one is an earlier one.
         found += [shipped] if name in self.folders else []
         return [folder for folder in found if StoredSubstrate.of(folder).name == name]
+
+
+def load_kernels(substrate: AnyMaterialSubstrate) -> None:
+    """Loads the kernels that answers need, or compiles them, before the first request does."""
+    materials: list[Any] = [substrate.intake("C")]  # methane, or carbon
+    graphs = [substrate.featurize(material) for material in materials]
+    substrate.featurize_all(materials)
+    substrate.readings(graphs, substrate.embed(graphs))
 
 
 @cache

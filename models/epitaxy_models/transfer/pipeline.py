@@ -57,6 +57,7 @@ from epitaxy_models.transfer.splits import grouped_folds, n_folds_for
 from epitaxy_models.transfer.strategies.block_gp import KIND as DEFAULT
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
 from epitaxy_models.transfer.strategies.bound import Bound
+from epitaxy_models.transfer.strategies.fitted_physics import KIND as PHYSICS
 from epitaxy_models.transfer.strategies.laws import LawColumn
 from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
 
@@ -100,7 +101,7 @@ def run_material_transfer(
     """The same for compositions, molecules and polymers, on the shipped substrate of their kind.
 
     The rows of the request are ``Sample`` of that kind; ``request.base`` is not read. Raises as ``run_transfer``, and
-    ConfigurationError (CRYSTALS_ONLY) for columns of cheaper values, peers of crystals and refits.
+    ConfigurationError (CRYSTALS_ONLY) for columns of cheaper values, peers of crystals, refits, and networks alone.
     """
     foreign = [peer for peer in request.peers if kind not in KINDS.get(peer, ())]
     others = " and ".join(foreign) or "peers of crystals"
@@ -111,8 +112,20 @@ def run_material_transfer(
             reason="CRYSTALS_ONLY",
         )
     ground = MaterialGround(replace(MaterialFeatures.shipped(kind), peers=tuple(request.peers)))
-    field = field or material_field(kind, with_peers=bool(request.peers))
-    return _Job(request, ground, on_event, should_stop, field).run()
+    field = (field or material_field(kind, with_peers=bool(request.peers))).asked_for(request.budget.strategies)
+    return _Job(request, ground, on_event, should_stop, _named_by(field, request, kind)).run()
+
+
+def _named_by(field: Field, request: TransferRequest, kind: MaterialKind) -> Field:
+    """The field. Raises ConfigurationError if the request names none of it."""
+    names = (*field.named(), *(entry.name for entry in field.heads), PHYSICS, STACK)
+    if not any(request.budget.allows(name) for name in names):
+        raise ConfigurationError(
+            f"no network is trained on a {kind.value}, and the job names networks alone: choose from "
+            f"{', '.join(names)}",
+            reason="CRYSTALS_ONLY",
+        )
+    return field
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -262,7 +275,7 @@ class _Job:
             else:
                 contest.add_if_time_allows(strategy)
         if allows(STACK):
-            contest.stack(self._stackable(), self._field.laws)
+            contest.stack(self._stackable(), self._field.laws, self._field.prior)
         return contest.finish()
 
     def _succession(
@@ -293,9 +306,8 @@ class _Job:
         if judgement.chosen == STACK:
             names = [name for name in self._stackable() if name in comparison.validations]
             parts = [comparison.validations[name] for name in names]
-            found = stack_weights(
-                parts, task.targets, task.splits, task.inputs.sides, self._field.laws, are_classes=task.are_classes
-            )
+            told = task.targets, task.splits, task.inputs.sides, self._field.laws
+            found = stack_weights(parts, *told, are_classes=task.are_classes, prior=self._field.prior)
             shares = dict(found.shares)
         validation = comparison.validations[judgement.chosen]
         n_members = self._n_members(validation.seconds / len(validation.parts))

@@ -1,9 +1,6 @@
 """Conditions on the whole running stack, by the command: labels, job, promotion, candidates, measurements."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from product import Product, eventually
+from tenant_command import Command
 
 from epitaxy_models.structures import structure_to_column
 from epitaxy_models.testing.tenant_model import labelled_structures, unlabelled_structures, volumes
@@ -28,23 +26,6 @@ def table(structures: list[Any], temperature: np.ndarray, route: np.ndarray) -> 
     cells = [structure_to_column(structure) for structure in structures]
     ids = [f"row-{number}" for number in range(len(cells))]
     return pd.DataFrame({"id": ids, "structure": cells, "temperature": temperature, "route": route})
-
-
-class Command:
-    """The command as one tenant runs it in a folder."""
-
-    def __init__(self, product: Product, key: str, folder: Path) -> None:
-        self._target, self._environment, self._folder = product.target, {**os.environ, "EPITAXY_API_KEY": key}, folder
-
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "epitaxy.cli", *arguments, "--target", self._target]
-        settings: dict[str, Any] = {"cwd": self._folder, "env": self._environment, "timeout": 220}
-        return subprocess.run(command, check=False, capture_output=True, text=True, **settings)
-
-    def succeed(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        done = self(*arguments)
-        assert done.returncode == 0, done.stderr
-        return done
 
 
 def test_a_model_of_labels_under_conditions_answers_for_the_conditions_of_each_candidate(

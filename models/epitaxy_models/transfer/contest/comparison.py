@@ -16,7 +16,7 @@ from epitaxy_models.transfer.contest.cross_validation import (
 )
 from epitaxy_models.transfer.contest.judge import Candidate
 from epitaxy_models.transfer.contest.probabilities import brier_errors, probabilities
-from epitaxy_models.transfer.contest.stacking import stacked
+from epitaxy_models.transfer.contest.stacking import DEFAULT_PRIOR, StackPrior, stacked
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.records import SkippedStrategy
 from epitaxy_models.transfer.splits import Split
@@ -127,7 +127,7 @@ class Contest:
             return self._skip(strategy.name, f"it needs about {expected:.0f} s, {left:.0f} s of the budget were left")
         return self._within_budget(strategy, splits)
 
-    def stack(self, names: Sequence[str], laws: Collection[str] = ()) -> None:
+    def stack(self, names: Sequence[str], laws: Collection[str] = (), prior: StackPrior = DEFAULT_PRIOR) -> None:
         """A weighted mean of strategies compared on all splits, where two of them or more could be fitted.
 
         ``laws`` names those that rest on what is known without any label.
@@ -135,7 +135,8 @@ class Contest:
         full = [self._validations[name] for name in names if name in self._validations]
         if len(full) > 1:
             task = self._task
-            combined = stacked(full, task.targets, task.splits, task.inputs.sides, laws, are_classes=task.are_classes)
+            told = task.targets, task.splits, task.inputs.sides, laws
+            combined = stacked(full, *told, are_classes=task.are_classes, prior=prior)
             self._validations[combined.name] = combined
 
     def errors(self) -> dict[str, tuple[Array, ...]]:

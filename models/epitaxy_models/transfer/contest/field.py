@@ -1,17 +1,20 @@
 """Who competes: every strategy of a job, by what it costs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.materials.kind import MaterialKind
 from epitaxy_models.transfer.contest.comparison import FRACTION_FOREST
+from epitaxy_models.transfer.contest.stacking import DEFAULT_PRIOR, StackPrior
 from epitaxy_models.transfer.fidelities.filling import Filling
-from epitaxy_models.transfer.inputs import COUNTS, DESCRIPTORS, FIDELITIES, FILLED_PREFIX, FRACTIONS
+from epitaxy_models.transfer.inputs import COUNTS, DESCRIPTORS, FIDELITIES, FILLED_PREFIX, FRACTIONS, TRACES
 from epitaxy_models.transfer.physics.label_scale import LabelScale
 from epitaxy_models.transfer.physics.law import PhysicsLaw
 from epitaxy_models.transfer.strategies import frozen_strategies
+from epitaxy_models.transfer.strategies.block_gp import KIND as DEFAULT_PROCESS
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS, WITHOUT_SUBSTRATE, BlockGP
+from epitaxy_models.transfer.strategies.block_kernel import Shape
 from epitaxy_models.transfer.strategies.bound import Bound
 from epitaxy_models.transfer.strategies.by_fidelity import Hiding
 from epitaxy_models.transfer.strategies.censored import for_censored
@@ -28,6 +31,13 @@ from epitaxy_models.transfer.strategy import TransferStrategy
 # Strategies that answer with what is known already, and learn at most what it leaves.
 ANCHORED = "anchored_forest"
 _LAWS = frozenset({"substrate_head", "substrate_line", "gated_process", ANCHORED})
+# Properties of molecules vary smoothly, and few labels cannot tell that forests lag behind. On 25 solubilities forests
+# err by a quarter more than processes: with an even prior the stack erred by 8 % more than the better process alone,
+# with this one by 1 %. At 100 labels it errs less by half a per cent over five targets.
+_PRIOR_OF_MOLECULES = StackPrior(50.0, 50.0, weight=6.0, trusted=frozenset({DEFAULT_PROCESS, WITHOUT_SUBSTRATE}))
+# Of 25 steels processes know no more than the median, and err by half more than forests: without such a limit the stack
+# errs by 6 % more than forests, with it by 3 % less.
+_PRIOR_OF_COMPOSITIONS = StackPrior(50.0, 50.0, most_error=1.15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +48,17 @@ class Field:
         frozen: Seconds each; always compared, on all splits.
         costly: Networks; compared where the budget lets them.
         laws: Names of those that rest on columns which state the labels' own quantity.
+        heads: Competitors that join, before the median, where a head of the substrate states the labels' quantity.
         preferred: What serves unless another is better beyond noise; empty: the stack.
+        prior: What the stack believes of them before any label.
     """
 
     frozen: Sequence[TransferStrategy]
     costly: Sequence[TransferStrategy] = ()
     laws: frozenset[str] = frozenset()
+    heads: Sequence[TransferStrategy] = ()
     preferred: str = ""
+    prior: StackPrior = DEFAULT_PRIOR
 
     def named(self) -> dict[str, TransferStrategy]:
         """All of them."""
@@ -57,12 +71,19 @@ class Field:
 
     def for_classes(self) -> "Field":
         """Those that can score labels that are 0 or 1: what states the labels' own quantity states no class."""
-        return replace(self, frozen=tuple(kept for entry in self.frozen if (kept := _for_classes(entry)) is not None))
+        kept = (_for_classes(entry) for entry in self.frozen)
+        return replace(self, frozen=tuple(entry for entry in kept if entry is not None), heads=())
 
     def with_law(self, law: PhysicsLaw, scale: LabelScale) -> "Field":
         """The same and a process of the law's parameters, before the median."""
         process = PhysicsProcess(law, scale)
         return replace(self, frozen=(*self.frozen[:-1], process, *self.frozen[-1:]))
+
+    def asked_for(self, names: Collection[str] | None) -> "Field":
+        """The same, where heads that a job names compete whatever they state; None names none."""
+        asked = tuple(entry for entry in self.heads if entry.name in (names or ()))
+        left = tuple(entry for entry in self.heads if entry not in asked)
+        return replace(self, frozen=(*self.frozen[:-1], *asked, *self.frozen[-1:]), heads=left)
 
     def told(self, noise_std: float, kin: tuple[LawColumn, ...]) -> "Field":
         """The same, where strategies know what is known of the labels before any fit.
@@ -71,8 +92,9 @@ class Field:
             noise_std: Labels are no better than that, on the scale of the fits.
             kin: Columns that state the labels' own quantity on that scale.
         """
-        laws = frozenset(entry.name for entry in self.frozen if kin and entry.name in _LAWS)
-        return replace(self, frozen=tuple(_told(entry, noise_std, kin) for entry in self.frozen), laws=laws)
+        entries = (*self.frozen[:-1], *(self.heads if kin else ()), *self.frozen[-1:])
+        laws = frozenset(entry.name for entry in entries if kin and entry.name in _LAWS)
+        return replace(self, frozen=tuple(_told(entry, noise_std, kin) for entry in entries), laws=laws, heads=())
 
 
 def with_columns(field: Field, filling: Filling, bound: Bound | None) -> Field:
@@ -139,20 +161,50 @@ def material_field(kind: MaterialKind, *, with_peers: bool = False) -> Field:
 
     Those without read all that is known beside it: the better of them is what transfer has to beat.
     """
+    return _composition_field() if kind is MaterialKind.COMPOSITION else _molecule_field(with_peers=with_peers)
+
+
+def _molecule_field(*, with_peers: bool) -> Field:
     from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest  # noqa: PLC0415 - scikit-learn
     from epitaxy_models.transfer.strategies.full_forest import FullForest  # noqa: PLC0415 - loads scikit-learn
 
-    is_composition = kind is MaterialKind.COMPOSITION
-    # Of a steel the fractions say more than statistics of them.
-    alone = (DescriptorForest(name=FRACTION_FOREST, blocks=(FRACTIONS,)),) if is_composition else ()
-    without = (
-        BlockGP(without_substrate=True, without_peers=True, name=WITHOUT_SUBSTRATE),
-        DescriptorForest(blocks=(DESCRIPTORS, FRACTIONS if is_composition else COUNTS)),
-        *alone,
+    process = BlockGP(linear_beyond=(COUNTS,))
+    without: tuple[TransferStrategy, ...] = (
+        replace(process, without_substrate=True, without_peers=True, name=WITHOUT_SUBSTRATE),
+        DescriptorForest(blocks=(DESCRIPTORS, COUNTS)),
     )
     # What reads no other network is the reference that a peer has to beat.
-    without = (BlockGP(without_peers=True, name=WITHOUT_PEERS), *without) if with_peers else without
-    return Field((BlockGP(), EmbeddingRidge(), FullForest(), *without, PoolMedian()))
+    without = (replace(process, without_peers=True, name=WITHOUT_PEERS), *without) if with_peers else without
+    frozen: tuple[TransferStrategy, ...] = (process, EmbeddingRidge(), FullForest(), *without, PoolMedian())
+    return Field(frozen, heads=_heads(process), prior=_PRIOR_OF_MOLECULES)
+
+
+def _composition_field() -> Field:
+    """Covariances of compositions are rough: one more element may be another phase.
+
+    With Matern's in place of the smooth one, and atoms in common in place of distances between fractions, the process
+    errs less by 5 % on 100 steels, by 1 % on alloys, by 4 % on gaps.
+    """
+    from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest  # noqa: PLC0415 - scikit-learn
+    from epitaxy_models.transfer.strategies.full_forest import FullForest  # noqa: PLC0415 - loads scikit-learn
+
+    process = BlockGP(shape=Shape.MATERN, hidden=(FRACTIONS, TRACES))
+    without = (
+        replace(process, without_substrate=True, name=WITHOUT_SUBSTRATE),
+        DescriptorForest(blocks=(DESCRIPTORS, FRACTIONS)),
+        # Of a steel the fractions say more than statistics of them. Few of the elements occur, so that a split has to
+        # look at many columns: at a third of them the error on 100 steels is larger by 2 %.
+        DescriptorForest(name=FRACTION_FOREST, blocks=(FRACTIONS,), share_of_features=0.6),
+    )
+    frozen = (process, EmbeddingRidge(), FullForest(), *without, PoolMedian())
+    return Field(frozen, heads=_heads(process), prior=_PRIOR_OF_COMPOSITIONS)
+
+
+def _heads(process: BlockGP) -> tuple[TransferStrategy, ...]:
+    from epitaxy_models.transfer.strategies.anchored_forest import AnchoredForest  # noqa: PLC0415 - loads scikit-learn
+
+    gated = GatedProcess(process=replace(process, without_peers=True))
+    return gated, SubstrateLine(), SubstrateHead(), AnchoredForest(is_open=False)
 
 
 def default_field(artifact: ModelArtifact, *, with_peers: bool = False) -> Field:

@@ -39,11 +39,13 @@ def polymer_descriptors(polymers: Sequence[Polymer]) -> Blocks:
 def composition_descriptors(compositions: Sequence[Composition]) -> Blocks:
     """What is known of compositions without a substrate: statistics of their elements, shares, and their logarithms.
 
-    Of a steel, the logarithms of the shares say most: a tenth of a per cent of carbon counts.
+    Of a steel, the logarithms of the shares say most: a tenth of a per cent of carbon counts. Atoms of each element
+    in a hundred are counts: by them two compositions are compared as a whole, by the atoms that they have in common.
     """
     shares = fractions_of(compositions)
     return {
         DESCRIPTORS: describe_compositions(compositions),
+        COUNTS: 100 * shares,
         FRACTIONS: shares,
         TRACES: np.log10(shares + _TRACE),
     }

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, SUBSTRATE
+from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, FRACTIONS, PAIRS, SUBSTRATE
 from epitaxy_models.transfer.strategies.block_kernel import KernelTerm, Shape
 
-# What tells crystals apart: how a crystal answers to a condition depends on these.
-_CRYSTAL = (DESCRIPTORS, EMBEDDING, SUBSTRATE)
+# What tells materials apart: how one answers to a condition depends on these. Crystals have no fractions or pairs.
+_MATERIAL = (DESCRIPTORS, EMBEDDING, FRACTIONS, PAIRS, SUBSTRATE)
 
 
 def condition_terms(names: Collection[str], conditions: Sequence[str]) -> Iterator[KernelTerm]:
@@ -16,7 +16,7 @@ def condition_terms(names: Collection[str], conditions: Sequence[str]) -> Iterat
         yield KernelTerm(name, Shape.GAPPED_RBF)
         yield KernelTerm(name, Shape.GAPPED)
     if conditions:
-        for name in _CRYSTAL:
+        for name in _MATERIAL:
             if name in names:
                 yield KernelTerm(name, Shape.RBF, tuple(conditions))
 

@@ -15,8 +15,10 @@ from threadpoolctl import threadpool_limits
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.transfer.conditions.blocks import CONDITION_PREFIX
 from epitaxy_models.transfer.inputs import (
+    COUNTS,
     DESCRIPTORS,
     ESTIMATES,
+    FRACTIONS,
     LOW_FIDELITY_PREFIX,
     SUBSTRATE,
     TransferInputs,
@@ -90,7 +92,9 @@ class PhysicsProcess:
         means = np.asarray(np.linalg.lstsq(columns, straight, rcond=None)[0], dtype=np.float64)
         residuals = straight - columns @ means
         spread = float(np.sqrt(np.mean(residuals**2))) or 1.0
-        blocks = {name: block for name, block in inputs.blocks.items() if name != f"{CONDITION_PREFIX}{law.condition}"}
+        # Counts of a composition's atoms are its fractions again.
+        hidden = {f"{CONDITION_PREFIX}{law.condition}", *([COUNTS] if FRACTIONS in inputs.blocks else [])}
+        blocks = {name: block for name, block in inputs.blocks.items() if name not in hidden}
         scales = {name: _scale_of(name, block) for name, block in blocks.items()}
         rows = scaled_rows(scales, blocks, columns)
         n_structures = len(np.unique(rows[_own_block(blocks)], axis=0))

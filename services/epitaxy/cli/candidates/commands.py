@@ -1,4 +1,4 @@
-"""``epitaxy candidates``: crystals to screen or to choose from that are in no database yet."""
+"""``epitaxy candidates``: materials to screen or to choose from that are in no database yet."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,10 +10,20 @@ from epitaxy.cli import exit_codes
 from epitaxy.cli.candidates.output import Output, reporting_errors
 from epitaxy.cli.data.progress import show_rows
 from epitaxy.cli.finetune.options import OneObjectOption
-from epitaxy.cli.inputs import InputIdColumnOption, InputStructureColumnOption, inventory_of
-from epitaxy.cli.terminal import stderr_console
+from epitaxy.cli.inputs import (
+    CompositionColumnOption,
+    ElementColumnsOption,
+    InputIdColumnOption,
+    InputStructureColumnOption,
+    PolymerColumnOption,
+    SmilesColumnOption,
+    inventory_of,
+    material_column_of,
+)
+from epitaxy.cli.terminal import stderr_console, usage_error
 from epitaxy.cli.wording import split_names
 from epitaxy.client.inputs.columns import Columns
+from epitaxy.client.inputs.inventory import Inventory
 
 if TYPE_CHECKING:
     from epitaxy_models.candidates.candidate import RefusedSource
@@ -94,20 +104,32 @@ def import_set(
     out: OutOption,
     new_only: NewOnlyOption = False,
     structure_column: InputStructureColumnOption = "structure",
+    smiles: SmilesColumnOption = None,
+    polymers: PolymerColumnOption = None,
+    compositions: CompositionColumnOption = None,
+    elements: ElementColumnsOption = None,
     id_column: InputIdColumnOption = None,
     as_json: OneObjectOption = False,
 ) -> None:
-    """Take in a generated set of crystals.
+    """Take in a generated set.
 
     Reads folders and archives of CIF files, extended XYZ, and tables. Every crystal is checked, copies in other cells
     are left out, and the column is_known says whether a known material has the formula and structure type. The columns
     are those of substitute. Needs no server.
 
-    Exit code 0 if every crystal can be used, 3 if some are refused.
+    Of molecules, polymers and compositions every row is checked and other spellings of one material are left out. The
+    table has the columns id, smiles (or composition) in canonical form, and formula.
+
+    Exit code 0 if every candidate can be used, 3 if some are refused.
     """
     output = Output.of(out, as_json=as_json)
-    inventory = inventory_of(paths, output.written, Columns.of(structure_column, id_column, ()))
+    material = material_column_of(smiles, polymers, compositions, elements)
+    if material is not None and new_only:
+        raise usage_error("--new-only is for crystals: no list of other known materials comes with the package")
+    inventory = inventory_of(paths, output.written, Columns.of(material or structure_column, id_column, ()))
     refused: list[RefusedSource] = []
+    if material is not None:
+        _finish(output, refused, _take_in(output, inventory, refused, material.kind))
     with reporting_errors():
         from epitaxy.cli.candidates.reading import read_crystals  # noqa: PLC0415
         from epitaxy_models.candidates.generated import GeneratedSet  # noqa: PLC0415
@@ -117,6 +139,52 @@ def import_set(
         with show_rows(stderr_console(), "taking in", inventory.count()) as report:
             output.write(generated.candidates(read_crystals(inventory, refused, report.advance)))
     _finish(output, refused, generated.n_dropped)
+
+
+@candidates_app.command("compositions")
+def grid(
+    system: Annotated[str, typer.Argument(metavar="Al,Co,...", help="Elements of the alloys.")],
+    out: OutOption,
+    step: Annotated[int, typer.Option("--step", min=1, help="Atomic per cent between neighbours; divides 100.")] = 5,
+    low: Annotated[int, typer.Option("--low", min=1, help="Least share of an element that occurs, at. %.")] = 5,
+    high: Annotated[int, typer.Option("--high", min=1, help="Largest share of an element, at. %.")] = 100,
+    least: Annotated[
+        int,
+        typer.Option("--least", min=0, help="Fewest elements of an alloy.", show_default="all elements in every alloy"),
+    ] = 0,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Most alloys; a larger grid is refused.")] = 100_000,
+    as_json: OneObjectOption = False,
+) -> None:
+    """Make a grid of alloys: all mixtures of some elements in equal steps.
+
+    The table has the columns id, composition and formula, and goes into epitaxy screen or a campaign's pool with
+    --composition-column composition. Needs no server.
+    """
+    output = Output.of(out, as_json=as_json)
+    with reporting_errors():
+        # Not installed on a client's machine.
+        from epitaxy_models.candidates.materials import AlloyGrid  # noqa: PLC0415
+        from epitaxy_models.materials import MaterialKind  # noqa: PLC0415
+
+        made = AlloyGrid(tuple(split_names([system])), step, low, high, least)
+        if made.count() > limit:
+            raise usage_error(f"the grid has {made.count():,} alloys, more than --limit {limit:,}: take larger steps")
+        output.write_materials(made.candidates(), MaterialKind.COMPOSITION)
+    _finish(output, [], Counter())
+
+
+def _take_in(output: Output, inventory: Inventory, refused: "list[RefusedSource]", kind: str) -> Counter[str]:
+    """Writes the different materials of a set; the number of those that are left out by reason."""
+    with reporting_errors():
+        from epitaxy.cli.candidates.reading import read_materials  # noqa: PLC0415 - not on a client's machine
+        from epitaxy_models.candidates.materials import MaterialSet  # noqa: PLC0415
+        from epitaxy_models.materials import MaterialKind  # noqa: PLC0415
+
+        taken = MaterialSet()
+        with show_rows(stderr_console(), "taking in", inventory.count()) as report:
+            found = taken.candidates(read_materials(inventory, refused, report.advance))
+            output.write_materials(found, MaterialKind(kind))
+    return taken.n_dropped
 
 
 def _finish(output: Output, refused: "list[RefusedSource]", n_dropped: Counter[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
@@ -16,6 +16,11 @@ from epitaxy.cli.terminal import print_object, stderr_console, usage_error
 
 if TYPE_CHECKING:
     from epitaxy_models.candidates.candidate import Candidate, RefusedSource
+    from epitaxy_models.candidates.materials import MaterialCandidate
+    from epitaxy_models.candidates.table import TableForm
+    from epitaxy_models.materials import MaterialKind
+
+_C = TypeVar("_C", "Candidate", "MaterialCandidate")
 
 _PIPE = "-"
 _ENDINGS = (".parquet", ".jsonl")
@@ -31,12 +36,14 @@ class Output:
         as_json: True to end with one JSON object.
         n_candidates: Candidates that were written.
         n_known: Those of them that are known.
+        noun: What messages call a candidate.
     """
 
     path: Path | None
     as_json: bool
     n_candidates: int = 0
     n_known: int = 0
+    noun: str = "crystal"
 
     @classmethod
     def of(cls, out: str, *, as_json: bool) -> "Output":
@@ -58,26 +65,39 @@ class Output:
         return [] if self.path is None else [self.path, self._refused_path(self.path)]
 
     def write(self, candidates: "Iterable[Candidate]") -> None:
-        """Writes all of them."""
+        """Writes all crystals."""
+        from epitaxy_models.candidates.table import CRYSTALS  # noqa: PLC0415 - not in a client's install
+
+        self._write(candidates, CRYSTALS)
+
+    def write_materials(self, candidates: "Iterable[MaterialCandidate]", kind: "MaterialKind") -> None:
+        """Writes all molecules, polymers or compositions."""
+        from epitaxy_models.candidates.materials import material_form  # noqa: PLC0415 - not in a client's install
+
+        self.noun = kind.noun
+        self._write(candidates, material_form(kind))
+
+    def _write(self, candidates: "Iterable[_C]", form: "TableForm[_C]") -> None:
         from epitaxy_models.candidates.table import write_lines, write_table  # noqa: PLC0415 - not in a client's install
 
         counted = self._counted(candidates)
         if self.path is None:
-            write_lines(sys.stdout, counted)
+            write_lines(sys.stdout, counted, form)
         else:
-            write_table(self.path, counted)
+            write_table(self.path, counted, form)
 
     def tell(self, refused: "Sequence[RefusedSource]", n_dropped: Counter[str]) -> None:
         """Says what was written and what was not, and why."""
         console, reasons = stderr_console(), Counter(entry.reason for entry in refused)
-        console.print(f"candidates {self.n_candidates}, {self.n_known} of them in a known structure type")
+        known = f", {self.n_known} of them in a known structure type" if self.noun == "crystal" else ""
+        console.print(f"candidates {self.n_candidates}{known}")
         for name, count in n_dropped.most_common():
             console.print(f"left out   {count} {name}")
         for entry in refused[:_SHOWN_REASONS]:
             console.print(f"refused    {entry.id}: {entry.reason}: {entry.message}", soft_wrap=True)
         if len(refused) > _SHOWN_REASONS:
             counts = ", ".join(f"{count} {name}" for name, count in reasons.most_common())
-            console.print(f"refused    {len(refused)} crystals in all: {counts}", soft_wrap=True)
+            console.print(f"refused    {len(refused)} {self.noun}s in all: {counts}", soft_wrap=True)
         if self.path is not None:
             self._write_refused(self.path, refused)
         if self.as_json:
@@ -92,7 +112,7 @@ class Output:
                 }
             )
 
-    def _counted(self, candidates: "Iterable[Candidate]") -> "Iterator[Candidate]":
+    def _counted(self, candidates: "Iterable[_C]") -> "Iterator[_C]":
         for candidate in candidates:
             self.n_candidates += 1
             self.n_known += candidate.is_known
@@ -109,7 +129,7 @@ class Output:
             writer = csv.writer(file)
             writer.writerow(("id", "reason", "message"))
             writer.writerows((entry.id, entry.reason, entry.message) for entry in refused)
-        stderr_console().print(f"wrote      {path}, and the refused crystals to {beside}", soft_wrap=True)
+        stderr_console().print(f"wrote      {path}, and the refused {self.noun}s to {beside}", soft_wrap=True)
 
     @staticmethod
     def _refused_path(path: Path) -> Path:

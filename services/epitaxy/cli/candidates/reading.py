@@ -6,7 +6,7 @@ from epitaxy.client.inputs.inventory import Inventory
 from epitaxy.client.inputs.item import Cell, Source
 from epitaxy.client.results import ItemError
 from epitaxy_models.candidates.candidate import RefusedSource
-from epitaxy_models.errors import InvalidStructureError
+from epitaxy_models.errors import EpitaxyError, InvalidStructureError
 from epitaxy_models.materials import MaterialKind
 from epitaxy_models.materials.reading import read_material
 from epitaxy_models.structures import Structure, TextFormat, check_structure, read_text
@@ -26,6 +26,24 @@ def read_crystals(
             yield name, crystal_of(source)
         except InvalidStructureError as error:
             refused.append(RefusedSource(name, error.reason, error.message))
+
+
+def read_materials(
+    inventory: Inventory, refused: list[RefusedSource], on_item: Callable[[], None] = lambda: None
+) -> Iterator[tuple[str, Sample]]:
+    """The same of molecules, polymers and compositions."""
+    for name, source in inventory.read():
+        on_item()
+        try:
+            found = material_of(source)
+        except EpitaxyError as error:
+            refused.append(RefusedSource(name, str(error.reason), error.message))
+            continue
+        if isinstance(found, Sample):
+            yield name, found
+        else:
+            text = "it is a crystal among materials of another kind: take crystals in by themselves"
+            refused.append(RefusedSource(name, "MIXED_KINDS", text))
 
 
 def crystal_of(source: Source) -> Structure:

@@ -13,7 +13,7 @@ from epitaxy.cli.finetune.options import JobArgument, OneObjectOption
 from epitaxy.cli.finetune.policy import log, policy
 from epitaxy.cli.finetune.refit import refit
 from epitaxy.cli.finetune.report import report
-from epitaxy.cli.finetune.text import job_document, jobs_table
+from epitaxy.cli.finetune.text import job_document, jobs_table, print_status
 from epitaxy.cli.terminal import print_json_line, print_object, stderr_console, stdout_console, usage_error
 from epitaxy.client import ModelChange
 
@@ -46,6 +46,19 @@ def watch(
     """
     with connect(context, target) as client:
         raise typer.Exit(follow(client.finetune_job(job), as_json=as_json, with_events=as_json))
+
+
+@finetune_app.command()
+def status(
+    context: typer.Context, job: JobArgument, as_json: OneObjectOption = False, target: TargetOption = None
+) -> None:
+    """Show a job as it is now: its state, and what it made or why it failed."""
+    with connect(context, target) as client:
+        found = client.finetune_job(job).status
+    if as_json:
+        print_object(job_document(found))
+    else:
+        print_status(found)
 
 
 @finetune_app.command("list")

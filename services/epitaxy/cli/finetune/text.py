@@ -71,6 +71,17 @@ def print_end(status: JobStatus, *, as_json: bool) -> int:
     return exit_codes.ALL_ANSWERED
 
 
+def print_status(status: JobStatus) -> None:
+    """Prints a job as it is: what it made, why it made nothing, or how far it has come."""
+    if status.result is not None:
+        _print_result(status, status.result)
+        return
+    failure = status.failure
+    told = f"{failure.reason}: {failure.message}" if failure else status.progress.message
+    line = f"job {status.id} {status.state}  {100 * status.progress.fraction:.0f}%  {told}"
+    stdout_console().print(line, soft_wrap=True, markup=False)
+
+
 def jobs_table(jobs: Iterable[JobStatus]) -> Table:
     """Table of jobs with one row per job."""
     table = Table("job", "model", "state", "verdict", "strategy", box=None)

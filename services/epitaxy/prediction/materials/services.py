@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 
 from epitaxy.chassis.errors import FailedPreconditionError
+from epitaxy.prediction.cache.own_hits import OwnHits
 from epitaxy.prediction.cache.redis_materials import RedisMaterials
 from epitaxy.prediction.cache.shared_entries import SharedEntries
 from epitaxy.prediction.materials.service import MAX_QUEUED, MaterialService
@@ -12,7 +13,7 @@ from epitaxy.prediction.ports import PredictionMetrics
 from epitaxy.prediction.tenants.models import ServedVersion
 from epitaxy_models.materials import MaterialKind
 from epitaxy_models.review import ReviewPolicy
-from epitaxy_models.substrates.material_catalogue import NAMES, AnyMaterialSubstrate, MaterialCatalogue
+from epitaxy_models.substrates.material_catalogue import NAMES, AnyMaterialSubstrate, MaterialCatalogue, load_kernels
 
 _LOG = logging.getLogger(__name__)
 
@@ -92,9 +93,8 @@ class MaterialServices:
         label = f"{substrate.card.name}:{substrate.card.version}"
         _LOG.info("opening %s", label)
         shared = self._shared and RedisMaterials(self._shared, substrate.card, substrate.digest)
-        service = MaterialService(substrate, self._metrics(label), self._policy, shared or None, self._max_queued)
-        # Kernels are loaded, or compiled, before the first answer.
-        graphs = [substrate.featurize(substrate.intake("C"))]  # methane, or carbon
-        substrate.featurize_all([substrate.intake("C")])
-        substrate.readings(graphs, substrate.embed(graphs))
+        service = MaterialService(
+            substrate, self._metrics(label), self._policy, shared or None, self._max_queued, OwnHits(self._shared)
+        )
+        load_kernels(substrate)
         return service

@@ -108,7 +108,8 @@ class MaterialTenants:
         with self._lock:
             held: dict[bytes, _Row | Refusal | None] = {key: self._rows.get(key) for key in keys}
         missing = {key: entry for key, entry in zip(keys, entries, strict=True) if held[key] is None}
-        new = dict(zip(missing, _rows_of(features, list(missing.values())), strict=True))
+        described = _rows_of(features, list(missing.values()))
+        new: dict[bytes, _Row | Refusal | None] = dict(zip(missing, described, strict=True))
         with self._lock:
             for key, row in new.items():
                 if isinstance(row, _Row):

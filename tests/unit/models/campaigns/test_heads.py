@@ -39,6 +39,32 @@ def test_no_head_states_what_none_was_trained_on() -> None:
     assert head_answer("band_gap", "meV", BLOCKS, HEADS, FIDELITY_COLUMNS) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "unit", "source", "values"),
+    [
+        ("homo_eV", "eV", "qm_homo_eV", [-6.0, -5.0]),
+        ("orbital_gap", "eV", "qm_gap_eV", [4.0, 3.0]),
+        ("tg_K", "K", "ex_tm_K", [400.0, 300.0]),
+        ("glass_transition", "degC", "ex_tm_K", [400.0, 300.0]),
+        ("log_solubility_mol_L", "1", "ex_logp_1", [-2.0, -1.0]),
+        ("band_gap_exp_eV", "eV", "band_gap_hse_eV", [1.5, 2.5]),
+    ],
+)
+def test_heads_of_molecules_and_compositions_state_or_rank(name: str, unit: str, source: str, values: list) -> None:
+    heads = ["qm_homo_eV", "qm_gap_eV", "ex_tm_K", "ex_logp_1", "band_gap_hse_eV"]
+    blocks = {SUBSTRATE: np.array([[-6.0, 4.0, 400.0, 2.0, 1.5], [-5.0, 3.0, 300.0, 1.0, 2.5]])}
+    answer = head_answer(name, unit, blocks, heads)
+    assert answer is not None
+    assert (answer.source, answer.values.tolist()) == (source, values)
+    assert answer.states_value == (source not in ("ex_tm_K", "ex_logp_1"))
+
+
+def test_a_name_that_only_looks_alike_is_not_ranked() -> None:
+    blocks = {SUBSTRATE: np.array([[400.0, 1000.0]])}
+    for name, unit in (("voltgauge", "K"), ("tg_K", "MPa"), ("current_density", "A/cm2")):
+        assert head_answer(name, unit, blocks, ["ex_tm_K", "ex_rho_1"]) is None
+
+
 def test_a_target_away_from_zero_counts_the_chance_to_be_no_metal() -> None:
     answer = HeadAnswer("head", np.array([1.4, 1.4, 5.0]), chance_above=np.array([0.2, 0.9, 1.0]))
     matched, above_all = Objective.parse("gap:match:1.4", "eV"), Objective.parse("gap:max", "eV")

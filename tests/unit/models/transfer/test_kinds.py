@@ -11,10 +11,11 @@ from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.materials.kind import MaterialKind
 from epitaxy_models.materials.reading import read_material
 from epitaxy_models.substrates.anchors import NamedAnchors, save_names
-from epitaxy_models.substrates.shipped import shipped_anchors, shipped_molecular
+from epitaxy_models.substrates.shipped import shipped_anchors, shipped_compositional, shipped_molecular
 from epitaxy_models.transfer.conditions.condition import ConditionColumn
-from epitaxy_models.transfer.contest.field import Field
+from epitaxy_models.transfer.contest.field import Field, material_field
 from epitaxy_models.transfer.features import under_conditions
+from epitaxy_models.transfer.fitted import card
 from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.inputs import (
     COUNTS,
@@ -28,11 +29,15 @@ from epitaxy_models.transfer.inputs import (
 )
 from epitaxy_models.transfer.kinds.features import MaterialFeatures
 from epitaxy_models.transfer.kinds.sample import Sample
+from epitaxy_models.transfer.labels.target import TransformKind
+from epitaxy_models.transfer.names import STRATEGIES
 from epitaxy_models.transfer.pipeline import run_material_transfer
-from epitaxy_models.transfer.request import TransferRequest
+from epitaxy_models.transfer.quantities import kin_columns
+from epitaxy_models.transfer.request import TransferBudget, TransferRequest
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_SUBSTRATE, BlockGP
 from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest
 from epitaxy_models.transfer.strategies.median import PoolMedian
+from epitaxy_models.transfer.strategies.substrate_line import SubstrateLine
 from epitaxy_models.transfer.verdict import Verdict
 
 QUICK = Field((DescriptorForest(n_trees=20), PoolMedian()))
@@ -68,7 +73,7 @@ def heavy_share(one: Sample) -> float:
     return 300 + 200 * float(np.mean([number != 6 for number in numbers]))
 
 
-def test_a_job_on_polymers_makes_a_model_that_answers(tmp_path, polymers):
+def test_a_job_on_polymers_makes_a_model_that_answers(tmp_path, polymers, monkeypatch):
     # The first polymer again, cut elsewhere; and a row that cannot be read.
     again = sample(MaterialKind.POLYMER, "*CCO*"), sample(MaterialKind.POLYMER, "*COCCOC*")
     samples = [*polymers, *again, sample(MaterialKind.POLYMER, "CC")]
@@ -102,6 +107,8 @@ def test_a_job_on_polymers_makes_a_model_that_answers(tmp_path, polymers):
     # Nothing pretrained was compared, so that there is no transfer to judge.
     assert outcome.transfer_verdict is Verdict.NEUTRAL
     assert "no pretrained model was compared" in outcome.sentence
+    # Other descriptors of crystals are no reason to fit polymers again.
+    monkeypatch.setattr(card, "DESCRIPTOR_VERSION", "descriptors-of-tomorrow")
     model = TransferModel.load(outcome.model)
     assert model.card.base.name == "substrate-molecule"
     assert model.card.training["kind"] == "polymer"
@@ -160,7 +167,7 @@ def test_splits_keep_stereoisomers_together():
 @pytest.mark.parametrize(
     ("kind", "text", "blocks"),
     [
-        (MaterialKind.COMPOSITION, "Fe2O3", {FRACTIONS, TRACES, PAIRS}),
+        (MaterialKind.COMPOSITION, "Fe2O3", {COUNTS, FRACTIONS, TRACES, PAIRS}),
         (MaterialKind.MOLECULE, "CCO", {COUNTS}),
         (MaterialKind.POLYMER, "*CC*", {COUNTS}),
     ],
@@ -169,6 +176,49 @@ def test_each_kind_has_its_blocks(kind, text, blocks):
     inputs = inputs_of([sample(kind, text)])
     assert set(inputs.blocks) == {DESCRIPTORS, EMBEDDING, SUBSTRATE, *blocks}
     assert inputs.take(np.array([0, 0])).n_rows == 2
+
+
+def test_heads_compete_where_they_state_the_quantity_of_the_labels():
+    heads = shipped_compositional().card.heads
+    kin = kin_columns(heads, 0, "band_gap_exp", "eV", TransformKind.NONE)
+    assert {heads[column.column] for column in kin} >= {"band_gap_pbe_mp2018_eV", "band_gap_hse_eV"}
+    field = material_field(MaterialKind.COMPOSITION)
+    told, untold = field.told(0.0, kin), field.told(0.0, ())
+    laws = {"gated_process", "substrate_line", "substrate_head", "anchored_forest"}
+    assert set(told.named()) - set(untold.named()) == laws == told.laws
+    assert told.named()["gated_process"].line.kin == kin
+    assert told.frozen[-1].name == untold.frozen[-1].name == "pool_median"
+
+
+@pytest.mark.parametrize("kind", [MaterialKind.COMPOSITION, MaterialKind.MOLECULE, MaterialKind.POLYMER])
+def test_a_strategy_that_a_job_names_competes_for_every_kind(kind):
+    named = frozenset({"gated_process", "substrate_line", "substrate_head", "anchored_forest"})
+    field = material_field(kind).asked_for(named).told(0.0, ())
+    elsewhere = {"scratch_network", "partial_fine_tune", "full_fine_tune", "block_gp_without_peers", "fraction_forest"}
+    assert set(field.named()) >= set(STRATEGIES) - elsewhere - {"physics_process", "stack"}
+
+
+def test_a_job_that_names_networks_alone_is_refused(tmp_path, polymers):
+    budget = TransferBudget(strategies=frozenset({"full_fine_tune", "scratch_network"}))
+    request = request_of(tmp_path / "out", polymers, [1.0] * len(polymers), budget=budget)
+    with pytest.raises(ConfigurationError, match="no network is trained on a polymer") as caught:
+        run_material_transfer(request, MaterialKind.POLYMER)
+    assert caught.value.reason == "CRYSTALS_ONLY"
+    assert "choose from block_gp, " in caught.value.message
+
+
+def test_a_line_on_what_the_substrate_says_serves_polymers_that_ask_for_it(tmp_path, polymers):
+    head = shipped_molecular().card.heads.index("qm_homo_eV")
+    labels = 300 + 100 * inputs_of(polymers).blocks[SUBSTRATE][:, head]
+    budget = TransferBudget(strategies=frozenset({"substrate_line"}))
+    outcome = run_material_transfer(
+        request_of(tmp_path / "out", polymers, labels, budget=budget),
+        MaterialKind.POLYMER,
+        field=Field((PoolMedian(),), heads=(SubstrateLine(),)),
+    )
+    assert outcome.chosen == "substrate_line"
+    answers = TransferModel.load(outcome.model).predict(inputs_of(polymers), 0.9)
+    np.testing.assert_allclose(answers.values[:, 0], labels, atol=1.0)
 
 
 def test_a_pretraining_molecule_is_its_own_neighbour_and_names_of_other_weights_name_nothing(tmp_path, caplog):

@@ -23,6 +23,7 @@ from epitaxy_models.transfer.descriptors.material_blocks import CompositionBlock
 from epitaxy_models.transfer.inputs import COUNTS, DESCRIPTORS, EMBEDDING, FRACTIONS, PAIRS, SUBSTRATE, TransferInputs
 from epitaxy_models.transfer.strategies import restore
 from epitaxy_models.transfer.strategies.block_gp import BlockGP
+from epitaxy_models.transfer.strategies.block_kernel import KernelTerm, Shape
 from epitaxy_models.transfer.strategies.block_scaling import shares_in_common
 from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest
 
@@ -73,13 +74,28 @@ def test_a_process_on_molecules_learns_sizes_and_is_restored(acids: TransferInpu
     np.testing.assert_array_equal(again.values, prediction.values)
 
 
+def test_fragments_add_up_where_many_labels_tell_their_parts() -> None:
+    process = BlockGP(linear_beyond=(COUNTS,))
+    few, many = (list(process._terms([COUNTS, DESCRIPTORS], n)) for n in (80, 81))
+    assert [(term.block, term.shape) for term in many[:2]] == [(COUNTS, Shape.TANIMOTO), (COUNTS, Shape.LINEAR)]
+    assert KernelTerm(COUNTS, Shape.LINEAR) not in few
+    assert KernelTerm(COUNTS, Shape.LINEAR) not in list(BlockGP()._terms([COUNTS, DESCRIPTORS], 81))
+
+
+def test_compositions_are_compared_by_the_atoms_that_they_have_in_common() -> None:
+    compositions = [read_composition(text).composition for text in ("Fe3Ni", "FeNi", "Al")]
+    counts = CompositionBlocks(shipped_compositional(), shipped_pair_cells())(compositions)[COUNTS]
+    np.testing.assert_allclose(counts.sum(axis=1), 100.0)
+    np.testing.assert_allclose(shares_in_common(counts, counts)[0], [1.0, 0.75 / 1.25, 0.0], atol=1e-6)
+
+
 def test_a_forest_on_another_block_is_restored_with_it() -> None:
     compositions = [read_composition(f"Fe{100 - n}Ni{n}").composition for n in range(1, 21)]
     blocks = CompositionBlocks(shipped_compositional(), shipped_pair_cells())(compositions)
     rows = cast("TransferInputs", Rows(blocks, tuple(one.key for one in compositions)))
     fitted = DescriptorForest(n_trees=10, blocks=(FRACTIONS,)).fit(rows, np.arange(20.0), 0)
     state = fitted.state()
-    assert state.settings["block"] == FRACTIONS
+    assert state.settings["split_on"] == [FRACTIONS]
     np.testing.assert_array_equal(restore(state).predict(rows).values, fitted.predict(rows).values)
     assert "split_on" not in DescriptorForest(n_trees=2).fit(rows, np.arange(20.0), 0).state().settings
 

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from epitaxy.cli.inputs import inventory_of
+from epitaxy_models.candidates.materials import AlloyGrid
 from epitaxy_models.data.crystals.builder import write_cifs
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -61,3 +62,42 @@ def test_a_pipe_is_read_as_json_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     inventory = inventory_of([Path("-")])
     assert inventory.count() == 3
     assert [name for name, _ in inventory.read()] == ["a", "a", "a"]
+
+
+def test_a_set_of_polymers_is_checked_and_its_other_spellings_are_left_out(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "set.csv").write_text("id,unit\na,*CCO*\nb,*OCC*\nc,*CC\nd,*CC(*)c1ccccc1\nd,*CCCCN*\n")
+    done = run("candidates", "import", "set.csv", "--polymer-column", "unit", "--out", "pool.parquet", "--json")
+    assert done.returncode == 3, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (told["n_candidates"], told["n_dropped"], told["n_refused"]) == (3, {"DUPLICATE": 1}, 1)
+    table = pq.read_table(tmp_path / "pool.parquet").to_pandas()
+    assert list(table.columns) == ["id", "smiles", "formula"]
+    assert list(table.id) == ["a", "d", "d#2"]
+    assert "refused polymers to" in done.stderr
+    assert (tmp_path / "pool.parquet.refused.csv").read_text().splitlines()[1].startswith("c,")
+    # What was written is read again as it stands.
+    again = run("candidates", "import", "pool.parquet", "--polymer-column", "smiles", "--out", "-")
+    assert [json.loads(line)["smiles"] for line in again.stdout.splitlines()] == list(table.smiles)
+    mistake = run("candidates", "import", "set.csv", "--polymer-column", "unit", "--new-only", "--out", "-")
+    assert (mistake.returncode, "--new-only is for crystals" in mistake.stderr) == (2, True)
+
+
+def test_a_grid_of_alloys_has_every_mixture_once(run: Run, tmp_path: Path) -> None:
+    done = run("candidates", "compositions", "Al,Co,Ni", "--step", 20, "--low", 20, "--out", "grid.parquet")
+    assert done.returncode == 0, done.stderr
+    table = pq.read_table(tmp_path / "grid.parquet").to_pandas()
+    # Steps of 20 at. %: three parts of at least one that add up to five.
+    assert sorted(table.id) == sorted(
+        ["Al20Co20Ni60", "Al20Co40Ni40", "Al20Co60Ni20", "Al40Co20Ni40", "Al40Co40Ni20", "Al60Co20Ni20"]
+    )
+    assert set(table.columns) == {"id", "composition", "formula"}
+    assert AlloyGrid(("Al", "Co", "Ni"), 5, 5, 35, 2).count() == len(
+        list(AlloyGrid(("Al", "Co", "Ni"), 5, 5, 35, 2).candidates())
+    )
+    for arguments, words in {
+        ("Al,Co,Cr,Fe,Ni,Cu,Mn,Ti", "--step", "1", "--low", "1"): "more than --limit 100,000",
+        ("Al,Zz",): "two or more different elements: Zz",
+        ("Al,Co", "--step", "3"): "does not divide 100",
+    }.items():
+        done = run("candidates", "compositions", *arguments, "--out", "grid.parquet")
+        assert (done.returncode, words in done.stderr) == (2, True), done.stderr

@@ -22,6 +22,8 @@ def test_classes_need_no_unit_and_numbers_need_the_task(finetune: Any, tmp_path:
     assert made.returncode == 0, made.stderr
     document = json.loads(made.stdout)
     assert (document["task"], document["unit"], document["property"]) == ("classification", "1", "is_sc")
+    status = json.loads(finetune("status", document["job_id"], "--json").stdout)
+    assert (status["job_id"], status["task"]) == (document["job_id"], "classification")
     audited = finetune("audit", "--column", "is_sc", "--data", table)
     assert "labels    7 are 1 and 13 are 0: classification" in audited.stdout, audited.stderr
     assert "outlying" not in audited.stdout
