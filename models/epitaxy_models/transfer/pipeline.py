@@ -110,8 +110,7 @@ def run_material_transfer(
     if request.low_fidelity or foreign or request.predecessor:
         raise ConfigurationError(
             f"columns of cheaper values, {others} and refits are for crystals only, and the labels are of a "
-            f"{kind.value}: "
-            "leave them out",
+            f"{kind.value}: leave them out",
             reason="CRYSTALS_ONLY",
         )
     ground = MaterialGround(replace(features or MaterialFeatures.shipped(kind), peers=tuple(request.peers)))
