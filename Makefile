@@ -15,7 +15,7 @@ TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml)
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining fuzz soak audit lock check check-protos contract format generate check-generated structure check-structure reference check-reference serve golden clean pictures bench loadtest growth performance \
+.PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining fuzz audit lock check check-protos contract format generate check-generated structure check-structure reference check-reference serve golden clean pictures bench loadtest growth performance \
         dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish retire source-index fidelity-models scaling bench-transfer bench-uncertainty bench-campaigns
 
 help: ## Show this list
@@ -132,7 +132,15 @@ chart-readme: install-dev ## Write the chart's README again from values.yaml
 chart-package: install-dev ## The chart as .tgz, OCI layout and statement of provenance in dist/ (KEY=identity KEYRING=file: signed)
 	$(BIN)/python -m tools.chart.package --out dist $(if $(KEY),--key "$(KEY)" --keyring "$(KEYRING)")
 
-sbom: install-dev ## Bills of materials of the images in dist/ (CycloneDX)
+lock: install-dev ## Lock what the images install, by version and hashes (ARGS="--out DIR"; an earlier lock is kept to)
+	$(BIN)/python -m tools.chart.locks $(ARGS)
+
+AUDIT := $(BIN)/uv tool run --from 'pip-audit>=2.9,<3' pip-audit --strict --disable-pip
+audit: install-dev ## Known vulnerabilities of what the images install (needs the network; fails if one cannot be looked up)
+	for lock in services/docker/locks/*.txt; do echo "$$lock"; $(AUDIT) --require-hashes -r "$$lock" || exit 1; done
+	$(AUDIT) --no-deps -r <(echo "$(TORCH)")
+
+sbom: install-dev ## Bills of materials of the images in dist/, with licences (CycloneDX)
 	$(BIN)/python -m tools.chart.sbom --out dist
 
 pictures-dashboards: install-dev prometheus ## Draw the dashboards from a running stack under a small load

@@ -24,7 +24,8 @@ from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
 from epitaxy_models.transfer.strategy import TransferPrediction, TransferStrategy
 from loadtest.material_pools import Rows, Target
 
-Array, Rows64 = NDArray[np.float64], NDArray[np.int64]
+Array = NDArray[np.float64]
+Rows64 = NDArray[np.int64]
 DEFAULT, TREES, STATISTICS, PROCESS = "default", "trees", "statistics_trees", "gp"
 NOMINAL = 0.9
 

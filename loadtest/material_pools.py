@@ -23,7 +23,8 @@ from epitaxy_models.transfer.descriptors.material_blocks import CompositionBlock
 _LOG = logging.getLogger(__name__)
 _N_TEST = 400
 _TEST_SHARE = 1 / 3
-Array, Rows64 = NDArray[np.float64], NDArray[np.int64]
+Array = NDArray[np.float64]
+Rows64 = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def _errors(rows: Sequence[dict[str, Any]]) -> str:
 
 def _scores(rows: Sequence[dict[str, Any]]) -> str:
     table = pd.DataFrame(rows)
-    columns = [column for column in table if column not in _WHICH]
+    columns = [str(column) for column in table if column not in _WHICH]
     medians = table.groupby(["target", "size"])[columns].median()
     lines = [f"| target | {' | '.join(columns)} |", "|" + "---|" * (len(columns) + 1)]
     for target in table["target"].unique():

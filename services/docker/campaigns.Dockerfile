@@ -11,7 +11,10 @@ COPY pyproject.toml README.md LICENSE ./
 COPY services services
 COPY models models
 COPY protos protos
-RUN /opt/epitaxy/bin/pip install ".[campaign-service,postgres,s3]"
+# Exactly what `make lock` wrote, and nothing that a mirror or an index has exchanged since.
+COPY services/docker/locks/campaigns.txt ./
+RUN /opt/epitaxy/bin/pip install --no-deps --require-hashes -r campaigns.txt \
+ && /opt/epitaxy/bin/pip install ".[campaign-service,postgres,s3]" --no-deps
 # Stops the build if a part is missing, or if a planner would compile C++ when it is first asked: there is no compiler here.
 RUN /opt/epitaxy/bin/python -m epitaxy.campaigns --help && /opt/epitaxy/bin/python -c "import epitaxy_models.campaigns"
 

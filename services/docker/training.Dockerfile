@@ -11,7 +11,10 @@ COPY pyproject.toml README.md LICENSE ./
 COPY services services
 COPY models models
 COPY protos protos
-RUN /opt/epitaxy/bin/pip install ".[finetune,training,postgres,qdrant,s3]"
+# Exactly what `make lock` wrote, and nothing that a mirror or an index has exchanged since.
+COPY services/docker/locks/training.txt ./
+RUN /opt/epitaxy/bin/pip install --no-deps --require-hashes -r training.txt \
+ && /opt/epitaxy/bin/pip install ".[finetune,training,postgres,qdrant,s3]" --no-deps
 
 FROM ${PYTHON}
 ENV PATH=/opt/epitaxy/bin:$PATH PYTHONUNBUFFERED=1 RAY_USAGE_STATS_ENABLED=0

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.license import DisjunctiveLicense, License, LicenseExpression
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
@@ -82,7 +83,22 @@ def _write(path: Path, image: str, versions: dict[str, str]) -> Path:
 
 def _component(name: str, version: str) -> Component:
     purl = PackageURL("pypi", None, name, version)
-    return Component(name=name, version=version, bom_ref=f"{name}=={version}", purl=purl)
+    reference = f"{name}=={version}"
+    return Component(name=name, version=version, bom_ref=reference, purl=purl, licenses=list(_licenses(name)))
+
+
+def _licenses(name: str) -> Iterator[License]:
+    """What the package's own metadata state: an SPDX expression, else the names of its classifiers, else its text."""
+    metadata = distribution(name).metadata
+    expressions = metadata.get_all("License-Expression") or []
+    if expressions:
+        yield LicenseExpression(expressions[0])
+        return
+    classifiers = [text for text in metadata.get_all("Classifier") or [] if text.startswith("License :: ")]
+    named = [text.rpartition(" :: ")[2] for text in classifiers if text.count(" :: ") > 1]
+    stated = (metadata.get_all("License") or [""])[0].strip().split("\n")[0][:80]
+    for text in dict.fromkeys(named or ([stated] if stated else [])):
+        yield DisjunctiveLicense(name=text)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 
-from epitaxy.client import Client
+from epitaxy.client import Client, composition, molecule, polymer
 from epitaxy.client.errors import EpitaxyClientError, FineTuneFailedError, NotFoundError
 from epitaxy.client.finetune.job import FineTuneJob
 from epitaxy_models.data.crystals import bundled_crystals, write_cifs
@@ -111,6 +111,8 @@ def _measured() -> list[dict[str, object]]:
 
 def _ask_the_rest(client: Client, files: list[Path]) -> None:
     client.predict(files)
+    # One of each kind, and one that is refused.
+    client.predict([molecule("CCO"), polymer("*CC*"), composition("Fe2O3"), molecule("[Na+].[Cl-]")])
     list(client.validate(files))
     list(client.finetune_jobs())
     with suppress(NotFoundError):

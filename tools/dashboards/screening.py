@@ -10,6 +10,7 @@ _STAGES = "ray_epitaxy_prediction_stage_seconds"
 _LOOKUPS = "ray_epitaxy_prediction_cache_lookups_total"
 _FAILED = 'outcome="failed"'
 _BY_SUBSTRATE = "ray_epitaxy_prediction_structures_total"
+_BY_KIND = "ray_epitaxy_prediction_materials_total"
 
 _NOW = Row(
     "Now",
@@ -174,12 +175,15 @@ _BATCHES = Row(
         ),
         Panel(
             "Queue of the fullest replica",
-            "Edges that wait, as a share of the bound at which work is shed with a hint to retry.",
+            "Edges of crystals that wait, or other materials, as a share of the bound at which work is shed with a "
+            "hint to retry.",
             "percentunit",
             [
                 Query(
                     f"max({last('ray_epitaxy_prediction_queued_edges', window='1m')}"
-                    f" / {last('ray_epitaxy_prediction_queue_capacity_edges', window='1m')})",
+                    f" / {last('ray_epitaxy_prediction_queue_capacity_edges', window='1m')}"
+                    f" or {last('ray_epitaxy_prediction_queued_materials', window='1m')}"
+                    f" / {last('ray_epitaxy_prediction_queue_capacity_materials', window='1m')})",
                     "fullest",
                 )
             ],
@@ -241,11 +245,11 @@ _KINDS = Row(
     "Kinds of materials",
     [
         Panel(
-            "Answered by substrate",
-            "substrate-mp answers crystals, substrate-molecule molecules and polymers, substrate-composition "
-            "compositions; tenants' models count under the substrate that they were fitted on.",
+            "Answered by kind",
+            "Crystals (structure), compositions, molecules and polymers, by shared and by tenants' models.",
             "suffix: /s",
-            [Query(total(rate(_BY_SUBSTRATE, 'outcome="answered"'), "substrate"), "{{substrate}}")],
+            [Query(total(rate(_BY_KIND, 'outcome="answered"'), "kind"), "{{kind}}")],
+            width=6,
             is_stacked=True,
         ),
         Panel(
@@ -254,6 +258,15 @@ _KINDS = Row(
             "under substrate-composition; NO_SUBSTRATE_FOR_KIND: sent to a model of another kind.",
             "suffix: /s",
             [Query(total(rate(_BY_SUBSTRATE, 'outcome="refused"'), "substrate", "reason"), "{{substrate}} {{reason}}")],
+            width=6,
+        ),
+        Panel(
+            "Stages by substrate",
+            "95th percentile of one block in each stage. A material without crystal is read (parse), becomes a graph, "
+            "and runs through the small network of its kind (embed).",
+            "s",
+            [Query(quantile(0.95, _STAGES, by=("substrate", "stage")), "{{substrate}} {{stage}}")],
+            width=6,
         ),
         Panel(
             "Share found in caches by substrate",
@@ -268,6 +281,7 @@ _KINDS = Row(
                     "{{substrate}}",
                 )
             ],
+            width=6,
             highest=1,
         ),
     ],

@@ -35,6 +35,10 @@ spec:
         - {name: RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE, value: "1000"}
         - {name: RAY_SERVE_FREEZE_GC_ON_STARTUP, value: "1"}
         {{- include "epitaxy.scratchEnv" .root | nindent 8 }}
+        {{- if .serves }}
+        # Callers of Serve sign by it; without it any pod that reaches Serve could name a tenant.
+        - {name: EPITAXY_PREDICTION_GATEWAY_SECRET_FILE, value: /etc/epitaxy/gateway/secret}
+        {{- end }}
         {{- with include "epitaxy.objectStorageEnv" .root }}
         {{- . | nindent 8 }}
         {{- end }}
@@ -95,6 +99,9 @@ spec:
       volumeMounts:
         - {name: tmp, mountPath: /tmp}
         - {name: shm, mountPath: /dev/shm}
+        {{- if .serves }}
+        - {name: gateway, mountPath: /etc/epitaxy/gateway, readOnly: true}
+        {{- end }}
         {{- if and .serves .root.Values.prediction.weightsClaim }}
         - {name: weights, mountPath: /var/lib/epitaxy/weights, readOnly: true}
         {{- end }}
@@ -113,6 +120,10 @@ spec:
     - {name: tmp, emptyDir: {sizeLimit: 20Gi}}
     # Ray's object store: shared memory counts against the container's memory.
     - {name: shm, emptyDir: {medium: Memory, sizeLimit: 2Gi}}
+    {{- if .serves }}
+    - name: gateway
+      secret: {secretName: {{ include "epitaxy.secret" (dict "root" .root "key" "gateway") }}}
+    {{- end }}
     {{- if and .serves .root.Values.prediction.weightsClaim }}
     - name: weights
       persistentVolumeClaim: {claimName: {{ .root.Values.prediction.weightsClaim }}, readOnly: true}

@@ -19,7 +19,7 @@ STRATEGIES = (
     "partial_fine_tune",
     "full_fine_tune",
 )
-PEERS = ("chgnet",)
+PEERS = ("chgnet", "minimol")
 LAWS = (
     "arrhenius:CONDITION",
     "softening:CONDITION",

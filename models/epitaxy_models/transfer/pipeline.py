@@ -36,6 +36,7 @@ from epitaxy_models.transfer.kinds.ground import MaterialGround
 from epitaxy_models.transfer.labels.digest import labels_digest
 from epitaxy_models.transfer.labels.judging import robust_deviation
 from epitaxy_models.transfer.labels.target import TransformKind
+from epitaxy_models.transfer.peers import KINDS, check_peers
 from epitaxy_models.transfer.physics.catalogue import laws_of, suited_law
 from epitaxy_models.transfer.physics.label_scale import LabelScale
 from epitaxy_models.transfer.physics.limits import KnownOrder, orders_of, with_limits
@@ -84,6 +85,7 @@ def run_transfer(
     Raises StoppedError soon after ``should_stop`` says so, ConfigurationError if the rows make no model,
     CheckpointError if the substrate cannot be read.
     """
+    check_peers(request.peers, MaterialKind.STRUCTURE)
     artifact = load_artifact(request.base)
     field = field or default_field(artifact, with_peers=bool(request.peers))
     return _Job(request, SubstrateGround(artifact, open_vectors), on_event, should_stop, field).run()
@@ -99,16 +101,19 @@ def run_material_transfer(
     """The same for compositions, molecules and polymers, on the shipped substrate of their kind.
 
     The rows of the request are ``Sample`` of that kind; ``request.base`` is not read. Raises as ``run_transfer``, and
-    ConfigurationError (CRYSTALS_ONLY) for columns of cheaper values, peers and refits, and for networks alone.
+    ConfigurationError (CRYSTALS_ONLY) for columns of cheaper values, peers of crystals, refits, and networks alone.
     """
-    if request.low_fidelity or request.peers or request.predecessor:
+    foreign = [peer for peer in request.peers if kind not in KINDS.get(peer, ())]
+    others = " and ".join(foreign) or "peers of crystals"
+    if request.low_fidelity or foreign or request.predecessor:
         raise ConfigurationError(
-            f"columns of cheaper values, peers and refits are for crystals only, and the labels are of a {kind.value}: "
+            f"columns of cheaper values, {others} and refits are for crystals only, and the labels are of a "
+            f"{kind.value}: "
             "leave them out",
             reason="CRYSTALS_ONLY",
         )
-    ground = MaterialGround(MaterialFeatures.shipped(kind))
-    field = (field or material_field(kind)).asked_for(request.budget.strategies)
+    ground = MaterialGround(replace(MaterialFeatures.shipped(kind), peers=tuple(request.peers)))
+    field = (field or material_field(kind, with_peers=bool(request.peers))).asked_for(request.budget.strategies)
     return _Job(request, ground, on_event, should_stop, _named_by(field, request, kind)).run()
 
 

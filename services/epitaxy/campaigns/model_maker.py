@@ -14,8 +14,9 @@ from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.campaigns.pool.conditions import ConditionColumn, columns_of, values_of
 from epitaxy.campaigns.promoting import Label, ModelOrder
 from epitaxy.chassis.errors import FailedPreconditionError, UnavailableError
-from epitaxy.chassis.gateway_trust import SECRET_HEADER, TENANT_HEADER, read_secret
+from epitaxy.chassis.gateway_trust import SECRET_HEADER, read_secret
 from epitaxy.chassis.request_context import current_request
+from epitaxy.chassis.signed_calls import TENANT_HEADER, signed
 from epitaxy.chassis.status import from_trailing_metadata
 
 _SECONDS = 120.0
@@ -48,7 +49,8 @@ class FineTuneMaker:
             )
         stub: Any = finetune_pb2_grpc.FineTuneServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         secret = ((SECRET_HEADER, self._secret),) if self._secret else ()
-        metadata = ((TENANT_HEADER, tenant), ("x-request-id", current_request().request_id), *secret)
+        signature = signed(self._secret, tenant, "CreateFineTuneJob")
+        metadata = ((TENANT_HEADER, tenant), ("x-request-id", current_request().request_id), *secret, *signature)
         try:
             answer = stub.CreateFineTuneJob(order_message(order, labels), timeout=_SECONDS, metadata=metadata)
         except grpc.RpcError as error:

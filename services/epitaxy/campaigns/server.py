@@ -84,6 +84,7 @@ class CampaignServer(RunningServer):
             settings.prediction_application,
             settings.prediction_seconds,
             settings.max_message_bytes,
+            read_secret(settings.prediction_secret_file),
         )
         stack.push_async_callback(source.close)
         preparation = Preparation(

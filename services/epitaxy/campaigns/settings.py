@@ -39,6 +39,8 @@ class CampaignSettings(ServiceSettings):
     """HOST:PORT (or any gRPC target) of the prediction application."""
     prediction_application: str = "prediction"
     """Name of the application in Ray Serve, which routes by it."""
+    prediction_secret_file: Path | None = None
+    """File with the secret by which calls of the prediction application are signed."""
     prediction_seconds: PositiveFloat = 300.0
     """Longest wait for the features of one block of candidates."""
     prediction_window: PositiveInt = 4

@@ -26,8 +26,10 @@ class Caller:
         tenant: Whose data the call sees.
         key_id: Public part of the key, or what a token calls itself; empty where no key is needed.
         scopes: What the caller may do.
+        weight: Share of the tenant in what is scarce, relative to others.
     """
 
     tenant: str
     key_id: str = ""
     scopes: frozenset[Scope] = ALL_BUT_ADMIN
+    weight: float = 1.0

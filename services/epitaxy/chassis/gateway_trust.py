@@ -1,5 +1,6 @@
 """Trust in the gateway, which has authenticated the tenant and names it in the call's metadata."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from hmac import compare_digest
@@ -19,17 +20,23 @@ from epitaxy.chassis.interceptors import (
 from epitaxy.chassis.metrics import RpcMetrics
 from epitaxy.chassis.open_calls import OPEN_SERVICES
 from epitaxy.chassis.request_context import bind_tenant
+from epitaxy.chassis.signed_calls import SIGNATURE_HEADER, TENANT_HEADER, is_signed
 from epitaxy.chassis.tenants import TenantName
 from epitaxy_models.errors import ConfigurationError
 
-TENANT_HEADER = "x-tenant"
 SECRET_HEADER = "x-gateway-secret"
+KEY_ID_HEADER = "x-key-id"
+_KEY_ID = re.compile(r"[A-Za-z0-9@._:+-]{1,128}")
 
 _TENANT: TypeAdapter[str] = TypeAdapter(TenantName)
 
 
 class GatewayScope(CallScope):
-    """Binds the tenant that the gateway names. If a secret is set, callers must know it; health checks need neither."""
+    """Binds the tenant that the gateway names. If a secret is set, callers must prove that they know it.
+
+    They do so by a signature, or by the secret itself, as a gateway of the version before does in an upgrade. Health
+    checks need neither.
+    """
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
@@ -38,10 +45,16 @@ class GatewayScope(CallScope):
     async def scope(self, call: RpcCall) -> AsyncIterator[None]:
         """Binds the tenant. Raises UnauthenticatedError."""
         if not call.method.startswith(OPEN_SERVICES):
-            if self._secret and not compare_digest(call.header(SECRET_HEADER).encode(), self._secret.encode()):
+            if self._secret and not self._is_from_gateway(call):
                 raise UnauthenticatedError("only the gateway may call")
-            bind_tenant(_tenant(call))
+            bind_tenant(_tenant(call), _key_id(call))
         yield
+
+    def _is_from_gateway(self, call: RpcCall) -> bool:
+        if call.header(SIGNATURE_HEADER):
+            names = {name: call.header(name) for name in (SIGNATURE_HEADER, TENANT_HEADER)}
+            return is_signed(self._secret, names, call.method.rpartition("/")[2])
+        return compare_digest(call.header(SECRET_HEADER).encode(), self._secret.encode())
 
 
 def gateway_interceptors(metrics: RpcMetrics, secret: str, default_deadline_seconds: float) -> list[CallScope]:
@@ -88,3 +101,9 @@ def _tenant(call: RpcCall) -> str:
         return _TENANT.validate_python(call.header(TENANT_HEADER))
     except ValidationError as error:
         raise UnauthenticatedError("the call names no tenant") from error
+
+
+def _key_id(call: RpcCall) -> str:
+    """The id of the key that the gateway was called with, for the audit log; empty if it names none."""
+    named = call.header(KEY_ID_HEADER)
+    return named if _KEY_ID.fullmatch(named) else ""

@@ -159,7 +159,7 @@ class AuthenticationScope(CallScope):
     async def scope(self, call: RpcCall) -> AsyncIterator[None]:
         """Binds the tenant."""
         if call.caller is not None and not call.method.startswith(OPEN_SERVICES):
-            bind_tenant(call.caller.tenant, call.caller.key_id)
+            bind_tenant(call.caller.tenant, call.caller.key_id, call.caller.weight)
         yield
 
 

@@ -12,6 +12,7 @@ class RequestContext:
     Attributes:
         request_id: Names the call in every log line, here and upstream.
         tenant: Who calls; empty before authentication.
+        weight: Share of the tenant in what is scarce, relative to others.
         key_id: Public part of the key that the call was made with; empty if none was.
         model_version: Which weights answer; empty if none do.
         deadline: When the caller stops waiting, in seconds of `time.monotonic`; None: never.
@@ -22,6 +23,7 @@ class RequestContext:
     model_version: str = ""
     deadline: float | None = None
     key_id: str = ""
+    weight: float = 1.0
 
     def seconds_left(self) -> float | None:
         """Time until the deadline, seconds, not below 0; None without a deadline."""
@@ -45,9 +47,9 @@ def bind_request(context: RequestContext) -> None:
     _current.set(context)
 
 
-def bind_tenant(tenant: str, key_id: str = "") -> None:
-    """Adds the tenant, and the id of its key, to the current call."""
-    bind_request(replace(current_request(), tenant=tenant, key_id=key_id))
+def bind_tenant(tenant: str, key_id: str = "", weight: float = 1.0) -> None:
+    """Adds the tenant, its weight, and the id of its key, to the current call."""
+    bind_request(replace(current_request(), tenant=tenant, key_id=key_id, weight=weight))
 
 
 def bind_model_version(model_version: str) -> None:

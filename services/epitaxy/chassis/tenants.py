@@ -152,7 +152,8 @@ class TenantDirectory:
             raise UnauthenticatedError(
                 f"the API key has expired on {record.expires_at:%Y-%m-%d}: ask for a new one", reason="EXPIRED_API_KEY"
             )
-        return Caller(tenant, presented.key_id, ALL_BUT_ADMIN if record.scopes is None else record.scopes)
+        scopes = ALL_BUT_ADMIN if record.scopes is None else record.scopes
+        return Caller(tenant, presented.key_id, scopes, self._tenants[tenant].weight)
 
     def tenant_of_subject(self, subject: str) -> str | None:
         """The tenant that a token's claim means: the one that lists it, else the one of that name."""

@@ -23,10 +23,11 @@ from epitaxy_models.review import ReviewPolicy
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The tenant that calls, and the id of the call."""
+    """The tenant that calls, the id of the call, and the id of its key."""
 
     tenant: str
     request_id: str
+    key_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,9 @@ def _entry(
     caller: Caller, action: AuditAction, name: str = "", version: str = "", digest: str = "", reason: str = ""
 ) -> AuditEntry:
     now = datetime.now(UTC)
-    return AuditEntry(now, caller.tenant, caller.request_id, action, name, version, digest, reason.strip())
+    return AuditEntry(
+        now, caller.tenant, caller.request_id, action, name, version, digest, reason.strip(), caller.key_id
+    )
 
 
 def _unknown(name: str) -> NotFoundError:

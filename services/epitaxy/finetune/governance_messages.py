@@ -53,6 +53,7 @@ def entry_message(entry: AuditEntry) -> governance_pb2.AuditEntry:
         version=entry.version,
         digest=entry.digest,
         reason=entry.reason,
+        key_id=entry.key_id,
     )
     message.create_time.FromDatetime(entry.at)
     return message

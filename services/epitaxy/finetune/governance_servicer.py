@@ -75,7 +75,8 @@ class GovernanceServicer(governance_pb2_grpc.ModelGovernanceServiceServicer):
 
 
 def _caller() -> Caller:
-    return Caller(current_request().tenant, current_request().request_id)
+    call = current_request()
+    return Caller(call.tenant, call.request_id, call.key_id)
 
 
 def _own_name(name: str) -> str:

@@ -113,7 +113,7 @@ class FineTuneServicer(finetune_pb2_grpc.FineTuneServiceServicer):
         self, request: finetune_pb2.DeleteTenantDataRequest, context: Any
     ) -> finetune_pb2.DeleteTenantDataResponse:
         """Removes everything of the caller's tenant."""
-        caller = Caller(_tenant(), current_request().request_id)
+        caller = Caller(_tenant(), current_request().request_id, current_request().key_id)
         deleted = await asyncio.to_thread(self._tenant_data.delete, caller, confirm=request.confirm)
         return finetune_pb2.DeleteTenantDataResponse(n_jobs=deleted.n_jobs, n_models=deleted.n_models)
 

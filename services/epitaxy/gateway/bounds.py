@@ -16,10 +16,11 @@ MAX_REMARK_CHARACTERS = 4096
 
 _REMARKS = frozenset({"reason", "override_reason", "note", "uri"})
 # What is read of a material, whose size the message's own bound limits.
-_SOURCES = frozenset(StructureInput.DESCRIPTOR.oneofs_by_name["source"].fields) - {
-    StructureInput.DESCRIPTOR.fields_by_name["packed"]
+_SOURCE_NAMES = {
+    field.full_name
+    for field in StructureInput.DESCRIPTOR.fields
+    if field.containing_oneof is not None and field.message_type is None
 }
-_SOURCE_NAMES = frozenset(field.full_name for field in _SOURCES)
 
 
 def check_texts(message: Message, place: str = "") -> None:
@@ -52,11 +53,11 @@ def check_structures(structures: Sequence[StructureInput]) -> None:
 def _parts(field: FieldDescriptor, value: Any, path: str) -> Iterator[tuple[str, Any]]:
     if not field.is_repeated:
         yield path, value
-    elif field.message_type.GetOptions().map_entry:
+    elif (kind := field.message_type) is not None and kind.GetOptions().map_entry:
         for key in value:
             if isinstance(key, str):
                 yield f"{path} (a key)", key
-        if field.message_type.fields_by_name["value"].message_type is not None:
+        if kind.fields_by_name["value"].message_type is not None:
             yield from ((f"{path}[*]", part) for part in value.values())
     else:
         yield from ((f"{path}[{index}]", part) for index, part in enumerate(value))

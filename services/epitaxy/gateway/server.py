@@ -13,10 +13,11 @@ from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.api.models.v1 import governance_pb2
 from epitaxy.chassis.callers import Scope
 from epitaxy.chassis.health import ReadinessReporter
-from epitaxy.chassis.interceptors import service_interceptors
+from epitaxy.chassis.interceptors import Authenticator, service_interceptors
 from epitaxy.chassis.private_files import read_private
 from epitaxy.chassis.reflection import enable_reflection
 from epitaxy.chassis.running_server import RunningServer, listen, run_until_signal
+from epitaxy.gateway.callers.credentials import Credentials
 from epitaxy.gateway.callers.tenants_file import TenantsFile
 from epitaxy.gateway.measurements.keeper import GrpcMeasurementKeeper
 from epitaxy.gateway.measurements.predictor import GatewayPredictor
@@ -135,6 +136,7 @@ class Gateway(RunningServer):
                 settings.chunk_window,
                 settings.chunk_patience_seconds,
                 settings.screen_idle_seconds,
+                settings.upstream_window,
             ),
         )
 
@@ -146,7 +148,9 @@ async def serve(settings: GatewaySettings) -> None:
 
 def _grpc_server(settings: GatewaySettings, metrics: GatewayMetrics, tenants: TenantsFile | None) -> grpc.aio.Server:
     return grpc.aio.server(
-        interceptors=service_interceptors(metrics.rpc, tenants, settings.default_deadline_seconds, SCOPES),
+        interceptors=service_interceptors(
+            metrics.rpc, _authenticator(settings, tenants), settings.default_deadline_seconds, SCOPES
+        ),
         options=[
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             # An answer that came from upstream can go on, although the gateway may number it anew.
@@ -202,6 +206,19 @@ def _credentials(settings: GatewaySettings) -> grpc.ServerCredentials | None:
         raise ConfigurationError(f"cannot read the TLS file {name}: {error.strerror}") from error
     key = read_private(settings.tls_key_path, "the TLS key", allows_shared=settings.allows_shared_files)
     return grpc.ssl_server_credentials([(key, certificate)])
+
+
+def _authenticator(settings: GatewaySettings, tenants: TenantsFile | None) -> Authenticator | None:
+    if tenants is None or not settings.oidc_issuer:
+        return tenants
+    try:
+        from epitaxy.gateway.callers.oidc import OidcProvider, OidcTokens  # noqa: PLC0415  # an optional extra
+    except ImportError as error:
+        raise ConfigurationError("tokens need PyJWT: pip install 'epitaxy[oidc]'") from error
+    provider = OidcProvider(
+        settings.oidc_issuer, settings.oidc_audience, settings.oidc_jwks_url, settings.oidc_tenant_claim
+    )
+    return Credentials(tenants, OidcTokens(provider, lambda: tenants.directory))
 
 
 def _tenants_file(settings: GatewaySettings) -> TenantsFile | None:

@@ -7,6 +7,7 @@ from time import monotonic, perf_counter
 from typing import TypeVar
 
 from epitaxy.chassis.errors import UnavailableError
+from epitaxy.chassis.fair_turns import FairTurns
 from epitaxy.chassis.request_context import current_request
 from epitaxy.gateway.domain import (
     CHUNK_LOSSES,
@@ -48,6 +49,7 @@ class GatewayLimits:
     chunk_window: int
     chunk_patience_seconds: float
     screen_idle_seconds: float | None = None
+    upstream_window: int = 64
 
 
 class GatewayService:
@@ -67,6 +69,7 @@ class GatewayService:
         self._policy = policy
         self._limits = limits
         self._is_draining = False
+        self._turns = FairTurns(limits.upstream_window, n_spare=limits.upstream_window // 8)
 
     def drain(self) -> None:
         """Takes no further chunks: an open stream ends when its caller sends more, after the answers under way."""
@@ -75,7 +78,7 @@ class GatewayService:
     async def predict(self, chunk: Chunk) -> Answer:
         """Answers a few structures. Overload is passed on at once, because the caller waits."""
         self._admit_chunk(chunk, self._limits.max_structures_per_predict)
-        answer = await self._send(lambda: self._upstream.evaluate(chunk))
+        answer = await self._send(lambda: self._upstream.evaluate(chunk), chunk.n_structures)
         self._count(answer)
         return answer
 
@@ -106,7 +109,7 @@ class GatewayService:
         """Embeds the structures of a block; returns the answer, unread."""
         check_model_access(block.model)
         self._admit(block, self._limits.max_structures_per_message)
-        return await self._send(lambda: self._upstream.embed(block))
+        return await self._send(lambda: self._upstream.embed(block), block.n_structures)
 
     async def explain(self, query: ExplainQuery) -> bytes:
         """Explains the predictions for a few structures; returns the answer, unread.
@@ -116,12 +119,12 @@ class GatewayService:
         check_model_access(query.model)
         check_nearest(query.n_nearest)
         self._admit(query, self._limits.max_structures_per_explain)
-        return await self._send(lambda: self._upstream.explain(query))
+        return await self._send(lambda: self._upstream.explain(query), query.n_structures)
 
     async def validate(self, block: StructureBlock) -> bytes:
         """Reports on the structures of a block without predicting; returns the answer, unread."""
         self._admit(block, self._limits.max_structures_per_message)
-        return await self._send(lambda: self._upstream.validate(block))
+        return await self._send(lambda: self._upstream.validate(block), block.n_structures)
 
     async def list_models(self, page: ModelsPage) -> bytes:
         """Lists the served models; returns the answer, unread."""
@@ -161,7 +164,9 @@ class GatewayService:
     async def _evaluate(self, chunk: Chunk) -> Answer | Loss:
         with self._observer.chunk_in_flight():
             try:
-                return await self._send(lambda: self._upstream.evaluate(chunk), waits_out_overload=True)
+                return await self._send(
+                    lambda: self._upstream.evaluate(chunk), chunk.n_structures, waits_out_overload=True
+                )
             except CHUNK_LOSSES as error:
                 return Loss(chunk, error)
 
@@ -171,10 +176,18 @@ class GatewayService:
             for use, tally in outcome.uses:
                 self._observer.model_used(current_request().tenant, use, tally)
 
-    async def _send(self, attempt: Callable[[], Awaitable[ResultT]], *, waits_out_overload: bool = False) -> ResultT:
+    async def _send(
+        self, attempt: Callable[[], Awaitable[ResultT]], n_structures: int = 1, *, waits_out_overload: bool = False
+    ) -> ResultT:
         left = current_request().seconds_left()
         patience = self._limits.chunk_patience_seconds
         give_up_at = monotonic() + (patience if left is None else min(left, patience))
+        call = current_request()
+
+        async def in_turn() -> ResultT:
+            async with self._turns.turn(call.tenant, n_structures, call.weight):
+                return await attempt()
+
         return await call_again(
-            attempt, self._policy, Patience(give_up_at, waits_out_overload), on_retry=self._observer.retry
+            in_turn, self._policy, Patience(give_up_at, waits_out_overload), on_retry=self._observer.retry
         )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -27,10 +28,21 @@ class GatewaySettings(ServiceSettings):
     allows_shared_files: bool = False
     """Whether a tenants file or TLS key is read that other users of this machine can read or change."""
 
+    oidc_issuer: str = ""
+    """Issuer of tokens that are taken beside keys, as their claim "iss" names it; empty: none are."""
+    oidc_audience: str = ""
+    """What the tokens' claim "aud" must name."""
+    oidc_jwks_url: str = ""
+    """Where the issuer publishes its keys."""
+    oidc_tenant_claim: str = "sub"
+    """Claim that names the tenant, or one of the "subjects" of its entry in the tenants file."""
+
     upstream: str = "127.0.0.1:9000"
     """HOST:PORT (or any gRPC target) of the prediction application."""
     upstream_application: str = "prediction"
     """Name of the application in Ray Serve, which routes by it."""
+    prediction_secret_file: Path | None = None
+    """File with the secret by which calls of the prediction application are signed."""
     upstream_connect_patience_seconds: PositiveFloat = 2.0
     """Longest time between two attempts to connect to a lost upstream."""
 
@@ -71,6 +83,9 @@ class GatewaySettings(ServiceSettings):
     chunk_window: PositiveInt = 8
     """Messages of one stream that are in flight at once: the back-pressure."""
 
+    upstream_window: PositiveInt = 64
+    """Messages of all tenants that are upstream at once; further ones wait here for their tenant's turn."""
+
     default_deadline_seconds: PositiveFloat = 60.0
     """Deadline of unary calls that have none."""
     chunk_attempt_seconds: PositiveFloat = 120.0
@@ -89,6 +104,16 @@ class GatewaySettings(ServiceSettings):
     def _tls_is_whole(self) -> "GatewaySettings":
         if (self.tls_cert_path is None) != (self.tls_key_path is None):
             raise ValueError("TLS needs both tls_cert_path and tls_key_path")
+        return self
+
+    @model_validator(mode="after")
+    def _oidc_is_whole(self) -> "GatewaySettings":
+        given = [bool(value) for value in (self.oidc_issuer, self.oidc_audience, self.oidc_jwks_url)]
+        if any(given) and not all((*given, self.tenants_file is not None)):
+            raise ValueError("tokens need oidc_issuer, oidc_audience, oidc_jwks_url and tenants_file")
+        url = urlsplit(self.oidc_jwks_url)
+        if self.oidc_jwks_url and url.scheme != "https" and not is_loopback(url.hostname or ""):
+            raise ValueError("oidc_jwks_url must begin with https://, or whoever is on the line could make tokens")
         return self
 
     @model_validator(mode="after")

@@ -27,7 +27,8 @@ def build_application(arguments: dict[str, Any] | None = None) -> Application:
         IntakeReplica,
         name="intake",
         num_replicas=settings.intake_replicas,
-        max_ongoing_requests=32,
+        # Messages wait in the replica, where tenants take turns, and not in Serve's proxy, where they do not.
+        max_ongoing_requests=128,
         request_router_config=RequestRouterConfig(request_router_class=LeastWorkRouter),
         **_OF_ALL,
         ray_actor_options={"num_cpus": settings.replica_cpus},

@@ -15,14 +15,16 @@ _SHARES = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 2.0, 10.0]
 class StageClock:
     """One histogram of stages for all replicas; a block, a request or a batch is one observation."""
 
-    def __init__(self) -> None:
+    def __init__(self, substrate: str) -> None:
+        """``substrate`` is its ``NAME:VERSION``, which tells the kinds of materials apart."""
+        self._substrate = {"substrate": substrate}
         self._stages = Histogram(
-            "epitaxy_prediction_stage_seconds", "Time in one stage, seconds.", _SECONDS, ("stage",)
+            "epitaxy_prediction_stage_seconds", "Time in one stage, seconds.", _SECONDS, ("stage", "substrate")
         )
 
     def observe_stage(self, stage: Stage, seconds: float) -> None:
         """Observes one stage."""
-        self._stages.observe(seconds, {"stage": stage.value})
+        self._stages.observe(seconds, self._substrate | {"stage": stage.value})
 
 
 class RayPredictionMetrics(StageClock):
@@ -30,8 +32,7 @@ class RayPredictionMetrics(StageClock):
 
     def __init__(self, substrate: str) -> None:
         """``substrate`` is the ``NAME:VERSION`` whose embeddings are read."""
-        super().__init__()
-        self._substrate = {"substrate": substrate}
+        super().__init__(substrate)
         self._outcomes = Counter(
             "epitaxy_prediction_structures_total",
             "Structures by outcome and reason, and by the substrate under the model.",
@@ -87,8 +88,8 @@ class RayBatchMetrics(StageClock):
 
     def __init__(self, substrate: str, max_batch_edges: int, max_queued_edges: int) -> None:
         """``substrate`` is its ``NAME:VERSION``."""
-        super().__init__()
-        self._budget, self._substrate = max_batch_edges, {"substrate": substrate}
+        super().__init__(substrate)
+        self._budget = max_batch_edges
         self._fill = Histogram(
             "epitaxy_prediction_batch_fill_ratio", "Edges of a batch over the edge budget.", _SHARES, _BY_SUBSTRATE
         )

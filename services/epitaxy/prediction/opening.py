@@ -8,6 +8,7 @@ from typing import Protocol
 import lmdb
 
 from epitaxy.prediction.cache.lmdb_entries import LmdbEntries
+from epitaxy.prediction.cache.own_hits import OwnHits
 from epitaxy.prediction.cache.redis_client import RedisClient
 from epitaxy.prediction.cache.redis_embeddings import RedisEmbeddings
 from epitaxy.prediction.cache.redis_readings import RedisReadings
@@ -61,6 +62,7 @@ def open_substrates(
     """
     present = catalogue.current
     metrics = RayPredictionMetrics(present.label)
+    own_hits = OwnHits(entries)
     readings_bytes = settings.local_cache_bytes // _READINGS_PART
     store = TieredEmbeddings(settings.local_cache_bytes - readings_bytes, _shared_embeddings(entries, present))
 
@@ -71,7 +73,8 @@ def open_substrates(
         counts = metrics if is_current else RayPredictionMetrics(artifact.label)
         policy = load_policy(settings)
         return Substrate.of(
-            PredictionService(artifact, own, network, counts, limits, policy, n_bytes, answers), is_current=is_current
+            PredictionService(artifact, own, network, counts, limits, policy, n_bytes, answers, own_hits),
+            is_current=is_current,
         )
 
     def open_earlier(artifact: ModelArtifact) -> Substrate:

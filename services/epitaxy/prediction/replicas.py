@@ -1,6 +1,8 @@
 """What runs inside Ray Serve: intake replicas, and ensemble replicas if the networks have processes of their own."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,10 @@ from epitaxy.api.internal.v1 import prediction_backend_pb2 as backend_pb2
 from epitaxy.chassis.errors import (
     OverloadedError,
 )
+from epitaxy.chassis.fair_turns import FairTurns
+from epitaxy.chassis.gateway_trust import read_secret
+from epitaxy.chassis.request_context import current_request
+from epitaxy.chassis.structure_ids import count_structures
 from epitaxy.prediction.explaining.materials import MaterialExplanations
 from epitaxy.prediction.explaining.ray_client import RayExplanationBackend
 from epitaxy.prediction.explaining.service import ExplanationService
@@ -64,6 +70,10 @@ def tenant_lanes(name: str, settings: PredictionSettings) -> TenantLanes:
         settings.tenant_timeout_seconds,
     )
     return TenantLanes(name, limits)
+
+
+# Further messages that a replica works on, each of a tenant of which it works on none.
+_SPARE_TURNS = 8
 
 
 class EnsembleReplica:
@@ -151,6 +161,7 @@ class IntakeReplica:
         catalogue = load_catalogue(chosen)
         artifact = catalogue.current
         self.model_version = artifact.card.version
+        self.gateway_secret = read_secret(Path(chosen.gateway_secret_file) if chosen.gateway_secret_file else None)
         models = tenant_models(chosen, catalogue)
         backend, networks = _network_backends(ensemble, chosen, catalogue, models)
         entries = shared_entries(chosen, RayPredictionMetrics(artifact.label))
@@ -171,6 +182,7 @@ class IntakeReplica:
         explained = MaterialExplanations(services, models, explainers, explanations)
         features = FeatureService(lanes)
         self._servicer = PredictionServicer(substrates, tenants, models, explanations, features, materials, explained)
+        self._turns = FairTurns(chosen.turns_at_once, chosen.small_turn_structures, n_spare=_SPARE_TURNS)
         # Kernels are loaded, or compiled, before the replica says that it is ready.
         featurize_rock_salt()
         shape = artifact.card.backbone
@@ -180,15 +192,22 @@ class IntakeReplica:
         threadpool_limits(chosen.threads)
         warm_up_beside(models.registry, self._servicer.activity.quiet_seconds)
 
+    def _turn(self, request: Any) -> AbstractAsyncContextManager[None]:
+        """The turn of the caller's tenant."""
+        call = current_request()
+        return self._turns.turn(call.tenant, count_structures(request.structures), call.weight)
+
     @with_rpc_status(backend_pb2.EvaluateResponse)
     async def Evaluate(self, request: backend_pb2.EvaluateRequest) -> backend_pb2.EvaluateResponse:  # noqa: N802  # as in the proto
         """Predictions for one block."""
-        return await self._servicer.evaluate(request)
+        async with self._turn(request):
+            return await self._servicer.evaluate(request)
 
     @with_rpc_status(backend_pb2.EmbedBlockResponse)
     async def EmbedBlock(self, request: backend_pb2.EmbedBlockRequest) -> backend_pb2.EmbedBlockResponse:  # noqa: N802
         """Structure embeddings of one block."""
-        return await self._servicer.embed(request)
+        async with self._turn(request):
+            return await self._servicer.embed(request)
 
     @with_rpc_status(backend_pb2.ExplainBlockResponse)
     async def ExplainBlock(self, request: backend_pb2.ExplainBlockRequest) -> backend_pb2.ExplainBlockResponse:  # noqa: N802
@@ -198,12 +217,14 @@ class IntakeReplica:
     @with_rpc_status(backend_pb2.FeaturizeBlockResponse)
     async def FeaturizeBlock(self, request: backend_pb2.FeaturizeBlockRequest) -> backend_pb2.FeaturizeBlockResponse:  # noqa: N802
         """Features of one block."""
-        return await self._servicer.featurize(request)
+        async with self._turn(request):
+            return await self._servicer.featurize(request)
 
     @with_rpc_status(backend_pb2.ValidateBlockResponse)
     async def ValidateBlock(self, request: backend_pb2.ValidateBlockRequest) -> backend_pb2.ValidateBlockResponse:  # noqa: N802
         """Intake reports of one block."""
-        return await self._servicer.validate(request)
+        async with self._turn(request):
+            return await self._servicer.validate(request)
 
     @with_rpc_status(backend_pb2.ListServedModelsResponse)
     async def ListServedModels(  # noqa: N802

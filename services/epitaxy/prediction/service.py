@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from epitaxy.prediction.cache.lru import LruCache
+from epitaxy.prediction.cache.own_hits import OwnHits
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, IntakeReport, Item, Query, Refusal, TextSource
 from epitaxy.prediction.intake.reader import ItemReader, failure
 from epitaxy.prediction.ports import (
@@ -50,10 +51,12 @@ class PredictionService:
         policy: ReviewPolicy = DEFAULT_POLICY,
         readings_bytes: int = 0,
         answers: ReadingCache | None = None,
+        own_hits: OwnHits | None = None,
     ) -> None:
         """Caches at most ``readings_bytes`` of readings; 0: none, so that every answer is read from an embedding.
 
-        ``answers`` is the cache of readings and read texts that replicas share.
+        ``answers`` is the cache of readings and read texts that replicas share. ``own_hits`` says which hits a caller
+        is told; without it, all.
 
         Raises ConfigurationError if the policy limits a property that the model does not have.
         """
@@ -64,6 +67,7 @@ class PredictionService:
         self._reader = ItemReader(limits, artifact.supported_elements())
         self._store, self._backend, self._metrics = store, backend, metrics
         self._shared_answers = answers
+        self._own_hits = own_hits
         # By content digest: a structure that comes again needs neither graph nor embedding.
         self._readings: LruCache[Reading] = LruCache(readings_bytes, lambda _: _READING_BYTES)
         # One thread: featurizing holds the interpreter lock, for which a second thread would only compete.
@@ -74,11 +78,12 @@ class PredictionService:
         outcomes, texts = await self._take_in(items, bypass_cache=query.bypass_cache)
         held = {} if query.bypass_cache else await self._held(outcomes)
         missing = [entry for entry in outcomes if isinstance(entry, Accepted) and entry.digest not in held]
-        found = await self._look_up(missing, bypass_cache=query.bypass_cache) if missing else {}
+        found, keys = await self._look_up(missing, bypass_cache=query.bypass_cache) if missing else ({}, {})
+        is_hit = dict.fromkeys(held, True) | {digest: hit for digest, (_, hit) in found.items()}
+        is_hit = await self._told(is_hit, keys)
         with self.timed(Stage.READOUT):
             new = self._read({entry.digest: entry.structure for entry in missing}, found)
             readings = held | new
-            is_hit = dict.fromkeys(held, True) | {digest: hit for digest, (_, hit) in found.items()}
             refusals = {digest: result for digest, (result, _) in found.items() if isinstance(result, Refusal)}
             answers = _merge_answers(items, outcomes, refusals, is_hit)
             accepted = [answer.outcome for answer in answers if isinstance(answer.outcome, Accepted)]
@@ -111,10 +116,11 @@ class PredictionService:
 
     async def _answers(self, items: Sequence[Item], *, bypass_cache: bool) -> tuple[list[Answer], Embedding]:
         outcomes, texts = await self._take_in(items, bypass_cache=bypass_cache)
-        found = await self._look_up(outcomes, bypass_cache=bypass_cache)
+        found, keys = await self._look_up(outcomes, bypass_cache=bypass_cache)
+        is_hit = await self._told({digest: hit for digest, (_, hit) in found.items()}, keys)
         await self._share({}, texts)
         refusals = {digest: result for digest, (result, _) in found.items() if isinstance(result, Refusal)}
-        answers = _merge_answers(items, outcomes, refusals, {digest: hit for digest, (_, hit) in found.items()})
+        answers = _merge_answers(items, outcomes, refusals, is_hit)
         results = (found[answer.outcome.digest][0] for answer in answers if isinstance(answer.outcome, Accepted))
         rows = [result for result in results if not isinstance(result, Refusal)]
         return answers, np.stack(rows) if rows else self._no_embeddings()
@@ -170,8 +176,11 @@ class PredictionService:
 
     async def _look_up(
         self, outcomes: Sequence[Accepted | Refusal], *, bypass_cache: bool
-    ) -> dict[bytes, tuple[Embedding | Refusal, bool]]:
-        """Embedding or refusal of each accepted structure by content digest, and whether it came from the cache."""
+    ) -> tuple[dict[bytes, tuple[Embedding | Refusal, bool]], Mapping[bytes, bytes]]:
+        """Embedding or refusal of each accepted structure by content digest, and whether it came from the cache.
+
+        Beside it the keys of the crystals, also by content digest.
+        """
         structures = {entry.digest: entry.structure for entry in outcomes if isinstance(entry, Accepted)}
         keys = {} if bypass_cache else await self._known_keys(list(structures))
         asked = dict.fromkeys(keys.values())
@@ -187,11 +196,18 @@ class PredictionService:
             cached |= await self._read_cached([key for key in dict.fromkeys(keys.values()) if key not in asked])
         computed = await self._compute([graph for graph in graphs.values() if graph.key not in cached])
         await self._remember(computed, {digest: graph.key for digest, graph in graphs.items()})
-        return {digest: (refusal, False) for digest, refusal in refusals.items()} | {
+        found: dict[bytes, tuple[Embedding | Refusal, bool]] = {
+            digest: (refusal, False) for digest, refusal in refusals.items()
+        }
+        return found | {
             digest: (cached[key], True) if (key := keys[digest]) in cached else (computed[key], False)
             for digest in structures
             if digest not in refusals
-        }
+        }, keys
+
+    async def _told(self, is_hit: dict[bytes, bool], keys: Mapping[bytes, bytes]) -> dict[bytes, bool]:
+        """Hits that the caller is told of: those of its own tenant."""
+        return is_hit if self._own_hits is None else await self._own_hits.own(is_hit, keys)
 
     def _accept(self, items: Sequence[Item], known: Mapping[bytes, Accepted] | None = None) -> list[Accepted | Refusal]:
         with self.timed(Stage.PARSE):

@@ -21,6 +21,9 @@ class PredictionSettings(BaseSettings):
         (), description="Folders of earlier substrates of molecules or compositions that tenants' models were fitted on"
     )
     review_policy_file: str = Field("", description="JSON file of the served model's review policy; empty: the default")
+    gateway_secret_file: str = Field(
+        "", description="File with the secret by which callers sign their calls; empty: every caller is believed"
+    )
     redis_url: str = Field("", description="redis:// or unix:// URL of the shared cache; empty: see cache_folder")
     redis_user: str = Field("", description="User of Redis, if the URL names none")
     redis_password: str = Field("", repr=False, description="Its password, not encoded, if the URL holds none")
@@ -54,6 +57,15 @@ class PredictionSettings(BaseSettings):
     replica_cpus: float = Field(1.0, ge=0, description="Cores that Ray reserves a replica")
     ensemble_gpus: float = Field(0.0, ge=0, description="GPUs that Ray reserves an ensemble replica")
     threads: int = Field(1, gt=0, description="Threads of a forward pass; two processes of one beat one of two")
+    turns: int = Field(
+        0,
+        ge=0,
+        description="Messages that a replica works on at once, others wait for their tenant's turn; 0: 2 where it runs "
+        "the network itself, 8 where other replicas do",
+    )
+    small_turn_structures: int = Field(
+        384, ge=0, description="More messages are worked on while all have fewer structures than this together"
+    )
     explainer_replicas: int = Field(
         1, gt=0, description="Largest number of explaining processes; none runs before the first call"
     )
@@ -68,6 +80,11 @@ class PredictionSettings(BaseSettings):
     tenant_threads_each: int = Field(1, gt=0, description="Threads of these that one tenant may hold at once")
     tenant_queue_each: int = Field(16, ge=0, description="Calls of one tenant that may wait for its threads")
     tenant_timeout_seconds: float = Field(60.0, gt=0, description="Longest work of a tenant's model on one message")
+
+    @property
+    def turns_at_once(self) -> int:
+        """Messages that a replica works on at once."""
+        return self.turns or (8 if self.ensemble_replicas else 2)
 
     @model_validator(mode="after")
     def _a_device_has_replicas(self) -> "PredictionSettings":

@@ -78,7 +78,7 @@ def profile_of(config: PretrainConfig) -> MaterialProfile:
     """The card's words: those of the shipped substrate for its preset, and what the configuration says."""
     profile = PROFILES[config.material]()
     if isinstance(config.tasks, tuple):
-        unstated = dict.fromkeys(("data", "attribution", "data_license", "license"), "not stated")
+        unstated: dict[str, Any] = dict.fromkeys(("data", "attribution", "data_license", "license"), "not stated")
         profile = replace(
             profile,
             name=config.name,

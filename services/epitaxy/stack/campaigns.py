@@ -19,7 +19,7 @@ def campaigns_command(plan: StackPlan, home: StackHome, secret: Path, *, has_fin
     Args:
         plan: Addresses of this stack.
         home: Folder of its state.
-        secret: File by which it knows the gateway, and by which the fine-tune service knows both.
+        secret: File by which it knows the gateway, and by which the services that it calls know both.
         has_finetune: Whether there is a fine-tune service to make models of finished campaigns.
     """
     environment = {
@@ -31,6 +31,7 @@ def campaigns_command(plan: StackPlan, home: StackHome, secret: Path, *, has_fin
         "EPITAXY_CAMPAIGNS_POOL_ROOTS": json.dumps([f"{(home.folder / 'pools').as_uri()}/{{tenant}}/"]),
         "EPITAXY_CAMPAIGNS_PREDICTION_UPSTREAM": plan.serve_address,
         "EPITAXY_CAMPAIGNS_PREDICTION_APPLICATION": plan.application_name,
+        "EPITAXY_CAMPAIGNS_PREDICTION_SECRET_FILE": str(secret),
         "EPITAXY_CAMPAIGNS_READINESS_INTERVAL_SECONDS": "0.5",
         "EPITAXY_CAMPAIGNS_SHUTDOWN_GRACE_SECONDS": "1",
         # Replicas have the cores: threads of linear algebra beside them collapse.

@@ -22,6 +22,7 @@ from epitaxy.stack.child import Command
 from epitaxy.stack.errors import StackError
 from epitaxy.stack.events import Event, EventWriter
 from epitaxy.stack.home import StackHome
+from epitaxy.stack.inner_services import SECRET_FILE
 from epitaxy.stack.plan import StackPlan
 from epitaxy.stack.ray_head import RayHead, ray_environment
 from epitaxy.stack.serve_config import shipped_config
@@ -30,6 +31,7 @@ from epitaxy.stack.worker import import_serve
 _POLL_SECONDS = 0.2
 _REPLICAS_SETTING = "EPITAXY_PREDICTION_INTAKE_REPLICAS"
 _CACHE_SETTING = "EPITAXY_PREDICTION_CACHE_FOLDER"
+_SECRET_SETTING = "EPITAXY_PREDICTION_GATEWAY_SECRET_FILE"
 _WATCH_SECONDS = 0.5
 EXIT_REFUSED = 2
 """Exit code if another try would fail in the same way."""
@@ -97,6 +99,9 @@ def _build_application(plan: StackPlan, redis_url: str, run: Path) -> Any:
     arguments = {**shipped_config().arguments, "redis_url": redis_url}
     if not redis_url and _CACHE_SETTING not in os.environ:
         arguments["cache_folder"] = str(run / "cache")
+    secret = run / SECRET_FILE
+    if _SECRET_SETTING not in os.environ and secret.exists():
+        arguments["gateway_secret_file"] = str(secret)
     # An argument would override the environment.
     if _REPLICAS_SETTING not in os.environ:
         arguments["intake_replicas"] = plan.intake_replicas

@@ -20,7 +20,7 @@ def gateway_command(
     Args:
         plan: Addresses of this stack.
         home: Folder of its state.
-        secret: File with what the gateway proves itself with to the inner services.
+        secret: File with what the gateway proves itself with to the services behind it.
         inner: Addresses of the fine-tune service and of the campaign service, by name.
     """
     environment = {
@@ -34,6 +34,8 @@ def gateway_command(
         "EPITAXY_GATEWAY_READINESS_INTERVAL_SECONDS": "0.5",
         "EPITAXY_GATEWAY_SHUTDOWN_GRACE_SECONDS": "1",
     }
+    if secret is not None:
+        environment["EPITAXY_GATEWAY_PREDICTION_SECRET_FILE"] = str(secret)
     for name, address in (inner or {}).items():
         environment[f"EPITAXY_GATEWAY_{name.upper()}_UPSTREAM"] = address
         environment[f"EPITAXY_GATEWAY_{name.upper()}_SECRET_FILE"] = str(secret)

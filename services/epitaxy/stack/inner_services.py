@@ -24,7 +24,7 @@ _CONSEQUENCES = {
     "campaigns": "nothing is lost, starting it again",
 }
 _ON_RAY = frozenset({"finetune"})
-_SECRET_FILE = "gateway-secret"
+SECRET_FILE = "gateway-secret"
 _GRACE_SECONDS = 2.0
 
 
@@ -34,7 +34,7 @@ class InnerServices:
     def __init__(self, plan: StackPlan, home: StackHome, reaper: Reaper, progress: Progress) -> None:
         self._plan, self._home, self._reaper, self._progress = plan, home, reaper, progress
         self._names: tuple[str, ...] = ()
-        self._secret = home.run / _SECRET_FILE
+        self._secret = home.run / SECRET_FILE
         self._keepers: dict[str, Keeper] = {}
 
     @property

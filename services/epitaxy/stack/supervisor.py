@@ -76,8 +76,8 @@ class Supervisor:
     def _start(self) -> None:
         """Starts all parts at once: each part tolerates that another is not up yet."""
         url = self._plan.redis_url or self._start_redis()
-        self._application.start(url)
         self._inner.prepare()
+        self._application.start(url)
         command = gateway_command(self._plan, self._home, self._inner.secret, self._inner.addresses)
         self._gateway = Keeper(command, self._reaper)
         self._progress.detail("gateway", "starting")

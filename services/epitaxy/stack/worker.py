@@ -1,6 +1,7 @@
 """What every process of the stack's Ray does before it loads Serve."""
 
 import gc
+import logging
 import sys
 from typing import Any
 
@@ -12,6 +13,7 @@ def prepare_worker() -> None:
     """Ray calls this in each new worker, the Serve controller and proxy included."""
     import_serve()
     listen_on_loopback()
+    shorten_cancellations()
 
 
 def import_serve() -> None:
@@ -48,3 +50,20 @@ def listen_on_loopback() -> None:
         return int(listen(server, address.replace("[::]:", "127.0.0.1:")))
 
     Server.add_insecure_port = on_loopback
+
+
+def shorten_cancellations() -> None:
+    """Makes one line of what the proxy writes of a call whose caller went away, in place of a traceback.
+
+    Serve's proxy lets the task of a cancelled call end with an error that nobody reads (proxy_response_generator.py),
+    and asyncio writes its traceback at each of them.
+    """
+    logging.getLogger("asyncio").addFilter(_OneLine())
+
+
+class _OneLine(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if type(error).__name__ == "RequestCancelledError":
+            record.msg, record.args, record.exc_info = "%s", (error,), None
+        return True

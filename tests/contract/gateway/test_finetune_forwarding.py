@@ -149,6 +149,7 @@ async def test_the_tenant_is_the_keys_whatever_the_caller_says(start, finetune, 
     for seen in finetune.metadata:
         assert [value for name, value in seen if name == "x-tenant"] == ["acme"]
         assert [value for name, value in seen if name == "x-gateway-secret"] == ["open sesame"]
+        assert [value for name, value in seen if name == "x-key-id"] == [KeyHash.of(key).key_id]
         assert not [value for name, value in seen if name == "authorization"]
     assert ("x-request-id", "run-7") in finetune.metadata[0]
 

@@ -12,6 +12,7 @@ from grpc_status import rpc_status
 from epitaxy.api.common.v1.structure_pb2 import StructureInput
 from epitaxy.api.prediction.v1.prediction_pb2 import PredictRequest, ScreenRequest
 from epitaxy.chassis.api_keys import KeyHash, new_api_key
+from epitaxy.chassis.signed_calls import is_signed
 
 ONE = PredictRequest(structures=[StructureInput(id="s0", cif="good")])
 
@@ -57,6 +58,21 @@ async def test_a_key_names_its_tenant(start_with_tenants, keys, backend):
     assert backend.metadata[-1]["x-tenant"] == "globex"
     samples = await edge.metrics()
     assert samples['epitaxy_gateway_tenant_structures_total{tenant="globex"}'] == 1
+
+
+async def test_calls_upstream_are_signed_for_the_tenant_of_the_key(start_edge, keys, tmp_path, backend):
+    secret, path = tmp_path / "secret", tmp_path / "tenants.json"
+    secret.write_text("open sesame\n")
+    path.write_text(json.dumps({"acme": {"key_hashes": [str(KeyHash.of(keys["acme"]))]}}))
+    path.chmod(0o600)
+    edge = await start_edge(tenants_file=path, prediction_secret_file=secret)
+    forged = (("x-tenant", "globex"), ("x-gateway-signature", "v1.1.00"), *bearer(keys["acme"]))
+    await edge.prediction.Predict(ONE, metadata=forged)
+    seen = backend.metadata[-1]
+    assert seen["x-tenant"] == "acme"
+    assert is_signed("open sesame", seen, "Evaluate")
+    assert not is_signed("open sesame", seen | {"x-tenant": "globex"}, "Evaluate")
+    assert not any("open sesame" in value for value in seen.values())
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from service_caller import SECRET, Caller
 from epitaxy.api.finetune.v1 import finetune_pb2 as pb
 from epitaxy.api.models.v1 import governance_pb2
 from epitaxy.chassis.model_names import ModelName
+from epitaxy.chassis.signed_calls import signed
 from epitaxy.chassis.status import from_trailing_metadata
 from epitaxy.database.tables import Database
 from epitaxy.finetune.store.ledger import SqlLedger
@@ -114,11 +115,19 @@ async def test_a_foreign_page_token_shows_no_foreign_jobs(start_service, new_req
         (("x-tenant", "acme"),),
         (("x-tenant", "acme"), ("x-gateway-secret", "guess")),
         (("x-gateway-secret", SECRET),),
+        (("x-tenant", "acme"), *signed("guess", "acme", "ListFineTuneJobs")),
+        (("x-tenant", "acme"), *signed(SECRET, "globex", "ListFineTuneJobs")),
+        (("x-tenant", "acme"), ("x-gateway-secret", SECRET), ("x-gateway-signature", "v1.1.00")),
     ],
 )
 async def test_only_the_gateway_with_a_tenant_is_heard(service, metadata):
     call = service.caller.stub.ListFineTuneJobs(pb.ListFineTuneJobsRequest(), metadata=metadata)
     assert (await failure(call)).code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_a_signed_call_is_heard_without_the_secret(service):
+    metadata = (("x-tenant", "acme"), *signed(SECRET, "acme", "ListFineTuneJobs"))
+    await service.caller.stub.ListFineTuneJobs(pb.ListFineTuneJobsRequest(), metadata=metadata)
 
 
 async def test_a_cancelled_job_ends_at_once_and_makes_no_model(caller, new_request, registry_settings):

@@ -59,6 +59,7 @@ class MaterialRun:
         config |= {"data": "table.parquet", "work": "run", "tracking": {"enabled": False}}
         config["training"] |= training
         config["scaling"]["workers"] = workers
+        config["publish"]["name"] = f"substrate-{self.kind}"
         config["featurize_processes"] = 1
         (self.folder / "pretrain.yaml").write_text(yaml.safe_dump(config))
 

@@ -55,7 +55,8 @@ def _silence() -> None:
 def constitution_of(smiles: object) -> str | None:
     """Canonical SMILES without stereochemistry and isotopes; None for what the pool does not take.
 
-    It takes single molecules and ions without open shells of up to 60 atoms but hydrogen.
+    It takes single molecules and ions without open shells of up to 60 atoms but hydrogen. Deuterium that is written out
+    stays an atom of its own, as it was when version 1 was trained: a handful of rows.
     """
     _silence()
     if not isinstance(smiles, str) or len(smiles) >= _MAX_CHARACTERS:

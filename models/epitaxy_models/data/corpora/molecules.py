@@ -31,6 +31,7 @@ _LABELLED_SHARE = 0.3
 _CLIP = 8
 _PLAUSIBLE_CONDUCTIVITY = (0.05, 0.7)
 _ROWS_A_TASK = 2_000
+_NO_LABELS = np.full(len(NAMES), np.nan, dtype=np.float32)
 _UNITS = {
     **dict.fromkeys(("qm_homo", "qm_lumo", "qm_gap", "qm_zpve_atom", "qm_bind_atom"), "eV"),
     **dict.fromkeys(("ex_tm", "ex_tb", "ex_flash", "ex_tc"), "K"),
@@ -59,7 +60,7 @@ class MoleculeSources:
 def build_molecules(
     sources: MoleculeSources, processes: int = 1, on_step: Callable[[str], None] = _LOG.info
 ) -> pd.DataFrame:
-    """Columns ``smiles``, ``formula`` (the same) and the labels of ``MOLECULE_TASKS``; a quarter of an hour.
+    """Columns ``smiles``, ``formula`` (the same) and the labels of ``MOLECULE_TASKS``; it takes minutes.
 
     Raises ConfigurationError (MISSING_PACKAGE).
     """
@@ -106,7 +107,7 @@ def _subset(pool: pd.DataFrame, n_without_measured: int) -> tuple[pd.DataFrame, 
 
 def _kinds(pool: pd.DataFrame, n_without_measured: int) -> NDArray[np.str_]:
     """The source of each molecule; rows after the first ``n_without_measured`` came with chemicals."""
-    measured = [name for name in pool if name.startswith("ex_")]
+    measured = [name for name in map(str, pool) if name.startswith("ex_")]
     is_measured = pool[measured].notna().any(axis=1)
     without_label = np.where(np.arange(len(pool)) < n_without_measured, "moses", "identified")
     labelled_by = (("qm_homo", "qm9"), ("cep_pce", "cep"))
@@ -141,15 +142,19 @@ def _mapped(tasks: Sequence[tuple[Sequence[str], NDArray[np.bool_]]], processes:
 
 
 def _labels_of(task: tuple[Sequence[str], NDArray[np.bool_]]) -> NDArray[np.float32]:
-    smiles, wanted = task
-    none = np.full(len(NAMES), np.nan, dtype=np.float32)
-    pairs = zip(smiles, wanted, strict=True)
-    return np.stack([molecule_labels(Chem.MolFromSmiles(text)) if is_wanted else none for text, is_wanted in pairs])
+    rows = [_labels(text) if is_wanted else _NO_LABELS for text, is_wanted in zip(*task, strict=True)]
+    return np.stack(rows)
+
+
+def _labels(smiles: str) -> NDArray[np.float32]:
+    molecule = Chem.MolFromSmiles(smiles)
+    # Hydrogen itself has no heavy atom to share labels among.
+    return molecule_labels(molecule) if molecule.GetNumHeavyAtoms() else _NO_LABELS
 
 
 def _with_units(table: pd.DataFrame, computed: pd.DataFrame) -> pd.DataFrame:
     """The columns named with their units, as ``MOLECULE_TASKS`` has them."""
-    names = {name: f"{name}_{_UNITS.get(name, '1')}" for name in table if name != "smiles"}
+    names = {name: f"{name}_{_UNITS.get(name, '1')}" for name in map(str, table) if name != "smiles"}
     named = table.rename(columns=names)
     if "ex_kliq_1" in named:
         named.loc[~named["ex_kliq_1"].between(*_PLAUSIBLE_CONDUCTIVITY), "ex_kliq_1"] = np.nan

@@ -1,7 +1,7 @@
 """QM9 as the package qm9pack has it: B3LYP/6-31G(2df,p) of 130,831 molecules (Ramakrishnan et al. 2014)."""
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ def add_qm9(pool: MoleculePool, folder: Path, on_row: Callable[[], None] = lambd
     table = pd.concat(parts, ignore_index=True)
     counts = np.array([[found.count(one) for one in _ELEMENTS] for found in map(ast.literal_eval, table["Elements"])])
     binding = _less_elements(table["InternalEnergy_0K_au"].to_numpy() * _HARTREE_EV, counts.astype(float))
-    for row, n_hydrogens, energy in zip(table.itertuples(index=False), counts[:, 1], binding, strict=True):
+    rows: Iterable[Any] = table.itertuples(index=False)
+    for row, n_hydrogens, energy in zip(rows, counts[:, 1], binding, strict=True):
         on_row()
         key = constitution_of(row.SMILES)
         if key is not None:

@@ -47,7 +47,7 @@ def explain_by_model(
     """Of a tenant's model on its substrate, under stated conditions, in the model's units. Raises as the other."""
     material, conditions = sample.material, model.card.conditions
     known = {condition.name: stated[condition.name] for condition in conditions if condition.name in stated}
-    answers = TenantAnswers(model, MaterialFeatures.over(sample.kind, substrate))
+    answers = TenantAnswers(model, MaterialFeatures.over(sample.kind, substrate, model.card.peers))
     near = _nearest(sample, substrate, n_nearest)
     if not isinstance(material, Composition):
         return _of_chemistry(sample, answers, known, conditions, near)

@@ -13,7 +13,7 @@ from epitaxy_models.transfer.physics.label_scale import LabelScale
 from epitaxy_models.transfer.physics.law import PhysicsLaw
 from epitaxy_models.transfer.strategies import frozen_strategies
 from epitaxy_models.transfer.strategies.block_gp import KIND as DEFAULT_PROCESS
-from epitaxy_models.transfer.strategies.block_gp import WITHOUT_SUBSTRATE, BlockGP
+from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS, WITHOUT_SUBSTRATE, BlockGP
 from epitaxy_models.transfer.strategies.block_kernel import Shape
 from epitaxy_models.transfer.strategies.bound import Bound
 from epitaxy_models.transfer.strategies.by_fidelity import Hiding
@@ -156,24 +156,26 @@ def _for_classes(entry: TransferStrategy) -> TransferStrategy | None:
     return None if entry.name in _LAWS else entry
 
 
-def material_field(kind: MaterialKind) -> Field:
+def material_field(kind: MaterialKind, *, with_peers: bool = False) -> Field:
     """Competitors on materials without a crystal, with and without their substrate.
 
     Those without read all that is known beside it: the better of them is what transfer has to beat.
     """
-    return _composition_field() if kind is MaterialKind.COMPOSITION else _molecule_field()
+    return _composition_field() if kind is MaterialKind.COMPOSITION else _molecule_field(with_peers=with_peers)
 
 
-def _molecule_field() -> Field:
+def _molecule_field(*, with_peers: bool) -> Field:
     from epitaxy_models.transfer.strategies.descriptor_forest import DescriptorForest  # noqa: PLC0415 - scikit-learn
     from epitaxy_models.transfer.strategies.full_forest import FullForest  # noqa: PLC0415 - loads scikit-learn
 
     process = BlockGP(linear_beyond=(COUNTS,))
-    without = (
-        replace(process, without_substrate=True, name=WITHOUT_SUBSTRATE),
+    without: tuple[TransferStrategy, ...] = (
+        replace(process, without_substrate=True, without_peers=True, name=WITHOUT_SUBSTRATE),
         DescriptorForest(blocks=(DESCRIPTORS, COUNTS)),
     )
-    frozen = (process, EmbeddingRidge(), FullForest(), *without, PoolMedian())
+    # What reads no other network is the reference that a peer has to beat.
+    without = (replace(process, without_peers=True, name=WITHOUT_PEERS), *without) if with_peers else without
+    frozen: tuple[TransferStrategy, ...] = (process, EmbeddingRidge(), FullForest(), *without, PoolMedian())
     return Field(frozen, heads=_heads(process), prior=_PRIOR_OF_MOLECULES)
 
 

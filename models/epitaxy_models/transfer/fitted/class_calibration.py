@@ -38,6 +38,9 @@ def calibrated_classes(chosen: str, validations: Mapping[str, CrossValidation], 
 
 
 def _auc(validation: CrossValidation, task: Task) -> float:
+    # The share of ones of other rows is the lower the more ones a fold has, which ranks backwards.
+    if all(np.ptp(values) == 0 for values in validation.values):
+        return 0.5
     splits = task.splits[: len(validation.parts)]
     rows = mean_by_row(probabilities(validation, task.labels, splits), splits, len(task.labels))
     return quality_of(rows, task.labels, {}).auc

@@ -24,6 +24,7 @@ from epitaxy_models.transfer.descriptors.polymers import POLYMER_DESCRIPTOR_VERS
 from epitaxy_models.transfer.fitted.card import BaseModel
 from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.kinds.sample import Sample
+from epitaxy_models.transfer.peers import peer_blocks
 
 DESCRIPTOR_VERSIONS = {
     MaterialKind.COMPOSITION: COMPOSITION_DESCRIPTOR_VERSION,
@@ -40,10 +41,12 @@ class MaterialFeatures:
     Attributes:
         kind: What the materials are.
         blocks: Describes them, and reads the substrate.
+        peers: Other networks whose features are read too.
     """
 
     kind: MaterialKind
     blocks: MolecularBlocks | CompositionBlocks
+    peers: tuple[str, ...] = ()
 
     @classmethod
     def shipped(cls, kind: MaterialKind) -> "MaterialFeatures":
@@ -51,11 +54,13 @@ class MaterialFeatures:
         return cls.over(kind, shipped_compositional() if kind is MaterialKind.COMPOSITION else shipped_molecular())
 
     @classmethod
-    def over(cls, kind: MaterialKind, substrate: AnyMaterialSubstrate) -> "MaterialFeatures":
+    def over(
+        cls, kind: MaterialKind, substrate: AnyMaterialSubstrate, peers: tuple[str, ...] = ()
+    ) -> "MaterialFeatures":
         """Under a substrate of that kind, which may be another version than the shipped one."""
         if isinstance(substrate, CompositionSubstrate):
-            return cls(kind, CompositionBlocks(substrate, shipped_pair_cells()))
-        return cls(kind, MolecularBlocks(substrate))
+            return cls(kind, CompositionBlocks(substrate, shipped_pair_cells()), peers)
+        return cls(kind, MolecularBlocks(substrate), peers)
 
     @property
     def substrate(self) -> Substrate[Any]:
@@ -85,8 +90,9 @@ class MaterialFeatures:
         """The same of samples whose graphs, and embeddings ``[n_rows, n_members, width]``, are known."""
         materials: list[Any] = [sample.material for sample in samples]
         blocks: Blocks = self.blocks.given(materials, graphs, embeddings)
+        rows = tuple(sample.as_row() for sample in samples)
         # Without graphs: no strategy on materials trains a network.
-        return TransferInputs(tuple(sample.as_row() for sample in samples), (), blocks)
+        return TransferInputs(rows, (), blocks | peer_blocks(self.peers, rows))
 
     def domains(self, samples: Sequence[Sample]) -> tuple[DomainScore, ...]:
         """How near each lies to what the substrate was pretrained on."""

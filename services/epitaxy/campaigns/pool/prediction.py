@@ -13,6 +13,7 @@ from epitaxy.api.internal.v1 import prediction_backend_pb2 as backend_pb2
 from epitaxy.api.internal.v1 import prediction_backend_pb2_grpc as backend_pb2_grpc
 from epitaxy.campaigns.pool.features import Fact, Featurized, SubstrateMark
 from epitaxy.chassis.errors import UnavailableError
+from epitaxy.chassis.signed_calls import TENANT_HEADER, signed
 from epitaxy.chassis.status import from_trailing_metadata
 
 _PIECE_BYTES, _PIECE_ROWS = 4 * 2**20, 256
@@ -27,9 +28,10 @@ class FeatureClient:
         application: Name of the application in Serve.
         seconds: Longest wait for one answer.
         max_message_bytes: Largest message.
+        secret: What calls are signed with; empty: they are not.
     """
 
-    def __init__(self, target: str, application: str, seconds: float, max_message_bytes: int) -> None:
+    def __init__(self, target: str, application: str, seconds: float, max_message_bytes: int, secret: str = "") -> None:
         options = [
             ("grpc.max_send_message_length", max_message_bytes),
             ("grpc.max_receive_message_length", -1),
@@ -39,7 +41,7 @@ class FeatureClient:
         ]
         self._channel = grpc.aio.insecure_channel(target, options=options)
         self._stub: Any = backend_pb2_grpc.PredictionBackendServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
-        self._application, self._seconds = application, seconds
+        self._application, self._seconds, self._secret = application, seconds, secret
 
     async def close(self) -> None:
         """Closes the channel."""
@@ -63,7 +65,12 @@ class FeatureClient:
         request = backend_pb2.FeaturizeBlockRequest(
             model=selector if name else None, structures=map(StructureInput.FromString, structures)
         )
-        metadata = (("application", self._application), ("x-tenant", tenant), ("x-request-id", "campaign-pool"))
+        metadata = (
+            ("application", self._application),
+            (TENANT_HEADER, tenant),
+            ("x-request-id", "campaign-pool"),
+            *signed(self._secret, tenant, "FeaturizeBlock"),
+        )
         try:
             return await self._stub.FeaturizeBlock(request, timeout=self._seconds, metadata=metadata)
         except grpc.aio.AioRpcError as error:

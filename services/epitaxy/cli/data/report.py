@@ -63,8 +63,11 @@ def print_inspection(inspection: "Inspection", n_suspicious: int) -> None:
 
 def _elements_text(inspection: "Inspection") -> str:
     most = ", ".join(f"{symbol} {count}" for symbol, count in islice(inspection.elements.items(), 8))
-    missing = " ".join(inspection.missing_elements) or "none"
-    return f"elements    {len(inspection.elements)}; most frequent: {most}; missing up to Pu: {missing}"
+    found = f"elements    {len(inspection.elements)}; most frequent: {most}"
+    # Nobody expects plutonium in a table of molecules.
+    if inspection.kind.value not in ("structure", "composition"):
+        return found
+    return f"{found}; missing up to Pu: {' '.join(inspection.missing_elements) or 'none'}"
 
 
 def _label_table(inspection: "Inspection") -> Table:

@@ -95,7 +95,11 @@ def create(
     seed: Annotated[int, typer.Option(min=0, help="Random seed; equal labels and seeds give equal models.")] = 0,
     peers: Annotated[
         list[str] | None,
-        typer.Option("--peer", metavar="NAME,...", help="Also use features of another pretrained network: chgnet."),
+        typer.Option(
+            "--peer",
+            metavar="NAME,...",
+            help="Also use features of another pretrained network: chgnet of crystals, minimol of molecules.",
+        ),
     ] = None,
     skip_refused: Annotated[
         bool, typer.Option("--skip-refused", help="Leave out rows whose structure cannot be read.")

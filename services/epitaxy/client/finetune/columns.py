@@ -106,7 +106,8 @@ class FineTuneRequest:
         max_seconds: Longest time for the work, not counting the wait for a worker; None: the server's default.
         use_gpu: True to wait for a GPU.
         seed: Seed of every random choice.
-        peers: Other pretrained networks whose features are read too: ``"chgnet"``.
+        peers: Other pretrained networks whose features are read too: ``"chgnet"`` of crystals, ``"minimol"`` of
+            molecules and polymers.
         accept_suspicious: True to go on in spite of gross errors, without wild labels.
         conditions: Conditions under which the labels were measured.
         laws: Laws that the property keeps: ``"arrhenius:temperature_k"``.

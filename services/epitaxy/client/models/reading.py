@@ -75,6 +75,7 @@ def read_audit_entry(entry: governance_pb2.AuditEntry) -> AuditEntry:
         digest=entry.digest,
         reason=entry.reason,
         request_id=entry.request_id,
+        key_id=entry.key_id,
     )
 
 

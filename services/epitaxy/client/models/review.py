@@ -41,6 +41,7 @@ class AuditEntry:
         digest: Digest of the version's files, or of the policy.
         reason: The caller's words.
         request_id: Id of the call in which the decision was made.
+        key_id: Id of the API key that the call was made with; empty if none was needed.
     """
 
     create_time: datetime
@@ -50,6 +51,7 @@ class AuditEntry:
     digest: str
     reason: str
     request_id: str
+    key_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class AuditEntry:
         version: The champion from then on; for PRUNE, the version that was removed.
         digest: Digest of the version's files, or of the policy.
         reason: The caller's reason.
+        key_id: Id of the key that the call was made with; empty if none was needed.
     """
 
     at: datetime
@@ -52,6 +53,7 @@ class AuditEntry:
     version: str = ""
     digest: str = ""
     reason: str = ""
+    key_id: str = ""
 
     def __post_init__(self) -> None:
         if len(self.reason) > MAX_REASON_CHARACTERS:
@@ -69,6 +71,8 @@ class AuditEntry:
             self.version,
             self.digest,
             self.reason,
+            # Lines of before have none, and keep their digests.
+            *((self.key_id,) if self.key_id else ()),
         )
         return sha256("\x1f".join(parts).encode()).hexdigest()
 

@@ -134,14 +134,17 @@ def _unpacked(content: bytes) -> bytes:
     """The content, decompressed if it is gzip."""
     if not content.startswith(b"\x1f\x8b"):
         return content
+    unpacked = bytearray()
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            unpacked = file.read(_MAX_UNPACKED_BYTES + 1)
+            # In pieces: asked for all that is allowed, it would set that much aside for a file of any size.
+            while piece := file.read(1 << 20):
+                unpacked += piece
+                if len(unpacked) > _MAX_UNPACKED_BYTES:
+                    raise _too_large()
     except (OSError, EOFError, zlib.error) as error:
         raise _unreadable("gzip", error) from error
-    if len(unpacked) > _MAX_UNPACKED_BYTES:
-        raise _too_large()
-    return unpacked
+    return bytes(unpacked)
 
 
 def _read_parquet(content: bytes, wanted: Sequence[str], max_rows: int) -> _Rows:
@@ -170,11 +173,12 @@ def _parquet_columns(file: Any, names: Sequence[str]) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {name: [] for name in names}
     n_bytes = 0
     for batch in file.iter_batches(batch_size=_PARQUET_BATCH_ROWS, columns=list(names), use_threads=False):
-        n_bytes += batch.nbytes
-        if n_bytes > _MAX_UNPACKED_BYTES:
-            raise _too_large()
         for name, cells in columns.items():
-            cells.extend(batch.column(name).to_pylist())
+            piece = batch.column(name).to_pylist()
+            n_bytes += sum(len(cell) for cell in piece if isinstance(cell, str | bytes))
+            if n_bytes > _MAX_UNPACKED_BYTES:
+                raise _too_large()
+            cells.extend(piece)
     return columns
 
 

@@ -12,7 +12,9 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from epitaxy.chassis.errors import FailedPreconditionError, UnauthenticatedError
+from epitaxy.chassis.gateway_trust import KEY_ID_HEADER, SECRET_HEADER
 from epitaxy.chassis.request_context import current_request
+from epitaxy.chassis.signed_calls import TENANT_HEADER, signed
 from epitaxy.gateway.bounds import check_texts
 from epitaxy.gateway.handlers import Behaviour, service_handler
 from epitaxy.gateway.messages import parse
@@ -86,22 +88,25 @@ class ForwardingConnection:
 
     async def call(self, path: str, request: bytes) -> bytes:
         """The answer to one call of ``/SERVICE/METHOD``. Raises an EpitaxyError."""
-        return await self._connected().call(path, request, self._metadata(), _seconds_left())
+        return await self._connected().call(path, request, self._metadata(path), _seconds_left())
 
     def stream(self, path: str, request: bytes) -> AsyncGenerator[bytes, None]:
         """The answers to one call of ``/SERVICE/METHOD``. Raises an EpitaxyError."""
-        return self._connected().stream(path, request, self._metadata(), _seconds_left())
+        return self._connected().stream(path, request, self._metadata(path), _seconds_left())
 
     def _connected(self) -> Connection:
         if self._connection is None:
             raise FailedPreconditionError(self._upstream.absence, reason=self._upstream.absence_reason)
         return self._connection
 
-    def _metadata(self) -> Metadata:
+    def _metadata(self, path: str) -> Metadata:
         """All metadata of a call: none of it is the caller's own."""
         call = current_request()
-        secret = (("x-gateway-secret", self._secret),) if self._secret else ()
-        return (("x-request-id", call.request_id), ("x-tenant", call.tenant), *secret)
+        # The secret itself goes to services of the version before, which know no signature.
+        secret = ((SECRET_HEADER, self._secret),) if self._secret else ()
+        signature = signed(self._secret, call.tenant, path.rpartition("/")[2])
+        key = ((KEY_ID_HEADER, call.key_id),) if call.key_id else ()
+        return (("x-request-id", call.request_id), (TENANT_HEADER, call.tenant), *key, *secret, *signature)
 
 
 def forwarding_handler(

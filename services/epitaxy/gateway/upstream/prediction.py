@@ -4,7 +4,9 @@ import grpc
 
 from epitaxy.api.internal.v1 import prediction_backend_pb2
 from epitaxy.chassis.errors import PermissionDeniedError, UnauthenticatedError
+from epitaxy.chassis.gateway_trust import read_secret
 from epitaxy.chassis.request_context import current_request
+from epitaxy.chassis.signed_calls import TENANT_HEADER, WEIGHT_HEADER, signed
 from epitaxy.gateway.blocks import settle_answer
 from epitaxy.gateway.domain import Answer, Chunk, ExplainQuery, ModelQuery, ModelsPage, StructureBlock
 from epitaxy.gateway.settings import GatewaySettings
@@ -13,6 +15,7 @@ from epitaxy.gateway.upstream.connection import Connection, Metadata, ServiceFau
 SERVICE = prediction_backend_pb2.DESCRIPTOR.services_by_name["PredictionBackendService"].full_name
 READINESS_TIMEOUT_SECONDS = 2.0
 
+_PROBED = "ListServedModels"
 _PROBE = prediction_backend_pb2.ListServedModelsRequest(page_size=1).SerializeToString()
 _FAULTS = ServiceFaults(
     service="the prediction service",
@@ -45,6 +48,7 @@ class GrpcPrediction:
     def __init__(self, settings: GatewaySettings, observer: UpstreamObserver) -> None:
         self._application = settings.upstream_application
         self._attempt_seconds = settings.chunk_attempt_seconds
+        self._secret = read_secret(settings.prediction_secret_file)
         channel = open_channel(
             settings.upstream,
             settings.max_message_bytes,
@@ -63,9 +67,9 @@ class GrpcPrediction:
         One that is overloaded does, late: a gateway that reported that as a loss would take itself, and all others with
         it, out of rotation just then. It is lost if nobody is there, or if nothing at all is answered any more.
         """
-        path = f"/{SERVICE}/ListServedModels"
+        path = f"/{SERVICE}/{_PROBED}"
         try:
-            await self._connection.send(path, _PROBE, self._metadata(), READINESS_TIMEOUT_SECONDS)
+            await self._connection.send(path, _PROBE, self._metadata(_PROBED), READINESS_TIMEOUT_SECONDS)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 return self._connection.silent_seconds < self._attempt_seconds
@@ -97,18 +101,21 @@ class GrpcPrediction:
         return await self._call("GetServedModel", query.encoded)
 
     async def _call(self, method: str, request: bytes) -> bytes:
-        return await self._connection.call(f"/{SERVICE}/{method}", request, self._metadata(), self._attempt_timeout())
+        path = f"/{SERVICE}/{method}"
+        return await self._connection.call(path, request, self._metadata(method), self._attempt_timeout())
 
     def _attempt_timeout(self) -> float:
         left = current_request().seconds_left()
         return self._attempt_seconds if left is None else min(left, self._attempt_seconds)
 
-    def _metadata(self) -> Metadata:
+    def _metadata(self, method: str) -> Metadata:
         call = current_request()
         return (
             ("application", self._application),
             ("x-request-id", call.request_id),
             # Under this name Serve copies it into its own log lines.
             ("request_id", call.request_id),
-            ("x-tenant", call.tenant),
+            (TENANT_HEADER, call.tenant),
+            (WEIGHT_HEADER, f"{call.weight:g}"),
+            *signed(self._secret, call.tenant, method),
         )

@@ -20,6 +20,8 @@ _T = TypeVar("_T")
 _ResultT_co = TypeVar("_ResultT_co", covariant=True)
 # Redis answers a pipelined item in microseconds; longer pipelines only hold the connection longer.
 _PIPELINE_LENGTH = 128
+# How redis-py says that its pool is exhausted; it has no class for that.
+_NONE_FREE = "No connection available."
 
 
 class _Command(Protocol[_ResultT_co]):
@@ -33,13 +35,12 @@ class _PoolExhaustedError(Exception):
 class _BoundedPool(BlockingConnectionPool):
     """A pool of a fixed size that tells its own exhaustion from a Redis that is gone, which redis-py does not."""
 
-    async def get_connection(
-        self, command_name: str | None = None, *keys: object, **options: object
-    ) -> AbstractConnection:
+    async def get_connection(self, *_: object, **__: object) -> AbstractConnection:
+        """A connection. Raises _PoolExhaustedError if none gets free in time."""
         try:
-            connection: AbstractConnection = await super().get_connection()
+            connection: AbstractConnection = await super().get_connection()  # type: ignore[no-untyped-call]  # as it is
         except RedisConnectionError as error:
-            if isinstance(error.__cause__, TimeoutError) and not self.can_get_connection():
+            if str(error) == _NONE_FREE and isinstance(error.__cause__, TimeoutError):
                 raise _PoolExhaustedError from error
             raise
         return connection

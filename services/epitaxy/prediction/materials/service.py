@@ -12,6 +12,7 @@ import numpy as np
 from epitaxy.chassis.errors import DeadlineExceededError
 from epitaxy.chassis.request_context import current_request
 from epitaxy.prediction.cache.lru import LruCache
+from epitaxy.prediction.cache.own_hits import OwnHits
 from epitaxy.prediction.domain import Answer, BlockAnswer, Item, MaterialSource, Query, ReadMaterial, Refusal
 from epitaxy.prediction.intake.materials import NO_SUBSTRATE, MaterialReader
 from epitaxy.prediction.intake.reader import failure
@@ -60,15 +61,18 @@ class MaterialService:
         policy: ReviewPolicy,
         shared: MaterialCache | None = None,
         max_queued: int = MAX_QUEUED,
+        own_hits: OwnHits | None = None,
     ) -> None:
-        """``shared`` is the cache of replicas; beyond ``max_queued`` materials that wait, calls are shed.
+        """``shared`` is the cache of replicas, ``own_hits`` what they know of who asked.
 
-        Limits of the policy on properties that this substrate does not have are left out.
+        Beyond ``max_queued`` materials that wait, calls are shed. Limits of the policy on properties that this
+        substrate does not have are left out.
         """
         self.substrate, self._metrics, self._shared = substrate, metrics, shared
         self._names = [entry.definition.name for entry in substrate.card.properties]
         widths = {name: width for name, width in policy.max_interval_width.items() if name in self._names}
         self.policy = replace(policy, max_interval_width=widths)
+        self._own_hits = own_hits or OwnHits()
         # The queue's thread owns the reader, the event loop the caches.
         self._reader = MaterialReader()
         self._embedded: LruCache[EmbeddedMaterial] = LruCache(_EMBEDDED_BYTES, lambda entry: entry.n_bytes)
@@ -96,7 +100,7 @@ class MaterialService:
         known |= {digest: (reading, found[digest][1]) for digest, reading in new.items()}
         refused = {digest: entry for digest, (entry, _) in found.items() if isinstance(entry, Refusal)}
         answers, rows = _merged(items, read, known, refused)
-        block = self._block(answers, rows, query)
+        block = self._block(await self._told(answers), rows, query)
         self.count(block.answers, items)
         return block
 
@@ -110,7 +114,19 @@ class MaterialService:
             found = await self._look_up(list(by_digest.values()), bypass_cache=bypass_cache, is_shared=True)
         refused = {digest: entry for digest, (entry, _) in found.items() if isinstance(entry, Refusal)}
         known = {key: (entry, hit) for key, (entry, hit) in found.items() if isinstance(entry, EmbeddedMaterial)}
-        return _merged(items, read, known, refused)
+        answers, rows = _merged(items, read, known, refused)
+        return await self._told(answers), rows
+
+    async def _told(self, answers: Sequence[Answer]) -> list[Answer]:
+        """The answers, which tell hits of the caller's own tenant only."""
+        is_hit = {
+            answer.outcome.digest: answer.is_cache_hit for answer in answers if not isinstance(answer.outcome, Refusal)
+        }
+        told = await self._own_hits.own(is_hit)
+        return [
+            answer if isinstance(answer.outcome, Refusal) else replace(answer, is_cache_hit=told[answer.outcome.digest])
+            for answer in answers
+        ]
 
     def domains(self, rows: Sequence[EmbeddedMaterial]) -> tuple[DomainScore, ...]:
         """How near materials lie to what the substrate was pretrained on."""

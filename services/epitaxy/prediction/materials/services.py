@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 
 from epitaxy.chassis.errors import FailedPreconditionError
+from epitaxy.prediction.cache.own_hits import OwnHits
 from epitaxy.prediction.cache.redis_materials import RedisMaterials
 from epitaxy.prediction.cache.shared_entries import SharedEntries
 from epitaxy.prediction.materials.service import MAX_QUEUED, MaterialService
@@ -92,6 +93,8 @@ class MaterialServices:
         label = f"{substrate.card.name}:{substrate.card.version}"
         _LOG.info("opening %s", label)
         shared = self._shared and RedisMaterials(self._shared, substrate.card, substrate.digest)
-        service = MaterialService(substrate, self._metrics(label), self._policy, shared or None, self._max_queued)
+        service = MaterialService(
+            substrate, self._metrics(label), self._policy, shared or None, self._max_queued, OwnHits(self._shared)
+        )
         load_kernels(substrate)
         return service

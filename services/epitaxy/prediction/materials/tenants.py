@@ -19,7 +19,7 @@ from epitaxy.prediction.ports import Stage
 from epitaxy.prediction.tenants.lanes import TenantLanes
 from epitaxy.prediction.tenants.models import ServedVersion, TenantModels
 from epitaxy.prediction.tenants.service import TenantQuestion, nothing, numbered, run_model
-from epitaxy_models.errors import UnsupportedElementError
+from epitaxy_models.errors import ConfigurationError, InvalidMaterialError, UnsupportedElementError
 from epitaxy_models.materials import MaterialKind
 from epitaxy_models.transfer.features import under_conditions
 from epitaxy_models.transfer.inputs import EMBEDDING, TransferInputs
@@ -60,7 +60,7 @@ class MaterialTenants:
             for answer, item in zip(answers, items, strict=True)
         ]
         tenant = served.version.model.tenant
-        features = MaterialFeatures.over(served.kind, service.substrate)
+        features = MaterialFeatures.over(served.kind, service.substrate, served.card.peers)
         answers, positions, rows = await self._lanes.run(tenant, lambda: self._described(features, answers, embedded))
         if not positions:
             service.count(answers, items)
@@ -102,7 +102,9 @@ class MaterialTenants:
 
     def _describe(self, features: MaterialFeatures, entries: Sequence[EmbeddedMaterial]) -> list[_Row | Refusal]:
         """Rows of all entries; those that are not held are described together."""
-        keys = [features.base.digest.encode() + entry.read.digest for entry in entries]
+        # Models on one substrate may read other networks besides.
+        of_blocks = " ".join((features.base.digest, *features.peers)).encode()
+        keys = [of_blocks + entry.read.digest for entry in entries]
         with self._lock:
             held: dict[bytes, _Row | Refusal | None] = {key: self._rows.get(key) for key in keys}
         missing = {key: entry for key, entry in zip(keys, entries, strict=True) if held[key] is None}
@@ -124,10 +126,14 @@ def _rows_of(features: MaterialFeatures, entries: Sequence[EmbeddedMaterial]) ->
         embeddings = np.stack([entry.embedding for entry in entries])
         samples, graphs = [entry.read.sample for entry in entries], [entry.graph for entry in entries]
         blocks = features.inputs_from(samples, graphs, embeddings).blocks
+    except ConfigurationError as error:
+        named = ", ".join(features.peers)
+        message = f"the model reads features of {named}, which this server lacks: {error.message}"
+        raise FailedPreconditionError(message, reason="PEER_NOT_SERVED") from error
     except Exception as error:
         if len(entries) > 1:
             return [row for entry in entries for row in _rows_of(features, [entry])]
-        is_refused = isinstance(error, UnsupportedElementError)
+        is_refused = isinstance(error, UnsupportedElementError | InvalidMaterialError)
         return [Refusal(error.reason, error.message) if is_refused else failure(error)]  # type: ignore[attr-defined]
     own = {name: block for name, block in blocks.items() if name != EMBEDDING}
     # Copies: one row that is kept would keep all of them.

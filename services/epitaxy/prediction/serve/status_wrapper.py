@@ -15,6 +15,7 @@ from epitaxy.chassis.errors import (
     InvalidRequestError,
 )
 from epitaxy.chassis.request_context import RequestContext, bind_request, current_request
+from epitaxy.chassis.signed_calls import TENANT_HEADER, WEIGHT_HEADER, check_signature
 from epitaxy.chassis.status import code_of, to_rpc_status
 from epitaxy.chassis.structure_ids import count_structures
 from epitaxy_models.errors import EpitaxyError
@@ -24,7 +25,10 @@ _ReplyT = TypeVar("_ReplyT", bound=Message)
 
 
 class Deployment(Protocol):
-    """The part of a deployment that its handlers' wrapper reads."""
+    """The part of a deployment that its handlers' wrapper reads.
+
+    A deployment may also have a ``gateway_secret``, by which its callers sign their calls.
+    """
 
     model_version: str
 
@@ -46,9 +50,11 @@ def with_rpc_status(reply: type[_ReplyT]) -> Callable[[Callable[..., Awaitable[_
     def decorate(handler: Callable[..., Awaitable[_ReplyT]]) -> _Handler:
         @functools.wraps(handler)
         async def wrapped(deployment: Deployment, request: Any, grpc_context: RayServegRPCContext) -> _ReplyT:
-            _bind(grpc_context, deployment.model_version)
+            metadata = _bind(grpc_context, deployment.model_version)
             began, code = perf_counter(), grpc.StatusCode.CANCELLED
             try:
+                if secret := getattr(deployment, "gateway_secret", ""):
+                    check_signature(secret, metadata, handler.__name__)
                 answer = await handler(deployment, request)
                 code = grpc.StatusCode.OK
             except Exception as error:
@@ -64,10 +70,20 @@ def with_rpc_status(reply: type[_ReplyT]) -> Callable[[Callable[..., Awaitable[_
     return decorate
 
 
-def _bind(grpc_context: RayServegRPCContext, model_version: str) -> None:
-    """Serve runs each call in a task of its own."""
+def _bind(grpc_context: RayServegRPCContext, model_version: str) -> dict[str, str]:
+    """Binds the call, and returns its metadata. Serve runs each call in a task of its own."""
     metadata = dict(grpc_context.invocation_metadata())
-    bind_request(RequestContext(metadata.get("x-request-id", ""), metadata.get("x-tenant", ""), model_version))
+    request_id, tenant = metadata.get("x-request-id", ""), metadata.get(TENANT_HEADER, "")
+    bind_request(RequestContext(request_id, tenant, model_version, weight=_weight(metadata)))
+    return metadata
+
+
+def _weight(metadata: dict[str, str]) -> float:
+    try:
+        weight = float(metadata.get(WEIGHT_HEADER, ""))
+    except ValueError:
+        return 1.0
+    return weight if 0 < weight < float("inf") else 1.0
 
 
 def _set_status(grpc_context: RayServegRPCContext, error: Exception) -> grpc.StatusCode:

@@ -64,7 +64,9 @@ def packages(tmp_path: Path) -> Path:
     _write_qm9(tmp_path / "qm9pack")
     _write_chemicals(tmp_path / "chemicals")
     (tmp_path / "moses" / "dataset" / "data").mkdir(parents=True)
-    pd.DataFrame({"SMILES": ["CCN", "CC(=O)O"]}).to_csv(tmp_path / "moses/dataset/data/train.csv.gz", index=False)
+    pd.DataFrame({"SMILES": ["CCN", "CC(=O)O", "[H][H]"]}).to_csv(
+        tmp_path / "moses/dataset/data/train.csv.gz", index=False
+    )
     return tmp_path
 
 
@@ -74,7 +76,7 @@ def test_molecules_come_together_with_the_labels_of_all_sources(packages: Path) 
     sources = MoleculeSources(packages / "cep.parquet", (packages / "targets.parquet",), packages)
     said: list[str] = []
     table = build_molecules(sources, on_step=said.append).set_index("smiles")
-    assert set(table.index) == {"CCO", "CSC", "C", "O", "CC", "CC(=O)O", "c1ccccc1"}
+    assert set(table.index) == {"CCO", "CSC", "C", "O", "CC", "CC(=O)O", "c1ccccc1", "[H][H]"}
     assert "2 left out, which are in targets.parquet" in said
     assert table["formula"].tolist() == table.index.tolist()
     ethanol = table.loc["CCO"]

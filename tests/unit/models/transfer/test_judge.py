@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.transfer.contest.cross_validation import CrossValidation
 from epitaxy_models.transfer.contest.judge import Candidate, Judgement, estimate, gain, judge
-from epitaxy_models.transfer.contest.stacking import stack_weights, stacked
+from epitaxy_models.transfer.contest.stacking import StackPrior, stack_weights, stacked
 from epitaxy_models.transfer.splits import Split, grouped_folds
 from epitaxy_models.transfer.strategy import TransferPrediction
 from epitaxy_models.transfer.verdict import Verdict
@@ -119,6 +119,26 @@ def test_stack_beats_two_strategies_that_err_apart_and_drops_a_useless_one() -> 
     pairs = zip(combined.values, splits, strict=True)
     error = np.mean([np.abs(values - targets[split.test]).mean() for values, split in pairs])
     assert error < 0.8 * np.abs(one - targets).mean()
+
+
+def test_stack_believes_what_the_field_tells_it() -> None:
+    random = np.random.default_rng(4)
+    splits = grouped_folds([f"row{row}" for row in range(20)], 0, 1)
+    told = StackPrior(50.0, 50.0, weight=6.0, trusted=frozenset({"process"}))
+    strict = StackPrior(most_error=1.05)
+    before, after, kept = [], [], []
+    for _ in range(20):
+        targets = random.normal(size=20)
+        columns = {name: targets + 0.5 * random.normal(size=20) for name in ("process", "forest")}
+        columns["worse"] = columns["forest"] + 0.4 * np.sign(columns["forest"] - targets)
+        validations = [_validation(name, column, splits) for name, column in columns.items()]
+        before.append(stack_weights(validations, targets, splits).shares.get("process", 0.0))
+        after.append(stack_weights(validations, targets, splits, prior=told).shares.get("process", 0.0))
+        kept.append("worse" in stack_weights(validations, targets, splits, prior=strict).shares)
+        again = stacked(validations, targets, splits, prior=told)
+        assert len(again.values) == len(splits)
+    assert np.mean(after) > np.mean(before) + 0.1
+    assert not any(kept)
 
 
 def test_stack_leaves_out_what_errs_far_more_and_believes_in_known_laws_until_labels_tell() -> None:

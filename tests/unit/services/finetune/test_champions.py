@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from threading import Thread
 
 import pytest
@@ -261,3 +262,14 @@ def test_a_version_that_errs_more_than_the_champion_is_not_promoted_without_a_re
     champions.promote(CALLER, NAME, "3", "")
     champions.promote(CALLER, NAME, "2", "it is faster")
     assert actions(champions)[-1] == ("OVERRIDE", "2")
+
+
+def test_the_log_names_the_key_of_a_decision_and_lines_of_before_keep_their_digests(champions):
+    champions.promote(Caller("acme", "call-1", "00112233aabbccdd"), NAME, "1", "", KEY)
+    champions.promote(CALLER, NAME, "2", "")
+    first, second = champions.ledger.entries("acme")
+    assert (first.key_id, second.key_id) == ("00112233aabbccdd", "")
+    assert champions.ledger.is_intact()
+    assert first.chained("") != replace(first, key_id="").chained("") != replace(first, key_id="other").chained("")
+    parts = ("", second.at.isoformat(), "acme", "call-1", "PROMOTE", NAME, "2", second.digest, second.reason)
+    assert second.chained("") == sha256("\x1f".join(parts).encode()).hexdigest(), "as it was before keys were named"

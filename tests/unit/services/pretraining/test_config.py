@@ -113,7 +113,7 @@ def test_one_schema_describes_runs_on_all_materials(tmp_path: Path, material: st
     assert [task.column for task in own.tasks] == ["gap_eV"]
 
 
-_NAMES = ("mp", "mp-auxiliary", "small", "molecule", "composition")
+_NAMES = ("mp", "mp-auxiliary", "small", "small-molecule", "small-composition", "molecule", "composition")
 
 
 @pytest.mark.parametrize("name", [f"pretrain-{name}.yaml" for name in _NAMES])

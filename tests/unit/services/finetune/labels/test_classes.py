@@ -196,6 +196,7 @@ def test_a_job_makes_a_model_that_answers_with_a_probability(tmp_path, data, col
     assert quality.auc > 0.8
     assert quality.brier < quality.constant_brier
     assert result.cross_validated_mae[result.strategy] == pytest.approx(quality.brier, abs=0.03)
+    assert quality.auc_by_strategy["pool_median"] == 0.5
     assert "Brier score" in result.sentence
     assert "mean absolute error" not in result.sentence
     assert b"Probabilities, out of fold" in result.report_html

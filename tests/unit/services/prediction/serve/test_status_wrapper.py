@@ -17,6 +17,7 @@ with warnings.catch_warnings():
 
 from epitaxy.api.internal.v1.prediction_backend_pb2 import EvaluateRequest, EvaluateResponse
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError, OverloadedError, UnavailableError
+from epitaxy.chassis.signed_calls import signed
 from epitaxy.chassis.status import from_trailing_metadata
 from epitaxy.prediction.replicas import RayEmbeddingBackend
 from epitaxy.prediction.serve.replica_logs import ServeLogHandler
@@ -101,6 +102,21 @@ async def test_our_errors_become_statuses_that_the_gateway_reads_back(error, cod
     assert (read.message, read.reason) == (error.message, error.reason)
     assert getattr(read, "retry_after_seconds", None) == getattr(error, "retry_after_seconds", None)
     assert getattr(read, "violations", None) == getattr(error, "violations", None)
+
+
+class TrustingDeployment(Deployment):
+    gateway_secret = "open sesame"
+
+
+async def test_only_signed_calls_reach_a_replica_that_knows_the_secret():
+    answer, handle = EvaluateResponse(results={"sequence": 3}), handler_of(EvaluateResponse(results={"sequence": 3}))
+    proof = dict(signed("open sesame", "acme", "handle"))
+    context = Context(**{"x-tenant": "acme"} | proof)
+    assert await handle(TrustingDeployment(), EvaluateRequest(), context) == answer
+    for claims in ({"x-tenant": "acme"}, {"x-tenant": "globex"} | proof, {}):
+        context = Context(**claims)
+        assert await handle(TrustingDeployment(), EvaluateRequest(), context) == EvaluateResponse()
+        assert context.code is grpc.StatusCode.UNAUTHENTICATED
 
 
 async def test_the_text_of_a_foreign_exception_stays_in_the_log(caplog):
