@@ -15,7 +15,7 @@ TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml)
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining check check-protos contract format generate check-generated structure check-structure reference check-reference serve golden clean pictures bench loadtest growth performance \
+.PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining fuzz soak audit lock check check-protos contract format generate check-generated structure check-structure reference check-reference serve golden clean pictures bench loadtest growth performance \
         dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish retire source-index fidelity-models scaling bench-transfer bench-uncertainty bench-campaigns
 
 help: ## Show this list
@@ -57,7 +57,7 @@ serve: $(VENV)/.installed ## Run the local stack in the foreground
 kernels: install-dev
 	$(BIN)/python -m epitaxy_models.warmup
 
-CALM_TESTS := $(addprefix tests/unit/,docs loadtest models protos structure) tests/golden tests/deploy tests/integration/datasets \
+CALM_TESTS := $(addprefix tests/unit/,docs loadtest models protos structure) tests/fuzz tests/golden tests/deploy tests/integration/datasets \
   $(addprefix tests/unit/services/,capacity cli datasets finetune measurements pretraining registry vectors)
 WATCHFUL_TESTS := $(filter-out $(CALM_TESTS) tests/unit/services %.py %__pycache__,$(wildcard tests/unit/* tests/unit/services/*)) \
   tests/contract $(addprefix tests/integration/,finetune prediction)
@@ -91,6 +91,10 @@ test-pretraining: install-dev ## Training through Ray Train, workers killed (5 t
 
 test-fast: kernels ## Tests that start no Ray
 	$(PYTEST) -m "not stack and not pretraining"
+
+fuzz: install-dev ## Every parser under changed inputs, led by coverage (SECONDS=30 each; ARGS="--only cif"); finds go to tests/fuzz/corpus
+	-@$(PIP) atheris
+	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(or $(SECONDS),30) $(ARGS)
 
 check: install-dev check-protos ## Lint, format, types, import contracts, protos
 	$(BIN)/ruff check .

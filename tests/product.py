@@ -55,8 +55,15 @@ class Product:
 
     def replicas(self, deployment: str) -> list[int]:
         """Process ids."""
-        title = f"ServeReplica:prediction:{deployment}".encode()
-        return [pid for pid in descendants(self.process.pid) if title in _command_line(pid)]
+        return self._titled(f"ServeReplica:prediction:{deployment}")
+
+    def kill_proxy(self) -> None:
+        """Kills Serve's proxy, through which every message goes."""
+        [pid] = self._titled("ray::ProxyActor")
+        os.kill(pid, signal.SIGKILL)
+
+    def _titled(self, title: str) -> list[int]:
+        return [pid for pid in descendants(self.process.pid) if title.encode() in _command_line(pid)]
 
     def _kill_replicas(self, deployment: str, at_most: int) -> int:
         pids = self.replicas(deployment)[:at_most]

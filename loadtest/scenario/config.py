@@ -184,7 +184,7 @@ def read_scenario(path: Path) -> Scenario:
         return Scenario.model_validate(yaml.safe_load(path.read_text()))
     except OSError as error:
         raise ScenarioError(f"{path} cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ScenarioError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False)[0]

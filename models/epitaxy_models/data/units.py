@@ -20,7 +20,7 @@ UNITS = {
     "pct": "%",
     "g_cm3": "g/cm^3",
     "A2": "Angstrom^2",
-    "um": "micrometre",
+    "um": "um",
     "g_mol": "g/mol",
     "mol_L": "mol/L",
     "kJ_mol": "kJ/mol",

@@ -130,7 +130,7 @@ class ReviewPolicy:
             if unknown:
                 raise _invalid(f"no field of a review policy: {', '.join(unknown)}")
             return cls(**(record | _rebuilt(record)))
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise _invalid(f"no review policy: {error}") from error
 
     @classmethod

@@ -56,6 +56,7 @@ from epitaxy_models.transfer.splits import grouped_folds, n_folds_for
 from epitaxy_models.transfer.strategies.block_gp import KIND as DEFAULT
 from epitaxy_models.transfer.strategies.block_gp import WITHOUT_PEERS
 from epitaxy_models.transfer.strategies.bound import Bound
+from epitaxy_models.transfer.strategies.laws import LawColumn
 from epitaxy_models.transfer.strategies.median import KIND as MEDIAN
 
 MODEL, REPORT_JSON, REPORT_HTML = "model", "report.json", "report.html"
@@ -267,10 +268,13 @@ class _Job:
         if old is None:
             return None
         self._tell(TransferStage.EVALUATING, 0.9, f"comparing with version {old.version}", comparison.maes())
-        unit, has_peers = request.definition.unit, bool(request.peers)
+        unit = "(Brier score)" if request.are_classes else request.definition.unit
+        has_peers = bool(request.peers)
         base = self._ground.base
         new = Refitted(f"{base.name}:{base.version}", task, comparison, judgement.chosen, unit, has_peers)
-        kin = SubstrateGround(old.substrate, in_process).kin(request, examination) if old.substrate else ()
+        kin: tuple[LawColumn, ...] = ()
+        if old.substrate is not None and not request.are_classes:
+            kin = SubstrateGround(old.substrate, in_process).kin(request, examination)
         return judge_succession(old, new, self._end, self._should_stop, examination.replicate_std, kin)
 
     def _stackable(self) -> list[str]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from epitaxy.chassis.callers import Caller
-from epitaxy.chassis.errors import DeadlineExceededError
+from epitaxy.chassis.errors import DeadlineExceededError, InvalidRequestError
 from epitaxy_models.errors import EpitaxyError
 
 Behaviour = Callable[[Any, Any], Any]
@@ -97,6 +98,11 @@ def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None
     else:
         behaviour = handler.stream_unary if handler.request_streaming else handler.unary_unary
 
+    deserializer = handler.request_deserializer
+    # The innermost scope looks, so that the others are around what it raises.
+    if deserializer is not None and not isinstance(deserializer, _Deserializer):
+        behaviour, deserializer = _checked(behaviour, handler.request_streaming), _Deserializer(deserializer)
+
     async def respond(request: Any, context: Any) -> Any:
         async with around(context):
             answer: Any = behaviour(request, context)
@@ -104,7 +110,49 @@ def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None
                 return await _write_all(answer, context)
             return await answer
 
-    return _handler_factory(handler)(respond, handler.request_deserializer, handler.response_serializer)
+    return _handler_factory(handler)(respond, deserializer, handler.response_serializer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Malformed:
+    """Stands in for a request that is not a message of its kind: gRPC itself would call that INTERNAL."""
+
+    kind: str
+
+    def raise_error(self) -> None:
+        raise InvalidRequestError(f"the request is not a valid {self.kind}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Deserializer:
+    deserialize: Callable[[bytes], Any]
+
+    def __call__(self, encoded: bytes) -> Any:
+        try:
+            return self.deserialize(encoded)
+        except DecodeError:
+            kind = getattr(getattr(self.deserialize, "__self__", None), "DESCRIPTOR", None)
+            return _Malformed(kind.full_name if kind is not None else "message")
+
+
+def _checked(behaviour: Behaviour, is_stream: bool) -> Behaviour:
+    """The behaviour, which raises InvalidRequestError in place of reading a malformed request."""
+
+    def check(request: Any, context: Any) -> Any:
+        if is_stream:
+            request = _check_each(request)
+        elif isinstance(request, _Malformed):
+            request.raise_error()
+        return behaviour(request, context)
+
+    return check
+
+
+async def _check_each(requests: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
+    async for request in requests:
+        if isinstance(request, _Malformed):
+            request.raise_error()
+        yield request
 
 
 async def _write_all(responses: AsyncGenerator[Any, None], context: grpc.aio.ServicerContext) -> None:

@@ -218,7 +218,7 @@ def read_config(path: Path) -> PretrainConfig:
         content = yaml.safe_load(path.read_text())
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}", reason="CONFIG_UNREADABLE") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigurationError(f"{path}: {' '.join(str(error).split())}", reason="CONFIG_UNREADABLE") from error
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path}: holds no mapping of keys", reason="CONFIG_INVALID")

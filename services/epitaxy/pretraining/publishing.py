@@ -1,7 +1,9 @@
 """From a finished run to a substrate: calibrate, measure, write weights, card and golden answers, load them again."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from epitaxy_models.errors import CheckpointError, ConfigurationError
 from epitaxy_models.graphs.texts import text_column
 from epitaxy_models.substrates.compositional import CompositionSubstrate
 from epitaxy_models.substrates.molecular import MolecularSubstrate
+from epitaxy_models.substrates.substrate import Substrate
 from epitaxy_models.testing.material_golden import MaterialGolden
 from epitaxy_models.training.dataset import check_columns
 from epitaxy_models.training.material_cards import PROFILES, MaterialProfile
@@ -22,7 +25,10 @@ from epitaxy_models.training.split import part_of, parts_of
 
 GOLDEN = "golden.json"
 _N_GOLDEN = 10
-_LOADERS = {"molecule": MolecularSubstrate.load, "composition": CompositionSubstrate.load}
+_LOADERS: Mapping[str, Callable[[Path], Substrate[Any]]] = {
+    "molecule": MolecularSubstrate.load,
+    "composition": CompositionSubstrate.load,
+}
 
 
 def check_publishable(config: PretrainConfig) -> None:

@@ -1,13 +1,16 @@
 """Rows of CSV text, with the line on which each begins."""
 
 import csv
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, repeat
+from itertools import chain
 
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 # A structure in a cell may be longer than the module allows.
 _MAX_CELL_CHARACTERS = 64 << 20
+_MAX_HEADER_CHARACTERS = 1 << 20
+MAX_COLUMNS = 16_384
+"""As many as a spreadsheet has."""
 
 
 class CsvError(ValueError):
@@ -35,12 +38,21 @@ class CsvTable:
 
     Attributes:
         delimiter_name: ``"comma"``, ``"semicolon"``, ``"tab"`` or ``"bar"``.
-        rows: The rows, read as they are drawn; blank ones are left out. Raises CsvError.
     """
 
     names: tuple[str, ...]
     delimiter_name: str
-    rows: Iterator[CsvRow] = field(repr=False)
+    records: Iterator[tuple[int, list[str]]] = field(repr=False)
+
+    @property
+    def rows(self) -> Iterator[CsvRow]:
+        """The rows, read as they are drawn; blank ones are left out. Raises CsvError."""
+        return self.rows_with(self.names)
+
+    def rows_with(self, wanted: Collection[str]) -> Iterator[CsvRow]:
+        """The rows with the cells of these columns only: a short row of a wide table costs no more than it holds."""
+        places = [(place, name) for place, name in enumerate(self.names) if name in frozenset(wanted)]
+        return _rows(self.records, len(self.names), places)
 
 
 def open_csv(lines: Iterable[str], wanted: Collection[str] = (), names: Collection[str] | None = None) -> CsvTable:
@@ -52,7 +64,7 @@ def open_csv(lines: Iterable[str], wanted: Collection[str] = (), names: Collecti
         names: Names of the columns if the file has no header.
 
     Raises:
-        CsvError: The separator is ambiguous, or two columns have one of the wanted names.
+        CsvError: The separator is ambiguous, two columns have one of the wanted names, or there are too many.
     """
     source = iter(lines)
     skipped, first = 0, ""
@@ -60,6 +72,8 @@ def open_csv(lines: Iterable[str], wanted: Collection[str] = (), names: Collecti
         if first.strip():
             break
         skipped += 1
+    if names is None and len(first) > _MAX_HEADER_CHARACTERS:
+        raise CsvError(f"the header has {len(first)} characters; at most {_MAX_HEADER_CHARACTERS} are allowed")
     stated = first.strip().lower()
     if names is None and stated.startswith("sep=") and len(stated) == 5:  # Excel's own line
         delimiter, skipped, first = stated[4], skipped + 1, next(source, "")
@@ -68,14 +82,18 @@ def open_csv(lines: Iterable[str], wanted: Collection[str] = (), names: Collecti
     records = _records(chain([first], source), delimiter, skipped)
     header = tuple(names) if names is not None else tuple(map(str.strip, next(records, (0, []))[1]))
     _check_names(header, wanted)
-    return CsvTable(header, _DELIMITERS.get(delimiter, repr(delimiter)), _rows(records, header))
+    return CsvTable(header, _DELIMITERS.get(delimiter, repr(delimiter)), records)
 
 
-def _rows(records: Iterator[tuple[int, list[str]]], header: tuple[str, ...]) -> Iterator[CsvRow]:
+def _rows(
+    records: Iterator[tuple[int, list[str]]], n_columns: int, places: Sequence[tuple[int, str]]
+) -> Iterator[CsvRow]:
     for line, record in records:
         if any(map(str.strip, record)):
-            extra = [cell for cell in record[len(header) :] if cell.strip()]
-            yield CsvRow(line, dict(zip(header, chain(record, repeat("")), strict=False)), len(extra))
+            extra = [cell for cell in record[n_columns:] if cell.strip()]
+            n_cells = len(record)
+            cells = {name: record[place] if place < n_cells else "" for place, name in places}
+            yield CsvRow(line, cells, len(extra))
 
 
 def _records(lines: Iterable[str], delimiter: str, n_skipped: int) -> Iterator[tuple[int, list[str]]]:
@@ -113,6 +131,8 @@ def _delimiter(first: str, wanted: frozenset[str]) -> str:
 
 def _check_names(names: tuple[str, ...], wanted: Collection[str]) -> None:
     """Only columns that are read must be told apart."""
+    if len(names) > MAX_COLUMNS:
+        raise CsvError(f"the table has {len(names)} columns; at most {MAX_COLUMNS} are allowed: leave out some")
     repeated = [name for position, name in enumerate(names) if name in wanted and name in names[:position]]
     if repeated:
         raise CsvError(f"two columns are named {repeated[0]!r}: rename one")

@@ -44,6 +44,44 @@ async def test_health_is_not_serving_until_the_upstream_answers(start_edge, back
     assert await edge.health_status("liveness") == "SERVING"
 
 
+async def test_overload_is_no_loss_and_silence_is(start_edge, backend, monkeypatch):
+    monkeypatch.setattr("epitaxy.gateway.upstream.prediction.READINESS_TIMEOUT_SECONDS", 0.05)
+    edge = await start_edge(chunk_attempt_seconds=1.5)
+    await reaches(edge, "SERVING")
+    backend.gate("models")  # probes are not answered in time any more
+    began = time.monotonic()
+    while time.monotonic() - began < 1.0:  # others are: ten probes have failed by then
+        assert (await edge.prediction.Predict(ONE)).results.counts.answered == 1
+        assert await edge.health_status() == "SERVING"
+        await asyncio.sleep(0.02)
+    await reaches(edge, "NOT_SERVING")
+    backend.gates["models"].set()
+    await reaches(edge, "SERVING")
+
+
+async def test_a_lost_prediction_service_is_waited_out_by_calls_and_fresh_streams(
+    start_edge, backend, stack, unused_tcp_port, message
+):
+    edge = await start_edge(upstream=f"127.0.0.1:{unused_tcp_port}", upstream_connect_patience_seconds=0.2)
+    # Longer than the retries of a chunk whose replica died: 0.01 s, doubled four times.
+    predict = asyncio.create_task(_until_answered(edge))
+    screening = edge.prediction.Screen(iter([message("a", "b"), message("c", sequence=1)]))
+    await asyncio.sleep(1.5)
+    assert not predict.done()
+    server = grpc.aio.server()
+    prediction_backend_pb2_grpc.add_PredictionBackendServiceServicer_to_server(backend, server)
+    server.add_insecure_port(f"127.0.0.1:{unused_tcp_port}")
+    await server.start()
+    stack.push_async_callback(server.stop, None)
+    responses = [response async for response in screening]
+    assert (responses[-1].summary.counts.answered, responses[-1].summary.counts.failed) == (3, 0)
+    assert (await predict).results.counts.answered == 1
+
+
+async def _until_answered(edge):
+    return await edge.prediction.Predict(ONE, timeout=30)
+
+
 async def test_a_watcher_hears_when_the_gateway_becomes_ready(edge):
     watch = edge.health.Watch(health_pb2.HealthCheckRequest())
     seen = [(await watch.read()).status]

@@ -197,6 +197,23 @@ def test_killing_replicas_loses_nothing(product: Product, tmp_path: Path, at_mos
     assert table["error_reason"].isna().all()
 
 
+def test_a_screening_outlives_serves_proxy_and_the_gateway_and_counts_nothing_as_failed(
+    product: Product, tmp_path: Path
+) -> None:
+    source = crystals_table(tmp_path, copies=1)
+    n_crystals = len(source.read_text().splitlines())
+    product.kill_proxy()
+    # A fresh one, whose every message finds nobody at first.
+    with Client(product.target) as client:
+        results = client.screen(source, bypass_cache=True, chunk_size=64)
+        first = next(results)
+        product.signal_part("gateway", signal.SIGKILL)
+        answers = [first, *results]
+        assert client.predict([next(iter(bundled_crystals())).structure])[0].error is None
+    assert [answer.error for answer in answers if answer.error is not None] == []
+    assert sorted(answer.index for answer in answers) == list(range(n_crystals))
+
+
 def test_predict_embed_validate_and_models_answer(product: Product, tmp_path: Path) -> None:
     cif = tmp_path / "NaCl.cif"
     cif.write_text(NACL)

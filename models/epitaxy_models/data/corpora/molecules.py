@@ -88,7 +88,8 @@ def build_molecules(
 
 def _moses(folder: Path) -> list[str]:
     table = pd.read_csv(folder / "dataset" / "data" / "train.csv.gz")
-    return [str(smiles) for smiles in table["SMILES"].sample(_N_MOSES, random_state=0)]
+    n_drawn = min(_N_MOSES, len(table))
+    return [str(smiles) for smiles in table["SMILES"].sample(n_drawn, random_state=0)]
 
 
 def _subset(pool: pd.DataFrame, n_without_measured: int) -> tuple[pd.DataFrame, NDArray[np.bool_]]:

@@ -22,7 +22,7 @@ class PartedChemistry:
 
     def __init__(self, material: Molecule | Polymer) -> None:
         # Of the key: the order of bonds, and with it the one Kekulé structure that is looked at, follows the spelling.
-        material = _as_keyed(material)
+        material = as_keyed(material)
         self.material: Molecule | Polymer = material
         graphs = [material.graph] if isinstance(material, Molecule) else [unit.graph for unit in material.units]
         self._units = [PartedGraph(graph) for graph in graphs]
@@ -108,7 +108,8 @@ def elements_of(atoms: Sequence[AtomShare]) -> tuple[ElementShare, ...]:
     return tuple(sorted(found, key=lambda entry: -abs(entry.spread.value)))
 
 
-def _as_keyed(material: Molecule | Polymer) -> Molecule | Polymer:
+def as_keyed(material: Molecule | Polymer) -> Molecule | Polymer:
+    """The same material as its key writes it: sums over its atoms are rounded alike, whatever the spelling was."""
     if isinstance(material, Molecule):
         return read_molecule(material.key).molecule
     return read_polymer(material.key).polymer

@@ -20,7 +20,11 @@ _SHOWN_ELEMENTS = 8
 
 
 def explain_chemistry(
-    material: Molecule | Polymer, answers: Answers, stated: Stated, conditions: Sequence[Condition] = ()
+    material: Molecule | Polymer,
+    answers: Answers,
+    stated: Stated,
+    conditions: Sequence[Condition] = (),
+    nearest: tuple[NearestMaterial, ...] = (),
 ) -> MaterialExplanation:
     """By atom, bond and condition. Raises InvalidMaterialError (TOO_LARGE_TO_EXPLAIN)."""
     parted = PartedChemistry(material)
@@ -41,6 +45,7 @@ def explain_chemistry(
         elements=elements_of(atoms),
         conditions=_condition_shares(conditions, stated, found.conditions),
         faithfulness=found.faithfulness,
+        nearest=nearest,
         drawing=drawing_of(parted, atoms, bonds),
     )
 

@@ -1,6 +1,6 @@
-"""Explanations by the shipped substrates and by tenants' models, of every kind of material without a crystal."""
+"""Explanations by substrates and by tenants' models, of every kind of material without a crystal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from epitaxy_models.compositions import Composition
@@ -9,10 +9,12 @@ from epitaxy_models.explanation.explanation import NearestMaterial
 from epitaxy_models.explanation.materials.answers import SubstrateAnswers, TenantAnswers
 from epitaxy_models.explanation.materials.explainer import explain_chemistry, explain_composition
 from epitaxy_models.explanation.materials.explanation import MaterialExplanation
-from epitaxy_models.explanation.materials.nearest import NearestCompositions
-from epitaxy_models.explanation.materials.question import Stated
+from epitaxy_models.explanation.materials.nearest import NearestCompositions, nearest_anchors
+from epitaxy_models.explanation.materials.question import Answers, Stated
 from epitaxy_models.structures.elements import atomic_number_of
-from epitaxy_models.substrates.shipped import shipped_compositional, shipped_molecular
+from epitaxy_models.substrates.compositional import CompositionSubstrate
+from epitaxy_models.substrates.material_catalogue import AnyMaterialSubstrate
+from epitaxy_models.transfer.conditions.condition import Condition
 from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.kinds.facts import AVERAGE_COMPOSITION
 from epitaxy_models.transfer.kinds.features import MaterialFeatures
@@ -22,29 +24,34 @@ from epitaxy_models.transfer.kinds.sample import Sample
 _MOST_ELEMENTS = 16
 
 
-def explain_by_substrate(sample: Sample, name: str, n_nearest: int) -> MaterialExplanation:
-    """Of one property of the substrate of its kind.
+def explain_by_substrate(
+    sample: Sample, name: str, n_nearest: int, substrate: AnyMaterialSubstrate
+) -> MaterialExplanation:
+    """Of one property of a substrate that answers its kind.
 
     Raises UnknownPropertyError, InvalidMaterialError (TOO_LARGE_TO_EXPLAIN), UnsupportedElementError.
     """
-    material = sample.material
-    if not isinstance(material, Composition):
-        return explain_chemistry(material, SubstrateAnswers(shipped_molecular(), name), {})
-    substrate = shipped_compositional()
+    material, answers = sample.material, SubstrateAnswers(substrate, name)
+    near = _nearest(sample, substrate, n_nearest)
+    if not isinstance(substrate, CompositionSubstrate) or not isinstance(material, Composition):
+        return _of_chemistry(sample, answers, {}, (), near)
     counts = {z: float(count) for z, count in enumerate(substrate.element_counts.tolist()) if z and count}
-    answers, average = SubstrateAnswers(substrate, name), most_frequent(counts)
+    average = most_frequent(counts)
     of_what = f"the pretraining data ({len(average)} most frequent elements)"
-    return explain_composition(material, answers, {}, average, of_what, nearest=_nearest(material, n_nearest))
+    return explain_composition(material, answers, {}, average, of_what, nearest=near)
 
 
-def explain_by_model(sample: Sample, stated: Stated, model: TransferModel, n_nearest: int) -> MaterialExplanation:
-    """Of a tenant's model under the conditions that are stated, in the model's units. Raises as the other."""
+def explain_by_model(
+    sample: Sample, stated: Stated, model: TransferModel, n_nearest: int, substrate: AnyMaterialSubstrate
+) -> MaterialExplanation:
+    """Of a tenant's model on its substrate, under stated conditions, in the model's units. Raises as the other."""
     material, conditions = sample.material, model.card.conditions
     known = {condition.name: stated[condition.name] for condition in conditions if condition.name in stated}
-    answers = TenantAnswers(model, MaterialFeatures.shipped(sample.kind))
+    answers = TenantAnswers(model, MaterialFeatures.over(sample.kind, substrate))
+    near = _nearest(sample, substrate, n_nearest)
     if not isinstance(material, Composition):
-        return explain_chemistry(material, answers, known, conditions)
-    average, near = most_frequent(_labels_average(model)), _nearest(material, n_nearest)
+        return _of_chemistry(sample, answers, known, conditions, near)
+    average = most_frequent(_labels_average(model))
     return explain_composition(material, answers, known, average, "the labels", conditions, near)
 
 
@@ -61,9 +68,24 @@ def _labels_average(model: TransferModel) -> dict[int, float]:
     return shares or {z: float(count) for z, count in enumerate(model.domain.element_counts.tolist()) if z and count}
 
 
-def _nearest(material: Composition, count: int) -> tuple[NearestMaterial, ...]:
-    search = _search() if count else None
-    return search(material, count) if search is not None else ()
+def _of_chemistry(
+    sample: Sample,
+    answers: Answers,
+    stated: Stated,
+    conditions: Sequence[Condition],
+    nearest: tuple[NearestMaterial, ...],
+) -> MaterialExplanation:
+    material = sample.material
+    if isinstance(material, Composition):
+        raise TypeError(f"the substrate explains no {sample.kind.value}")
+    return explain_chemistry(material, answers, stated, conditions, nearest)
+
+
+def _nearest(sample: Sample, substrate: AnyMaterialSubstrate, count: int) -> tuple[NearestMaterial, ...]:
+    if isinstance(sample.material, Composition):
+        search = _search()
+        return search(sample.material, count) if search is not None else ()
+    return nearest_anchors(sample.material, substrate, count)
 
 
 @cache

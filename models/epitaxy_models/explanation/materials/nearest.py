@@ -1,4 +1,4 @@
-"""Materials of the pretraining data whose composition is near."""
+"""Materials of the pretraining data that are near: by composition, or in a substrate's embedding."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -8,12 +8,17 @@ from numpy.typing import NDArray
 
 from epitaxy_models.compositions import Composition
 from epitaxy_models.explanation.explanation import NearestMaterial
+from epitaxy_models.explanation.materials.chemistry import as_keyed
 from epitaxy_models.explanation.nearest import as_written
+from epitaxy_models.molecules import Molecule
+from epitaxy_models.polymers import Polymer
 from epitaxy_models.source_index.index import SourceIndex
 from epitaxy_models.source_index.materials import SourceMaterial
 from epitaxy_models.source_index.storage import FILE_NAME, load_source_index
 from epitaxy_models.structures.elements import SYMBOLS
 from epitaxy_models.structures.formula import parse_formula
+from epitaxy_models.substrates.anchors import NamedAnchors
+from epitaxy_models.substrates.material_catalogue import AnyMaterialSubstrate
 from epitaxy_models.substrates.shipped import pretrained_folder, shipped_crystal
 
 # The composition substrate learned the formulas of the crystal substrate's corpus, whose index has the labels.
@@ -64,6 +69,19 @@ class NearestCompositions:
     def _material(self, rows: Sequence[int], distance: float) -> NearestMaterial:
         known = min((self._source.material(row) for row in rows), key=_standing)
         return NearestMaterial(known.id, as_written(known.formula), known.space_group, distance, _labels(known))
+
+
+def nearest_anchors(
+    material: Molecule | Polymer, substrate: AnyMaterialSubstrate, count: int
+) -> tuple[NearestMaterial, ...]:
+    """That many of the pretraining molecules that nearness is measured from, nearest in the substrate's directions.
+
+    Empty for a substrate that came without their names.
+    """
+    graph = substrate.featurize(as_keyed(material))  # type: ignore[arg-type]  # molecules and polymers have the molecular one
+    points = substrate.latent.project(substrate.embed([graph])[:, 0])
+    [found] = NamedAnchors.load(pretrained_folder(substrate.card.name), substrate.latent).nearest(points, count)
+    return tuple(NearestMaterial("", name, 0, distance, {}) for name, distance in found)
 
 
 def _labels(material: SourceMaterial) -> dict[str, float]:

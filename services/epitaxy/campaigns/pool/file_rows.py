@@ -4,7 +4,9 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, BinaryIO
 
@@ -24,17 +26,21 @@ from epitaxy.campaigns.domain.spec import PoolFile
 from epitaxy.campaigns.pool.cells import KIND_NOT_STATED, KIND_TEXT, Fault, material_form, wire_form
 from epitaxy.chassis.errors import InvalidRequestError
 from epitaxy.tables.conditions import CATEGORY, read_conditions
-from epitaxy.tables.csv_rows import open_csv
+from epitaxy.tables.csv_rows import MAX_COLUMNS, open_csv
 from epitaxy.tables.element_columns import ElementColumns
 from epitaxy.tables.ids import id_text
+from epitaxy.tables.lines import bounded_lines
 from epitaxy.tables.numbers import is_missing, read_column
 from epitaxy_models.materials import MaterialKind
 from epitaxy_models.transfer.conditions.condition import known_rows
 
 CHUNK_ROWS = 256
+# Of one list in a Parquet file's footer, such as its columns.
+_MAX_FOOTER_ENTRIES = 4 * MAX_COLUMNS
 _MATERIAL_COLUMNS = ("composition", "formula", "pretty_formula", "reduced_formula", "smiles", "SMILES")
 _SUFFIXES = (".parquet", ".csv", ".jsonl")
 _Columns = dict[str, list[Any]]
+_UNREADABLE = (pa.ArrowException, csv.Error, gzip.BadGzipFile, zlib.error)
 _read_elements = lru_cache(maxsize=16)(ElementColumns.of)
 
 
@@ -65,7 +71,7 @@ def _pieces(file: BinaryIO, pool_file: PoolFile) -> Iterator[_Columns]:
         raw: Any = gzip.GzipFile(fileobj=file) if pool_file.uri.lower().endswith(".gz") else file
         with io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
             yield from _csv(text, pool_file) if name.endswith(".csv") else _jsonl(text, pool_file)
-    except (pa.ArrowException, csv.Error, ValueError, EOFError) as error:
+    except (*_UNREADABLE, ValueError, EOFError, RecursionError) as error:
         text_of_error = " ".join(str(error).split())[:160]
         raise InvalidRequestError(
             f"the pool's file is not readable: {text_of_error}", reason="UNREADABLE_POOL"
@@ -73,18 +79,32 @@ def _pieces(file: BinaryIO, pool_file: PoolFile) -> Iterator[_Columns]:
 
 
 def _parquet(file: BinaryIO, pool_file: PoolFile) -> Iterator[_Columns]:
-    opened = pyarrow.parquet.ParquetFile(file)
-    names = opened.schema_arrow.names
-    wanted = _wanted(names, pool_file)
-    for batch in opened.iter_batches(batch_size=CHUNK_ROWS, columns=wanted, use_threads=False):
-        yield {name: batch.column(name).to_pylist() for name in wanted}
+    with _damage_told():
+        opened = pyarrow.parquet.ParquetFile(file, pre_buffer=False, thrift_container_size_limit=_MAX_FOOTER_ENTRIES)
+        names = opened.schema_arrow.names
+        if len(names) > MAX_COLUMNS:
+            raise ValueError(f"it has {len(names)} columns; at most {MAX_COLUMNS} are allowed")
+        wanted = _wanted(names, pool_file)
+        for batch in opened.iter_batches(batch_size=CHUNK_ROWS, columns=wanted, use_threads=False):
+            yield {name: batch.column(name).to_pylist() for name in wanted}
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """Makes a ValueError of what pyarrow says of damage; a file that cannot be reached, which passes, stays OSError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise ValueError(str(error)) from error
 
 
 def _csv(text: io.TextIOWrapper, pool_file: PoolFile) -> Iterator[_Columns]:
-    table = open_csv(text, _inputs(pool_file))
+    table = open_csv(bounded_lines(text), _inputs(pool_file))
     wanted = _wanted(table.names, pool_file)
     rows: list[Mapping[str, Any]] = []
-    for row in table.rows:
+    for row in table.rows_with(wanted):
         rows.append(row.cells)
         if len(rows) == CHUNK_ROWS:
             yield _turned(rows, wanted)
@@ -95,14 +115,14 @@ def _csv(text: io.TextIOWrapper, pool_file: PoolFile) -> Iterator[_Columns]:
 def _jsonl(text: io.TextIOWrapper, pool_file: PoolFile) -> Iterator[_Columns]:
     rows: list[Mapping[str, Any]] = []
     wanted: list[str] = []
-    for number, line in enumerate(text, start=1):
+    for number, line in enumerate(bounded_lines(text), start=1):
         if not line.strip():
             continue
         row = json.loads(line)
         if not isinstance(row, Mapping):
             raise ValueError(f"line {number} is not a JSON object")
         wanted = wanted or _wanted(list(row), pool_file)
-        rows.append(row)
+        rows.append({name: row[name] for name in wanted if name in row})
         if len(rows) == CHUNK_ROWS:
             yield _turned(rows, wanted)
             rows = []

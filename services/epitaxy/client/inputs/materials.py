@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from epitaxy.client.defaults import MAX_STRUCTURE_BYTES
 from epitaxy.client.inputs.elements import SYMBOLS
 from epitaxy.client.inputs.item import Source, Text, refuse
 from epitaxy.client.inputs.reading_log import ReadingLog
@@ -139,12 +140,14 @@ def read_formula_list(file: StoredFile, file_id: str, _log: ReadingLog) -> Itera
 def read_sdf(file: StoredFile, file_id: str, _log: ReadingLog) -> Iterator[tuple[str, Source]]:
     """The molecules of an SD or MOL file, as blocks; the id is the block's first line."""
     lines: list[str] = []
-    number = 0
+    number = n_characters = 0
     for line in file.lines():
         if line.startswith("$$$$"):
             yield _block(lines, file_id, number)
-            lines, number = [], number + 1
-        else:
+            lines, number, n_characters = [], number + 1, 0
+            continue
+        n_characters += len(line)
+        if n_characters <= 2 * MAX_STRUCTURE_BYTES:  # of a longer one, enough to refuse it for its size
             lines.append(line)
     if any(map(str.strip, lines)):
         yield _block(lines, file_id, number)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from epitaxy.client.inputs.packed import bytes_in_memory, read_at_most, unpacked
+from epitaxy.tables.lines import bounded_lines
 from epitaxy.tables.texts import kind_of_binary
 
 _HEAD_BYTES = 16
@@ -66,8 +67,8 @@ class StoredFile:
             return unpacked_file.read(most + 1)
 
     def lines(self) -> Iterator[str]:
-        """Lines of a text in UTF-8 or, by its mark, in UTF-16, their ends kept. Raises UnicodeDecodeError too."""
+        """Lines of a text in UTF-8 or, by its mark, in UTF-16, their ends kept. Raises ValueError too."""
         with self.open() as file:
             is_utf16 = file.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
             with io.TextIOWrapper(file, "utf-16" if is_utf16 else "utf-8-sig", newline="") as lines:
-                yield from lines
+                yield from bounded_lines(lines)

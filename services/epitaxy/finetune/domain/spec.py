@@ -178,8 +178,12 @@ class FineTuneSpec:
         )
         if self.unit or self.task is not LearningTask.AUTO:
             _match(_UNIT, "spec.unit", self.unit, "name the unit of the labels, 1 for none")
+        if len(self.peers) > len(PEERS):
+            raise InvalidRequestError.of_field("spec.peers", f"names more than the {len(PEERS)} peers that there are")
         for peer in self.peers:
             _check_known("spec.peers", peer, PEERS)
+        if len(set(self.peers)) < len(self.peers):
+            raise InvalidRequestError.of_field("spec.peers", "names a peer twice")
         names = self.columns
         if len(names) > MAX_COLUMNS:
             raise InvalidRequestError.of_field("spec.low_fidelity", f"has more than {MAX_COLUMNS - 1} columns")

@@ -20,7 +20,7 @@ from epitaxy.finetune.domain.spec import LabelCondition, LearningTask
 from epitaxy.tables.bounds import read_bounds
 from epitaxy.tables.classes import is_boolean, read_classes
 from epitaxy.tables.conditions import read_conditions
-from epitaxy.tables.csv_rows import open_csv
+from epitaxy.tables.csv_rows import MAX_COLUMNS, open_csv
 from epitaxy.tables.element_columns import ElementColumns
 from epitaxy.tables.ids import id_text
 from epitaxy.tables.numbers import is_missing, read_bounded_column, read_column
@@ -31,6 +31,9 @@ from epitaxy_models.structures import TextFormat
 # A small file may unpack to a large one.
 _MAX_UNPACKED_BYTES = 512 * 2**20
 _SHOWN_CELLS = 20
+_PARQUET_BATCH_ROWS = 64
+# Of one list in a Parquet file's footer, such as its columns.
+_MAX_FOOTER_ENTRIES = 4 * MAX_COLUMNS
 
 _Columns = Mapping[str, Sequence[Any]]
 
@@ -143,16 +146,36 @@ def _unpacked(content: bytes) -> bytes:
 
 def _read_parquet(content: bytes, wanted: Sequence[str], max_rows: int) -> _Rows:
     try:
-        file = pyarrow.parquet.ParquetFile(io.BytesIO(content))
+        # pre_buffer would hold a column of all row groups at once.
+        file = pyarrow.parquet.ParquetFile(
+            io.BytesIO(content), pre_buffer=False, thrift_container_size_limit=_MAX_FOOTER_ENTRIES
+        )
+        if len(file.schema_arrow.names) > MAX_COLUMNS:
+            raise InvalidRequestError(
+                f"the file has {len(file.schema_arrow.names)} columns; at most {MAX_COLUMNS} are allowed",
+                reason="UNREADABLE_LABELS",
+            )
         _check_rows(file.metadata.num_rows, max_rows)
         groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
         if sum(group.total_byte_size for group in groups) > _MAX_UNPACKED_BYTES:
             raise _too_large()
         names = [name for name in wanted if name in file.schema_arrow.names]
-        table = file.read(columns=names, use_threads=False)
-        return _Rows({name: table.column(name).to_pylist() for name in table.column_names})
-    except (pa.ArrowException, OSError) as error:
+        return _Rows(_parquet_columns(file, names))
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable("Parquet", error) from error
+
+
+def _parquet_columns(file: Any, names: Sequence[str]) -> dict[str, list[Any]]:
+    """Columns, read in pieces: what a dictionary holds once may unpack to any size."""
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    n_bytes = 0
+    for batch in file.iter_batches(batch_size=_PARQUET_BATCH_ROWS, columns=list(names), use_threads=False):
+        n_bytes += batch.nbytes
+        if n_bytes > _MAX_UNPACKED_BYTES:
+            raise _too_large()
+        for name, cells in columns.items():
+            cells.extend(batch.column(name).to_pylist())
+    return columns
 
 
 def _read_csv(content: bytes, wanted: Sequence[str], max_rows: int) -> _Rows:
@@ -161,13 +184,16 @@ def _read_csv(content: bytes, wanted: Sequence[str], max_rows: int) -> _Rows:
         table = open_csv(lines, wanted)
         cells: dict[str, list[str]] = {name: [] for name in wanted if name in table.names}
         numbers: list[int] = []
-        for row in table.rows:
+        n_rows = 0
+        for n_rows, row in enumerate(table.rows_with(cells), start=1):
+            if n_rows > max_rows:
+                continue  # counted for the refusal, and not kept
             if row.n_extra:
                 raise ValueError(f"line {row.line} has more cells than the header: quote those with commas")
             numbers.append(row.line)
             for name, column in cells.items():
                 column.append(row.cells[name])
-        _check_rows(len(numbers), max_rows)
+        _check_rows(n_rows, max_rows)
         return _Rows(cells, numbers)
     except (csv.Error, ValueError) as error:  # a UnicodeDecodeError is the latter
         raise _unreadable("CSV", error) from error
@@ -180,12 +206,16 @@ def _text(content: bytes) -> str:
 
 def _read_jsonl(content: bytes, wanted: Sequence[str], max_rows: int) -> _Rows:
     content = content.removeprefix(b"\xef\xbb\xbf")
-    lines = [(number, line) for number, line in enumerate(content.split(b"\n"), start=1) if line.strip()]
-    _check_rows(len(lines), max_rows)
-    rows = [_json_row(line, number) for number, line in lines]
+    _check_rows(sum(1 for line in io.BytesIO(content) if line.strip()), max_rows)
+    rows: list[Mapping[str, Any]] = []
+    numbers: list[int] = []
+    for number, line in enumerate(io.BytesIO(content), start=1):
+        if line.strip():
+            row = _json_row(line, number)
+            rows.append({name: row[name] for name in wanted if name in row})
+            numbers.append(number)
     known = {name for row in rows for name in row}
-    columns = {name: [row.get(name) for row in rows] for name in wanted if name in known}
-    return _Rows(columns, [number for number, _ in lines])
+    return _Rows({name: [row.get(name) for row in rows] for name in wanted if name in known}, numbers)
 
 
 def _json_row(line: bytes, number: int) -> Mapping[str, Any]:

@@ -98,7 +98,7 @@ def _wanted(manifest: Path) -> WantedCluster:
 
     try:
         return WantedCluster(yaml.safe_load(manifest.read_text()))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, yaml.YAMLError, RecursionError) as error:
         raise ConfigurationError(f"cannot read {manifest}: {error}") from error
 
 

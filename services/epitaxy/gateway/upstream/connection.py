@@ -1,10 +1,11 @@
 """A channel to a service behind the gateway: one attempt a call, bytes both ways, errors in our own words."""
 
 import logging
+import math
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Protocol
 
 import grpc
@@ -42,7 +43,8 @@ class ServiceFaults:
     Attributes:
         service: What the service is called in messages to callers.
         passing: Statuses without details of ours that mean that the service is gone for a moment.
-        gone: Those of them that say that nobody took the call: it is sent again for as long as the caller waits.
+        gone: Those of them that say that nobody took the call, as a lost connection does: it is sent again for as long
+            as the caller waits.
         exhausted: What callers are told when the service sheds load in words of its runtime.
         refusals: Errors of ours by which the service refuses the gateway itself: no fault of the caller's.
         retry_seconds: Hint for a caller of a service that is gone; None: the gateway sends the call again itself.
@@ -55,18 +57,21 @@ class ServiceFaults:
     retry_seconds: float | None = None
     gone: frozenset[grpc.StatusCode] = frozenset()
 
-    def translate(self, code: grpc.StatusCode, ours: EpitaxyError | None, text: str = "") -> EpitaxyError:
+    def translate(
+        self, code: grpc.StatusCode, ours: EpitaxyError | None, text: str = "", *, is_connected: bool = True
+    ) -> EpitaxyError:
         """The error for the caller; ``ours`` is the one that the service sent, if its status is one of ours.
 
         The ``text`` of any other status is never passed on.
         """
         if isinstance(ours, self.refusals):
             return InternalError(f"upstream refuses the gateway: {ours.message}")
-        return ours or self._translate_foreign(code, text)
+        return ours or self._translate_foreign(code, text, is_connected=is_connected)
 
-    def _translate_foreign(self, code: grpc.StatusCode, text: str) -> EpitaxyError:
+    def _translate_foreign(self, code: grpc.StatusCode, text: str, *, is_connected: bool) -> EpitaxyError:
         if code in self.passing:
-            kind = UpstreamGoneError if code in self.gone else UnavailableError
+            is_gone = code in self.gone or (code is grpc.StatusCode.UNAVAILABLE and not is_connected)
+            kind = UpstreamGoneError if is_gone else UnavailableError
             message = f"{self.service} cannot be reached at the moment"
             return kind(message, retry_after_seconds=self.retry_seconds)
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -91,6 +96,12 @@ class Connection:
         self._faults = faults
         self._observer = observer
         self._unary_calls: dict[str, Callable[..., Any]] = {}
+        self._answered_at = -math.inf
+
+    @property
+    def silent_seconds(self) -> float:
+        """Since the service last answered anything; infinite if it never did."""
+        return monotonic() - self._answered_at
 
     async def close(self) -> None:
         """Closes the channel."""
@@ -101,6 +112,7 @@ class Connection:
         if path not in self._unary_calls:
             self._unary_calls[path] = self._channel.unary_unary(path)
         response: bytes = await self._unary_calls[path](request, timeout=seconds, metadata=metadata)
+        self._answered_at = monotonic()
         return response
 
     async def call(self, path: str, request: bytes, metadata: Metadata, seconds: float | None) -> bytes:
@@ -135,7 +147,9 @@ class Connection:
 
     def _translate(self, method: str, error: grpc.aio.AioRpcError) -> EpitaxyError:
         ours = from_trailing_metadata(error.trailing_metadata())
-        translated = self._faults.translate(error.code(), ours, error.details() or "")
+        # gRPC tells a connection that broke by the same code as a server that says so itself.
+        is_connected = self._channel.get_state() is grpc.ChannelConnectivity.READY
+        translated = self._faults.translate(error.code(), ours, error.details() or "", is_connected=is_connected)
         fields = {"method": method, "code": error.code().name, "details": error.details(), "reason": translated.reason}
         logger.log(logging.DEBUG if ours else logging.WARNING, "upstream call failed", extra=fields)
         return translated

@@ -34,9 +34,9 @@ _FAULTS = ServiceFaults(
     ),
     exhausted="the prediction service has more work than it can queue",
     refusals=(UnauthenticatedError, PermissionDeniedError),
-    # A proxy that died or knows no application yet is back within half a minute. INTERNAL and UNKNOWN are not here: a
-    # structure that takes its replica with it must not take them all, one after another.
-    gone=frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED, grpc.StatusCode.NOT_FOUND}),
+    # A proxy that has just started knows no application yet. INTERNAL and UNKNOWN are not here: a structure that takes
+    # its replica with it must not take them all, one after another.
+    gone=frozenset({grpc.StatusCode.NOT_FOUND}),
 )
 # Spreads calls over all addresses of a headless service instead of pinning the first.
 _SERVICE_CONFIG = '{"loadBalancingConfig": [{"round_robin": {}}]}'
@@ -62,11 +62,17 @@ class GrpcPrediction:
         await self._connection.close()
 
     async def is_ready(self) -> bool:
-        """Whether the application answers at all; one that is overloaded does."""
+        """Whether the application answers at all.
+
+        One that is overloaded does, late: a gateway that reported that as a loss would take itself, and all others with
+        it, out of rotation just then. It is lost if nobody is there, or if nothing at all is answered any more.
+        """
         path = f"/{SERVICE}/{_PROBED}"
         try:
             await self._connection.send(path, _PROBE, self._metadata(_PROBED), READINESS_TIMEOUT_SECONDS)
         except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                return self._connection.silent_seconds < self._attempt_seconds
             return bool(error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED)
         return True
 

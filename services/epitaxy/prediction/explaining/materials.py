@@ -1,7 +1,7 @@
 """The use case of explaining materials without a crystal: read here, explained elsewhere."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -41,12 +41,20 @@ class MaterialQuery:
     Attributes:
         name: Name of the property.
         n_nearest: Number of known materials to name.
-        version: The tenant's model; None for the substrate of each kind.
+        version: The tenant's model; None for the substrate itself.
+        substrate: Name of the substrate that answers, or that the model was fitted on.
+        digest: Its digest; empty for the present one.
     """
 
     name: str
     n_nearest: int
     version: ModelVersion | None = None
+    substrate: str = ""
+    digest: str = ""
+
+    def on(self, service: MaterialService) -> "MaterialQuery":
+        """The same by the substrate of a service."""
+        return replace(self, substrate=service.substrate.card.name, digest=service.substrate.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,7 @@ class MaterialExplanations:
         """One outcome an item, in order. Raises OverloadedError if the tenant has too many open calls already."""
         with self._crystals.one_call_of(tenant):
             answers, _ = await service.embed(items)
-            return await self._explained(answers, [{}] * len(items), query)
+            return await self._explained(answers, [{}] * len(items), query.on(service))
 
     async def by_model(
         self, items: Sequence[Item], served: ServedVersion, query: MaterialQuery, tenant: str
@@ -107,7 +115,7 @@ class MaterialExplanations:
                 {} if isinstance(answer.outcome, Refusal) else _stated(served, item)
                 for answer, item in zip(answers, items, strict=True)
             ]
-            return await self._explained(answers, stated, query)
+            return await self._explained(answers, stated, query.on(service))
 
     async def _explained(
         self, answers: Sequence[Answer], stated: Sequence[Mapping[str, float | str]], query: MaterialQuery

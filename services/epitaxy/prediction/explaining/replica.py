@@ -16,7 +16,7 @@ from epitaxy.prediction.explaining.service import ExplanationQuery
 from epitaxy.prediction.intake.reader import failure
 from epitaxy.prediction.metrics import RayExplanationMetrics
 from epitaxy.prediction.serve.replica_logs import configure_replica_logging
-from epitaxy.prediction.served_model import load_catalogue, model_folder
+from epitaxy.prediction.served_model import load_catalogue, load_material_catalogue, model_folder
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 from epitaxy.registry.settings import RegistrySettings
@@ -43,7 +43,9 @@ class ExplainerReplica:
         chosen = PredictionSettings(**settings)
         torch.set_num_threads(chosen.threads)
         self._explainers = Explainers(load_catalogue(chosen), model_folder(chosen))
-        self._materials = MaterialExplainers(lambda version: MlflowRegistry(RegistrySettings()).fetch(version))
+        self._materials = MaterialExplainers(
+            lambda version: MlflowRegistry(RegistrySettings()).fetch(version), load_material_catalogue(chosen)
+        )
         self._worker = ThreadPoolExecutor(1, "explain", initializer=os.nice, initargs=(_NICENESS,))
         self._metrics = RayExplanationMetrics()
 

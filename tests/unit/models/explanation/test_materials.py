@@ -20,7 +20,7 @@ from epitaxy_models.materials import MaterialKind
 from epitaxy_models.materials.reading import read_material
 from epitaxy_models.molecules import read_molecule
 from epitaxy_models.polymers import read_polymer
-from epitaxy_models.substrates.shipped import shipped_compositional, shipped_molecular
+from epitaxy_models.substrates.shipped import shipped_compositional, shipped_molecular, shipped_substrate
 from epitaxy_models.transfer.conditions.condition import Condition
 from epitaxy_models.transfer.kinds.sample import Sample
 
@@ -138,15 +138,20 @@ def test_atoms_that_the_endless_chain_makes_equal_are_equal() -> None:
 )
 def test_no_spelling_and_no_cut_changes_an_explanation(kind, texts) -> None:
     name = "band_gap" if kind is MaterialKind.COMPOSITION else "refractive_index_liquid"
-    one, other = (explain_by_substrate(Sample(kind, read_material(kind, text).material), name, 2) for text in texts)
+    one, other = (
+        explain_by_substrate(Sample(kind, read_material(kind, text).material), name, 2, shipped_substrate(kind))
+        for text in texts
+    )
     assert one == other
+    assert [material.distance for material in one.nearest] == sorted(material.distance for material in one.nearest)
+    assert len(one.nearest) == 2
     assert total(one) == pytest.approx(one.value - one.baseline, abs=1e-6)
     assert one.faithfulness.n_parts == {"molecule": 4, "polymer": 3, "composition": 4}[kind]
 
 
 def test_the_nearest_known_compositions_are_told_with_their_values() -> None:
     sample = Sample(MaterialKind.COMPOSITION, read_material(MaterialKind.COMPOSITION, "Fe2O3").material)
-    first, second = explain_by_substrate(sample, "formation_energy", 2).nearest
+    first, second = explain_by_substrate(sample, "formation_energy", 2, shipped_compositional()).nearest
     assert (first.formula, first.distance) == ("Fe2O3", pytest.approx(0, abs=1e-6))
     assert first.id.startswith("mp-")
     assert "formation_energy" in first.labels

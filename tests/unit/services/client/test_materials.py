@@ -79,9 +79,8 @@ def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_lists_and_sd_files_are_read(tmp_path: Path) -> None:
-    (tmp_path / "some.smi").write_text(
-        "smiles\nCCO ethanol\n# a comment\n*CC*\tpolyethylene\nC\n*CC* 0.7; *CC(*)C 0.3; random\n"
-    )
+    copolymer = "*CC* 0.7; *CC(*)C 0.3; random"
+    (tmp_path / "some.smi").write_text(f"smiles\nCCO ethanol\n# a comment\n*CC*\tpolyethylene\nC\n{copolymer}\n")
     with gzip.open(tmp_path / "ores.formulas.gz", "wt") as file:
         file.write("Fe2O3\n\nTiO2\n")
     block = "methane\n  made\n\n  1  0  0  0  0  0  0  0  0  0999 V2000\n    0.0 0.0 0.0 C\nM  END\n"
@@ -90,7 +89,7 @@ def test_lists_and_sd_files_are_read(tmp_path: Path) -> None:
         ("ethanol", "molecule", "CCO"),
         ("polyethylene", "polymer", "*CC*"),
         ("some/4", "molecule", "C"),
-        ("some/5", "polymer", "*CC* 0.7; *CC(*)C 0.3; random"),
+        ("some/5", "polymer", copolymer),
     ]
     assert [entry[2] for entry in read(tmp_path / "ores.formulas.gz")] == ["Fe2O3", "TiO2"]
     ids = [(entry[0], entry[1], entry[2].endswith("M  END\n")) for entry in read(tmp_path / "two.sdf")]
