@@ -49,7 +49,7 @@ class NamedAnchors:
             squared = (block**2).sum(axis=1)[:, None] + (anchors**2).sum(axis=1) - 2 * block @ anchors.T
             distances = np.sqrt(np.maximum(squared, 0.0))
             for row in distances:
-                order = np.argsort(row, kind="stable")[:n_wanted].tolist() if self.names else []
+                order: list[int] = np.argsort(row, kind="stable")[:n_wanted].tolist() if self.names else []
                 found.append(tuple((self.names[place], float(row[place])) for place in order))
         return found
 

@@ -97,22 +97,23 @@ def run_material_transfer(
     on_event: OnEvent = lambda event: None,
     should_stop: ShouldStop = lambda: False,
     field: Field | None = None,
+    features: MaterialFeatures | None = None,
 ) -> TransferOutcome:
-    """The same for compositions, molecules and polymers, on the shipped substrate of their kind.
+    """The same for compositions, molecules and polymers, on the substrate of their kind.
 
-    The rows of the request are ``Sample`` of that kind; ``request.base`` is not read. Raises as ``run_transfer``, and
-    ConfigurationError (CRYSTALS_ONLY) for columns of cheaper values, peers of crystals, refits, and networks alone.
+    The rows of the request are ``Sample`` of that kind; ``features`` stand on another substrate than the shipped one,
+    and ``request.base`` is not read. Raises as ``run_transfer``, and ConfigurationError (CRYSTALS_ONLY) for columns of
+    cheaper values, peers of crystals, refits, and networks alone.
     """
     foreign = [peer for peer in request.peers if kind not in KINDS.get(peer, ())]
     others = " and ".join(foreign) or "peers of crystals"
     if request.low_fidelity or foreign or request.predecessor:
         raise ConfigurationError(
             f"columns of cheaper values, {others} and refits are for crystals only, and the labels are of a "
-            f"{kind.value}: "
-            "leave them out",
+            f"{kind.value}: leave them out",
             reason="CRYSTALS_ONLY",
         )
-    ground = MaterialGround(replace(MaterialFeatures.shipped(kind), peers=tuple(request.peers)))
+    ground = MaterialGround(replace(features or MaterialFeatures.shipped(kind), peers=tuple(request.peers)))
     field = (field or material_field(kind, with_peers=bool(request.peers))).asked_for(request.budget.strategies)
     return _Job(request, ground, on_event, should_stop, _named_by(field, request, kind)).run()
 

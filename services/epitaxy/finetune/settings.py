@@ -37,10 +37,14 @@ class FineTuneSettings(ServiceSettings):
     max_label_bytes: PositiveInt = 64 * 2**20
     model_folder: Path | None = None
     """Folder of the substrate of all jobs, as EPITAXY_PREDICTION_MODEL_FOLDER; empty: the shipped one."""
+    molecule_model_folder: Path | None = None
+    """Folder of the substrate of jobs on molecules and polymers, as EPITAXY_PREDICTION_MOLECULE_MODEL_FOLDER."""
+    composition_model_folder: Path | None = None
+    """The same for jobs on compositions."""
     earlier_model_folders: tuple[Path, ...] = ()
     """Folders of earlier substrates that refits are compared on, beside those that are shipped."""
     base_models: dict[str, Path] = Field(default_factory=dict)
-    """Folders of substrates other than the shipped one, by name."""
+    """Folders of substrates other than the shipped ones, by name, of crystals or of another kind of material."""
 
     ray_address: str = ""
     """HOST:PORT of a cluster, or ray://HOST:10001; empty: a private Ray, whose jobs end with the service."""

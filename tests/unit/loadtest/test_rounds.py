@@ -62,7 +62,9 @@ def test_a_round_measures_every_way_once_and_the_peer_before_and_after(measured:
     verdicts = {target.name: target.verdict for target in judged(measured.rates, [10.0] * 100)}
     assert verdicts["served from CIF, cold, over PyG from CIF"] == "met"
     assert "missed" not in verdicts.values()
-    assert "not measured" not in verdicts.values()
+    # ``bench.kinds`` measures those on the same stack.
+    unmeasured = {name for name, verdict in verdicts.items() if verdict == "not measured"}
+    assert unmeasured == {"molecules, cold", "compositions, cold"}
 
 
 def test_the_tables_hold_what_was_measured(measured: "rounds.Measured") -> None:

@@ -76,7 +76,7 @@ class PartedChemistry:
 
     def _by_place(self, shares: Sequence[Spread], *, of_bonds: bool) -> dict[tuple[int, int], Spread]:
         """Shares by unit and by number of the atom or bond in the unit's graph."""
-        found = {}
+        found: dict[tuple[int, int], Spread] = {}
         for (unit, number), share in zip(self._parts, shares, strict=True):
             part: GraphPart = self._units[unit].parts[number]
             if part.is_of_bonds is of_bonds:

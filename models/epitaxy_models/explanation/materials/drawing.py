@@ -24,10 +24,11 @@ def drawing_of(parted: PartedChemistry, atoms: Sequence[AtomShare], bonds: Seque
     except ImportError as error:
         _LOG.warning("explanations are not drawn: %s", error)
         return ""
-    limit = max((abs(entry.spread.value) for entry in (*atoms, *bonds)), default=0.0)
+    spreads = [*(atom.spread for atom in atoms), *(bond.spread for bond in bonds)]
+    limit = max((abs(spread.value) for spread in spreads), default=0.0)
     coloured = [_coloured(parted, unit, atoms, bonds, limit) for unit in range(len(parted.graphs))]
     drawer = rdMolDraw2D.MolDraw2DSVG(_WIDTH * len(coloured), _HEIGHT, _WIDTH, _HEIGHT)
-    options = drawer.drawOptions()
+    options: Any = drawer.drawOptions()  # the stubs of RDKit know no types of its fields
     options.clearBackground = False
     options.highlightRadius = 0.35
     options.fillHighlights = True

@@ -37,8 +37,8 @@ def part_name(explanation: ExplanationResult, part: AtomContribution | BondContr
 
 def largest_parts(explanation: ExplanationResult) -> list[AtomContribution | BondContribution]:
     """Atoms and bonds that contribute, the largest first."""
-    parts = [part for part in (*explanation.atoms, *explanation.bonds) if part.value]
-    return sorted(parts, key=lambda part: -abs(part.value))[:_SHOWN_PARTS]
+    parts: list[AtomContribution | BondContribution] = [*explanation.atoms, *explanation.bonds]
+    return sorted((part for part in parts if part.value), key=lambda part: -abs(part.value))[:_SHOWN_PARTS]
 
 
 def _largest(explanation: ExplanationResult) -> list[tuple[str, Contribution]]:
@@ -53,7 +53,7 @@ def _table(title: str, rows: Sequence[tuple[str, Contribution]], unit: str) -> s
 
 def _drawing(explanation: ExplanationResult) -> str:
     """The server's SVG with its scale; the server is who answers, as for every other value of the page."""
-    limit = max((abs(part.value) for part in (*explanation.atoms, *explanation.bonds)), default=0.0)
+    limit = max((abs(part.value) for part in largest_parts(explanation)), default=0.0)
     ends = ",".join(colour_of(step, 1.0) for step in (-1.0, -0.5, 0.0, 0.5, 1.0))
     return (
         f"{explanation.drawing}"

@@ -35,8 +35,8 @@ def read_card(card: models_pb2.ModelCard) -> ModelCard:
     )
 
 
-def _kind(kind: structure_pb2.MaterialKind.ValueType) -> str:
-    return structure_pb2.MaterialKind.Name(kind).removeprefix("MATERIAL_KIND_").lower()
+def _kind(kind: structure_pb2.MaterialKind) -> str:
+    return str(structure_pb2.MaterialKind.Name(kind)).removeprefix("MATERIAL_KIND_").lower()
 
 
 def _base(base: models_pb2.BaseModel) -> BaseModel:

@@ -13,15 +13,17 @@ from epitaxy.finetune.ports import LabelsStoppedError, TransferResult
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.vectors import VectorSettings, open_vectors
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
-from epitaxy_models.ensembles.catalogue import SubstrateCatalogue, shipped_models
+from epitaxy_models.ensembles.catalogue import StoredSubstrate, SubstrateCatalogue, shipped_models
 from epitaxy_models.errors import ConfigurationError, EpitaxyError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
 from epitaxy_models.materials import MaterialKind
 from epitaxy_models.materials.reading import MaterialIntake
 from epitaxy_models.structures.intake import DOUBTFUL_CODES, Intake, Note, Repair
 from epitaxy_models.structures.structure import Structure
+from epitaxy_models.substrates.material_catalogue import COMPOSITION, MOLECULE, NAMES, MaterialCatalogue
 from epitaxy_models.transfer.conditions.condition import ConditionColumn
 from epitaxy_models.transfer.contest.field import Field
+from epitaxy_models.transfer.kinds.features import MaterialFeatures
 from epitaxy_models.transfer.kinds.sample import Sample
 from epitaxy_models.transfer.labels.findings import SuspiciousLabelsError
 from epitaxy_models.transfer.labels.readings import Reading
@@ -36,7 +38,11 @@ _NOT_STATED = "not stated"
 
 def build_transfer(settings: FineTuneSettings) -> "PipelineTransfer":
     """The transfer that jobs run unless the settings name another."""
-    return PipelineTransfer(settings.base_models, None, settings.model_folder, settings.earlier_model_folders)
+    named = {MOLECULE: settings.molecule_model_folder, COMPOSITION: settings.composition_model_folder}
+    materials = {name: folder for name, folder in named.items() if folder is not None}
+    return PipelineTransfer(
+        settings.base_models, None, settings.model_folder, settings.earlier_model_folders, materials
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +54,15 @@ class PipelineTransfer:
         field: Who competes; None: all that this version knows.
         model_folder: Folder of the substrate that jobs stand on unless they name one; None: the shipped one.
         earlier_folders: Folders of earlier substrates, beside the shipped ones, for refits.
+        material_folders: Folders of the substrates of other materials than crystals by their names; one that is left
+            out is the shipped one.
     """
 
     base_models: Mapping[str, Path]
     field: Field | None = None
     model_folder: Path | None = None
     earlier_folders: Sequence[Path] = ()
+    material_folders: Mapping[str, Path] | None = None
 
     def __call__(
         self,
@@ -70,18 +79,13 @@ class PipelineTransfer:
 
         request = self._request(job.spec, labels, folder / "out")
         kind = next(iter(labels.kinds), MaterialKind.STRUCTURE)
-        if kind is not MaterialKind.STRUCTURE and job.spec.base_model:
-            raise ConfigurationError(
-                f"{job.spec.base_model} is a substrate of crystals, and the labels are of a {kind.value}: leave "
-                "base_model empty for the substrate of that kind",
-                reason="CRYSTALS_ONLY",
-            )
         open_index = partial(open_vectors, VectorSettings())
         try:
             if kind is MaterialKind.STRUCTURE:
                 outcome = run_transfer(request, tell, should_stop, self.field, open_index)
             else:
-                outcome = run_material_transfer(request, kind, tell, should_stop, self.field)
+                features = self._features(kind, job.spec.base_model)
+                outcome = run_material_transfer(request, kind, tell, should_stop, self.field, features)
         except SuspiciousLabelsError as error:
             raise LabelsStoppedError(error.message, suspicious=_suspicions(error.suspicious)) from error
         return TransferResult(
@@ -98,6 +102,24 @@ class PipelineTransfer:
             succession=_succession(outcome.succession),
             classification=outcome.classes,
         )
+
+    def _features(self, kind: MaterialKind, base_model: str) -> MaterialFeatures:
+        """On the substrate that a job names, else the present one of its kind.
+
+        Raises ConfigurationError (CRYSTALS_ONLY, WRONG_SUBSTRATE) for a substrate of another kind, CheckpointError.
+        """
+        name = NAMES[kind]
+        if not base_model:
+            return MaterialFeatures.over(kind, MaterialCatalogue(self.material_folders or {}).open(name))
+        folder = self.base_models[base_model]
+        found = StoredSubstrate.of(folder).name
+        if found != name:
+            raise ConfigurationError(
+                f"{base_model} is {found}, and the labels are of a {kind.value}: leave base_model empty for the "
+                "substrate of that kind",
+                reason="WRONG_SUBSTRATE" if found in NAMES.values() else "CRYSTALS_ONLY",
+            )
+        return MaterialFeatures.over(kind, MaterialCatalogue({name: folder}).open(name))
 
     def _request(self, spec: FineTuneSpec, labels: LabelTable, out: Path) -> TransferRequest:
         rows, readings = _rows(labels)

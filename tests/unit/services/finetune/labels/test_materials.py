@@ -17,8 +17,11 @@ from epitaxy.finetune.domain.job import FineTuneJob, JobState
 from epitaxy.finetune.domain.label_table import LabelFile, check_labels
 from epitaxy.finetune.labels.readers import read_table
 from epitaxy.finetune.work.pipeline import PipelineTransfer
+from epitaxy_models.ensembles.artifact import shipped_model
 from epitaxy_models.errors import ConfigurationError, InvalidMaterialError
 from epitaxy_models.materials import MaterialKind
+from epitaxy_models.substrates.shipped import pretrained_folder
+from epitaxy_models.testing.substrates import write_later_substrate
 from epitaxy_models.transfer.contest.field import Field
 from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.kinds.sample import Sample
@@ -92,10 +95,20 @@ def test_a_job_on_polymers_stands_on_their_substrate(tmp_path):
 
 def test_a_substrate_of_crystals_is_refused_for_polymers(tmp_path):
     table, asked = sent(LONGER, polymer_column("unit"))
-    transfer = PipelineTransfer({"own": tmp_path})
-    with pytest.raises(ConfigurationError, match="leave base_model empty") as caught:
-        transfer(job_on(replace(asked, base_model="own"), table), table, tmp_path, print, lambda: False)
-    assert caught.value.reason == "CRYSTALS_ONLY"
+    transfer = PipelineTransfer({"own": shipped_model(), "alloys": pretrained_folder("substrate-composition")})
+    for name, reason in (("own", "CRYSTALS_ONLY"), ("alloys", "WRONG_SUBSTRATE")):
+        with pytest.raises(ConfigurationError, match="leave base_model empty") as caught:
+            transfer(job_on(replace(asked, base_model=name), table), table, tmp_path, print, lambda: False)
+        assert caught.value.reason == reason
+
+
+def test_a_job_stands_on_the_substrate_of_its_kind_that_it_names(tmp_path):
+    later = write_later_substrate(tmp_path / "later", "9", pretrained_folder("substrate-molecule"))
+    own = PipelineTransfer({"own": later})._features(MaterialKind.POLYMER, "own")
+    set_by_operator = PipelineTransfer({}, material_folders={"substrate-molecule": later})
+    assert own.base == set_by_operator._features(MaterialKind.MOLECULE, "").base
+    assert own.base.version == "9"
+    assert PipelineTransfer({})._features(MaterialKind.MOLECULE, "").base.digest != own.base.digest
 
 
 def test_columns_of_elements_travel_as_one_text():
