@@ -11,7 +11,7 @@ from epitaxy_models.substrates.compositional import CompositionSubstrate
 from epitaxy_models.substrates.molecular import MolecularSubstrate
 from epitaxy_models.testing.material_golden import MaterialGolden
 
-pytestmark = [pytest.mark.pretraining, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.pretraining, pytest.mark.timeout(1800)]
 _LOADERS = {"molecule": MolecularSubstrate.load, "composition": CompositionSubstrate.load}
 
 

@@ -17,7 +17,7 @@ from epitaxy_models.substrates.molecular import MolecularSubstrate
 from epitaxy_models.testing.material_golden import MaterialGolden
 
 # It starts Ray by itself.
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(500)]
 # logP by Crippen.
 KNOWN = {"CCCCCCCCO": 2.34, "OCCCO": -0.64, "c1ccccc1CCCCBr": 3.62}
 
