@@ -173,3 +173,29 @@ def test_faults_end_in_their_reason_and_the_record_tells_all(lab: Lab) -> None:
 def close(lab: Lab) -> bool:
     request = pb.CloseCampaignRequest(name=lab.name, request_id="close")
     return lab.call("CloseCampaign", request).campaign.state == pb.CAMPAIGN_STATE_CLOSED
+
+
+def test_a_pool_of_alloys_under_conditions_goes_from_features_to_a_job(product: Product, lab: Lab) -> None:
+    lab.create()
+    shares = {
+        f"Ni{100 - share}Al{share}@{celsius}": (share, celsius) for share in range(4, 44, 4) for celsius in (25, 800)
+    }
+    candidates = []
+    for name in shares:
+        formula, _, celsius = name.partition("@")
+        structure = StructureInput(composition=formula)
+        structure.conditions["t"].number, structure.conditions["t"].unit = float(celsius), "degC"
+        candidates.append(pb.Candidate(id=name, structure=structure))
+    candidates.append(pb.Candidate(id="chain", structure=StructureInput(polymer="*CC*")))
+    lab.add(candidates)
+    ready = lab.await_active()
+    assert (ready.pool.n_ready, dict(ready.pool.refusals)) == (20, {"MIXED_KINDS": 1})
+    for _ in range(3):
+        batch = lab.recommend(n=4)
+        assert all(one.conditions["t"].number == shares[one.id][1] for one in batch)
+        lab.report({one.ticket: 10 - shares[one.id][0] / 10 - shares[one.id][1] / 400 for one in batch})
+    assert any(name.startswith("condition/") for one in lab.recommend(n=1) for name in one.blocks)
+    promoted = lab.call("PromoteCampaign", pb.PromoteCampaignRequest(name=lab.name, request_id="promote"))
+    jobs = finetune_pb2_grpc.FineTuneServiceStub(grpc.insecure_channel(product.target))
+    job = jobs.CancelFineTuneJob(finetune_pb2.CancelFineTuneJobRequest(job_id=promoted.job_id), timeout=60).job
+    assert (job.n_labels, [(one.name, one.unit) for one in job.spec.conditions]) == (12, [("t", "degC")])
