@@ -18,7 +18,7 @@ SINGLE, DOUBLE, TRIPLE, AROMATIC = 0, 1, 2, 3
 _IMPLIED = -1
 _MOST_CLOSURES = 100
 # Bond orders doubled: an aromatic bond counts one and a half.
-_DOUBLED_ORDERS = np.array([2, 4, 6, 3], dtype=np.int64)
+_DOUBLED = (2, 4, 6, 3)
 # What an atom without brackets may have bonds for, hydrogens included, as RDKit says.
 _ORGANIC = {5: (3,), 6: (4,), 7: (3,), 8: (2,), 9: (1,), 15: (3, 5, 7), 16: (2, 4, 6), 17: (1,), 35: (1,)}
 _ORGANIC[53] = (1, 3, 5)
@@ -100,7 +100,7 @@ def read_smiles_atoms(smiles: list[str]) -> SmilesAtoms:
         np.zeros(n_most, np.uint8),
         np.zeros(n_most, np.bool_),
     )
-    _read_all(text, offsets, *found)
+    _read_all(text, offsets, _NUMBERS, _VALENCES, *found)
     return found
 
 
@@ -108,6 +108,8 @@ def read_smiles_atoms(smiles: list[str]) -> SmilesAtoms:
 def _read_all(
     text: NDArray[np.uint8],
     offsets: NDArray[np.int64],
+    numbers_of: NDArray[np.uint8],
+    valences_of: NDArray[np.int64],
     is_read: NDArray[np.bool_],
     atom_starts: NDArray[np.int64],
     bond_starts: NDArray[np.int64],
@@ -125,6 +127,8 @@ def _read_all(
         first, bond = atom_starts[row], bond_starts[row]
         n_atoms, n_bonds = _read_one(
             text[offsets[row] : offsets[row + 1]],
+            numbers_of,
+            valences_of,
             numbers[first:],
             charges[first:],
             is_aromatic[first:],
@@ -138,6 +142,7 @@ def _read_all(
         atom_starts[row + 1], bond_starts[row + 1] = stop, last_bond
         _mark_rings(ends[bond:last_bond], is_in_ring[first:stop], is_cyclic[bond:last_bond], degrees[first:stop])
         _add_hydrogens(
+            valences_of,
             numbers[first:stop],
             is_aromatic[first:stop],
             ends[bond:last_bond],
@@ -149,6 +154,8 @@ def _read_all(
 @compiled()
 def _read_one(  # noqa: C901, PLR0911, PLR0912, PLR0915  # one pass over the text, one branch a mark of the grammar
     text: NDArray[np.uint8],
+    numbers_of: NDArray[np.uint8],
+    valences_of: NDArray[np.int64],
     numbers: NDArray[np.uint8],
     charges: NDArray[np.int8],
     is_aromatic: NDArray[np.bool_],
@@ -188,9 +195,11 @@ def _read_one(  # noqa: C901, PLR0911, PLR0912, PLR0915  # one pass over the tex
             place += 2
         else:
             if mark == _OPEN:
-                place = _read_bracket(text, place + 1, n_atoms, numbers, charges, is_aromatic, hydrogens)
+                place = _read_bracket(text, place + 1, n_atoms, numbers_of, numbers, charges, is_aromatic, hydrogens)
             else:
-                place = _read_bare(text, place, n_atoms, numbers, charges, is_aromatic, hydrogens)
+                place = _read_bare(
+                    text, place, n_atoms, numbers_of, valences_of, numbers, charges, is_aromatic, hydrogens
+                )
             if place < 0:
                 return 0, 0
             is_atom = True
@@ -238,6 +247,8 @@ def _read_bare(
     text: NDArray[np.uint8],
     place: int,
     atom: int,
+    numbers_of: NDArray[np.uint8],
+    valences_of: NDArray[np.int64],
     numbers: NDArray[np.uint8],
     charges: NDArray[np.int8],
     is_aromatic: NDArray[np.bool_],
@@ -251,14 +262,14 @@ def _read_bare(
         numbers[atom] = 0
         return place
     if (mark == _C and after == _L) or (mark == _B and after == _R):
-        numbers[atom] = _NUMBERS[mark, after]
+        numbers[atom] = numbers_of[mark, after]
         return place + 1
     is_lower = _LOWER_A <= mark <= _LOWER_Z
     letter = mark - _TO_UPPER if is_lower else mark
     if letter >= _ASCII or (is_lower and letter in (_F, _I)):
         return -1
-    number = _NUMBERS[letter, 0]
-    if _VALENCES[number, 0] == 0:
+    number = numbers_of[letter, 0]
+    if valences_of[number, 0] == 0:
         return -1
     numbers[atom], is_aromatic[atom] = number, is_lower
     return place
@@ -269,6 +280,7 @@ def _read_bracket(
     text: NDArray[np.uint8],
     place: int,
     atom: int,
+    numbers_of: NDArray[np.uint8],
     numbers: NDArray[np.uint8],
     charges: NDArray[np.int8],
     is_aromatic: NDArray[np.bool_],
@@ -281,10 +293,10 @@ def _read_bracket(
     mark, after = int(text[place]), int(text[place + 1])
     is_lower = _LOWER_A <= mark <= _LOWER_Z
     letter = mark - _TO_UPPER if is_lower else mark
-    number = int(_NUMBERS[letter, after]) if _LOWER_A <= after <= _LOWER_Z else 0
+    number = int(numbers_of[letter, after]) if _LOWER_A <= after <= _LOWER_Z else 0
     place += 2
     if number == 0:
-        number, place = int(_NUMBERS[letter, 0]), place - 1
+        number, place = int(numbers_of[letter, 0]), place - 1
     if number == 0:
         return -1
     while place < n and text[place] == _AT:
@@ -340,6 +352,7 @@ def _mark_rings(
 
 @compiled()
 def _add_hydrogens(
+    valences_of: NDArray[np.int64],
     numbers: NDArray[np.uint8],
     is_aromatic: NDArray[np.bool_],
     ends: NDArray[np.int32],
@@ -349,14 +362,14 @@ def _add_hydrogens(
     """Fills up the valences of atoms that are written without brackets; an aromatic atom has its lowest valence."""
     doubled = np.zeros(len(numbers), dtype=np.int64)
     for bond in range(len(ends)):
-        doubled[ends[bond, 0]] += _DOUBLED_ORDERS[orders[bond]]
-        doubled[ends[bond, 1]] += _DOUBLED_ORDERS[orders[bond]]
+        doubled[ends[bond, 0]] += _DOUBLED[orders[bond]]
+        doubled[ends[bond, 1]] += _DOUBLED[orders[bond]]
     for atom in range(len(numbers)):
         if hydrogens[atom] != _IMPLIED:
             continue
         used, hydrogens[atom] = doubled[atom] // 2, 0
         for choice in range(1 if is_aromatic[atom] else 3):
-            valence = _VALENCES[numbers[atom], choice]
+            valence = valences_of[numbers[atom], choice]
             if valence >= used:
                 hydrogens[atom] = valence - used
                 break

@@ -16,7 +16,7 @@ from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.conditions.blocks import condition_blocks, unknown_values
 from epitaxy_models.transfer.conditions.condition import Condition, Values
 from epitaxy_models.transfer.descriptors import describe
-from epitaxy_models.transfer.estimates import estimates, gap_heads
+from epitaxy_models.transfer.descriptors.estimates import estimates, gap_heads
 from epitaxy_models.transfer.inputs import (
     DESCRIPTORS,
     EMBEDDING,

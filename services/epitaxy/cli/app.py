@@ -23,9 +23,9 @@ from epitaxy.cli.models.measurements import measurements_app
 from epitaxy.cli.predict import predict
 from epitaxy.cli.pretrain import pretrain
 from epitaxy.cli.screen.command import screen
-from epitaxy.cli.storage import describe
 from epitaxy.cli.terminal import stderr_console
 from epitaxy.cli.validate import validate
+from epitaxy.cli.wording import describe
 from epitaxy.client import EpitaxyClientError, InvalidRequestError
 
 app = typer.Typer(

@@ -49,7 +49,7 @@ def validate(
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Check how the server reads structures, compositions, molecules and polymers.
+    """Check how the server reads crystals and other materials.
 
     Prints the formula, number of sites or atoms, repairs, notes and refusal of each. Predicts nothing.
 

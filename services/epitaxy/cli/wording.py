@@ -1,6 +1,11 @@
-"""Text for values, intervals and durations, and lists of names in options."""
+"""Text for values, intervals, durations and a full disk, and lists of names in options."""
 
+import errno
 from collections.abc import Iterable
+from pathlib import Path
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_TEXT = "No space left on device"  # PyArrow and NumPy raise errors without a number
 
 
 def split_names(options: Iterable[str] | None) -> list[str]:
@@ -31,3 +36,12 @@ def duration_text(seconds: float) -> str:
 def noun_of(kind: str) -> str:
     """What a person calls a material of a kind: ``"polymer"``; ``"crystal"`` of a structure, and where none is told."""
     return kind if kind and kind != "structure" else "crystal"
+
+
+def describe(error: OSError, written: Path | None = None) -> str:
+    """One line for the person at the command line: what failed, and what to do if a disk is full."""
+    if error.errno not in _FULL and _TEXT not in str(error):
+        return str(error)
+    path = error.filename or written
+    where = f" under {Path(path).absolute().parent}" if path else ""
+    return f"STORAGE_FULL: no space is left on the disk{where}: make room, or write somewhere else"

@@ -6,9 +6,11 @@ from typing import Any
 from uuid import uuid4
 
 import grpc
+import pytest
 
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.api.models.v1 import governance_pb2_grpc
+from epitaxy.chassis.status import from_trailing_metadata
 from epitaxy.finetune.server import FineTuneServer
 from epitaxy.finetune.settings import FineTuneSettings
 from epitaxy.finetune.work.composition import build_worker
@@ -79,3 +81,15 @@ class Service:
     runner: ThreadRunner
     caller: Caller
     channel: grpc.aio.Channel
+
+
+async def failure(awaitable: Any) -> grpc.aio.AioRpcError:
+    """The status that a call ends with."""
+    with pytest.raises(grpc.aio.AioRpcError, match="StatusCode") as caught:
+        await awaitable
+    return caught.value
+
+
+def reason(error: grpc.aio.AioRpcError) -> str:
+    """The stable reason in a status of ours."""
+    return from_trailing_metadata(error.trailing_metadata()).reason

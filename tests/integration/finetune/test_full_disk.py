@@ -4,7 +4,7 @@ import asyncio
 import time
 
 import pytest
-from test_service import failure, reason
+from service_caller import failure, reason
 
 from epitaxy.api.finetune.v1 import finetune_pb2 as pb
 from epitaxy.finetune.work import worker

@@ -8,28 +8,17 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from service_caller import SECRET, Caller
+from service_caller import SECRET, Caller, failure, reason
 
 from epitaxy.api.finetune.v1 import finetune_pb2 as pb
 from epitaxy.api.models.v1 import governance_pb2
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.chassis.signed_calls import signed
-from epitaxy.chassis.status import from_trailing_metadata
 from epitaxy.database.tables import Database
 from epitaxy.finetune.store.ledger import SqlLedger
 from epitaxy.registry.mlflow_registry import MlflowRegistry
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow")
-
-
-async def failure(awaitable):
-    with pytest.raises(grpc.aio.AioRpcError, match="StatusCode") as caught:
-        await awaitable
-    return caught.value
-
-
-def reason(error):
-    return from_trailing_metadata(error.trailing_metadata()).reason
 
 
 async def report(caller, job_id, kind):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.transfer.inputs import DESCRIPTORS, EMBEDDING, SUBSTRATE
-from epitaxy_models.transfer.ranks import rank_correlation
+from epitaxy_models.transfer.labels.ranks import rank_correlation
 from epitaxy_models.transfer.verdict import Verdict
 
 _RIDGES = np.logspace(-4, 1, 12)

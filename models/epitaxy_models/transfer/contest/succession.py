@@ -51,10 +51,10 @@ def judge_succession(
     if old.substrate is None:
         return _not_compared(old, new, f"this server does not have {old.base}")
     known = default_field(old.substrate, with_peers=new.has_peers)
-    known = (known.for_classes() if new.task.are_classes else known).told(noise_std, kin)
     missing = [name for name in old.names if name not in known.named()]
     if missing:
         return _not_compared(old, new, f"this release has no strategy {', '.join(missing)}")
+    known = (known.for_classes() if new.task.are_classes else known).told(noise_std, kin)
     errors, reason = _errors(old, old.substrate, new.task, deadline, should_stop, known)
     if errors is None:
         return _not_compared(old, new, reason)

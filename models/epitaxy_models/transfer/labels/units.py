@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from epitaxy_models.data.units import UNITS, suffix_of_unit
 from epitaxy_models.transfer.labels.formulas import atoms_in
-from epitaxy_models.transfer.ranks import rank_correlation
+from epitaxy_models.transfer.labels.ranks import rank_correlation
 
 # eV, then what the energy is counted for. J. Phys. Chem. Ref. Data 50, 033105 (2021), CODATA 2018.
 _ENERGIES = {

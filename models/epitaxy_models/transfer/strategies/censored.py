@@ -20,8 +20,8 @@ from epitaxy_models.transfer.inputs import TransferInputs
 from epitaxy_models.transfer.labels.censoring import Side, Sides, sides_of
 from epitaxy_models.transfer.strategies.block_gp import BlockGP, FittedBlockGP
 from epitaxy_models.transfer.strategies.block_kernel import Rows, covariance_within
+from epitaxy_models.transfer.strategies.truncated import truncated_moments
 from epitaxy_models.transfer.strategy import FittedStrategy, StrategyState, TransferPrediction, TransferStrategy
-from epitaxy_models.transfer.truncated import truncated_moments
 
 Array = NDArray[np.float64]
 KIND = "censored_process"

@@ -17,8 +17,8 @@ from epitaxy_models.transfer.strategies.block_kernel import KernelParameters, Ro
 from epitaxy_models.transfer.strategies.block_scaling import BlockScale
 from epitaxy_models.transfer.strategies.law_basis import LawBasis, basis_block, conditions_of, scaled_rows
 from epitaxy_models.transfer.strategies.law_terms import ALL, LawTerm
+from epitaxy_models.transfer.strategies.truncated import truncated_moments
 from epitaxy_models.transfer.strategy import StrategyState, TransferPrediction
-from epitaxy_models.transfer.truncated import truncated_moments
 
 Array = NDArray[np.float64]
 KIND = "physics_process"

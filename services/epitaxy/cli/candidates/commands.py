@@ -155,7 +155,7 @@ def grid(
     limit: Annotated[int, typer.Option("--limit", min=1, help="Most alloys; a larger grid is refused.")] = 100_000,
     as_json: OneObjectOption = False,
 ) -> None:
-    """Make a grid of alloys: all mixtures of some elements in equal steps.
+    """Make a grid of alloys: mixtures of elements in steps.
 
     The table has the columns id, composition and formula, and goes into epitaxy screen or a campaign's pool with
     --composition-column composition. Needs no server.

@@ -73,11 +73,11 @@ def compositions(
     ],
     moduli: Annotated[
         Path,
-        typer.Option("--moduli", exists=True, dir_okay=False, help="composition and log10_k_vrh_GPa (.parquet)."),
+        typer.Option("--moduli", exists=True, dir_okay=False, help="Table with composition and log10_k_vrh_GPa."),
     ],
     gaps: Annotated[
         Path | None,
-        typer.Option("--gaps", exists=True, dir_okay=False, help="formula and gaps of higher fidelity (.parquet)."),
+        typer.Option("--gaps", exists=True, dir_okay=False, help="Table with formula and gaps of higher fidelity."),
     ] = None,
     leave_out: LeaveOutOption = None,
     directions: Annotated[

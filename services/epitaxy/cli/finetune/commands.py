@@ -52,7 +52,7 @@ def watch(
 def status(
     context: typer.Context, job: JobArgument, as_json: OneObjectOption = False, target: TargetOption = None
 ) -> None:
-    """Show a job as it is now: its state, and what it made or why it failed."""
+    """Show a job's state, and what it made or why it failed."""
     with connect(context, target) as client:
         found = client.finetune_job(job).status
     if as_json:

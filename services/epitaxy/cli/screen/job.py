@@ -20,8 +20,8 @@ from epitaxy.cli.screen.outcome import OutcomeTally
 from epitaxy.cli.screen.progress import show_progress
 from epitaxy.cli.screen.ranking import Measurements, Ranking
 from epitaxy.cli.screen.table_file import write_table
-from epitaxy.cli.storage import describe
 from epitaxy.cli.terminal import stdout_console, usage_error
+from epitaxy.cli.wording import describe
 from epitaxy.client import Client, EpitaxyClientError, ModelCard
 from epitaxy.client.defaults import STRUCTURE_COLUMN
 from epitaxy.client.inputs.inventory import Inventory

@@ -19,7 +19,13 @@ KnownValues = tuple[tuple[str, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class ConditionValue:
-    """The value of one condition; ``unit`` is that of a number, empty for the unit that the model's card states."""
+    """The value of one condition.
+
+    Attributes:
+        name: Of the condition, as the model's card or the campaign states it.
+        value: A number, or a category.
+        unit: Of a number; empty for the unit that the card states.
+    """
 
     name: str
     value: float | str

@@ -106,11 +106,20 @@ def test_each_split_goes_through_a_link_that_has_not_seen_its_labels():
     assert np.abs(after[1] - before[1]).max() > 1e-3
     errors = brier_errors(before, labels, splits)
     assert errors[0] == pytest.approx((before[0] - labels[splits[0].test]) ** 2)
-    # The stack weighs by squared errors: noise beside a good strategy has no share worth having.
-    noise = np.random.default_rng(1).uniform(0, 1, 60)
-    parts = [validation("gp", scores, splits), validation("noise", noise, splits)]
-    shares = stack_weights(parts, labels, splits, are_classes=True).shares
-    assert shares["gp"] > 0.7
+
+
+@pytest.mark.parametrize(("n_labels", "least"), [(60, 0.7), (600, 0.95)])
+def test_the_stack_of_classes_trusts_labels_more_the_more_there_are(n_labels, least):
+    """Noise beside a good strategy: with few labels the prior still speaks, with many it has no share worth having."""
+    scores, labels, _ = coins(n_labels, 5)
+    splits = grouped_folds([str(row) for row in range(n_labels)], 0, 2, 5, labels.astype(int))
+    shares = []
+    for seed in range(10, 20):
+        noise = np.random.default_rng(seed).uniform(0, 1, n_labels)
+        parts = [validation("gp", scores, splits), validation("noise", noise, splits)]
+        shares.append(stack_weights(parts, labels, splits, are_classes=True).shares["gp"])
+    assert min(shares) > 0.5
+    assert np.mean(shares) > least
 
 
 def test_folds_spread_the_rarer_class_and_tear_no_formula():

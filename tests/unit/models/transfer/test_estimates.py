@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from epitaxy_models.structures.structure import Structure
-from epitaxy_models.transfer.estimates import estimates, gap_heads
+from epitaxy_models.transfer.descriptors.estimates import estimates, gap_heads
 
 SILICON = Structure(
     lattice=5.43 * np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]),

@@ -13,7 +13,7 @@ from epitaxy_models.transfer.physics.label_scale import LabelScale
 from epitaxy_models.transfer.physics.law import PhysicsLaw, parameters_of, values_of
 from epitaxy_models.transfer.physics.monotone import Monotone
 from epitaxy_models.transfer.physics.thermal import BOLTZMANN_EV_PER_K, Arrhenius, Softening
-from epitaxy_models.transfer.truncated import truncated_moments
+from epitaxy_models.transfer.strategies.truncated import truncated_moments
 
 CASES: dict[str, tuple[PhysicsLaw, list[float], list[float]]] = {
     "arrhenius": (Arrhenius("t"), [12.0, 0.4], [300.0, 350.0, 500.0]),

@@ -11,8 +11,9 @@ from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.ensembles.embedder import Embedder
 from epitaxy_models.errors import ConfigurationError, UnsupportedElementError
 from epitaxy_models.heads.property import Fidelity, PropertyDefinition
+from epitaxy_models.materials.kind import MaterialKind
 from epitaxy_models.transfer import names, peers
-from epitaxy_models.transfer.contest.field import Field, default_field
+from epitaxy_models.transfer.contest.field import Field, default_field, material_field
 from epitaxy_models.transfer.contest.stacking import STACK
 from epitaxy_models.transfer.features import SubstrateFeatures
 from epitaxy_models.transfer.fitted.model import TransferModel
@@ -103,6 +104,8 @@ def test_an_unknown_peer_is_refused_with_the_known_ones() -> None:
 
 def test_names_that_a_job_may_ask_for_are_those_that_exist() -> None:
     field = default_field(load_artifact(shipped_model()), with_peers=True)
+    others = [material_field(kind, with_peers=True) for kind in MaterialKind if kind is not MaterialKind.STRUCTURE]
+    of_materials = {entry.name for other in others for entry in (*other.frozen, *other.heads)}
     # A law of a condition and columns of cheaper values bring one more each.
-    assert set(names.STRATEGIES) == {*field.named(), STACK, PHYSICS}
+    assert set(names.STRATEGIES) == {*field.named(), *of_materials, STACK, PHYSICS}
     assert set(names.PEERS) == set(peers._FEATURES)
