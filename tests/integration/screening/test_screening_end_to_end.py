@@ -209,7 +209,9 @@ def test_a_screening_outlives_serves_proxy_and_the_gateway_and_counts_nothing_as
         first = next(results)
         product.signal_part("gateway", signal.SIGKILL)
         answers = [first, *results]
-        assert client.predict([next(iter(bundled_crystals())).structure])[0].error is None
+        cif = tmp_path / "NaCl.cif"
+        cif.write_text(NACL)
+        assert client.predict([cif])[0].error is None
     assert [answer.error for answer in answers if answer.error is not None] == []
     assert sorted(answer.index for answer in answers) == list(range(n_crystals))
 
