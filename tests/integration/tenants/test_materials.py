@@ -27,7 +27,8 @@ def test_molecules_and_a_mixed_message_are_answered_by_the_substrates_of_their_k
     assert [result.error.reason if result.error else None for result in results] == [None, None, None, "SALT"]
     assert results[0].cache_hit, "the command asked for ethanol a moment ago"
 
-    pd.DataFrame({"id": ["a", "b", "c"], "smiles": ["CCO", "CCCCCCCCCCCC", "C("]}).to_csv(
+    asked = pd.DataFrame({"id": ["a", "b", "c"], "smiles": ["CCO", "CCCCCCCCCCCC", "C("]})
+    asked.to_csv(tmp_path / "m.csv", index=False)
         tmp_path / "m.csv", index=False
     )
     screened = run("screen", "m.csv", "--smiles-column", "smiles", "--out", "m.jsonl", "--property", "melting_point")
