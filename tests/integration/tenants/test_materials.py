@@ -29,8 +29,6 @@ def test_molecules_and_a_mixed_message_are_answered_by_the_substrates_of_their_k
 
     asked = pd.DataFrame({"id": ["a", "b", "c"], "smiles": ["CCO", "CCCCCCCCCCCC", "C("]})
     asked.to_csv(tmp_path / "m.csv", index=False)
-        tmp_path / "m.csv", index=False
-    )
     screened = run("screen", "m.csv", "--smiles-column", "smiles", "--out", "m.jsonl", "--property", "melting_point")
     assert screened.returncode == 3, screened.stderr
     table = pd.read_json(tmp_path / "m.jsonl", lines=True).set_index("id")
