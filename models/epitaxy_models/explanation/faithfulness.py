@@ -103,7 +103,7 @@ def _verdict(deletion: NDArray[np.float64], insertion: NDArray[np.float64], n_pa
 
 
 def _untested(n_parts: int) -> Faithfulness:
-    reason = f"only {n_parts} parts: too few for an order of them to be tested"
+    reason = f"only {n_parts} {'part' if n_parts == 1 else 'parts'}: too few for an order of them to be tested"
     if n_parts >= _MIN_PARTS:
         reason = "the prediction is that of atoms of no element in particular: nothing is there to explain"
     return Faithfulness(0.0, 0.0, 0.0, 0.0, 0.0, n_parts, 0, reason)

@@ -65,6 +65,12 @@ def verdict_sentence(
         text = f"pretraining helps: {facts} ({_share(best, reference)} less)."
     elif judgement.transfer_verdict is Verdict.HURTS:
         text = f"pretraining makes predictions worse: {facts}."
+    elif served and judgement.verdict is Verdict.HELPS:
+        # What serves is better beyond noise, and no strategy with pretraining is alone.
+        text = (
+            f"that is {_share(chosen, reference)} less than {compared}, and beyond noise; {best.name} alone, with "
+            f"{_error(best, measure)}, is not."
+        )
     else:
         text = f"pretraining makes no difference beyond noise: {facts}."
     return f"{opening} {served}{text}{_warning(judgement, measure)}"

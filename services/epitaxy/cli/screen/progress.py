@@ -70,5 +70,8 @@ class _Lines:
             self._tell((self._n_done - self._n_before) / (now - self._began))
 
     def _tell(self, rate: float) -> None:
-        left = duration_text(max(0, self._total - self._n_done) / rate)
+        if self._n_done > self._total:  # a CSV file of structures is not counted before it is read
+            self._console.print(f"screened {self._n_done}, {rate:.0f}/s")
+            return
+        left = duration_text((self._total - self._n_done) / rate)
         self._console.print(f"screened {self._n_done} of {self._total}, {rate:.0f}/s, {left} left")

@@ -70,7 +70,9 @@ def count_file(file: StoredFile, columns: Columns) -> int:
         if is_archive(file.name):
             return count_members(Path(file.path))
         if row_opener_of(file.name) is not None:
-            return count_rows(file, columns.structure)
+            material = columns.material
+            names = (columns.structure,) if material is None else material.names
+            return count_rows(file, names, is_one_line_a_row=material is not None)
         kind = text_kind_of(file.name)
         return kind.count(file) if kind is not None else 1
     except _READ_ERRORS:

@@ -156,16 +156,21 @@ def _index_of(schema: Any) -> _Index:
         return _Index()
 
 
-def count_rows(file: StoredFile, structure_column: str) -> int:
-    """Structures of a table, from a footer or counted lines; 1 for a CSV file, which would have to be read."""
+def count_rows(file: StoredFile, columns: Collection[str], *, is_one_line_a_row: bool = False) -> int:
+    """Rows of a table with one of the columns, from a footer or counted lines.
+
+    1 for a CSV file whose cells may have several lines, as CIF text has: it would have to be read.
+    """
     plain = unpacked_name(file.name).lower()
     if plain.endswith(".parquet"):
         table = open_parquet(file)
-        return int(table.metadata.num_rows) if structure_column in table.schema_arrow.names else 1
-    if plain.endswith(".csv"):
+        return int(table.metadata.num_rows) if set(columns) & set(table.schema_arrow.names) else 1
+    is_csv = plain.endswith(".csv")
+    if is_csv and not is_one_line_a_row:
         return 1
     with file.open() as lines:
-        return sum(1 for line in iter(lambda: lines.readline(_MAX_LINE_BYTES), b"") if line.strip())
+        n_lines = sum(1 for line in iter(lambda: lines.readline(_MAX_LINE_BYTES), b"") if line.strip())
+    return max(0, n_lines - 1) if is_csv else n_lines
 
 
 def open_parquet(file: StoredFile) -> Any:

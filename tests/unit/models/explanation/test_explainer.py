@@ -16,7 +16,7 @@ def test_a_single_atom_says_that_it_is_untested(explainer, crystals) -> None:
     assert len(found.sites) == 1
     assert found.shells == ()
     assert not found.faithfulness.is_faithful
-    assert found.faithfulness.reason == "only 1 parts: too few for an order of them to be tested"
+    assert found.faithfulness.reason == "only 1 part: too few for an order of them to be tested"
 
 
 def test_a_crystal_of_too_many_neighbours_is_refused_with_the_remedy(explainer, crystals, monkeypatch) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from epitaxy_models.structures.display import display_spelling
-from epitaxy_models.transfer.contest.judge import Candidate, Judgement, judge
+from epitaxy_models.transfer.contest.judge import Candidate, Judgement, Verdict, judge
 from epitaxy_models.transfer.records import (
     AuditSection,
     CalibrationSection,
@@ -218,6 +218,18 @@ def test_sentence_says_what_a_chemist_needs(judgement: Judgement, expected: str)
     fewer = verdict_sentence(judgement, "critical_temperature", "K", 100, 103)
     assert fewer == sentence.replace("critical_temperature,", "critical_temperature (from 103 rows),", 1)
     assert re.search(expected, sentence)
+
+
+def test_a_stack_that_helps_where_no_strategy_alone_does_is_not_called_noise() -> None:
+    alone = _judgement(0.5, 0.5)
+    served = replace(alone.named("block_gp"), name="stack", error=replace(alone.named("block_gp").error, mean=0.3))
+    helped = replace(alone, strategies=(served, *alone.strategies), chosen="stack", verdict=Verdict.HELPS)
+    sentence = verdict_sentence(helped, "critical_temperature", "K", 100, 100)
+    assert re.search(
+    expected = r"stack serves, .* that is 4\d % less than 0\.\d+ K for .*, and beyond noise; block_gp alone"
+    assert re.search(expected, sentence)
+    )
+    assert "no difference" not in sentence
 
 
 def test_one_wild_label_does_not_flatten_the_pictures_and_stands_first(report: TransferReport) -> None:

@@ -20,6 +20,7 @@ from epitaxy.client import (
     smiles_column,
 )
 from epitaxy.client.inputs.columns import Columns
+from epitaxy.client.inputs.inventory import Inventory
 from epitaxy.client.inputs.item import Text
 from epitaxy.client.inputs.materials import kind_of_text
 from epitaxy.client.inputs.source import open_inputs
@@ -130,3 +131,17 @@ def test_text_on_a_command_line_is_known_by_what_it_holds(kind: str | None, text
 def test_the_client_reads_materials_without_rdkit() -> None:
     code = "import sys, epitaxy.client; sys.exit('rdkit' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".jsonl"])
+def test_materials_of_a_table_are_counted_before_they_are_read(tmp_path: Path, ending: str) -> None:
+    frame = pd.DataFrame({"unit": ["*CC*", "*CC(*)C", "*CCO*"], "Fe": [1, 2, 3]})
+    path = tmp_path / f"t{ending}"
+    if ending == ".csv":
+        frame.to_csv(path, index=False)
+    elif ending == ".parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_json(path, orient="records", lines=True)
+    for column in (polymer_column("unit"), element_columns("Fe:at")):
+        assert Inventory.of([path], columns=Columns(material=column)).count() == 3
