@@ -225,10 +225,8 @@ def test_a_stack_that_helps_where_no_strategy_alone_does_is_not_called_noise() -
     served = replace(alone.named("block_gp"), name="stack", error=replace(alone.named("block_gp").error, mean=0.3))
     helped = replace(alone, strategies=(served, *alone.strategies), chosen="stack", verdict=Verdict.HELPS)
     sentence = verdict_sentence(helped, "critical_temperature", "K", 100, 100)
-    assert re.search(
     expected = r"stack serves, .* that is 4\d % less than 0\.\d+ K for .*, and beyond noise; block_gp alone"
     assert re.search(expected, sentence)
-    )
     assert "no difference" not in sentence
 
 
