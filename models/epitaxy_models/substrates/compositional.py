@@ -6,11 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from epitaxy_models.calibration.latent import LatentSpace
-from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.compositions import Composition, read_composition
-from epitaxy_models.ensembles.card import ModelCard
-from epitaxy_models.ensembles.readout import EnsemblePrediction, Reading
 from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.graphs.composition_graph import build_composition_graph
 from epitaxy_models.graphs.graph import CrystalGraph
@@ -18,20 +14,19 @@ from epitaxy_models.materials.kind import MaterialKind
 from epitaxy_models.structures.elements import SYMBOLS, symbol_of
 from epitaxy_models.substrates.artifact import MaterialArtifact, load_material_artifact
 from epitaxy_models.substrates.details import SubstrateDetails
-from epitaxy_models.substrates.ensemble import MaterialEnsemble
+from epitaxy_models.substrates.graph_substrate import GraphSubstrate
 
 _NAMES = ("", *(symbol_of(z) for z in range(1, len(SYMBOLS) + 1)))
 
 
-class CompositionSubstrate:
+class CompositionSubstrate(GraphSubstrate[Composition]):
     """Implements Substrate for materials of which only the composition is known."""
 
     kinds = (MaterialKind.COMPOSITION,)
 
     def __init__(self, artifact: MaterialArtifact) -> None:
         """Raises CheckpointError if the weights do not fit the card."""
-        self._ensemble = MaterialEnsemble(artifact, _NAMES, "formulas")
-        self.digest = artifact.digest
+        super().__init__(artifact, _NAMES, "formulas")
 
     @classmethod
     def load(cls, folder: Path) -> "CompositionSubstrate":
@@ -39,19 +34,9 @@ class CompositionSubstrate:
         return cls(load_material_artifact(folder))
 
     @property
-    def card(self) -> ModelCard:
-        """What is known about the weights."""
-        return self._ensemble.card
-
-    @property
     def details(self) -> SubstrateDetails:
         """What cards of models state beside the card."""
         return SubstrateDetails.of(self._ensemble.artifact, range(len(_NAMES)))
-
-    @property
-    def latent(self) -> LatentSpace:
-        """Directions of the first member's embedding in which the pretraining data vary."""
-        return self._ensemble.artifact.nearness.latent
 
     def intake(self, text: str) -> Composition:
         """The composition of a formula or a list of amounts. Raises InvalidMaterialError."""
@@ -68,52 +53,6 @@ class CompositionSubstrate:
     def featurize_all(self, materials: Sequence[Composition]) -> list[CrystalGraph | EpitaxyError]:
         """The graph of each material."""
         return [self.featurize(material) for material in materials]
-
-    def embed(self, graphs: Sequence[CrystalGraph]) -> NDArray[np.float32]:
-        """Embeddings, ``[n_materials, n_members, embedding_width]``."""
-        return self._ensemble.embed(graphs)
-
-    def predict(
-        self,
-        materials: Sequence[Composition],
-        graphs: Sequence[CrystalGraph],
-        embeddings: NDArray[np.float32],
-        coverage: float,
-    ) -> EnsemblePrediction:
-        """Calibrated predictions of the served properties."""
-        return self._ensemble.predict(graphs, embeddings, coverage)
-
-    def domains(
-        self,
-        materials: Sequence[Composition],
-        graphs: Sequence[CrystalGraph],
-        embeddings: NDArray[np.float32],
-    ) -> tuple[DomainScore, ...]:
-        """How near each material lies to the pretraining data."""
-        return self._ensemble.domains(graphs, embeddings)
-
-    def readings(self, graphs: Sequence[CrystalGraph], embeddings: NDArray[np.float32]) -> list[Reading]:
-        """What the embeddings say of each material, before anybody asks for a coverage."""
-        return self._ensemble.readings(graphs, embeddings)
-
-    def answer(
-        self, readings: Sequence[Reading], coverage: float, judged_at: float | None = None
-    ) -> EnsemblePrediction:
-        """The calibrated predictions that readings amount to."""
-        return self._ensemble.answer(readings, coverage, judged_at)
-
-    def foretell(
-        self,
-        materials: Sequence[Composition],
-        graphs: Sequence[CrystalGraph],
-        embeddings: NDArray[np.float32],
-    ) -> NDArray[np.float64]:
-        """Ensemble mean of every head, ``[n_materials, n_heads]``."""
-        return self._ensemble.foretell(graphs, embeddings)
-
-    def by_member(self, graphs: Sequence[CrystalGraph], embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-        """What each member says of the served properties, unbounded, ``[n_members, n_materials, n_properties]``."""
-        return self._ensemble.by_member(graphs, embeddings)
 
     @property
     def element_counts(self) -> NDArray[np.int64]:

@@ -4,13 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from epitaxy_models.calibration.latent import LatentSpace
-from epitaxy_models.calibration.verdict import DomainScore
-from epitaxy_models.ensembles.card import ModelCard
-from epitaxy_models.ensembles.readout import EnsemblePrediction, Reading
 from epitaxy_models.errors import EpitaxyError
 from epitaxy_models.graphs.atom_kinds import shipped_kinds
 from epitaxy_models.graphs.graph import CrystalGraph
@@ -21,20 +14,19 @@ from epitaxy_models.molecules import Molecule, read_molecule
 from epitaxy_models.polymers import Polymer, read_polymer
 from epitaxy_models.substrates.artifact import MaterialArtifact, load_material_artifact
 from epitaxy_models.substrates.details import SubstrateDetails
-from epitaxy_models.substrates.ensemble import MaterialEnsemble
+from epitaxy_models.substrates.graph_substrate import GraphSubstrate
 
 _OPEN_END = "*"
 
 
-class MolecularSubstrate:
+class MolecularSubstrate(GraphSubstrate[Molecule | Polymer]):
     """Implements Substrate for molecules, and for polymers as endless chains of their units."""
 
     kinds = (MaterialKind.MOLECULE, MaterialKind.POLYMER)
 
     def __init__(self, artifact: MaterialArtifact) -> None:
         """Raises CheckpointError if the weights do not fit the card."""
-        self._ensemble = MaterialEnsemble(artifact, shipped_kinds().names, "molecules")
-        self.digest = artifact.digest
+        super().__init__(artifact, shipped_kinds().names, "molecules")
 
     @classmethod
     def load(cls, folder: Path) -> "MolecularSubstrate":
@@ -42,21 +34,11 @@ class MolecularSubstrate:
         return cls(load_material_artifact(folder))
 
     @property
-    def card(self) -> ModelCard:
-        """What is known about the weights."""
-        return self._ensemble.card
-
-    @property
     def details(self) -> SubstrateDetails:
         """What cards of models state beside the card."""
         found = SubstrateDetails.of(self._ensemble.artifact, shipped_kinds().atomic_numbers)
         # Hydrogen atoms are no nodes; kinds of atoms count them.
         return replace(found, supported_elements=(1, *found.supported_elements))
-
-    @property
-    def latent(self) -> LatentSpace:
-        """Directions of the first member's embedding in which the pretraining data vary."""
-        return self._ensemble.artifact.nearness.latent
 
     def intake(self, text: str) -> Molecule | Polymer:
         """The molecule of a SMILES, or the polymer of repeat units with open ends. Raises InvalidMaterialError."""
@@ -79,52 +61,6 @@ class MolecularSubstrate:
             self._featurize_alone(material) if graph is None else graph
             for material, graph in zip(materials, built, strict=True)
         ]
-
-    def embed(self, graphs: Sequence[CrystalGraph]) -> NDArray[np.float32]:
-        """Embeddings, ``[n_materials, n_members, embedding_width]``."""
-        return self._ensemble.embed(graphs)
-
-    def predict(
-        self,
-        materials: Sequence[Molecule | Polymer],
-        graphs: Sequence[CrystalGraph],
-        embeddings: NDArray[np.float32],
-        coverage: float,
-    ) -> EnsemblePrediction:
-        """Calibrated predictions of the served properties."""
-        return self._ensemble.predict(graphs, embeddings, coverage)
-
-    def domains(
-        self,
-        materials: Sequence[Molecule | Polymer],
-        graphs: Sequence[CrystalGraph],
-        embeddings: NDArray[np.float32],
-    ) -> tuple[DomainScore, ...]:
-        """How near each material lies to the pretraining data."""
-        return self._ensemble.domains(graphs, embeddings)
-
-    def readings(self, graphs: Sequence[CrystalGraph], embeddings: NDArray[np.float32]) -> list[Reading]:
-        """What the embeddings say of each material, before anybody asks for a coverage."""
-        return self._ensemble.readings(graphs, embeddings)
-
-    def answer(
-        self, readings: Sequence[Reading], coverage: float, judged_at: float | None = None
-    ) -> EnsemblePrediction:
-        """The calibrated predictions that readings amount to."""
-        return self._ensemble.answer(readings, coverage, judged_at)
-
-    def foretell(
-        self,
-        materials: Sequence[Molecule | Polymer],
-        graphs: Sequence[CrystalGraph],
-        embeddings: NDArray[np.float32],
-    ) -> NDArray[np.float64]:
-        """Ensemble mean of every head, ``[n_materials, n_heads]``."""
-        return self._ensemble.foretell(graphs, embeddings)
-
-    def by_member(self, graphs: Sequence[CrystalGraph], embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-        """What each member says of the served properties, unbounded, ``[n_members, n_materials, n_properties]``."""
-        return self._ensemble.by_member(graphs, embeddings)
 
     def _featurize_alone(self, material: Molecule | Polymer) -> CrystalGraph | EpitaxyError:
         try:

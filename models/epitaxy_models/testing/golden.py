@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,7 +22,22 @@ RELATIVE_TOLERANCE = 1e-4
 # Share of held-out structures.
 SCORE_TOLERANCE = 1e-3
 
+_RecordT = TypeVar("_RecordT")
 _ARRAYS = ("values", "epistemic_std", "aleatoric_std", "lower", "upper")
+
+
+def read_record(kind: type[_RecordT], path: Path) -> _RecordT:
+    """A record that `write_record` wrote. Raises CheckpointError if the file is missing or not one."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return kind(**(record | {"properties": tuple(record["properties"])}))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} holds no golden record: {error}", reason="UNREADABLE_GOLDEN_RECORD") from error
+
+
+def write_record(record: Any, path: Path) -> None:
+    """Writes a record, which is a dataclass, as JSON that a reviewer can read."""
+    path.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +74,11 @@ class GoldenRecord:
     @classmethod
     def read(cls, path: Path) -> "GoldenRecord":
         """Reads a record. Raises CheckpointError if the file is missing or not one."""
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**(record | {"properties": tuple(record["properties"])}))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(
-                f"{path} holds no golden record: {error}", reason="UNREADABLE_GOLDEN_RECORD"
-            ) from error
+        return read_record(cls, path)
 
     def write(self, path: Path) -> None:
         """Writes a record as JSON that a reviewer can read."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        write_record(self, path)
 
     def differences(self, other: "GoldenRecord") -> Sequence[str]:
         """One line for every number that moved beyond the tolerances and every verdict that changed."""

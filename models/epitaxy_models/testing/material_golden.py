@@ -1,16 +1,14 @@
 """Golden answers of the substrates of molecules and compositions, to be given again on any machine."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from epitaxy_models.errors import CheckpointError
 from epitaxy_models.substrates.substrate import Substrate
-from epitaxy_models.testing.golden import GOLDEN_COVERAGE
+from epitaxy_models.testing.golden import GOLDEN_COVERAGE, read_record, write_record
 
 # Float32 sums differ between processors; units reach from log10 to K, so that a value may move by a part of its
 # interval and no more.
@@ -52,17 +50,11 @@ class MaterialGolden:
     @classmethod
     def read(cls, path: Path) -> "MaterialGolden":
         """Reads a record. Raises CheckpointError if the file is missing or not one."""
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**(record | {"properties": tuple(record["properties"])}))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(
-                f"{path} holds no golden record: {error}", reason="UNREADABLE_GOLDEN_RECORD"
-            ) from error
+        return read_record(cls, path)
 
     def write(self, path: Path) -> None:
         """Writes a record as JSON that a reviewer can read."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        write_record(self, path)
 
     def differences(self, other: "MaterialGolden") -> list[str]:
         """One line for every answer that moved beyond the tolerances."""
