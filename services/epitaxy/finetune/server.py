@@ -112,6 +112,7 @@ class FineTuneServer(RunningServer):
             settings.max_attempts,
             settings.overdue_grace_seconds,
             is_held=settings.is_held,
+            make_room=FolderJobFiles(settings.jobs_folder).make_room,
         )
 
     async def _warm_and_count(self, registry: ModelRegistry) -> None:

@@ -55,11 +55,16 @@ class FolderJobFiles:
             self._reserve.unlink()
 
     def keep_reserve(self) -> None:
-        """Makes the reserve again if it was used up. A disk that is still full is left alone."""
+        """Makes the reserve again if it was used up. A disk that is still nearly full is left alone.
+
+        What `make_room` freed is there for the end of a job: the new reserve must not take it first.
+        """
         with suppress(OSError):
             if self._reserve.exists() and self._reserve.stat().st_size == _RESERVE_BYTES:
                 return
             self._root.mkdir(parents=True, exist_ok=True)
+            if shutil.disk_usage(self._root).free < 2 * _RESERVE_BYTES:
+                return
             draft = self._reserve.with_suffix(".draft")
             try:
                 draft.write_bytes(bytes(_RESERVE_BYTES))

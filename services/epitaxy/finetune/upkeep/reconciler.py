@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from epitaxy.chassis.errors import (
-    RetryLaterError,
-)
+from epitaxy.chassis.errors import RetryLaterError
+from epitaxy.chassis.storage import is_storage_full
 from epitaxy.finetune.domain.job import Failure, FineTuneJob, JobEndedError, worker_lost
 from epitaxy.finetune.ports import JobObserver, JobRunner, JobStore
 from epitaxy_models.errors import EpitaxyError
@@ -31,6 +30,8 @@ class Reconciler:
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     is_held: Callable[[], bool] = field(default=lambda: False)
     """While this says so, jobs without a worker wait."""
+    make_room: Callable[[str, str], None] = field(default=lambda tenant, job_id: None)
+    """Frees room on a full disk, so that the end of this tenant's job can be recorded."""
     _starts: Counter[str] = field(default_factory=Counter, init=False)
     _told_until: datetime | None = field(default=None, init=False)
 
@@ -62,7 +63,13 @@ class Reconciler:
 
     def _end(self, job: FineTuneJob, failure: Failure, now: datetime) -> None:
         logger.warning("ending a job", extra={"job": job.id, "reason": failure.reason})
-        self.store.change(job.id, lambda job: job.failed(failure, now))
+        try:
+            self.store.change(job.id, lambda job: job.failed(failure, now))
+        except RetryLaterError as error:
+            if not is_storage_full(error):
+                raise
+            self.make_room(job.tenant, job.id)
+            self.store.change(job.id, lambda job: job.failed(failure, now))
         self.runner.stop(job.id)
 
     def _tell_ends(self, now: datetime) -> None:

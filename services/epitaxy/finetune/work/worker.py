@@ -106,9 +106,12 @@ class JobWorker:
         )
 
     def _fail(self, job: FineTuneJob, failure: Failure) -> None:
-        if failure is _STORAGE_FULL:
-            self.files.make_room(job.tenant, job.id)
-        _patiently(lambda: self.store.change(job.id, lambda now: now.failed(failure, _now(), job.attempt)))
+        def record() -> None:
+            if failure is _STORAGE_FULL:  # at each try: others may have taken the room
+                self.files.make_room(job.tenant, job.id)
+            self.store.change(job.id, lambda now: now.failed(failure, _now(), job.attempt))
+
+        _patiently(record)
 
 
 class _Teller:
