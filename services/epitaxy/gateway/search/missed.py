@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-EDGES = 10.0 ** -np.arange(0.0, 9.01, 0.5)
-"""Lower ends of the bins are the edges after the first; the last bin reaches to 0."""
-N_BINS = len(EDGES) + 1
+N_BINS = 19
+"""Two bins for each power of ten of the chance, the first from 1 downwards; the last takes all below 1e-9."""
 # Hits that the prior counts for: little, so that a few found hits outweigh it.
 _PRIOR_HITS = 2.0
 # A bin whose hits are less likely than this under its corrected chances is counted by its rate of hits alone.
@@ -59,7 +58,8 @@ def bins_of(chances: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Bin of each chance, ``[n]``."""
     with np.errstate(divide="ignore"):
         halves = np.floor(np.log10(chances) * -2.0)
-    return np.clip(np.nan_to_num(halves, posinf=N_BINS - 2), 0, N_BINS - 2).astype(np.uint8)
+    # Of a chance of 0 the logarithm is infinite: the last bin.
+    return np.asarray(np.clip(halves, 0, N_BINS - 1), dtype=np.uint8)
 
 
 def count_missed(recorded: NDArray[np.float32], are_hits: NDArray[np.bool_], waiting: NDArray[np.float32]) -> Missed:
