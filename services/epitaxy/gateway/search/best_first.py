@@ -117,7 +117,7 @@ class BestFirst:
         """What the search reached so far."""
         found = self._results.best()
         missed = self._count(self._chances(self._threshold(found)), found)
-        return summarize(self.order, self._candidates, self._results, self._lots, missed)
+        return summarize(self.order, self._candidates, self._results, self._lots, missed, self._is_done)
 
     def why(self, index: int) -> Why:
         """What became of one candidate. Raises InvalidRequestError for an index outside the pool."""

@@ -22,7 +22,7 @@ _LARGE_SHARE = 0.1
 
 
 def summarize(
-    order: SearchOrder, candidates: Candidates, results: Results, lots: Lots, missed: Missed
+    order: SearchOrder, candidates: Candidates, results: Results, lots: Lots, missed: Missed, is_done: bool
 ) -> SearchSummary:
     """What the search reached."""
     found = results.best()
@@ -51,7 +51,7 @@ def summarize(
         student_correlation=correlation,
         notes=(),
     )
-    return _with_notes(summary, order)
+    return replace(summary, notes=tuple(_notes(summary, order, is_done)))
 
 
 def tell_why(order: SearchOrder, candidates: Candidates, results: Results, index: int, chance: float) -> Why:
@@ -96,10 +96,7 @@ def _missed_numbers(missed: Missed, n_pending: int) -> tuple[float, float, float
 
 
 def _recall(best: int, n_found: int, missed: float) -> float:
-    total = min(float(best), n_found + missed)
-    if n_found == best:
-        return max(1.0 - missed / best, 0.0)
-    return n_found / total if total > 0 else 1.0
+    return max(1.0 - missed / max(min(float(best), n_found + missed), 1.0), 0.0)
 
 
 def _survey_correlation(candidates: Candidates, results: Results, lots: Lots) -> float:
@@ -112,11 +109,7 @@ def _survey_correlation(candidates: Candidates, results: Results, lots: Lots) ->
     return float(np.corrcoef(*ranks)[0, 1])
 
 
-def _with_notes(summary: SearchSummary, order: SearchOrder) -> SearchSummary:
-    return replace(summary, notes=tuple(_notes(summary, order)))
-
-
-def _notes(summary: SearchSummary, order: SearchOrder) -> Iterator[str]:
+def _notes(summary: SearchSummary, order: SearchOrder, is_done: bool) -> Iterator[str]:
     if summary.n_found < order.best:
         yield (
             f"{summary.n_found} of the wanted {order.best} were found: {summary.n_eligible} of {summary.n_evaluated} "
@@ -126,10 +119,10 @@ def _notes(summary: SearchSummary, order: SearchOrder) -> Iterator[str]:
         yield f"{summary.share_evaluated:.0%} of the pool was evaluated, because {_reason(summary, order)}"
     if summary.n_refused:
         yield f"{summary.n_refused} candidates got no answer from the ensemble and count for nothing"
-    if summary.recall_estimate < order.recall:
+    if not is_done:
         yield (
-            f"the recall of {order.recall:g} that was asked for is not reached yet: "
-            f"about {summary.expected_missed:.2g} of the best are still missing"
+            "the search has not ended: "
+            f"about {summary.expected_missed:.2g} of the best are expected among candidates that wait"
         )
 
 
