@@ -206,7 +206,7 @@ def _search_limits(settings: GatewaySettings) -> SearchLimits:
         max_candidates=settings.max_candidates,
         max_structures=settings.max_structures_per_message,
         window=settings.chunk_window,
-        wanted_at_once=min(256, settings.max_structures_per_message),
+        wanted_at_once=min(128, settings.max_structures_per_message),
         idle_seconds=settings.screen_idle_seconds,
     )
 

@@ -32,7 +32,8 @@ from epitaxy.gateway.searching.requests import ENDED_EARLY, RequestQueue
 from epitaxy.gateway.service import GatewayService
 
 _OUT_OF_ORDER = "SEARCH_OUT_OF_ORDER"
-# A summary looks at all candidates; it may take this part of the time at most.
+_FEWEST_IN_FLIGHT, _GROWTH = 512, 0.25
+# A summary looks at all candidates; between two of them passes this many times what one takes.
 _PROGRESS_SECONDS, _PROGRESS_SHARE = 1.0, 20.0
 
 
@@ -51,7 +52,7 @@ class SearchLimits:
     max_candidates: int
     max_structures: int
     window: int
-    wanted_at_once: int = 256
+    wanted_at_once: int = 128
     idle_seconds: float | None = None
 
 
@@ -152,7 +153,9 @@ class SearchRun:
 
     async def _want(self) -> Wanted | None:
         """Asks for the next candidates; None while enough is under way, or if nothing is wanted now."""
-        if len(self._asked) + len(self._working) >= self._limits.window:
+        in_flight = sum(map(len, self._asked.values())) + sum(len(indices) for indices, _ in self._working.values())
+        # Every answer makes the next choice a better one, so that little is under way while little is known.
+        if in_flight >= max(_FEWEST_IN_FLIGHT, _GROWTH * self._tally.n_structures) or self._is_full():
             return None
         indices = await asyncio.to_thread(self._next_wanted)
         if not len(indices):
@@ -160,6 +163,9 @@ class SearchRun:
         self._n_messages += 1
         self._asked[self._n_messages] = indices
         return Wanted(self._n_messages, tuple(indices.tolist()))
+
+    def _is_full(self) -> bool:
+        return len(self._asked) + len(self._working) >= self._limits.window
 
     def _next_wanted(self) -> NDArray[np.int64]:
         indices = self._search.next_wanted(self._limits.wanted_at_once)
