@@ -26,7 +26,9 @@ from epitaxy.gateway.searching.domain import (
     WantedStructures,
     WhyQuestion,
     check_block,
+    check_pool,
 )
+from epitaxy.gateway.searching.memory import Room
 from epitaxy.gateway.searching.ports import CandidateModel, SearchObserver
 from epitaxy.gateway.searching.requests import ENDED_EARLY, RequestQueue
 from epitaxy.gateway.service import GatewayService
@@ -43,6 +45,7 @@ class SearchLimits:
 
     Attributes:
         max_candidates: Candidates of one search.
+        max_candidates_at_once: Candidates of all searches that are open.
         max_structures: Structures in a message.
         window: Messages that are under way at once.
         wanted_at_once: Candidates that one message asks for.
@@ -50,6 +53,7 @@ class SearchLimits:
     """
 
     max_candidates: int
+    max_candidates_at_once: int
     max_structures: int
     window: int
     wanted_at_once: int = 128
@@ -67,9 +71,10 @@ class SearchRun:
         limits: SearchLimits,
         queue: RequestQueue,
         observer: SearchObserver,
+        room: Room,
     ) -> None:
         self._begin, self._gateway, self._model = begin, gateway, model
-        self._limits, self._queue, self._observer = limits, queue, observer
+        self._limits, self._queue, self._observer, self._room = limits, queue, observer, room
         self._quantities: tuple[Quantity, ...] = begin.order.quantities
         self._seen = self._scored = 0
         self._tally = Tally()
@@ -130,9 +135,8 @@ class SearchRun:
             raise InvalidRequestError("candidates come before anything else", reason=_OUT_OF_ORDER)
         check_block(request, self._limits.max_structures)
         self._seen += request.n_candidates
-        if self._seen > self._limits.max_candidates:
-            message = f"a search takes at most {self._limits.max_candidates} candidates: search the pool in parts"
-            raise InvalidRequestError(message, reason="TOO_MANY_CANDIDATES")
+        check_pool(self._seen, self._limits.max_candidates)
+        self._room.hold(self._seen)
         return request
 
     async def _evaluate(self) -> AsyncGenerator[SearchEvent, None]:
