@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from epitaxy.api.common.v1 import structure_pb2
 from epitaxy.client.defaults import MAX_STRUCTURE_BYTES
 from epitaxy.client.inputs.item import InputItem, refuse
@@ -64,17 +67,38 @@ class Chunker:
         return item
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Parcel:
-    """A message's structures, and whose answer each id on the wire is."""
+    """A message's structures, and whose answers come back: by the id on the wire, or in this order.
+
+    Attributes:
+        structures: What goes on the wire.
+        ids: The callers' own ids, in the order of the structures.
+        indices: Positions in the input, int64, shape ``[n_structures]``.
+    """
 
     structures: list[structure_pb2.StructureInput]
-    by_wire_id: dict[str, InputItem] = field(repr=False)
+    ids: Sequence[str] = field(repr=False)
+    indices: NDArray[np.int64] = field(repr=False)
+    _by_wire_id: Callable[[], dict[str, InputItem]] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
     @classmethod
     def of(cls, items: Sequence[InputItem]) -> "Parcel":
         """Packs items into one message."""
-        return cls(*pack_items(items))
+        structures, by_wire_id = pack_items(items)
+        indices = np.array([item.index for item in items], dtype=np.int64)
+        return cls(structures, [item.id for item in items], indices, lambda: by_wire_id)
+
+    def by_wire_id(self) -> dict[str, InputItem]:
+        """The items by their ids on the wire."""
+        return self._by_wire_id()
+
+    def items(self) -> list[InputItem]:
+        """The items in order."""
+        return list(self._by_wire_id().values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +115,14 @@ class Message:
 
     def item_of(self, wire_id: str) -> InputItem | None:
         """The item that an answer belongs to, None for an id that was not sent."""
-        return self.parcel.by_wire_id.get(wire_id)
+        return self.parcel.by_wire_id().get(wire_id)
 
     def in_order(
         self, answers: Mapping[str, Answer], without_answer: Callable[[InputItem, ItemError], Answer]
     ) -> Iterator[Answer]:
         """One answer for each item in input order: the server's, or what ``without_answer`` makes of a refusal."""
         by_index = {item.index: without_answer(item, error) for item, error in self.chunk.refused}
-        for wire_id, item in self.parcel.by_wire_id.items():
+        for wire_id, item in self.parcel.by_wire_id().items():
             by_index[item.index] = answers.get(wire_id) or without_answer(item, no_answer())
         for index in sorted(by_index):
             yield by_index[index]
