@@ -155,8 +155,7 @@ def frame(blocks: Sequence[ScreenColumns]) -> "pd.DataFrame":
 
     tables = [LongTable(block) for block in blocks]
     columns = {name: [cell for table in tables for cell in table.cells(name)] for name in COLUMNS}
-    # Texts are objects with None, as rows of results give them.
-    whole = pd.DataFrame({name: pd.Series(cells, dtype=object) for name, cells in columns.items()})
+    whole = pd.DataFrame(columns)
     kinds = dict.fromkeys(FLOAT_COLUMNS, "float64") | {"cache_hit": "boolean"}
     order = _input_order(tables)
     ordered = whole if _is_ascending(order) else whole.iloc[order].reset_index(drop=True)
