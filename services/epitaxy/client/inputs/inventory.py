@@ -56,6 +56,7 @@ class Inventory:
         """
         banned = {path.resolve() for path in exclude}
         banned_names = {path.name for path in banned}
+        banned_folders = {path for path in banned if path.is_dir()}
         files: list[InputFile] = []
         log = ReadingLog()
         for path in map(Path, paths):
@@ -63,6 +64,8 @@ class Inventory:
                 raise InvalidRequestError(f"no such file or folder: {path}", reason="NO_SUCH_FILE")
             for found, long_name in _walk(path):
                 if found.name in banned_names and found.resolve() in banned:
+                    continue
+                if banned_folders and not banned_folders.isdisjoint(found.resolve().parents):
                     continue
                 if found is path or _is_input(found.name):
                     files.append(InputFile(str(found), long_name))

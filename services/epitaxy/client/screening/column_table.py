@@ -28,20 +28,23 @@ class LongTable:
     """The rows of some answers: one for each structure and property, one for a structure without an answer.
 
     Columns are those of ``COLUMNS``, computed as they are asked for.
+
+    Attributes:
+        structures: Row among the answers of each row of the table.
     """
 
     def __init__(self, answers: ScreenColumns) -> None:
         self._answers = answers
-        self._structures, self._properties = _long_rows(answers)
+        self.structures, self._properties = _long_rows(answers)
         self._is_value = self._properties >= 0
 
     def __len__(self) -> int:
-        return len(self._structures)
+        return len(self.structures)
 
     @property
     def indices(self) -> NDArray[np.int64]:
         """Position in the input of each row's structure."""
-        return self._answers.indices[self._structures]
+        return self._answers.indices[self.structures]
 
     def rows(self) -> Iterator[Row]:
         """Rows as the writers of texts take them."""
@@ -53,7 +56,7 @@ class LongTable:
             return _or_none(self._floats(name).tolist(), self._is_value.tolist())
         if name == "id":
             ids = self._answers.ids
-            return [ids[row] for row in self._structures.tolist()]
+            return [ids[row] for row in self.structures.tolist()]
         if name == "cache_hit":
             return _or_none(self._hits().tolist(), self._is_value.tolist())
         codes, texts = self._coded(name)
@@ -72,7 +75,7 @@ class LongTable:
         if name in FLOAT_COLUMNS:
             return pa.array(self._floats(name), mask=~self._is_value)
         if name == "id":
-            return pa.array(self._answers.ids, pa.string()).take(pa.array(self._structures))
+            return pa.array(self._answers.ids, pa.string()).take(pa.array(self.structures))
         if name == "cache_hit":
             return pa.array(self._hits(), mask=~self._is_value)
         codes, texts = self._coded(name)
@@ -80,7 +83,7 @@ class LongTable:
         return pa.DictionaryArray.from_arrays(places, pa.array(texts, pa.string())).dictionary_decode()
 
     def _floats(self, name: str) -> NDArray[np.float64]:
-        answers, rows = self._answers, self._structures
+        answers, rows = self._answers, self.structures
         if name == "domain_score":
             return answers.domain_scores[rows]
         if not answers.properties:
@@ -91,7 +94,7 @@ class LongTable:
         return stacked[rows, self._properties]  # type: ignore[no-any-return]  # numpy's index by arrays
 
     def _hits(self) -> NDArray[np.bool_]:
-        return self._answers.cache_hits[self._structures].astype(bool)
+        return self._answers.cache_hits[self.structures].astype(bool)
 
     def _coded(self, name: str) -> Coded:
         return _TEXT_COLUMNS[name](self)
@@ -100,7 +103,7 @@ class LongTable:
         return self._properties, texts
 
     def _formulas(self) -> Coded:
-        codes = self._answers.formulas[self._structures].astype(np.int64)
+        codes = self._answers.formulas[self.structures].astype(np.int64)
         # A structure without an answer may still have a formula; none is null, not an empty text.
         return np.where(self._is_value | (codes > 0), codes, -1), self._answers.texts
 
@@ -110,7 +113,7 @@ class LongTable:
         texts = [names.get(number, str(number)) for number in range(most + 1)]
         if unset is not None:
             texts[0] = unset
-        return np.where(self._is_value, codes[self._structures].astype(np.int64), -1), texts
+        return np.where(self._is_value, codes[self.structures].astype(np.int64), -1), texts
 
     def _joined(self, found: Findings, join: Callable[[Sequence[tuple[str, str]]], str]) -> Coded:
         """One text for each structure with findings."""
@@ -118,7 +121,7 @@ class LongTable:
         for row, pairs in found.by_row(self._answers.texts).items():
             codes[row] = len(texts)
             texts.append(join(pairs))
-        return codes[self._structures], texts
+        return codes[self.structures], texts
 
     def _models(self, text_of: Callable[[ModelName], str]) -> Coded:
         """Of the model that answered a structure; null if no model saw it."""
@@ -129,7 +132,7 @@ class LongTable:
             first = np.argmax(np.stack([one.has_value for one in answers.properties]), axis=0)
             codes = np.where(answers.outcomes == ANSWERED, first + 1, 0)
         empty = np.array([not name for name in names])
-        long = codes[self._structures]
+        long = codes[self.structures]
         return np.where(empty[long] & ~self._is_value, -1, long), names
 
 
