@@ -161,7 +161,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         """
         options = prediction_options(model, properties, coverage, bypass_cache, prediction_pb2.ANSWER_FORM_COLUMNS)
         stream = open_inputs(paths_or_structures, known, Columns.of(structure_column, id_column), conditions)
-        exchange = Exchange(stream.items, options, check_chunk_size(chunk_size))
+        exchange = Exchange(stream.items_or_blocks, options, check_chunk_size(chunk_size))
         tally = RunTally(stream.count, stream.log) if on_progress is not None else RunTally(log=stream.log)
         return AsyncScreenRun(self._predictions.Screen, self._connection, exchange, tally, on_progress)
 

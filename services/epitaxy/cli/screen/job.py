@@ -26,6 +26,7 @@ from epitaxy.cli.terminal import stdout_console, usage_error
 from epitaxy.cli.wording import describe
 from epitaxy.client import Client, EpitaxyClientError, ModelCard
 from epitaxy.client.defaults import STRUCTURE_COLUMN
+from epitaxy.client.inputs.blocks import CellBlock, InputBlock
 from epitaxy.client.inputs.inventory import Inventory
 from epitaxy.client.inputs.item import InputItem
 from epitaxy.client.inputs.reading_log import ReadingLog
@@ -123,7 +124,7 @@ class ScreenJob:
         plan, began = self._plan, time.monotonic()
         # Progress is reported once per block, so what is kept is synced as often.
         run = self._client.screen(
-            self._missing_items(store),
+            self._missing_inputs(store),
             plan.properties,
             model,
             coverage=plan.coverage,
@@ -144,10 +145,17 @@ class ScreenJob:
         if columns:
             self._inventory = replace(self._inventory, columns=replace(self._inventory.columns, conditions=columns))
 
-    def _missing_items(self, store: AnswerStore) -> Iterator[InputItem]:
-        for index, (item_id, source) in enumerate(self._inventory.read(self._log)):
+    def _missing_inputs(self, store: AnswerStore) -> Iterator[InputItem | InputBlock]:
+        """Inputs without an answer; crystals of Parquet tables in blocks."""
+        index = 0
+        for part in self._inventory.read_blocks(self._log):
+            if isinstance(part, CellBlock):
+                yield from _missing_of(InputBlock(part, index), store)
+                index += len(part)
+                continue
             if index not in store:
-                yield InputItem(item_id, index, source)
+                yield InputItem(part[0], index, part[1])
+            index += 1
 
     def _print_summary(self, tally: OutcomeTally, n_rows: int) -> None:
         elapsed = time.monotonic() - self._began
@@ -214,6 +222,14 @@ class ScreenJob:
             return Measurements.read(self._plan.measured, ranking.property_name)
         except ValueError as error:
             raise usage_error(f"--measured: {error}") from None
+
+
+def _missing_of(block: InputBlock, store: AnswerStore) -> Iterator[InputItem | InputBlock]:
+    are_missing = [index not in store for index in range(block.start, block.start + len(block))]
+    if all(are_missing):
+        yield block
+    elif any(are_missing):
+        yield from (item for item, is_missing in zip(block.items(), are_missing, strict=True) if is_missing)
 
 
 def _exact_name(card: ModelCard) -> str | None:

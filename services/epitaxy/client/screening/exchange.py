@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from epitaxy.api.prediction.v1 import prediction_pb2
+from epitaxy.client.inputs.blocks import InputBlock
 from epitaxy.client.inputs.item import InputItem
 from epitaxy.client.screening.chunks import Chunker, Parcel, no_answer
 from epitaxy.client.screening.column_reading import read_columns, read_items, refused_columns
@@ -22,7 +23,9 @@ _ITEM_RETRY_SECONDS = 0.5
 class Exchange:
     """Cuts items into messages, matches answers to items, and knows what a lost stream leaves to do."""
 
-    def __init__(self, items: Iterator[InputItem], options: prediction_pb2.PredictionOptions, chunk_size: int) -> None:
+    def __init__(
+        self, items: Iterator[InputItem | InputBlock], options: prediction_pb2.PredictionOptions, chunk_size: int
+    ) -> None:
         self._options = options
         self._chunk_size = chunk_size
         self._chunker = Chunker(items, chunk_size)
@@ -67,8 +70,9 @@ class Exchange:
         """The next message, None if there is nothing to send now; what a lost stream left goes first."""
         if self._lost:
             return self._send(self._lost.popleft())
-        items = self._due_items() or self._fresh_items()
-        return self._send(Parcel.of(items)) if items else None
+        due = self._due_items()
+        parcel = Parcel.of(due) if due else self._fresh_parcel()
+        return self._send(parcel) if parcel is not None else None
 
     def take_ready(self) -> list[ScreenColumns]:
         """Answers that need no server: the client's own refusals."""
@@ -106,13 +110,13 @@ class Exchange:
             due.append(heapq.heappop(self._delayed)[-1])
         return due
 
-    def _fresh_items(self) -> list[InputItem]:
+    def _fresh_parcel(self) -> Parcel | None:
         if self._chunker.is_exhausted:
-            return []
+            return None
         chunk = self._chunker.draw()
         if chunk.refused:
             self._ready.append(refused_columns(chunk.refused))
-        return list(chunk.to_send)
+        return chunk.parcel()
 
     def _without_kept_back(self, answers: ScreenColumns, parcel: Parcel) -> ScreenColumns:
         """The answers to be reported: those of items that will be sent again are left out."""

@@ -25,9 +25,7 @@ def records(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "_parts.jsonl").read_text().splitlines()[1:]]
 
 
-def test_a_folder_of_parts_is_the_table_of_one_file(
-    run: Any, target: str, crystals_file: Any, tmp_path: Path
-) -> None:
+def test_a_folder_of_parts_is_the_table_of_one_file(run: Any, target: str, crystals_file: Any, tmp_path: Path) -> None:
     crystals = crystals_file(250, "bad1", "c3")
     options = ("--target", target, "--chunk-size", 16, "--top", 3, "--sort", "band_gap")
     whole = run("screen", crystals, "--out", "r.parquet", "--refused", "a.csv", *options)
