@@ -148,5 +148,5 @@ def _numbers(content: bytes) -> memoryview:
     return memoryview(content).cast("I")
 
 
-def _floats(content: bytes) -> memoryview:
+def _floats(content: bytes) -> "memoryview[float]":
     return memoryview(content).cast("d")

@@ -149,8 +149,8 @@ def _plain_list(column: Any) -> Any:
 
 
 def _ends(column: Any) -> NDArray[np.int64]:
-    offsets = column.offsets.to_numpy()
-    return (offsets[1:] - offsets[0]).astype(np.int64)
+    offsets: NDArray[np.int64] = column.offsets.to_numpy().astype(np.int64)
+    return offsets[1:] - offsets[0]
 
 
 def _values(column: Any) -> Any:
@@ -165,7 +165,7 @@ def _triples(vectors: Any, lengths: list[int] | None, owner: Any) -> NDArray[np.
     if lengths is not None and not np.array_equal(np.diff(_ends(owner), prepend=0), lengths):
         raise _NotPlainError
     if pa.types.is_fixed_size_list(vectors.type):
-        if vectors.type.list_size != 3:
+        if vectors.null_count or vectors.type.list_size != 3:
             raise _NotPlainError
     elif vectors.null_count or not np.array_equal(_ends(_plain_list(vectors)), 3 * np.arange(1, len(vectors) + 1)):
         raise _NotPlainError

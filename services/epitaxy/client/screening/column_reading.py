@@ -1,6 +1,7 @@
 """From the wire to columns of answers, whichever form the server answered in."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +116,7 @@ def _findings(found: columns_pb2.FindingColumns) -> Findings:
     return Findings(rows, codes, messages)
 
 
-def _array(content: bytes, kind: type[np.generic], n_rows: int) -> NDArray[np.generic]:
+def _array(content: bytes, kind: type[np.generic], n_rows: int) -> NDArray[Any]:
     array = np.frombuffer(content, dtype=np.dtype(kind).newbyteorder("<"))
     if len(array) != n_rows:
         raise ValueError(f"a column of {len(array)} entries for {n_rows} structures")

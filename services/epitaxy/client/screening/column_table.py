@@ -91,7 +91,7 @@ class LongTable:
         if name == "coverage":
             return np.array([one.coverage for one in answers.properties])[self._properties]
         stacked = np.stack([getattr(one, _NUMBERS[name]) for one in answers.properties], axis=1)
-        return stacked[rows, self._properties]  # type: ignore[no-any-return]  # numpy's index by arrays
+        return stacked[rows, self._properties]
 
     def _hits(self) -> NDArray[np.bool_]:
         return self._answers.cache_hits[self.structures].astype(bool)
@@ -117,7 +117,8 @@ class LongTable:
 
     def _joined(self, found: Findings, join: Callable[[Sequence[tuple[str, str]]], str]) -> Coded:
         """One text for each structure with findings."""
-        texts, codes = [], np.full(len(self._answers), -1, dtype=np.int64)
+        texts: list[str] = []
+        codes = np.full(len(self._answers), -1, dtype=np.int64)
         for row, pairs in found.by_row(self._answers.texts).items():
             codes[row] = len(texts)
             texts.append(join(pairs))
