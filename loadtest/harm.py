@@ -109,9 +109,10 @@ class Plan:
     place: float
     seconds: float
 
-    def pid(self, pids: Mapping[str, list[int]]) -> int | None:
-        """The process it falls on; None if the part is not there just now."""
-        there = sorted(pids.get(self.part, ()))
+    def target(self, pids: Mapping[str, list[int]]) -> tuple[str, int] | None:
+        """Part and process it falls on: another than the planned one if that is not there just now; None if none is."""
+        others = [(part, pid) for part in sorted(pids) for pid in pids[part] if part not in CORE]
+        there = [(self.part, pid) for pid in sorted(pids.get(self.part, ()))] or others
         return there[int(self.place * len(there))] if there else None
 
 

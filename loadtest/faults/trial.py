@@ -23,6 +23,7 @@ from loadtest.trials.work import Screening, Work
 _CALLERS = 3
 _STRIKES_AT = (0.1, 0.5)
 _DISK_HAS_ROOM_AFTER_SECONDS = 20.0
+_AWAY_SECONDS = 60.0
 _BACK_SECONDS = 180.0
 _LOOK_SECONDS = 0.05
 
@@ -93,10 +94,9 @@ class Arena:
             asyncio.create_task(work.once(self._client, "local", self._n_trials, account))
             for work, account in zip(works, trial.accounts[1:], strict=True)
         ]
-        rows = np.random.default_rng(self._n_trials).integers(self._screening.size, size=n_items)
-        await asyncio.gather(
-            *(self._screened(caller, rows[caller::_CALLERS].tolist(), trial) for caller in range(_CALLERS))
-        )
+        rows = np.random.default_rng(self._n_trials).integers(self._screening.size, size=n_items).tolist()
+        shares = [rows[caller::_CALLERS] for caller in range(_CALLERS)]
+        await asyncio.gather(*(self._screened(caller, share, trial) for caller, share in enumerate(shares)))
         trial.seconds = time.monotonic() - began
         await asyncio.gather(striking, *beside)
         for work, account in zip(works, trial.accounts[1:], strict=True):
@@ -116,18 +116,28 @@ class Arena:
     async def _strike(self, trial: Trial, n_items: int) -> None:
         fault = trial.fault
         for share in _STRIKES_AT[: fault.n_strikes]:
-            while sum(self._answered) < share * n_items:
+            while sum(self._answered) < share * n_items:  # noqa: ASYNC110 - every answer would set an event
                 await asyncio.sleep(_LOOK_SECONDS)
             if fault.part == DISK:
                 await self._fill()
                 continue
-            pids = sorted((await asyncio.to_thread(pids_by_part, self._stack.pid)).get(fault.part, ()))
-            for pid in pids[:1]:
-                trial.struck.append(pid)
-                if fault.how is How.KILL:
-                    kill(pid)
-                else:
-                    await asyncio.to_thread(stop_for, pid, STOP_SECONDS)
+            pid = await self._one_of(fault.part)
+            if pid is None:
+                return
+            trial.struck.append(pid)
+            if fault.how is How.KILL:
+                kill(pid)
+            else:
+                await asyncio.to_thread(stop_for, pid, STOP_SECONDS)
+
+    async def _one_of(self, part: str) -> int | None:
+        """A process of the part, which may just be starting again; None if it stays away."""
+        limit = time.monotonic() + _AWAY_SECONDS
+        while time.monotonic() < limit:
+            if pids := (await asyncio.to_thread(pids_by_part, self._stack.pid)).get(part):
+                return min(pids)
+            await asyncio.sleep(_LOOK_SECONDS)
+        return None
 
     async def _fill(self) -> None:
         if self._disk is None:

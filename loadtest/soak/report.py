@@ -33,7 +33,7 @@ def markdown(report: Mapping[str, Any]) -> str:
         f"{'Passed' if report['passed'] else '**Failed**'}: {report['minutes']} minutes, seed {report['seed']}, commit "
         f"{record['commit']}, {record['measured_at']}; {record['machine']}, load {record['load_before']} before.",
         "",
-        "| work of two tenants | asked | answered | lost | doubled | wrong | worst difference | calls made again |",
+        "| work of two tenants | asked | answered | lost | doubled | wrong | worst, of tolerance | calls made again |",
         "|---|---|---|---|---|---|---|---|",
         *(_work_row(kind, found) for kind, found in report["work"].items()),
         "",
@@ -69,7 +69,7 @@ def write_docs(report: Mapping[str, Any], root: Path) -> None:
 def _work_row(kind: str, found: Mapping[str, Any]) -> str:
     repeats = ", ".join(f"{number} {reason}" for reason, number in sorted(found["repeats"].items()))
     counts = [f"{found[name]:,}" for name in ("asked", "answered", "lost", "doubled", "wrong")]
-    worst = f"{found['worst_difference']:.0e}"
+    worst = f"{found['worst_share_of_tolerance']:.2f}"
     return f"| {' | '.join([kind, *counts, worst, repeats or 'none'])} |"
 
 

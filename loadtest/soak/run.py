@@ -145,10 +145,11 @@ class Soak:
             await asyncio.sleep(plan.pause)
             if self._elapsed > (1 - CALM_SHARE) * self._seconds:
                 return
-            pid = plan.pid(await asyncio.to_thread(pids_by_part, self._stack.pid))
-            if pid is None:
+            target = plan.target(await asyncio.to_thread(pids_by_part, self._stack.pid))
+            if target is None:
                 continue
+            part, pid = target
             how = How.STOP if plan.seconds else How.KILL
-            self._blows.append(Blow(round(self._elapsed, 1), plan.part, pid, how, round(plan.seconds, 1)))
-            self._say(f"{self._elapsed:4.0f} s: {how} {plan.part} {pid} {plan.seconds or '':.3}")
+            self._blows.append(Blow(round(self._elapsed, 1), part, pid, how, round(plan.seconds, 1)))
+            self._say(f"{self._elapsed:4.0f} s: {how} {part} {pid} for {plan.seconds:.1f} s")
             await asyncio.to_thread(partial(stop_for, pid, plan.seconds) if plan.seconds else partial(kill, pid))
