@@ -13,21 +13,22 @@ from typing import Any
 
 from loadtest.processes import descendants
 
-# What a command line holds, by part. Ray's own titles and paths, and the modules of this product.
-PARTS: Mapping[str, bytes] = {
-    "gateway": b"epitaxy.gateway",
-    "proxy": b"ray::ProxyActor",
-    "intake": b"ray::ServeReplica:prediction:intake",
-    "ensemble": b"ray::ServeReplica:prediction:ensemble",
-    "explainer": b"ray::ServeReplica:prediction:explainer",
-    "controller": b"ray::ServeController",
-    "redis": b"redis-server",
-    "finetune": b"epitaxy.finetune",
-    "campaigns": b"epitaxy.campaigns",
-    "gcs": b"gcs_server",
-    "raylet": b"raylet/raylet",
-    "agent": b"dashboard/agent.py",
-    "driver": b"epitaxy.stack.driver",
+# What a command line holds, by part. Ray's own titles and paths, and the modules of this product. The raylet has two
+# agents, dies with either, and both change their titles once they are up.
+PARTS: Mapping[str, tuple[bytes, ...]] = {
+    "gateway": (b"epitaxy.gateway",),
+    "proxy": (b"ray::ProxyActor",),
+    "intake": (b"ray::ServeReplica:prediction:intake",),
+    "ensemble": (b"ray::ServeReplica:prediction:ensemble",),
+    "explainer": (b"ray::ServeReplica:prediction:explainer",),
+    "controller": (b"ray::ServeController",),
+    "redis": (b"redis-server",),
+    "finetune": (b"epitaxy.finetune",),
+    "campaigns": (b"epitaxy.campaigns",),
+    "gcs": (b"gcs_server",),
+    "raylet": (b"raylet/raylet",),
+    "agent": (b"dashboard/agent.py", b"ray::DashboardAgent", b"runtime_env/agent", b"ray::RuntimeEnvAgent"),
+    "driver": (b"epitaxy.stack.driver",),
 }
 # Whatever else Ray runs: workers of jobs and of pools of candidates.
 WORKER = "worker"
@@ -68,8 +69,8 @@ def part_of(command_line: bytes) -> str:
 
     The stack's first process and its reaper are not: their end is the end of the stack.
     """
-    for name, mark in PARTS.items():
-        if mark in command_line:
+    for name, marks in PARTS.items():
+        if any(mark in command_line for mark in marks):
             return name
     return WORKER if command_line.startswith(_WORKER_MARK) else ""
 

@@ -20,19 +20,24 @@ Answer = Mapping[str, float | str]
 """Named numbers and texts of one answer, or ``{"error": REASON}``."""
 
 
-def distance(expected: Answer, found: Answer) -> float:
-    """How far apart two answers are, in units of what is tolerated; infinite where a text or a name differs.
+def distance(expected: Sequence[Answer], found: Answer) -> float:
+    """How far an answer is from the undisturbed ones, in units of what is tolerated; infinite where a text differs.
 
     A number ``NAME.PART`` is held against the size of all that begins with its name: the end of an interval may be
     near zero and the interval wide.
+
+    Args:
+        expected: Undisturbed answers, of which each number and text may be any: they differ by the batch.
+        found: The answer.
     """
-    if expected.keys() != found.keys():
+    if any(answer.keys() != found.keys() for answer in expected):
         return math.inf
     sizes: dict[str, float] = {}
-    for name, value in expected.items():
+    for name, value in expected[0].items():
         if not isinstance(value, str):
             sizes[_group(name)] = max(1.0, abs(value), sizes.get(_group(name), 1.0))
-    return max((_apart(name, expected[name], found[name], sizes) for name in expected), default=0.0)
+    apart = (min(_apart(name, answer[name], found[name], sizes) for answer in expected) for name in found)
+    return max(apart, default=0.0)
 
 
 def _group(name: str) -> str:
@@ -82,18 +87,18 @@ class Account:
     def is_whole(self) -> bool:
         return bool(self.asked) and not (self.lost or self.doubled or self.wrong)
 
-    def compare(self, name: str, expected: Answer, found: Answer) -> None:
-        """Counts one answer."""
+    def compare(self, name: str, expected: Sequence[Answer], found: Answer) -> None:
+        """Counts one answer, which has to be one of the undisturbed ones."""
         self.answered += 1
         apart = distance(expected, found)
         if apart > 1:
             self.wrong += 1
-            self.note(f"{name}: {_differing(expected, found)}")
+            self.note(f"{name}: {_differing(expected[0], found)}")
         else:
             self.worst = max(self.worst, apart)
 
     def compare_all(
-        self, names: Sequence[str], expected: Sequence[Answer], found: Iterable[tuple[int, Answer]]
+        self, names: Sequence[str], expected: Sequence[Sequence[Answer]], found: Iterable[tuple[int, Answer]]
     ) -> None:
         """Counts the answers of one call, each by the position of what was asked."""
         times: Counter[int] = Counter()
@@ -138,5 +143,5 @@ class Account:
 
 def _differing(expected: Answer, found: Answer) -> str:
     both = {**expected, **found}
-    names = sorted(both, key=lambda name: distance({name: expected.get(name, "")}, {name: found.get(name, "")}))[-3:]
+    names = sorted(both, key=lambda name: distance([{name: expected.get(name, "")}], {name: found.get(name, "")}))[-3:]
     return ", ".join(f"{name} is {found.get(name)!r} and was {expected.get(name)!r}" for name in names)

@@ -56,7 +56,7 @@ class Jobs:
         self.accepted.setdefault(tenant, []).append(job.id)
         found = await patiently(account, name, lambda: self._ended(job))
         if found is not None:
-            account.compare(name, self._expected, found)
+            account.compare(name, [self._expected], found)
 
     async def settle(self, client: AsyncClient, tenant: str, account: Account) -> None:
         """The server knows the jobs that it took, all of them ended, and no others."""
@@ -126,7 +126,7 @@ class Measuring:
                 found.append((position, {"error": one.error.reason}))
             else:
                 found.append((position, {"value": one.predicted, "lower": one.lower, "upper": one.upper}))
-        account.compare_all(account_names, [self._expected[place] for place in places], found)
+        account.compare_all(account_names, [[self._expected[place]] for place in places], found)
 
     async def settle(self, client: AsyncClient, tenant: str, account: Account) -> None:
         health = await patiently(account, "model health", client.model_health)

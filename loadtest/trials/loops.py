@@ -53,7 +53,7 @@ class Loops:
                 account.lost += _BATCH - 1
                 continue
             for place, (one, expected) in enumerate(zip(batch, self._expected[turn], strict=True)):
-                account.compare(f"{name}, batch {turn}, place {place}", _named(expected), _named(one.id))
+                account.compare(f"{name}, batch {turn}, place {place}", [_named(expected)], _named(one.id))
             tickets += [one.ticket for one in batch]
         account.doubled += len(tickets) - len(set(tickets))
         await self._close(client, name, len(tickets), account)

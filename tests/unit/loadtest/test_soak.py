@@ -47,7 +47,9 @@ def test_there_are_twelve_faults_and_those_that_may_end_a_stack_have_one_to_them
     [
         (b"ray::ServeReplica:prediction:intake", "intake"),
         (b"/x/python\0-m\0epitaxy.gateway\0", "gateway"),
-        (b"ray::SomeJob.run", WORKER),
+        (b"ray::DashboardAgent\0\0", "agent"),
+        (b"ray::RuntimeEnvAgent\0\0", "agent"),
+        (b"ray::JobActor.run\0", WORKER),
         (b"/x/python\0-m\0epitaxy.stack.reaper\0", ""),
         (b"/x/python\0-m\0epitaxy.cli\0serve\0", ""),
     ],
@@ -104,17 +106,19 @@ def state(pid: int) -> str:
 
 def test_answers_are_equal_by_the_size_of_their_property() -> None:
     expected = {"gap.value": 100.0, "gap.lower": 1e-3, "formula": "NaCl", "domain_score": 0.5}
-    assert distance(expected, dict(expected)) == 0
-    assert distance(expected, expected | {"gap.lower": 1e-3 + 9e-5}) == pytest.approx(0.9)
-    assert distance(expected, expected | {"gap.value": 100.0002}) == pytest.approx(2)
-    assert distance(expected, expected | {"domain_score": 0.50001}) == pytest.approx(0.5)
+    assert distance([expected], dict(expected)) == 0
+    assert distance([expected], expected | {"gap.lower": 1e-3 + 9e-5}) == pytest.approx(0.9)
+    further = expected | {"gap.value": 100.0002}
+    assert distance([expected], further) == pytest.approx(2)
+    assert distance([expected, further], expected | {"gap.value": 100.0003}) == pytest.approx(1)
+    assert distance([expected], expected | {"domain_score": 0.50001}) == pytest.approx(0.5)
     for wrong in ({"formula": "KCl"}, {"gap.value": math.nan}, {"more": 1.0}, {"gap.value": "0"}):
-        assert distance(expected, expected | wrong) == math.inf  # type: ignore[operator]
+        assert distance([expected], expected | wrong) == math.inf  # type: ignore[operator]
 
 
 def test_what_is_lost_doubled_or_wrong_is_counted_and_named() -> None:
     account = Account("screens")
-    expected = [{"value": 1.0}, {"value": 2.0}, {"value": 3.0}]
+    expected = [[{"value": 1.0}], [{"value": 2.0}], [{"value": 3.0}]]
     account.compare_all(["a", "b", "c"], expected, [(0, {"value": 1.0}), (0, {"value": 1.0}), (2, {"value": 4.0})])
     found = (account.asked, account.answered, account.lost, account.doubled, account.wrong)
     assert found == (3, 2, 1, 1, 1)
