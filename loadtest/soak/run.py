@@ -151,5 +151,6 @@ class Soak:
             part, pid = target
             how = How.STOP if plan.seconds else How.KILL
             self._blows.append(Blow(round(self._elapsed, 1), part, pid, how, round(plan.seconds, 1)))
-            self._say(f"{self._elapsed:4.0f} s: {how} {part} {pid} for {plan.seconds:.1f} s")
+            lasting = f" for {plan.seconds:.1f} s" if plan.seconds else ""
+            self._say(f"{self._elapsed:4.0f} s: {how} {part} {pid}{lasting}")
             await asyncio.to_thread(partial(stop_for, pid, plan.seconds) if plan.seconds else partial(kill, pid))
