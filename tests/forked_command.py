@@ -19,23 +19,21 @@ _PRELOADED = (
     "rich.progress",
     "rich.table",
 )
-SECONDS = 90.0
+_SECONDS = 90.0
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(list(_PRELOADED))
 
 
-def run_forked(
-    arguments: list[str], folder: Path, environment: dict[str, str], seconds: float = SECONDS
-) -> subprocess.CompletedProcess[str]:
+def run_forked(arguments: list[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Runs the command to its end in the folder, with this environment and nothing to read."""
     out, err = folder.with_name(f"{folder.name}.out"), folder.with_name(f"{folder.name}.err")
     process = _context.Process(target=_command, args=(arguments, folder, environment, out, err))
     process.start()
-    process.join(seconds)
+    process.join(_SECONDS)
     if process.exitcode is None:
         process.kill()
         process.join()
-        raise subprocess.TimeoutExpired(arguments, seconds)
+        raise subprocess.TimeoutExpired(arguments, _SECONDS)
     return subprocess.CompletedProcess(arguments, process.exitcode, out.read_text(), err.read_text())
 
 

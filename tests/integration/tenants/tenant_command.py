@@ -2,13 +2,11 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
-from forked_command import run_forked
 from product import Product
-
-# A job on a busy machine, with the wait for its end.
-_SECONDS = 300.0
 
 
 class Command:
@@ -18,7 +16,9 @@ class Command:
         self._target, self._environment, self._folder = product.target, {**os.environ, "EPITAXY_API_KEY": key}, folder
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return run_forked([*arguments, "--target", self._target], self._folder, self._environment, _SECONDS)
+        command = [sys.executable, "-m", "epitaxy.cli", *arguments, "--target", self._target]
+        settings: dict[str, Any] = {"cwd": self._folder, "env": self._environment, "timeout": 220}
+        return subprocess.run(command, check=False, capture_output=True, text=True, **settings)
 
     def succeed(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         done = self(*arguments)

@@ -1,13 +1,15 @@
 """Cheaper values through the command on the whole running stack: several columns, empty cells, rows without a label."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from product import Product
-from tenant_command import Command
 
 from epitaxy_models.structures import structure_to_column
 from epitaxy_models.testing.tenant_model import unlabelled_structures, volumes
@@ -42,24 +44,33 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return _write(folder / "labels.jsonl", learned), _write(folder / "candidates.jsonl", candidates)
 
 
+def _run(product: Product, key: str, *arguments: str) -> str:
+    command = [sys.executable, "-m", "epitaxy.cli", *arguments, "--target", product.target]
+    environment = {**os.environ, "EPITAXY_API_KEY": key}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_cells_of_cheaper_columns_may_be_empty_in_labels_and_candidates(
     tenant_product: Product, keys: dict[str, str], tables: tuple[Path, Path], tmp_path: Path
 ) -> None:
     labels, candidates = map(str, tables)
-    run = Command(tenant_product, keys["acme"], tmp_path)
     create = ["--data", labels, "--column", "measured", "--unit", "A^3", "--name", "two-levels", "--json"]
     columns = ["--low-fidelity", "rough:PBE:1", "--low-fidelity", "fine:HSE06:20", "--cost", "100"]
-    made = run.succeed("finetune", "create", *create, *columns, "--strategy", "block_gp", "--wait")
-    assert json.loads(made.stdout.splitlines()[-1])["state"] == "SUCCEEDED"
-    report = json.loads(run.succeed("finetune", "report", "two-levels", "--json").stdout)
+    made = _run(
+        tenant_product, keys["acme"], "finetune", "create", *create, *columns, "--strategy", "block_gp", "--wait"
+    )
+    assert json.loads(made.splitlines()[-1])["state"] == "SUCCEEDED"
+    report = json.loads(_run(tenant_product, keys["acme"], "finetune", "report", "two-levels", "--json"))
     by_name = {row["column"]: row for row in report["fidelities"]["columns"]}
     assert (by_name["rough"]["fidelity"], by_name["rough"]["cost"], by_name["fine"]["cost"]) == ("PBE", 1.0, 20.0)
     assert by_name["rough"]["n_values"] > by_name["rough"]["n_known"] > 0
 
-    run.succeed("finetune", "promote", "two-levels", "--override", "a test")
+    _run(tenant_product, keys["acme"], "finetune", "promote", "two-levels", "--override", "a test")
     out = tmp_path / "ranked.jsonl"
     screen = ["screen", candidates, "--out", str(out), "--model", "two-levels", "--known-column", "rough"]
-    run.succeed(*screen)
+    _run(tenant_product, keys["acme"], *screen)
     answered = {row["id"]: row for row in map(json.loads, out.read_text().splitlines())}
     given = {row["id"]: row["rough"] for row in map(json.loads, Path(candidates).read_text().splitlines())}
     assert answered.keys() == given.keys()
