@@ -33,6 +33,7 @@ from epitaxy.finetune.store.ledger import SqlLedger
 from epitaxy.finetune.tenant_data import TenantData
 from epitaxy.finetune.upkeep.census import SubstrateCensus
 from epitaxy.finetune.upkeep.reconciler import Reconciler
+from epitaxy.finetune.verification import VersionVerifier
 from epitaxy.finetune.work.ray_runner import RayJobRunner
 from epitaxy.measurements.metrics import MeasurementMetrics
 from epitaxy.measurements.service import MeasurementService
@@ -89,7 +90,7 @@ class FineTuneServer(RunningServer):
         registry = MlflowRegistry(self._registry_settings)
         counting = asyncio.create_task(self._warm_and_count(registry))
         stack.push_async_callback(cancelled, counting)
-        champions = Champions(store, SqlLedger(self._database), registry, files)
+        champions = Champions(store, SqlLedger(self._database), registry, files, VersionVerifier(registry))
         servicer = self._servicer(store, champions)
         stack.callback(servicer.drain)
         readiness = ReadinessReporter(
