@@ -23,9 +23,9 @@ from epitaxy.chassis.metrics import RpcMetrics
 from epitaxy.chassis.open_calls import OPEN_SERVICES, OpenCallScope
 from epitaxy.chassis.request_context import (
     RequestContext,
+    bind_caller,
     bind_deadline,
     bind_request,
-    bind_tenant,
     current_request,
 )
 from epitaxy.chassis.status import code_of, to_rpc_status
@@ -159,7 +159,7 @@ class AuthenticationScope(CallScope):
     async def scope(self, call: RpcCall) -> AsyncIterator[None]:
         """Binds the tenant."""
         if call.caller is not None and not call.method.startswith(OPEN_SERVICES):
-            bind_tenant(call.caller.tenant, call.caller.key_id, call.caller.weight)
+            bind_caller(call.caller)
         yield
 
 

@@ -16,7 +16,17 @@ from epitaxy.finetune.domain.challenge import Challenge, challenge
 from epitaxy.finetune.domain.job import Result
 from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, Ruling, promotion_of, standing_champions
 from epitaxy.finetune.domain.spec import check_model_name
-from epitaxy.finetune.ports import Decision, JobFiles, JobStore, Ledger, ModelRegistry, NumberedEntry, RequestKey
+from epitaxy.finetune.ports import (
+    ALWAYS,
+    Decision,
+    JobFiles,
+    JobStore,
+    Ledger,
+    ModelRegistry,
+    NumberedEntry,
+    RequestKey,
+    TimeRange,
+)
 from epitaxy.registry.ports import Alias, ModelVersion
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.review import ReviewPolicy
@@ -101,9 +111,11 @@ class Champions:
             decision = self.ledger.decide(caller.tenant, name, key, lambda _: Ruling(entry))
         self._settle_policy(caller.tenant, name, decision, policy, key)
 
-    def audit(self, tenant: str, name: str, size: int, before: int | None) -> Sequence[NumberedEntry]:
+    def audit(
+        self, tenant: str, name: str, size: int, before: int | None, within: TimeRange = ALWAYS
+    ) -> Sequence[NumberedEntry]:
         """Up to ``size`` entries of a tenant's own log before a sequence number, the latest first."""
-        return self.ledger.page(tenant, name, size, before)
+        return self.ledger.page(tenant, name, size, before, within)
 
     def delete_all(self, caller: Caller) -> int:
         """Removes all models of a tenant; returns their number."""

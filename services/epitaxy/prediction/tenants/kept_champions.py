@@ -5,10 +5,11 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from epitaxy.chassis.errors import EpitaxyError, FailedPreconditionError, NotFoundError, RetryLaterError
+from epitaxy.chassis.errors import FailedPreconditionError, NotFoundError, RetryLaterError
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.prediction.tenants.recent_answers import Remembered
 from epitaxy.registry.ports import ModelVersion
+from epitaxy_models.errors import EpitaxyError
 
 _LOG = logging.getLogger(__name__)
 # Longer than loading takes to find the damage, so that calls for the model do not keep a replica busy loading it.
