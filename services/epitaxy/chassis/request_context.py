@@ -18,6 +18,7 @@ class RequestContext:
         key_id: Public part of the key that the call was made with; empty if none was.
         model_version: Which weights answer; empty if none do.
         deadline: When the caller stops waiting, in seconds of `time.monotonic`; None: never.
+        has_own_cache: Whether the tenant's structures are cached apart from those of others.
         caller: Who calls, where the call was authenticated here; None behind the gateway.
     """
 
@@ -27,6 +28,7 @@ class RequestContext:
     deadline: float | None = None
     key_id: str = ""
     weight: float = 1.0
+    has_own_cache: bool = False
     caller: Caller | None = None
 
     def seconds_left(self) -> float | None:
@@ -59,7 +61,7 @@ def bind_tenant(tenant: str, key_id: str = "", weight: float = 1.0) -> None:
 def bind_caller(caller: Caller) -> None:
     """Adds who calls to the current call."""
     bind_tenant(caller.tenant, caller.key_id, caller.weight)
-    bind_request(replace(current_request(), caller=caller))
+    bind_request(replace(current_request(), caller=caller, has_own_cache=caller.has_own_cache))
 
 
 def bind_model_version(model_version: str) -> None:

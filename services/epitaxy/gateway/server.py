@@ -13,7 +13,7 @@ from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.api.models.v1 import governance_pb2
 from epitaxy.chassis.callers import Scope
 from epitaxy.chassis.health import ReadinessReporter
-from epitaxy.chassis.interceptors import Authenticator, service_interceptors
+from epitaxy.chassis.interceptors import MAX_METADATA_BYTES, Authenticator, service_interceptors
 from epitaxy.chassis.private_files import read_private
 from epitaxy.chassis.reflection import enable_reflection
 from epitaxy.chassis.running_server import RunningServer, listen, run_until_signal
@@ -165,6 +165,9 @@ def _grpc_server(settings: GatewaySettings, metrics: GatewayMetrics, tenants: Te
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             # An answer that came from upstream can go on, although the gateway may number it anew.
             ("grpc.max_send_message_length", settings.max_message_bytes + _SLACK_BYTES),
+            # Above our own bound, so that ours refuses, with a reason; what is beyond the second never reaches us.
+            ("grpc.max_metadata_size", 4 * MAX_METADATA_BYTES),
+            ("grpc.absolute_max_metadata_size", 8 * MAX_METADATA_BYTES),
             ("grpc.so_reuseport", 0),  # else two gateways share a port and split its callers
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 20_000),
