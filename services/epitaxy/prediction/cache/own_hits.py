@@ -1,10 +1,6 @@
 """Whose hits are told: a cache that tenants share must not tell one what another has asked."""
 
-<<<<<<< HEAD
 from collections.abc import Iterable, Mapping
-=======
-from collections.abc import Mapping, Sequence
->>>>>>> trustsoak
 from hashlib import blake2b
 
 from epitaxy.chassis.request_context import current_request
@@ -15,13 +11,7 @@ _PREFIX = b"epitaxy:asked:"
 _LOCAL_BYTES = 16 * 2**20
 # A mark of some 40 bytes, and what Python keeps around it.
 _MARK_BYTES = 160
-<<<<<<< HEAD
 _PART_BYTES = 16
-=======
-_OWNER_BYTES = 16
-_Mark = bytes
-"""Whose question it was, and what was asked."""
->>>>>>> trustsoak
 
 
 class OwnHits:
@@ -47,7 +37,6 @@ class OwnHits:
         tenant = current_request().tenant
         if not tenant or not is_hit:
             return dict(is_hit)
-<<<<<<< HEAD
         marks = _marks_of(tenant, is_hit, keys or {})
         known = {mark for own in marks.values() for mark in own if self._marks.get(mark)}
         asked = [mark for digest, own in marks.items() if is_hit[digest] and known.isdisjoint(own) for mark in own]
@@ -63,28 +52,6 @@ class OwnHits:
             return set()
         names = {_shared_name(mark): mark for mark in marks}
         return {names[found] for found in await self._shared.read(_PREFIX, list(names))}
-=======
-        crystals, owner = keys or {}, _owner(tenant)
-        marks = {digest: _marks(owner, digest, crystals.get(digest)) for digest in is_hit}
-        unknown = {mark for parts in marks.values() for mark in parts if not self._marks.get(mark)}
-        if not unknown:
-            return dict(is_hit)
-        asked = [
-            mark for digest, parts in marks.items() if is_hit[digest] and unknown.issuperset(parts) for mark in parts
-        ]
-        unknown -= await self._read(asked)
-        await self._mark(unknown)
-        for mark in asked:
-            self._marks.put(mark, True)
-        return {digest: hit and not unknown.issuperset(marks[digest]) for digest, hit in is_hit.items()}
-
-    async def _read(self, marks: Sequence[_Mark]) -> set[_Mark]:
-        """Those of the marks that replicas share."""
-        if self._shared is None or not marks:
-            return set()
-        by_name = {_shared_name(mark): mark for mark in marks}
-        return {by_name[found] for found in await self._shared.read(_PREFIX, list(by_name))}
->>>>>>> trustsoak
 
     async def _mark(self, marks: set[_Mark]) -> None:
         for mark in marks:
@@ -93,7 +60,6 @@ class OwnHits:
             await self._shared.write([(name(_PREFIX, _shared_name(mark)), b"1") for mark in marks])
 
 
-<<<<<<< HEAD
 def _marks_of(tenant: str, digests: Iterable[bytes], crystals: Mapping[bytes, bytes]) -> dict[bytes, tuple[bytes, ...]]:
     """Marks by digest: of the cell, and of the crystal where it is known. A mark begins with the tenant's part."""
     own = blake2b(tenant.encode(), digest_size=_PART_BYTES).digest()
@@ -107,17 +73,3 @@ def _marks_of(tenant: str, digests: Iterable[bytes], crystals: Mapping[bytes, by
 def _shared_name(mark: bytes) -> bytes:
     """What others may see of a mark: a hash."""
     return blake2b(mark[_PART_BYTES:], key=mark[:_PART_BYTES], digest_size=16).digest()
-=======
-def _owner(tenant: str) -> bytes:
-    return blake2b(tenant.encode(), digest_size=_OWNER_BYTES).digest()
-
-
-def _marks(owner: bytes, digest: bytes, crystal: bytes | None) -> tuple[_Mark, ...]:
-    """Of the structure, and of its crystal where that is known. Kept here, so they need not be hashed for each call."""
-    return (owner + digest,) if crystal is None else (owner + digest, owner + crystal)
-
-
-def _shared_name(mark: _Mark) -> bytes:
-    """What others may read: it tells neither the tenant nor the structure."""
-    return blake2b(mark[_OWNER_BYTES:], key=mark[:_OWNER_BYTES], digest_size=16).digest()
->>>>>>> trustsoak
