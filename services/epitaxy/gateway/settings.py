@@ -82,6 +82,8 @@ class GatewaySettings(ServiceSettings):
     """Concurrent streams of a tenant whose entry sets no number; 0: a quarter of all."""
     screen_idle_seconds: PositiveFloat = 300.0
     """A stream on which nothing is under way ends after this time without a message."""
+    max_candidates: PositiveInt = 10_000_000
+    """Candidates of one search, each of which takes about 20 bytes of memory while the search is open."""
     max_connections: PositiveInt = 4096
     """Connections; more are closed at once."""
     max_calls_per_connection: PositiveInt = 256
