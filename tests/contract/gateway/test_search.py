@@ -160,7 +160,7 @@ async def test_the_best_come_with_a_summary_after_a_part_of_the_pool_was_evaluat
     assert len(results) == summary.n_evaluated
     assert (responses[-2].fate.fate, responses[-1].fate.fate) == (
         "best",
-        "dropped" if dropped not in backend.evaluated else "beaten",
+        "dropped" if worst not in backend.evaluated else "beaten",
     )
     metrics = await edge.metrics()
     assert metrics['epitaxy_gateway_searches_total{outcome="finished"}'] == 1

@@ -53,7 +53,7 @@ class OwnHits:
         names = {_shared_name(mark): mark for mark in marks}
         return {names[found] for found in await self._shared.read(_PREFIX, list(names))}
 
-    async def _mark(self, marks: set[_Mark]) -> None:
+    async def _mark(self, marks: set[bytes]) -> None:
         for mark in marks:
             self._marks.put(mark, True)
         if self._shared is not None and marks:
