@@ -1,5 +1,6 @@
 """Cheap students of an ensemble: what its answers should be, from composition and volume alone."""
 
+from epitaxy_models.search.adapting import adapted_students
 from epitaxy_models.search.columns import CandidateColumns
 from epitaxy_models.search.files import has_students, load_students, save_students
 from epitaxy_models.search.students import ENDS, Stage, Students, StudentScores
@@ -10,6 +11,7 @@ __all__ = [
     "Stage",
     "StudentScores",
     "Students",
+    "adapted_students",
     "has_students",
     "load_students",
     "save_students",

@@ -46,12 +46,17 @@ class StudentNetwork:
 
     def __call__(self, columns: CandidateColumns) -> Array:
         """Values and logarithms of scales, standardized, ``[n, 2 * n_quantities]``."""
+        states = self.states(columns)
+        said = [state @ outputs for state, outputs in zip(states, self.outputs, strict=True)]
+        return np.asarray(np.mean(said, axis=0) + self.output_bias.mean(axis=0), dtype=np.float32)
+
+    def states(self, columns: CandidateColumns) -> list[Array]:
+        """What the members know of candidates before the last layer, ``[n, width]`` each."""
         standard = (features(columns) - self.feature_mean) / self.feature_std
         np.clip(standard, -8, 8, out=standard)
-        said = [self._member(member, columns, standard) for member in range(len(self.elements))]
-        return np.asarray(np.mean(said, axis=0), dtype=np.float32)
+        return [self._state(member, columns, standard) for member in range(len(self.elements))]
 
-    def _member(self, member: int, columns: CandidateColumns, standard: Array) -> Array:
+    def _state(self, member: int, columns: CandidateColumns, standard: Array) -> Array:
         state = standard @ self.inputs[member] + self.input_bias[member]
         _add_elements(
             read_only(columns.atomic_numbers),
@@ -65,7 +70,7 @@ class StudentNetwork:
             inner = state @ self.hidden[member, layer]
             inner += self.hidden_bias[member, layer]
             state += np.maximum(inner, 0, out=inner)
-        return np.asarray(state @ self.outputs[member] + self.output_bias[member])
+        return np.asarray(state)
 
     def tensors(self) -> dict[str, Array]:
         """All weights by name."""

@@ -7,7 +7,7 @@ searches draw from.
 
 import argparse
 import logging
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from epitaxy_models.ensembles.artifact import load_artifact, shipped_model
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.search import CandidateColumns, Stage, Students, save_students
+from epitaxy_models.search.calibrating import calibrated, seen_at
 from epitaxy_models.search.features import features
 from epitaxy_models.training.student_answers import EnsembleAnswers, answers_of
 from epitaxy_models.training.student_network import (
@@ -74,7 +75,9 @@ def fit_students(
         known_elements=_known(answers.columns, is_fit),
         weights_digest=weights_digest,
     )
-    students = _calibrated(uncalibrated, answers.rows(is_calibration))
+    calibration = answers.rows(is_calibration)
+    calibration = calibration.rows(np.arange(len(calibration.wanted)) < _MOST_RESIDUALS)
+    students = calibrated(uncalibrated, calibration.columns, calibration.wanted)
     facts = {"config": asdict(config), "n_fit": int(is_fit.sum()), "n_calibration": int(is_calibration.sum())}
     return FittedStudents(students, facts | {"held_out": _measure(students, answers.rows(answers.parts == "held_out"))})
 
@@ -110,30 +113,11 @@ def _fit_member(
     return network.eval()
 
 
-def _calibrated(students: Students, crystals: EnsembleAnswers) -> Students:
-    """With honest scales and tables of errors, from crystals that the students did not see."""
-    crystals = crystals.rows(np.arange(len(crystals.wanted)) < _MOST_RESIDUALS)
-    factors, tables = [], []
-    for stage in Stage:
-        scores = students.score(_seen_at(stage, crystals.columns))
-        is_known = np.isfinite(scores.values).all(axis=1)
-        errors = ((crystals.wanted - scores.values) / scores.scales)[is_known]
-        # The scale of a Laplace distribution: the mean size of an error.
-        factor = np.abs(errors).mean(axis=0)
-        factors.append(factor)
-        tables.append(np.sort(errors / factor, axis=0).T)
-    return replace(
-        students,
-        scale_factors=np.array(factors, dtype=np.float32),
-        residuals=np.array(tables, dtype=np.float32),
-    )
-
-
 def _measure(students: Students, crystals: EnsembleAnswers) -> dict[str, dict[str, float]]:
     """Errors and ranks on crystals that neither the fit nor the calibration saw, by stage and quantity."""
     measured = {}
     for stage in Stage:
-        scores = students.score(_seen_at(stage, crystals.columns))
+        scores = students.score(seen_at(stage, crystals.columns))
         for column, (name, end) in enumerate(students.quantities):
             is_known = np.isfinite(scores.values[:, column])
             said, wanted = scores.values[is_known, column], crystals.wanted[is_known, column]
@@ -146,10 +130,6 @@ def _measure(students: Students, crystals: EnsembleAnswers) -> dict[str, dict[st
                 "coverage_90": float(is_inside[is_known].mean()),
             }
     return measured
-
-
-def _seen_at(stage: Stage, columns: CandidateColumns) -> CandidateColumns:
-    return columns if stage is Stage.PACKING else replace(columns, volumes=np.full(len(columns), np.nan))
 
 
 def _known(columns: CandidateColumns, is_fit: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 
+from epitaxy.api.account.v1 import account_pb2_grpc, administration_pb2_grpc
 from epitaxy.api.measurements.v1 import measurements_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2_grpc
 from epitaxy.api.prediction.v1 import (
@@ -16,7 +17,9 @@ from epitaxy.api.prediction.v1 import (
     structures_pb2,
     structures_pb2_grpc,
 )
-from epitaxy.client import defaults, health
+from epitaxy.client import defaults
+from epitaxy.client.account import health
+from epitaxy.client.account.async_methods import AsyncAccountMethods
 from epitaxy.client.async_calls import AsyncCalls
 from epitaxy.client.async_transport import open_channel, run_blocking
 from epitaxy.client.campaigns.async_calls import AsyncCampaignCalls
@@ -49,7 +52,7 @@ from epitaxy.client.screening.requests import check_chunk_size, open_messages, p
 from epitaxy.client.screening.summary import ProgressCallback, RunTally
 
 
-class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMethods):
+class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMethods, AsyncAccountMethods):
     """Talks to an Epitaxy server from asyncio code; make it inside a running loop.
 
     Structures are given as paths of files, folders and archives, pymatgen or ase objects, ``(lattice, species, frac)``
@@ -91,6 +94,8 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         self._structures = structures_pb2_grpc.StructureServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._models = models_pb2_grpc.ModelServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._measurements = measurements_pb2_grpc.MeasurementServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._accounts = account_pb2_grpc.AccountServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._administration = administration_pb2_grpc.AdministrationServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._governance = AsyncModelGovernance(channel, self._calls)
         self.campaigns = AsyncCampaigns(AsyncCampaignCalls(channel, self._connection))
         self._jobs = AsyncFineTuneJobs(AsyncFineTuneCalls(channel, self._connection), self._governance)
@@ -127,7 +132,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         structure_column: str | MaterialColumn = defaults.STRUCTURE_COLUMN,
         id_column: str | None = None,
     ) -> AsyncScreenRun:
-        """Screens any number of structures: iterate the run, or call its ``to_pandas()``.
+        """Screens any number of structures: iterate the run, or take its answers as ``columns()`` or a table.
 
         A structure that cannot be answered is a result with an ``error``. A lost connection is opened again, and what
         is unanswered is sent again.
@@ -159,9 +164,9 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         Raises:
             InvalidRequestError: A path does not exist, or an option is out of range.
         """
-        options = prediction_options(model, properties, coverage, bypass_cache)
+        options = prediction_options(model, properties, coverage, bypass_cache, prediction_pb2.ANSWER_FORM_COLUMNS)
         stream = open_inputs(paths_or_structures, known, Columns.of(structure_column, id_column), conditions)
-        exchange = Exchange(stream.items, options, check_chunk_size(chunk_size))
+        exchange = Exchange(stream.items_or_blocks, options, check_chunk_size(chunk_size))
         tally = RunTally(stream.count, stream.log) if on_progress is not None else RunTally(log=stream.log)
         return AsyncScreenRun(self._predictions.Screen, self._connection, exchange, tally, on_progress)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 
+from epitaxy.api.account.v1 import account_pb2_grpc, administration_pb2_grpc
 from epitaxy.api.measurements.v1 import measurements_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2_grpc
 from epitaxy.api.prediction.v1 import (
@@ -17,7 +18,9 @@ from epitaxy.api.prediction.v1 import (
     structures_pb2,
     structures_pb2_grpc,
 )
-from epitaxy.client import defaults, health
+from epitaxy.client import defaults
+from epitaxy.client.account import health
+from epitaxy.client.account.methods import AccountMethods
 from epitaxy.client.calls import Calls
 from epitaxy.client.campaigns.calls import CampaignCalls
 from epitaxy.client.campaigns.campaigns import Campaigns
@@ -50,7 +53,7 @@ from epitaxy.client.screening.summary import ProgressCallback, RunTally
 from epitaxy.client.transport import open_channel, run_blocking
 
 
-class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
+class Client(ModelMethods, FineTuneMethods, MeasurementMethods, AccountMethods):
     """Talks to an Epitaxy server from blocking code.
 
     Structures are given as paths of files, folders and archives, pymatgen or ase objects, ``(lattice, species, frac)``
@@ -91,6 +94,8 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
         self._structures = structures_pb2_grpc.StructureServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._models = models_pb2_grpc.ModelServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._measurements = measurements_pb2_grpc.MeasurementServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._accounts = account_pb2_grpc.AccountServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._administration = administration_pb2_grpc.AdministrationServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._governance = ModelGovernance(channel, self._calls)
         self.campaigns = Campaigns(CampaignCalls(channel, self._connection))
         self._jobs = FineTuneJobs(FineTuneCalls(channel, self._connection), self._governance)
@@ -127,7 +132,7 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
         structure_column: str | MaterialColumn = defaults.STRUCTURE_COLUMN,
         id_column: str | None = None,
     ) -> ScreenRun:
-        """Screens any number of structures: iterate the run, or call its ``to_pandas()``.
+        """Screens any number of structures: iterate the run, or take its answers as ``columns()`` or a table.
 
         A structure that cannot be answered is a result with an ``error``. A lost connection is opened again, and what
         is unanswered is sent again.
@@ -159,9 +164,9 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
         Raises:
             InvalidRequestError: A path does not exist, or an option is out of range.
         """
-        options = prediction_options(model, properties, coverage, bypass_cache)
+        options = prediction_options(model, properties, coverage, bypass_cache, prediction_pb2.ANSWER_FORM_COLUMNS)
         stream = open_inputs(paths_or_structures, known, Columns.of(structure_column, id_column), conditions)
-        exchange = Exchange(stream.items, options, check_chunk_size(chunk_size))
+        exchange = Exchange(stream.items_or_blocks, options, check_chunk_size(chunk_size))
         tally = RunTally(stream.count, stream.log) if on_progress is not None else RunTally(log=stream.log)
         return ScreenRun(self._predictions.Screen, self._connection, exchange, tally, on_progress)
 

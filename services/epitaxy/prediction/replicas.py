@@ -24,7 +24,7 @@ from epitaxy.prediction.featurizing.service import FeatureService
 from epitaxy.prediction.materials.answers import MaterialAnswers
 from epitaxy.prediction.materials.services import MaterialServices
 from epitaxy.prediction.materials.tenants import MaterialTenants
-from epitaxy.prediction.metrics import RayPredictionMetrics
+from epitaxy.prediction.metrics import RayPredictionMetrics, RayTenantMetrics
 from epitaxy.prediction.networks.ray_client import RayNetworkBackend
 from epitaxy.prediction.networks.tenant_runner import TenantRunner
 from epitaxy.prediction.opening import SubstrateBackend, open_substrates, shared_entries
@@ -51,7 +51,9 @@ from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.graphs.rock_salt import featurize_rock_salt, rock_salt
 
 
-def tenant_models(settings: PredictionSettings, catalogue: SubstrateCatalogue) -> TenantModels:
+def tenant_models(
+    settings: PredictionSettings, catalogue: SubstrateCatalogue, *, runs_networks: bool = True
+) -> TenantModels:
     """Tenants' models as one replica holds them, on the registry that the environment names."""
     return TenantModels(
         MlflowRegistry(RegistrySettings()),
@@ -59,6 +61,8 @@ def tenant_models(settings: PredictionSettings, catalogue: SubstrateCatalogue) -
         catalogue,
         settings.registry_poll_seconds,
         settings.tenant_models_bytes,
+        RayTenantMetrics(),
+        runs_networks=runs_networks,
     )
 
 
@@ -163,7 +167,7 @@ class IntakeReplica:
         artifact = catalogue.current
         self.model_version = artifact.card.version
         self.gateway_secret = read_secret(Path(chosen.gateway_secret_file) if chosen.gateway_secret_file else None)
-        models = tenant_models(chosen, catalogue)
+        models = tenant_models(chosen, catalogue, runs_networks=ensemble is None)
         backend, networks = _network_backends(ensemble, chosen, catalogue, models)
         entries = shared_entries(chosen, RayPredictionMetrics(artifact.label))
         substrates = open_substrates(chosen, catalogue, backend, entries)

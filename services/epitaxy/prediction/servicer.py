@@ -25,7 +25,7 @@ from epitaxy.prediction.explaining.service import ExplanationService
 from epitaxy.prediction.featurizing.messages import features_message, material_features_message
 from epitaxy.prediction.featurizing.service import FeatureService
 from epitaxy.prediction.materials.answers import MaterialAnswers, asked_of, property_names
-from epitaxy.prediction.materials.mixed import AnsweredPart, merged, positions_by_kind
+from epitaxy.prediction.materials.mixed import AnsweredPart, as_columns, merged, positions_by_kind
 from epitaxy.prediction.materials.service import MaterialService
 from epitaxy.prediction.searching.service import ScoreService, check_quantities, without_students
 from epitaxy.prediction.searching.shelf import StudentShelf
@@ -119,7 +119,8 @@ class PredictionServicer:
         for (service, own), part in zip(others.values(), asked, strict=True):
             block = await self._materials.answer(service, [items[at] for at in own], part, sequence)
             parts.append(AnsweredPart(own, block))
-        return merged(parts, sequence)
+        whole = merged(parts, sequence)
+        return as_columns(whole) if options.answer_form == prediction_pb2.ANSWER_FORM_COLUMNS else whole
 
     async def embed(self, request: backend_pb2.EmbedBlockRequest) -> backend_pb2.EmbedBlockResponse:
         """Structure embeddings of one block; only the shared model has any."""
