@@ -74,6 +74,10 @@ from epitaxy.client.screening.render import ScreenResult
 from epitaxy.client.screening.rows import COLUMNS
 from epitaxy.client.screening.run import ScreenRun
 from epitaxy.client.screening.summary import RunSummary
+from epitaxy.client.searching.async_run import AsyncSearchRun
+from epitaxy.client.searching.order import Goal, Where
+from epitaxy.client.searching.results import CandidateFate, SearchProgress, SearchSummary
+from epitaxy.client.searching.run import SearchRun
 
 __all__ = [
     "COLUMNS",
@@ -81,6 +85,7 @@ __all__ = [
     "AsyncClient",
     "AsyncFineTuneJob",
     "AsyncScreenRun",
+    "AsyncSearchRun",
     "AuditEntry",
     "BaseModel",
     "Batch",
@@ -91,6 +96,7 @@ __all__ = [
     "CampaignNews",
     "CampaignPrediction",
     "Campaigns",
+    "CandidateFate",
     "Client",
     "ConditionCard",
     "ConditionValue",
@@ -100,6 +106,7 @@ __all__ = [
     "FineTuneFailedError",
     "FineTuneJob",
     "FineTuneResult",
+    "Goal",
     "IntakeReport",
     "InvalidRequestError",
     "ItemError",
@@ -135,11 +142,15 @@ __all__ = [
     "RunSummary",
     "ScreenResult",
     "ScreenRun",
+    "SearchProgress",
+    "SearchRun",
+    "SearchSummary",
     "ServerFaultError",
     "Succession",
     "TrainingData",
     "UnauthenticatedError",
     "UnavailableError",
+    "Where",
     "compare_reports",
     "composition",
     "composition_column",
