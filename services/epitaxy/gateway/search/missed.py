@@ -74,7 +74,7 @@ def count_missed(recorded: NDArray[np.float32], are_hits: NDArray[np.bool_], wai
     bins, bins_waiting = bins_of(recorded), bins_of(waiting)
     n = np.bincount(bins, minlength=N_BINS)
     expected = np.bincount(bins, weights=recorded, minlength=N_BINS)
-    hits = np.bincount(bins[are_hits], minlength=N_BINS)
+    hits = np.bincount(bins[are_hits], minlength=N_BINS).astype(np.float64)
     n_waiting = np.bincount(bins_waiting, minlength=N_BINS)
     mass = np.bincount(bins_waiting, weights=waiting, minlength=N_BINS)
     trend = _trend(hits, expected)
@@ -88,7 +88,7 @@ def count_missed(recorded: NDArray[np.float32], are_hits: NDArray[np.bool_], wai
     return Missed(ratios, float(np.sum(ratios * mass)), float(np.sum(spreads * mass) ** 2))
 
 
-def _trend(hits: NDArray[np.int64], expected: Array) -> Array:
+def _trend(hits: Array, expected: Array) -> Array:
     """Ratio of found to expected hits as an exponential of the logarithm of the chance, ``[N_BINS]``.
 
     Poisson regression with a normal prior, on bins of chances below a third: how often the most likely candidates hit
