@@ -134,7 +134,7 @@ class BestFirst:
         return float(self._results.merits[found[-1]]) if len(found) == self.order.best else -math.inf
 
     def _chances(self, merit: float) -> NDArray[np.float32]:
-        return self._candidates.chances(merit, self._shift.shift, self._shift.stretch)
+        return self._candidates.chances(merit, self._shift)
 
     def _count(self, chances: NDArray[np.float32], found: NDArray[np.intp]) -> Missed:
         """Expected hits among pending candidates, in the light of those that were recorded."""
@@ -175,7 +175,8 @@ class BestFirst:
         """
         recorded = self._results.indices
         values, scales = self._candidates.values[recorded], self._candidates.scales[recorded]
-        is_near = (self._chances(threshold)[recorded] < _NEAR) & (threshold > -math.inf)
+        chances = self._candidates.chances_of(recorded, threshold, self._shift)
+        is_near = (chances < _NEAR) & (threshold > -math.inf)
         looked_at = (is_near | np.isin(recorded, self._lots.surveyed)) & ~np.isnan(values)
         errors = (self._results.values[looked_at] - values[looked_at]) / scales[looked_at]
         self._shift = pool_shift(errors, self._tables[self.order.goal.quantity].residuals)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from epitaxy.gateway.search.chances import chances_to_beat, chances_to_meet
 from epitaxy.gateway.search.goal import Quantity, SearchOrder
+from epitaxy.gateway.search.pool_shift import PoolShift
 from epitaxy.gateway.search.residuals import ResidualTable
 from epitaxy.gateway.search.scores import Scores
 
@@ -51,21 +52,23 @@ class Candidates:
         self._blocks = []
         self.states = np.zeros(self.n, dtype=np.uint8)
 
-    def chances(self, merit: float, shift: float = 0.0, stretch: float = 1.0) -> NDArray[np.float32]:
+    def chances(self, merit: float, shift: PoolShift) -> NDArray[np.float32]:
         """Chance of every candidate to beat a merit and meet all conditions, float32 ``[n]``.
 
         Args:
             merit: The threshold.
-            shift: What the student is short of on this pool, in units of its scale.
-            stretch: How much wider its errors are on this pool.
+            shift: How the student errs on this pool.
         """
-        goal, table = self._order.goal, self._tables[self._order.goal.quantity]
         found = np.empty(self.n, dtype=np.float32)
         for rows in self._rows():
-            scales = self.scales[rows]
-            values = self.values[rows] + np.float32(shift) * scales
-            found[rows] = chances_to_beat(goal, merit, values, scales * np.float32(stretch), table) * self.gates[rows]
+            found[rows] = self.chances_of(rows, merit, shift)
         return found
+
+    def chances_of(self, rows: slice | NDArray[np.int64], merit: float, shift: PoolShift) -> NDArray[np.float32]:
+        """The same of some candidates, in the order of ``rows``."""
+        goal, table, scales = self._order.goal, self._tables[self._order.goal.quantity], self.scales[rows]
+        values = self.values[rows] + np.float32(shift.shift) * scales
+        return chances_to_beat(goal, merit, values, scales * np.float32(shift.stretch), table) * self.gates[rows]
 
     def merits(self) -> NDArray[np.float64]:
         """Merits that the student expects, ``[n]``."""
