@@ -10,6 +10,7 @@ from ray.serve.schema import LoggingConfig
 from epitaxy.prediction.explaining.replica import ExplainerReplica
 from epitaxy.prediction.replicas import EnsembleReplica, IntakeReplica
 from epitaxy.prediction.serve.routing import LeastWorkRouter
+from epitaxy.prediction.served_model import check_configuration
 from epitaxy.prediction.settings import PredictionSettings
 
 # Calls are idempotent and the gateway sends a lost one again: a long drain gains nothing.
@@ -20,8 +21,13 @@ _OF_ALL: dict[str, Any] = {"graceful_shutdown_timeout_s": _DRAIN_SECONDS, "loggi
 
 
 def build_application(arguments: dict[str, Any] | None = None) -> Application:
-    """The Serve application for these settings; a wrong or unknown one raises a validation error here."""
+    """The Serve application for these settings; a wrong or unknown one raises a validation error here.
+
+    What replicas read at their start is read here, too: Serve leaves a running application as it is if its new one
+    cannot be built, and stops replicas before new ones have started if it can.
+    """
     settings = PredictionSettings(**(arguments or {}))
+    check_configuration(settings)
     plain = settings.model_dump()
     intake = serve.deployment(
         IntakeReplica,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from epitaxy.chassis.gateway_trust import read_secret
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
 from epitaxy_models.ensembles.catalogue import SubstrateCatalogue, shipped_models
@@ -37,6 +38,14 @@ def load_material_catalogue(settings: PredictionSettings) -> MaterialCatalogue:
     named = {MOLECULE: settings.molecule_model_folder, COMPOSITION: settings.composition_model_folder}
     folders = {name: Path(folder) for name, folder in named.items() if folder}
     return MaterialCatalogue(folders, [Path(name) for name in settings.earlier_material_folders])
+
+
+def check_configuration(settings: PredictionSettings) -> None:
+    """Reads all that a replica needs to start. Raises CheckpointError, ConfigurationError."""
+    load_catalogue(settings)
+    load_material_catalogue(settings)
+    load_policy(settings)
+    read_secret(Path(settings.gateway_secret_file) if settings.gateway_secret_file else None)
 
 
 def load_policy(settings: PredictionSettings) -> ReviewPolicy:
