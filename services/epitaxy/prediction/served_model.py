@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from epitaxy.chassis.gateway_trust import read_secret
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy_models.ensembles.artifact import ModelArtifact, load_artifact, shipped_model
 from epitaxy_models.ensembles.catalogue import SubstrateCatalogue, shipped_models
@@ -40,12 +39,11 @@ def load_material_catalogue(settings: PredictionSettings) -> MaterialCatalogue:
     return MaterialCatalogue(folders, [Path(name) for name in settings.earlier_material_folders])
 
 
-def check_configuration(settings: PredictionSettings) -> None:
-    """Reads all that a replica needs to start. Raises CheckpointError, ConfigurationError."""
+def check_models(settings: PredictionSettings) -> None:
+    """Reads the models and the policy that a replica starts with. Raises CheckpointError, ConfigurationError."""
     load_catalogue(settings)
     load_material_catalogue(settings)
     load_policy(settings)
-    read_secret(Path(settings.gateway_secret_file) if settings.gateway_secret_file else None)
 
 
 def load_policy(settings: PredictionSettings) -> ReviewPolicy:
