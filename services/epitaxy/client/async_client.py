@@ -132,7 +132,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         structure_column: str | MaterialColumn = defaults.STRUCTURE_COLUMN,
         id_column: str | None = None,
     ) -> AsyncScreenRun:
-        """Screens any number of structures: iterate the run, or call its ``to_pandas()``.
+        """Screens any number of structures: iterate the run, or take its answers as ``columns()`` or a table.
 
         A structure that cannot be answered is a result with an ``error``. A lost connection is opened again, and what
         is unanswered is sent again.
@@ -164,9 +164,9 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         Raises:
             InvalidRequestError: A path does not exist, or an option is out of range.
         """
-        options = prediction_options(model, properties, coverage, bypass_cache)
+        options = prediction_options(model, properties, coverage, bypass_cache, prediction_pb2.ANSWER_FORM_COLUMNS)
         stream = open_inputs(paths_or_structures, known, Columns.of(structure_column, id_column), conditions)
-        exchange = Exchange(stream.items, options, check_chunk_size(chunk_size))
+        exchange = Exchange(stream.items_or_blocks, options, check_chunk_size(chunk_size))
         tally = RunTally(stream.count, stream.log) if on_progress is not None else RunTally(log=stream.log)
         return AsyncScreenRun(self._predictions.Screen, self._connection, exchange, tally, on_progress)
 

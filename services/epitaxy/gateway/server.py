@@ -28,6 +28,9 @@ from epitaxy.gateway.measurements.servicer import MEASUREMENTS, measurement_hand
 from epitaxy.gateway.metrics import GatewayMetrics
 from epitaxy.gateway.quotas import TenantQuotas
 from epitaxy.gateway.retry import RetryPolicy
+from epitaxy.gateway.searching.model import UpstreamModel
+from epitaxy.gateway.searching.service import SearchLimits, SearchService
+from epitaxy.gateway.searching.servicer import SEARCHES, search_handler
 from epitaxy.gateway.secrets.certificate import expiry_of
 from epitaxy.gateway.service import GatewayLimits, GatewayService
 from epitaxy.gateway.servicer import MODELS, PREDICTIONS, STRUCTURES, prediction_handlers
@@ -39,7 +42,7 @@ from epitaxy_models.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
-PUBLIC_SERVICES = tuple(service.full_name for service in (PREDICTIONS, STRUCTURES, MODELS))
+PUBLIC_SERVICES = tuple(service.full_name for service in (PREDICTIONS, STRUCTURES, SEARCHES, MODELS))
 """Services that the prediction application answers: they are ready if it is."""
 # Services that the fine-tune service and the campaign service answer. They are not part of the readiness: predictions
 # are answered without them.
@@ -103,7 +106,8 @@ class Gateway(RunningServer):
         )
         stack.push_async_callback(readiness.stop)
         self._endpoint.answer_probes(is_alive=lambda: readiness.is_alive, is_ready=lambda: readiness.is_ready)
-        _register(server, service, finetune, campaigns, readiness, settings.admin_only)
+        searches = SearchService(service, UpstreamModel(service), self._metrics.searches, _search_limits(settings))
+        _register(server, service, searches, finetune, campaigns, readiness, settings.admin_only)
         delete_data = TenantDataDeletion(finetune, campaigns)
         server.add_generic_rpc_handlers(account_handlers(settings, quotas.use_of, finetune, delete_data))
         self._publish_certificate_expiry()
@@ -193,6 +197,7 @@ def _grpc_server(settings: GatewaySettings, metrics: GatewayMetrics, tenants: Te
 def _register(
     server: grpc.aio.Server,
     service: GatewayService,
+    searches: SearchService,
     finetune: ForwardingConnection,
     campaigns: ForwardingConnection,
     readiness: ReadinessReporter,
@@ -205,9 +210,21 @@ def _register(
         *(forwarding_handler(descriptor, finetune, own) for descriptor in OF_FINETUNE),
         *(forwarding_handler(descriptor, campaigns) for descriptor in OF_CAMPAIGNS),
     )
-    server.add_generic_rpc_handlers((*prediction_handlers(service), measurement_handler(measurements), *forwarded))
+    own_handlers = (*prediction_handlers(service), search_handler(searches), measurement_handler(measurements))
+    server.add_generic_rpc_handlers((*own_handlers, *forwarded))
     health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
     enable_reflection(LISTED_SERVICES, server)
+
+
+def _search_limits(settings: GatewaySettings) -> SearchLimits:
+    return SearchLimits(
+        max_candidates=settings.max_candidates,
+        max_candidates_at_once=settings.max_candidates_at_once,
+        max_structures=settings.max_structures_per_message,
+        window=settings.chunk_window,
+        wanted_at_once=min(128, settings.max_structures_per_message),
+        idle_seconds=settings.screen_idle_seconds,
+    )
 
 
 def _credentials(settings: GatewaySettings) -> grpc.ServerCredentials | None:

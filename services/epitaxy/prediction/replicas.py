@@ -30,10 +30,11 @@ from epitaxy.prediction.networks.ray_client import RayNetworkBackend
 from epitaxy.prediction.networks.tenant_runner import TenantRunner
 from epitaxy.prediction.opening import SubstrateBackend, open_substrates, shared_entries
 from epitaxy.prediction.ports import Embedding
+from epitaxy.prediction.searching.shelf import StudentShelf
 from epitaxy.prediction.serve.ray_calls import calling
 from epitaxy.prediction.serve.replica_logs import configure_replica_logging
 from epitaxy.prediction.serve.status_wrapper import with_rpc_status
-from epitaxy.prediction.served_model import load_catalogue, load_material_catalogue, load_policy
+from epitaxy.prediction.served_model import load_catalogue, load_material_catalogue, load_policy, model_folders
 from epitaxy.prediction.servicer import PredictionServicer
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy.prediction.tenants.lanes import LaneLimits, TenantLanes
@@ -188,7 +189,16 @@ class IntakeReplica:
         materials = MaterialAnswers(services, MaterialTenants(services, models, lanes))
         explained = MaterialExplanations(services, models, explainers, explanations)
         features = FeatureService(lanes)
-        self._servicer = PredictionServicer(substrates, tenants, models, explanations, features, materials, explained)
+        self._servicer = PredictionServicer(
+            substrates,
+            tenants,
+            models,
+            explanations,
+            features,
+            materials,
+            explained,
+            StudentShelf(model_folders(chosen)),
+        )
         self._turns = FairTurns(chosen.turns_at_once, chosen.small_turn_structures, n_spare=_SPARE_TURNS)
         # Kernels are loaded, or compiled, before the replica says that it is ready.
         featurize_rock_salt()
@@ -226,6 +236,15 @@ class IntakeReplica:
         """Features of one block."""
         async with self._turn(request):
             return await self._servicer.featurize(request)
+
+    @with_rpc_status(backend_pb2.ScoreCandidatesResponse)
+    async def ScoreCandidates(  # noqa: N802
+        self, request: backend_pb2.ScoreCandidatesRequest
+    ) -> backend_pb2.ScoreCandidatesResponse:
+        """Scores of candidates; a block of them costs about as much as a few structures."""
+        call = current_request()
+        async with self._turns.turn(call.tenant, 1, call.weight):
+            return await self._servicer.score(request)
 
     @with_rpc_status(backend_pb2.ValidateBlockResponse)
     async def ValidateBlock(self, request: backend_pb2.ValidateBlockRequest) -> backend_pb2.ValidateBlockResponse:  # noqa: N802

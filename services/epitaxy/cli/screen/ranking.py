@@ -8,6 +8,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.table import Table
 
 from epitaxy.cli.wording import interval_text, value_text
@@ -77,6 +79,18 @@ class Ranking:
             heapq.heappush(self._best, entry)
         else:
             heapq.heappushpop(self._best, entry)
+
+    def best_of(self, values: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Places among later values that may be among the best of all; every other row need not be seen."""
+        keys = self._sign * values
+        if len(self._best) == self._size:
+            places = np.flatnonzero(keys > self._best[0][0])
+        else:
+            places = np.flatnonzero(~np.isnan(keys))
+        if len(places) <= self._size:
+            return places
+        # Of equal values the earlier one is kept, as ``see`` keeps it.
+        return places[np.argsort(-keys[places], kind="stable")[: self._size]]
 
     def rows(self) -> list[Row]:
         """The best rows, best first."""

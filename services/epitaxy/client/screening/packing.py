@@ -6,6 +6,7 @@ from itertools import groupby
 import numpy as np
 
 from epitaxy.api.common.v1 import structure_pb2
+from epitaxy.client.inputs.blocks import InputBlock
 from epitaxy.client.inputs.conditions import condition_messages, packed_conditions
 from epitaxy.client.inputs.item import Cell, InputItem, Text
 
@@ -26,6 +27,30 @@ def pack_items(items: Sequence[InputItem]) -> tuple[list[structure_pb2.Structure
         entries = list(group)
         structures.extend([_packed(entries)] if kind is Cell else _texts(entries))
     return structures, by_wire_id
+
+
+def pack_block(block: InputBlock) -> tuple[structure_pb2.StructureInput, Sequence[str]]:
+    """The same of crystals that are arrays already, with their ids on the wire, in order."""
+    cells = block.cells
+    names = _free_ids(block)
+    packed = structure_pb2.PackedStructures(
+        ids=names,
+        n_sites=cells.n_sites.astype("<u4").tobytes(),
+        lattices_angstrom=cells.lattices.astype("<f8", copy=False).tobytes(),
+        atomic_numbers=cells.atomic_numbers.tobytes(),
+        frac_coords=cells.frac_coords.astype("<f8", copy=False).tobytes(),
+    )
+    return structure_pb2.StructureInput(packed=packed), names
+
+
+def _free_ids(block: InputBlock) -> Sequence[str]:
+    ids = block.cells.ids
+    if len(set(ids)) == len(ids) and max(map(len, ids)) <= _LONGEST_ID and all(ids):
+        return ids
+    taken: dict[str, InputItem] = {}
+    for item in block.items():
+        taken[_free_id(item, taken)] = item
+    return list(taken)
 
 
 def _free_id(item: InputItem, taken: dict[str, InputItem]) -> str:

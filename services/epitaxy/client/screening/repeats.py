@@ -1,6 +1,7 @@
 """Ids that a screening met more than once. Results keep their own rows; the caller is told."""
 
 from array import array
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -25,6 +26,11 @@ class IdTally:
                 self._examples[item_id] = None
         elif len(self._kept) < _MAX_KEPT:
             self._kept.add(item_id)
+
+    def add_all(self, ids: Iterable[str]) -> None:
+        """Notes the ids of some results."""
+        for item_id in ids:
+            self.add(item_id)
 
     @property
     def examples(self) -> tuple[str, ...]:

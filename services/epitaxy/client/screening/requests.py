@@ -16,7 +16,11 @@ _DEFAULT_COLUMNS = Columns()
 
 
 def prediction_options(
-    model: str | None, properties: Sequence[str] | str | None, coverage: float, bypass_cache: bool
+    model: str | None,
+    properties: Sequence[str] | str | None,
+    coverage: float,
+    bypass_cache: bool,
+    answer_form: prediction_pb2.AnswerForm = prediction_pb2.ANSWER_FORM_UNSPECIFIED,
 ) -> prediction_pb2.PredictionOptions:
     """The options on the wire.
 
@@ -28,8 +32,9 @@ def prediction_options(
         raise InvalidRequestError(message, reason="INVALID_COVERAGE")
     names = [properties] if isinstance(properties, str) else list(properties or ())
     return prediction_pb2.PredictionOptions(
-        model=parse_model(model), properties=names, coverage=coverage, bypass_cache=bypass_cache
-    )
+        model=parse_model(model), properties=names, coverage=coverage, bypass_cache=bypass_cache,
+        answer_form=answer_form,
+    )  # fmt: skip
 
 
 def check_chunk_size(chunk_size: int) -> int:

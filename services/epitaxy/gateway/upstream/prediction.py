@@ -80,6 +80,10 @@ class GrpcPrediction:
         """Predicts the structures of a chunk."""
         return settle_answer(await self._call("Evaluate", chunk.encoded), chunk)
 
+    async def score(self, encoded: bytes) -> bytes:
+        """Answers a ScoreCandidatesRequest with a ScoreCandidatesResponse."""
+        return await self._call("ScoreCandidates", encoded)
+
     async def embed(self, block: StructureBlock) -> bytes:
         """Answers an EmbedRequest with an EmbedResponse."""
         return await self._call("EmbedBlock", block.encoded)
