@@ -44,6 +44,7 @@ EMPTY_AT_REST = {
     "operations / Certificate expires in / A": NO_TLS,
     "prediction / EpitaxyBatchesHalved": NO_SPLIT,
     "promises / EpitaxyChampionNotLoaded": NO_DAMAGE,
+    "promises / EpitaxyKeysRefused": "a local stack needs no key, so none is refused",
     "promises / EpitaxyInnerCallsRefused": "only the gateway calls, and it signs",
     "finetune / EpitaxyModelsOnEarlierSubstrate": NO_CHAMPION,
     "trust / EpitaxyOutOfDomainSurge": NO_DAY,
