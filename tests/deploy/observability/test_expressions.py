@@ -43,6 +43,7 @@ EMPTY_AT_REST = {
     "fine-tunes / GPU use / A": NO_GPU,
     "operations / Certificate expires in / A": NO_TLS,
     "prediction / EpitaxyBatchesHalved": NO_SPLIT,
+    "models-and-trust / Champions that do not load / A": NO_DAMAGE,
     "promises / EpitaxyChampionNotLoaded": NO_DAMAGE,
     "promises / EpitaxyKeysRefused": "a local stack needs no key, so none is refused",
     "promises / EpitaxyInnerCallsRefused": "only the gateway calls, and it signs",
