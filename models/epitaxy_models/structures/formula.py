@@ -66,10 +66,8 @@ def _same_ratios(counts: Counter[int], stated: Composition) -> bool:
     n_sites, total = counts.total(), sum(stated.values())
     tolerance = min(_FRACTION_TOLERANCE, 0.4 / n_sites)
     return all(
-        [
-            abs(counts[number] / n_sites - stated.get(number, 0.0) / total) <= tolerance
-            for number in counts.keys() | stated.keys()
-        ]
+        abs(counts[number] / n_sites - stated.get(number, 0.0) / total) <= tolerance
+        for number in counts.keys() | stated.keys()
     )
 
 

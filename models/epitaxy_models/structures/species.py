@@ -63,8 +63,8 @@ def species_repairs(species: Iterable[Species]) -> tuple[Repair, ...]:
     # By identity: equal texts give the same object, and hashing the fields of each site's costs more than the rest.
     distinct = {id(one): one for one in species}.values()
     repairs = []
-    if any([one.has_charge for one in distinct]):
+    if any(one.has_charge for one in distinct):
         repairs.append(Repair(RepairCode.STRIPPED_OXIDATION_STATES, "oxidation states were dropped from the species"))
-    if any([one.is_heavy_hydrogen for one in distinct]):
+    if any(one.is_heavy_hydrogen for one in distinct):
         repairs.append(Repair(RepairCode.DEUTERIUM_AS_HYDROGEN, "deuterium or tritium is treated as hydrogen"))
     return tuple(repairs)
