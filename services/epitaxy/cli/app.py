@@ -12,6 +12,7 @@ from epitaxy.cli.campaign.commands import campaign_app
 from epitaxy.cli.candidates.commands import candidates_app
 from epitaxy.cli.capacity import capacity
 from epitaxy.cli.connecting import GlobalOptions, TargetOption
+from epitaxy.cli.consortium.commands import consortium_app
 from epitaxy.cli.data.build import build_app
 from epitaxy.cli.data.commands import data_app
 from epitaxy.cli.demo import demo
@@ -47,6 +48,7 @@ app.add_typer(candidates_app)
 app.add_typer(finetune_app)
 app.add_typer(measurements_app)
 app.add_typer(campaign_app)
+app.add_typer(consortium_app)
 app.command()(doctor)
 app.command()(capacity)
 app.command()(demo)
