@@ -23,6 +23,8 @@ from epitaxy_models.federated.stack import PrivateStack, fit_stack
 
 Connect = Callable[[Sequence[MemberAgent]], Federation]
 """Makes the transport of one round."""
+SIMULATION_TIMEOUT_S = 120.0
+"""Members share one machine's cores, which may be busy. A member that has died is seen at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +110,7 @@ def play(
     federation = (connect or _in_process)(agents)
     started = time.monotonic()
     try:
-        coordinator = Coordinator(agents[0].agreement, federation, agents[0].first_steps())
+        coordinator = Coordinator(agents[0].agreement, federation, agents[0].first_steps(), timeout_s=SIMULATION_TIMEOUT_S)
         coordinator.run()
     finally:
         federation.close()

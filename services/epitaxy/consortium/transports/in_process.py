@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from epitaxy.consortium.domain.errors import MemberMissingError
 
 Handler = Callable[[bytes], bytes]
+# How soon the death of a member is seen while others are waited for.
+_POLL_S = 0.2
 
 
 class InProcessFederation:
@@ -40,7 +42,9 @@ class InProcessFederation:
             raise _missing(missing)
         until = time.monotonic() + timeout_s
         asked = {name: self._pool.submit(self._handlers[name], message) for name, message in messages.items()}
-        wait(asked.values(), timeout=max(0.0, until - time.monotonic()))
+        while time.monotonic() < until and not self._gone & set(messages):
+            if not wait(asked.values(), timeout=min(_POLL_S, max(0.0, until - time.monotonic()))).not_done:
+                break
         late = sorted(name for name, future in asked.items() if name in self._gone or not _has_answer(future))
         if late:
             raise _missing(late)
