@@ -32,7 +32,13 @@ def test_a_round_opens_sums_over_all_members_and_nothing_else(rig: ConsortiumRig
     scaling = rig.agents["anvil"].learner.scaling
     assert scaling.n_rows == sum(map(len, rows))
     np.testing.assert_allclose(scaling.means, plain[1:] / plain[0], atol=1e-6)
-    assert [entry.step for entry in rig.coordinator.ledger] == ["moments", "spreads", "networks-1", "networks-2", "gram"]
+    assert [entry.step for entry in rig.coordinator.ledger] == [
+        "moments",
+        "spreads",
+        "networks-1",
+        "networks-2",
+        "gram",
+    ]
     assert {entry.members for entry in rig.coordinator.ledger} == {NAMES}
 
 
