@@ -47,10 +47,15 @@ class Surface:
         return sorted(found.values(), key=lambda inner: inner.name)
 
     def default_of(self, value: griffe.Expr | str | None) -> str:
-        """A default as the reader should see it: the value of a constant of the client, or of a ``field()``."""
+        """A default as the reader should see it: the value of a constant of the client, or of a ``field()``.
+
+        Empty for a field without one.
+        """
         if isinstance(value, griffe.ExprCall) and str(value.function) == "field":
             keywords = {each.name: each.value for each in value.arguments if isinstance(each, griffe.ExprKeyword)}
-            return str(keywords["default"]) if "default" in keywords else f"{keywords['default_factory']}()"
+            if "default_factory" in keywords:
+                return f"{keywords['default_factory']}()"
+            return str(keywords.get("default", ""))
         if isinstance(value, griffe.ExprAttribute | griffe.ExprName):
             constant = self._find(value.canonical_path)
             if isinstance(constant, griffe.Attribute) and constant.value is not None:

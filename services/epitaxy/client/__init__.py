@@ -70,6 +70,7 @@ from epitaxy.client.results import (
     Review,
 )
 from epitaxy.client.screening.async_run import AsyncScreenRun
+from epitaxy.client.screening.columns import ScreenColumns
 from epitaxy.client.screening.render import ScreenResult
 from epitaxy.client.screening.rows import COLUMNS
 from epitaxy.client.screening.run import ScreenRun
@@ -133,6 +134,7 @@ __all__ = [
     "Review",
     "ReviewPolicy",
     "RunSummary",
+    "ScreenColumns",
     "ScreenResult",
     "ScreenRun",
     "ServerFaultError",
