@@ -38,9 +38,17 @@ class LocalStack:
 
 
 @contextmanager
-def local_stack(n_tenants: int = 0, settings: Mapping[str, str] | None = None) -> Iterator[LocalStack]:
-    """A new stack with an empty cache that has loaded all it ever loads; ``settings`` go into its environment."""
-    with tempfile.TemporaryDirectory(prefix="epitaxy-load-") as folder:
+def local_stack(
+    n_tenants: int = 0, settings: Mapping[str, str] | None = None, within: Path | None = None
+) -> Iterator[LocalStack]:
+    """A new stack with an empty cache that has loaded all it ever loads.
+
+    Args:
+        n_tenants: Tenants with a key each; 0: everyone on loopback is served.
+        settings: Go into its environment.
+        within: Existing folder for its own (default: the system's for temporary files).
+    """
+    with tempfile.TemporaryDirectory(prefix="epitaxy-load-", dir=within) as folder:
         scratch, home = Path(folder), Path(folder) / "home"
         keys = {f"tenant-{number}": new_api_key() for number in range(n_tenants)}
         environment = {**os.environ, **_AT_ONCE, **(settings or {}), **_tenants(scratch, keys)}

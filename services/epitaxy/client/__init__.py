@@ -8,6 +8,7 @@
         table = client.screen("crystals/", properties=["band_gap"]).to_pandas()
 """
 
+from epitaxy.client.account.results import AccountLimits, AuditRecord, CallerKey, FineTuneUsage, PredictionUsage
 from epitaxy.client.async_client import AsyncClient
 from epitaxy.client.campaigns.async_campaigns import AsyncCampaigns
 from epitaxy.client.campaigns.campaigns import Campaigns
@@ -33,6 +34,7 @@ from epitaxy.client.errors import (
     FineTuneFailedError,
     InvalidRequestError,
     NotFoundError,
+    OverloadedError,
     QuotaExceededError,
     ServerFaultError,
     UnauthenticatedError,
@@ -78,15 +80,18 @@ from epitaxy.client.screening.summary import RunSummary
 
 __all__ = [
     "COLUMNS",
+    "AccountLimits",
     "AsyncCampaigns",
     "AsyncClient",
     "AsyncFineTuneJob",
     "AsyncScreenRun",
     "AuditEntry",
+    "AuditRecord",
     "BaseModel",
     "Batch",
     "BestCandidate",
     "CalibrationStamp",
+    "CallerKey",
     "Campaign",
     "CampaignEvent",
     "CampaignNews",
@@ -101,6 +106,7 @@ __all__ = [
     "FineTuneFailedError",
     "FineTuneJob",
     "FineTuneResult",
+    "FineTuneUsage",
     "IntakeReport",
     "InvalidRequestError",
     "ItemError",
@@ -120,8 +126,10 @@ __all__ = [
     "Note",
     "Objective",
     "Outlook",
+    "OverloadedError",
     "PoolProgress",
     "PoolReport",
+    "PredictionUsage",
     "Promotion",
     "PropertyCard",
     "PropertyHealth",

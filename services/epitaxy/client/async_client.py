@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 
+from epitaxy.api.account.v1 import account_pb2_grpc, administration_pb2_grpc
 from epitaxy.api.measurements.v1 import measurements_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2_grpc
 from epitaxy.api.prediction.v1 import (
@@ -16,7 +17,9 @@ from epitaxy.api.prediction.v1 import (
     structures_pb2,
     structures_pb2_grpc,
 )
-from epitaxy.client import defaults, health
+from epitaxy.client import defaults
+from epitaxy.client.account import health
+from epitaxy.client.account.async_methods import AsyncAccountMethods
 from epitaxy.client.async_calls import AsyncCalls
 from epitaxy.client.async_transport import open_channel, run_blocking
 from epitaxy.client.campaigns.async_calls import AsyncCampaignCalls
@@ -49,7 +52,7 @@ from epitaxy.client.screening.requests import check_chunk_size, open_messages, p
 from epitaxy.client.screening.summary import ProgressCallback, RunTally
 
 
-class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMethods):
+class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMethods, AsyncAccountMethods):
     """Talks to an Epitaxy server from asyncio code; make it inside a running loop.
 
     Structures are given as paths of files, folders and archives, pymatgen or ase objects, ``(lattice, species, frac)``
@@ -91,6 +94,8 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         self._structures = structures_pb2_grpc.StructureServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._models = models_pb2_grpc.ModelServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._measurements = measurements_pb2_grpc.MeasurementServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._accounts = account_pb2_grpc.AccountServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._administration = administration_pb2_grpc.AdministrationServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._governance = AsyncModelGovernance(channel, self._calls)
         self.campaigns = AsyncCampaigns(AsyncCampaignCalls(channel, self._connection))
         self._jobs = AsyncFineTuneJobs(AsyncFineTuneCalls(channel, self._connection), self._governance)

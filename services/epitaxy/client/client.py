@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 
+from epitaxy.api.account.v1 import account_pb2_grpc, administration_pb2_grpc
 from epitaxy.api.measurements.v1 import measurements_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2_grpc
 from epitaxy.api.prediction.v1 import (
@@ -17,7 +18,9 @@ from epitaxy.api.prediction.v1 import (
     structures_pb2,
     structures_pb2_grpc,
 )
-from epitaxy.client import defaults, health
+from epitaxy.client import defaults
+from epitaxy.client.account import health
+from epitaxy.client.account.methods import AccountMethods
 from epitaxy.client.calls import Calls
 from epitaxy.client.campaigns.calls import CampaignCalls
 from epitaxy.client.campaigns.campaigns import Campaigns
@@ -50,7 +53,7 @@ from epitaxy.client.screening.summary import ProgressCallback, RunTally
 from epitaxy.client.transport import open_channel, run_blocking
 
 
-class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
+class Client(ModelMethods, FineTuneMethods, MeasurementMethods, AccountMethods):
     """Talks to an Epitaxy server from blocking code.
 
     Structures are given as paths of files, folders and archives, pymatgen or ase objects, ``(lattice, species, frac)``
@@ -91,6 +94,8 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
         self._structures = structures_pb2_grpc.StructureServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._models = models_pb2_grpc.ModelServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._measurements = measurements_pb2_grpc.MeasurementServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._accounts = account_pb2_grpc.AccountServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._administration = administration_pb2_grpc.AdministrationServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._governance = ModelGovernance(channel, self._calls)
         self.campaigns = Campaigns(CampaignCalls(channel, self._connection))
         self._jobs = FineTuneJobs(FineTuneCalls(channel, self._connection), self._governance)

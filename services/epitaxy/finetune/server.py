@@ -10,7 +10,12 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
-from epitaxy.api.internal.v1 import measurement_backend_pb2, measurement_backend_pb2_grpc
+from epitaxy.api.internal.v1 import (
+    account_backend_pb2,
+    account_backend_pb2_grpc,
+    measurement_backend_pb2,
+    measurement_backend_pb2_grpc,
+)
 from epitaxy.api.models.v1 import governance_pb2, governance_pb2_grpc
 from epitaxy.chassis.errors import RetryLaterError
 from epitaxy.chassis.gateway_trust import inner_server, read_secret
@@ -18,6 +23,7 @@ from epitaxy.chassis.health import ReadinessReporter
 from epitaxy.chassis.running_server import RunningServer, cancelled, listen, run_until_signal
 from epitaxy.chassis.tenants import LOCAL_TENANT
 from epitaxy.database.tables import Database
+from epitaxy.finetune.account_servicer import AccountServicer, Usage
 from epitaxy.finetune.champions import Champions
 from epitaxy.finetune.governance_servicer import GovernanceServicer
 from epitaxy.finetune.jobs import JobLimits, Jobs
@@ -33,6 +39,7 @@ from epitaxy.finetune.store.ledger import SqlLedger
 from epitaxy.finetune.tenant_data import TenantData
 from epitaxy.finetune.upkeep.census import SubstrateCensus
 from epitaxy.finetune.upkeep.reconciler import Reconciler
+from epitaxy.finetune.verification import VersionVerifier
 from epitaxy.finetune.work.ray_runner import RayJobRunner
 from epitaxy.measurements.metrics import MeasurementMetrics
 from epitaxy.measurements.service import MeasurementService
@@ -46,7 +53,8 @@ logger = logging.getLogger(__name__)
 SERVICE = finetune_pb2.DESCRIPTOR.services_by_name["FineTuneService"].full_name
 GOVERNANCE_SERVICE = governance_pb2.DESCRIPTOR.services_by_name["ModelGovernanceService"].full_name
 MEASUREMENT_SERVICE = measurement_backend_pb2.DESCRIPTOR.services_by_name["MeasurementBackendService"].full_name
-SERVICES = (SERVICE, GOVERNANCE_SERVICE, MEASUREMENT_SERVICE)
+ACCOUNT_SERVICE = account_backend_pb2.DESCRIPTOR.services_by_name["AccountBackendService"].full_name
+SERVICES = (SERVICE, GOVERNANCE_SERVICE, MEASUREMENT_SERVICE, ACCOUNT_SERVICE)
 
 
 class FineTuneServer(RunningServer):
@@ -89,7 +97,8 @@ class FineTuneServer(RunningServer):
         registry = MlflowRegistry(self._registry_settings)
         counting = asyncio.create_task(self._warm_and_count(registry))
         stack.push_async_callback(cancelled, counting)
-        champions = Champions(store, SqlLedger(self._database), registry, files)
+        ledger = SqlLedger(self._database)
+        champions = Champions(store, ledger, registry, files, VersionVerifier(registry))
         servicer = self._servicer(store, champions)
         stack.callback(servicer.drain)
         readiness = ReadinessReporter(
@@ -98,7 +107,15 @@ class FineTuneServer(RunningServer):
             interval_seconds=settings.readiness_interval_seconds,
         )
         stack.push_async_callback(readiness.stop)
-        _register(server, servicer, GovernanceServicer(champions), MeasurementServicer(self._measurements), readiness)
+        usage = Usage(store, settings.quota_of, self._measurements.store.held)
+        _register(
+            server,
+            servicer,
+            GovernanceServicer(champions),
+            MeasurementServicer(self._measurements),
+            AccountServicer(usage, ledger),
+            readiness,
+        )
         self._port = listen(server, settings.address)
         await readiness.start()
         await server.start()
@@ -170,11 +187,14 @@ def _register(
     servicer: FineTuneServicer,
     governance: GovernanceServicer,
     measurements: MeasurementServicer,
+    accounts: AccountServicer,
     readiness: ReadinessReporter,
 ) -> None:
     finetune_pb2_grpc.add_FineTuneServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]  # generated
     governance_pb2_grpc.add_ModelGovernanceServiceServicer_to_server(governance, server)  # type: ignore[no-untyped-call]  # generated
     add_measurements = measurement_backend_pb2_grpc.add_MeasurementBackendServiceServicer_to_server
     add_measurements(measurements, server)  # type: ignore[no-untyped-call]  # generated
+    add_accounts = account_backend_pb2_grpc.add_AccountBackendServiceServicer_to_server
+    add_accounts(accounts, server)  # type: ignore[no-untyped-call]  # generated
     health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
     reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

@@ -141,3 +141,19 @@ class RayExplanationMetrics:
         """Observes one explanation."""
         self._outcomes.inc(1, {"outcome": outcome})
         self._seconds.observe(seconds)
+
+
+class RayTenantMetrics:
+    """Tenants' models in one replica."""
+
+    def __init__(self) -> None:
+        self._not_loaded = Counter(
+            "epitaxy_prediction_champions_not_loaded_total",
+            "Tries to load a champion that failed, with the version before it serving on.",
+            ("reason",),
+        )
+        self._reason = BoundedLabel(16)
+
+    def count_not_loaded(self, reason: str) -> None:
+        """Counts one."""
+        self._not_loaded.inc(1, {"reason": self._reason(reason)})

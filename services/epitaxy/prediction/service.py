@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from epitaxy.prediction.cache.cache_space import within_call
 from epitaxy.prediction.cache.lru import LruCache
 from epitaxy.prediction.cache.own_hits import OwnHits
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, IntakeReport, Item, Query, Refusal, TextSource
@@ -271,7 +272,7 @@ class PredictionService:
         count_answers(self._metrics, answers)
 
     async def _in_worker(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+        return await asyncio.get_running_loop().run_in_executor(self._worker, within_call(work))
 
     @contextmanager
     def timed(self, stage: Stage) -> Iterator[None]:

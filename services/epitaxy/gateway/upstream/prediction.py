@@ -6,7 +6,7 @@ from epitaxy.api.internal.v1 import prediction_backend_pb2
 from epitaxy.chassis.errors import PermissionDeniedError, UnauthenticatedError
 from epitaxy.chassis.gateway_trust import read_secret
 from epitaxy.chassis.request_context import current_request
-from epitaxy.chassis.signed_calls import TENANT_HEADER, WEIGHT_HEADER, signed
+from epitaxy.chassis.signed_calls import OWN_CACHE_HEADER, TENANT_HEADER, WEIGHT_HEADER, signed
 from epitaxy.gateway.blocks import settle_answer
 from epitaxy.gateway.domain import Answer, Chunk, ExplainQuery, ModelQuery, ModelsPage, StructureBlock
 from epitaxy.gateway.settings import GatewaySettings
@@ -80,6 +80,10 @@ class GrpcPrediction:
         """Predicts the structures of a chunk."""
         return settle_answer(await self._call("Evaluate", chunk.encoded), chunk)
 
+    async def score(self, encoded: bytes) -> bytes:
+        """Answers a ScoreCandidatesRequest with a ScoreCandidatesResponse."""
+        return await self._call("ScoreCandidates", encoded)
+
     async def embed(self, block: StructureBlock) -> bytes:
         """Answers an EmbedRequest with an EmbedResponse."""
         return await self._call("EmbedBlock", block.encoded)
@@ -117,5 +121,6 @@ class GrpcPrediction:
             ("request_id", call.request_id),
             (TENANT_HEADER, call.tenant),
             (WEIGHT_HEADER, f"{call.weight:g}"),
+            *(((OWN_CACHE_HEADER, "1"),) if call.has_own_cache else ()),
             *signed(self._secret, call.tenant, method),
         )

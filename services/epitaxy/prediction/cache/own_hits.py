@@ -9,7 +9,7 @@ from epitaxy.prediction.cache.shared_entries import SharedEntries, name
 
 _PREFIX = b"epitaxy:asked:"
 _LOCAL_BYTES = 16 * 2**20
-# A name of some 30 bytes, and what Python keeps around it.
+# A mark of some 40 bytes, and what Python keeps around it.
 _MARK_BYTES = 160
 _PART_BYTES = 16
 

@@ -15,7 +15,7 @@ from epitaxy.chassis.errors import (
     InvalidRequestError,
 )
 from epitaxy.chassis.request_context import RequestContext, bind_request, current_request
-from epitaxy.chassis.signed_calls import TENANT_HEADER, WEIGHT_HEADER, check_signature
+from epitaxy.chassis.signed_calls import OWN_CACHE_HEADER, TENANT_HEADER, WEIGHT_HEADER, check_signature
 from epitaxy.chassis.status import code_of, to_rpc_status
 from epitaxy.chassis.structure_ids import count_structures
 from epitaxy_models.errors import EpitaxyError
@@ -74,7 +74,9 @@ def _bind(grpc_context: RayServegRPCContext, model_version: str) -> dict[str, st
     """Binds the call, and returns its metadata. Serve runs each call in a task of its own."""
     metadata = dict(grpc_context.invocation_metadata())
     request_id, tenant = metadata.get("x-request-id", ""), metadata.get(TENANT_HEADER, "")
-    bind_request(RequestContext(request_id, tenant, model_version, weight=_weight(metadata)))
+    has_own_cache = bool(tenant) and OWN_CACHE_HEADER in metadata
+    weight = _weight(metadata)
+    bind_request(RequestContext(request_id, tenant, model_version, weight=weight, has_own_cache=has_own_cache))
     return metadata
 
 
