@@ -53,9 +53,8 @@ class Surface:
         """
         if isinstance(value, griffe.ExprCall) and str(value.function) == "field":
             keywords = {each.name: each.value for each in value.arguments if isinstance(each, griffe.ExprKeyword)}
-            if "default_factory" in keywords:
-                return f"{keywords['default_factory']}()"
-            return str(keywords.get("default", ""))
+            factory = f"{keywords['default_factory']}()" if "default_factory" in keywords else ""
+            return str(keywords["default"]) if "default" in keywords else factory
         if isinstance(value, griffe.ExprAttribute | griffe.ExprName):
             constant = self._find(value.canonical_path)
             if isinstance(constant, griffe.Attribute) and constant.value is not None:

@@ -179,8 +179,8 @@ def check_metadata(metadata: Mapping[str, str | bytes]) -> None:
     size = sum(len(key) + len(value) + _METADATA_OVERHEAD for key, value in metadata.items())
     if size > MAX_METADATA_BYTES:
         raise InvalidRequestError(
-            f"the call's metadata have {size} bytes; at most {MAX_METADATA_BYTES} are allowed: send fewer headers, or a "
-            "shorter token",
+            f"the call's metadata have {size} bytes; at most {MAX_METADATA_BYTES} are allowed: send fewer headers, or "
+            "a shorter token",
             reason="METADATA_TOO_LARGE",
         )
 
