@@ -47,10 +47,7 @@ class Surface:
         return sorted(found.values(), key=lambda inner: inner.name)
 
     def default_of(self, value: griffe.Expr | str | None) -> str:
-        """A default as the reader should see it: the value of a constant of the client, or of a ``field()``.
-
-        Empty for a field without one.
-        """
+        """A default as the reader should see it: the value of a constant of the client, or of a ``field()``."""
         if isinstance(value, griffe.ExprCall) and str(value.function) == "field":
             keywords = {each.name: each.value for each in value.arguments if isinstance(each, griffe.ExprKeyword)}
             factory = f"{keywords['default_factory']}()" if "default_factory" in keywords else ""

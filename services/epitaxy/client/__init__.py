@@ -77,6 +77,10 @@ from epitaxy.client.screening.render import ScreenResult
 from epitaxy.client.screening.rows import COLUMNS
 from epitaxy.client.screening.run import ScreenRun
 from epitaxy.client.screening.summary import RunSummary
+from epitaxy.client.searching.async_run import AsyncSearchRun
+from epitaxy.client.searching.order import Goal, Where
+from epitaxy.client.searching.results import CandidateFate, SearchProgress, SearchSummary
+from epitaxy.client.searching.run import SearchRun
 
 __all__ = [
     "COLUMNS",
@@ -85,6 +89,7 @@ __all__ = [
     "AsyncClient",
     "AsyncFineTuneJob",
     "AsyncScreenRun",
+    "AsyncSearchRun",
     "AuditEntry",
     "AuditRecord",
     "BaseModel",
@@ -97,6 +102,7 @@ __all__ = [
     "CampaignNews",
     "CampaignPrediction",
     "Campaigns",
+    "CandidateFate",
     "Client",
     "ConditionCard",
     "ConditionValue",
@@ -107,6 +113,7 @@ __all__ = [
     "FineTuneJob",
     "FineTuneResult",
     "FineTuneUsage",
+    "Goal",
     "IntakeReport",
     "InvalidRequestError",
     "ItemError",
@@ -145,11 +152,15 @@ __all__ = [
     "ScreenColumns",
     "ScreenResult",
     "ScreenRun",
+    "SearchProgress",
+    "SearchRun",
+    "SearchSummary",
     "ServerFaultError",
     "Succession",
     "TrainingData",
     "UnauthenticatedError",
     "UnavailableError",
+    "Where",
     "compare_reports",
     "composition",
     "composition_column",

@@ -14,6 +14,7 @@ from epitaxy.api.prediction.v1 import (
     explanation_pb2,
     prediction_pb2,
     prediction_pb2_grpc,
+    search_pb2_grpc,
     structures_pb2,
     structures_pb2_grpc,
 )
@@ -50,6 +51,10 @@ from epitaxy.client.screening.reading import read_embeddings, read_predictions, 
 from epitaxy.client.screening.render import ScreenResult
 from epitaxy.client.screening.requests import check_chunk_size, open_messages, prediction_options
 from epitaxy.client.screening.summary import ProgressCallback, RunTally
+from epitaxy.client.searching.async_run import AsyncSearchRun, SearchCallback
+from epitaxy.client.searching.exchange import SearchExchange
+from epitaxy.client.searching.order import DEFAULT_RECALL, Goal, Where, search_order
+from epitaxy.client.searching.pool import CandidatePool
 
 
 class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMethods, AsyncAccountMethods):
@@ -91,6 +96,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         self._channel = channel = open_channel(self._connection)
         self._calls = AsyncCalls(self._connection)
         self._predictions = prediction_pb2_grpc.PredictionServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._searches = search_pb2_grpc.SearchServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._structures = structures_pb2_grpc.StructureServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._models = models_pb2_grpc.ModelServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._measurements = measurements_pb2_grpc.MeasurementServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
@@ -124,7 +130,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         model: str | None = None,
         *,
         coverage: float = defaults.COVERAGE,
-        chunk_size: int = defaults.CHUNK_SIZE,
+        chunk_size: int | None = None,
         on_progress: ProgressCallback | None = None,
         bypass_cache: bool = False,
         known: Known = (),
@@ -143,7 +149,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
             model: ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``, your own models included (default: the
                 server's default model).
             coverage: Nominal coverage of the intervals, 0.5 to 0.99.
-            chunk_size: Structures in a message, 1 to 512.
+            chunk_size: Structures in a message, 1 to 512 (default: 128, up to 512 while answers come fast).
             on_progress: Called with the running summary after every block of answers.
             bypass_cache: True to leave the server's cached answers unread.
             known: Values of a lower fidelity that a model of your own reads beside the structures: names of columns
@@ -169,6 +175,68 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         exchange = Exchange(stream.items_or_blocks, options, check_chunk_size(chunk_size))
         tally = RunTally(stream.count, stream.log) if on_progress is not None else RunTally(log=stream.log)
         return AsyncScreenRun(self._predictions.Screen, self._connection, exchange, tally, on_progress)
+
+    def search(
+        self,
+        paths_or_structures: Any,
+        k: int,
+        by: str | Goal,
+        model: str | None = None,
+        *,
+        where: str | Where | Sequence[str | Where] = (),
+        recall: float = DEFAULT_RECALL,
+        in_domain: bool = False,
+        per_formula: int | None = None,
+        properties: Sequence[str] | str | None = None,
+        coverage: float = defaults.COVERAGE,
+        bypass_cache: bool = False,
+        known: Known = (),
+        conditions: Conditions = (),
+        structure_column: str | MaterialColumn = defaults.STRUCTURE_COLUMN,
+        id_column: str | None = None,
+        seed: int = 0,
+        on_progress: SearchCallback | None = None,
+    ) -> AsyncSearchRun:
+        """Finds the best ``k`` of a pool without predicting all of it.
+
+        Cheap students of the model score every candidate; the model evaluates the most promising ones first, until
+        the result holds the share ``recall`` of the model's own best ``k``. The summary states the recall that was
+        reached, with its interval, and the share that was evaluated. The pool is read once; what the server may want
+        of it later waits in a temporary file.
+
+        Args:
+            paths_or_structures: The pool; see the class.
+            k: How many candidates are wanted.
+            by: What they are ranked by: ``"band_gap:max"``, ``"band_gap:min"`` or ``"band_gap:match:1.5"``, with
+                ``":lower"`` or ``":upper"`` at the end for an end of the interval.
+            model: As in ``screen``.
+            where: Conditions that each of them must meet: ``"formation_energy<-0.5"``.
+            recall: Share of the model's own best ``k`` that the result must hold, 0.5 to 0.999.
+            in_domain: True if only structures inside the model's domain count.
+            per_formula: How many structures of one reduced formula count at most (default: any number).
+            properties: Properties of the answers (default: all that the model has).
+            coverage: As in ``screen``.
+            bypass_cache: As in ``screen``.
+            known: As in ``screen``.
+            conditions: As in ``screen``.
+            structure_column: As in ``screen``.
+            id_column: As in ``screen``.
+            seed: Of the random draws by which the search measures its recall.
+            on_progress: Called with the progress about once a second.
+
+        Returns:
+            A run; nothing is read or sent before it is iterated.
+
+        Raises:
+            InvalidRequestError: A path does not exist, or an option cannot be read or is out of range.
+        """
+        options = prediction_options(model, properties, coverage, bypass_cache)
+        order = search_order(
+            options, k, by, where, recall=recall, in_domain=in_domain, per_formula=per_formula, seed=seed
+        )
+        stream = open_inputs(paths_or_structures, known, Columns.of(structure_column, id_column), conditions)
+        exchange = SearchExchange(order, CandidatePool(stream.items, defaults.MAX_CHUNK_SIZE), stream.count)
+        return AsyncSearchRun(self._searches.Search, self._connection, exchange, on_progress)
 
     async def predict(
         self,

@@ -219,9 +219,10 @@ def _register(
 def _search_limits(settings: GatewaySettings) -> SearchLimits:
     return SearchLimits(
         max_candidates=settings.max_candidates,
+        max_candidates_at_once=settings.max_candidates_at_once,
         max_structures=settings.max_structures_per_message,
         window=settings.chunk_window,
-        wanted_at_once=min(256, settings.max_structures_per_message),
+        wanted_at_once=min(128, settings.max_structures_per_message),
         idle_seconds=settings.screen_idle_seconds,
     )
 

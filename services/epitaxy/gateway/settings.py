@@ -83,7 +83,10 @@ class GatewaySettings(ServiceSettings):
     screen_idle_seconds: PositiveFloat = 300.0
     """A stream on which nothing is under way ends after this time without a message."""
     max_candidates: PositiveInt = 10_000_000
-    """Candidates of one search, each of which takes about 20 bytes of memory while the search is open."""
+    """Candidates of one search."""
+    max_candidates_at_once: PositiveInt = 10_000_000
+    """Candidates of all searches that are open; further searches are shed. Each candidate takes 13 bytes while its
+    search is open, and 54 for the moments in which the search chooses what to evaluate next."""
     max_connections: PositiveInt = 4096
     """Connections; more are closed at once."""
     max_calls_per_connection: PositiveInt = 256

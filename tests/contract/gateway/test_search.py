@@ -1,7 +1,6 @@
 """SearchService.Search: the best candidates of a pool, without all of its structures."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 
 import grpc
@@ -9,77 +8,10 @@ import numpy as np
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+from pool_backend import BEST, CROWDED, TRUTH, N, PoolBackend, eligible
 
-from epitaxy.api.common.v1.model_pb2 import ModelStamp
-from epitaxy.api.common.v1.property_pb2 import PropertyDefinition
-from epitaxy.api.common.v1.structure_pb2 import ItemError, StructureInput
-from epitaxy.api.internal.v1 import prediction_backend_pb2 as backend_pb2
-from epitaxy.api.internal.v1 import prediction_backend_pb2_grpc
-from epitaxy.api.prediction.v1 import prediction_pb2, search_pb2, search_pb2_grpc
-from epitaxy.chassis.errors import InvalidRequestError, UnavailableError
-from epitaxy.chassis.status import to_rpc_status
-
-N, BEST = 3000, 30
-TRUTH = np.random.default_rng(3).normal(size=N)
-REFUSED = 17
-CROWDED = set(np.argsort(-TRUTH)[:20].tolist())
-
-
-class PoolBackend(prediction_backend_pb2_grpc.PredictionBackendServiceServicer):
-    """A model whose answer to candidate i is ``TRUTH[i]``, and a student that errs by a tenth of the spread.
-
-    The volume of a candidate is its number.
-    """
-
-    has_students = True
-
-    def __init__(self) -> None:
-        self.faults: Counter[str] = Counter()
-        self.evaluated: list[int] = []
-
-    async def ScoreCandidates(self, request, context):
-        await self._behave("score", context)
-        if any(quantity.property != "band_gap" for quantity in request.quantities):
-            refusal = InvalidRequestError("the model has no hull; it has band_gap", reason="UNKNOWN_PROPERTY")
-            await context.abort_with_status(to_rpc_status(refusal))
-        stamp = ModelStamp(name="crystals", version="1")
-        if not self.has_students:
-            return backend_pb2.ScoreCandidatesResponse(model=stamp, reason="crystals has no students")
-        response = backend_pb2.ScoreCandidatesResponse(model=stamp, has_students=True)
-        errors = np.random.default_rng(5).normal(size=N)
-        if request.wants_tables:
-            for _ in request.quantities:
-                response.tables.add(residuals=np.random.default_rng(6).normal(size=2000).astype("<f4").tobytes())
-        places = np.frombuffer(request.candidates.columns.volumes, dtype="<f8").astype(int)
-        for _ in request.quantities:
-            values = (TRUTH + 0.1 * errors)[places].astype("<f4")
-            response.scores.add(values=values.tobytes(), scales=np.full(len(places), 0.1, "<f4").tobytes())
-        return response
-
-    async def ListServedModels(self, request, context):
-        return backend_pb2.ListServedModelsResponse()
-
-    async def _behave(self, name, context):
-        if self.faults[name]:
-            self.faults[name] -= 1
-            await context.abort_with_status(to_rpc_status(UnavailableError("gone")))
-
-    async def Evaluate(self, request, context):
-        await self._behave("evaluate", context)
-        block = prediction_pb2.ResultBlock(model=ModelStamp(name="crystals", version="1"))
-        block.properties.add(definition=PropertyDefinition(name="band_gap"))
-        for structure in request.structures:
-            number = int(structure.cif)
-            self.evaluated.append(number)
-            result = block.results.add(id=structure.id)
-            if number == REFUSED:
-                result.error.CopyFrom(ItemError(reason="PARTIAL_OCCUPANCY", message="order the sites first"))
-                continue
-            result.prediction.reduced_formula = "NaCl" if number in CROWDED else f"X{number}"
-            result.prediction.domain.verdict = 1 + number % 2
-            value = result.prediction.values.add(property_index=0, value=TRUTH[number])
-            value.interval.lower, value.interval.upper = TRUTH[number] - 1, TRUTH[number] + 1
-        return backend_pb2.EvaluateResponse(results=block)
+from epitaxy.api.common.v1.structure_pb2 import StructureInput
+from epitaxy.api.prediction.v1 import search_pb2, search_pb2_grpc
 
 
 @pytest.fixture
@@ -107,25 +39,31 @@ def columns(numbers) -> search_pb2.SearchRequest:
 
 async def search(edge, begin, *, pool=range(N), why=(), answer: Callable | None = None):
     """All responses of a search whose caller answers what the server wants."""
-    call = search_pb2_grpc.SearchServiceStub(edge.channel).Search()
-    await call.write(search_pb2.SearchRequest(begin=begin))
-    for start in range(0, len(pool), 500):
-        await call.write(columns(pool[start : start + 500]))
-    await call.write(search_pb2.SearchRequest(end_of_candidates=search_pb2.EndOfCandidates()))
+    outbox: asyncio.Queue = asyncio.Queue()
+    outbox.put_nowait(search_pb2.SearchRequest(begin=begin))
+
+    async def requests():
+        while (request := await outbox.get()) is not None:
+            yield request
+
     responses = []
-    while (response := await call.read()) is not grpc.aio.EOF:
+    async for response in search_pb2_grpc.SearchServiceStub(edge.channel).Search(requests()):
         responses.append(response)
+        if response.HasField("begun"):
+            for start in range(0, len(pool), 500):
+                outbox.put_nowait(columns(pool[start : start + 500]))
+            outbox.put_nowait(search_pb2.SearchRequest(end_of_candidates=search_pb2.EndOfCandidates()))
         if response.HasField("wanted"):
             wanted = response.wanted
             structures = [StructureInput(id="same", cif=str(pool[index])) for index in wanted.indices]
             if answer is not None:
                 structures = answer(structures)
             reply = search_pb2.WantedStructures(sequence=wanted.sequence, structures=structures)
-            await call.write(search_pb2.SearchRequest(structures=reply))
+            outbox.put_nowait(search_pb2.SearchRequest(structures=reply))
         if response.HasField("summary"):
             for index in why:
-                await call.write(search_pb2.SearchRequest(why=search_pb2.WhyRequest(index=index)))
-            await call.done_writing()
+                outbox.put_nowait(search_pb2.SearchRequest(why=search_pb2.WhyRequest(index=index)))
+            outbox.put_nowait(None)
     return responses
 
 
@@ -136,10 +74,6 @@ async def reason_of(call) -> tuple[grpc.StatusCode, str]:
     details = rpc_status.from_call(caught.value).details
     assert next(detail for detail in details if detail.Is(info.DESCRIPTOR)).Unpack(info)
     return caught.value.code(), info.reason
-
-
-def eligible(condition=lambda number: True) -> list[int]:
-    return [number for number in np.argsort(-TRUTH).tolist() if number != REFUSED and condition(number)]
 
 
 async def test_the_best_come_with_a_summary_after_a_part_of_the_pool_was_evaluated(edge, backend):
@@ -158,10 +92,7 @@ async def test_the_best_come_with_a_summary_after_a_part_of_the_pool_was_evaluat
     assert summary.threshold == pytest.approx(TRUTH[eligible()[BEST - 1]])
     results = [result for response in responses for result in response.results.results]
     assert len(results) == summary.n_evaluated
-    assert (responses[-2].fate.fate, responses[-1].fate.fate) == (
-        "best",
-        "dropped" if worst not in backend.evaluated else "beaten",
-    )
+    assert [response.fate.fate for response in responses[-2:]] == ["best", "dropped"]
     metrics = await edge.metrics()
     assert metrics['epitaxy_gateway_searches_total{outcome="finished"}'] == 1
     assert metrics["epitaxy_gateway_search_candidates_total"] == N

@@ -59,7 +59,7 @@ class ScreenPlan:
     properties: tuple[str, ...]
     known_columns: tuple[str, ...]
     coverage: float
-    chunk_size: int
+    chunk_size: int | None
     bypass_cache: bool
     journal: JournalPolicy
     top: int | None

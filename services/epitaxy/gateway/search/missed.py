@@ -100,5 +100,5 @@ def _negative_binomial(most: int, mean: float, variance: float) -> float:
     first = shape * -math.log1p(1 / rate)
     terms = [first]
     for k in range(1, most + 1):
-        terms.append(terms[-1] + math.log(shape + k - 1) - math.log(k) - math.log1p(rate))
+        terms.append(terms[-1] + math.log(shape + (k - 1)) - math.log(k) - math.log1p(rate))
     return min(sum(math.exp(term) for term in terms), 1.0)

@@ -159,6 +159,13 @@ def check_best(best: int) -> None:
         raise InvalidRequestError.of_field("begin.best", f"is {best}; at most {MAX_BEST} are allowed")
 
 
+def check_pool(n_candidates: int, limit: int) -> None:
+    """Raises InvalidRequestError (TOO_MANY_CANDIDATES) for a pool that one search does not take."""
+    if n_candidates > limit:
+        message = f"a search takes at most {limit} candidates: search the pool in parts"
+        raise InvalidRequestError(message, reason="TOO_MANY_CANDIDATES")
+
+
 def check_block(block: CandidateBlock, max_structures: int) -> None:
     """Raises InvalidRequestError for a message without candidates or with too many."""
     limit = MAX_COLUMN_CANDIDATES if block.is_columns else max_structures

@@ -26,13 +26,16 @@ from epitaxy.gateway.searching.domain import (
     WantedStructures,
     WhyQuestion,
     check_block,
+    check_pool,
 )
+from epitaxy.gateway.searching.memory import Room
 from epitaxy.gateway.searching.ports import CandidateModel, SearchObserver
 from epitaxy.gateway.searching.requests import ENDED_EARLY, RequestQueue
 from epitaxy.gateway.service import GatewayService
 
 _OUT_OF_ORDER = "SEARCH_OUT_OF_ORDER"
-# A summary looks at all candidates; it may take this part of the time at most.
+_FEWEST_IN_FLIGHT, _GROWTH = 512, 0.25
+# A summary looks at all candidates; between two of them passes this many times what one takes.
 _PROGRESS_SECONDS, _PROGRESS_SHARE = 1.0, 20.0
 
 
@@ -42,6 +45,7 @@ class SearchLimits:
 
     Attributes:
         max_candidates: Candidates of one search.
+        max_candidates_at_once: Candidates of all searches that are open.
         max_structures: Structures in a message.
         window: Messages that are under way at once.
         wanted_at_once: Candidates that one message asks for.
@@ -49,9 +53,10 @@ class SearchLimits:
     """
 
     max_candidates: int
+    max_candidates_at_once: int
     max_structures: int
     window: int
-    wanted_at_once: int = 256
+    wanted_at_once: int = 128
     idle_seconds: float | None = None
 
 
@@ -66,9 +71,10 @@ class SearchRun:
         limits: SearchLimits,
         queue: RequestQueue,
         observer: SearchObserver,
+        room: Room,
     ) -> None:
         self._begin, self._gateway, self._model = begin, gateway, model
-        self._limits, self._queue, self._observer = limits, queue, observer
+        self._limits, self._queue, self._observer, self._room = limits, queue, observer, room
         self._quantities: tuple[Quantity, ...] = begin.order.quantities
         self._seen = self._scored = 0
         self._tally = Tally()
@@ -129,9 +135,8 @@ class SearchRun:
             raise InvalidRequestError("candidates come before anything else", reason=_OUT_OF_ORDER)
         check_block(request, self._limits.max_structures)
         self._seen += request.n_candidates
-        if self._seen > self._limits.max_candidates:
-            message = f"a search takes at most {self._limits.max_candidates} candidates: search the pool in parts"
-            raise InvalidRequestError(message, reason="TOO_MANY_CANDIDATES")
+        check_pool(self._seen, self._limits.max_candidates)
+        self._room.hold(self._seen)
         return request
 
     async def _evaluate(self) -> AsyncGenerator[SearchEvent, None]:
@@ -152,7 +157,9 @@ class SearchRun:
 
     async def _want(self) -> Wanted | None:
         """Asks for the next candidates; None while enough is under way, or if nothing is wanted now."""
-        if len(self._asked) + len(self._working) >= self._limits.window:
+        in_flight = sum(map(len, self._asked.values())) + sum(len(indices) for indices, _ in self._working.values())
+        # Every answer makes the next choice a better one, so that little is under way while little is known.
+        if in_flight >= max(_FEWEST_IN_FLIGHT, _GROWTH * self._tally.n_structures) or self._is_full():
             return None
         indices = await asyncio.to_thread(self._next_wanted)
         if not len(indices):
@@ -160,6 +167,9 @@ class SearchRun:
         self._n_messages += 1
         self._asked[self._n_messages] = indices
         return Wanted(self._n_messages, tuple(indices.tolist()))
+
+    def _is_full(self) -> bool:
+        return len(self._asked) + len(self._working) >= self._limits.window
 
     def _next_wanted(self) -> NDArray[np.int64]:
         indices = self._search.next_wanted(self._limits.wanted_at_once)

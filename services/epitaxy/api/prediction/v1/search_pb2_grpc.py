@@ -47,8 +47,8 @@ class SearchServiceServicer:
     """
 
     def Search(self, request_iterator, context):
-        """Finds the best K of up to ten million candidates. The caller sends `begin`, all candidates in a cheap form,
-        `end_of_candidates`, and then the structures that the server asks for in full. The server evaluates the most
+        """Finds the best K of up to ten million candidates. The caller sends `begin`, waits for `begun`, and sends all
+        candidates in a cheap form, `end_of_candidates`, and then the structures that the server asks for in full. The server evaluates the most
         promising first, answers each as it is evaluated, and ends with a summary that states the recall it reached.
         After the summary it answers `why` until the caller closes their side.
         """
