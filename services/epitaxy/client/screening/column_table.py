@@ -158,7 +158,7 @@ def frame(blocks: Sequence[ScreenColumns]) -> "pd.DataFrame":
     except ModuleNotFoundError as error:
         raise ImportError("tables need pandas: pip install 'epitaxy[client]'") from error
 
-    tables = [LongTable(block) for block in blocks]
+    tables = [LongTable(block) for block in joined(blocks)]
     columns = {name: [cell for table in tables for cell in table.cells(name)] for name in COLUMNS}
     whole = pd.DataFrame(columns)
     kinds = dict.fromkeys(FLOAT_COLUMNS, "float64") | {"cache_hit": "boolean"}

@@ -57,7 +57,8 @@ def _join(blocks: Sequence[ScreenColumns]) -> ScreenColumns:
 
 
 def _join_property(parts: Sequence[PropertyColumns]) -> PropertyColumns:
-    return replace(parts[0], **{name: np.concatenate([getattr(part, name) for part in parts]) for name in _VALUES})
+    found: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _VALUES}
+    return replace(parts[0], **found)
 
 
 def _moved(parts: Sequence[NDArray[np.uint32]], firsts: NDArray[np.int64]) -> NDArray[np.uint32]:
