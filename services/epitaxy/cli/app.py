@@ -14,7 +14,6 @@ from epitaxy.cli.connecting import GlobalOptions, TargetOption
 from epitaxy.cli.consortium.commands import consortium_app
 from epitaxy.cli.data.build import build_app
 from epitaxy.cli.data.commands import data_app
-from epitaxy.cli.demo import demo
 from epitaxy.cli.doctor import doctor
 from epitaxy.cli.explain import explain
 from epitaxy.cli.finetune.commands import finetune_app
@@ -25,6 +24,7 @@ from epitaxy.cli.pretrain import pretrain
 from epitaxy.cli.screen.command import screen
 from epitaxy.cli.server.admin import admin_app
 from epitaxy.cli.server.capacity import capacity
+from epitaxy.cli.server.demo import demo
 from epitaxy.cli.server.limits import limits
 from epitaxy.cli.terminal import stderr_console
 from epitaxy.cli.validate import validate

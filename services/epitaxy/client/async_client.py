@@ -19,8 +19,6 @@ from epitaxy.api.prediction.v1 import (
     structures_pb2_grpc,
 )
 from epitaxy.client import defaults
-from epitaxy.client.account import health
-from epitaxy.client.account.async_methods import AsyncAccountMethods
 from epitaxy.client.async_calls import AsyncCalls
 from epitaxy.client.async_transport import open_channel, run_blocking
 from epitaxy.client.campaigns.async_calls import AsyncCampaignCalls
@@ -41,6 +39,8 @@ from epitaxy.client.inputs.conditions import Conditions
 from epitaxy.client.inputs.material_columns import MaterialColumn
 from epitaxy.client.inputs.source import Known, open_inputs
 from epitaxy.client.measurements.async_methods import AsyncMeasurementMethods
+from epitaxy.client.models.account import health
+from epitaxy.client.models.account.async_methods import AsyncAccountMethods
 from epitaxy.client.models.async_governance import AsyncModelGovernance
 from epitaxy.client.models.async_methods import AsyncModelMethods
 from epitaxy.client.models.selector import parse_model

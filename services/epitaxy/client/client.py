@@ -20,8 +20,6 @@ from epitaxy.api.prediction.v1 import (
     structures_pb2_grpc,
 )
 from epitaxy.client import defaults
-from epitaxy.client.account import health
-from epitaxy.client.account.methods import AccountMethods
 from epitaxy.client.calls import Calls
 from epitaxy.client.campaigns.calls import CampaignCalls
 from epitaxy.client.campaigns.campaigns import Campaigns
@@ -41,6 +39,8 @@ from epitaxy.client.inputs.conditions import Conditions
 from epitaxy.client.inputs.material_columns import MaterialColumn
 from epitaxy.client.inputs.source import Known, open_inputs
 from epitaxy.client.measurements.methods import MeasurementMethods
+from epitaxy.client.models.account import health
+from epitaxy.client.models.account.methods import AccountMethods
 from epitaxy.client.models.governance import ModelGovernance
 from epitaxy.client.models.methods import ModelMethods
 from epitaxy.client.models.selector import parse_model
