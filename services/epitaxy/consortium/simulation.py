@@ -110,7 +110,9 @@ def play(
     federation = (connect or _in_process)(agents)
     started = time.monotonic()
     try:
-        coordinator = Coordinator(agents[0].agreement, federation, agents[0].first_steps(), timeout_s=SIMULATION_TIMEOUT_S)
+        coordinator = Coordinator(
+            agents[0].agreement, federation, agents[0].first_steps(), timeout_s=SIMULATION_TIMEOUT_S
+        )
         coordinator.run()
     finally:
         federation.close()

@@ -32,7 +32,13 @@ def test_a_round_opens_sums_over_all_members_and_nothing_else(rig: ConsortiumRig
     scaling = rig.agents["anvil"].learner.scaling
     assert scaling.n_rows == sum(map(len, rows))
     np.testing.assert_allclose(scaling.means, plain[1:] / plain[0], atol=1e-6)
-    assert [entry.step for entry in rig.coordinator.ledger] == ["moments", "spreads", "networks-1", "networks-2", "gram"]
+    assert [entry.step for entry in rig.coordinator.ledger] == [
+        "moments",
+        "spreads",
+        "networks-1",
+        "networks-2",
+        "gram",
+    ]
     assert {entry.members for entry in rig.coordinator.ledger} == {NAMES}
 
 
@@ -105,7 +111,7 @@ def test_a_malicious_vector_fails_the_round_by_its_sum(rig: ConsortiumRig, monke
         return vector + np.uint64(2**62) if step.name == "networks-1" else vector  # type: ignore[attr-defined]
 
     monkeypatch.setattr(agents, "encode", poisoned)
-    with pytest.raises(RoundFailedError, match="networks-1 holds .* members within their bounds give at most"):
+    with pytest.raises(RoundFailedError, match=r"networks-1 holds .* members within their bounds give at most"):
         rig.coordinator.run()
     assert [entry.step for entry in rig.coordinator.ledger] == ["moments", "spreads"]
 
@@ -156,7 +162,7 @@ def test_sums_whose_members_differ_by_one_are_refused() -> None:
         check_members(rig.agreement, names[:4], [everybody])
     with pytest.raises(QuorumError, match="differ by d alone"):
         check_members(rig.agreement, names[:4], [three])
-    with pytest.raises(QuorumError, match="strangers|not members"):
+    with pytest.raises(QuorumError, match="z: not members of alloys"):
         check_members(rig.agreement, ("a", "b", "z"), [])
 
 
