@@ -16,7 +16,7 @@ export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining fuzz audit lock check check-protos contract format generate check-generated structure check-structure reference check-reference serve golden clean pictures bench loadtest growth performance soak \
-        dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish retire source-index fidelity-models scaling bench-transfer bench-uncertainty bench-campaigns
+        dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish retire source-index fidelity-models scaling bench-transfer bench-uncertainty bench-campaigns bench-memory
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -213,6 +213,9 @@ source-index: install-dev ## Index the training corpus of the shipped model (DAT
 
 fidelity-models: install-dev ## Fit the heads of HSE, GLLB-SC and SCAN gaps on the shipped model (DATA=mp_multifidelity_gap.parquet; a minute)
 	$(BIN)/python -m epitaxy_models.transfer.fidelities --data "$(or $(DATA),../shared/data/mp_multifidelity_gap.parquet)"
+
+bench-memory: install-dev ## Memory and processor time of a screening from 10^5 to 10^6 inputs, against a server that replays (ARGS="--rows 10000000")
+	$(BIN)/python -m loadtest.bench.memory $(ARGS)
 
 bench-transfer: install-dev ## Learning curves on real targets (DATA=folder; QUICK=1; NETWORKS=scratch_network: an hour or more); run again to resume
 	$(BIN)/python -m loadtest.transfer --data "$(or $(DATA),../shared/data)" $(if $(QUICK),--quick) $(if $(NETWORKS),--networks $(NETWORKS))

@@ -28,7 +28,7 @@ def is_plain(structure: Structure, limits: IntakeLimits) -> bool:
 
 
 @compiled()
-def _is_plain(  # noqa: C901 - one pass over one structure
+def _is_plain(
     lattice: NDArray[np.float64],
     frac_coords: NDArray[np.float64],
     atomic_numbers: NDArray[np.uint8],

@@ -107,7 +107,12 @@ def screen(
     part_size: Annotated[
         int, typer.Option("--part-size", min=1, metavar="N", help="Inputs in a part, if FILE is a folder.")
     ] = STRUCTURES_A_PART,
-    chunk_size: Annotated[int, typer.Option(min=1, max=512, help="Structures per message.")] = 128,
+    chunk_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=512, help="Structures per message.", show_default="128, up to 512 while answers come fast"
+        ),
+    ] = None,
     bypass_cache: Annotated[bool, typer.Option("--bypass-cache", help="Do not use cached answers.")] = False,
     best: BestOption = None,
     by: ByOption = None,

@@ -13,6 +13,7 @@ from epitaxy.client.inputs.item import InputItem
 from epitaxy.client.screening.chunks import Chunker, Parcel, no_answer
 from epitaxy.client.screening.column_reading import read_columns, read_items, refused_columns
 from epitaxy.client.screening.columns import FAILED, ScreenColumns
+from epitaxy.client.screening.pace import Pace
 
 # Messages under way at once: enough to keep a few replicas busy, little enough to hold in memory.
 WINDOW = 16
@@ -24,11 +25,12 @@ class Exchange:
     """Cuts items into messages, matches answers to items, and knows what a lost stream leaves to do."""
 
     def __init__(
-        self, items: Iterator[InputItem | InputBlock], options: prediction_pb2.PredictionOptions, chunk_size: int
+        self, items: Iterator[InputItem | InputBlock], options: prediction_pb2.PredictionOptions, chunk_size: int | None
     ) -> None:
+        """``chunk_size``: structures in a message; None: the default, more while answers come fast."""
         self._options = options
-        self._chunk_size = chunk_size
-        self._chunker = Chunker(items, chunk_size)
+        self._pace = Pace(chunk_size)
+        self._chunker = Chunker(items, self._pace.chunk_size)
         self._next_sequence = 0
         self._in_flight: dict[int, Parcel] = {}
         self._lost: deque[Parcel] = deque()
@@ -84,6 +86,8 @@ class Exchange:
         parcel = self._in_flight.pop(block.sequence, None)
         if parcel is None:
             return []
+        self._pace.note(len(parcel))
+        self._chunker.chunk_size = self._pace.chunk_size
         answers = _read(block, parcel)
         found = [answers] if answers is not None else []
         if len(answers or ()) < len(parcel):
@@ -106,7 +110,7 @@ class Exchange:
 
     def _due_items(self) -> list[InputItem]:
         due: list[InputItem] = []
-        while self._delayed and self._delayed[0][0] <= time.monotonic() and len(due) < self._chunk_size:
+        while self._delayed and self._delayed[0][0] <= time.monotonic() and len(due) < self._pace.chunk_size:
             due.append(heapq.heappop(self._delayed)[-1])
         return due
 
