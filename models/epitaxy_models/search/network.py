@@ -42,7 +42,7 @@ class StudentNetwork:
     @property
     def n_outputs(self) -> int:
         """Values and scales together."""
-        return self.outputs.shape[-1]
+        return int(self.outputs.shape[-1])
 
     def __call__(self, columns: CandidateColumns) -> Array:
         """Values and logarithms of scales, standardized, ``[n, 2 * n_quantities]``."""

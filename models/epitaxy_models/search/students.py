@@ -92,7 +92,7 @@ class Students:
 
     def table(self, stage: Stage, property_name: str, end: str = "value") -> NDArray[np.float32]:
         """Standardized errors of a stage, ascending, ``[n_calibration]``. Raises UnknownPropertyError."""
-        return self.residuals[stage, self.column(property_name, end)]
+        return np.asarray(self.residuals[stage, self.column(property_name, end)])
 
     def bounds(
         self, scores: StudentScores, column: int, coverage: float

@@ -118,7 +118,7 @@ def _cuts(ends: NDArray[np.int64]) -> NDArray[np.intp]:
 
 def _write(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
     part = path.with_name(f"{path.stem}.part.npz")
-    np.savez(part, **arrays)
+    np.savez(part, allow_pickle=False, **arrays)
     part.replace(path)
 
 

@@ -11,6 +11,7 @@ from epitaxy.cli import exit_codes
 from epitaxy.cli.campaign.commands import campaign_app
 from epitaxy.cli.candidates.commands import candidates_app
 from epitaxy.cli.connecting import GlobalOptions, TargetOption
+from epitaxy.cli.consortium.commands import consortium_app
 from epitaxy.cli.data.build import build_app
 from epitaxy.cli.data.commands import data_app
 from epitaxy.cli.demo import demo
@@ -51,6 +52,7 @@ app.add_typer(measurements_app)
 app.add_typer(campaign_app)
 app.add_typer(admin_app)
 app.command()(limits)
+app.add_typer(consortium_app)
 app.command()(doctor)
 app.command()(capacity)
 app.command()(demo)

@@ -72,6 +72,7 @@ from epitaxy.client.results import (
     Review,
 )
 from epitaxy.client.screening.async_run import AsyncScreenRun
+from epitaxy.client.screening.columns import ScreenColumns
 from epitaxy.client.screening.render import ScreenResult
 from epitaxy.client.screening.rows import COLUMNS
 from epitaxy.client.screening.run import ScreenRun
@@ -148,6 +149,7 @@ __all__ = [
     "Review",
     "ReviewPolicy",
     "RunSummary",
+    "ScreenColumns",
     "ScreenResult",
     "ScreenRun",
     "SearchProgress",

@@ -26,7 +26,7 @@ from epitaxy.gateway.search.summary import SearchSummary, Why
 from epitaxy.gateway.search.telling import summarize, tell_why
 
 CONFIDENCE = 0.95
-_SMALLEST_STEP, _GROWTH = 256, 0.25
+_SMALLEST_STEP, _GROWTH = 256, 0.15
 # Below this chance a candidate is near the margin, where it is decided when to stop.
 _NEAR = 0.5
 

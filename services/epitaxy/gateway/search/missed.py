@@ -3,7 +3,7 @@
 Chances come from errors of the student on crystals of its calibration. On the pool at hand, and among its best, they
 may be wrong: whoever looks for the best looks where errors are selected. So candidates are binned by chance, and in
 each bin the hits that were found are compared with those that were expected. The ratio of both corrects the chances of
-the candidates of that bin that wait. It has a gamma posterior; the prior of each bin is the ratio of the bin above.
+the candidates of that bin that wait. It has a gamma posterior, whose prior is the trend of the ratio over all bins.
 """
 
 import math
@@ -14,13 +14,19 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-EDGES = 10.0 ** -np.arange(0.0, 9.01, 0.5)
-"""Lower ends of the bins are the edges after the first; the last bin reaches to 0."""
-N_BINS = len(EDGES) + 1
+N_BINS = 19
+"""Two bins for each power of ten of the chance, the first from 1 downwards; the last takes all below 1e-9."""
 # Hits that the prior counts for: little, so that a few found hits outweigh it.
 _PRIOR_HITS = 2.0
 # A bin whose hits are less likely than this under its corrected chances is counted by its rate of hits alone.
-_SURPRISE = 0.02
+_SURPRISE = 0.005
+# Bins of the trend: below a third of a chance.
+_FIRST_BIN = 1
+# Prior standard deviations of its logarithm at the first bin, and of its change in a decade of chance.
+_TREND_SPREADS = (1.5, 0.5)
+# Expected hits that make a bin evidence, and the bins for which the trend goes on without.
+_EVIDENT, _GOES_ON = 1.0, 4
+_STEPS = 25
 _EXACT_BELOW = 300
 
 
@@ -59,7 +65,8 @@ def bins_of(chances: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Bin of each chance, ``[n]``."""
     with np.errstate(divide="ignore"):
         halves = np.floor(np.log10(chances) * -2.0)
-    return np.clip(np.nan_to_num(halves, posinf=N_BINS - 2), 0, N_BINS - 2).astype(np.uint8)
+    # Of a chance of 0 the logarithm is infinite: the last bin.
+    return np.asarray(np.clip(halves, 0, N_BINS - 1), dtype=np.uint8)
 
 
 def count_missed(recorded: NDArray[np.float32], are_hits: NDArray[np.bool_], waiting: NDArray[np.float32]) -> Missed:
@@ -67,20 +74,40 @@ def count_missed(recorded: NDArray[np.float32], are_hits: NDArray[np.bool_], wai
     bins, bins_waiting = bins_of(recorded), bins_of(waiting)
     n = np.bincount(bins, minlength=N_BINS)
     expected = np.bincount(bins, weights=recorded, minlength=N_BINS)
-    hits = np.bincount(bins[are_hits], minlength=N_BINS)
+    hits = np.bincount(bins[are_hits], minlength=N_BINS).astype(np.float64)
     n_waiting = np.bincount(bins_waiting, minlength=N_BINS)
     mass = np.bincount(bins_waiting, weights=waiting, minlength=N_BINS)
-    ratios, spreads, ratio = np.ones(N_BINS), np.zeros(N_BINS), 1.0
-    for row in range(N_BINS):
-        shape, rate = _PRIOR_HITS + hits[row], _PRIOR_HITS / ratio + expected[row]
-        ratios[row], spreads[row] = shape / rate, math.sqrt(shape) / rate
-        if hits[row] and mass[row] > 0 and _is_surprising(int(hits[row]), expected[row] * ratio):
-            by_rate = hits[row] / n[row] * n_waiting[row] / mass[row]
-            if by_rate > ratios[row]:
-                ratios[row], spreads[row] = by_rate, by_rate / math.sqrt(hits[row])
-        ratio = ratios[row]
+    trend = _trend(hits, expected)
+    shapes, rates = _PRIOR_HITS + hits, _PRIOR_HITS / trend + expected
+    ratios, spreads = shapes / rates, np.sqrt(shapes) / rates
+    for row in np.flatnonzero((hits > 0) & (mass > 0)):
+        by_rate = hits[row] / n[row] * n_waiting[row] / mass[row]
+        if by_rate > ratios[row] and _is_surprising(int(hits[row]), expected[row] * trend[row]):
+            ratios[row], spreads[row] = by_rate, by_rate / math.sqrt(hits[row])
     # Ratios of neighbouring bins err together: standard deviations add up.
     return Missed(ratios, float(np.sum(ratios * mass)), float(np.sum(spreads * mass) ** 2))
+
+
+def _trend(hits: Array, expected: Array) -> Array:
+    """Ratio of found to expected hits as an exponential of the logarithm of the chance, ``[N_BINS]``.
+
+    Poisson regression with a normal prior, on bins of chances below a third: how often the most likely candidates hit
+    says little of the unlikely ones. Beyond the last bin with evidence the trend goes on for two decades.
+    """
+    decades = np.arange(N_BINS) / 2
+    used = (np.arange(N_BINS) >= _FIRST_BIN) & (expected > 0)
+    design = np.stack([np.ones(N_BINS), decades - decades[_FIRST_BIN]], axis=1)
+    precision = np.diag(1 / np.square(_TREND_SPREADS))
+    found = np.zeros(2)
+    for _ in range(_STEPS):
+        rates = expected * np.exp(np.clip(design @ found, -30, 30)) * used
+        gradient = design.T @ (hits * used - rates) - precision @ found
+        step = np.linalg.solve((design.T * rates) @ design + precision, gradient)
+        found += np.clip(step, -1, 1)
+    evident = np.flatnonzero(used & (expected > _EVIDENT))
+    last = int(evident[-1]) if len(evident) else _FIRST_BIN
+    reach = np.clip(np.arange(N_BINS), _FIRST_BIN, last + _GOES_ON)
+    return np.asarray(np.exp(np.clip(design[reach] @ found, -10, 10)))
 
 
 def _is_surprising(hits: int, expected: float) -> bool:

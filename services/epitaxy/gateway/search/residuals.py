@@ -62,7 +62,7 @@ class ResidualTable:
 
 def _places(z: NDArray[np.floating]) -> NDArray[np.intp]:
     steps = (np.arcsinh(z) + _REACH) * ((_STEPS - 1) / (2 * _REACH))
-    return np.clip(np.nan_to_num(steps, nan=0.0), 0, _STEPS - 1).astype(np.intp)
+    return np.asarray(np.clip(np.nan_to_num(steps, nan=0.0), 0, _STEPS - 1), dtype=np.intp)
 
 
 def _survival(ascending: Array, points: Array) -> Array:

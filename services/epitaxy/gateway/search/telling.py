@@ -105,8 +105,13 @@ def _survey_correlation(candidates: Candidates, results: Results, lots: Lots) ->
     if np.count_nonzero(is_surveyed) < _FEWEST_RANKED:
         return math.nan
     expected, answered = candidates.values[results.indices[is_surveyed]], results.values[is_surveyed]
-    ranks = [np.argsort(np.argsort(column)) for column in (expected, answered)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(_mean_ranks(expected), _mean_ranks(answered))[0, 1])
+
+
+def _mean_ranks(column: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Ranks; equal values share the mean of theirs."""
+    ordered = np.sort(column)
+    return np.asarray((np.searchsorted(ordered, column, "left") + np.searchsorted(ordered, column, "right")) / 2)
 
 
 def _notes(summary: SearchSummary, order: SearchOrder, is_done: bool) -> Iterator[str]:
