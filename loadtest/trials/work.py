@@ -122,13 +122,19 @@ class Screening:
         return len(self._pool)
 
     async def learn(self, client: AsyncClient) -> None:
-        """Several times: an answer that is computed in another batch is another one by the rounding of its sums."""
+        """Several times: an answer that is computed in another batch is another one by the rounding of its sums.
+
+        By itself first and then all at once, since the network takes graphs of several screens together.
+        """
         self._expected = [[] for _ in self._pool]
-        for size in _LEARNED_SIZES:
-            order = self._random.permutation(len(self._pool)).tolist()
-            asked = [self._pool[row] for row in order]
-            async for result in client.screen(asked, bypass_cache=True, chunk_size=size):
-                self._expected[order[result.index]].append(answer_of(result))
+        await self._learn_once(client, _LEARNED_SIZES[0])
+        await asyncio.gather(*(self._learn_once(client, size) for size in _LEARNED_SIZES))
+
+    async def _learn_once(self, client: AsyncClient, size: int) -> None:
+        order = self._random.permutation(len(self._pool)).tolist()
+        asked = [self._pool[row] for row in order]
+        async for result in client.screen(asked, bypass_cache=True, chunk_size=size):
+            self._expected[order[result.index]].append(answer_of(result))
 
     async def once(self, client: AsyncClient, tenant: str, number: int, account: Account) -> None:
         rows = self._random.integers(len(self._pool), size=self._size).tolist()
