@@ -15,7 +15,7 @@ TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml)
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining fuzz audit lock check check-protos contract format generate check-generated structure check-structure reference check-reference serve golden clean pictures bench loadtest growth performance soak \
+.PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining fuzz audit lock check check-protos contract format generate check-generated structure check-structure reference check-reference serve golden clean pictures bench loadtest growth disk-growth performance soak \
         dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish retire source-index fidelity-models scaling bench-transfer bench-uncertainty bench-campaigns bench-memory
 
 help: ## Show this list
@@ -176,6 +176,9 @@ growth: install-dev redis ## How cost grows with atoms, messages, members, repli
 
 soak: install-dev redis ## Half an hour of mixed load with random kills: nothing lost, wrong or growing (ARGS="--minutes 3")
 	$(BIN)/python -m loadtest.soak $(ARGS)
+
+disk-growth: install-dev redis ## Disk that a stack takes in 30 days, beside models and jobs, by some minutes (ARGS="--minutes 5")
+	$(BIN)/python -m loadtest.disk_growth $(ARGS)
 
 performance: install-dev redis ## All figures of docs/performance.md and the README again (PARQUET=file; quarter of an hour, alone)
 	$(BIN)/python -m loadtest.bench $(if $(PARQUET),--parquet "$(PARQUET)") --write-docs

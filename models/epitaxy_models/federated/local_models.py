@@ -1,11 +1,13 @@
 """Models that a member fits to its own rows alone; they never leave it."""
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
@@ -34,7 +36,10 @@ def fit_process(rows: MemberRows, seed: int) -> Predict:
     scaling = Scaling(float(len(rows)), moments.mean(axis=0), moments.std(axis=0))
     kernel = ConstantKernel(1.0) * Matern(10.0, (1.0, 1e3), nu=1.5) + WhiteKernel(0.1, (1e-4, 1e1))
     process = GaussianProcessRegressor(kernel, optimizer=_few_steps, random_state=seed)
-    process.fit(scaling.standardized(rows.features), scaling.standardized_labels(rows.labels))
+    with warnings.catch_warnings():
+        # A length or a noise at the end of its range says that few rows tell little of it.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        process.fit(scaling.standardized(rows.features), scaling.standardized_labels(rows.labels))
     return lambda features: scaling.in_units(process.predict(scaling.standardized(features)))
 
 

@@ -15,8 +15,6 @@ from epitaxy.client.screening.column_reading import read_columns, read_items, re
 from epitaxy.client.screening.columns import FAILED, ScreenColumns
 from epitaxy.client.screening.pace import Pace
 
-# Messages under way at once: enough to keep a few replicas busy, little enough to hold in memory.
-WINDOW = 16
 MAX_ITEM_RETRIES = 3
 _ITEM_RETRY_SECONDS = 0.5
 
@@ -43,13 +41,13 @@ class Exchange:
     def can_send(self) -> bool:
         """True while another message may go out before an answer comes, and there is, or may be, one to send."""
         has_unsent = bool(self._lost) or not self._chunker.is_exhausted or self.seconds_to_retry == 0.0
-        return has_unsent and len(self._in_flight) < WINDOW
+        return has_unsent and len(self._in_flight) < self._pace.window
 
     def patience(self, silence_limit_seconds: float) -> float:
         """Seconds to wait for an answer while there is nothing to send."""
         if not self._in_flight:
             return self.seconds_to_retry or 0.0
-        if len(self._in_flight) >= WINDOW:
+        if len(self._in_flight) >= self._pace.window:
             return silence_limit_seconds
         return min(silence_limit_seconds, self.seconds_to_retry or silence_limit_seconds)
 
@@ -86,9 +84,9 @@ class Exchange:
         parcel = self._in_flight.pop(block.sequence, None)
         if parcel is None:
             return []
-        self._pace.note(len(parcel))
-        self._chunker.chunk_size = self._pace.chunk_size
         answers = _read(block, parcel)
+        self._pace.note(len(parcel), 0 if answers is None else int(answers.cache_hits.sum()))
+        self._chunker.chunk_size = self._pace.chunk_size
         found = [answers] if answers is not None else []
         if len(answers or ()) < len(parcel):
             answered = set() if answers is None else set(answers.indices.tolist())

@@ -111,7 +111,7 @@ def test_a_malicious_vector_fails_the_round_by_its_sum(rig: ConsortiumRig, monke
         return vector + np.uint64(2**62) if step.name == "networks-1" else vector  # type: ignore[attr-defined]
 
     monkeypatch.setattr(agents, "encode", poisoned)
-    with pytest.raises(RoundFailedError, match="networks-1 holds .* members within their bounds give at most"):
+    with pytest.raises(RoundFailedError, match=r"networks-1 holds .* members within their bounds give at most"):
         rig.coordinator.run()
     assert [entry.step for entry in rig.coordinator.ledger] == ["moments", "spreads"]
 
@@ -162,7 +162,7 @@ def test_sums_whose_members_differ_by_one_are_refused() -> None:
         check_members(rig.agreement, names[:4], [everybody])
     with pytest.raises(QuorumError, match="differ by d alone"):
         check_members(rig.agreement, names[:4], [three])
-    with pytest.raises(QuorumError, match="strangers|not members"):
+    with pytest.raises(QuorumError, match="z: not members of alloys"):
         check_members(rig.agreement, ("a", "b", "z"), [])
 
 
