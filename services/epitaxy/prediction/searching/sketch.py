@@ -70,7 +70,7 @@ def _n_sites(block: gemmi.cif.Block, amounts: dict[int, float]) -> float:
     if math.isnan(units):
         has_all = len(block.find_values("_atom_site_fract_x")) == total and not _has_symmetry(block)
         return total if has_all else math.nan
-    common = math.gcd(*(int(amount) for amount in amounts.values())) if total.is_integer() else 1
+    common = math.gcd(*(int(amount) for amount in amounts.values())) if float(total).is_integer() else 1
     return total if units > 1 and common % units == 0 else units * total
 
 
