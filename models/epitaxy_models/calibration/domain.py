@@ -112,7 +112,7 @@ class DomainModel:
         """Which structures `judge` finds IN_DOMAIN, by their scores ``[n]`` and atoms."""
         is_rare = self.element_counts < _FAMILIAR_COUNT
         hold_rare = np.array([is_rare[numbers].any() for numbers in atomic_numbers], dtype=bool)
-        return (scores < _BORDERLINE) & ~hold_rare
+        return np.asarray((scores < _BORDERLINE) & ~hold_rare)
 
     def judge(self, score: float, views: NDArray[np.float64], atomic_numbers: NDArray[np.uint8]) -> DomainScore:
         """Verdict on one structure with that score, its three views ``[3]`` and those atoms."""
