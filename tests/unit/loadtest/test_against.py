@@ -88,11 +88,7 @@ def test_a_build_without_a_search_sorts_all_of_its_answers() -> None:
 
         def __exit__(self, *_: object) -> None: ...
 
-    results = [
-        SimpleNamespace(id=name, error=None, __getitem__=None, value=value)
-        for name, value in (("low", 0.1), ("high", 3.0), ("middle", 1.0))
-    ]
-    rows = Answers(_Result(one.id, one.value) for one in results)
+    rows = Answers(_Result(name, value) for name, value in (("low", 0.1), ("high", 3.0), ("middle", 1.0)))
     client = SimpleNamespace(screen=lambda inputs, **options: rows)
     found = asker.ask(client, "best", [], {"k": 2, "by": "band_gap:max"})  # type: ignore[arg-type]
     assert list(found["answers"]) == ["high", "middle"]
