@@ -90,9 +90,8 @@ def _play(table: Any, companies: Sequence[Any], rows: int, seed: int, transport:
 
     if transport is TransportName.INPROCESS:
         return play(table, companies, rows, seed)
-    from epitaxy.consortium.transports.flower import connect_flower  # noqa: PLC0415
-
-    return play(table, companies, rows, seed, connect_flower)
+    message = "the Flower transport is not part of this release: leave --transport out"
+    raise usage_error(f"NO_TRANSPORT: {message}")
 
 
 def _print(document: dict[str, Any], draws: Sequence["Draw"]) -> None:

@@ -72,7 +72,7 @@ def _usable(labels: Labels, column: str) -> tuple[list[int], list[Composition], 
     for row in np.flatnonzero(np.isfinite(labels.values[column])).tolist():
         item = labels.items[row]
         try:
-            materials.append(read_composition(_text_of(item.source)).material)
+            materials.append(read_composition(_text_of(item.source)).composition)
             rows.append(row)
         except EpitaxyError as error:
             refused.append((item.id, f"{error.reason}: {error.message}"))
