@@ -38,17 +38,31 @@ class LocalStack:
 
 
 @contextmanager
-def local_stack(n_tenants: int = 0, settings: Mapping[str, str] | None = None) -> Iterator[LocalStack]:
-    """A new stack with an empty cache that has loaded all it ever loads; ``settings`` go into its environment."""
-    with tempfile.TemporaryDirectory(prefix="epitaxy-load-") as folder:
-        scratch, home = Path(folder), Path(folder) / "home"
+def local_stack(
+    n_tenants: int = 0,
+    settings: Mapping[str, str] | None = None,
+    within: Path | None = None,
+    folder: Path | None = None,
+) -> Iterator[LocalStack]:
+    """A new stack with an empty cache that has loaded all it ever loads.
+
+    Args:
+        n_tenants: Tenants with a key each; 0: everyone on loopback is served.
+        settings: Go into its environment.
+        within: Existing folder for its own (default: the system's for temporary files).
+        folder: Where its processes start (default: this process's folder).
+    """
+    with tempfile.TemporaryDirectory(prefix="epitaxy-load-", dir=within) as scratch_folder:
+        scratch, home = Path(scratch_folder), Path(scratch_folder) / "home"
         keys = {f"tenant-{number}": new_api_key() for number in range(n_tenants)}
         environment = {**os.environ, **_AT_ONCE, **(settings or {}), **_tenants(scratch, keys)}
-        command = [sys.executable, "-m", "epitaxy.cli", "serve", "--port", "0", "--home", str(home)]
+        command = [sys.executable, "-P", "-m", "epitaxy.cli", "serve", "--port", "0", "--home", str(home)]
         log = scratch / "stderr"
         with (
             log.open("wb") as stderr,
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment) as process,
+            subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment, cwd=folder
+            ) as process,
         ):
             try:
                 line = process.stdout.readline() if process.stdout else ""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
+PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
 _ROLES = (
     ("ServeReplica:prediction:intake", "intake"),
     ("ServeReplica:prediction:ensemble", "ensemble"),
@@ -36,6 +36,14 @@ def descendants(root: int) -> list[int]:
         found += below
         waiting += below
     return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, and it is not one whose end nobody has heard of yet."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
 
 
 def role_of(command_line: str) -> str:
@@ -79,7 +87,7 @@ def resident_mib(root: int) -> Counter[str]:
     held: Counter[str] = Counter()
     for pid, role in _roles(root):
         with suppress(OSError):
-            held[role] += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_MIB
+            held[role] += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_MIB
     return held
 
 

@@ -5,6 +5,9 @@ from structures in memory, cold and again, through ``epitaxy serve`` (started he
 processes without it. Ratios are taken within a round. Writes JSON, Markdown and a picture to ``--out``;
 ``--write-docs`` puts the tables into docs/performance.md and README.md. Exit code 1 where a target is missed and
 ``--strict`` is given.
+
+``--against COMMIT`` runs this tree and another commit of it in turns instead, each with a stack and a client of its
+own, and writes the ratios. Exit code 1 where the two builds give different answers, too.
 """
 
 import argparse
@@ -20,12 +23,16 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 from loadtest import corpus
 from loadtest.bench import report as reports
+from loadtest.bench.against import report as comparisons
+from loadtest.bench.against.build import running
+from loadtest.bench.against.checkout import checkout, resolved, weights_digest
+from loadtest.bench.against.legs import compare
 from loadtest.bench.hand import Hand
 from loadtest.bench.kinds import DATA, measure_kinds
 from loadtest.bench.rounds import PEERS, Served, measure
 from loadtest.bench.targets import judged
 from loadtest.local_stack import local_stack
-from loadtest.machine import machine_record
+from loadtest.machine import commit, machine_record
 from loadtest.spread import Spread
 from loadtest.stages import graph_sizes, stage_costs
 
@@ -34,6 +41,8 @@ _ROOT = Path(__file__).parents[2]
 
 def main() -> int:
     options = _options()
+    if options.against:
+        return _against(options)
     began = time.monotonic()
     record = machine_record()
     hands_of = corpus.crystals(options.parquet, 2 * options.size * (options.rounds + 1))
@@ -72,6 +81,35 @@ def main() -> int:
     return int(options.strict and any(target.verdict == "missed" for target in targets))
 
 
+def _against(options: argparse.Namespace) -> int:
+    """This tree and another commit, in turns."""
+    began, record = time.monotonic(), machine_record()
+    structures = corpus.crystals(options.parquet, 2 * options.size * (options.rounds + 1))
+    with tempfile.TemporaryDirectory() as folder, checkout(options.against, _ROOT) as tree:
+        if weights_digest(tree) != weights_digest(_ROOT):
+            raise SystemExit(f"{options.against} has other weights: its answers and its work are not comparable")
+        _say(f"writing {len(structures) // 2} CIF files")
+        hands = _hands(structures, options.rounds + 1, Path(folder))
+        names = commit(), options.against
+        _say(f"starting the stacks of {' and '.join(names)}")
+        with running(names[0], _ROOT) as new, running(names[1], tree) as old:
+            found = compare(new, old, hands, _say)
+    report = {
+        "record": record,
+        "source": _source(options.parquet, hands),
+        "rounds": options.rounds,
+        "structures_a_round": 2 * options.size,
+        **comparisons.record_of(found, *names),
+        "seconds": round(time.monotonic() - began),
+    }
+    comparisons.write(report, options.out)
+    if options.write_docs:
+        comparisons.write_docs(report, _ROOT)
+    sys.stdout.write(comparisons.markdown(report))
+    _say(f"{report['seconds']} s; written to {options.out}")
+    return int(bool(found.unequal) or (options.strict and comparisons.is_missed(report)))
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parquet", type=Path, help="structures to measure on instead of the bundled crystals")
@@ -83,7 +121,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("scratch/bench"))
     parser.add_argument("--write-docs", action="store_true", help="into docs/performance.md, README.md, docs/images")
     parser.add_argument("--strict", action="store_true", help="exit code 1 where a target is missed")
-    return parser.parse_args()
+    parser.add_argument("--against", metavar="COMMIT", help="another commit of this repository, measured in turns")
+    options = parser.parse_args()
+    if options.against:
+        try:
+            options.against = resolved(options.against, _ROOT)
+        except ValueError as error:
+            parser.error(str(error))
+    return options
 
 
 def _hands(structures: list[Any], rounds: int, folder: Path) -> list[Hand]:

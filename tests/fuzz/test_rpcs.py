@@ -8,6 +8,7 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor
 from prometheus_client import CollectorRegistry
 
+from epitaxy.api.account.v1 import account_pb2, administration_pb2
 from epitaxy.api.campaigns.v1 import campaigns_pb2, campaigns_pb2_grpc
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
 from epitaxy.api.measurements.v1 import measurements_pb2
@@ -19,7 +20,10 @@ from epitaxy.chassis.status import from_trailing_metadata
 from epitaxy.gateway.server import Gateway
 from epitaxy.gateway.settings import GatewaySettings
 
-FILES = (prediction_pb2, structures_pb2, models_pb2, measurements_pb2, finetune_pb2, governance_pb2, campaigns_pb2)
+FILES = (
+    account_pb2, administration_pb2, prediction_pb2, structures_pb2, models_pb2, measurements_pb2, finetune_pb2,
+    governance_pb2, campaigns_pb2,
+)  # fmt: skip
 METHODS = [
     method for file in FILES for service in file.DESCRIPTOR.services_by_name.values() for method in service.methods
 ]
@@ -69,7 +73,8 @@ async def fault_of(channel: grpc.aio.Channel, method: MethodDescriptor, content:
 async def test_torn_bytes_are_a_mistake_of_the_caller_in_every_call(channel: grpc.aio.Channel) -> None:
     wrong = []
     for method in METHODS:
-        for content in TORN:
+        # protobuf skips a field of number 0 in a message that has no fields.
+        for content in TORN if method.input_type.fields else TORN[:-1]:
             fault = await fault_of(channel, method, content)
             is_ours = from_trailing_metadata(fault.trailing_metadata()) is not None
             says_so = f"is not a valid {method.input_type.full_name}" in (fault.details() or "")

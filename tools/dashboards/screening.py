@@ -12,6 +12,15 @@ _FAILED = 'outcome="failed"'
 _BY_SUBSTRATE = "ray_epitaxy_prediction_structures_total"
 _BY_KIND = "ray_epitaxy_prediction_materials_total"
 
+_BELOW = 'is_below="true"'
+
+
+def _in_an_hour(metric: str, *matchers: str) -> str:
+    return total(increase(metric, *matchers, window="1h"))
+
+
+_AUDITED = _in_an_hour("epitaxy_gateway_search_audited_total")
+
 _NOW = Row(
     "Now",
     [
@@ -287,6 +296,59 @@ _KINDS = Row(
     ],
 )
 
+_SEARCHES = Row(
+    "Searches",
+    [
+        Panel(
+            "Searches by outcome",
+            "Finished; cancelled by their callers; failed, by a mistake of the caller's or a fault of ours.",
+            "suffix: /s",
+            [Query(total(rate("epitaxy_gateway_searches_total"), "outcome"), "{{outcome}}")],
+            width=6,
+        ),
+        Panel(
+            "Candidates scored and dropped",
+            "Students score every candidate; what is dropped never reaches the ensemble. Dropped ones are counted at "
+            "the end of a search.",
+            "suffix: /s",
+            [
+                Query(total(rate("epitaxy_gateway_search_candidates_total")), "scored"),
+                Query(total(rate("epitaxy_gateway_search_dropped_total")), "dropped"),
+            ],
+            width=6,
+        ),
+        Panel(
+            "Share of a pool that is evaluated",
+            "Of finished searches in an hour. Near 1: small pools, or students that do not know what is asked for.",
+            "percentunit",
+            [
+                Query(
+                    f"histogram_quantile({share}, "
+                    f"{total(increase('epitaxy_gateway_search_evaluated_ratio_bucket', window='1h'), 'le')})",
+                    f"p{round(share * 100)}",
+                )
+                for share in (0.5, 0.95)
+            ],
+            width=6,
+            highest=1,
+        ),
+        Panel(
+            "Estimated recall",
+            "Of finished searches that dropped candidates, in an hour: the mean of their estimates, and the share of "
+            "searches whose estimate is below what was promised.",
+            "percentunit",
+            [
+                Query(f"{_in_an_hour('epitaxy_gateway_search_recall_estimates_total')} / {_AUDITED}", "mean recall"),
+                Query(
+                    f"{_in_an_hour('epitaxy_gateway_search_audited_total', _BELOW)} / {_AUDITED}", "below the promise"
+                ),
+            ],
+            width=6,
+            highest=1,
+        ),
+    ],
+)
+
 _ERRORS = Row(
     "Errors",
     [
@@ -328,7 +390,7 @@ _ERRORS = Row(
 SCREENING = Dashboard(
     "epitaxy-screening",
     "Epitaxy / Screening",
-    "Throughput, latency, batches, cache and errors of predictions.",
-    [_NOW, _TRAFFIC, _KINDS, _LATENCY, _BATCHES, _CACHE, _ERRORS],
+    "Throughput, searches, latency, batches, cache and errors of predictions.",
+    [_NOW, _TRAFFIC, _KINDS, _SEARCHES, _LATENCY, _BATCHES, _CACHE, _ERRORS],
     [NAMESPACES, TENANTS, MODELS],
 )

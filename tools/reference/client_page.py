@@ -101,7 +101,8 @@ def _attributes(surface: Surface, shown: griffe.Class) -> str:
 def _attribute(surface: Surface, attribute: griffe.Attribute, text: str) -> str:
     # What a constructor assigns is no default that a caller could rely on.
     is_field = attribute.value is not None and "class-attribute" in attribute.labels
-    default = f" = {surface.default_of(attribute.value)}" if is_field else ""
+    value = surface.default_of(attribute.value) if is_field else ""
+    default = f" = {value}" if value else ""
     annotation = f": {attribute.annotation}" if attribute.annotation is not None else ""
     return f"- `{attribute.name}{annotation}{default}`" + (f": {text}" if text else "")
 

@@ -50,7 +50,8 @@ class Surface:
         """A default as the reader should see it: the value of a constant of the client, or of a ``field()``."""
         if isinstance(value, griffe.ExprCall) and str(value.function) == "field":
             keywords = {each.name: each.value for each in value.arguments if isinstance(each, griffe.ExprKeyword)}
-            return str(keywords["default"]) if "default" in keywords else f"{keywords['default_factory']}()"
+            factory = f"{keywords['default_factory']}()" if "default_factory" in keywords else ""
+            return str(keywords["default"]) if "default" in keywords else factory
         if isinstance(value, griffe.ExprAttribute | griffe.ExprName):
             constant = self._find(value.canonical_path)
             if isinstance(constant, griffe.Attribute) and constant.value is not None:

@@ -30,6 +30,11 @@ def check_structure(
     """
     _check_shapes(structure)
     check_site_count(structure.n_sites, limits)
+    # Not before a structure is checked: numba takes a second to load, and reading files does without.
+    from epitaxy_models.structures.plain_structure import MAX_SITES, is_plain  # noqa: PLC0415
+
+    if structure.n_sites <= MAX_SITES and is_plain(structure, limits):
+        return Intake(structure)
     _check_elements(structure.atomic_numbers, labels)
     check_cell(structure.lattice, limits)
     check_coordinates(structure.frac_coords, labels)

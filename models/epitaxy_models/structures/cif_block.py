@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import gemmi
@@ -83,55 +83,68 @@ def split_blocks(text: str, limits: IntakeLimits) -> tuple[Sequence[CifBlock], t
 class GemmiBlock:
     """A block split by gemmi."""
 
-    __slots__ = ("_block", "_columns", "_single", "layout", "name", "tags")
+    __slots__ = ("_block", "_items", "layout", "name", "tags")
 
     def __init__(self, block: Any) -> None:
         self._block = block
         self.name: str = block.name
-        # A tag that is given twice keeps its first value, as in gemmi.
-        self._single: dict[str, str] = {}
-        self._columns: dict[str, tuple[_Loop, int]] = {}
-        names = []
+        self._items: list[str | _Loop] = []
+        names: list[str] = []
+        widths = []
         for item in block:
             if (pair := item.pair) is not None:
                 names.append(pair[0])
-                self._single.setdefault(*pair)
+                widths.append(0)
+                self._items.append(pair[1])
             elif (loop := item.loop) is not None:
-                tags = loop.tags
-                names += tags
-                rows = _Loop(loop, len(tags))
-                for place, tag in enumerate(tags):
-                    self._columns.setdefault(tag, (rows, place))
-        self.layout = TagLayout.of(names)
+                names += (tags := loop.tags)
+                widths.append(len(tags))
+                self._items.append(_Loop(loop, len(tags)))
+        self.layout = TagLayout.of(names, widths)
         self.tags = self.layout.spellings
 
     def column(self, *tags: str) -> list[str]:
         """Values of the first of the plain tags that has any, empty for none."""
-        return _first_column(self, tags)
+        for tag in tags:
+            for spelled in self.tags.get(tag, ()):
+                place, column = self.layout.places[spelled]
+                item = self._items[place]
+                if isinstance(item, str):
+                    return [unquoted(item)]
+                if values := item.unquoted_column(column):
+                    return values
+        return []
 
     def raw_values(self, spelled: str) -> list[str]:
         """Values of one tag as the file spells it, quotes not removed."""
-        single = self._single.get(spelled)
-        if single is not None:
-            return [single]
-        rows, place = self._columns[spelled]
-        return rows.column(place)
+        place, column = self.layout.places[spelled]
+        item = self._items[place]
+        return [item] if isinstance(item, str) else item.column(column)
 
 
 class _Loop:
     """A loop of gemmi's, its values taken over at once when the first column is asked for."""
 
-    __slots__ = ("_loop", "_values", "_width")
+    __slots__ = ("_has_quotes", "_loop", "_values", "_width")
 
     def __init__(self, loop: Any, width: int) -> None:
         self._loop, self._width = loop, width
         self._values: list[str] | None = None
+        self._has_quotes = False
 
     def column(self, place: int) -> list[str]:
-        """Values of the column at a place."""
+        """Values of the column at a place, quotes not removed."""
         if self._values is None:
             self._values = self._loop.values
+            # Looked for in all values at once: those of atom sites rarely have any.
+            joined = "".join(self._values)
+            self._has_quotes = any(quote in joined for quote in _QUOTES)
         return self._values[place :: self._width]
+
+    def unquoted_column(self, place: int) -> list[str]:
+        """Values of the column at a place, quotes removed."""
+        values = self.column(place)
+        return list(map(unquoted, values)) if self._has_quotes else values
 
 
 class LenientBlock:
@@ -147,20 +160,16 @@ class LenientBlock:
 
     def column(self, *tags: str) -> list[str]:
         """Values of the first of the plain tags that has any, empty for none."""
-        return _first_column(self, tags)
+        for tag in tags:
+            for spelled in self.tags.get(tag, ()):
+                if values := self.raw_values(spelled):
+                    return list(map(unquoted, values))
+        return []
 
     def raw_values(self, spelled: str) -> list[str]:
         """Values of one tag as the file spells it."""
         found = self._values[spelled]
         return [found] if isinstance(found, str) else found
-
-
-def _first_column(block: CifBlock, tags: Iterable[str]) -> list[str]:
-    for tag in tags:
-        for spelled in block.tags.get(tag, ()):
-            if values := block.raw_values(spelled):
-                return [unquoted(raw) if raw[:1] in _QUOTES else raw for raw in values]
-    return []
 
 
 def _n_headers(text: str) -> int:

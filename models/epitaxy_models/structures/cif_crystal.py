@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
+import gemmi
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,8 +70,8 @@ def read_formula(block: CifBlock) -> Composition | None:
 def read_cell(block: CifBlock, limits: IntakeLimits) -> NDArray[np.float64]:
     """Lattice row vectors, Angstrom. Raises InvalidStructureError (UNREADABLE, DEGENERATE_CELL, NON_FINITE)."""
     texts = [value_of(block, tag) for tag in _LENGTHS]
-    missing = [tag for tag, text in zip(_LENGTHS, texts, strict=True) if text is None]
-    if missing:
+    if None in texts:
+        missing = [tag for tag, text in zip(_LENGTHS, texts, strict=True) if text is None]
         raise InvalidStructureError(
             f"the CIF has no {', '.join(missing)}: add the cell", reason=RefusalReason.UNREADABLE
         )
@@ -86,6 +88,9 @@ def _angle(block: CifBlock, tag: str) -> float:
 
 def cif_number(text: str, what: str) -> float:
     """The number without its uncertainty: ``5.640(1)`` is 5.64. Raises InvalidStructureError (UNREADABLE)."""
+    # gemmi reads what the grammar of CIF calls a number, to the same bits and several times faster.
+    if isfinite(number := gemmi.cif.as_number(text)):
+        return float(number)
     try:
         value = float(text.partition("(")[0])
     except ValueError:

@@ -30,28 +30,31 @@ Composition = dict[int, float]
 def parse_formula(text: str) -> Composition | None:
     """Amounts by atomic number of ``"Ca1 Ti1 O3"``; None where the text is no plain formula."""
     compact = "".join(text.split())
-    if not compact or len(compact) > _MAX_FORMULA_LENGTH or _HYDRATE.search(text):
+    if not compact or len(compact) > _MAX_FORMULA_LENGTH or ("." in text and _HYDRATE.search(text)):
         return None
     amounts: Composition = {}
-    end = 0
-    for match in _TERM.finditer(compact):
-        species = species_of(match[1])
-        if match.start() != end or species is None:
+    length = 0
+    for symbol, amount in _TERM.findall(compact):
+        species = species_of(symbol)
+        if species is None:
             return None
-        amounts[species.atomic_number] = amounts.get(species.atomic_number, 0.0) + float(match[2] or 1)
-        end = match.end()
-    return amounts if end == len(compact) and all(amounts.values()) else None
+        amounts[species.atomic_number] = amounts.get(species.atomic_number, 0.0) + float(amount or 1)
+        length += len(symbol) + len(amount)
+    return amounts if length == len(compact) and all(amounts.values()) else None
 
 
 def check_formula(atomic_numbers: NDArray[np.uint8], stated: Composition | None, units_in_cell: int | None) -> None:
     """Raise InvalidStructureError (FORMULA_MISMATCH) where the sites contradict the stated formula or Z."""
-    if stated and not _same_ratios(Counter(atomic_numbers.tolist()), stated):
+    if not stated and not units_in_cell:
+        return
+    counts = Counter(atomic_numbers.tolist())
+    if stated and not _same_ratios(counts, stated):
         raise InvalidStructureError(
             f"the formula says {_written(stated)} and the sites add up to {display_formula(atomic_numbers)}: add the "
             "missing atoms or symmetry, or correct the formula",
             reason=RefusalReason.FORMULA_MISMATCH,
         )
-    if units_in_cell and not _z_fits(atomic_numbers, stated, units_in_cell):
+    if units_in_cell and not _z_fits(counts, stated, units_in_cell):
         raise InvalidStructureError(
             f"Z = {units_in_cell} formula units contradicts the {len(atomic_numbers)} atoms in the cell "
             f"({display_formula(atomic_numbers)}): correct _cell_formula_units_Z or the symmetry",
@@ -60,7 +63,7 @@ def check_formula(atomic_numbers: NDArray[np.uint8], stated: Composition | None,
 
 
 def _same_ratios(counts: Counter[int], stated: Composition) -> bool:
-    n_sites, total = sum(counts.values()), sum(stated.values())
+    n_sites, total = counts.total(), sum(stated.values())
     tolerance = min(_FRACTION_TOLERANCE, 0.4 / n_sites)
     return all(
         abs(counts[number] / n_sites - stated.get(number, 0.0) / total) <= tolerance
@@ -68,15 +71,14 @@ def _same_ratios(counts: Counter[int], stated: Composition) -> bool:
     )
 
 
-def _z_fits(atomic_numbers: NDArray[np.uint8], stated: Composition | None, units: int) -> bool:
+def _z_fits(counts: Counter[int], stated: Composition | None, units: int) -> bool:
     """Z counts the stated formula or the reduced one: pymatgen writes the whole cell as formula and Z beside it."""
-    counts = Counter(atomic_numbers.tolist())
-    n_reduced = reduce(gcd, counts.values())
+    n_reduced = gcd(*counts.values())
     if stated is None:
         return n_reduced % units == 0
     per_unit = sum(stated.values())
     is_reduced = units == n_reduced or (2 * units == n_reduced and _is_doubled(counts))
-    return is_reduced or abs(units * per_unit - len(atomic_numbers)) <= 0.01 * per_unit
+    return is_reduced or abs(units * per_unit - counts.total()) <= 0.01 * per_unit
 
 
 def _is_doubled(counts: Counter[int]) -> bool:

@@ -60,7 +60,8 @@ def unknown_element(symbol: str, where: str) -> InvalidStructureError:
 
 def species_repairs(species: Iterable[Species]) -> tuple[Repair, ...]:
     """What was dropped from the species: oxidation states, isotopes."""
-    distinct = set(species)
+    # By identity: equal texts give the same object, and hashing the fields of each site's costs more than the rest.
+    distinct = {id(one): one for one in species}.values()
     repairs = []
     if any(one.has_charge for one in distinct):
         repairs.append(Repair(RepairCode.STRIPPED_OXIDATION_STATES, "oxidation states were dropped from the species"))

@@ -54,6 +54,9 @@ _TIME_REVERSAL = re.compile(r",[+-]?(?:1(?:\.0*)?|m|t)?$")
 class Role(Enum):
     """What a tag that has to do with symmetry states."""
 
+    # A member is equal to itself alone; Enum's own hash is a call in Python for each of a file's statements.
+    __hash__ = object.__hash__
+
     OPERATIONS = auto()
     MAGNETIC_OPERATIONS = auto()
     MAGNETIC_CENTRINGS = auto()
@@ -139,7 +142,7 @@ def role_of(tag: str) -> Role | None:
 
 def collect_statements(block: CifBlock) -> SymmetryStatements:
     """The statements of symmetry in a block. Raises InvalidStructureError (TRUNCATED_FILE, UNREADABLE)."""
-    return _sorted_out(tuple((role, tag, _cut(block.raw_values(tag))) for role, tag in _stating_tags(block.layout)))
+    return _sorted_out(tuple([(role, tag, _cut(block.raw_values(tag))) for role, tag in _stating_tags(block.layout)]))
 
 
 @lru_cache(maxsize=512)
@@ -155,6 +158,8 @@ def _stating_tags(layout: TagLayout) -> tuple[tuple[Role, str], ...]:
 
 def _cut(values: list[str]) -> tuple[str, ...]:
     """The values, of very many the first and of very long ones the beginning."""
+    if len(values) == 1 and len(values[0]) <= _MAX_SYMBOL_LENGTH:
+        return (values[0],)
     most = 2 * _MAX_SYMBOL_LENGTH if len(values) > 1 else _MAX_TEXT_LENGTH
     if len(values) <= _MAX_OPERATIONS_READ and max(map(len, values), default=0) <= most:
         return tuple(values)

@@ -85,6 +85,7 @@ class CampaignServer(RunningServer):
             settings.prediction_seconds,
             settings.max_message_bytes,
             read_secret(settings.prediction_secret_file),
+            settings.own_cache_tenants,
         )
         stack.push_async_callback(source.close)
         preparation = Preparation(

@@ -41,6 +41,8 @@ class CampaignSettings(ServiceSettings):
     """Name of the application in Ray Serve, which routes by it."""
     prediction_secret_file: Path | None = None
     """File with the secret by which calls of the prediction application are signed."""
+    own_cache_tenants: frozenset[str] = frozenset()
+    """Tenants with ``own_cache`` in the gateway's tenants file: features of their pools are cached apart, too."""
     prediction_seconds: PositiveFloat = 300.0
     """Longest wait for the features of one block of candidates."""
     prediction_window: PositiveInt = 4

@@ -1,6 +1,7 @@
 """Who calls, and what they may do."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -27,9 +28,13 @@ class Caller:
         key_id: Public part of the key, or what a token calls itself; empty where no key is needed.
         scopes: What the caller may do.
         weight: Share of the tenant in what is scarce, relative to others.
+        expires_at: When the key or token ends; None: never.
+        has_own_cache: Whether the tenant's structures are cached apart from those of others.
     """
 
     tenant: str
     key_id: str = ""
     scopes: frozenset[Scope] = ALL_BUT_ADMIN
     weight: float = 1.0
+    expires_at: datetime | None = None
+    has_own_cache: bool = False

@@ -16,6 +16,7 @@ from epitaxy.chassis.callers import Caller, Scope
 from epitaxy.chassis.errors import (
     DeadlineExceededError,
     InternalError,
+    InvalidRequestError,
     PermissionDeniedError,
     UnauthenticatedError,
 )
@@ -23,9 +24,9 @@ from epitaxy.chassis.metrics import RpcMetrics
 from epitaxy.chassis.open_calls import OPEN_SERVICES, OpenCallScope
 from epitaxy.chassis.request_context import (
     RequestContext,
+    bind_caller,
     bind_deadline,
     bind_request,
-    bind_tenant,
     current_request,
 )
 from epitaxy.chassis.status import code_of, to_rpc_status
@@ -35,6 +36,9 @@ from epitaxy_models.errors import EpitaxyError
 
 logger = logging.getLogger(__name__)
 
+MAX_METADATA_BYTES = 8192
+# What HTTP/2 adds to each entry (RFC 9113, section 10.5.1).
+_METADATA_OVERHEAD = 32
 REQUEST_ID_HEADER = "x-request-id"
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -143,7 +147,11 @@ class AuthenticationScope(CallScope):
         self._authenticator, self._scopes = authenticator, scopes
 
     async def admit(self, method: str, metadata: Mapping[str, str | bytes]) -> Caller | None:
-        """Who calls; None for a health check without a key. Raises UnauthenticatedError, PermissionDeniedError."""
+        """Who calls; None for a health check without a key.
+
+        Raises UnauthenticatedError, PermissionDeniedError, and InvalidRequestError for too much metadata.
+        """
+        check_metadata(metadata)
         if self._authenticator is None:
             return Caller(LOCAL_TENANT, scopes=frozenset(Scope))
         if method.startswith(OPEN_SERVICES) and "authorization" not in metadata:
@@ -159,8 +167,22 @@ class AuthenticationScope(CallScope):
     async def scope(self, call: RpcCall) -> AsyncIterator[None]:
         """Binds the tenant."""
         if call.caller is not None and not call.method.startswith(OPEN_SERVICES):
-            bind_tenant(call.caller.tenant, call.caller.key_id, call.caller.weight)
+            bind_caller(call.caller)
         yield
+
+
+def check_metadata(metadata: Mapping[str, str | bytes]) -> None:
+    """Raises InvalidRequestError for more metadata than every part behind this one takes.
+
+    gRPC counts the same and refuses at random from 8 KiB on, in words of its own.
+    """
+    size = sum(len(key) + len(value) + _METADATA_OVERHEAD for key, value in metadata.items())
+    if size > MAX_METADATA_BYTES:
+        raise InvalidRequestError(
+            f"the call's metadata have {size} bytes; at most {MAX_METADATA_BYTES} are allowed: send fewer headers, or "
+            "a shorter token",
+            reason="METADATA_TOO_LARGE",
+        )
 
 
 class DeadlineScope(CallScope):

@@ -4,6 +4,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from time import monotonic
 
+from epitaxy.chassis.callers import Caller
+
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
@@ -16,6 +18,8 @@ class RequestContext:
         key_id: Public part of the key that the call was made with; empty if none was.
         model_version: Which weights answer; empty if none do.
         deadline: When the caller stops waiting, in seconds of `time.monotonic`; None: never.
+        has_own_cache: Whether the tenant's structures are cached apart from those of others.
+        caller: Who calls, where the call was authenticated here; None behind the gateway.
     """
 
     request_id: str = ""
@@ -24,6 +28,8 @@ class RequestContext:
     deadline: float | None = None
     key_id: str = ""
     weight: float = 1.0
+    has_own_cache: bool = False
+    caller: Caller | None = None
 
     def seconds_left(self) -> float | None:
         """Time until the deadline, seconds, not below 0; None without a deadline."""
@@ -50,6 +56,12 @@ def bind_request(context: RequestContext) -> None:
 def bind_tenant(tenant: str, key_id: str = "", weight: float = 1.0) -> None:
     """Adds the tenant, its weight, and the id of its key, to the current call."""
     bind_request(replace(current_request(), tenant=tenant, key_id=key_id, weight=weight))
+
+
+def bind_caller(caller: Caller) -> None:
+    """Adds who calls to the current call."""
+    bind_tenant(caller.tenant, caller.key_id, caller.weight)
+    bind_request(replace(current_request(), caller=caller, has_own_cache=caller.has_own_cache))
 
 
 def bind_model_version(model_version: str) -> None:

@@ -1,6 +1,7 @@
 """Who may call, and how much: the tenants file."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,9 +28,15 @@ from epitaxy_models.errors import ConfigurationError
 
 LOCAL_TENANT = "local"
 
-TenantName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+TenantName = Annotated[str, Field(pattern=rf"^{_NAME.pattern}$")]
 _HashLine = Annotated[str, AfterValidator(lambda line: str(KeyHash.parse(line)))]
 _STRICT = ConfigDict(frozen=True, extra="forbid")
+
+
+def is_tenant_name(text: str) -> bool:
+    """Whether a tenant may be called that."""
+    return _NAME.fullmatch(text) is not None
 
 
 class TenantLimits(BaseModel):
@@ -39,6 +46,8 @@ class TenantLimits(BaseModel):
         structures_per_minute: Structures of all calls together.
         max_concurrent_screens: Open screens.
         weight: Share of what is scarce, relative to other tenants that want it at the same time.
+        own_cache: Whether what the tenant asks is cached for it alone, at the price of computing what others have
+            asked.
     """
 
     model_config = _STRICT
@@ -46,6 +55,7 @@ class TenantLimits(BaseModel):
     structures_per_minute: PositiveInt | None = None
     max_concurrent_screens: PositiveInt | None = None
     weight: PositiveFloat = 1.0
+    own_cache: bool = False
 
 
 class KeyRecord(BaseModel):
@@ -153,7 +163,8 @@ class TenantDirectory:
                 f"the API key has expired on {record.expires_at:%Y-%m-%d}: ask for a new one", reason="EXPIRED_API_KEY"
             )
         scopes = ALL_BUT_ADMIN if record.scopes is None else record.scopes
-        return Caller(tenant, presented.key_id, scopes, self._tenants[tenant].weight)
+        own = self._tenants[tenant]
+        return Caller(tenant, presented.key_id, scopes, own.weight, record.expires_at, own.own_cache)
 
     def tenant_of_subject(self, subject: str) -> str | None:
         """The tenant that a token's claim means: the one that lists it, else the one of that name."""

@@ -10,7 +10,6 @@ import typer
 from epitaxy.cli import exit_codes
 from epitaxy.cli.campaign.commands import campaign_app
 from epitaxy.cli.candidates.commands import candidates_app
-from epitaxy.cli.capacity import capacity
 from epitaxy.cli.connecting import GlobalOptions, TargetOption
 from epitaxy.cli.consortium.commands import consortium_app
 from epitaxy.cli.data.build import build_app
@@ -24,6 +23,9 @@ from epitaxy.cli.models.measurements import measurements_app
 from epitaxy.cli.predict import predict
 from epitaxy.cli.pretrain import pretrain
 from epitaxy.cli.screen.command import screen
+from epitaxy.cli.server.admin import admin_app
+from epitaxy.cli.server.capacity import capacity
+from epitaxy.cli.server.limits import limits
 from epitaxy.cli.terminal import stderr_console
 from epitaxy.cli.validate import validate
 from epitaxy.cli.wording import describe
@@ -48,6 +50,8 @@ app.add_typer(candidates_app)
 app.add_typer(finetune_app)
 app.add_typer(measurements_app)
 app.add_typer(campaign_app)
+app.add_typer(admin_app)
+app.command()(limits)
 app.add_typer(consortium_app)
 app.command()(doctor)
 app.command()(capacity)

@@ -8,6 +8,7 @@
         table = client.screen("crystals/", properties=["band_gap"]).to_pandas()
 """
 
+from epitaxy.client.account.results import AccountLimits, AuditRecord, CallerKey, FineTuneUsage, PredictionUsage
 from epitaxy.client.async_client import AsyncClient
 from epitaxy.client.campaigns.async_campaigns import AsyncCampaigns
 from epitaxy.client.campaigns.campaigns import Campaigns
@@ -33,6 +34,7 @@ from epitaxy.client.errors import (
     FineTuneFailedError,
     InvalidRequestError,
     NotFoundError,
+    OverloadedError,
     QuotaExceededError,
     ServerFaultError,
     UnauthenticatedError,
@@ -70,27 +72,37 @@ from epitaxy.client.results import (
     Review,
 )
 from epitaxy.client.screening.async_run import AsyncScreenRun
+from epitaxy.client.screening.columns import ScreenColumns
 from epitaxy.client.screening.render import ScreenResult
 from epitaxy.client.screening.rows import COLUMNS
 from epitaxy.client.screening.run import ScreenRun
 from epitaxy.client.screening.summary import RunSummary
+from epitaxy.client.searching.async_run import AsyncSearchRun
+from epitaxy.client.searching.order import Goal, Where
+from epitaxy.client.searching.results import CandidateFate, SearchProgress, SearchSummary
+from epitaxy.client.searching.run import SearchRun
 
 __all__ = [
     "COLUMNS",
+    "AccountLimits",
     "AsyncCampaigns",
     "AsyncClient",
     "AsyncFineTuneJob",
     "AsyncScreenRun",
+    "AsyncSearchRun",
     "AuditEntry",
+    "AuditRecord",
     "BaseModel",
     "Batch",
     "BestCandidate",
     "CalibrationStamp",
+    "CallerKey",
     "Campaign",
     "CampaignEvent",
     "CampaignNews",
     "CampaignPrediction",
     "Campaigns",
+    "CandidateFate",
     "Client",
     "ConditionCard",
     "ConditionValue",
@@ -100,6 +112,8 @@ __all__ = [
     "FineTuneFailedError",
     "FineTuneJob",
     "FineTuneResult",
+    "FineTuneUsage",
+    "Goal",
     "IntakeReport",
     "InvalidRequestError",
     "ItemError",
@@ -119,8 +133,10 @@ __all__ = [
     "Note",
     "Objective",
     "Outlook",
+    "OverloadedError",
     "PoolProgress",
     "PoolReport",
+    "PredictionUsage",
     "Promotion",
     "PropertyCard",
     "PropertyHealth",
@@ -133,13 +149,18 @@ __all__ = [
     "Review",
     "ReviewPolicy",
     "RunSummary",
+    "ScreenColumns",
     "ScreenResult",
     "ScreenRun",
+    "SearchProgress",
+    "SearchRun",
+    "SearchSummary",
     "ServerFaultError",
     "Succession",
     "TrainingData",
     "UnauthenticatedError",
     "UnavailableError",
+    "Where",
     "compare_reports",
     "composition",
     "composition_column",

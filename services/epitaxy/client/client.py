@@ -8,16 +8,20 @@ from typing import Any
 
 import grpc
 
+from epitaxy.api.account.v1 import account_pb2_grpc, administration_pb2_grpc
 from epitaxy.api.measurements.v1 import measurements_pb2_grpc
 from epitaxy.api.models.v1 import models_pb2_grpc
 from epitaxy.api.prediction.v1 import (
     explanation_pb2,
     prediction_pb2,
     prediction_pb2_grpc,
+    search_pb2_grpc,
     structures_pb2,
     structures_pb2_grpc,
 )
-from epitaxy.client import defaults, health
+from epitaxy.client import defaults
+from epitaxy.client.account import health
+from epitaxy.client.account.methods import AccountMethods
 from epitaxy.client.calls import Calls
 from epitaxy.client.campaigns.calls import CampaignCalls
 from epitaxy.client.campaigns.campaigns import Campaigns
@@ -47,10 +51,14 @@ from epitaxy.client.screening.render import ScreenResult
 from epitaxy.client.screening.requests import check_chunk_size, open_messages, prediction_options
 from epitaxy.client.screening.run import ScreenRun
 from epitaxy.client.screening.summary import ProgressCallback, RunTally
+from epitaxy.client.searching.exchange import SearchExchange
+from epitaxy.client.searching.order import DEFAULT_RECALL, Goal, Where, search_order
+from epitaxy.client.searching.pool import CandidatePool
+from epitaxy.client.searching.run import SearchCallback, SearchRun
 from epitaxy.client.transport import open_channel, run_blocking
 
 
-class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
+class Client(ModelMethods, FineTuneMethods, MeasurementMethods, AccountMethods):
     """Talks to an Epitaxy server from blocking code.
 
     Structures are given as paths of files, folders and archives, pymatgen or ase objects, ``(lattice, species, frac)``
@@ -88,9 +96,12 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
         self._channel = channel = open_channel(self._connection)
         self._calls = Calls(self._connection)
         self._predictions = prediction_pb2_grpc.PredictionServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._searches = search_pb2_grpc.SearchServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._structures = structures_pb2_grpc.StructureServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._models = models_pb2_grpc.ModelServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._measurements = measurements_pb2_grpc.MeasurementServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._accounts = account_pb2_grpc.AccountServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        self._administration = administration_pb2_grpc.AdministrationServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._governance = ModelGovernance(channel, self._calls)
         self.campaigns = Campaigns(CampaignCalls(channel, self._connection))
         self._jobs = FineTuneJobs(FineTuneCalls(channel, self._connection), self._governance)
@@ -119,7 +130,7 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
         model: str | None = None,
         *,
         coverage: float = defaults.COVERAGE,
-        chunk_size: int = defaults.CHUNK_SIZE,
+        chunk_size: int | None = None,
         on_progress: ProgressCallback | None = None,
         bypass_cache: bool = False,
         known: Known = (),
@@ -127,7 +138,7 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
         structure_column: str | MaterialColumn = defaults.STRUCTURE_COLUMN,
         id_column: str | None = None,
     ) -> ScreenRun:
-        """Screens any number of structures: iterate the run, or call its ``to_pandas()``.
+        """Screens any number of structures: iterate the run, or take its answers as ``columns()`` or a table.
 
         A structure that cannot be answered is a result with an ``error``. A lost connection is opened again, and what
         is unanswered is sent again.
@@ -138,7 +149,7 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
             model: ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``, your own models included (default: the
                 server's default model).
             coverage: Nominal coverage of the intervals, 0.5 to 0.99.
-            chunk_size: Structures in a message, 1 to 512.
+            chunk_size: Structures in a message, 1 to 512 (default: 128, up to 512 while answers come fast).
             on_progress: Called with the running summary after every block of answers.
             bypass_cache: True to leave the server's cached answers unread.
             known: Values of a lower fidelity that a model of your own reads beside the structures: names of columns
@@ -159,11 +170,73 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods):
         Raises:
             InvalidRequestError: A path does not exist, or an option is out of range.
         """
-        options = prediction_options(model, properties, coverage, bypass_cache)
+        options = prediction_options(model, properties, coverage, bypass_cache, prediction_pb2.ANSWER_FORM_COLUMNS)
         stream = open_inputs(paths_or_structures, known, Columns.of(structure_column, id_column), conditions)
-        exchange = Exchange(stream.items, options, check_chunk_size(chunk_size))
+        exchange = Exchange(stream.items_or_blocks, options, check_chunk_size(chunk_size))
         tally = RunTally(stream.count, stream.log) if on_progress is not None else RunTally(log=stream.log)
         return ScreenRun(self._predictions.Screen, self._connection, exchange, tally, on_progress)
+
+    def search(
+        self,
+        paths_or_structures: Any,
+        k: int,
+        by: str | Goal,
+        model: str | None = None,
+        *,
+        where: str | Where | Sequence[str | Where] = (),
+        recall: float = DEFAULT_RECALL,
+        in_domain: bool = False,
+        per_formula: int | None = None,
+        properties: Sequence[str] | str | None = None,
+        coverage: float = defaults.COVERAGE,
+        bypass_cache: bool = False,
+        known: Known = (),
+        conditions: Conditions = (),
+        structure_column: str | MaterialColumn = defaults.STRUCTURE_COLUMN,
+        id_column: str | None = None,
+        seed: int = 0,
+        on_progress: SearchCallback | None = None,
+    ) -> SearchRun:
+        """Finds the best ``k`` of a pool without predicting all of it.
+
+        Cheap students of the model score every candidate; the model evaluates the most promising ones first, until
+        the result holds the share ``recall`` of the model's own best ``k``. The summary states the recall that was
+        reached, with its interval, and the share that was evaluated. The pool is read once; what the server may want
+        of it later waits in a temporary file.
+
+        Args:
+            paths_or_structures: The pool; see the class.
+            k: How many candidates are wanted.
+            by: What they are ranked by: ``"band_gap:max"``, ``"band_gap:min"`` or ``"band_gap:match:1.5"``, with
+                ``":lower"`` or ``":upper"`` at the end for an end of the interval.
+            model: As in ``screen``.
+            where: Conditions that each of them must meet: ``"formation_energy<-0.5"``.
+            recall: Share of the model's own best ``k`` that the result must hold, 0.5 to 0.999.
+            in_domain: True if only structures inside the model's domain count.
+            per_formula: How many structures of one reduced formula count at most (default: any number).
+            properties: Properties of the answers (default: all that the model has).
+            coverage: As in ``screen``.
+            bypass_cache: As in ``screen``.
+            known: As in ``screen``.
+            conditions: As in ``screen``.
+            structure_column: As in ``screen``.
+            id_column: As in ``screen``.
+            seed: Of the random draws by which the search measures its recall.
+            on_progress: Called with the progress about once a second.
+
+        Returns:
+            A run; nothing is read or sent before it is iterated.
+
+        Raises:
+            InvalidRequestError: A path does not exist, or an option cannot be read or is out of range.
+        """
+        options = prediction_options(model, properties, coverage, bypass_cache)
+        order = search_order(
+            options, k, by, where, recall=recall, in_domain=in_domain, per_formula=per_formula, seed=seed
+        )
+        stream = open_inputs(paths_or_structures, known, Columns.of(structure_column, id_column), conditions)
+        exchange = SearchExchange(order, CandidatePool(stream.items, defaults.MAX_CHUNK_SIZE), stream.count)
+        return SearchRun(self._searches.Search, self._connection, exchange, on_progress)
 
     def predict(
         self,

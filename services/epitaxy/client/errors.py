@@ -13,6 +13,7 @@ from epitaxy.client import tls_faults
 
 REQUEST_ID_KEY = "x-request-id"
 _TOO_LARGE = "ANSWER_TOO_LARGE"
+_OVERLOADED = "OVERLOADED"
 _DETAILS_KEY = "grpc-status-details-bin"
 
 
@@ -25,13 +26,17 @@ class EpitaxyClientError(Exception):
         reason: Stable upper-case code.
         message: One line: what is wrong and what to do about it.
         request_id: Id of the call in the server's logs; empty if no call was made.
+        retry_after_seconds: After which time the same call can succeed, by the server's own hint; None without one.
     """
 
-    def __init__(self, message: str, *, reason: str, request_id: str = "") -> None:
+    def __init__(
+        self, message: str, *, reason: str, request_id: str = "", retry_after_seconds: float | None = None
+    ) -> None:
         super().__init__(f"{message} (request {request_id})" if request_id else message)
         self.message = message
         self.reason = reason
         self.request_id = request_id
+        self.retry_after_seconds = retry_after_seconds
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuilt, (type(self), self.args), vars(self)
@@ -58,7 +63,14 @@ class NotFoundError(EpitaxyClientError):
 
 
 class QuotaExceededError(EpitaxyClientError):
-    """The tenant's quota is used up, or the server sheds load: wait, or ask for a larger quota."""
+    """The tenant's quota is used up, or the server sheds load: wait, or ask for a larger quota.
+
+    ``limits()`` tells the quotas; for load there is a class of its own.
+    """
+
+
+class OverloadedError(QuotaExceededError):
+    """The server has more work than it can take, whoever asks: the same call can succeed a little later."""
 
 
 class ServerFaultError(EpitaxyClientError):
@@ -152,7 +164,9 @@ class Fault:
             return UnavailableError(tls_faults.advice(tls_fault, target, self.details), reason=tls_fault)
         kind, advice = _remedy(self, target)
         message = f"{self.details or self.code.name}; {advice}" if advice else self.details or self.code.name
-        return kind(message, reason=self.reason, request_id=self.request_id)
+        return kind(
+            message, reason=self.reason, request_id=self.request_id, retry_after_seconds=self.retry_after_seconds
+        )
 
 
 def _status(raw: str | bytes) -> status_pb2.Status:
@@ -172,6 +186,8 @@ def _remedy(fault: Fault, target: str) -> tuple[type[EpitaxyClientError], str]:
     is_too_large = "larger than max" in fault.details or fault.reason == _TOO_LARGE
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and is_too_large:
         return InvalidRequestError, "send fewer structures a message (chunk_size)"
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and fault.reason == _OVERLOADED:
+        return OverloadedError, "no quota of yours is used up: wait, and send it again"
     return _REMEDIES.get(code, (ServerFaultError, ""))
 
 

@@ -6,6 +6,7 @@ repetition that comes after a newer decision never undoes that one.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,8 +16,18 @@ from epitaxy.finetune.domain.challenge import Challenge, challenge
 from epitaxy.finetune.domain.job import Result
 from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, Ruling, promotion_of, standing_champions
 from epitaxy.finetune.domain.spec import check_model_name
-from epitaxy.finetune.ports import Decision, JobFiles, JobStore, Ledger, ModelRegistry, NumberedEntry, RequestKey
-from epitaxy.registry.ports import Alias
+from epitaxy.finetune.ports import (
+    ALWAYS,
+    Decision,
+    JobFiles,
+    JobStore,
+    Ledger,
+    ModelRegistry,
+    NumberedEntry,
+    RequestKey,
+    TimeRange,
+)
+from epitaxy.registry.ports import Alias, ModelVersion
 from epitaxy_models.errors import ConfigurationError
 from epitaxy_models.review import ReviewPolicy
 
@@ -51,29 +62,40 @@ class Champions:
     registry: ModelRegistry
     files: JobFiles | None = None
     """Where reports are; without them, no version is compared with the champion."""
+    verify: Callable[[ModelVersion], None] | None = None
+    """Raises FailedPreconditionError for a version that does not load; a service always has it."""
 
     def promote(
         self, caller: Caller, name: str, version: str, override_reason: str, key: RequestKey | None = None
     ) -> Change:
         """Makes a version (empty: the candidate) the champion.
 
-        Raises NotFoundError, and FailedPreconditionError for a version that needs a reason.
+        Raises NotFoundError, and FailedPreconditionError for a version that needs a reason or does not load: no
+        reason overrides the latter.
         """
         check_model_name(name, "model_name")
         decision = self._find(caller, key)
         if decision is None:
             result = self._result(caller.tenant, name, version or self._candidate(caller.tenant, name))
             rule = self._promotion(caller, name, result, override_reason)
+            self._check(caller.tenant, name, result.version)
             decision = self.ledger.decide(caller.tenant, name, key, rule)
         self._settle_champion(caller.tenant, name, decision, key)
         return Change(**decision.answer)
 
     def roll_back(self, caller: Caller, name: str, reason: str, key: RequestKey | None = None) -> Change:
-        """Makes the previous champion the champion again. Raises NotFoundError, FailedPreconditionError."""
+        """Makes the previous champion the champion again.
+
+        Raises NotFoundError, and FailedPreconditionError if there is none or if it does not load.
+        """
         check_model_name(name, "model_name")
         decision = self._find(caller, key)
-        if decision is None:
-            decision = self.ledger.decide(caller.tenant, name, key, _rollback(caller, name, reason))
+        while decision is None:
+            target = _before_last(name, self.ledger.history(caller.tenant, name))
+            self._check(caller.tenant, name, target.version)
+            # Another decision may have been made meanwhile: what it leads back to is checked as well.
+            with suppress(_TargetMovedError):
+                decision = self.ledger.decide(caller.tenant, name, key, _rollback(caller, name, target, reason))
         self._settle_champion(caller.tenant, name, decision, key)
         return Change(**decision.answer)
 
@@ -89,9 +111,11 @@ class Champions:
             decision = self.ledger.decide(caller.tenant, name, key, lambda _: Ruling(entry))
         self._settle_policy(caller.tenant, name, decision, policy, key)
 
-    def audit(self, tenant: str, name: str, size: int, before: int | None) -> Sequence[NumberedEntry]:
+    def audit(
+        self, tenant: str, name: str, size: int, before: int | None, within: TimeRange = ALWAYS
+    ) -> Sequence[NumberedEntry]:
         """Up to ``size`` entries of a tenant's own log before a sequence number, the latest first."""
-        return self.ledger.page(tenant, name, size, before)
+        return self.ledger.page(tenant, name, size, before, within)
 
     def delete_all(self, caller: Caller) -> int:
         """Removes all models of a tenant; returns their number."""
@@ -138,6 +162,11 @@ class Champions:
         if key:
             self.ledger.settle(tenant, key)
 
+    def _check(self, tenant: str, name: str, version: str) -> None:
+        """Before anything is recorded: a version that does not load would leave the model without a champion."""
+        if self.verify is not None:
+            self.verify(self.registry.find(ModelName(tenant, name), version=version))
+
     def _candidate(self, tenant: str, name: str) -> str:
         return self.registry.find(ModelName(tenant, name), alias=Alias.CANDIDATE).version
 
@@ -174,16 +203,27 @@ def _promotion(
     return rule
 
 
-def _rollback(caller: Caller, name: str, reason: str) -> Callable[[Sequence[AuditEntry]], Ruling]:
+class _TargetMovedError(Exception):
+    """The version that a rollback leads to is not the one that was checked."""
+
+
+def _before_last(name: str, history: Sequence[AuditEntry]) -> AuditEntry:
+    """The decision that a rollback returns to. Raises NotFoundError, FailedPreconditionError."""
+    if not history:
+        raise _unknown(name)
+    standing = standing_champions(history)
+    if len(standing) < 2:
+        raise FailedPreconditionError(
+            f"{name} has no previous champion: promote another version", reason="NO_PREVIOUS_VERSION"
+        )
+    return standing[-2]
+
+
+def _rollback(caller: Caller, name: str, target: AuditEntry, reason: str) -> Callable[[Sequence[AuditEntry]], Ruling]:
     def rule(history: Sequence[AuditEntry]) -> Ruling:
-        standing = standing_champions(history)
-        if not history:
-            raise _unknown(name)
-        if len(standing) < 2:
-            raise FailedPreconditionError(
-                f"{name} has no previous champion: promote another version", reason="NO_PREVIOUS_VERSION"
-            )
-        present, before = standing[-1], standing[-2]
+        before, present = _before_last(name, history), standing_champions(history)[-1]
+        if before.version != target.version:
+            raise _TargetMovedError
         entry = _entry(caller, AuditAction.ROLLBACK, name, before.version, before.digest, reason)
         return Ruling(entry, {"version": before.version, "previous_version": present.version})
 

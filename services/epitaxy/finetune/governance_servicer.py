@@ -10,7 +10,7 @@ from epitaxy.api.models.v1 import governance_pb2, governance_pb2_grpc
 from epitaxy.chassis.model_names import ModelName, name_within
 from epitaxy.chassis.request_context import current_request
 from epitaxy.finetune.champions import Caller, Champions
-from epitaxy.finetune.governance_messages import entry_message, policy_message, policy_of
+from epitaxy.finetune.governance_messages import entry_message, policy_message, policy_of, range_of
 from epitaxy.finetune.messages import request_key
 from epitaxy.finetune.pages import entry_sequence, entry_token, page_size
 
@@ -66,7 +66,7 @@ class GovernanceServicer(governance_pb2_grpc.ModelGovernanceServiceServicer):
         """A page of the audit log."""
         size, before = page_size(request.page_size), entry_sequence(request.page_token)
         # One more than asked for tells whether another page follows.
-        arguments = (_caller().tenant, _own_name(request.model_name), size + 1, before)
+        arguments = (_caller().tenant, _own_name(request.model_name), size + 1, before, range_of(request))
         found = await asyncio.to_thread(self._champions.audit, *arguments)
         shown = found[:size]
         token = entry_token(shown[-1].sequence) if len(found) > size else ""

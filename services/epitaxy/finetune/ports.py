@@ -62,6 +62,28 @@ class NumberedEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainedEntry(NumberedEntry):
+    """The same with the digest over it and all lines before it."""
+
+    chain: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """From ``since`` on, and before ``until``; None: without an end on that side."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def holds(self, at: datetime) -> bool:
+        """Whether a time is in the range."""
+        return (self.since is None or at >= self.since) and (self.until is None or at < self.until)
+
+
+ALWAYS = TimeRange()
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """A decision about a model, as the ledger holds it.
 
@@ -100,6 +122,9 @@ class JobStore(Protocol):
 
     def page(self, tenant: str, model_name: str, size: int, after: Cursor | None) -> Sequence[FineTuneJob]:
         """Up to ``size`` jobs of a tenant, the latest first; of all models if the name is empty."""
+
+    def usage(self, tenant: str) -> TenantUsage:
+        """What a tenant holds now."""
 
     def change(self, job_id: str, change: Callable[[FineTuneJob], FineTuneJob]) -> FineTuneJob:
         """Applies a change to a job while nobody else changes it, and adds an event. Raises NotFoundError."""
@@ -158,8 +183,13 @@ class Ledger(Protocol):
     def entries(self, tenant: str) -> Sequence[AuditEntry]:
         """All entries of a tenant, oldest first."""
 
-    def page(self, tenant: str, model_name: str, size: int, before: int | None) -> Sequence[NumberedEntry]:
+    def page(
+        self, tenant: str, model_name: str, size: int, before: int | None, within: TimeRange = ALWAYS
+    ) -> Sequence[NumberedEntry]:
         """Entries of a tenant before a sequence number, the latest first; of all models if the name is empty."""
+
+    def records(self, tenant: str, size: int, after: int, within: TimeRange = ALWAYS) -> Sequence[ChainedEntry]:
+        """Entries beyond a sequence number, the oldest first; of all tenants if the name is empty."""
 
 
 class FileKind(StrEnum):

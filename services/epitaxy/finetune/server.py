@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import grpc
@@ -10,7 +11,12 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from epitaxy.api.finetune.v1 import finetune_pb2, finetune_pb2_grpc
-from epitaxy.api.internal.v1 import measurement_backend_pb2, measurement_backend_pb2_grpc
+from epitaxy.api.internal.v1 import (
+    account_backend_pb2,
+    account_backend_pb2_grpc,
+    measurement_backend_pb2,
+    measurement_backend_pb2_grpc,
+)
 from epitaxy.api.models.v1 import governance_pb2, governance_pb2_grpc
 from epitaxy.chassis.errors import RetryLaterError
 from epitaxy.chassis.gateway_trust import inner_server, read_secret
@@ -18,6 +24,7 @@ from epitaxy.chassis.health import ReadinessReporter
 from epitaxy.chassis.running_server import RunningServer, cancelled, listen, run_until_signal
 from epitaxy.chassis.tenants import LOCAL_TENANT
 from epitaxy.database.tables import Database
+from epitaxy.finetune.account_servicer import AccountServicer, Usage
 from epitaxy.finetune.champions import Champions
 from epitaxy.finetune.governance_servicer import GovernanceServicer
 from epitaxy.finetune.jobs import JobLimits, Jobs
@@ -33,6 +40,7 @@ from epitaxy.finetune.store.ledger import SqlLedger
 from epitaxy.finetune.tenant_data import TenantData
 from epitaxy.finetune.upkeep.census import SubstrateCensus
 from epitaxy.finetune.upkeep.reconciler import Reconciler
+from epitaxy.finetune.verification import VersionVerifier
 from epitaxy.finetune.work.ray_runner import RayJobRunner
 from epitaxy.measurements.metrics import MeasurementMetrics
 from epitaxy.measurements.service import MeasurementService
@@ -46,7 +54,8 @@ logger = logging.getLogger(__name__)
 SERVICE = finetune_pb2.DESCRIPTOR.services_by_name["FineTuneService"].full_name
 GOVERNANCE_SERVICE = governance_pb2.DESCRIPTOR.services_by_name["ModelGovernanceService"].full_name
 MEASUREMENT_SERVICE = measurement_backend_pb2.DESCRIPTOR.services_by_name["MeasurementBackendService"].full_name
-SERVICES = (SERVICE, GOVERNANCE_SERVICE, MEASUREMENT_SERVICE)
+ACCOUNT_SERVICE = account_backend_pb2.DESCRIPTOR.services_by_name["AccountBackendService"].full_name
+SERVICES = (SERVICE, GOVERNANCE_SERVICE, MEASUREMENT_SERVICE, ACCOUNT_SERVICE)
 
 
 class FineTuneServer(RunningServer):
@@ -80,16 +89,19 @@ class FineTuneServer(RunningServer):
         stack.push_async_callback(asyncio.to_thread, self._runner.close)
         store, files = SqlJobStore(self._database), FolderJobFiles(settings.jobs_folder)
         reconciler = self._reconciler(store)
-        self._reconciling = asyncio.create_task(_keep_reconciling(reconciler, files, settings.reconcile_seconds))
+        self._reconciling = asyncio.create_task(
+            _keep_reconciling(reconciler, files, settings.reconcile_seconds, self._metrics.jobs_looked_after)
+        )
         stack.push_async_callback(cancelled, self._reconciling)
         server = inner_server(
             self._metrics.rpc, self._secret, settings.default_deadline_seconds, settings.max_message_bytes
         )
         stack.push_async_callback(server.stop, settings.shutdown_grace_seconds)
         registry = MlflowRegistry(self._registry_settings)
-        counting = asyncio.create_task(self._warm_and_count(registry))
-        stack.push_async_callback(cancelled, counting)
-        champions = Champions(store, SqlLedger(self._database), registry, files)
+        ledger = SqlLedger(self._database)
+        for task in (self._warm_and_count(registry), self._keep_checking(ledger)):
+            stack.push_async_callback(cancelled, asyncio.create_task(task))
+        champions = Champions(store, ledger, registry, files, VersionVerifier(registry))
         servicer = self._servicer(store, champions)
         stack.callback(servicer.drain)
         readiness = ReadinessReporter(
@@ -98,7 +110,15 @@ class FineTuneServer(RunningServer):
             interval_seconds=settings.readiness_interval_seconds,
         )
         stack.push_async_callback(readiness.stop)
-        _register(server, servicer, GovernanceServicer(champions), MeasurementServicer(self._measurements), readiness)
+        usage = Usage(store, settings.quota_of, self._measurements.store.held)
+        _register(
+            server,
+            servicer,
+            GovernanceServicer(champions),
+            MeasurementServicer(self._measurements),
+            AccountServicer(usage, ledger),
+            readiness,
+        )
         self._port = listen(server, settings.address)
         await readiness.start()
         await server.start()
@@ -127,6 +147,18 @@ class FineTuneServer(RunningServer):
                 logger.exception("counting models by substrate failed")
             await asyncio.sleep(self._settings.census_seconds)
 
+    async def _keep_checking(self, ledger: SqlLedger) -> None:
+        """Looks at the whole audit log now and then; a changed line pages somebody."""
+        while True:
+            try:
+                is_intact = await asyncio.to_thread(ledger.is_intact)
+                self._metrics.audit_checked(is_intact=is_intact)
+                if not is_intact:
+                    logger.error("a line of the audit log was changed or removed: epitaxy admin audit --verify")
+            except RetryLaterError as error:
+                logger.warning("cannot check the audit log", extra={"reason": error.message})
+            await asyncio.sleep(self._settings.audit_check_seconds)
+
     def _servicer(self, store: JobStore, champions: Champions) -> FineTuneServicer:
         settings = self._settings
         labels = RootedLabelSource(settings.label_roots, settings.max_label_bytes)
@@ -144,11 +176,14 @@ async def serve(settings: FineTuneSettings, registry: RegistrySettings) -> None:
     await run_until_signal(FineTuneServer(settings, registry), settings.log_level)
 
 
-async def _keep_reconciling(reconciler: Reconciler, files: JobFiles, seconds: float) -> None:
+async def _keep_reconciling(
+    reconciler: Reconciler, files: JobFiles, seconds: float, on_look: Callable[[], None]
+) -> None:
     while True:
         try:
             await asyncio.to_thread(files.keep_reserve)
             await asyncio.to_thread(reconciler)
+            on_look()
         except RetryLaterError as error:
             logger.warning("cannot look after the jobs", extra={"reason": error.message})
         except Exception:
@@ -170,11 +205,14 @@ def _register(
     servicer: FineTuneServicer,
     governance: GovernanceServicer,
     measurements: MeasurementServicer,
+    accounts: AccountServicer,
     readiness: ReadinessReporter,
 ) -> None:
     finetune_pb2_grpc.add_FineTuneServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]  # generated
     governance_pb2_grpc.add_ModelGovernanceServiceServicer_to_server(governance, server)  # type: ignore[no-untyped-call]  # generated
     add_measurements = measurement_backend_pb2_grpc.add_MeasurementBackendServiceServicer_to_server
     add_measurements(measurements, server)  # type: ignore[no-untyped-call]  # generated
+    add_accounts = account_backend_pb2_grpc.add_AccountBackendServiceServicer_to_server
+    add_accounts(accounts, server)  # type: ignore[no-untyped-call]  # generated
     health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
     reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Sequence
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
 
-from epitaxy.api.common.v1.review_pb2 import ReviewVerdict
 from epitaxy.api.common.v1.structure_pb2 import ItemError
 from epitaxy.api.internal.v1.prediction_backend_pb2 import EvaluateRequest, EvaluateResponse
 from epitaxy.api.prediction.v1.prediction_pb2 import (
-    DomainVerdict,
-    OutcomeCounts,
+    AnswerForm,
     PropertyStamp,
     ResultBlock,
     ScreenResponse,
@@ -22,24 +20,24 @@ from epitaxy.api.prediction.v1.prediction_pb2 import (
 from epitaxy.chassis.errors import InternalError
 from epitaxy.chassis.short_text import shortened
 from epitaxy.chassis.structure_ids import structure_ids
+from epitaxy.gateway import columns
 from epitaxy.gateway.domain import Answer, Chunk, Loss, ModelUse, PropertyUse, ScreenEvent, Summary, Tally
 
 UNANSWERED = ItemError(
     reason="UNANSWERED", message="the prediction service left this structure out; send it again", retryable=True
 )
 
-_REVIEW_NAMES = {number: name.removeprefix("REVIEW_VERDICT_") for name, number in ReviewVerdict.items()}
-_VERDICT_NAMES = {number: name.removeprefix("DOMAIN_VERDICT_") for name, number in DomainVerdict.items()}
-
 
 def settle_answer(encoded: bytes, chunk: Chunk) -> Answer:
     """An EvaluateResponse as the answer to a chunk: with its sequence, every structure once, and true counts.
 
     The bytes stay as they are unless something is amiss; they are those of a PredictResponse and of a ScreenResponse,
-    too. Raises InternalError if they are no EvaluateResponse.
+    too. Raises InternalError if they are no EvaluateResponse, or if columns do not answer the chunk's structures.
     """
     response = _parse(encoded)
     block = response.results
+    if block.HasField("columns"):
+        return _settle_columns(encoded, response, chunk)
     predictions = _predictions(block)
     tally = _tally(block, predictions)
     is_whole = len(block.results) == tally.n_structures == chunk.n_structures
@@ -47,7 +45,7 @@ def settle_answer(encoded: bytes, chunk: Chunk) -> Answer:
         _fill_gaps(block, structure_ids(EvaluateRequest.FromString(chunk.encoded).structures))
         predictions = _predictions(block)
         tally = _tally(block, predictions)
-    counts = _counts(tally)
+    counts = columns.counts(tally)
     if not is_whole or block.sequence != chunk.sequence or block.counts != counts:
         block.sequence = chunk.sequence
         block.counts.CopyFrom(counts)
@@ -64,6 +62,22 @@ def encode_event(event: ScreenEvent) -> bytes:
             return _lost_response(event).SerializeToString()
         case _:
             return ScreenResponse(summary=_summary(event)).SerializeToString()
+
+
+def _settle_columns(encoded: bytes, response: EvaluateResponse, chunk: Chunk) -> Answer:
+    block = response.results
+    columns.check_columns(block.columns, chunk.n_structures)
+    try:
+        tally, parts = columns.tally_columns(block.columns), tuple(columns.parts(block))
+    except (IndexError, TypeError, ValueError) as error:  # an index beyond the texts, or half a number
+        raise InternalError("the prediction service's answer has columns that contradict each other") from error
+    counts = columns.counts(tally)
+    if block.sequence != chunk.sequence or block.counts != counts:
+        block.sequence = chunk.sequence
+        block.counts.CopyFrom(counts)
+        encoded = response.SerializeToString()
+    use = ModelUse(block.model.name, block.model.version, columns.property_uses(block))
+    return Answer(encoded, tally, use, parts)
 
 
 def _parse(encoded: bytes) -> EvaluateResponse:
@@ -90,8 +104,8 @@ def _tally_of(errors: Sequence[ItemError], predictions: Sequence[StructurePredic
         failed=n_failed,
         cache_hits=sum(prediction.cache_hit for prediction in predictions),
         errors_by_reason=Counter((error.reason, error.retryable) for error in errors),
-        domain_verdicts=Counter(_VERDICT_NAMES.get(prediction.domain.verdict, "") for prediction in predictions),
-        review_verdicts=Counter(_REVIEW_NAMES.get(review.verdict, "") for review in reviews),
+        domain_verdicts=Counter(columns.DOMAIN_NAMES.get(prediction.domain.verdict, "") for prediction in predictions),
+        review_verdicts=Counter(columns.REVIEW_NAMES.get(review.verdict, "") for review in reviews),
         review_rules=Counter(rule.code for review in reviews for rule in review.rules),
     )
 
@@ -162,9 +176,13 @@ def _asked_for(results: Sequence[StructureResult], ids: Sequence[str]) -> Iterat
 def _lost_response(loss: Loss) -> ScreenResponse:
     """A block in which every structure of the lost chunk has its error."""
     error = ItemError(reason=loss.error.reason, message=_loss_message(loss), retryable=loss.is_retryable)
-    ids = structure_ids(EvaluateRequest.FromString(loss.chunk.encoded).structures)
-    results = [StructureResult(id=name, error=error) for name in ids]
-    block = ResultBlock(sequence=loss.chunk.sequence, results=results, counts=_counts(loss.tally))
+    request = EvaluateRequest.FromString(loss.chunk.encoded)
+    block = ResultBlock(sequence=loss.chunk.sequence, counts=columns.counts(loss.tally))
+    if request.options.answer_form == AnswerForm.ANSWER_FORM_COLUMNS:
+        block.columns.CopyFrom(columns.lost_columns(loss.chunk.n_structures, error))
+    else:
+        ids = structure_ids(request.structures)
+        block.results.extend(StructureResult(id=name, error=error) for name in ids)
     return ScreenResponse(results=block)
 
 
@@ -182,15 +200,9 @@ def _summary(summary: Summary) -> ScreenSummary:
     elapsed = Duration()
     elapsed.FromNanoseconds(int(summary.elapsed_seconds * 1e9))
     return ScreenSummary(
-        counts=_counts(summary.tally),
+        counts=columns.counts(summary.tally),
         errors_by_reason=by_reason,
         domain_verdicts=summary.tally.domain_verdicts,
         elapsed_duration=elapsed,
         review_verdicts=summary.tally.review_verdicts,
-    )
-
-
-def _counts(tally: Tally) -> OutcomeCounts:
-    return OutcomeCounts(
-        answered=tally.answered, refused=tally.refused, failed=tally.failed, cache_hits=tally.cache_hits
     )

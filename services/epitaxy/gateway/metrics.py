@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from epitaxy.chassis.metrics import RPC_SECONDS_BUCKETS, BoundedLabel, RpcMetrics
 from epitaxy.gateway.domain import CHUNK_FAULTS, ModelUse, Tally
 from epitaxy.gateway.model_metrics import ModelMetrics
+from epitaxy.gateway.searching.metrics import SearchMetrics
 
 PREFIX = "epitaxy_gateway"
 MAX_REASONS = 64
@@ -36,6 +37,7 @@ class GatewayMetrics:
         )
         self._start_at_zero()
         self._models = ModelMetrics(registry, self._tenant)
+        self.searches = SearchMetrics(registry, PREFIX)
         self._certificate_expiry: Gauge | None = None
         self._registry = registry
         self._chunk_seconds = Histogram(

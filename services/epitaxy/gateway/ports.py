@@ -25,6 +25,9 @@ class PredictionUpstream(Protocol):
     async def evaluate(self, chunk: Chunk) -> Answer:
         """Predicts the structures of a chunk. Every structure of the chunk MUST be in the answer, once."""
 
+    async def score(self, encoded: bytes) -> bytes:
+        """Returns the students' scores of candidates, encoded; the request is encoded, too."""
+
     async def embed(self, block: StructureBlock) -> bytes:
         """Returns the embeddings of a block's structures, encoded."""
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from time import monotonic
 
 from epitaxy.chassis.errors import OverloadedError, QuotaExceededError
@@ -10,6 +11,27 @@ from epitaxy.chassis.tenants import TenantLimits
 
 SCREEN_RETRY_SECONDS = 5.0
 """Hint for a refused screen. It is a guess: nobody knows when a running screen ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class TenantUse:
+    """What a tenant may use of predictions, and uses at this gateway.
+
+    Attributes:
+        open_screens: Screens that are open.
+        max_open_screens: Largest number of them.
+        structures_per_minute: Allowance; None: none of its own.
+        structures_left: Structures that may be sent at once; None as above.
+        weight: Share of what is scarce.
+        has_own_cache: Whether what the tenant asks is cached for it alone.
+    """
+
+    open_screens: int
+    max_open_screens: int
+    structures_per_minute: int | None
+    structures_left: int | None
+    weight: float
+    has_own_cache: bool
 
 
 class TokenBucket:
@@ -27,12 +49,20 @@ class TokenBucket:
 
     def take(self, count: int, now: float) -> float:
         """Takes ``count`` and returns 0. If the bucket is empty, takes nothing and returns the wait in seconds."""
-        self._level = min(self._capacity, self._level + (now - self._updated) * self._per_second)
-        self._updated = now
+        self._refill(now)
         if self._level < 1:
             return (1 - self._level) / self._per_second
         self._level -= count
         return 0.0
+
+    def left(self, now: float) -> int:
+        """Whole structures that it holds, not below 0."""
+        self._refill(now)
+        return max(0, int(self._level))
+
+    def _refill(self, now: float) -> None:
+        self._level = min(self._capacity, self._level + (now - self._updated) * self._per_second)
+        self._updated = now
 
 
 class TenantQuotas:
@@ -73,6 +103,20 @@ class TenantQuotas:
             message = f"the quota of {per_minute} structures per minute is used up"
             raise QuotaExceededError(message, subject=_subject(tenant), retry_after_seconds=wait)
 
+    def use_of(self, tenant: str) -> TenantUse:
+        """What a tenant may use, and uses."""
+        limits = self._limits_of(tenant)
+        per_minute, bucket = limits.structures_per_minute, self._buckets.get(tenant)
+        left = per_minute if bucket is None else bucket.left(self._clock())
+        return TenantUse(
+            self._screens[tenant],
+            min(self._screens_of(tenant), self._max_screens),
+            per_minute,
+            None if per_minute is None else left,
+            limits.weight,
+            limits.own_cache,
+        )
+
     @contextmanager
     def screen_slot(self, tenant: str) -> Iterator[None]:
         """Holds one of the tenant's screens. Raises QuotaExceededError, OverloadedError if all are taken."""
@@ -84,13 +128,16 @@ class TenantQuotas:
             self._screens[tenant] -= 1
 
     def _check_screens(self, tenant: str) -> None:
-        own = self._limits_of(tenant).max_concurrent_screens
-        limit = self._default_screens if own is None else own
+        limit = self._screens_of(tenant)
         if self._screens.total() >= self._max_screens:
             raise OverloadedError("too many screens are open", retry_after_seconds=SCREEN_RETRY_SECONDS)
         if self._screens[tenant] >= limit:
             message = f"the quota of {limit} concurrent screens is used up"
             raise QuotaExceededError(message, subject=_subject(tenant), retry_after_seconds=SCREEN_RETRY_SECONDS)
+
+    def _screens_of(self, tenant: str) -> int:
+        own = self._limits_of(tenant).max_concurrent_screens
+        return self._default_screens if own is None else own
 
     def _limits_of(self, tenant: str) -> TenantLimits:
         return self._limits.get(tenant, TenantLimits())

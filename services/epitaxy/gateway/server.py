@@ -13,10 +13,12 @@ from epitaxy.api.finetune.v1 import finetune_pb2
 from epitaxy.api.models.v1 import governance_pb2
 from epitaxy.chassis.callers import Scope
 from epitaxy.chassis.health import ReadinessReporter
-from epitaxy.chassis.interceptors import Authenticator, service_interceptors
+from epitaxy.chassis.interceptors import MAX_METADATA_BYTES, Authenticator, service_interceptors
 from epitaxy.chassis.private_files import read_private
 from epitaxy.chassis.reflection import enable_reflection
 from epitaxy.chassis.running_server import RunningServer, listen, run_until_signal
+from epitaxy.gateway.account.guards import guarded_deletion, guarded_promotion
+from epitaxy.gateway.account.servicer import ACCOUNTS, ADMINISTRATION, account_handlers
 from epitaxy.gateway.callers.credentials import Credentials
 from epitaxy.gateway.callers.tenants_file import TenantsFile
 from epitaxy.gateway.measurements.keeper import GrpcMeasurementKeeper
@@ -26,10 +28,13 @@ from epitaxy.gateway.measurements.servicer import MEASUREMENTS, measurement_hand
 from epitaxy.gateway.metrics import GatewayMetrics
 from epitaxy.gateway.quotas import TenantQuotas
 from epitaxy.gateway.retry import RetryPolicy
+from epitaxy.gateway.searching.model import UpstreamModel
+from epitaxy.gateway.searching.service import SearchLimits, SearchService
+from epitaxy.gateway.searching.servicer import SEARCHES, search_handler
 from epitaxy.gateway.secrets.certificate import expiry_of
 from epitaxy.gateway.service import GatewayLimits, GatewayService
 from epitaxy.gateway.servicer import MODELS, PREDICTIONS, STRUCTURES, prediction_handlers
-from epitaxy.gateway.settings import GatewaySettings
+from epitaxy.gateway.settings import AdminOnly, GatewaySettings
 from epitaxy.gateway.upstream.forwarding import ForwardedUpstream, ForwardingConnection, forwarding_handler
 from epitaxy.gateway.upstream.prediction import GrpcPrediction
 from epitaxy.gateway.upstream.tenant_data import METHOD, TenantDataDeletion
@@ -37,7 +42,7 @@ from epitaxy_models.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
-PUBLIC_SERVICES = tuple(service.full_name for service in (PREDICTIONS, STRUCTURES, MODELS))
+PUBLIC_SERVICES = tuple(service.full_name for service in (PREDICTIONS, STRUCTURES, SEARCHES, MODELS))
 """Services that the prediction application answers: they are ready if it is."""
 # Services that the fine-tune service and the campaign service answer. They are not part of the readiness: predictions
 # are answered without them.
@@ -49,13 +54,14 @@ OF_CAMPAIGNS = (campaigns_pb2.DESCRIPTOR.services_by_name["CampaignService"],)
 SCOPES = {
     **dict.fromkeys(PUBLIC_SERVICES, Scope.PREDICT),
     MEASUREMENTS.full_name: Scope.PREDICT,
+    ADMINISTRATION.full_name: Scope.ADMIN,
     **{service.full_name: Scope.FINETUNE for service in OF_FINETUNE},
     **{service.full_name: Scope.CAMPAIGNS for service in OF_CAMPAIGNS},
 }
-"""What a key needs for the calls of each service. Reflection needs any key, health checks none."""
+"""What a key needs for the calls of each service. Reflection and AccountService need any key, health checks none."""
 LISTED_SERVICES = (
     *PUBLIC_SERVICES,
-    *(service.full_name for service in (*OF_FINETUNE, *OF_CAMPAIGNS, MEASUREMENTS)),
+    *(service.full_name for service in (*OF_FINETUNE, *OF_CAMPAIGNS, MEASUREMENTS, ACCOUNTS, ADMINISTRATION)),
     health.SERVICE_NAME,
 )
 _SLACK_BYTES = 2**20
@@ -92,14 +98,18 @@ class Gateway(RunningServer):
             stack.push_async_callback(self._tenants.stop)
         server = _grpc_server(settings, self._metrics, self._tenants)
         stack.push_async_callback(server.stop, settings.shutdown_grace_seconds)
-        service = self._service(upstream)
+        quotas = self._quotas()
+        service = self._service(upstream, quotas)
         stack.callback(service.drain)
         readiness = ReadinessReporter(
             PUBLIC_SERVICES, upstream.is_ready, interval_seconds=settings.readiness_interval_seconds
         )
         stack.push_async_callback(readiness.stop)
         self._endpoint.answer_probes(is_alive=lambda: readiness.is_alive, is_ready=lambda: readiness.is_ready)
-        _register(server, service, finetune, campaigns, readiness)
+        searches = SearchService(service, UpstreamModel(service), self._metrics.searches, _search_limits(settings))
+        _register(server, service, searches, finetune, campaigns, readiness, settings.admin_only)
+        delete_data = TenantDataDeletion(finetune, campaigns)
+        server.add_generic_rpc_handlers(account_handlers(settings, quotas.use_of, finetune, delete_data))
         self._publish_certificate_expiry()
         self._port = listen(server, settings.address, _credentials(settings))
         await readiness.start()
@@ -117,13 +127,17 @@ class Gateway(RunningServer):
         except OSError:
             return  # listening, which comes next, says which of its files is missing
 
-    def _service(self, upstream: GrpcPrediction) -> GatewayService:
+    def _quotas(self) -> TenantQuotas:
         settings = self._settings
         quotas = TenantQuotas({}, settings.max_screens, default_screens=settings.default_screens)
         if self._tenants is not None:
             tenants = self._tenants
             quotas.change_limits(tenants.limits)
             tenants.on_change(lambda: quotas.change_limits(tenants.limits))
+        return quotas
+
+    def _service(self, upstream: GrpcPrediction, quotas: TenantQuotas) -> GatewayService:
+        settings = self._settings
         return GatewayService(
             upstream,
             quotas,
@@ -155,6 +169,9 @@ def _grpc_server(settings: GatewaySettings, metrics: GatewayMetrics, tenants: Te
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             # An answer that came from upstream can go on, although the gateway may number it anew.
             ("grpc.max_send_message_length", settings.max_message_bytes + _SLACK_BYTES),
+            # Above our own bound, so that ours refuses, with a reason; what is beyond the second never reaches us.
+            ("grpc.max_metadata_size", 4 * MAX_METADATA_BYTES),
+            ("grpc.absolute_max_metadata_size", 8 * MAX_METADATA_BYTES),
             ("grpc.so_reuseport", 0),  # else two gateways share a port and split its callers
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 20_000),
@@ -180,19 +197,34 @@ def _grpc_server(settings: GatewaySettings, metrics: GatewayMetrics, tenants: Te
 def _register(
     server: grpc.aio.Server,
     service: GatewayService,
+    searches: SearchService,
     finetune: ForwardingConnection,
     campaigns: ForwardingConnection,
     readiness: ReadinessReporter,
+    admin_only: frozenset[AdminOnly],
 ) -> None:
     measurements = MeasurementService(GatewayPredictor(service), GrpcMeasurementKeeper(finetune))
-    own = {METHOD: TenantDataDeletion(finetune, campaigns)}
+    deletion = guarded_deletion(TenantDataDeletion(finetune, campaigns), admin_only)
+    own = {METHOD: deletion, **guarded_promotion(finetune, admin_only)}
     forwarded = (
         *(forwarding_handler(descriptor, finetune, own) for descriptor in OF_FINETUNE),
         *(forwarding_handler(descriptor, campaigns) for descriptor in OF_CAMPAIGNS),
     )
-    server.add_generic_rpc_handlers((*prediction_handlers(service), measurement_handler(measurements), *forwarded))
+    own_handlers = (*prediction_handlers(service), search_handler(searches), measurement_handler(measurements))
+    server.add_generic_rpc_handlers((*own_handlers, *forwarded))
     health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, server)
     enable_reflection(LISTED_SERVICES, server)
+
+
+def _search_limits(settings: GatewaySettings) -> SearchLimits:
+    return SearchLimits(
+        max_candidates=settings.max_candidates,
+        max_candidates_at_once=settings.max_candidates_at_once,
+        max_structures=settings.max_structures_per_message,
+        window=settings.chunk_window,
+        wanted_at_once=min(128, settings.max_structures_per_message),
+        idle_seconds=settings.screen_idle_seconds,
+    )
 
 
 def _credentials(settings: GatewaySettings) -> grpc.ServerCredentials | None:

@@ -1,7 +1,7 @@
 """The gateway's use cases. They know neither gRPC nor protobuf: any edge that can encode the messages may call them."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import ExitStack, aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass
 from time import monotonic, perf_counter
 from typing import TypeVar
@@ -37,6 +37,8 @@ ResultT = TypeVar("ResultT")
 DRAINING = "this gateway is shutting down: connect again and send what has no answer yet"
 DRAIN_RETRY_SECONDS = 1.0
 IDLE_RETRY_SECONDS = 0.1
+# What a student takes for a candidate, measured against what the ensemble takes for a structure.
+_CANDIDATES_A_STRUCTURE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,34 @@ class GatewayService:
                 raise UnavailableError(message, reason="IDLE_STREAM", retry_after_seconds=IDLE_RETRY_SECONDS) from error
         yield Summary(tally, perf_counter() - started)
 
+    @contextmanager
+    def screen_slot(self) -> Iterator[None]:
+        """Holds one of the tenant's screens. Raises QuotaExceededError, OverloadedError if all are taken."""
+        with self._quotas.screen_slot(current_request().tenant):
+            yield
+
+    def check_taking(self) -> None:
+        """Raises UnavailableError if the gateway takes no further messages of open streams."""
+        if self._is_draining:
+            raise UnavailableError(DRAINING, reason="DRAINING", retry_after_seconds=DRAIN_RETRY_SECONDS)
+
+    def check_question(self, model: str, coverage: float) -> None:
+        """Raises NotFoundError for another tenant's model, InvalidRequestError for a coverage out of range."""
+        check_model_access(model)
+        check_coverage(coverage)
+
+    async def screen_chunk(self, chunk: Chunk) -> Answer | Loss:
+        """Answers one message of a stream, as ``screen`` does; upstream's loss is waited out."""
+        self._admit_chunk(chunk, self._limits.max_structures_per_message)
+        outcome = await self._evaluate(chunk)
+        self._count(outcome)
+        return outcome
+
+    async def score(self, encoded: bytes, n_candidates: int) -> bytes:
+        """Scores candidates of a search; returns the answer, unread. Upstream's loss is waited out."""
+        n_structures = 1 + n_candidates // _CANDIDATES_A_STRUCTURE
+        return await self._send(lambda: self._upstream.score(encoded), n_structures, waits_out_overload=True)
+
     async def embed(self, block: StructureBlock) -> bytes:
         """Embeds the structures of a block; returns the answer, unread."""
         check_model_access(block.model)
@@ -154,8 +184,7 @@ class GatewayService:
                 if not has_slot:
                     slot.enter_context(self._quotas.screen_slot(current_request().tenant))
                     has_slot = True
-                if self._is_draining:
-                    raise UnavailableError(DRAINING, reason="DRAINING", retry_after_seconds=DRAIN_RETRY_SECONDS)
+                self.check_taking()
                 self._admit_chunk(chunk, self._limits.max_structures_per_message)
                 yield chunk
         if not has_slot:  # a screen of nothing is one as well

@@ -1,5 +1,6 @@
 """Settings of the gateway."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -10,6 +11,13 @@ from pydantic_settings import SettingsConfigDict
 from epitaxy.chassis.settings import ServiceSettings, host_port, is_loopback
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class AdminOnly(StrEnum):
+    """A call that may be left to keys with the scope ``admin``."""
+
+    OVERRIDE = "override"
+    DELETE_DATA = "delete_data"
 
 
 class GatewaySettings(ServiceSettings):
@@ -36,6 +44,10 @@ class GatewaySettings(ServiceSettings):
     """Where the issuer publishes its keys."""
     oidc_tenant_claim: str = "sub"
     """Claim that names the tenant, or one of the "subjects" of its entry in the tenants file."""
+
+    admin_only: frozenset[AdminOnly] = frozenset()
+    """Calls of tenants on their own data that need a key with the scope "admin": "override", which is a promotion in
+    spite of objections, and "delete_data"."""
 
     upstream: str = "127.0.0.1:9000"
     """HOST:PORT (or any gRPC target) of the prediction application."""
@@ -70,6 +82,11 @@ class GatewaySettings(ServiceSettings):
     """Concurrent streams of a tenant whose entry sets no number; 0: a quarter of all."""
     screen_idle_seconds: PositiveFloat = 300.0
     """A stream on which nothing is under way ends after this time without a message."""
+    max_candidates: PositiveInt = 10_000_000
+    """Candidates of one search."""
+    max_candidates_at_once: PositiveInt = 10_000_000
+    """Candidates of all searches that are open; further searches are shed. Each candidate takes 13 bytes while its
+    search is open, and 54 for the moments in which the search chooses what to evaluate next."""
     max_connections: PositiveInt = 4096
     """Connections; more are closed at once."""
     max_calls_per_connection: PositiveInt = 256

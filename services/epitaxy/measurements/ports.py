@@ -29,5 +29,8 @@ class MeasurementStore(Protocol):
     def measured_since(self, at: datetime, limit: int) -> Sequence[PropertyHealth]:
         """Of all tenants, what was measured after a time, the latest first."""
 
+    def held(self, tenant: str) -> int:
+        """Number of measurements of a tenant."""
+
     def delete_tenant(self, tenant: str) -> int:
         """Removes all measurements of a tenant; returns their number."""

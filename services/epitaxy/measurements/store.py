@@ -64,6 +64,11 @@ class SqlMeasurementStore:
             rows = connection.execute(wanted.limit(limit)).mappings().all()
         return [_read_health(row) for row in rows]
 
+    def held(self, tenant: str) -> int:
+        """Number of measurements of a tenant."""
+        with self._database.reading() as connection:
+            return _held(connection, tenant)
+
     def delete_tenant(self, tenant: str) -> int:
         """Removes all measurements of a tenant."""
         with self._database.writing() as connection:

@@ -125,11 +125,13 @@ class Query:
         properties: Indices into the model card's properties.
         coverage: Nominal coverage of the intervals.
         bypass_cache: Compute even what is cached.
+        is_columnar: The answers are wanted as columns, not one by one.
     """
 
     properties: tuple[int, ...]
     coverage: float = DEFAULT_COVERAGE
     bypass_cache: bool = False
+    is_columnar: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,39 +8,24 @@ from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError
 from epitaxy.chassis.limits import DEFAULT_COVERAGE, MAX_COVERAGE, MIN_COVERAGE
-from epitaxy.chassis.short_text import shortened
+from epitaxy.prediction.columns import ColumnWriter
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, IntakeReport, Query, ReadMaterial, Refusal
+from epitaxy.prediction.enums import DOMAIN_VERDICTS, KINDS, REVIEW_VERDICTS
 from epitaxy.prediction.intake.items import items_of
 from epitaxy.prediction.ports import Embedding
-from epitaxy_models.calibration.verdict import DomainVerdict
+from epitaxy.prediction.refusals import item_error
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.card import ModelCard, PropertyCard
 from epitaxy_models.heads.property import PropertyDefinition
-from epitaxy_models.materials import MaterialKind
-from epitaxy_models.review import ReviewDecision, ReviewPolicy, ReviewVerdict, doubts_of
+from epitaxy_models.review import ReviewDecision, ReviewPolicy, doubts_of
 from epitaxy_models.structures.display import display_formula
 
-__all__ = ["BlockEncoder", "ResultEncoder", "check_model", "items_of", "query_for", "query_of", "reports"]
+__all__ = [
+    "KINDS", "BlockEncoder", "ResultEncoder", "check_model", "item_error", "items_of", "query_for", "query_of",
+    "reports",
+]  # fmt: skip
 
 CHAMPION = "champion"
-_VERDICTS = {
-    DomainVerdict.IN_DOMAIN: prediction_pb2.DOMAIN_VERDICT_IN_DOMAIN,
-    DomainVerdict.BORDERLINE: prediction_pb2.DOMAIN_VERDICT_BORDERLINE,
-    DomainVerdict.OUT_OF_DOMAIN: prediction_pb2.DOMAIN_VERDICT_OUT_OF_DOMAIN,
-}
-
-
-KINDS = {
-    MaterialKind.STRUCTURE: structure_pb2.MATERIAL_KIND_STRUCTURE,
-    MaterialKind.COMPOSITION: structure_pb2.MATERIAL_KIND_COMPOSITION,
-    MaterialKind.MOLECULE: structure_pb2.MATERIAL_KIND_MOLECULE,
-    MaterialKind.POLYMER: structure_pb2.MATERIAL_KIND_POLYMER,
-}
-REVIEW_VERDICTS = {
-    ReviewVerdict.ACCEPT: review_pb2.REVIEW_VERDICT_ACCEPT,
-    ReviewVerdict.REVIEW: review_pb2.REVIEW_VERDICT_REVIEW,
-    ReviewVerdict.REJECT: review_pb2.REVIEW_VERDICT_REJECT,
-}
 
 
 def check_model(selector: model_pb2.ModelSelector, artifact: ModelArtifact, earlier: Sequence[str] = ()) -> None:
@@ -81,7 +66,8 @@ def query_for(options: prediction_pb2.PredictionOptions, names: Sequence[str]) -
             "options.coverage", f"must lie between {MIN_COVERAGE} and {MAX_COVERAGE}, got {coverage:g}"
         )
     chosen = dict.fromkeys(options.properties or names)
-    return Query(tuple(names.index(name) for name in chosen), coverage, options.bypass_cache)
+    is_columnar = options.answer_form == prediction_pb2.ANSWER_FORM_COLUMNS
+    return Query(tuple(names.index(name) for name in chosen), coverage, options.bypass_cache, is_columnar)
 
 
 class ResultEncoder:
@@ -91,9 +77,14 @@ class ResultEncoder:
         self._stamp, self._properties = stamp, properties
 
     def results(self, block: BlockAnswer, query: Query, sequence: int) -> prediction_pb2.ResultBlock:
-        """The answer to one message."""
+        """The answer to one message, in the form that the query asks for."""
         message = prediction_pb2.ResultBlock(sequence=sequence, model=self._stamp)
         message.properties.extend(self._properties[index] for index in query.properties)
+        if query.is_columnar:
+            writer = ColumnWriter(block, query)
+            message.columns.CopyFrom(writer.message())
+            message.counts.CopyFrom(writer.counts())
+            return message
         for answer in block.answers:
             self._add(message, answer, block, query)
         return message
@@ -224,7 +215,7 @@ def _fill(
     _fill_review(message.review, block.reviews[row].with_rules(doubts_of(accepted.repairs, accepted.notes)))
     domain = prediction.domains[row]
     message.domain.score, message.domain.reason = domain.score, domain.reason
-    message.domain.verdict = _VERDICTS[domain.verdict]
+    message.domain.verdict = DOMAIN_VERDICTS[domain.verdict]
     for position, column in enumerate(query.properties):
         entry = message.values.add(
             property_index=position,
@@ -253,13 +244,6 @@ def policy_message(policy: ReviewPolicy) -> review_pb2.ReviewPolicy:
         out_of_domain=REVIEW_VERDICTS[policy.out_of_domain],
         forbidden_elements=policy.forbidden_elements,
     )
-
-
-def item_error(refusal: Refusal) -> structure_pb2.ItemError:
-    """Why an item has no answer, on the wire."""
-    # A refusal may quote the input, and JSON can hold half of a surrogate pair, which no protobuf string may.
-    message = shortened(refusal.message.encode(errors="replace").decode())
-    return structure_pb2.ItemError(reason=refusal.reason, message=message, retryable=refusal.is_retryable)
 
 
 def _repairs(accepted: Accepted | ReadMaterial) -> Iterator[structure_pb2.Repair]:

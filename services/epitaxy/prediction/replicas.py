@@ -17,6 +17,7 @@ from epitaxy.chassis.fair_turns import FairTurns
 from epitaxy.chassis.gateway_trust import read_secret
 from epitaxy.chassis.request_context import current_request
 from epitaxy.chassis.structure_ids import count_structures
+from epitaxy.prediction.explaining.first_call import ExplainerStart, StartedExplainers
 from epitaxy.prediction.explaining.materials import MaterialExplanations
 from epitaxy.prediction.explaining.ray_client import RayExplanationBackend
 from epitaxy.prediction.explaining.service import ExplanationService
@@ -24,15 +25,16 @@ from epitaxy.prediction.featurizing.service import FeatureService
 from epitaxy.prediction.materials.answers import MaterialAnswers
 from epitaxy.prediction.materials.services import MaterialServices
 from epitaxy.prediction.materials.tenants import MaterialTenants
-from epitaxy.prediction.metrics import RayPredictionMetrics
+from epitaxy.prediction.metrics import RayPredictionMetrics, RayStartMetrics, RayTenantMetrics
 from epitaxy.prediction.networks.ray_client import RayNetworkBackend
 from epitaxy.prediction.networks.tenant_runner import TenantRunner
 from epitaxy.prediction.opening import SubstrateBackend, open_substrates, shared_entries
 from epitaxy.prediction.ports import Embedding
+from epitaxy.prediction.searching.shelf import StudentShelf
 from epitaxy.prediction.serve.ray_calls import calling
 from epitaxy.prediction.serve.replica_logs import configure_replica_logging
 from epitaxy.prediction.serve.status_wrapper import with_rpc_status
-from epitaxy.prediction.served_model import load_catalogue, load_material_catalogue, load_policy
+from epitaxy.prediction.served_model import load_catalogue, load_material_catalogue, load_policy, model_folders
 from epitaxy.prediction.servicer import PredictionServicer
 from epitaxy.prediction.settings import PredictionSettings
 from epitaxy.prediction.tenants.lanes import LaneLimits, TenantLanes
@@ -50,7 +52,9 @@ from epitaxy_models.graphs.graph import CrystalGraph
 from epitaxy_models.graphs.rock_salt import featurize_rock_salt, rock_salt
 
 
-def tenant_models(settings: PredictionSettings, catalogue: SubstrateCatalogue) -> TenantModels:
+def tenant_models(
+    settings: PredictionSettings, catalogue: SubstrateCatalogue, *, runs_networks: bool = True
+) -> TenantModels:
     """Tenants' models as one replica holds them, on the registry that the environment names."""
     return TenantModels(
         MlflowRegistry(RegistrySettings()),
@@ -58,6 +62,8 @@ def tenant_models(settings: PredictionSettings, catalogue: SubstrateCatalogue) -
         catalogue,
         settings.registry_poll_seconds,
         settings.tenant_models_bytes,
+        RayTenantMetrics(),
+        runs_networks=runs_networks,
     )
 
 
@@ -162,14 +168,16 @@ class IntakeReplica:
         artifact = catalogue.current
         self.model_version = artifact.card.version
         self.gateway_secret = read_secret(Path(chosen.gateway_secret_file) if chosen.gateway_secret_file else None)
-        models = tenant_models(chosen, catalogue)
+        models = tenant_models(chosen, catalogue, runs_networks=ensemble is None)
         backend, networks = _network_backends(ensemble, chosen, catalogue, models)
         entries = shared_entries(chosen, RayPredictionMetrics(artifact.label))
         substrates = open_substrates(chosen, catalogue, backend, entries)
         service = substrates.current.service
         lanes = tenant_lanes("heads", chosen)
         tenants = TenantService(substrates, models, lanes, networks)
-        explainers = RayExplanationBackend(explainer)
+        by_ray = RayExplanationBackend(explainer)
+        start = ExplainerStart(by_ray.wake, chosen.explainer_idle_seconds, RayStartMetrics())
+        explainers = StartedExplainers(by_ray, by_ray, start)
         explanations = ExplanationService(service, explainers, chosen.explain_calls_each)
         services = MaterialServices(
             RayPredictionMetrics,
@@ -181,7 +189,16 @@ class IntakeReplica:
         materials = MaterialAnswers(services, MaterialTenants(services, models, lanes))
         explained = MaterialExplanations(services, models, explainers, explanations)
         features = FeatureService(lanes)
-        self._servicer = PredictionServicer(substrates, tenants, models, explanations, features, materials, explained)
+        self._servicer = PredictionServicer(
+            substrates,
+            tenants,
+            models,
+            explanations,
+            features,
+            materials,
+            explained,
+            StudentShelf(model_folders(chosen)),
+        )
         self._turns = FairTurns(chosen.turns_at_once, chosen.small_turn_structures, n_spare=_SPARE_TURNS)
         # Kernels are loaded, or compiled, before the replica says that it is ready.
         featurize_rock_salt()
@@ -219,6 +236,15 @@ class IntakeReplica:
         """Features of one block."""
         async with self._turn(request):
             return await self._servicer.featurize(request)
+
+    @with_rpc_status(backend_pb2.ScoreCandidatesResponse)
+    async def ScoreCandidates(  # noqa: N802
+        self, request: backend_pb2.ScoreCandidatesRequest
+    ) -> backend_pb2.ScoreCandidatesResponse:
+        """Scores of candidates; a block of them costs about as much as a few structures."""
+        call = current_request()
+        async with self._turns.turn(call.tenant, 1, call.weight):
+            return await self._servicer.score(request)
 
     @with_rpc_status(backend_pb2.ValidateBlockResponse)
     async def ValidateBlock(self, request: backend_pb2.ValidateBlockRequest) -> backend_pb2.ValidateBlockResponse:  # noqa: N802

@@ -15,6 +15,12 @@ def model_folder(settings: PredictionSettings) -> Path:
     return Path(settings.model_folder) if settings.model_folder else shipped_model()
 
 
+def model_folders(settings: PredictionSettings) -> tuple[Path, ...]:
+    """Folders of all models of crystals, the present one first."""
+    named = [Path(name) for name in settings.earlier_model_folders]
+    return tuple(dict.fromkeys([model_folder(settings), *named, *shipped_models()]))
+
+
 def load_model(settings: PredictionSettings) -> ModelArtifact:
     """Loads the model."""
     return load_artifact(model_folder(settings))
@@ -22,9 +28,7 @@ def load_model(settings: PredictionSettings) -> ModelArtifact:
 
 def load_catalogue(settings: PredictionSettings) -> SubstrateCatalogue:
     """Loads the model; finds the earlier ones, which are loaded once a tenant's model needs them."""
-    folder = model_folder(settings)
-    named = [Path(name) for name in settings.earlier_model_folders]
-    earlier = [path for path in (*named, *shipped_models()) if path != folder]
+    folder, *earlier = model_folders(settings)
     return SubstrateCatalogue(load_artifact(folder), earlier)
 
 
@@ -37,6 +41,13 @@ def load_material_catalogue(settings: PredictionSettings) -> MaterialCatalogue:
     named = {MOLECULE: settings.molecule_model_folder, COMPOSITION: settings.composition_model_folder}
     folders = {name: Path(folder) for name, folder in named.items() if folder}
     return MaterialCatalogue(folders, [Path(name) for name in settings.earlier_material_folders])
+
+
+def check_models(settings: PredictionSettings) -> None:
+    """Reads the models and the policy that a replica starts with. Raises CheckpointError, ConfigurationError."""
+    load_catalogue(settings)
+    load_material_catalogue(settings)
+    load_policy(settings)
 
 
 def load_policy(settings: PredictionSettings) -> ReviewPolicy:

@@ -25,8 +25,10 @@ from epitaxy.prediction.explaining.service import ExplanationService
 from epitaxy.prediction.featurizing.messages import features_message, material_features_message
 from epitaxy.prediction.featurizing.service import FeatureService
 from epitaxy.prediction.materials.answers import MaterialAnswers, asked_of, property_names
-from epitaxy.prediction.materials.mixed import AnsweredPart, merged, positions_by_kind
+from epitaxy.prediction.materials.mixed import AnsweredPart, as_columns, merged, positions_by_kind
 from epitaxy.prediction.materials.service import MaterialService
+from epitaxy.prediction.searching.service import ScoreService, check_quantities, without_students
+from epitaxy.prediction.searching.shelf import StudentShelf
 from epitaxy.prediction.serve.activity import Activity
 from epitaxy.prediction.tenants.messages import base_message, page_of, tenant_card, tenant_encoder
 from epitaxy.prediction.tenants.models import ServedVersion, TenantModels
@@ -47,10 +49,12 @@ class PredictionServicer:
         features: FeatureService,
         materials: MaterialAnswers,
         material_explanations: MaterialExplanations,
+        students: StudentShelf | None = None,
     ) -> None:
         self._substrates, self._tenants, self._models = substrates, tenants, models
         self._explanations, self._features, self._materials = explanations, features, materials
         self._material_explanations = material_explanations
+        self._scores = ScoreService(students or StudentShelf())
         self.activity = Activity()
         self._encoders: dict[str, messages.BlockEncoder] = {}
 
@@ -115,7 +119,8 @@ class PredictionServicer:
         for (service, own), part in zip(others.values(), asked, strict=True):
             block = await self._materials.answer(service, [items[at] for at in own], part, sequence)
             parts.append(AnsweredPart(own, block))
-        return merged(parts, sequence)
+        whole = merged(parts, sequence)
+        return as_columns(whole) if options.answer_form == prediction_pb2.ANSWER_FORM_COLUMNS else whole
 
     async def embed(self, request: backend_pb2.EmbedBlockRequest) -> backend_pb2.EmbedBlockResponse:
         """Structure embeddings of one block; only the shared model has any."""
@@ -199,6 +204,23 @@ class PredictionServicer:
         with self.activity.call():
             answer = await self._features.featurize(messages.items_of(request.structures), shared)
             return features_message(answer, shared.artifact)
+
+    async def score(self, request: backend_pb2.ScoreCandidatesRequest) -> backend_pb2.ScoreCandidatesResponse:
+        """Scores of a search's candidates; only a shared model of crystals has students."""
+        selector = request.options.model
+        served = await self._own(selector)
+        if served is not None:
+            check_quantities(request, [served.card.definition.name])
+            reason = f"{served.version.model} has no students: all candidates are evaluated"
+            return without_students(tenant_stamp(served), reason)
+        material = await self._materials.named(selector)
+        if material is not None:
+            check_quantities(request, property_names(material.substrate.card))
+            reason = "materials without a crystal are predicted as fast as they are scored: all are evaluated"
+            return without_students(substrate_stamp(material), reason)
+        shared = await self._shared(selector)
+        with self.activity.call():
+            return await self._scores.score(request, shared.artifact, is_current=shared.is_current)
 
     async def validate(self, request: backend_pb2.ValidateBlockRequest) -> backend_pb2.ValidateBlockResponse:
         """Intake reports of one block."""

@@ -48,11 +48,14 @@ class RayTrainer:
         os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", _SECONDS_A_POLL)
         try:
             with ray_session(run, self._address):
-                return _outcome(run, _torch_trainer(run).fit())
+                outcome = _outcome(run, _torch_trainer(run).fit())
         except TrainingFailedError as error:
             raise PretrainingFailedError(
                 f"{_first_line(error)}; what was reached is kept in {run.work}, and the same command resumes it"
             ) from error
+        # Ray copies what is reported to its own folder and leaves the reported one.
+        shutil.rmtree(_local_states(run), ignore_errors=True)
+        return outcome
 
 
 def _torch_trainer(run: PretrainRun) -> TorchTrainer:
@@ -85,7 +88,7 @@ def train_worker(settings: dict[str, Any]) -> None:
     torch.set_num_threads(run.threads)
     context = ray.train.get_context()
     workers = Workers(context.get_world_rank(), context.get_world_size())
-    state = _fetch_state(run.work / "workers" / f"rank-{workers.rank}")
+    state = _fetch_state(_local_states(run) / f"rank-{workers.rank}")
     device = str(get_device())
     trainer = Trainer(
         run.training,
@@ -122,6 +125,11 @@ class _Observer:
             checkpoint = Checkpoint.from_directory(self._state.parent)
         metrics = report.as_record() | {"structures_per_second": report.structures_per_second}
         ray.train.report(metrics, checkpoint=checkpoint, checkpoint_dir_name=None)
+
+
+def _local_states(run: PretrainRun) -> Path:
+    """Where workers write what they report, each over its last one: nothing of it lies in a temporary folder."""
+    return run.work / "workers"
 
 
 def _fetch_state(folder: Path) -> Path:

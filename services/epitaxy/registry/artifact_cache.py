@@ -70,8 +70,7 @@ class ArtifactCache:
         draft = Path(tempfile.mkdtemp(dir=drafts))
         try:
             download(draft)
-            if folder_digest(draft) != digest:
-                raise CheckpointError("the stored files are not those that were registered", reason="DAMAGED_ARTIFACT")
+            check_digest(draft, digest)
             held.parent.mkdir(exist_ok=True)
             self._take_over(draft, held)
         finally:
@@ -108,6 +107,12 @@ class ArtifactCache:
             if folder != spared and _age(folder, now) > _IN_USE_SECONDS:
                 self._discard(folder)
                 excess -= sizes[folder]
+
+
+def check_digest(folder: Path, digest: str) -> None:
+    """Raises CheckpointError unless the folder's files have this digest."""
+    if folder_digest(folder) != digest:
+        raise CheckpointError("the stored files are not those that were registered", reason="DAMAGED_ARTIFACT")
 
 
 def _age(path: Path, now: float) -> float:

@@ -19,7 +19,7 @@ from epitaxy.chassis.errors import (
 )
 from epitaxy.chassis.model_names import ModelName, unknown_model
 from epitaxy.chassis.storage import is_storage_full, storage_full
-from epitaxy.registry.artifact_cache import ArtifactCache
+from epitaxy.registry.artifact_cache import ArtifactCache, check_digest
 from epitaxy.registry.mlflow_runs import write_record
 from epitaxy.registry.ports import Alias, LocalCopy, ModelVersion, RegisteredModel, ResolvedModel
 from epitaxy.registry.run_record import RunRecord
@@ -107,6 +107,11 @@ class MlflowRegistry:
     def fetch(self, version: ModelVersion) -> Path:
         """Local folder of the files, checked."""
         return self._cache.folder(version.model.tenant, version.digest, lambda draft: self._download(version, draft))
+
+    def download(self, version: ModelVersion, folder: Path) -> None:
+        """Into the folder, past the cache."""
+        self._download(version, folder)
+        check_digest(folder, version.digest)
 
     def resolve(self, model: ModelName, *, alias: str = "", version: str = "") -> ResolvedModel:
         """`find`, then `fetch`."""

@@ -101,6 +101,12 @@ class ModelRegistry(Protocol):
     def fetch(self, version: ModelVersion) -> Path:
         """Local folder of the files, checked. Raises CheckpointError if they are damaged at their source."""
 
+    def download(self, version: ModelVersion, folder: Path) -> None:
+        """Writes the files as they lie in the store into an empty folder, past every local copy.
+
+        Raises CheckpointError if they are not those that were registered.
+        """
+
     def resolve(self, model: ModelName, *, alias: str = "", version: str = "") -> ResolvedModel:
         """`find`, then `fetch`."""
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import struct
+import sys
 import urllib.request
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -29,6 +31,8 @@ from epitaxy.chassis.structure_ids import structure_ids
 from epitaxy.gateway.server import Gateway
 from epitaxy.gateway.settings import GatewaySettings
 from epitaxy_models.errors import EpitaxyError
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 Fault = EpitaxyError | tuple[grpc.StatusCode, str]
 

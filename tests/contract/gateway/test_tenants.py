@@ -93,8 +93,11 @@ async def test_reflection_needs_a_key_and_health_does_not(start_with_tenants, ke
     error = await failure(listed_services(edge))
     assert error.code() is grpc.StatusCode.UNAUTHENTICATED
     assert await listed_services(edge, bearer(keys["acme"])) == {
+        "epitaxy.account.v1.AccountService",
+        "epitaxy.account.v1.AdministrationService",
         "epitaxy.campaigns.v1.CampaignService",
         "epitaxy.prediction.v1.PredictionService",
+        "epitaxy.prediction.v1.SearchService",
         "epitaxy.prediction.v1.StructureService",
         "epitaxy.models.v1.ModelService",
         "epitaxy.models.v1.ModelGovernanceService",

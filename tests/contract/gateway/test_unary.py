@@ -144,3 +144,18 @@ async def test_many_predicts_at_once_keep_their_own_request_ids(edge, backend):
     names = [f"r{number}" for number in range(50)]
     assert await asyncio.gather(*map(predict, names)) == names
     assert sorted(item["x-request-id"] for item in backend.metadata) == sorted(names)
+
+
+@pytest.mark.parametrize("n_bytes", [7_000, 9_000, 14_000, 30_000])
+async def test_too_much_metadata_is_refused_every_time_by_a_reason_of_ours(edge, n_bytes):
+    """gRPC by itself refuses at random between 8 and 16 KiB, and above always, without a word of ours."""
+    metadata = tuple((f"x-note-{part}", "n" * 1000) for part in range(n_bytes // 1000))
+    for _ in range(12):
+        call = edge.prediction.Predict(PredictRequest(structures=structures(1)), metadata=metadata)
+        if n_bytes < 8192:
+            assert (await call).results.counts.answered == 1
+            continue
+        error = await failure(call)
+        assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert detail_of(error, error_details_pb2.ErrorInfo).reason == "METADATA_TOO_LARGE"
+        assert "at most 8192 are allowed" in error.details()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import urllib.request
+from functools import partial
 
 import grpc
 import pytest
@@ -41,7 +42,7 @@ async def test_a_job_goes_from_labels_to_a_candidate_with_its_report(caller, new
     found = MlflowRegistry(registry_settings).resolve(ModelName(caller.tenant, "my-tc"), alias="candidate")
     assert found.version.version == job.result.model_version
     assert found.version.digest == job.result.model_digest
-    assert json.loads((found.folder / "card.json").read_text())["mean"] == 5.5
+    assert json.loads((found.folder / "card.json").read_text())["training"]["mean"] == 5.5
     written = json.loads((await report(caller, job.id, pb.REPORT_FORMAT_JSON))[0].chunk)
     origin = written.pop("origin")
     assert written == {"mean": 5.5}
@@ -206,6 +207,34 @@ async def test_promotion_rollback_and_their_record(caller, new_request, registry
     assert [entry.action.value for entry in entries] == ["PROMOTE", "PROMOTE", "OVERRIDE", "ROLLBACK", "ROLLBACK"]
     assert (entries[2].reason, entries[2].digest) == ("for the comparison", hurting.result.model_digest)
     assert ledger.is_intact()
+
+
+async def test_a_damaged_version_is_not_promoted_and_the_champion_stays(
+    caller, new_request, registry_settings, tmp_path
+):
+    for seed in (1, 2, 3):
+        await caller.finish(new_request(seed=seed))
+    registry, model = MlflowRegistry(registry_settings), ModelName(caller.tenant, "my-tc")
+    promote = partial(governance_pb2.PromoteModelRequest, model_name="my-tc")
+    for version in ("1", "2"):
+        await caller.call("PromoteModel", promote(version=version))
+    files = {}
+    for version in ("1", "3"):
+        found = registry.find(model, version=version)
+        registry.fetch(found)  # a whole copy here says nothing of the store
+        [files[version]] = registry_settings.folder.rglob(f"{found.run_id}/artifacts/model/card.json")
+    files["3"].write_bytes(files["3"].read_bytes()[:-2])
+    for override in ("", "I know better"):
+        error = await failure(caller.call("PromoteModel", promote(version="3", override_reason=override)))
+        assert (error.code(), reason(error)) == (grpc.StatusCode.FAILED_PRECONDITION, "DAMAGED_ARTIFACT")
+        assert "my-tc version 3 cannot be served" in error.details()
+    files["1"].unlink()
+    rollback = governance_pb2.RollbackModelRequest(model_name="my-tc")
+    error = await failure(caller.call("RollbackModel", rollback))
+    assert error.code() in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.UNAVAILABLE)
+    assert registry.aliases(model)["champion"] == "2"
+    entries = SqlLedger(Database(f"sqlite:///{tmp_path / 'state' / 'jobs.db'}")).entries(caller.tenant)
+    assert [(entry.action.value, entry.version) for entry in entries] == [("PROMOTE", "1"), ("PROMOTE", "2")]
 
 
 async def test_deletion_removes_jobs_files_and_models_and_stays_on_record(

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 from prediction_rig import hits, rotated
+from tenant_rig import inputs_of
 
 from epitaxy.chassis.request_context import RequestContext, bind_request
 from epitaxy.prediction.cache.own_hits import OwnHits
 from epitaxy.prediction.cache.redis_client import RedisClient
+from epitaxy.prediction.domain import TextSource
+from epitaxy.prediction.ports import CacheTier
 from epitaxy.prediction.settings import PredictionSettings
+from epitaxy_models.structures import TextFormat
 
 
 @pytest.fixture
@@ -64,3 +68,30 @@ async def test_marks_name_neither_tenant_nor_structure(replica_of, redis, crysta
     digests = {answer.outcome.digest.hex().encode() for answer in block.answers}
     assert not any(b"acme" in key or any(digest in key for digest in digests) for key in marks)
     assert all(redis.client.ttl(key) > 0 for key in marks)
+
+
+async def asked_apart(rig, tenant, crystals):
+    bind_request(RequestContext(tenant=tenant, has_own_cache=True))
+    return await rig.evaluate(crystals)
+
+
+async def test_a_tenant_with_a_cache_of_its_own_shares_nothing_in_either_direction(replica_of, redis, crystals):
+    texts = [TextSource(TextFormat.POSCAR, entry.poscar) for entry in inputs_of(crystals[:3])]
+    asked_for = [*crystals[3:12], *texts]
+    first, second = replica_of(), replica_of()
+    mine = await asked_apart(first, "acme", asked_for)
+    names = redis.client.keys("*")
+    assert names
+    assert all(name.startswith(b"epitaxy:own:") for name in names), "the shared account may read them, and no other"
+    assert not any(b"acme" in name for name in names)
+    n_own = len(first.backend.embedded)
+    other = await asked(first, "globex", asked_for)
+    assert len(first.backend.embedded) == 2 * n_own, "what acme asked hastens nobody"
+    assert first.metrics.lookups[CacheTier.LOCAL] == first.metrics.lookups[CacheTier.SHARED] == 0
+    np.testing.assert_array_equal(other.prediction.values, mine.prediction.values)
+    for rig in (first, second):  # its own entries, here and in Redis
+        assert hits(await asked_apart(rig, "acme", asked_for)) == [True] * len(asked_for)
+    assert not second.backend.embedded
+    await asked_apart(second, "initech", asked_for)
+    assert len(second.backend.embedded) == n_own, "two caches of their own are two"
+    assert hits(await asked(second, "globex", asked_for)) == [True] * len(asked_for)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -114,6 +115,14 @@ def test_counts_of_the_log_add_up(uninterrupted: Finished) -> None:
     left = next(line for line in lines if line.startswith("each epoch leaves"))
     train = int(next(line for line in lines if " train" in line).split(" = ")[1].split(" train")[0])
     assert report.n_structures + int(left.split()[3]) == train
+
+
+def test_of_the_checkpoints_of_eight_epochs_only_the_best_and_the_last_are_left(uninterrupted: Finished) -> None:
+    states = list(uninterrupted.run.work.rglob("state.pt"))
+    assert states
+    assert len(states) <= 3, "the two best and the latest"
+    assert not (uninterrupted.run.work / "workers").exists()
+    assert not list(Path(tempfile.gettempdir()).glob("checkpoint_tmp_*"))
 
 
 def test_loss_falls_and_every_epoch_is_tracked_once(uninterrupted: Finished) -> None:

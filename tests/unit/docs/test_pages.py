@@ -18,6 +18,10 @@ def test_the_readme_can_be_read_in_minutes() -> None:
         ("docs/performance.md", "bench"),
         ("docs/performance.md", "training"),
         ("docs/performance.md", "growth"),
+        ("docs/performance.md", "fairness"),
+        ("docs/performance.md", "keyless"),
+        ("docs/soak.md", "soak"),
+        ("docs/soak.md", "faults"),
         ("docs/architecture.md", "structure"),
     ],
 )

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.compiled import compiled
+from epitaxy_models.structures.element_table import ELEMENT_PROPERTIES, ELEMENT_TABLE, property_of_elements
 from epitaxy_models.structures.structure import Structure
-from epitaxy_models.transfer.descriptors.element_table import ELEMENT_PROPERTIES, ELEMENT_TABLE, property_of_elements
 
 _STATISTICS = ("mean", "std", "min", "max", "range", "mode")
 _NORMS = (2, 3, 5, 7, 10)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.compiled import compiled
+from epitaxy_models.structures.element_table import property_of_elements
 from epitaxy_models.transfer.descriptors.contacts import Contacts
-from epitaxy_models.transfer.descriptors.element_table import property_of_elements
 
 Array = NDArray[np.float64]
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from epitaxy_models.structures.element_table import property_of_elements
 from epitaxy_models.structures.structure import Structure
-from epitaxy_models.transfer.descriptors.element_table import property_of_elements
 
 Array = NDArray[np.float64]
 

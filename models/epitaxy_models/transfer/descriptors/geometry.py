@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy_models.compiled import compiled
+from epitaxy_models.structures.element_table import property_of_elements
 from epitaxy_models.structures.kernel_arrays import kernel_arrays
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.transfer.descriptors.contacts import Contacts, find_contacts
-from epitaxy_models.transfer.descriptors.element_table import property_of_elements
 from epitaxy_models.transfer.descriptors.environments import ENVIRONMENT_NAMES, environment_features
 from epitaxy_models.transfer.descriptors.networks import connection_lengths, layer_shape
 

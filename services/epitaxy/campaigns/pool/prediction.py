@@ -1,6 +1,6 @@
 """The connection to the prediction application, which computes the features of candidates."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import grpc
@@ -13,7 +13,7 @@ from epitaxy.api.internal.v1 import prediction_backend_pb2 as backend_pb2
 from epitaxy.api.internal.v1 import prediction_backend_pb2_grpc as backend_pb2_grpc
 from epitaxy.campaigns.pool.features import Fact, Featurized, SubstrateMark
 from epitaxy.chassis.errors import UnavailableError
-from epitaxy.chassis.signed_calls import TENANT_HEADER, signed
+from epitaxy.chassis.signed_calls import OWN_CACHE_HEADER, TENANT_HEADER, signed
 from epitaxy.chassis.status import from_trailing_metadata
 
 _PIECE_BYTES, _PIECE_ROWS = 4 * 2**20, 256
@@ -29,9 +29,18 @@ class FeatureClient:
         seconds: Longest wait for one answer.
         max_message_bytes: Largest message.
         secret: What calls are signed with; empty: they are not.
+        own_cache: Tenants whose structures are cached apart from those of others.
     """
 
-    def __init__(self, target: str, application: str, seconds: float, max_message_bytes: int, secret: str = "") -> None:
+    def __init__(
+        self,
+        target: str,
+        application: str,
+        seconds: float,
+        max_message_bytes: int,
+        secret: str = "",
+        own_cache: Collection[str] = (),
+    ) -> None:
         options = [
             ("grpc.max_send_message_length", max_message_bytes),
             ("grpc.max_receive_message_length", -1),
@@ -42,6 +51,7 @@ class FeatureClient:
         self._channel = grpc.aio.insecure_channel(target, options=options)
         self._stub: Any = backend_pb2_grpc.PredictionBackendServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         self._application, self._seconds, self._secret = application, seconds, secret
+        self._own_cache = frozenset(own_cache)
 
     async def close(self) -> None:
         """Closes the channel."""
@@ -69,6 +79,7 @@ class FeatureClient:
             ("application", self._application),
             (TENANT_HEADER, tenant),
             ("x-request-id", "campaign-pool"),
+            *(((OWN_CACHE_HEADER, "1"),) if tenant in self._own_cache else ()),
             *signed(self._secret, tenant, "FeaturizeBlock"),
         )
         try:

@@ -1,6 +1,7 @@
 """``epitaxy finetune policy`` and ``log``: a model's review policy, and the audit log of decisions."""
 
 import dataclasses
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -13,6 +14,12 @@ from epitaxy.cli.wording import split_names
 from epitaxy.client import AuditEntry, ReviewPolicy
 from epitaxy.client.inputs.elements import ATOMIC_NUMBERS, SYMBOLS
 
+SinceOption = Annotated[
+    str | None, typer.Option("--since", metavar="TIME", help="Leave out earlier entries (UTC, such as 2026-12-01).")
+]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", metavar="TIME", help="Leave out entries at or after this time.")
+]
 _OUTCOMES = ("accept", "review", "reject")
 
 
@@ -65,6 +72,8 @@ def log(
     context: typer.Context,
     model: Annotated[str, typer.Option("--model", metavar="NAME", help="Show only the entries of this model.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of entries.")] = 50,
+    since: SinceOption = None,
+    until: UntilOption = None,
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
@@ -72,14 +81,26 @@ def log(
 
     The log records every promotion, rollback, change of policy and deletion.
     """
+    within = {"since": read_time("--since", since), "until": read_time("--until", until)}
     with connect(context, target) as client:
-        entries = [entry for entry, _ in zip(client.audit_log(model), range(limit), strict=False)]
+        entries = [entry for entry, _ in zip(client.audit_log(model, **within), range(limit), strict=False)]
     if as_json:
         for entry in entries:
             document = dataclasses.asdict(entry)
             print_object({"at": document.pop("create_time").isoformat(), **document})
     else:
         stdout_console().print(_table(entries))
+
+
+def read_time(option: str, text: str | None) -> datetime | None:
+    """A time such as 2026-12-01 or 2026-12-01T09:30+01:00; UTC without an offset. Raises BadParameter."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise usage_error(f"{option}: {text!r} is not a time such as 2026-12-01 or 2026-12-01T09:30") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def policy_text(kept: ReviewPolicy) -> str:

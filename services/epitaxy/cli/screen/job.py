@@ -17,17 +17,19 @@ from epitaxy.cli.inputs import print_reading
 from epitaxy.cli.refused.table_file import write_refused
 from epitaxy.cli.screen.journal import Journal, JournalError
 from epitaxy.cli.screen.outcome import OutcomeTally
+from epitaxy.cli.screen.part_writer import STRUCTURES_A_PART
+from epitaxy.cli.screen.parts import MANIFEST, PartFolder
 from epitaxy.cli.screen.progress import show_progress
 from epitaxy.cli.screen.ranking import Measurements, Ranking
-from epitaxy.cli.screen.table_file import write_table
+from epitaxy.cli.screen.stores import AnswerStore, PartStore, TableStore
 from epitaxy.cli.terminal import stdout_console, usage_error
 from epitaxy.cli.wording import describe
 from epitaxy.client import Client, EpitaxyClientError, ModelCard
 from epitaxy.client.defaults import STRUCTURE_COLUMN
+from epitaxy.client.inputs.blocks import CellBlock, InputBlock
 from epitaxy.client.inputs.inventory import Inventory
 from epitaxy.client.inputs.item import InputItem
 from epitaxy.client.inputs.reading_log import ReadingLog
-from epitaxy.client.screening.rows import Row
 
 
 class JournalPolicy(Enum):
@@ -49,6 +51,7 @@ class ScreenPlan:
         sort: Property of the ranking; None for the first property predicted.
         refused: File for the refused inputs; None to write none.
         conditions: Conditions under which the structures are asked about.
+        part_size: Inputs in a part, if ``out`` is a folder.
     """
 
     out: Path
@@ -56,7 +59,7 @@ class ScreenPlan:
     properties: tuple[str, ...]
     known_columns: tuple[str, ...]
     coverage: float
-    chunk_size: int
+    chunk_size: int | None
     bypass_cache: bool
     journal: JournalPolicy
     top: int | None
@@ -65,11 +68,17 @@ class ScreenPlan:
     measured: Path | None
     refused: Path | None = None
     conditions: ConditionPlan = field(default_factory=ConditionPlan)
+    part_size: int = STRUCTURES_A_PART
 
 
 def journal_path(out: Path) -> Path:
-    """Path of the journal, which keeps the answers until the table is written."""
-    return out.with_name(f"{out.name}.journal")
+    """Path of the journal, which keeps the answers until the table is written; of a folder, the list of its parts."""
+    return out / MANIFEST if is_folder(out) else out.with_name(f"{out.name}.journal")
+
+
+def is_folder(out: Path) -> bool:
+    """Whether a table is to be a folder of parts: its name has no ending."""
+    return not out.suffix
 
 
 class ScreenJob:
@@ -90,19 +99,19 @@ class ScreenJob:
         self._read_conditions(card)
         ranking = self._ranking(card)
         measured = self._measured(ranking)
-        journal = self._open_journal(card)
+        store = self._open_store(card)
         try:
-            self._screen(journal, _exact_name(card))
-            tally = OutcomeTally()
-            n_rows = write_table(self._plan.out, _table_rows(journal, tally, ranking))
+            self._screen(store, _exact_name(card))
+            tally = OutcomeTally(keeps_errors=self._plan.refused is not None)
+            n_rows = store.write(tally, ranking)
             n_refused = self._write_refused(tally)
         except KeyboardInterrupt:
-            return self._leave(journal, "interrupted", exit_codes.INTERRUPTED)
+            return self._leave(store, "interrupted", exit_codes.INTERRUPTED)
         except EpitaxyClientError as error:
-            return self._leave(journal, str(error), exit_codes.RUN_FAILED)
+            return self._leave(store, str(error), exit_codes.RUN_FAILED)
         except OSError as error:
-            return self._leave(journal, describe(error, journal.path), exit_codes.RUN_FAILED)
-        journal.remove()
+            return self._leave(store, describe(error, store.path), exit_codes.RUN_FAILED)
+        store.remove()
         if ranking is not None:
             stdout_console().print(ranking.table(measured))
         self._print_summary(tally, n_rows)
@@ -110,25 +119,25 @@ class ScreenJob:
             self._console.print(f"wrote     {self._plan.refused} ({n_refused} refused inputs)", soft_wrap=True)
         return tally.exit_code
 
-    def _screen(self, journal: Journal, model: str | None) -> None:
-        """Adds the answers that are missing to the journal."""
+    def _screen(self, store: AnswerStore, model: str | None) -> None:
+        """Adds the answers that are missing to what is kept."""
         plan, began = self._plan, time.monotonic()
-        # Progress is reported once per block, so the journal is synced as often.
+        # Progress is reported once per block, so what is kept is synced as often.
         run = self._client.screen(
-            self._missing_items(journal),
+            self._missing_inputs(store),
             plan.properties,
             model,
             coverage=plan.coverage,
             chunk_size=plan.chunk_size,
-            on_progress=lambda _: journal.sync(),
+            on_progress=lambda _: store.sync(),
             bypass_cache=plan.bypass_cache,
             conditions=plan.conditions.values,
         )
-        with show_progress(self._console, self._inventory.count(), journal.n_answers) as progress, run:
-            for result in run:
-                journal.append(result)
-                self._n_screened += 1
-                progress.advance(1)
+        with show_progress(self._console, self._inventory.count(), store.n_answers) as progress, run:
+            for answers in run.columns():
+                store.append(answers)
+                self._n_screened += len(answers)
+                progress.advance(len(answers))
         self._screening_seconds = time.monotonic() - began
 
     def _read_conditions(self, card: ModelCard) -> None:
@@ -136,10 +145,18 @@ class ScreenJob:
         if columns:
             self._inventory = replace(self._inventory, columns=replace(self._inventory.columns, conditions=columns))
 
-    def _missing_items(self, journal: Journal) -> Iterator[InputItem]:
-        for index, (item_id, source) in enumerate(self._inventory.read(self._log)):
-            if index not in journal:
-                yield InputItem(item_id, index, source)
+    def _missing_inputs(self, store: AnswerStore) -> Iterator[InputItem | InputBlock]:
+        """Inputs without an answer; crystals of Parquet tables in blocks."""
+        index, is_fresh = 0, store.n_answers == 0
+        for part in self._inventory.read_blocks(self._log):
+            if isinstance(part, CellBlock):
+                block = InputBlock(part, index)
+                yield from [block] if is_fresh else _missing_of(block, store)
+                index += len(part)
+                continue
+            if index not in store:
+                yield InputItem(part[0], index, part[1])
+            index += 1
 
     def _print_summary(self, tally: OutcomeTally, n_rows: int) -> None:
         elapsed = time.monotonic() - self._began
@@ -151,18 +168,20 @@ class ScreenJob:
         path = self._plan.refused
         return 0 if path is None else write_refused(path, self._inventory, tally.errors)
 
-    def _leave(self, journal: Journal, reason: str, code: int) -> int:
-        """Closes the journal, and says how to continue."""
-        n_answers = journal.close()
+    def _leave(self, store: AnswerStore, reason: str, code: int) -> int:
+        """Closes what is kept, and says how to continue."""
+        n_answers = store.close()
         self._console.print(f"epitaxy: {reason}", soft_wrap=True)
         if n_answers:
             self._console.print(f"{n_answers} answers are kept; to continue: {_resume_command()}", soft_wrap=True)
         return code
 
-    def _open_journal(self, card: ModelCard) -> Journal:
-        restart = self._plan.journal is JournalPolicy.RESTART
+    def _open_store(self, card: ModelCard) -> AnswerStore:
+        restart, out, run = self._plan.journal is JournalPolicy.RESTART, self._plan.out, self._fingerprint(card)
         try:
-            return Journal(journal_path(self._plan.out), self._fingerprint(card), restart=restart)
+            if is_folder(out):
+                return PartStore(PartFolder(out, run, restart=restart), self._plan.part_size)
+            return TableStore(Journal(journal_path(out), run, restart=restart), out)
         except JournalError as error:
             raise usage_error(str(error)) from None
 
@@ -206,13 +225,12 @@ class ScreenJob:
             raise usage_error(f"--measured: {error}") from None
 
 
-def _table_rows(journal: Journal, tally: OutcomeTally, ranking: Ranking | None) -> Iterator[Row]:
-    for rows, is_final in journal.in_order():
-        tally.see(rows, is_final=is_final)
-        for row in rows:
-            if ranking is not None:
-                ranking.see(row)
-            yield row
+def _missing_of(block: InputBlock, store: AnswerStore) -> Iterator[InputItem | InputBlock]:
+    are_missing = [index not in store for index in range(block.start, block.start + len(block))]
+    if all(are_missing):
+        yield block
+    elif any(are_missing):
+        yield from (item for item, is_missing in zip(block.items(), are_missing, strict=True) if is_missing)
 
 
 def _exact_name(card: ModelCard) -> str | None:

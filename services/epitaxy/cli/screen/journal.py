@@ -5,18 +5,22 @@ the run is killed, only the last line can be torn; it is dropped, and its struct
 """
 
 import json
-import mmap
 import os
 from array import array
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from epitaxy.client.results import ScreenResult
-from epitaxy.client.screening.rows import Row, rows_of
+import numpy as np
+
+from epitaxy.client.screening.column_table import LongTable
+from epitaxy.client.screening.columns import FAILED, ScreenColumns
+from epitaxy.client.screening.rows import Row
 
 FORMAT = 2
 _ABSENT = -1
+_READ_BYTES = 8 << 20
 
 
 class JournalError(Exception):
@@ -40,7 +44,7 @@ class Journal:
         self.path = path
         self._file: BinaryIO = path.open("a+b")
         try:
-            _lock(self._file)
+            lock(self._file)
             if restart:
                 self._file.truncate(0)
             self._offsets = array("q")
@@ -54,14 +58,18 @@ class Journal:
     def __contains__(self, index: int) -> bool:
         return index < len(self._offsets) and self._offsets[index] != _ABSENT
 
-    def append(self, result: ScreenResult) -> None:
-        """Adds an answer, which is safely on disk once ``sync`` has returned."""
-        rows = rows_of(result)
-        is_final = result.error is None or not result.error.retryable
-        line = json.dumps([result.index, is_final, rows], separators=(",", ":")).encode() + b"\n"
-        self._file.write(line)
-        self._note(result.index, self._end)
-        self._end += len(line)
+    def append(self, answers: ScreenColumns) -> None:
+        """Adds answers, which are safely on disk once ``sync`` has returned."""
+        table = LongTable(answers)
+        rows = table.rows()
+        n_rows = np.bincount(table.structures, minlength=len(answers)).tolist()
+        are_final = (answers.outcomes != FAILED).tolist()
+        for index, is_final, number in zip(answers.indices.tolist(), are_final, n_rows, strict=True):
+            own = list(islice(rows, number))
+            line = json.dumps([index, is_final, own], separators=(",", ":")).encode() + b"\n"
+            self._file.write(line)
+            self._note(index, self._end)
+            self._end += len(line)
 
     def sync(self) -> None:
         """Writes everything appended so far to disk."""
@@ -74,11 +82,13 @@ class Journal:
         self._file.flush()
         if self.n_answers == 0:
             return
-        with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        # Answers lie nearly in the order of the inputs: the buffer holds the next one most of the time. A map of the
+        # file would count as memory of this process.
+        with self.path.open("rb", buffering=_READ_BYTES) as content:
             for offset in self._offsets:
                 if offset != _ABSENT:
-                    line = content[offset : content.find(b"\n", offset)]
-                    _, is_final, rows = json.loads(line)
+                    content.seek(offset)
+                    _, is_final, rows = json.loads(content.readline())
                     yield [tuple(row) for row in rows], is_final
 
     def close(self) -> int:
@@ -107,7 +117,7 @@ class Journal:
             self._file.write(header)
             self.sync()
             return len(header)
-        _check_header(header, run, self.path)
+        check_header(header, run, self.path, ("journal", FORMAT))
         end = self._read_answers(len(header))
         self._file.truncate(end)
         self._file.seek(end)
@@ -142,12 +152,13 @@ def _parse(line: bytes) -> tuple[int, bool] | None:
     return int(index), bool(is_final)
 
 
-def _check_header(header: bytes, run: Mapping[str, Any], path: Path) -> None:
+def check_header(header: bytes, run: Mapping[str, Any], path: Path, form: tuple[str, int]) -> None:
+    """Raises JournalError unless a header is of this form and of this run."""
     try:
         found = json.loads(header)
     except ValueError:
         found = None
-    if not isinstance(found, dict) or found.get("journal") != FORMAT:
+    if not isinstance(found, dict) or found.get(form[0]) != form[1]:
         raise JournalError(f"{path} is not a journal of this version; pass --restart to discard it")
     changed = [
         f"{name} ({_short(found.get(name))} then, {_short(value)} now)"
@@ -165,7 +176,8 @@ def _short(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:12]}..."
 
 
-def _lock(file: BinaryIO) -> None:
+def lock(file: BinaryIO) -> None:
+    """Raises JournalError if another process holds the file."""
     try:
         import fcntl  # noqa: PLC0415 - missing on Windows, where there is no lock
     except ImportError:

@@ -2,13 +2,16 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 
 from epitaxy.cli import exit_codes
 from epitaxy.cli.wording import duration_text
 from epitaxy.client.results import ItemError
+from epitaxy.client.screening.column_counts import counts_of
+from epitaxy.client.screening.columns import FAILED, ScreenColumns
 from epitaxy.client.screening.repeats import IdTally
 from epitaxy.client.screening.rows import COLUMNS, Row
 
@@ -17,10 +20,12 @@ class OutcomeTally:
     """Counts inputs, not rows: an input has one row per property.
 
     Attributes:
-        errors: Why inputs have no answer, by their position in the input.
+        errors: Why inputs have no answer, by their position in the input; the first alone unless all are kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_errors: bool = True) -> None:
+        """``keeps_errors`` False: of ten million inputs as many may be refused, and nobody asks for them again."""
+        self._keeps_errors = keeps_errors
         self.n_answered = 0
         self.n_cache_hits = 0
         self.errors: dict[int, ItemError] = {}
@@ -40,7 +45,7 @@ class OutcomeTally:
             self._ids.add(str(rows[0][_ID]))
         if reason is not None:
             (self._refused if is_final else self._failed)[str(reason)] += 1
-            self.errors[index] = ItemError(str(reason), str(rows[0][_MESSAGE] or ""))
+            self.note_error(index, ItemError(str(reason), str(rows[0][_MESSAGE] or "")))
             return
         self.n_answered += 1
         self.n_cache_hits += bool(rows and rows[0][_CACHE_HIT])
@@ -49,6 +54,58 @@ class OutcomeTally:
         if rows:
             self._repairs.update(_codes_in(rows[0][_REPAIRS]))
             self._notes.update(_codes_in(rows[0][_NOTES]))
+
+    def add(self, answers: ScreenColumns) -> None:
+        """Counts these answers; ``errors`` is not filled."""
+        counts = counts_of(answers)
+        self.add_ids(answers.ids)
+        failed = Counter(
+            answers.texts[code] or "UNKNOWN"
+            for row, code in zip(answers.errors.rows.tolist(), answers.errors.codes.tolist(), strict=True)
+            if answers.outcomes[row] == FAILED
+        )
+        self.add_counts(
+            {
+                "answered": counts.outcomes.get("answered", 0),
+                "cache_hits": counts.cache_hits,
+                "reviews": {name: number for name, number in counts.review_verdicts.items() if name in _HELD_BACK},
+                "refused": Counter(counts.reasons) - failed,
+                "failed": failed,
+                "repairs": counts.repairs,
+                "notes": counts.notes,
+            }
+        )
+
+    def note_error(self, index: int, error: ItemError) -> bool:
+        """Keeps why an input has no answer; False if further ones need not be told."""
+        if self._keeps_errors or not self.errors:
+            self.errors[index] = error
+        return self._keeps_errors
+
+    def add_ids(self, ids: Sequence[str]) -> None:
+        """Notes ids of inputs, to tell of repeated ones."""
+        self._ids.add_all(ids)
+
+    def add_counts(self, counts: Mapping[str, Any]) -> None:
+        """Adds what ``counts`` of another tally returned."""
+        self.n_answered += counts["answered"]
+        self.n_cache_hits += counts["cache_hits"]
+        for name, counter in self._counters().items():
+            counter.update(counts[name])
+
+    def counts(self) -> dict[str, Any]:
+        """All counts, for ``add_counts``."""
+        counters = {name: dict(counter) for name, counter in self._counters().items()}
+        return {"answered": self.n_answered, "cache_hits": self.n_cache_hits, **counters}
+
+    def _counters(self) -> dict[str, Counter[str]]:
+        return {
+            "reviews": self._reviews,
+            "refused": self._refused,
+            "failed": self._failed,
+            "repairs": self._repairs,
+            "notes": self._notes,
+        }
 
     @property
     def remarks(self) -> list[str]:

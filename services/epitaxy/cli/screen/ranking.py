@@ -2,12 +2,14 @@
 
 import heapq
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.table import Table
 
 from epitaxy.cli.wording import interval_text, value_text
@@ -78,6 +80,18 @@ class Ranking:
         else:
             heapq.heappushpop(self._best, entry)
 
+    def best_of(self, values: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Places among later values that may be among the best of all; every other row need not be seen."""
+        keys = self._sign * values
+        if len(self._best) == self._size:
+            places = np.flatnonzero(keys > self._best[0][0])
+        else:
+            places = np.flatnonzero(~np.isnan(keys))
+        if len(places) <= self._size:
+            return places
+        # Of equal values the earlier one is kept, as ``see`` keeps it.
+        return places[np.argsort(-keys[places], kind="stable")[: self._size]]
+
     def rows(self) -> list[Row]:
         """The best rows, best first."""
         return [row for _, _, row in sorted(self._best, reverse=True)]
@@ -85,24 +99,30 @@ class Ranking:
     def table(self, measured: Measurements | None) -> Table:
         """The ranking as a table, with a column of measured values if there are any."""
         rows = self.rows()
-        coverage = f"{100 * rows[0][_COVERAGE]:g} % interval" if rows else "interval"  # type: ignore[operator]
         order = "lowest" if self._sign < 0 else "highest"
         theory = f" ({self._level_of_theory})" if self._level_of_theory else ""
-        table = Table(title=f"{self.property_name}{theory}, {order} {len(rows)}", title_justify="left")
-        table.add_column("#", justify="right")
-        table.add_column("id", overflow="fold")
-        table.add_column("formula")
-        table.add_column("value", justify="right")
-        table.add_column("unit")
-        table.add_column(coverage, justify="right")
-        if measured is not None:
-            table.add_column("measured", justify="right")
-        table.add_column("domain")
-        table.add_column("review", overflow="fold")
-        table.add_column("cache hit")
-        for place, row in enumerate(rows, start=1):
-            table.add_row(str(place), *_cells(dict(zip(COLUMNS, row, strict=True)), measured))
-        return table
+        title = f"{self.property_name}{theory}, {order} {len(rows)}"
+        return ranking_table(title, rows, measured)
+
+
+def ranking_table(title: str, rows: Sequence[Row], measured: Measurements | None) -> Table:
+    """Rows as a table in their order, with a column of measured values if there are any."""
+    coverage = f"{100 * rows[0][_COVERAGE]:g} % interval" if rows else "interval"  # type: ignore[operator]
+    table = Table(title=title, title_justify="left")
+    table.add_column("#", justify="right")
+    table.add_column("id", overflow="fold")
+    table.add_column("formula")
+    table.add_column("value", justify="right")
+    table.add_column("unit")
+    table.add_column(coverage, justify="right")
+    if measured is not None:
+        table.add_column("measured", justify="right")
+    table.add_column("domain")
+    table.add_column("review", overflow="fold")
+    table.add_column("cache hit")
+    for place, row in enumerate(rows, start=1):
+        table.add_row(str(place), *_cells(dict(zip(COLUMNS, row, strict=True)), measured))
+    return table
 
 
 def _cells(row: Mapping[str, Any], measured: Measurements | None) -> list[str]:

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from epitaxy.client.inputs.archives import count_members, is_archive, read_members
+from epitaxy.client.inputs.blocks import CellBlock
 from epitaxy.client.inputs.columns import Columns
 from epitaxy.client.inputs.item import Source, refuse
 from epitaxy.client.inputs.packed import UNPACKING_ERRORS, unpacked_name
+from epitaxy.client.inputs.parquet_blocks import read_blocks, reads_blocks
 from epitaxy.client.inputs.reading_log import ReadingLog
 from epitaxy.client.inputs.rows import count_rows, row_opener_of
 from epitaxy.client.inputs.stored import StoredFile
@@ -41,6 +43,19 @@ def read_file(file: StoredFile, file_id: str, columns: Columns, log: ReadingLog)
             yield from read_table(file, file_id, columns, log)
         else:
             yield from read_text_file(file, file_id, log)
+    except _READ_ERRORS as error:
+        yield file_id, refuse_file(file, error)
+
+
+def read_file_blocks(
+    file: StoredFile, file_id: str, columns: Columns, log: ReadingLog
+) -> Iterator[CellBlock | tuple[str, Source]]:
+    """The same; crystals of Parquet tables come as blocks where their cells are plain arrays."""
+    if not reads_blocks(file, columns):
+        yield from read_file(file, file_id, columns, log)
+        return
+    try:
+        yield from read_blocks(file, file_id, columns)
     except _READ_ERRORS as error:
         yield file_id, refuse_file(file, error)
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from epitaxy.client.errors import InvalidRequestError
+from epitaxy.client.inputs.blocks import CellBlock
 from epitaxy.client.inputs.columns import Columns
-from epitaxy.client.inputs.files import count_file, holds_structures, is_csv, read_file, why_ignored
+from epitaxy.client.inputs.files import count_file, holds_structures, is_csv, read_file, read_file_blocks, why_ignored
 from epitaxy.client.inputs.item import Source
 from epitaxy.client.inputs.reading_log import ReadingLog, lines_of_ignored
 from epitaxy.client.inputs.stored import StoredFile
@@ -56,6 +57,7 @@ class Inventory:
         """
         banned = {path.resolve() for path in exclude}
         banned_names = {path.name for path in banned}
+        banned_folders = {path for path in banned if path.is_dir()}
         files: list[InputFile] = []
         log = ReadingLog()
         for path in map(Path, paths):
@@ -63,6 +65,8 @@ class Inventory:
                 raise InvalidRequestError(f"no such file or folder: {path}", reason="NO_SUCH_FILE")
             for found, long_name in _walk(path):
                 if found.name in banned_names and found.resolve() in banned:
+                    continue
+                if banned_folders and not banned_folders.isdisjoint(found.resolve().parents):
                     continue
                 if found is path or _is_input(found.name):
                     files.append(InputFile(str(found), long_name))
@@ -82,6 +86,11 @@ class Inventory:
         """
         for _, sources in self.read_files(log if log is not None else ReadingLog()):
             yield from sources
+
+    def read_blocks(self, log: ReadingLog) -> Iterator[CellBlock | tuple[str, Source]]:
+        """The same as ``read``; crystals of Parquet tables come as blocks where their cells are plain arrays."""
+        for file, file_id in zip(self.files, self._ids(), strict=True):
+            yield from read_file_blocks(StoredFile(file.path), file_id, self.columns, log)
 
     def read_files(self, log: ReadingLog) -> Iterator[tuple[StoredFile, Iterator[tuple[str, Source]]]]:
         """Each file with its structures, which are read as they are drawn."""

@@ -18,6 +18,10 @@ _BATCH_ROWS = 1024
 # A longer line is not a row of structures: the file is of another kind.
 _MAX_LINE_BYTES = 64 << 20
 
+SPECIES_NAMES = ("species", "atomic_numbers", "numbers")
+FRAC_NAMES = ("frac", "frac_coords")
+_ARRAY_COLUMNS = (("lattice",), SPECIES_NAMES, FRAC_NAMES)
+
 Cells = Mapping[str, Any]
 
 
@@ -118,21 +122,65 @@ def _json_cells(line: bytes, number: int, name: str) -> Cells | ItemError:
     return row
 
 
-def open_parquet_rows(file: StoredFile, wanted: Collection[str] | None) -> RowStream:
-    """A Parquet file, of which only the footer is read before the first row is drawn."""
+@dataclass(frozen=True, slots=True)
+class ParquetTable:
+    """An open Parquet file, of which only the footer is read yet.
+
+    Attributes:
+        file: The file.
+        names: Names of all columns.
+        columns: Those that are read.
+        id_column: Column of the ids; None if it has none.
+        index: The data frame's index that it was written with.
+    """
+
+    file: Any
+    names: Sequence[str]
+    columns: list[str]
+    id_column: str | None
+    index: "_Index"
+
+    def batches(self, n_rows: int) -> Iterator[Any]:
+        """The rows in order, as record batches."""
+        yield from self.file.iter_batches(batch_size=n_rows, columns=self.columns, use_threads=False)
+
+    def number(self, row: int) -> int:
+        """What stands for the id of a row without one."""
+        return row * self.index.step + self.index.start
+
+    def stream(self, rows: Iterable[TableRow]) -> RowStream:
+        """The table with these rows."""
+        return RowStream(self.names, iter(rows), self.id_column)
+
+
+def holds_arrays(names: Collection[str]) -> bool:
+    """Whether a table without a column of structures has one for lattices, species and coordinates each."""
+    return all(any(name in names for name in group) for group in _ARRAY_COLUMNS)
+
+
+def open_parquet_table(file: StoredFile, wanted: Collection[str] | None) -> ParquetTable:
+    """A Parquet file, to read the wanted columns of, all if None."""
     table = open_parquet(file)
     names = list(table.schema_arrow.names)
+    if wanted is not None and holds_arrays(names):
+        wanted = {*wanted, *(name for group in _ARRAY_COLUMNS for name in group)}
     index = _index_of(table.schema_arrow)
     id_column = id_column_of(names, [name for name in index.names if name in names])
     columns = names if wanted is None else [name for name in names if name in wanted or name == id_column]
-    return RowStream(names, _parquet_rows(table, columns, index), id_column)
+    return ParquetTable(table, names, columns, id_column, index)
 
 
-def _parquet_rows(table: Any, columns: list[str], index: "_Index") -> Iterator[TableRow]:
+def open_parquet_rows(file: StoredFile, wanted: Collection[str] | None) -> RowStream:
+    """A Parquet file, of which only the footer is read before the first row is drawn."""
+    table = open_parquet_table(file, wanted)
+    return table.stream(_parquet_rows(table))
+
+
+def _parquet_rows(table: ParquetTable) -> Iterator[TableRow]:
     number = 0
-    for batch in table.iter_batches(batch_size=_BATCH_ROWS, columns=columns, use_threads=False):
+    for batch in table.batches(_BATCH_ROWS):
         for cells in batch.to_pylist():
-            yield TableRow(number * index.step + index.start, cells)
+            yield TableRow(table.number(number), cells)
             number += 1
 
 
@@ -164,7 +212,8 @@ def count_rows(file: StoredFile, columns: Collection[str], *, is_one_line_a_row:
     plain = unpacked_name(file.name).lower()
     if plain.endswith(".parquet"):
         table = open_parquet(file)
-        return int(table.metadata.num_rows) if set(columns) & set(table.schema_arrow.names) else 1
+        names = table.schema_arrow.names
+        return int(table.metadata.num_rows) if set(columns) & set(names) or holds_arrays(names) else 1
     is_csv = plain.endswith(".csv")
     if is_csv and not is_one_line_a_row:
         return 1

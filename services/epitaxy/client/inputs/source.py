@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from epitaxy.client.errors import InvalidRequestError
+from epitaxy.client.inputs.blocks import CellBlock, InputBlock
 from epitaxy.client.inputs.cells import read_cell
 from epitaxy.client.inputs.columns import Columns
 from epitaxy.client.inputs.conditions import Conditions, condition_columns, under
@@ -34,16 +35,25 @@ class InputStream:
         items: The structures, read as they are drawn.
         count: Counts the structures, from footers and lines of files; None if only reading them tells.
         log: What is left out, filled as items are drawn.
+        parts: The same structures, those of Parquet tables as blocks where they can be; draw from this or from
+            ``items``. None if there are no blocks.
     """
 
     items: Iterator[InputItem]
     count: Callable[[], int | None]
     log: ReadingLog = field(default_factory=ReadingLog)
+    parts: Iterator[InputItem | InputBlock] | None = None
+
+    @property
+    def items_or_blocks(self) -> Iterator[InputItem | InputBlock]:
+        """The structures for a reader that takes blocks too."""
+        return self.items if self.parts is None else self.parts
 
 
 # Known values as they are given: the names of columns of the tables, or values in the order of the structures.
 Known = Sequence[str] | Mapping[str, Sequence[float]]
 _DEFAULT_COLUMNS = Columns()
+_MADE = (InputItem, InputBlock)
 
 
 def open_inputs(
@@ -63,14 +73,14 @@ def open_inputs(
     """
     if isinstance(conditions, Mapping):
         stream = open_inputs(inputs, known, columns)
-        return replace(stream, items=under(stream.items, conditions)) if conditions else stream
+        return replace(stream, items=under(stream.items, conditions), parts=None) if conditions else stream
     columns = replace(columns, conditions=condition_columns(conditions) or columns.conditions)
     if isinstance(known, str):
         known = (known,)
     if not isinstance(known, Mapping):
         return _open(inputs, replace(columns, known=tuple(known)))
     stream = _open(inputs, columns)
-    return replace(stream, items=_with_values(stream.items, known))
+    return replace(stream, items=_with_values(stream.items, known), parts=None) if known else stream
 
 
 def _with_values(items: Iterator[InputItem], known: Mapping[str, Sequence[float]]) -> Iterator[InputItem]:
@@ -119,7 +129,8 @@ def _open_collection(inputs: Any, columns: Columns) -> InputStream:
 
 def _of_inventory(inventory: Inventory) -> InputStream:
     log = ReadingLog(list(inventory.ignored), inventory.n_ignored)
-    return InputStream(_number(inventory.read(log)), inventory.count, log)
+    parts = _number_parts(inventory.read_blocks(log))
+    return InputStream(_number(inventory.read(log)), inventory.count, log, parts)
 
 
 def _of_rows(stream: RowStream, columns: Columns, count: int) -> InputStream:
@@ -140,15 +151,21 @@ def _read_series(series: Any) -> Iterator[tuple[str, Source]]:
 
 def _of_sources(inputs: Iterable[Any], count: int | None, columns: Columns) -> InputStream:
     log = ReadingLog()
-    return InputStream(_keep_or_number(iter(inputs), columns, log), lambda: count, log)
+    parts = _keep_or_number(iter(inputs), columns, log)
+    return InputStream(_single(parts), lambda: count, log, parts)
 
 
-def _keep_or_number(entries: Iterator[Any], columns: Columns, log: ReadingLog) -> Iterator[InputItem]:
-    """Items that were made elsewhere keep their index; everything else is numbered from 0."""
+def _keep_or_number(entries: Iterator[Any], columns: Columns, log: ReadingLog) -> Iterator[InputItem | InputBlock]:
+    """Items and blocks that were made elsewhere keep their index; everything else is numbered from 0."""
     index = 0
     for entry in entries:
-        if isinstance(entry, InputItem):
+        if isinstance(entry, _MADE):
             yield entry
+            continue
+        if type(entry) is tuple:  # neither a path nor a row of a table
+            item_id, source = read_object(entry, str(index))
+            yield InputItem(item_id, index, source)
+            index += 1
             continue
         for item_id, source in _read_entry(entry, index, columns, log):
             yield InputItem(item_id, index, source)
@@ -165,6 +182,25 @@ def _read_entry(entry: Any, index: int, columns: Columns, log: ReadingLog) -> It
         yield read_row(TableRow(index, entry), columns, columns.id, "", None)
     else:
         yield read_object(entry, str(index))
+
+
+def _single(parts: Iterator[InputItem | InputBlock]) -> Iterator[InputItem]:
+    for part in parts:
+        if isinstance(part, InputBlock):
+            yield from part.items()
+        else:
+            yield part
+
+
+def _number_parts(parts: Iterable[CellBlock | tuple[str, Source]]) -> Iterator[InputItem | InputBlock]:
+    index = 0
+    for part in parts:
+        if isinstance(part, CellBlock):
+            yield InputBlock(part, index)
+            index += len(part)
+        else:
+            yield InputItem(part[0], index, part[1])
+            index += 1
 
 
 def _number(sources: Iterable[tuple[str, Source]]) -> Iterator[InputItem]:

@@ -8,7 +8,7 @@ from epitaxy.client.inputs.conditions import with_condition_cells
 from epitaxy.client.inputs.item import Source, refuse, with_known_values
 from epitaxy.client.inputs.neighbours import NeighbourFiles
 from epitaxy.client.inputs.reading_log import ReadingLog
-from epitaxy.client.inputs.rows import RowStream, TableRow, row_opener_of
+from epitaxy.client.inputs.rows import RowStream, TableRow, holds_arrays, row_opener_of
 from epitaxy.client.inputs.stored import StoredFile
 from epitaxy.client.results import ItemError
 from epitaxy.tables.ids import own_id
@@ -70,6 +70,8 @@ def missing_column(stream: RowStream, columns: Columns) -> ItemError | None:
     wanted += [(name, "NO_KNOWN_COLUMN") for name in columns.known]
     wanted += [(entry.column, "NO_CONDITION_COLUMN") for entry in columns.conditions if entry.is_required]
     for name, reason in wanted:
+        if reason == "NO_STRUCTURE_COLUMN" and holds_arrays(stream.names):
+            continue  # the row is the structure, as in JSON Lines
         if name not in stream.names:
             shown = ", ".join(stream.names[:12]) or "none at all"
             return refuse(reason, f"no column {name!r}, only {shown}; {_REMEDIES[reason]}")

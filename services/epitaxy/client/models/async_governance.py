@@ -1,12 +1,13 @@
 """Which version of a model serves, and under which conditions its answers may be used."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 from epitaxy.api.models.v1 import governance_pb2, governance_pb2_grpc
 from epitaxy.client.async_calls import AsyncCalls
 from epitaxy.client.connection import new_request_id
-from epitaxy.client.models.reading import read_audit_entry, read_change, read_policy, write_policy
+from epitaxy.client.models.reading import read_audit_entry, read_change, read_policy, write_policy, write_time
 from epitaxy.client.models.review import AuditEntry, ModelChange, ReviewPolicy
 
 _PAGE_SIZE = 100
@@ -46,11 +47,23 @@ class AsyncModelGovernance:
         )
         return read_policy((await self._calls.repeat(self.stub.SetReviewPolicy, request)).policy)
 
-    async def audit(self, name: str, page_size: int = _PAGE_SIZE) -> AsyncIterator[AuditEntry]:
+    async def audit(
+        self,
+        name: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        page_size: int = _PAGE_SIZE,
+    ) -> AsyncIterator[AuditEntry]:
         """Yields the tenant's audit log, the latest entry first; pages are fetched as they are needed."""
         token = ""
         while True:
-            request = governance_pb2.ListAuditEntriesRequest(model_name=name, page_size=page_size, page_token=token)
+            request = governance_pb2.ListAuditEntriesRequest(
+                model_name=name,
+                page_size=page_size,
+                page_token=token,
+                start_time=write_time(since),
+                end_time=write_time(until),
+            )
             response = await self._calls.repeat(self.stub.ListAuditEntries, request)
             for entry in response.entries:
                 yield read_audit_entry(entry)

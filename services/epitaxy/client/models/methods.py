@@ -2,6 +2,7 @@
 """What a client can do about served models."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
 from epitaxy.client.calls import Calls
@@ -102,13 +103,17 @@ class ModelMethods:
         """
         return self._governance.set_policy(name, policy, reason, request_id)
 
-    def audit_log(self, model: str = "") -> Iterator[AuditEntry]:
+    def audit_log(
+        self, model: str = "", *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[AuditEntry]:
         """Yields promotions, overrides, rollbacks, policy changes and deletions, the latest first.
 
         Args:
             model: Name of a model of your own (default: all models).
+            since: Leaves out earlier entries; a time without a zone is UTC (default: from the first one on).
+            until: Leaves out entries at or after this time (default: up to now).
 
         Raises:
             EpitaxyClientError: The call failed.
         """
-        return self._governance.audit(model)
+        return self._governance.audit(model, since, until)

@@ -1,6 +1,8 @@
 """From the wire to cards, review policies and audit entries, and back."""
 
-from datetime import UTC
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from epitaxy.api.common.v1 import review_pb2, structure_pb2
 from epitaxy.api.models.v1 import governance_pb2, models_pb2
@@ -77,6 +79,15 @@ def read_audit_entry(entry: governance_pb2.AuditEntry) -> AuditEntry:
         request_id=entry.request_id,
         key_id=entry.key_id,
     )
+
+
+def write_time(at: datetime | None) -> Timestamp | None:
+    """A time on the wire; one without a zone is taken as UTC."""
+    if at is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(at if at.tzinfo else at.replace(tzinfo=UTC))
+    return message
 
 
 def read_change(done: governance_pb2.PromoteModelResponse | governance_pb2.RollbackModelResponse) -> ModelChange:

@@ -1,4 +1,4 @@
-"""One Screen call over a grpc.aio channel; ``stream`` is its like for blocking code. Both are written by hand."""
+"""One streaming call over a grpc.aio channel; ``stream`` is its like for blocking code. Both are written by hand."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Any
 
 import grpc
+from google.protobuf.message import Message
 
-from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.client.connection import Connection
 from epitaxy.client.screening.stream_state import FAREWELL_SECONDS, Arrival, StreamState
 
@@ -35,7 +35,12 @@ class AsyncStream(StreamState):
         self._collector.cancel()
         await asyncio.wait([self._collector])
 
-    async def send(self, request: prediction_pb2.ScreenRequest) -> None:
+    @property
+    def backlog(self) -> int:
+        """Messages that wait to be sent: none, as sending itself waits."""
+        return 0
+
+    async def send(self, request: Message) -> None:
         """Writes a message; ``receive`` tells of a broken stream."""
         if self._call is None:
             self._call = self._open_call(metadata=self._connection.metadata(self.request_id))
@@ -48,7 +53,7 @@ class AsyncStream(StreamState):
         except (grpc.RpcError, asyncio.InvalidStateError):
             return
 
-    async def receive(self, timeout: float) -> prediction_pb2.ScreenResponse | None:  # noqa: ASYNC109 - as in queue
+    async def receive(self, timeout: float) -> Any:  # noqa: ASYNC109 - as in queue
         """An answer, None if none came in time. Raises StreamLostError, or the error of the whole run."""
         try:
             async with asyncio.timeout(timeout):

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from epitaxy.api.common.v1 import structure_pb2
+from epitaxy.client.inputs.blocks import InputBlock
 from epitaxy.client.inputs.conditions import condition_messages, packed_conditions
 from epitaxy.client.inputs.item import Cell, InputItem, Text
 
@@ -28,6 +30,30 @@ def pack_items(items: Sequence[InputItem]) -> tuple[list[structure_pb2.Structure
     return structures, by_wire_id
 
 
+def pack_block(block: InputBlock) -> tuple[structure_pb2.StructureInput, Sequence[str]]:
+    """The same of crystals that are arrays already, with their ids on the wire, in order."""
+    cells = block.cells
+    names = _free_ids(block)
+    packed = structure_pb2.PackedStructures(
+        ids=names,
+        n_sites=cells.n_sites.astype("<u4").tobytes(),
+        lattices_angstrom=cells.lattices.astype("<f8", copy=False).tobytes(),
+        atomic_numbers=cells.atomic_numbers.tobytes(),
+        frac_coords=cells.frac_coords.astype("<f8", copy=False).tobytes(),
+    )
+    return structure_pb2.StructureInput(packed=packed), names
+
+
+def _free_ids(block: InputBlock) -> Sequence[str]:
+    ids = block.cells.ids
+    if len(set(ids)) == len(ids) and max(map(len, ids)) <= _LONGEST_ID and all(ids):
+        return ids
+    taken: dict[str, InputItem] = {}
+    for item in block.items():
+        taken[_free_id(item, taken)] = item
+    return list(taken)
+
+
 def _free_id(item: InputItem, taken: dict[str, InputItem]) -> str:
     """The item's own id if it is free; else with the index, which is unique. A very long one stays here."""
     name = item.id if item.id and len(item.id) <= _LONGEST_ID else str(item.index)
@@ -41,16 +67,22 @@ def _packed(entries: Sequence[tuple[str, InputItem]]) -> structure_pb2.Structure
     block = structure_pb2.PackedStructures(
         ids=[wire_id for wire_id, _ in entries],
         n_sites=np.array([len(cell.atomic_numbers) for cell in cells], dtype="<u4").tobytes(),
-        lattices_angstrom=np.stack([cell.lattice for cell in cells]).astype("<f8", copy=False).tobytes(),
-        atomic_numbers=np.concatenate([cell.atomic_numbers for cell in cells]).tobytes(),
-        frac_coords=np.concatenate([cell.frac_coords for cell in cells]).astype("<f8", copy=False).tobytes(),
+        lattices_angstrom=_float64_bytes([cell.lattice for cell in cells]),
+        atomic_numbers=b"".join([cell.atomic_numbers.tobytes() for cell in cells]),
+        frac_coords=_float64_bytes([cell.frac_coords for cell in cells]),
         known_values=_known_columns(cells),
         conditions=packed_conditions([cell.conditions for cell in cells]),
     )
     return structure_pb2.StructureInput(packed=block)
 
 
+def _float64_bytes(arrays: Sequence[NDArray[np.float64]]) -> bytes:
+    return b"".join([array.astype("<f8", copy=False).tobytes() for array in arrays])
+
+
 def _known_columns(cells: Sequence[Cell]) -> list[structure_pb2.KnownColumn]:
+    if not any(cell.known_values for cell in cells):
+        return []
     known = [dict(cell.known_values) for cell in cells]
     columns = []
     for name in dict.fromkeys(name for values in known for name in values):

@@ -16,7 +16,11 @@ _DEFAULT_COLUMNS = Columns()
 
 
 def prediction_options(
-    model: str | None, properties: Sequence[str] | str | None, coverage: float, bypass_cache: bool
+    model: str | None,
+    properties: Sequence[str] | str | None,
+    coverage: float,
+    bypass_cache: bool,
+    answer_form: prediction_pb2.AnswerForm = prediction_pb2.ANSWER_FORM_UNSPECIFIED,
 ) -> prediction_pb2.PredictionOptions:
     """The options on the wire.
 
@@ -28,13 +32,14 @@ def prediction_options(
         raise InvalidRequestError(message, reason="INVALID_COVERAGE")
     names = [properties] if isinstance(properties, str) else list(properties or ())
     return prediction_pb2.PredictionOptions(
-        model=parse_model(model), properties=names, coverage=coverage, bypass_cache=bypass_cache
-    )
+        model=parse_model(model), properties=names, coverage=coverage, bypass_cache=bypass_cache,
+        answer_form=answer_form,
+    )  # fmt: skip
 
 
-def check_chunk_size(chunk_size: int) -> int:
-    """The number of structures in a message. Raises InvalidRequestError outside of 1 to 512."""
-    if not 1 <= chunk_size <= MAX_CHUNK_SIZE:
+def check_chunk_size(chunk_size: int | None) -> int | None:
+    """The number of structures in a message, None for the default. Raises InvalidRequestError outside of 1 to 512."""
+    if chunk_size is not None and not 1 <= chunk_size <= MAX_CHUNK_SIZE:
         message = f"chunk_size is {chunk_size}: give 1 to {MAX_CHUNK_SIZE}"
         raise InvalidRequestError(message, reason="INVALID_CHUNK_SIZE")
     return chunk_size

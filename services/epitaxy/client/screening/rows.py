@@ -86,13 +86,25 @@ def _error_row(result: ScreenResult, error: ItemError) -> Row:
 
 def to_frame(results: Iterable[ScreenResult]) -> "pd.DataFrame":
     """All rows as a pandas table, in input order. Raises ImportError without pandas."""
+    ordered = sorted(((result.index, rows_of(result)) for result in results), key=lambda pair: pair[0])
+    return _frame(list(_flatten(rows for _, rows in ordered)))
+
+
+def to_ranked_frame(best: Iterable[ScreenResult]) -> "pd.DataFrame":
+    """Rows of the best results in their order, with a column ``rank`` first. Raises ImportError without pandas."""
+    ranked = [(rank, row) for rank, result in enumerate(best, start=1) for row in rows_of(result)]
+    frame = _frame([row for _, row in ranked])
+    frame.insert(0, "rank", [rank for rank, _ in ranked])
+    return frame
+
+
+def _frame(rows: list[Row]) -> "pd.DataFrame":
     try:
         import pandas as pd  # noqa: PLC0415 - the client must load without pandas
     except ModuleNotFoundError as error:
         raise ImportError("tables need pandas: pip install 'epitaxy[client]'") from error
 
-    ordered = sorted(((result.index, rows_of(result)) for result in results), key=lambda pair: pair[0])
-    frame = pd.DataFrame(list(_flatten(rows for _, rows in ordered)), columns=list(COLUMNS))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
     kinds = dict.fromkeys(FLOAT_COLUMNS, "float64") | {"cache_hit": "boolean"}
     return frame.astype(kinds)
 

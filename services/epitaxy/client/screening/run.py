@@ -1,29 +1,33 @@
 # Generated from async_run.py by tools/generate_client.py: do not edit, run `make generate`.
 """A screening as an iterator: drives an ``Exchange`` over streams."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from epitaxy.client.connection import Connection
 from epitaxy.client.errors import InvalidRequestError
 from epitaxy.client.patience import Reconnects, StreamLostError
+from epitaxy.client.screening.column_counts import counts_of
+from epitaxy.client.screening.column_table import arrow_table, frame
+from epitaxy.client.screening.columns import ScreenColumns
 from epitaxy.client.screening.exchange import Exchange
 from epitaxy.client.screening.render import RunState, ScreenResult, run_html
-from epitaxy.client.screening.rows import to_frame
 from epitaxy.client.screening.stream import Stream
 from epitaxy.client.screening.summary import ProgressCallback, RunSummary, RunTally
 from epitaxy.client.transport import collect, run_blocking, sleep
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 
 class ScreenRun(Iterator[ScreenResult]):
     """Results of a screening in the order in which they come; ``ScreenResult.index`` gives the input's order.
 
     Iterating drives the screening: nothing is read or sent before the first result is asked for. Leaving a ``with``
-    block of the run early, or closing the run, ends the stream.
+    block of the run early, or closing the run, ends the stream. ``columns()``, ``to_arrow()`` and ``to_pandas()`` take
+    the place of iterating and make no object for a structure.
     """
 
     def __init__(
@@ -39,7 +43,8 @@ class ScreenRun(Iterator[ScreenResult]):
         self._exchange = exchange
         self._tally = tally
         self._on_progress = on_progress
-        self._results = self._drive()
+        self._blocks = self._drive()
+        self._results = self._each()
         self._has_begun = False
         self._state: RunState = "not started"
 
@@ -67,6 +72,30 @@ class ScreenRun(Iterator[ScreenResult]):
     def close(self) -> None:
         """Ends the stream. Structures without an answer stay unanswered."""
         self._results.close()
+        self._blocks.close()
+
+    def columns(self) -> Iterator[ScreenColumns]:
+        """Yields the answers as they come, some at once, as NumPy arrays.
+
+        Raises:
+            InvalidRequestError: Some results were iterated before.
+            EpitaxyClientError: The run as a whole failed.
+        """
+        self._begin("columns()")
+        for block in self._blocks:
+            self._tally.add_block(counts_of(block))
+            yield block
+            self._tell_progress()
+
+    def to_arrow(self) -> "pa.Table":
+        """Runs to the end and returns the table of ``to_pandas`` as Arrow, in input order.
+
+        Raises:
+            InvalidRequestError: Some results were iterated before, so the table would lack them.
+            EpitaxyClientError: The run as a whole failed.
+            ImportError: pyarrow is not installed.
+        """
+        return arrow_table(collect(self.columns()))
 
     def to_pandas(self) -> "pd.DataFrame":
         """Runs to the end and returns a table in input order.
@@ -80,11 +109,20 @@ class ScreenRun(Iterator[ScreenResult]):
             EpitaxyClientError: The run as a whole failed.
             ImportError: pandas is not installed.
         """
-        if self._has_begun:
-            raise InvalidRequestError("iterate a run or call to_pandas(), not both", reason="RUN_ALREADY_ITERATED")
-        return to_frame(collect(self))
+        return frame(collect(self.columns()))
 
-    def _drive(self) -> Generator[ScreenResult]:
+    def _begin(self, method: str) -> None:
+        if self._has_begun:
+            raise InvalidRequestError(f"iterate a run or call {method}, not both", reason="RUN_ALREADY_ITERATED")
+        self._has_begun = True
+
+    def _each(self) -> Generator[ScreenResult]:
+        for block in self._blocks:
+            self._tally.add_block(counts_of(block))
+            yield from block.results()
+            self._tell_progress()
+
+    def _drive(self) -> Generator[ScreenColumns]:
         self._state = "running"
         try:
             reconnects = Reconnects(self._connection.patience_seconds, is_seen=self._connection.sight.is_seen)
@@ -92,11 +130,7 @@ class ScreenRun(Iterator[ScreenResult]):
             while not self._exchange.is_finished:
                 try:
                     with Stream(self._open_call, self._connection) as stream:
-                        for block in self._pump(stream, reconnects):
-                            for result in block:
-                                self._tally.add(result)
-                                yield result
-                            self._tell_progress(block)
+                        yield from self._pump(stream, reconnects)
                 except StreamLostError as lost:
                     self._exchange.lose_stream()
                     wait = reconnects.seconds_to_wait(lost.fault)
@@ -107,25 +141,27 @@ class ScreenRun(Iterator[ScreenResult]):
             self._tally.end()
             self._state = "ended" if self._exchange.is_finished else "stopped"
 
-    def _pump(self, stream: Stream, reconnects: Reconnects) -> Iterator[Sequence[ScreenResult]]:
-        """Yields blocks of results until everything is answered. Raises StreamLostError if the stream breaks."""
+    def _pump(self, stream: Stream, reconnects: Reconnects) -> Iterator[ScreenColumns]:
+        """Yields answers until everything is answered. Raises StreamLostError if the stream breaks."""
         exchange = self._exchange
         while not exchange.is_finished:
             is_sending = exchange.can_send
             if is_sending and (request := run_blocking(exchange.next_request)) is not None:
                 stream.send(request)
-            yield exchange.take_ready()
+            for block in exchange.take_ready():
+                yield block
             # Answers that are there are handed on before the next message is read and sent.
             patience = 0.0 if is_sending else exchange.patience(self._connection.patience_seconds)
             response = stream.receive(patience)
             if response is not None and response.HasField("results"):
                 reconnects.note_answer()
                 self._connection.sight.is_seen = True
-                yield exchange.receive(response.results)
+                for block in exchange.receive(response.results):
+                    yield block
             elif response is None and not is_sending and exchange.is_waiting:
                 stream.check_silence()
         stream.finish()
 
-    def _tell_progress(self, block: Sequence[ScreenResult]) -> None:
-        if block and self._on_progress is not None:
+    def _tell_progress(self) -> None:
+        if self._on_progress is not None:
             self._on_progress(self._tally.summary)

@@ -1,4 +1,4 @@
-"""One Screen call over a blocking channel; ``async_stream`` is its like for asyncio. Both are written by hand."""
+"""One streaming call over a blocking channel; ``async_stream`` is its like for asyncio. Both are written by hand."""
 
 import queue
 import threading
@@ -6,7 +6,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from epitaxy.api.prediction.v1 import prediction_pb2
+from google.protobuf.message import Message
+
 from epitaxy.client.connection import Connection
 from epitaxy.client.screening.stream_state import FAREWELL_SECONDS, Arrival, StreamState
 
@@ -17,7 +18,7 @@ class Stream(StreamState):
     def __init__(self, open_call: Callable[..., Any], connection: Connection) -> None:
         super().__init__(connection)
         self._open_call = open_call
-        self._outbox: queue.SimpleQueue[prediction_pb2.ScreenRequest | None] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._inbox: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self._call: Any = None
         self._collector: threading.Thread | None = None
@@ -35,14 +36,19 @@ class Stream(StreamState):
         if self._collector is not None:
             self._collector.join()
 
-    def send(self, request: prediction_pb2.ScreenRequest) -> None:
+    @property
+    def backlog(self) -> int:
+        """Messages that wait to be sent."""
+        return self._outbox.qsize()
+
+    def send(self, request: Message) -> None:
         """Queues a message; gRPC's flow control takes it when it can."""
         if self._call is None:
             self._start()
         self._stir()
         self._outbox.put(request)
 
-    def receive(self, timeout: float) -> prediction_pb2.ScreenResponse | None:
+    def receive(self, timeout: float) -> Any:
         """An answer, None if none came in time. Raises StreamLostError, or the error of the whole run."""
         try:
             arrival = self._inbox.get(timeout=timeout) if timeout > 0 else self._inbox.get_nowait()

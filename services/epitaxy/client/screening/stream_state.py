@@ -1,17 +1,18 @@
 """What a screening's stream knows of itself, whichever way it waits."""
 
 import time
+from typing import Any
 
 import grpc
+from google.protobuf.message import Message
 
-from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.client.connection import Connection, new_request_id
 from epitaxy.client.errors import Fault
 from epitaxy.client.patience import StreamLostError
 
 FAREWELL_SECONDS = 5.0
 """Longest wait for the server's last word, after all answers have come."""
-Arrival = prediction_pb2.ScreenResponse | Exception | None
+Arrival = Message | Exception | None
 """What the collector found: an answer, the error that broke the stream, or None at its end."""
 
 
@@ -32,7 +33,7 @@ class StreamState:
     def _stir(self) -> None:
         self._stirred_at = time.monotonic()
 
-    def _open(self, arrival: Arrival) -> prediction_pb2.ScreenResponse:
+    def _open(self, arrival: Arrival) -> Any:
         """The answer. Raises StreamLostError, or the error of the whole run."""
         self._stir()
         if arrival is None:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from epitaxy.client.inputs.reading_log import ReadingLog
@@ -70,6 +70,33 @@ class RunSummary:
         return self.n_done / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class BlockCounts:
+    """Some answers counted by outcome.
+
+    Attributes:
+        ids: Ids of all structures.
+        outcomes: Structures by outcome.
+        cache_hits: Answered structures whose embedding came from a cache.
+        reasons: Refused and failed structures by reason.
+        domain_verdicts: Answered structures by domain verdict.
+        review_verdicts: Answered structures by verdict of the review policy.
+        repairs: Answered structures by code of their repairs.
+        notes: Answered structures by code of their notes.
+        first: Gives the first so many results.
+    """
+
+    ids: Sequence[str]
+    outcomes: Mapping[str, int]
+    cache_hits: int
+    reasons: Mapping[str, int]
+    domain_verdicts: Mapping[str, int]
+    review_verdicts: Mapping[str, int]
+    repairs: Mapping[str, int]
+    notes: Mapping[str, int]
+    first: Callable[[int], Sequence[ScreenResult]]
+
+
 _N_FIRST = 5
 ProgressCallback = Callable[[RunSummary], None]
 """Called with the running summary after every block of answers."""
@@ -117,6 +144,19 @@ class RunTally:
         self._reviews[result.review.verdict] += 1
         self._repairs.update({repair.code for repair in result.repairs})
         self._notes.update({note.code for note in result.notes})
+
+    def add_block(self, counts: BlockCounts) -> None:
+        """Counts some answers at once."""
+        self._outcomes.update(counts.outcomes)
+        self._ids.add_all(counts.ids)
+        if len(self.first) < _N_FIRST:
+            self.first.extend(counts.first(_N_FIRST - len(self.first)))
+        self._reasons.update(counts.reasons)
+        self._cache_hits += counts.cache_hits
+        self._verdicts.update(counts.domain_verdicts)
+        self._reviews.update(counts.review_verdicts)
+        self._repairs.update(counts.repairs)
+        self._notes.update(counts.notes)
 
     def end(self) -> None:
         """Stops the clock, and looks for repeated ids."""

@@ -65,6 +65,11 @@ class SqlJobStore:
             wanted = wanted.where(place < tuple_(_microseconds(after.created_at), after.job_id))  # type: ignore[arg-type]  # plain values are bound
         return self._all(wanted.order_by(jobs.c.created_us.desc(), jobs.c.id.desc()).limit(size))
 
+    def usage(self, tenant: str) -> TenantUsage:
+        """What a tenant holds now."""
+        with self._database.reading() as connection:
+            return _usage(connection, tenant)
+
     def change(self, job_id: str, change: Callable[[FineTuneJob], FineTuneJob]) -> FineTuneJob:
         """Applies a change under a lock."""
         with self._database.writing() as connection:

@@ -10,7 +10,7 @@ from epitaxy.chassis.errors import FailedPreconditionError
 from epitaxy.database.documents import Documents
 from epitaxy.database.tables import Database, audit, decisions, tenants
 from epitaxy.finetune.domain.promotion import AuditAction, AuditEntry, Ruling
-from epitaxy.finetune.ports import Decision, NumberedEntry, RequestKey
+from epitaxy.finetune.ports import ALWAYS, ChainedEntry, Decision, NumberedEntry, RequestKey, TimeRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ _ENTRIES: Documents[AuditEntry] = Documents(AuditEntry)
 _ANSWERS: Documents[_Answer] = Documents(_Answer)
 # Locked while a line is added: two lines must not follow the same one.
 _LOG_LOCK = "-audit-"
+
+_LINE = (audit.c.sequence, audit.c.document, audit.c.chain)
 
 
 class SqlLedger:
@@ -84,18 +86,35 @@ class SqlLedger:
         """All entries of a tenant."""
         return [_ENTRIES.read(document) for document, _ in self._rows(audit.c.tenant == tenant)]
 
-    def page(self, tenant: str, model_name: str, size: int, before: int | None) -> Sequence[NumberedEntry]:
+    def page(
+        self, tenant: str, model_name: str, size: int, before: int | None, within: TimeRange = ALWAYS
+    ) -> Sequence[NumberedEntry]:
         """The latest entries before a sequence number; a deletion belongs to every model."""
         conditions = [audit.c.tenant == tenant]
         if model_name:
             conditions.append(audit.c.model_name.in_(("", model_name)))
         if before is not None:
             conditions.append(audit.c.sequence < before)
-        columns = (audit.c.sequence, audit.c.document)
-        wanted = select(*columns).where(*conditions).order_by(audit.c.sequence.desc()).limit(size)
+        found = self._within(select(*_LINE).where(*conditions).order_by(audit.c.sequence.desc()), size, within)
+        return [NumberedEntry(line.sequence, line.entry) for line in found]
+
+    def records(self, tenant: str, size: int, after: int, within: TimeRange = ALWAYS) -> Sequence[ChainedEntry]:
+        """The oldest entries beyond a sequence number."""
+        conditions = [audit.c.sequence > after, *([audit.c.tenant == tenant] if tenant else [])]
+        return self._within(select(*_LINE).where(*conditions).order_by(audit.c.sequence), size, within)
+
+    def _within(self, wanted: Any, size: int, within: TimeRange) -> list[ChainedEntry]:
+        """Up to ``size`` lines in the range; its time is in the document of a line, so that all are read."""
+        found: list[ChainedEntry] = []
         with self._database.reading() as connection:
-            rows = connection.execute(wanted).all()
-        return [NumberedEntry(sequence, _ENTRIES.read(document)) for sequence, document in rows]
+            # Without a range, every line counts.
+            for row in connection.execute(wanted.limit(size) if within == ALWAYS else wanted):
+                entry = _ENTRIES.read(row.document)
+                if within.holds(entry.at):
+                    found.append(ChainedEntry(row.sequence, entry, row.chain))
+                if len(found) == size:
+                    break
+        return found
 
     def is_intact(self) -> bool:
         """Whether every line of the log is as it was written and none is missing between two others."""

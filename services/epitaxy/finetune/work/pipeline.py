@@ -23,6 +23,7 @@ from epitaxy_models.structures.structure import Structure
 from epitaxy_models.substrates.material_catalogue import COMPOSITION, MOLECULE, NAMES, MaterialCatalogue
 from epitaxy_models.transfer.conditions.condition import ConditionColumn
 from epitaxy_models.transfer.contest.field import Field
+from epitaxy_models.transfer.fitted.model import TransferModel
 from epitaxy_models.transfer.kinds.features import MaterialFeatures
 from epitaxy_models.transfer.kinds.sample import Sample
 from epitaxy_models.transfer.labels.findings import SuspiciousLabelsError
@@ -88,6 +89,8 @@ class PipelineTransfer:
                 outcome = run_material_transfer(request, kind, tell, should_stop, self.field, features)
         except SuspiciousLabelsError as error:
             raise LabelsStoppedError(error.message, suspicious=_suspicions(error.suspicious)) from error
+        # A model that does not load here would not load in a replica: it never becomes a candidate.
+        TransferModel.load(outcome.model)
         return TransferResult(
             folder=outcome.model,
             verdict=Verdict(outcome.verdict.value),

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -84,8 +85,10 @@ class OidcTokens:
         if tenant is None:
             raise UnauthenticatedError("the token names no tenant of this server", reason="UNKNOWN_TENANT")
         who = str(claims.get("sub", subject))
-        weight = self._directory().limits[tenant].weight
-        return Caller(tenant, f"jwt:{_id_of(who)}", _scopes(claims.get(self._provider.scope_claim)), weight)
+        own = self._directory().limits[tenant]
+        scopes = _scopes(claims.get(self._provider.scope_claim))
+        ends = datetime.fromtimestamp(int(claims["exp"]), UTC)
+        return Caller(tenant, f"jwt:{_id_of(who)}", scopes, own.weight, ends, own.own_cache)
 
     async def _key(self, key_id: str | None) -> Any:
         """The key of that name. An unknown name has the keys fetched again, at most every few seconds."""

@@ -4,11 +4,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from epitaxy.prediction.cache.cache_space import current_space
+
 _ValueT = TypeVar("_ValueT")
 
 
 class LruCache(Generic[_ValueT]):
-    """Values in this process, by key. Not safe for threads; the event loop owns it."""
+    """Values in this process, by key in the space of the call in progress; all spaces share the bound.
+
+    Not safe for threads; the event loop owns it.
+    """
 
     def __init__(self, capacity_bytes: int, size_of: Callable[[_ValueT], int]) -> None:
         self._capacity, self._size_of, self._size = capacity_bytes, size_of, 0
@@ -19,6 +24,7 @@ class LruCache(Generic[_ValueT]):
 
     def get(self, key: bytes) -> _ValueT | None:
         """The value, None if it is not held."""
+        key = current_space() + key
         found = self._entries.get(key)
         if found is not None:
             self._entries.move_to_end(key)
@@ -26,6 +32,7 @@ class LruCache(Generic[_ValueT]):
 
     def put(self, key: bytes, value: _ValueT) -> None:
         """Holds a value and drops the least recently used beyond the capacity; one over it alone is not held."""
+        key = current_space() + key
         previous = self._entries.pop(key, None)
         if previous is not None:
             self._size -= self._size_of(previous)

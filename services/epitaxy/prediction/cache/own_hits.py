@@ -1,6 +1,6 @@
 """Whose hits are told: a cache that tenants share must not tell one what another has asked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
 from epitaxy.chassis.request_context import current_request
@@ -9,8 +9,9 @@ from epitaxy.prediction.cache.shared_entries import SharedEntries, name
 
 _PREFIX = b"epitaxy:asked:"
 _LOCAL_BYTES = 16 * 2**20
-# A name of some 30 bytes, and what Python keeps around it.
+# A mark of some 40 bytes, and what Python keeps around it.
 _MARK_BYTES = 160
+_PART_BYTES = 16
 
 
 class OwnHits:
@@ -36,28 +37,39 @@ class OwnHits:
         tenant = current_request().tenant
         if not tenant or not is_hit:
             return dict(is_hit)
-        crystals = keys or {}
-        names = {digest: _names(tenant, digest, crystals.get(digest)) for digest in is_hit}
-        known = {mark for marks in names.values() for mark in marks if self._marks.get(mark)}
-        asked = [mark for digest, marks in names.items() if is_hit[digest] and not known & set(marks) for mark in marks]
-        known |= await self._read(asked)
-        await self._mark({mark for marks in names.values() for mark in marks} - known)
-        for mark in known:
+        marks = _marks_of(tenant, is_hit, keys or {})
+        known = {mark for own in marks.values() for mark in own if self._marks.get(mark)}
+        asked = [mark for digest, own in marks.items() if is_hit[digest] and known.isdisjoint(own) for mark in own]
+        elsewhere = await self._read(asked) if asked else set()
+        for mark in elsewhere:
             self._marks.put(mark, True)
-        return {digest: hit and bool(known & set(names[digest])) for digest, hit in is_hit.items()}
+        known |= elsewhere
+        await self._mark({mark for own in marks.values() for mark in own if mark not in known})
+        return {digest: hit and not known.isdisjoint(marks[digest]) for digest, hit in is_hit.items()}
 
     async def _read(self, marks: list[bytes]) -> set[bytes]:
-        if self._shared is None or not marks:
+        if self._shared is None:
             return set()
-        return set(await self._shared.read(_PREFIX, marks))
+        names = {_shared_name(mark): mark for mark in marks}
+        return {names[found] for found in await self._shared.read(_PREFIX, list(names))}
 
     async def _mark(self, marks: set[bytes]) -> None:
         for mark in marks:
             self._marks.put(mark, True)
         if self._shared is not None and marks:
-            await self._shared.write([(name(_PREFIX, mark), b"1") for mark in marks])
+            await self._shared.write([(name(_PREFIX, _shared_name(mark)), b"1") for mark in marks])
 
 
-def _names(tenant: str, *parts: bytes | None) -> tuple[bytes, ...]:
-    key = blake2b(tenant.encode(), digest_size=16).digest()
-    return tuple(blake2b(part, key=key, digest_size=16).digest() for part in parts if part is not None)
+def _marks_of(tenant: str, digests: Iterable[bytes], crystals: Mapping[bytes, bytes]) -> dict[bytes, tuple[bytes, ...]]:
+    """Marks by digest: of the cell, and of the crystal where it is known. A mark begins with the tenant's part."""
+    own = blake2b(tenant.encode(), digest_size=_PART_BYTES).digest()
+    if not crystals:
+        return {digest: (own + digest,) for digest in digests}
+    return {
+        digest: tuple(own + part for part in (digest, crystals.get(digest)) if part is not None) for digest in digests
+    }
+
+
+def _shared_name(mark: bytes) -> bytes:
+    """What others may see of a mark: a hash."""
+    return blake2b(mark[_PART_BYTES:], key=mark[:_PART_BYTES], digest_size=16).digest()

@@ -4,8 +4,12 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from epitaxy.prediction.cache.cache_space import current_space
+
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
+_ROOT = b"epitaxy"
+_OWN = b"epitaxy:own:"
 
 
 class SharedEntries(Protocol):
@@ -19,7 +23,10 @@ class SharedEntries(Protocol):
 
 
 def name(prefix: bytes, key: bytes) -> bytes:
-    """The full name of an entry."""
+    """The full name of an entry in the space of the call in progress; the prefix begins with ``epitaxy:``."""
+    space = current_space()
+    if space:
+        prefix = _OWN + space.hex().encode() + prefix.removeprefix(_ROOT)
     return prefix + key.hex().encode()
 
 

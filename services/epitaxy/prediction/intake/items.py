@@ -13,12 +13,13 @@ from epitaxy_models.errors import InvalidStructureError
 from epitaxy_models.materials import MaterialKind
 from epitaxy_models.structures import Structure, TextFormat, unpack_structures
 
-_TEXT_FIELDS = {
+TEXT_FIELDS = {
     "cif": TextFormat.CIF,
     "poscar": TextFormat.POSCAR,
     "extxyz": TextFormat.EXTXYZ,
     "pymatgen_json": TextFormat.PYMATGEN_JSON,
 }
+"""Formats of the fields that hold the text of a structure."""
 # Named like their kinds.
 _MATERIAL_FIELDS = frozenset({MaterialKind.COMPOSITION, MaterialKind.MOLECULE, MaterialKind.POLYMER})
 
@@ -53,7 +54,7 @@ def _sources(
     elif kind in _MATERIAL_FIELDS:
         yield MaterialSource(MaterialKind(kind), getattr(structure, kind))
     else:
-        yield TextSource(_TEXT_FIELDS[kind], getattr(structure, kind))
+        yield TextSource(TEXT_FIELDS[kind], getattr(structure, kind))
 
 
 def _unpacked(packed: structure_pb2.PackedStructures) -> Iterator[TextSource | Structure | Refusal]:

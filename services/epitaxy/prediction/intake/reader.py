@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 
 from epitaxy.prediction.cache.lru import LruCache
 from epitaxy.prediction.domain import Accepted, Item, MaterialSource, ReadMaterial, Refusal, TextSource
 from epitaxy.prediction.intake.materials import MaterialReader, without_substrate
 from epitaxy_models.errors import EpitaxyError, InvalidStructureError
-from epitaxy_models.structures import Intake, IntakeLimits, Structure, check_structure, read_text
+from epitaxy_models.structures import Intake, IntakeLimits, Note, Repair, Structure, check_structure, read_text
+from epitaxy_models.structures.checks import wrapped
 from epitaxy_models.structures.elements import symbol_of
 
 _LOG = logging.getLogger(__name__)
@@ -16,10 +18,28 @@ _LOG = logging.getLogger(__name__)
 _TEXT_CACHE_BYTES = 32 * 2**20
 # Python's overhead for the arrays of a structure.
 _OVERHEAD_BYTES = 600
+# Checking a cell costs more than the rest of a warm answer; what is kept of it is a digest and the repairs.
+_CELL_CACHE_BYTES = 32 * 2**20
+_CELL_BYTES = 320
+
+
+@dataclass(frozen=True, slots=True)
+class _CheckedCell:
+    """What the checks made of a cell, without its arrays.
+
+    Attributes:
+        digest: Of the cell as it is used.
+        is_moved: Whether coordinates differ from those that came.
+    """
+
+    digest: bytes
+    is_moved: bool
+    repairs: tuple[Repair, ...]
+    notes: tuple[Note, ...]
 
 
 class ItemReader:
-    """Reads, checks and names structures; texts that were read a moment ago are not read again.
+    """Reads, checks and names structures; texts that were read, and cells that were checked, a moment ago are known.
 
     Not safe for threads: one worker owns it.
     """
@@ -28,6 +48,7 @@ class ItemReader:
         self._limits, self._supported = limits, frozenset(supported_elements)
         self._materials = MaterialReader()
         self._texts: LruCache[Accepted | Refusal] = LruCache(_TEXT_CACHE_BYTES, _size)
+        self._cells: LruCache[_CheckedCell | Refusal] = LruCache(_CELL_CACHE_BYTES, lambda _: _CELL_BYTES)
 
     def report(self, item: Item) -> Accepted | ReadMaterial | Refusal:
         """How one item is read, whatever its kind; never raises."""
@@ -55,12 +76,32 @@ class ItemReader:
             return without_substrate(read) if isinstance(read, ReadMaterial) else read
         try:
             if isinstance(item.source, Structure):
-                return self._accept(check_structure(item.source, self._limits))
+                return self._read_cell(item.source)
             return self._read_text(item.source, known or {})
         except InvalidStructureError as error:
             return Refusal(error.reason, error.message)
         except Exception as error:
             return failure(error)
+
+    def _read_cell(self, structure: Structure) -> Accepted | Refusal:
+        digest = structure.content_digest()
+        known = self._cells.get(digest)
+        if isinstance(known, Refusal):
+            return known
+        if known is not None:
+            used = structure
+            if known.is_moved:
+                used = Structure(structure.lattice, structure.atomic_numbers, wrapped(structure.frac_coords)[0])
+            return Accepted(used, known.repairs, known.digest, known.notes)
+        outcome = self._check_cell(structure)
+        self._cells.put(digest, _kept(outcome, structure))
+        return outcome
+
+    def _check_cell(self, structure: Structure) -> Accepted | Refusal:
+        try:
+            return self._accept(check_structure(structure, self._limits))
+        except InvalidStructureError as error:
+            return Refusal(error.reason, error.message)
 
     def _read_text(self, source: TextSource, known: Mapping[bytes, Accepted]) -> Accepted | Refusal:
         digest = _text_digest(source)
@@ -93,6 +134,13 @@ def failure(error: Exception) -> Refusal:
         return Refusal(error.reason, error.message, is_retryable=True)
     _LOG.error("a structure failed", exc_info=error)
     return Refusal("INTERNAL", "the service failed on this structure: report it", is_retryable=True)
+
+
+def _kept(outcome: Accepted | Refusal, structure: Structure) -> _CheckedCell | Refusal:
+    if isinstance(outcome, Refusal):
+        return outcome
+    is_moved = outcome.structure.frac_coords is not structure.frac_coords
+    return _CheckedCell(outcome.digest, is_moved, outcome.repairs, outcome.notes)
 
 
 def _size(outcome: Accepted | Refusal) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from epitaxy.answers.from_items import columns_of
 from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.prediction.domain import Item, MaterialSource, Refusal
 from epitaxy_models.materials import MaterialKind
@@ -53,3 +54,10 @@ def merged(parts: Sequence[AnsweredPart], sequence: int) -> prediction_pb2.Resul
             setattr(whole.counts, name, getattr(whole.counts, name) + getattr(part.block.counts, name))
     whole.results.extend(results[position] for position in sorted(results))
     return whole
+
+
+def as_columns(block: prediction_pb2.ResultBlock) -> prediction_pb2.ResultBlock:
+    """The same block with its results as columns."""
+    block.columns.CopyFrom(columns_of(block.results, len(block.properties)))
+    block.ClearField("results")
+    return block

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from epitaxy.chassis.errors import OverloadedError
+from epitaxy.prediction.cache.cache_space import within_call
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -52,7 +53,7 @@ class WorkQueue:
         loop = asyncio.get_running_loop()
         for start in range(0, len(items), PIECE):
             piece, began = items[start : start + PIECE], time.perf_counter()
-            done += await loop.run_in_executor(self._thread, work, piece)
+            done += await loop.run_in_executor(self._thread, within_call(work), piece)
             self._learn(len(piece), time.perf_counter() - began)
         return done
 

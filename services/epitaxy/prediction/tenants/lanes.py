@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from epitaxy.chassis.errors import OverloadedError, UnavailableError
+from epitaxy.prediction.cache.cache_space import within_call
 
 _T = TypeVar("_T")
 _RETRY_SECONDS = 1.0
@@ -78,7 +79,7 @@ class TenantLanes:
 
     def _started(self, tenant: str, lane: _Lane, work: Callable[[], _T]) -> "asyncio.Future[_T]":
         lane.n_running += 1
-        future = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        future = asyncio.get_running_loop().run_in_executor(self._executor, within_call(work))
 
         def ended(done: "asyncio.Future[_T]") -> None:
             if not done.cancelled():

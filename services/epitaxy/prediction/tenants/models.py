@@ -10,6 +10,7 @@ from typing import TypeVar
 from epitaxy.chassis.errors import FailedPreconditionError, NotFoundError
 from epitaxy.chassis.model_names import ModelName
 from epitaxy.prediction.cache.lru import LruCache
+from epitaxy.prediction.tenants.kept_champions import ChampionMetrics, KeptChampions
 from epitaxy.prediction.tenants.lanes import TenantLanes
 from epitaxy.prediction.tenants.recent_answers import RecentAnswers, Remembered
 from epitaxy.registry.ports import Alias, ModelRegistry, ModelVersion, RegisteredModel
@@ -63,7 +64,11 @@ class TenantModels:
         substrates: SubstrateCatalogue,
         poll_seconds: float,
         capacity_bytes: int,
+        metrics: ChampionMetrics,
+        *,
+        runs_networks: bool = True,
     ) -> None:
+        """``runs_networks`` False: models with a backbone of their own run in another process, and load there."""
         self._registry, self._pool, self._substrates = registry, pool, substrates
         self._versions: RecentAnswers[tuple[ModelName, str, str], ModelVersion] = RecentAnswers(poll_seconds)
         self._policies: RecentAnswers[ModelName, ReviewPolicy] = RecentAnswers(poll_seconds)
@@ -72,6 +77,8 @@ class TenantModels:
         self._damaged: Remembered[bytes, FailedPreconditionError] = Remembered(_DAMAGED_SECONDS)
         self._loading: dict[bytes, asyncio.Task[TransferModel]] = {}
         self._models: LruCache[TransferModel] = LruCache(capacity_bytes, lambda model: model.n_bytes)
+        self._runs_networks = runs_networks
+        self._champions = KeptChampions(self._try, metrics)
 
     @property
     def registry(self) -> ModelRegistry:
@@ -79,10 +86,26 @@ class TenantModels:
         return self._registry
 
     async def resolve(self, model: ModelName, *, alias: str = "", version: str = "") -> ServedVersion:
-        """The version that a name means now. Raises NotFoundError, FailedPreconditionError for an unreadable card."""
-        find = partial(self._registry.find, model, alias=alias, version=version)
-        found = await self._versions.get((model, alias, version), lambda: self._pool.run(model.tenant, find))
+        """The version that a name means now: of a champion that does not load, the one that served before.
+
+        Raises NotFoundError, FailedPreconditionError for a version that cannot answer.
+        """
+        found = await self._find(model, alias, version)
+        if not version and alias in ("", Alias.CHAMPION):
+            found = await self._champions.choose(found, lambda: self._find(model, Alias.PREVIOUS, ""))
         return await self._with_card(found)
+
+    async def _find(self, model: ModelName, alias: str, version: str) -> ModelVersion:
+        find = partial(self._registry.find, model, alias=alias, version=version)
+        return await self._versions.get((model, alias, version), lambda: self._pool.run(model.tenant, find))
+
+    async def _try(self, version: ModelVersion) -> None:
+        """Loads what will answer in this process; of the rest the card is read and the files are fetched."""
+        served = await self._with_card(version)
+        if self._runs_networks or not served.is_network:
+            await self.load(version)
+        else:
+            await self._guarded(version, partial(self._registry.fetch, version))
 
     async def read_policy(self, served: ServedVersion) -> ReviewPolicy:
         """The policy that reviews a model's answers now; one that cannot be read sends every answer to review."""

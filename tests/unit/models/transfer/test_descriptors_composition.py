@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from pymatgen.core import Composition, Element
 
+from epitaxy_models.structures.element_table import ELEMENT_TABLE, property_of_elements, tabulated
 from epitaxy_models.structures.elements import symbol_of
 from epitaxy_models.structures.structure import Structure
 from epitaxy_models.testing.specimens import perovskite, rock_salt
 from epitaxy_models.transfer.descriptors.composition import COMPOSITION_NAMES, composition_features
-from epitaxy_models.transfer.descriptors.element_table import ELEMENT_TABLE, property_of_elements, tabulated
 
 ELEMENTS = range(1, 104)
 # Name in the table and in pymatgen's element data.

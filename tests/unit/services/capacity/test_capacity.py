@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from epitaxy.capacity import CapacityError, Demand, MeasuredCosts, estimate, read_costs
 from epitaxy.capacity.costs import Line
 from epitaxy.cli.app import app
-from epitaxy.cli.capacity import count_of
+from epitaxy.cli.server.capacity import count_of
 
 COSTS = MeasuredCosts(
     cold={"intake": Line(0.5, 0.05), "ensemble": Line(1.0, 0.1)},

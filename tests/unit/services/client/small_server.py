@@ -19,6 +19,7 @@ import grpc
 import numpy as np
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from epitaxy.answers.from_items import columns_of
 from epitaxy.api.common.v1 import model_pb2, property_pb2, structure_pb2
 from epitaxy.api.models.v1 import models_pb2, models_pb2_grpc
 from epitaxy.api.prediction.v1 import (
@@ -60,6 +61,7 @@ class Faults:
     required_key: str | None = None
     is_mute: bool = False
     model_version: str = "1"
+    knows_columns: bool = True
     seen_ids: Counter[str] = field(default_factory=Counter)
     seen_kinds: Counter[str] = field(default_factory=Counter)
     seen_metadata: list[dict[str, str]] = field(default_factory=list)
@@ -90,6 +92,7 @@ class SmallServicer(
         while (block := await answers.get()) is not None:
             n_answered += 1
             counts["answered"] += sum(result.HasField("prediction") for result in block.results)
+            counts["answered"] += block.columns.outcomes.count(b"\0")
             if self._must_drop(n_answered):
                 reader.cancel()
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "going away")
@@ -185,12 +188,14 @@ class SmallServicer(
             self._answer(item_id, content, names, request.options) for item_id, content in contents(request.structures)
         ]
         self.faults.seen_kinds.update(structure.WhichOneof("source") for structure in request.structures)
-        return prediction_pb2.ResultBlock(
-            sequence=sequence,
-            model=self._stamp(),
-            properties=[_property_stamp(name) for name in names],
-            results=reversed(results),
+        block = prediction_pb2.ResultBlock(
+            sequence=sequence, model=self._stamp(), properties=[_property_stamp(name) for name in names]
         )
+        if self.faults.knows_columns and request.options.answer_form == prediction_pb2.ANSWER_FORM_COLUMNS:
+            block.columns.CopyFrom(columns_of(results, len(names)))
+        else:
+            block.results.extend(reversed(results))
+        return block
 
     def _answer(self, item_id: str, content: bytes, names: list[str], options: Any) -> prediction_pb2.StructureResult:
         error = self._error(item_id, content)

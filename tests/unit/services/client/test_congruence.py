@@ -3,7 +3,9 @@
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import finetune_server
 import measurement_server
 import numpy as np
 import pytest
+import small_server
 
 import epitaxy.client as public
 from epitaxy.client import (
@@ -27,6 +30,8 @@ from epitaxy.client import (
 )
 from epitaxy.client.finetune.async_calls import AsyncFineTuneCalls
 from epitaxy.client.finetune.calls import FineTuneCalls
+from epitaxy.gateway.server import Gateway
+from epitaxy.gateway.settings import GatewaySettings
 
 PAIRS = [(AsyncClient, Client), (AsyncScreenRun, ScreenRun), (AsyncFineTuneJob, FineTuneJob)]
 ASYNC_NAMES = {"aclose": "close", "__aenter__": "__enter__", "__aexit__": "__exit__", "__anext__": "__next__"}
@@ -264,8 +269,40 @@ def test_measurements_are_the_same(loop: driven.LoopThread, tmp_path: Path) -> N
             assert measured(other, rows) == ours
 
 
+def administered(client: Any) -> list[Any]:
+    """Of a gateway without any service behind it; what comes of the calls with one is tested beside the service."""
+    began = datetime(2026, 1, 1)  # a time without a zone is one in UTC
+    return [
+        client.limits(),
+        outcome(lambda: list(client.audit_records("acme", since=began, after=3))),
+        outcome(lambda: client.promote_tenant_model("acme", "my-tc", "2", "agreed")),
+        outcome(lambda: client.delete_tenant("ACME", confirm=True)),
+        outcome(lambda: client.delete_tenant("acme", confirm=True)),
+    ]
+
+
+@asynccontextmanager
+async def gateway_alone() -> AsyncIterator[str]:
+    settings = GatewaySettings(port=0, metrics_port=0, upstream="127.0.0.1:1", shutdown_grace_seconds=0.1)
+    async with Gateway(settings) as gateway:
+        yield gateway.address
+
+
+def test_limits_and_administration_are_the_same(loop: driven.LoopThread) -> None:
+    with small_server.in_thread(gateway_alone()) as target:
+        with Client(target) as blocking:
+            ours = administered(blocking)
+        with driven.Driven.connect(loop, target) as other:
+            assert administered(other) == ours
+    assert ours[0].key.scopes == ("admin", "campaigns", "consortium", "finetune", "predict")
+    assert [one[1] for one in ours[1:]] == [
+        "FINETUNE_NOT_CONFIGURED", "FINETUNE_NOT_CONFIGURED", "INVALID_REQUEST", "FINETUNE_NOT_CONFIGURED",
+    ]  # fmt: skip
+
+
 def test_the_cases_leave_no_method_out() -> None:
-    text = inspect.getsource(lived) + inspect.getsource(measured) + " ".join(PREDICTION_CASES)
+    cases = (lived, measured, administered)
+    text = "".join(inspect.getsource(case) for case in cases) + " ".join(PREDICTION_CASES)
     left_out = {name for name in methods_of(Client) if not name.startswith("__") and name not in text}
     assert left_out == {"close", "target"}
     left_out = {name for name in methods_of(FineTuneJob) if not name.startswith("__") and f".{name}(" not in text}

@@ -73,3 +73,20 @@ def test_all_tenants_together_share_the_gateways_slots(quotas):
 def assert_turned_away(quotas, tenant, error, text):
     with pytest.raises(error, match=text), quotas.screen_slot(tenant):
         pass
+
+
+def test_what_a_tenant_uses_is_told_as_it_is_used_and_refilled():
+    now = [0.0]
+    limits = {"acme": TenantLimits(structures_per_minute=60, max_concurrent_screens=9, weight=2.0)}
+    quotas = TenantQuotas(limits, max_screens=4, clock=lambda: now[0], default_screens=1)
+    quotas.take_structures("acme", 50)
+    with quotas.screen_slot("acme"):
+        use = quotas.use_of("acme")
+    assert (use.open_screens, use.max_open_screens) == (1, 4), "no more than the gateway has"
+    assert (use.structures_per_minute, use.structures_left, use.weight) == (60, 10, 2.0)
+    now[0] = 20.0
+    assert (quotas.use_of("acme").open_screens, quotas.use_of("acme").structures_left) == (0, 30)
+    quotas.take_structures("acme", 100)
+    assert quotas.use_of("acme").structures_left == 0, "what is owed is not shown as less than nothing"
+    other = quotas.use_of("other")
+    assert (other.max_open_screens, other.structures_per_minute, other.structures_left) == (1, None, None)

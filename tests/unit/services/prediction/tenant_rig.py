@@ -100,7 +100,8 @@ class TenantRig:
     ) -> None:
         self.rig, self.registry, self._scratch = rig, CountedRegistry(registry), scratch
         catalogue = SubstrateCatalogue(rig.service.artifact, earlier)
-        self.models = TenantModels(self.registry, TenantLanes("registry", limits), catalogue, POLL_SECONDS, 2**26)
+        self.not_loaded: list[str] = []
+        self.models = TenantModels(self.registry, TenantLanes("registry", limits), catalogue, POLL_SECONDS, 2**26, self)
         self.networks = LocalNetworks(TenantRunner(self.models, TenantLanes("networks", limits)))
         self.opened: list[Rig] = []
         self.substrates = Substrates(Substrate.of(rig.service), catalogue, partial(self._open, open_rig))
@@ -122,6 +123,9 @@ class TenantRig:
     def _open(self, open_rig: Callable[[ModelArtifact], Rig], artifact: ModelArtifact) -> Substrate:
         self.opened.append(open_rig(artifact))
         return Substrate.of(self.opened[-1].service, is_current=False)
+
+    def count_not_loaded(self, reason: str) -> None:
+        self.not_loaded.append(reason)
 
     def publish(self, name: str, model: TransferModel, alias: Alias | None = Alias.CHAMPION) -> str:
         """Registers a model as tenant/name; its version."""

@@ -28,50 +28,59 @@ from epitaxy.api.common.v1 import structure_pb2 as epitaxy_dot_common_dot_v1_dot
 from epitaxy.api.models.v1 import models_pb2 as epitaxy_dot_models_dot_v1_dot_models__pb2
 from epitaxy.api.prediction.v1 import explanation_pb2 as epitaxy_dot_prediction_dot_v1_dot_explanation__pb2
 from epitaxy.api.prediction.v1 import prediction_pb2 as epitaxy_dot_prediction_dot_v1_dot_prediction__pb2
+from epitaxy.api.prediction.v1 import search_pb2 as epitaxy_dot_prediction_dot_v1_dot_search__pb2
 from epitaxy.api.prediction.v1 import structures_pb2 as epitaxy_dot_prediction_dot_v1_dot_structures__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,epitaxy/internal/v1/prediction_backend.proto\x12\x13\x65pitaxy.internal.v1\x1a\x1d\x65pitaxy/common/v1/model.proto\x1a epitaxy/common/v1/property.proto\x1a!epitaxy/common/v1/structure.proto\x1a\x1e\x65pitaxy/models/v1/models.proto\x1a\'epitaxy/prediction/v1/explanation.proto\x1a&epitaxy/prediction/v1/prediction.proto\x1a&epitaxy/prediction/v1/structures.proto\"\x95\x01\n\x0f\x45valuateRequest\x12\x39\n\x07options\x18\x01 \x01(\x0b\x32(.epitaxy.prediction.v1.PredictionOptions\x12\x35\n\nstructures\x18\x02 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\x12\x10\n\x08sequence\x18\x03 \x01(\x04\"G\n\x10\x45valuateResponse\x12\x33\n\x07results\x18\x01 \x01(\x0b\x32\".epitaxy.prediction.v1.ResultBlock\"{\n\x11\x45mbedBlockRequest\x12/\n\x05model\x18\x01 \x01(\x0b\x32 .epitaxy.common.v1.ModelSelector\x12\x35\n\nstructures\x18\x02 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\"\x94\x01\n\x12\x45mbedBlockResponse\x12,\n\x05model\x18\x01 \x01(\x0b\x32\x1d.epitaxy.common.v1.ModelStamp\x12\x11\n\tdimension\x18\x02 \x01(\r\x12=\n\nembeddings\x18\x03 \x03(\x0b\x32).epitaxy.prediction.v1.StructureEmbedding\"\xa2\x01\n\x13\x45xplainBlockRequest\x12/\n\x05model\x18\x01 \x01(\x0b\x32 .epitaxy.common.v1.ModelSelector\x12\x10\n\x08property\x18\x02 \x01(\t\x12\x35\n\nstructures\x18\x03 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\x12\x11\n\tn_nearest\x18\x04 \x01(\r\"\xb8\x01\n\x14\x45xplainBlockResponse\x12,\n\x05model\x18\x01 \x01(\x0b\x32\x1d.epitaxy.common.v1.ModelStamp\x12\x37\n\x08property\x18\x02 \x01(\x0b\x32%.epitaxy.common.v1.PropertyDefinition\x12\x39\n\x07results\x18\x03 \x03(\x0b\x32(.epitaxy.prediction.v1.ExplanationResult\"\x7f\n\x15\x46\x65\x61turizeBlockRequest\x12/\n\x05model\x18\x01 \x01(\x0b\x32 .epitaxy.common.v1.ModelSelector\x12\x35\n\nstructures\x18\x02 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\"\x87\x02\n\x16\x46\x65\x61turizeBlockResponse\x12,\n\x05model\x18\x01 \x01(\x0b\x32\x1d.epitaxy.common.v1.ModelStamp\x12\x16\n\x0eweights_digest\x18\x02 \x01(\t\x12<\n\nstructures\x18\x03 \x03(\x0b\x32(.epitaxy.internal.v1.FeaturizedStructure\x12\x31\n\x06\x62locks\x18\x04 \x03(\x0b\x32!.epitaxy.internal.v1.FeatureBlock\x12\x36\n\testimates\x18\x05 \x03(\x0b\x32#.epitaxy.internal.v1.EstimateColumn\"\xcc\x01\n\x13\x46\x65\x61turizedStructure\x12\n\n\x02id\x18\x01 \x01(\t\x12+\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1c.epitaxy.common.v1.ItemError\x12\x0b\n\x03key\x18\x03 \x01(\x0c\x12\x17\n\x0freduced_formula\x18\x04 \x01(\t\x12\x10\n\x08\x65lements\x18\x05 \x01(\x0c\x12\x14\n\x0c\x64omain_score\x18\x06 \x01(\x01\x12\x16\n\x0e\x64omain_verdict\x18\x07 \x01(\t\x12\x16\n\x0ereview_verdict\x18\x08 \x01(\t\"L\n\x0c\x46\x65\x61tureBlock\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\r\x12\x0e\n\x06values\x18\x03 \x01(\x0c\x12\x0f\n\x07\x63olumns\x18\x04 \x03(\t\"g\n\x0e\x45stimateColumn\x12\x37\n\x08property\x18\x01 \x01(\x0b\x32%.epitaxy.common.v1.PropertyDefinition\x12\x0e\n\x06values\x18\x02 \x01(\x0c\x12\x0c\n\x04stds\x18\x03 \x01(\x0c\"M\n\x14ValidateBlockRequest\x12\x35\n\nstructures\x18\x01 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\"M\n\x15ValidateBlockResponse\x12\x34\n\x07reports\x18\x01 \x03(\x0b\x32#.epitaxy.prediction.v1.IntakeReport\"@\n\x17ListServedModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x18ListServedModelsResponse\x12,\n\x06models\x18\x01 \x03(\x0b\x32\x1c.epitaxy.models.v1.ModelCard\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"H\n\x15GetServedModelRequest\x12/\n\x05model\x18\x01 \x01(\x0b\x32 .epitaxy.common.v1.ModelSelector\"E\n\x16GetServedModelResponse\x12+\n\x05model\x18\x01 \x01(\x0b\x32\x1c.epitaxy.models.v1.ModelCard2\xe6\x05\n\x18PredictionBackendService\x12W\n\x08\x45valuate\x12$.epitaxy.internal.v1.EvaluateRequest\x1a%.epitaxy.internal.v1.EvaluateResponse\x12]\n\nEmbedBlock\x12&.epitaxy.internal.v1.EmbedBlockRequest\x1a\'.epitaxy.internal.v1.EmbedBlockResponse\x12\x63\n\x0c\x45xplainBlock\x12(.epitaxy.internal.v1.ExplainBlockRequest\x1a).epitaxy.internal.v1.ExplainBlockResponse\x12i\n\x0e\x46\x65\x61turizeBlock\x12*.epitaxy.internal.v1.FeaturizeBlockRequest\x1a+.epitaxy.internal.v1.FeaturizeBlockResponse\x12\x66\n\rValidateBlock\x12).epitaxy.internal.v1.ValidateBlockRequest\x1a*.epitaxy.internal.v1.ValidateBlockResponse\x12o\n\x10ListServedModels\x12,.epitaxy.internal.v1.ListServedModelsRequest\x1a-.epitaxy.internal.v1.ListServedModelsResponse\x12i\n\x0eGetServedModel\x12*.epitaxy.internal.v1.GetServedModelRequest\x1a+.epitaxy.internal.v1.GetServedModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,epitaxy/internal/v1/prediction_backend.proto\x12\x13\x65pitaxy.internal.v1\x1a\x1d\x65pitaxy/common/v1/model.proto\x1a epitaxy/common/v1/property.proto\x1a!epitaxy/common/v1/structure.proto\x1a\x1e\x65pitaxy/models/v1/models.proto\x1a\'epitaxy/prediction/v1/explanation.proto\x1a&epitaxy/prediction/v1/prediction.proto\x1a\"epitaxy/prediction/v1/search.proto\x1a&epitaxy/prediction/v1/structures.proto\"\x95\x01\n\x0f\x45valuateRequest\x12\x39\n\x07options\x18\x01 \x01(\x0b\x32(.epitaxy.prediction.v1.PredictionOptions\x12\x35\n\nstructures\x18\x02 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\x12\x10\n\x08sequence\x18\x03 \x01(\x04\"G\n\x10\x45valuateResponse\x12\x33\n\x07results\x18\x01 \x01(\x0b\x32\".epitaxy.prediction.v1.ResultBlock\"{\n\x11\x45mbedBlockRequest\x12/\n\x05model\x18\x01 \x01(\x0b\x32 .epitaxy.common.v1.ModelSelector\x12\x35\n\nstructures\x18\x02 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\"\x94\x01\n\x12\x45mbedBlockResponse\x12,\n\x05model\x18\x01 \x01(\x0b\x32\x1d.epitaxy.common.v1.ModelStamp\x12\x11\n\tdimension\x18\x02 \x01(\r\x12=\n\nembeddings\x18\x03 \x03(\x0b\x32).epitaxy.prediction.v1.StructureEmbedding\"\xa2\x01\n\x13\x45xplainBlockRequest\x12/\n\x05model\x18\x01 \x01(\x0b\x32 .epitaxy.common.v1.ModelSelector\x12\x10\n\x08property\x18\x02 \x01(\t\x12\x35\n\nstructures\x18\x03 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\x12\x11\n\tn_nearest\x18\x04 \x01(\r\"\xb8\x01\n\x14\x45xplainBlockResponse\x12,\n\x05model\x18\x01 \x01(\x0b\x32\x1d.epitaxy.common.v1.ModelStamp\x12\x37\n\x08property\x18\x02 \x01(\x0b\x32%.epitaxy.common.v1.PropertyDefinition\x12\x39\n\x07results\x18\x03 \x03(\x0b\x32(.epitaxy.prediction.v1.ExplanationResult\"\x7f\n\x15\x46\x65\x61turizeBlockRequest\x12/\n\x05model\x18\x01 \x01(\x0b\x32 .epitaxy.common.v1.ModelSelector\x12\x35\n\nstructures\x18\x02 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\"\x87\x02\n\x16\x46\x65\x61turizeBlockResponse\x12,\n\x05model\x18\x01 \x01(\x0b\x32\x1d.epitaxy.common.v1.ModelStamp\x12\x16\n\x0eweights_digest\x18\x02 \x01(\t\x12<\n\nstructures\x18\x03 \x03(\x0b\x32(.epitaxy.internal.v1.FeaturizedStructure\x12\x31\n\x06\x62locks\x18\x04 \x03(\x0b\x32!.epitaxy.internal.v1.FeatureBlock\x12\x36\n\testimates\x18\x05 \x03(\x0b\x32#.epitaxy.internal.v1.EstimateColumn\"\xcc\x01\n\x13\x46\x65\x61turizedStructure\x12\n\n\x02id\x18\x01 \x01(\t\x12+\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1c.epitaxy.common.v1.ItemError\x12\x0b\n\x03key\x18\x03 \x01(\x0c\x12\x17\n\x0freduced_formula\x18\x04 \x01(\t\x12\x10\n\x08\x65lements\x18\x05 \x01(\x0c\x12\x14\n\x0c\x64omain_score\x18\x06 \x01(\x01\x12\x16\n\x0e\x64omain_verdict\x18\x07 \x01(\t\x12\x16\n\x0ereview_verdict\x18\x08 \x01(\t\"L\n\x0c\x46\x65\x61tureBlock\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\r\x12\x0e\n\x06values\x18\x03 \x01(\x0c\x12\x0f\n\x07\x63olumns\x18\x04 \x03(\t\"g\n\x0e\x45stimateColumn\x12\x37\n\x08property\x18\x01 \x01(\x0b\x32%.epitaxy.common.v1.PropertyDefinition\x12\x0e\n\x06values\x18\x02 \x01(\x0c\x12\x0c\n\x04stds\x18\x03 \x01(\x0c\"\xdf\x01\n\x16ScoreCandidatesRequest\x12\x39\n\x07options\x18\x01 \x01(\x0b\x32(.epitaxy.prediction.v1.PredictionOptions\x12\x39\n\nquantities\x18\x02 \x03(\x0b\x32%.epitaxy.prediction.v1.SearchQuantity\x12\x39\n\ncandidates\x18\x03 \x01(\x0b\x32%.epitaxy.prediction.v1.CandidateBlock\x12\x14\n\x0cwants_tables\x18\x04 \x01(\x08\"\xd0\x01\n\x17ScoreCandidatesResponse\x12,\n\x05model\x18\x01 \x01(\x0b\x32\x1d.epitaxy.common.v1.ModelStamp\x12\x14\n\x0chas_students\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x30\n\x06scores\x18\x04 \x03(\x0b\x32 .epitaxy.internal.v1.ScoreColumn\x12/\n\x06tables\x18\x05 \x03(\x0b\x32\x1f.epitaxy.internal.v1.ErrorTable\"-\n\x0bScoreColumn\x12\x0e\n\x06values\x18\x01 \x01(\x0c\x12\x0e\n\x06scales\x18\x02 \x01(\x0c\"s\n\nErrorTable\x12\x11\n\tresiduals\x18\x01 \x01(\x0c\x12\x18\n\x0blower_bound\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x18\n\x0bupper_bound\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x0e\n\x0c_lower_boundB\x0e\n\x0c_upper_bound\"M\n\x14ValidateBlockRequest\x12\x35\n\nstructures\x18\x01 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\"M\n\x15ValidateBlockResponse\x12\x34\n\x07reports\x18\x01 \x03(\x0b\x32#.epitaxy.prediction.v1.IntakeReport\"@\n\x17ListServedModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x18ListServedModelsResponse\x12,\n\x06models\x18\x01 \x03(\x0b\x32\x1c.epitaxy.models.v1.ModelCard\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"H\n\x15GetServedModelRequest\x12/\n\x05model\x18\x01 \x01(\x0b\x32 .epitaxy.common.v1.ModelSelector\"E\n\x16GetServedModelResponse\x12+\n\x05model\x18\x01 \x01(\x0b\x32\x1c.epitaxy.models.v1.ModelCard2\xd4\x06\n\x18PredictionBackendService\x12W\n\x08\x45valuate\x12$.epitaxy.internal.v1.EvaluateRequest\x1a%.epitaxy.internal.v1.EvaluateResponse\x12]\n\nEmbedBlock\x12&.epitaxy.internal.v1.EmbedBlockRequest\x1a\'.epitaxy.internal.v1.EmbedBlockResponse\x12\x63\n\x0c\x45xplainBlock\x12(.epitaxy.internal.v1.ExplainBlockRequest\x1a).epitaxy.internal.v1.ExplainBlockResponse\x12i\n\x0e\x46\x65\x61turizeBlock\x12*.epitaxy.internal.v1.FeaturizeBlockRequest\x1a+.epitaxy.internal.v1.FeaturizeBlockResponse\x12l\n\x0fScoreCandidates\x12+.epitaxy.internal.v1.ScoreCandidatesRequest\x1a,.epitaxy.internal.v1.ScoreCandidatesResponse\x12\x66\n\rValidateBlock\x12).epitaxy.internal.v1.ValidateBlockRequest\x1a*.epitaxy.internal.v1.ValidateBlockResponse\x12o\n\x10ListServedModels\x12,.epitaxy.internal.v1.ListServedModelsRequest\x1a-.epitaxy.internal.v1.ListServedModelsResponse\x12i\n\x0eGetServedModel\x12*.epitaxy.internal.v1.GetServedModelRequest\x1a+.epitaxy.internal.v1.GetServedModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'epitaxy.api.internal.v1.prediction_backend_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EVALUATEREQUEST']._serialized_start=323
-  _globals['_EVALUATEREQUEST']._serialized_end=472
-  _globals['_EVALUATERESPONSE']._serialized_start=474
-  _globals['_EVALUATERESPONSE']._serialized_end=545
-  _globals['_EMBEDBLOCKREQUEST']._serialized_start=547
-  _globals['_EMBEDBLOCKREQUEST']._serialized_end=670
-  _globals['_EMBEDBLOCKRESPONSE']._serialized_start=673
-  _globals['_EMBEDBLOCKRESPONSE']._serialized_end=821
-  _globals['_EXPLAINBLOCKREQUEST']._serialized_start=824
-  _globals['_EXPLAINBLOCKREQUEST']._serialized_end=986
-  _globals['_EXPLAINBLOCKRESPONSE']._serialized_start=989
-  _globals['_EXPLAINBLOCKRESPONSE']._serialized_end=1173
-  _globals['_FEATURIZEBLOCKREQUEST']._serialized_start=1175
-  _globals['_FEATURIZEBLOCKREQUEST']._serialized_end=1302
-  _globals['_FEATURIZEBLOCKRESPONSE']._serialized_start=1305
-  _globals['_FEATURIZEBLOCKRESPONSE']._serialized_end=1568
-  _globals['_FEATURIZEDSTRUCTURE']._serialized_start=1571
-  _globals['_FEATURIZEDSTRUCTURE']._serialized_end=1775
-  _globals['_FEATUREBLOCK']._serialized_start=1777
-  _globals['_FEATUREBLOCK']._serialized_end=1853
-  _globals['_ESTIMATECOLUMN']._serialized_start=1855
-  _globals['_ESTIMATECOLUMN']._serialized_end=1958
-  _globals['_VALIDATEBLOCKREQUEST']._serialized_start=1960
-  _globals['_VALIDATEBLOCKREQUEST']._serialized_end=2037
-  _globals['_VALIDATEBLOCKRESPONSE']._serialized_start=2039
-  _globals['_VALIDATEBLOCKRESPONSE']._serialized_end=2116
-  _globals['_LISTSERVEDMODELSREQUEST']._serialized_start=2118
-  _globals['_LISTSERVEDMODELSREQUEST']._serialized_end=2182
-  _globals['_LISTSERVEDMODELSRESPONSE']._serialized_start=2184
-  _globals['_LISTSERVEDMODELSRESPONSE']._serialized_end=2281
-  _globals['_GETSERVEDMODELREQUEST']._serialized_start=2283
-  _globals['_GETSERVEDMODELREQUEST']._serialized_end=2355
-  _globals['_GETSERVEDMODELRESPONSE']._serialized_start=2357
-  _globals['_GETSERVEDMODELRESPONSE']._serialized_end=2426
-  _globals['_PREDICTIONBACKENDSERVICE']._serialized_start=2429
-  _globals['_PREDICTIONBACKENDSERVICE']._serialized_end=3171
+  _globals['_EVALUATEREQUEST']._serialized_start=359
+  _globals['_EVALUATEREQUEST']._serialized_end=508
+  _globals['_EVALUATERESPONSE']._serialized_start=510
+  _globals['_EVALUATERESPONSE']._serialized_end=581
+  _globals['_EMBEDBLOCKREQUEST']._serialized_start=583
+  _globals['_EMBEDBLOCKREQUEST']._serialized_end=706
+  _globals['_EMBEDBLOCKRESPONSE']._serialized_start=709
+  _globals['_EMBEDBLOCKRESPONSE']._serialized_end=857
+  _globals['_EXPLAINBLOCKREQUEST']._serialized_start=860
+  _globals['_EXPLAINBLOCKREQUEST']._serialized_end=1022
+  _globals['_EXPLAINBLOCKRESPONSE']._serialized_start=1025
+  _globals['_EXPLAINBLOCKRESPONSE']._serialized_end=1209
+  _globals['_FEATURIZEBLOCKREQUEST']._serialized_start=1211
+  _globals['_FEATURIZEBLOCKREQUEST']._serialized_end=1338
+  _globals['_FEATURIZEBLOCKRESPONSE']._serialized_start=1341
+  _globals['_FEATURIZEBLOCKRESPONSE']._serialized_end=1604
+  _globals['_FEATURIZEDSTRUCTURE']._serialized_start=1607
+  _globals['_FEATURIZEDSTRUCTURE']._serialized_end=1811
+  _globals['_FEATUREBLOCK']._serialized_start=1813
+  _globals['_FEATUREBLOCK']._serialized_end=1889
+  _globals['_ESTIMATECOLUMN']._serialized_start=1891
+  _globals['_ESTIMATECOLUMN']._serialized_end=1994
+  _globals['_SCORECANDIDATESREQUEST']._serialized_start=1997
+  _globals['_SCORECANDIDATESREQUEST']._serialized_end=2220
+  _globals['_SCORECANDIDATESRESPONSE']._serialized_start=2223
+  _globals['_SCORECANDIDATESRESPONSE']._serialized_end=2431
+  _globals['_SCORECOLUMN']._serialized_start=2433
+  _globals['_SCORECOLUMN']._serialized_end=2478
+  _globals['_ERRORTABLE']._serialized_start=2480
+  _globals['_ERRORTABLE']._serialized_end=2595
+  _globals['_VALIDATEBLOCKREQUEST']._serialized_start=2597
+  _globals['_VALIDATEBLOCKREQUEST']._serialized_end=2674
+  _globals['_VALIDATEBLOCKRESPONSE']._serialized_start=2676
+  _globals['_VALIDATEBLOCKRESPONSE']._serialized_end=2753
+  _globals['_LISTSERVEDMODELSREQUEST']._serialized_start=2755
+  _globals['_LISTSERVEDMODELSREQUEST']._serialized_end=2819
+  _globals['_LISTSERVEDMODELSRESPONSE']._serialized_start=2821
+  _globals['_LISTSERVEDMODELSRESPONSE']._serialized_end=2918
+  _globals['_GETSERVEDMODELREQUEST']._serialized_start=2920
+  _globals['_GETSERVEDMODELREQUEST']._serialized_end=2992
+  _globals['_GETSERVEDMODELRESPONSE']._serialized_start=2994
+  _globals['_GETSERVEDMODELRESPONSE']._serialized_end=3063
+  _globals['_PREDICTIONBACKENDSERVICE']._serialized_start=3066
+  _globals['_PREDICTIONBACKENDSERVICE']._serialized_end=3918
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ from epitaxy.api.common.v1 import structure_pb2 as _structure_pb2
 from epitaxy.api.models.v1 import models_pb2 as _models_pb2
 from epitaxy.api.prediction.v1 import explanation_pb2 as _explanation_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2 as _prediction_pb2
+from epitaxy.api.prediction.v1 import search_pb2 as _search_pb2
 from epitaxy.api.prediction.v1 import structures_pb2 as _structures_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -132,6 +133,50 @@ class EstimateColumn(_message.Message):
     values: bytes
     stds: bytes
     def __init__(self, property: _Optional[_Union[_property_pb2.PropertyDefinition, _Mapping]] = ..., values: _Optional[bytes] = ..., stds: _Optional[bytes] = ...) -> None: ...
+
+class ScoreCandidatesRequest(_message.Message):
+    __slots__ = ("options", "quantities", "candidates", "wants_tables")
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    QUANTITIES_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    WANTS_TABLES_FIELD_NUMBER: _ClassVar[int]
+    options: _prediction_pb2.PredictionOptions
+    quantities: _containers.RepeatedCompositeFieldContainer[_search_pb2.SearchQuantity]
+    candidates: _search_pb2.CandidateBlock
+    wants_tables: bool
+    def __init__(self, options: _Optional[_Union[_prediction_pb2.PredictionOptions, _Mapping]] = ..., quantities: _Optional[_Iterable[_Union[_search_pb2.SearchQuantity, _Mapping]]] = ..., candidates: _Optional[_Union[_search_pb2.CandidateBlock, _Mapping]] = ..., wants_tables: _Optional[bool] = ...) -> None: ...
+
+class ScoreCandidatesResponse(_message.Message):
+    __slots__ = ("model", "has_students", "reason", "scores", "tables")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    HAS_STUDENTS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    TABLES_FIELD_NUMBER: _ClassVar[int]
+    model: _model_pb2.ModelStamp
+    has_students: bool
+    reason: str
+    scores: _containers.RepeatedCompositeFieldContainer[ScoreColumn]
+    tables: _containers.RepeatedCompositeFieldContainer[ErrorTable]
+    def __init__(self, model: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., has_students: _Optional[bool] = ..., reason: _Optional[str] = ..., scores: _Optional[_Iterable[_Union[ScoreColumn, _Mapping]]] = ..., tables: _Optional[_Iterable[_Union[ErrorTable, _Mapping]]] = ...) -> None: ...
+
+class ScoreColumn(_message.Message):
+    __slots__ = ("values", "scales")
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    SCALES_FIELD_NUMBER: _ClassVar[int]
+    values: bytes
+    scales: bytes
+    def __init__(self, values: _Optional[bytes] = ..., scales: _Optional[bytes] = ...) -> None: ...
+
+class ErrorTable(_message.Message):
+    __slots__ = ("residuals", "lower_bound", "upper_bound")
+    RESIDUALS_FIELD_NUMBER: _ClassVar[int]
+    LOWER_BOUND_FIELD_NUMBER: _ClassVar[int]
+    UPPER_BOUND_FIELD_NUMBER: _ClassVar[int]
+    residuals: bytes
+    lower_bound: float
+    upper_bound: float
+    def __init__(self, residuals: _Optional[bytes] = ..., lower_bound: _Optional[float] = ..., upper_bound: _Optional[float] = ...) -> None: ...
 
 class ValidateBlockRequest(_message.Message):
     __slots__ = ("structures",)

@@ -59,6 +59,11 @@ class PredictionBackendServiceStub:
                 request_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.FeaturizeBlockRequest.SerializeToString,
                 response_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.FeaturizeBlockResponse.FromString,
                 _registered_method=True)
+        self.ScoreCandidates = channel.unary_unary(
+                '/epitaxy.internal.v1.PredictionBackendService/ScoreCandidates',
+                request_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ScoreCandidatesRequest.SerializeToString,
+                response_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ScoreCandidatesResponse.FromString,
+                _registered_method=True)
         self.ValidateBlock = channel.unary_unary(
                 '/epitaxy.internal.v1.PredictionBackendService/ValidateBlock',
                 request_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ValidateBlockRequest.SerializeToString,
@@ -112,6 +117,13 @@ class PredictionBackendServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ScoreCandidates(self, request, context):
+        """Scores candidates of a search by students of the model. Idempotent: a lost call is sent again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ValidateBlock(self, request, context):
         """Reads one block without predicting.
         """
@@ -155,6 +167,11 @@ def add_PredictionBackendServiceServicer_to_server(servicer, server):
                     servicer.FeaturizeBlock,
                     request_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.FeaturizeBlockRequest.FromString,
                     response_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.FeaturizeBlockResponse.SerializeToString,
+            ),
+            'ScoreCandidates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ScoreCandidates,
+                    request_deserializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ScoreCandidatesRequest.FromString,
+                    response_serializer=epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ScoreCandidatesResponse.SerializeToString,
             ),
             'ValidateBlock': grpc.unary_unary_rpc_method_handler(
                     servicer.ValidateBlock,
@@ -285,6 +302,33 @@ class PredictionBackendService:
             '/epitaxy.internal.v1.PredictionBackendService/FeaturizeBlock',
             epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.FeaturizeBlockRequest.SerializeToString,
             epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.FeaturizeBlockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ScoreCandidates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/epitaxy.internal.v1.PredictionBackendService/ScoreCandidates',
+            epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ScoreCandidatesRequest.SerializeToString,
+            epitaxy_dot_internal_dot_v1_dot_prediction__backend__pb2.ScoreCandidatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -26,11 +26,12 @@ from epitaxy.api.common.v1 import model_pb2 as epitaxy_dot_common_dot_v1_dot_mod
 from epitaxy.api.common.v1 import property_pb2 as epitaxy_dot_common_dot_v1_dot_property__pb2
 from epitaxy.api.common.v1 import review_pb2 as epitaxy_dot_common_dot_v1_dot_review__pb2
 from epitaxy.api.common.v1 import structure_pb2 as epitaxy_dot_common_dot_v1_dot_structure__pb2
+from epitaxy.api.prediction.v1 import columns_pb2 as epitaxy_dot_prediction_dot_v1_dot_columns__pb2
 from epitaxy.api.prediction.v1 import explanation_pb2 as epitaxy_dot_prediction_dot_v1_dot_explanation__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&epitaxy/prediction/v1/prediction.proto\x12\x15\x65pitaxy.prediction.v1\x1a\x1d\x65pitaxy/common/v1/model.proto\x1a epitaxy/common/v1/property.proto\x1a\x1e\x65pitaxy/common/v1/review.proto\x1a!epitaxy/common/v1/structure.proto\x1a\'epitaxy/prediction/v1/explanation.proto\x1a\x1egoogle/protobuf/duration.proto\"\x80\x01\n\x11PredictionOptions\x12/\n\x05model\x18\x01 \x01(\x0b\x32 .epitaxy.common.v1.ModelSelector\x12\x12\n\nproperties\x18\x02 \x03(\t\x12\x10\n\x08\x63overage\x18\x03 \x01(\x01\x12\x14\n\x0c\x62ypass_cache\x18\x04 \x01(\x08\"\x82\x01\n\x0ePredictRequest\x12\x39\n\x07options\x18\x01 \x01(\x0b\x32(.epitaxy.prediction.v1.PredictionOptions\x12\x35\n\nstructures\x18\x02 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\"F\n\x0fPredictResponse\x12\x33\n\x07results\x18\x01 \x01(\x0b\x32\".epitaxy.prediction.v1.ResultBlock\"\x93\x01\n\rScreenRequest\x12\x39\n\x07options\x18\x01 \x01(\x0b\x32(.epitaxy.prediction.v1.PredictionOptions\x12\x35\n\nstructures\x18\x02 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\x12\x10\n\x08sequence\x18\x03 \x01(\x04\"\x8b\x01\n\x0eScreenResponse\x12\x35\n\x07results\x18\x01 \x01(\x0b\x32\".epitaxy.prediction.v1.ResultBlockH\x00\x12\x37\n\x07summary\x18\x02 \x01(\x0b\x32$.epitaxy.prediction.v1.ScreenSummaryH\x00\x42\t\n\x07payload\"\xf6\x01\n\x0bResultBlock\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12,\n\x05model\x18\x02 \x01(\x0b\x32\x1d.epitaxy.common.v1.ModelStamp\x12\x38\n\nproperties\x18\x03 \x03(\x0b\x32$.epitaxy.prediction.v1.PropertyStamp\x12\x37\n\x07results\x18\x04 \x03(\x0b\x32&.epitaxy.prediction.v1.StructureResult\x12\x34\n\x06\x63ounts\x18\x05 \x01(\x0b\x32$.epitaxy.prediction.v1.OutcomeCounts\"\xb2\x01\n\rPropertyStamp\x12\x39\n\ndefinition\x18\x01 \x01(\x0b\x32%.epitaxy.common.v1.PropertyDefinition\x12\x38\n\x0b\x63\x61libration\x18\x02 \x01(\x0b\x32#.epitaxy.common.v1.CalibrationStamp\x12,\n\x05model\x18\x03 \x01(\x0b\x32\x1d.epitaxy.common.v1.ModelStamp\"\x99\x01\n\x0fStructureResult\x12\n\n\x02id\x18\x01 \x01(\t\x12@\n\nprediction\x18\x02 \x01(\x0b\x32*.epitaxy.prediction.v1.StructurePredictionH\x00\x12-\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1c.epitaxy.common.v1.ItemErrorH\x00\x42\t\n\x07outcome\"\xc8\x02\n\x13StructurePrediction\x12\x17\n\x0freduced_formula\x18\x01 \x01(\t\x12\x0f\n\x07n_sites\x18\x02 \x01(\r\x12\x34\n\x06values\x18\x03 \x03(\x0b\x32$.epitaxy.prediction.v1.PropertyValue\x12\x37\n\x06\x64omain\x18\x04 \x01(\x0b\x32\'.epitaxy.prediction.v1.DomainAssessment\x12\x11\n\tcache_hit\x18\x05 \x01(\x08\x12*\n\x07repairs\x18\x06 \x03(\x0b\x32\x19.epitaxy.common.v1.Repair\x12\x31\n\x06review\x18\x07 \x01(\x0b\x32!.epitaxy.common.v1.ReviewDecision\x12&\n\x05notes\x18\x08 \x03(\x0b\x32\x17.epitaxy.common.v1.Note\"\xaa\x01\n\rPropertyValue\x12\x16\n\x0eproperty_index\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x15\n\repistemic_std\x18\x03 \x01(\x01\x12\x15\n\raleatoric_std\x18\x04 \x01(\x01\x12\x37\n\x08interval\x18\x05 \x01(\x0b\x32%.epitaxy.common.v1.PredictionInterval\x12\x0b\n\x03std\x18\x06 \x01(\x01\"h\n\x10\x44omainAssessment\x12\r\n\x05score\x18\x01 \x01(\x01\x12\x35\n\x07verdict\x18\x02 \x01(\x0e\x32$.epitaxy.prediction.v1.DomainVerdict\x12\x0e\n\x06reason\x18\x03 \x01(\t\"V\n\rOutcomeCounts\x12\x10\n\x08\x61nswered\x18\x01 \x01(\x04\x12\x0f\n\x07refused\x18\x02 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\x04\x12\x12\n\ncache_hits\x18\x04 \x01(\x04\"\x99\x04\n\rScreenSummary\x12\x34\n\x06\x63ounts\x18\x01 \x01(\x0b\x32$.epitaxy.prediction.v1.OutcomeCounts\x12R\n\x10\x65rrors_by_reason\x18\x02 \x03(\x0b\x32\x38.epitaxy.prediction.v1.ScreenSummary.ErrorsByReasonEntry\x12Q\n\x0f\x64omain_verdicts\x18\x03 \x03(\x0b\x32\x38.epitaxy.prediction.v1.ScreenSummary.DomainVerdictsEntry\x12\x33\n\x10\x65lapsed_duration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12Q\n\x0freview_verdicts\x18\x05 \x03(\x0b\x32\x38.epitaxy.prediction.v1.ScreenSummary.ReviewVerdictsEntry\x1a\x35\n\x13\x45rrorsByReasonEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x35\n\x13\x44omainVerdictsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x35\n\x13ReviewVerdictsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"v\n\x0c\x45mbedRequest\x12/\n\x05model\x18\x01 \x01(\x0b\x32 .epitaxy.common.v1.ModelSelector\x12\x35\n\nstructures\x18\x02 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\"\x8f\x01\n\rEmbedResponse\x12,\n\x05model\x18\x01 \x01(\x0b\x32\x1d.epitaxy.common.v1.ModelStamp\x12\x11\n\tdimension\x18\x02 \x01(\r\x12=\n\nembeddings\x18\x03 \x03(\x0b\x32).epitaxy.prediction.v1.StructureEmbedding\"\x82\x01\n\x12StructureEmbedding\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\tembedding\x18\x02 \x01(\x0cH\x00\x12-\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1c.epitaxy.common.v1.ItemErrorH\x00\x12\x11\n\tcache_hit\x18\x04 \x01(\x08\x42\t\n\x07outcome*\x8e\x01\n\rDomainVerdict\x12\x1e\n\x1a\x44OMAIN_VERDICT_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44OMAIN_VERDICT_IN_DOMAIN\x10\x01\x12\x1d\n\x19\x44OMAIN_VERDICT_BORDERLINE\x10\x02\x12 \n\x1c\x44OMAIN_VERDICT_OUT_OF_DOMAIN\x10\x03\x32\xf6\x02\n\x11PredictionService\x12X\n\x07Predict\x12%.epitaxy.prediction.v1.PredictRequest\x1a&.epitaxy.prediction.v1.PredictResponse\x12Y\n\x06Screen\x12$.epitaxy.prediction.v1.ScreenRequest\x1a%.epitaxy.prediction.v1.ScreenResponse(\x01\x30\x01\x12R\n\x05\x45mbed\x12#.epitaxy.prediction.v1.EmbedRequest\x1a$.epitaxy.prediction.v1.EmbedResponse\x12X\n\x07\x45xplain\x12%.epitaxy.prediction.v1.ExplainRequest\x1a&.epitaxy.prediction.v1.ExplainResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&epitaxy/prediction/v1/prediction.proto\x12\x15\x65pitaxy.prediction.v1\x1a\x1d\x65pitaxy/common/v1/model.proto\x1a epitaxy/common/v1/property.proto\x1a\x1e\x65pitaxy/common/v1/review.proto\x1a!epitaxy/common/v1/structure.proto\x1a#epitaxy/prediction/v1/columns.proto\x1a\'epitaxy/prediction/v1/explanation.proto\x1a\x1egoogle/protobuf/duration.proto\"\xb8\x01\n\x11PredictionOptions\x12/\n\x05model\x18\x01 \x01(\x0b\x32 .epitaxy.common.v1.ModelSelector\x12\x12\n\nproperties\x18\x02 \x03(\t\x12\x10\n\x08\x63overage\x18\x03 \x01(\x01\x12\x14\n\x0c\x62ypass_cache\x18\x04 \x01(\x08\x12\x36\n\x0b\x61nswer_form\x18\x05 \x01(\x0e\x32!.epitaxy.prediction.v1.AnswerForm\"\x82\x01\n\x0ePredictRequest\x12\x39\n\x07options\x18\x01 \x01(\x0b\x32(.epitaxy.prediction.v1.PredictionOptions\x12\x35\n\nstructures\x18\x02 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\"F\n\x0fPredictResponse\x12\x33\n\x07results\x18\x01 \x01(\x0b\x32\".epitaxy.prediction.v1.ResultBlock\"\x93\x01\n\rScreenRequest\x12\x39\n\x07options\x18\x01 \x01(\x0b\x32(.epitaxy.prediction.v1.PredictionOptions\x12\x35\n\nstructures\x18\x02 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\x12\x10\n\x08sequence\x18\x03 \x01(\x04\"\x8b\x01\n\x0eScreenResponse\x12\x35\n\x07results\x18\x01 \x01(\x0b\x32\".epitaxy.prediction.v1.ResultBlockH\x00\x12\x37\n\x07summary\x18\x02 \x01(\x0b\x32$.epitaxy.prediction.v1.ScreenSummaryH\x00\x42\t\n\x07payload\"\xad\x02\n\x0bResultBlock\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12,\n\x05model\x18\x02 \x01(\x0b\x32\x1d.epitaxy.common.v1.ModelStamp\x12\x38\n\nproperties\x18\x03 \x03(\x0b\x32$.epitaxy.prediction.v1.PropertyStamp\x12\x37\n\x07results\x18\x04 \x03(\x0b\x32&.epitaxy.prediction.v1.StructureResult\x12\x34\n\x06\x63ounts\x18\x05 \x01(\x0b\x32$.epitaxy.prediction.v1.OutcomeCounts\x12\x35\n\x07\x63olumns\x18\x06 \x01(\x0b\x32$.epitaxy.prediction.v1.ResultColumns\"\xb2\x01\n\rPropertyStamp\x12\x39\n\ndefinition\x18\x01 \x01(\x0b\x32%.epitaxy.common.v1.PropertyDefinition\x12\x38\n\x0b\x63\x61libration\x18\x02 \x01(\x0b\x32#.epitaxy.common.v1.CalibrationStamp\x12,\n\x05model\x18\x03 \x01(\x0b\x32\x1d.epitaxy.common.v1.ModelStamp\"\x99\x01\n\x0fStructureResult\x12\n\n\x02id\x18\x01 \x01(\t\x12@\n\nprediction\x18\x02 \x01(\x0b\x32*.epitaxy.prediction.v1.StructurePredictionH\x00\x12-\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1c.epitaxy.common.v1.ItemErrorH\x00\x42\t\n\x07outcome\"\xc8\x02\n\x13StructurePrediction\x12\x17\n\x0freduced_formula\x18\x01 \x01(\t\x12\x0f\n\x07n_sites\x18\x02 \x01(\r\x12\x34\n\x06values\x18\x03 \x03(\x0b\x32$.epitaxy.prediction.v1.PropertyValue\x12\x37\n\x06\x64omain\x18\x04 \x01(\x0b\x32\'.epitaxy.prediction.v1.DomainAssessment\x12\x11\n\tcache_hit\x18\x05 \x01(\x08\x12*\n\x07repairs\x18\x06 \x03(\x0b\x32\x19.epitaxy.common.v1.Repair\x12\x31\n\x06review\x18\x07 \x01(\x0b\x32!.epitaxy.common.v1.ReviewDecision\x12&\n\x05notes\x18\x08 \x03(\x0b\x32\x17.epitaxy.common.v1.Note\"\xaa\x01\n\rPropertyValue\x12\x16\n\x0eproperty_index\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x15\n\repistemic_std\x18\x03 \x01(\x01\x12\x15\n\raleatoric_std\x18\x04 \x01(\x01\x12\x37\n\x08interval\x18\x05 \x01(\x0b\x32%.epitaxy.common.v1.PredictionInterval\x12\x0b\n\x03std\x18\x06 \x01(\x01\"h\n\x10\x44omainAssessment\x12\r\n\x05score\x18\x01 \x01(\x01\x12\x35\n\x07verdict\x18\x02 \x01(\x0e\x32$.epitaxy.prediction.v1.DomainVerdict\x12\x0e\n\x06reason\x18\x03 \x01(\t\"V\n\rOutcomeCounts\x12\x10\n\x08\x61nswered\x18\x01 \x01(\x04\x12\x0f\n\x07refused\x18\x02 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\x04\x12\x12\n\ncache_hits\x18\x04 \x01(\x04\"\x99\x04\n\rScreenSummary\x12\x34\n\x06\x63ounts\x18\x01 \x01(\x0b\x32$.epitaxy.prediction.v1.OutcomeCounts\x12R\n\x10\x65rrors_by_reason\x18\x02 \x03(\x0b\x32\x38.epitaxy.prediction.v1.ScreenSummary.ErrorsByReasonEntry\x12Q\n\x0f\x64omain_verdicts\x18\x03 \x03(\x0b\x32\x38.epitaxy.prediction.v1.ScreenSummary.DomainVerdictsEntry\x12\x33\n\x10\x65lapsed_duration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12Q\n\x0freview_verdicts\x18\x05 \x03(\x0b\x32\x38.epitaxy.prediction.v1.ScreenSummary.ReviewVerdictsEntry\x1a\x35\n\x13\x45rrorsByReasonEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x35\n\x13\x44omainVerdictsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x35\n\x13ReviewVerdictsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"v\n\x0c\x45mbedRequest\x12/\n\x05model\x18\x01 \x01(\x0b\x32 .epitaxy.common.v1.ModelSelector\x12\x35\n\nstructures\x18\x02 \x03(\x0b\x32!.epitaxy.common.v1.StructureInput\"\x8f\x01\n\rEmbedResponse\x12,\n\x05model\x18\x01 \x01(\x0b\x32\x1d.epitaxy.common.v1.ModelStamp\x12\x11\n\tdimension\x18\x02 \x01(\r\x12=\n\nembeddings\x18\x03 \x03(\x0b\x32).epitaxy.prediction.v1.StructureEmbedding\"\x82\x01\n\x12StructureEmbedding\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\tembedding\x18\x02 \x01(\x0cH\x00\x12-\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1c.epitaxy.common.v1.ItemErrorH\x00\x12\x11\n\tcache_hit\x18\x04 \x01(\x08\x42\t\n\x07outcome*Y\n\nAnswerForm\x12\x1b\n\x17\x41NSWER_FORM_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41NSWER_FORM_ITEMS\x10\x01\x12\x17\n\x13\x41NSWER_FORM_COLUMNS\x10\x02*\x8e\x01\n\rDomainVerdict\x12\x1e\n\x1a\x44OMAIN_VERDICT_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44OMAIN_VERDICT_IN_DOMAIN\x10\x01\x12\x1d\n\x19\x44OMAIN_VERDICT_BORDERLINE\x10\x02\x12 \n\x1c\x44OMAIN_VERDICT_OUT_OF_DOMAIN\x10\x03\x32\xf6\x02\n\x11PredictionService\x12X\n\x07Predict\x12%.epitaxy.prediction.v1.PredictRequest\x1a&.epitaxy.prediction.v1.PredictResponse\x12Y\n\x06Screen\x12$.epitaxy.prediction.v1.ScreenRequest\x1a%.epitaxy.prediction.v1.ScreenResponse(\x01\x30\x01\x12R\n\x05\x45mbed\x12#.epitaxy.prediction.v1.EmbedRequest\x1a$.epitaxy.prediction.v1.EmbedResponse\x12X\n\x07\x45xplain\x12%.epitaxy.prediction.v1.ExplainRequest\x1a&.epitaxy.prediction.v1.ExplainResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,46 +44,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCREENSUMMARY_DOMAINVERDICTSENTRY']._serialized_options = b'8\001'
   _globals['_SCREENSUMMARY_REVIEWVERDICTSENTRY']._loaded_options = None
   _globals['_SCREENSUMMARY_REVIEWVERDICTSENTRY']._serialized_options = b'8\001'
-  _globals['_DOMAINVERDICT']._serialized_start=3122
-  _globals['_DOMAINVERDICT']._serialized_end=3264
-  _globals['_PREDICTIONOPTIONS']._serialized_start=271
-  _globals['_PREDICTIONOPTIONS']._serialized_end=399
-  _globals['_PREDICTREQUEST']._serialized_start=402
-  _globals['_PREDICTREQUEST']._serialized_end=532
-  _globals['_PREDICTRESPONSE']._serialized_start=534
-  _globals['_PREDICTRESPONSE']._serialized_end=604
-  _globals['_SCREENREQUEST']._serialized_start=607
-  _globals['_SCREENREQUEST']._serialized_end=754
-  _globals['_SCREENRESPONSE']._serialized_start=757
-  _globals['_SCREENRESPONSE']._serialized_end=896
-  _globals['_RESULTBLOCK']._serialized_start=899
-  _globals['_RESULTBLOCK']._serialized_end=1145
-  _globals['_PROPERTYSTAMP']._serialized_start=1148
-  _globals['_PROPERTYSTAMP']._serialized_end=1326
-  _globals['_STRUCTURERESULT']._serialized_start=1329
-  _globals['_STRUCTURERESULT']._serialized_end=1482
-  _globals['_STRUCTUREPREDICTION']._serialized_start=1485
-  _globals['_STRUCTUREPREDICTION']._serialized_end=1813
-  _globals['_PROPERTYVALUE']._serialized_start=1816
-  _globals['_PROPERTYVALUE']._serialized_end=1986
-  _globals['_DOMAINASSESSMENT']._serialized_start=1988
-  _globals['_DOMAINASSESSMENT']._serialized_end=2092
-  _globals['_OUTCOMECOUNTS']._serialized_start=2094
-  _globals['_OUTCOMECOUNTS']._serialized_end=2180
-  _globals['_SCREENSUMMARY']._serialized_start=2183
-  _globals['_SCREENSUMMARY']._serialized_end=2720
-  _globals['_SCREENSUMMARY_ERRORSBYREASONENTRY']._serialized_start=2557
-  _globals['_SCREENSUMMARY_ERRORSBYREASONENTRY']._serialized_end=2610
-  _globals['_SCREENSUMMARY_DOMAINVERDICTSENTRY']._serialized_start=2612
-  _globals['_SCREENSUMMARY_DOMAINVERDICTSENTRY']._serialized_end=2665
-  _globals['_SCREENSUMMARY_REVIEWVERDICTSENTRY']._serialized_start=2667
-  _globals['_SCREENSUMMARY_REVIEWVERDICTSENTRY']._serialized_end=2720
-  _globals['_EMBEDREQUEST']._serialized_start=2722
-  _globals['_EMBEDREQUEST']._serialized_end=2840
-  _globals['_EMBEDRESPONSE']._serialized_start=2843
-  _globals['_EMBEDRESPONSE']._serialized_end=2986
-  _globals['_STRUCTUREEMBEDDING']._serialized_start=2989
-  _globals['_STRUCTUREEMBEDDING']._serialized_end=3119
-  _globals['_PREDICTIONSERVICE']._serialized_start=3267
-  _globals['_PREDICTIONSERVICE']._serialized_end=3641
+  _globals['_ANSWERFORM']._serialized_start=3269
+  _globals['_ANSWERFORM']._serialized_end=3358
+  _globals['_DOMAINVERDICT']._serialized_start=3361
+  _globals['_DOMAINVERDICT']._serialized_end=3503
+  _globals['_PREDICTIONOPTIONS']._serialized_start=308
+  _globals['_PREDICTIONOPTIONS']._serialized_end=492
+  _globals['_PREDICTREQUEST']._serialized_start=495
+  _globals['_PREDICTREQUEST']._serialized_end=625
+  _globals['_PREDICTRESPONSE']._serialized_start=627
+  _globals['_PREDICTRESPONSE']._serialized_end=697
+  _globals['_SCREENREQUEST']._serialized_start=700
+  _globals['_SCREENREQUEST']._serialized_end=847
+  _globals['_SCREENRESPONSE']._serialized_start=850
+  _globals['_SCREENRESPONSE']._serialized_end=989
+  _globals['_RESULTBLOCK']._serialized_start=992
+  _globals['_RESULTBLOCK']._serialized_end=1293
+  _globals['_PROPERTYSTAMP']._serialized_start=1296
+  _globals['_PROPERTYSTAMP']._serialized_end=1474
+  _globals['_STRUCTURERESULT']._serialized_start=1477
+  _globals['_STRUCTURERESULT']._serialized_end=1630
+  _globals['_STRUCTUREPREDICTION']._serialized_start=1633
+  _globals['_STRUCTUREPREDICTION']._serialized_end=1961
+  _globals['_PROPERTYVALUE']._serialized_start=1964
+  _globals['_PROPERTYVALUE']._serialized_end=2134
+  _globals['_DOMAINASSESSMENT']._serialized_start=2136
+  _globals['_DOMAINASSESSMENT']._serialized_end=2240
+  _globals['_OUTCOMECOUNTS']._serialized_start=2242
+  _globals['_OUTCOMECOUNTS']._serialized_end=2328
+  _globals['_SCREENSUMMARY']._serialized_start=2331
+  _globals['_SCREENSUMMARY']._serialized_end=2868
+  _globals['_SCREENSUMMARY_ERRORSBYREASONENTRY']._serialized_start=2705
+  _globals['_SCREENSUMMARY_ERRORSBYREASONENTRY']._serialized_end=2758
+  _globals['_SCREENSUMMARY_DOMAINVERDICTSENTRY']._serialized_start=2760
+  _globals['_SCREENSUMMARY_DOMAINVERDICTSENTRY']._serialized_end=2813
+  _globals['_SCREENSUMMARY_REVIEWVERDICTSENTRY']._serialized_start=2815
+  _globals['_SCREENSUMMARY_REVIEWVERDICTSENTRY']._serialized_end=2868
+  _globals['_EMBEDREQUEST']._serialized_start=2870
+  _globals['_EMBEDREQUEST']._serialized_end=2988
+  _globals['_EMBEDRESPONSE']._serialized_start=2991
+  _globals['_EMBEDRESPONSE']._serialized_end=3134
+  _globals['_STRUCTUREEMBEDDING']._serialized_start=3137
+  _globals['_STRUCTUREEMBEDDING']._serialized_end=3267
+  _globals['_PREDICTIONSERVICE']._serialized_start=3506
+  _globals['_PREDICTIONSERVICE']._serialized_end=3880
 # @@protoc_insertion_point(module_scope)

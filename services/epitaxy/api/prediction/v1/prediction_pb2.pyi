@@ -4,6 +4,7 @@ from epitaxy.api.common.v1 import model_pb2 as _model_pb2
 from epitaxy.api.common.v1 import property_pb2 as _property_pb2
 from epitaxy.api.common.v1 import review_pb2 as _review_pb2
 from epitaxy.api.common.v1 import structure_pb2 as _structure_pb2
+from epitaxy.api.prediction.v1 import columns_pb2 as _columns_pb2
 from epitaxy.api.prediction.v1 import explanation_pb2 as _explanation_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf.internal import containers as _containers
@@ -15,28 +16,39 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class AnswerForm(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ANSWER_FORM_UNSPECIFIED: _ClassVar[AnswerForm]
+    ANSWER_FORM_ITEMS: _ClassVar[AnswerForm]
+    ANSWER_FORM_COLUMNS: _ClassVar[AnswerForm]
+
 class DomainVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     DOMAIN_VERDICT_UNSPECIFIED: _ClassVar[DomainVerdict]
     DOMAIN_VERDICT_IN_DOMAIN: _ClassVar[DomainVerdict]
     DOMAIN_VERDICT_BORDERLINE: _ClassVar[DomainVerdict]
     DOMAIN_VERDICT_OUT_OF_DOMAIN: _ClassVar[DomainVerdict]
+ANSWER_FORM_UNSPECIFIED: AnswerForm
+ANSWER_FORM_ITEMS: AnswerForm
+ANSWER_FORM_COLUMNS: AnswerForm
 DOMAIN_VERDICT_UNSPECIFIED: DomainVerdict
 DOMAIN_VERDICT_IN_DOMAIN: DomainVerdict
 DOMAIN_VERDICT_BORDERLINE: DomainVerdict
 DOMAIN_VERDICT_OUT_OF_DOMAIN: DomainVerdict
 
 class PredictionOptions(_message.Message):
-    __slots__ = ("model", "properties", "coverage", "bypass_cache")
+    __slots__ = ("model", "properties", "coverage", "bypass_cache", "answer_form")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     PROPERTIES_FIELD_NUMBER: _ClassVar[int]
     COVERAGE_FIELD_NUMBER: _ClassVar[int]
     BYPASS_CACHE_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FORM_FIELD_NUMBER: _ClassVar[int]
     model: _model_pb2.ModelSelector
     properties: _containers.RepeatedScalarFieldContainer[str]
     coverage: float
     bypass_cache: bool
-    def __init__(self, model: _Optional[_Union[_model_pb2.ModelSelector, _Mapping]] = ..., properties: _Optional[_Iterable[str]] = ..., coverage: _Optional[float] = ..., bypass_cache: _Optional[bool] = ...) -> None: ...
+    answer_form: AnswerForm
+    def __init__(self, model: _Optional[_Union[_model_pb2.ModelSelector, _Mapping]] = ..., properties: _Optional[_Iterable[str]] = ..., coverage: _Optional[float] = ..., bypass_cache: _Optional[bool] = ..., answer_form: _Optional[_Union[AnswerForm, str]] = ...) -> None: ...
 
 class PredictRequest(_message.Message):
     __slots__ = ("options", "structures")
@@ -71,18 +83,20 @@ class ScreenResponse(_message.Message):
     def __init__(self, results: _Optional[_Union[ResultBlock, _Mapping]] = ..., summary: _Optional[_Union[ScreenSummary, _Mapping]] = ...) -> None: ...
 
 class ResultBlock(_message.Message):
-    __slots__ = ("sequence", "model", "properties", "results", "counts")
+    __slots__ = ("sequence", "model", "properties", "results", "counts", "columns")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     PROPERTIES_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     COUNTS_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     model: _model_pb2.ModelStamp
     properties: _containers.RepeatedCompositeFieldContainer[PropertyStamp]
     results: _containers.RepeatedCompositeFieldContainer[StructureResult]
     counts: OutcomeCounts
-    def __init__(self, sequence: _Optional[int] = ..., model: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., properties: _Optional[_Iterable[_Union[PropertyStamp, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[StructureResult, _Mapping]]] = ..., counts: _Optional[_Union[OutcomeCounts, _Mapping]] = ...) -> None: ...
+    columns: _columns_pb2.ResultColumns
+    def __init__(self, sequence: _Optional[int] = ..., model: _Optional[_Union[_model_pb2.ModelStamp, _Mapping]] = ..., properties: _Optional[_Iterable[_Union[PropertyStamp, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[StructureResult, _Mapping]]] = ..., counts: _Optional[_Union[OutcomeCounts, _Mapping]] = ..., columns: _Optional[_Union[_columns_pb2.ResultColumns, _Mapping]] = ...) -> None: ...
 
 class PropertyStamp(_message.Message):
     __slots__ = ("definition", "calibration", "model")

@@ -276,6 +276,38 @@ class TestFaults:
         tenants.publish("globex/size", built())
         assert len(values(await tenants.ask("globex", "globex/size", structures))) == len(structures)
 
+    async def test_a_champion_that_does_not_load_leaves_the_old_one_serving(
+        self, tenants, built, structures, tmp_path, caplog
+    ):
+        one = tenants.publish("acme/volume", built())
+        before = values(await tenants.ask("acme", "acme/volume", structures))
+        stored = set((tmp_path / "registry" / "artifacts").rglob("model.safetensors"))
+        tenants.publish("acme/volume", built(offset=100.0))
+        [new] = set((tmp_path / "registry" / "artifacts").rglob("model.safetensors")) - stored
+        whole = new.read_bytes()
+        new.write_bytes(whole[:-1])
+        await asyncio.sleep(1.5 * POLL_SECONDS)
+        for _ in range(3):
+            block = await tenants.ask("acme", "acme/volume", structures)
+            assert (block.model.version, values(block)) == (one, before)
+        assert tenants.not_loaded == ["DAMAGED_ARTIFACT"], "tried once, and counted"
+        assert "acme/volume version 2 does not load, version 1 goes on serving" in caplog.text
+        with pytest.raises(FailedPreconditionError, match="version 2 cannot be served"):
+            await tenants.ask("acme", "acme/volume", structures, version="2")
+
+    async def test_a_replica_that_starts_beside_a_damaged_champion_serves_the_one_before(
+        self, tenants, built, structures
+    ):
+        one = tenants.publish("acme/volume", built())
+        model = built(offset=100.0)
+        card = replace(model.card, base=replace(model.card.base, digest="sha256:old"))
+        tenants.publish("acme/volume", TransferModel.of(card, model.members, model.domain))
+        assert (await tenants.ask("acme", "acme/volume", structures)).model.version == one
+        assert tenants.not_loaded == ["WRONG_BASE"]
+        mended = tenants.publish("acme/volume", built(offset=50.0))
+        await asyncio.sleep(1.5 * POLL_SECONDS)
+        assert (await tenants.ask("acme", "acme/volume", structures)).model.version == mended
+
     async def test_a_model_on_another_base_is_refused(self, tenants, built, structures):
         model = built()
         card = replace(model.card, base=replace(model.card.base, digest="sha256:old"))

@@ -1,0 +1,1 @@
+"""Searches: the best candidates of a pool, without predicting all of it."""
