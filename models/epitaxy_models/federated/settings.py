@@ -23,8 +23,8 @@ class MethodSettings:
         dropout: Share of hidden units that a step leaves out. It lowers the error on new rows, and what the weights
             tell of single rows.
         decay: Weight of the squared weights in the loss.
-        has_ridge: Whether the Gram sums of a ridge are opened beside the networks. By default they are not: a ridge that
-            is narrow enough to give no row away made stacks worse. Without rounds they always are.
+        has_ridge: Whether the Gram sums of a ridge are opened beside the networks. By default they are not: a ridge
+            that is narrow enough to give no row away made stacks worse. Without rounds they always are.
         n_random_features: Random cosines of the ridge (Rahimi & Recht 2007). Far fewer than rows: a Gram matrix that is
             wider than the rows are many gives the rows away.
         ridge: Ridge on standardized labels.

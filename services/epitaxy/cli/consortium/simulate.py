@@ -44,7 +44,7 @@ def simulate(
     rows: Annotated[int, typer.Option("--rows", min=12, help="Rows that each company learns from.")] = 80,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Draws of rows, with a round each.")] = 3,
     transport: Annotated[
-        TransportName, typer.Option("--transport", help="What carries messages: threads, or processes of Flower.")
+        TransportName, typer.Option("--transport", help="What carries messages (flower: not available yet).")
     ] = TransportName.INPROCESS,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
