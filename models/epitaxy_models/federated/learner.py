@@ -52,6 +52,7 @@ class MemberLearner:
     _weights: Array | None = None
     _grams: Array | None = None
     _folds: NDArray[np.int64] | None = None
+    _n_received: int = 0
 
     def steps(self) -> tuple[SumStep, ...]:
         """All steps that are known by now."""
@@ -99,16 +100,21 @@ class MemberLearner:
             self._weights = self._after(total)
         elif step.kind == GRAM:
             self._grams = total.reshape(self.settings.n_networks, gram_length(self.settings))
+        self._n_received += 1
 
     def finish(self) -> FederatedModel:
         """The common model, once all sums are in. Raises ConfigurationError (ROUND_UNFINISHED)."""
-        if self._grams is None or (self.settings.rounds and self._weights is None):
+        if self.settings.rounds and self._n_received < 2 + self.settings.rounds:
             raise _unfinished()
+        weights = np.zeros(0) if self._weights is None else self._weights
+        features = RandomFeatures.drawn(self.scaling.n_inputs, self.settings)
+        if self._grams is None:
+            if self.settings.has_ridge or not self.settings.rounds:
+                raise _unfinished()
+            return FederatedModel(self.settings, self.scaling, weights, features)
         whole = self._grams.sum(axis=0)
         left_out = [solve_ridge(whole - part, self.settings) for part in self._grams]
-        features = RandomFeatures.drawn(self.scaling.n_inputs, self.settings)
         ridge = solve_ridge(whole, self.settings)
-        weights = np.zeros(0) if self._weights is None else self._weights
         return FederatedModel(self.settings, self.scaling, weights, features, ridge, np.array(left_out))
 
     @property

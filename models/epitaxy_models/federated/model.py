@@ -23,7 +23,7 @@ class FederatedModel:
         scaling: Of features and labels.
         weights: Of all networks, ``[n_weights]``.
         random_features: Of the ridge.
-        ridge: On all rows, ``[n_random_features + 1]``.
+        ridge: On all rows, ``[n_random_features + 1]``; None if its sums were not opened.
         ridge_without_fold: The same without one fold of every member, ``[n_networks, n_random_features + 1]``.
     """
 
@@ -31,13 +31,15 @@ class FederatedModel:
     scaling: Scaling
     weights: Array
     random_features: RandomFeatures
-    ridge: Array
-    ridge_without_fold: Array
+    ridge: Array | None = None
+    ridge_without_fold: Array | None = None
 
     def predict(self, features: Array) -> dict[str, Array]:
         """What each common model says, on the labels' agreed scale, ``[n_rows]`` each."""
         inputs = self.scaling.standardized(features)
-        found = {RIDGE: self.scaling.in_units(self.random_features(inputs) @ self.ridge)}
+        found: dict[str, Array] = {}
+        if self.ridge is not None:
+            found[RIDGE] = self.scaling.in_units(self.random_features(inputs) @ self.ridge)
         if self.settings.rounds:
             networks = predict_all(self.weights, inputs, self.settings).mean(axis=0)
             found[NETWORKS] = self.scaling.in_units(networks)
@@ -46,8 +48,10 @@ class FederatedModel:
     def predict_out_of_fold(self, features: Array, folds: NDArray[np.int64]) -> dict[str, Array]:
         """The same of a member's own rows, each by the network and the ridge that never saw it."""
         inputs, rows = self.scaling.standardized(features), np.arange(len(features))
-        ridge = (self.random_features(inputs) * self.ridge_without_fold[folds]).sum(axis=1)
-        found = {RIDGE: self.scaling.in_units(ridge)}
+        found: dict[str, Array] = {}
+        if self.ridge_without_fold is not None:
+            ridge = (self.random_features(inputs) * self.ridge_without_fold[folds]).sum(axis=1)
+            found[RIDGE] = self.scaling.in_units(ridge)
         if self.settings.rounds:
             networks = predict_all(self.weights, inputs, self.settings)[folds, rows]
             found[NETWORKS] = self.scaling.in_units(networks)

@@ -23,6 +23,8 @@ class MethodSettings:
         dropout: Share of hidden units that a step leaves out. It lowers the error on new rows, and what the weights
             tell of single rows.
         decay: Weight of the squared weights in the loss.
+        has_ridge: Whether the Gram sums of a ridge are opened beside the networks. By default they are not: a ridge
+            that is narrow enough to give no row away made stacks worse. Without rounds they always are.
         n_random_features: Random cosines of the ridge (Rahimi & Recht 2007). Far fewer than rows: a Gram matrix that is
             wider than the rows are many gives the rows away.
         ridge: Ridge on standardized labels.
@@ -37,6 +39,7 @@ class MethodSettings:
     learning_rate: float = 2e-3
     dropout: float = 0.3
     decay: float = 1e-3
+    has_ridge: bool = False
     n_random_features: int = 40
     ridge: float = 0.03
     seed: int = 0

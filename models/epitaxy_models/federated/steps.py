@@ -70,14 +70,14 @@ def first_steps(n_features: int) -> tuple[SumStep, SumStep]:
 
 
 def later_steps(n_inputs: int, settings: MethodSettings) -> tuple[SumStep, ...]:
-    """Rounds of the networks, then the Gram matrices of all folds."""
+    """Rounds of the networks, then, if agreed, the Gram matrices of all folds."""
     length = n_weights(n_inputs, settings) + 1
     rounds = [
         SumStep(f"{NETWORKS}-{number + 1}", length, MOST_ROWS * LARGEST_CHANGE, None)
         for number in range(settings.rounds)
     ]
     # A row of features has a squared norm of at most 3, a standardized label is at most 20 deviations away.
-    return (*rounds, _gram_step(settings, 20.0))
+    return (*rounds, _gram_step(settings, 20.0)) if settings.has_ridge else tuple(rounds)
 
 
 def only_step(settings: MethodSettings) -> tuple[SumStep]:

@@ -81,7 +81,8 @@ class Draw:
         companies: All companies.
         n_releases: Sums that were opened.
         round_seconds: Duration of the round, the stacks left out.
-        membership_auc: How well the common model's errors tell rows of the round from rows that it never saw.
+        membership_auc: How well the common model's errors tell a company's rows of the round from its others; the mean
+            over the companies.
     """
 
     companies: tuple[CompanyDraw, ...]
@@ -142,15 +143,14 @@ def _judged(
         np.concatenate([agent.rows.labels for agent in agents]),
     )
     central, common = fit_forest(everything, settings.seed), agents[0].learner.finish()
-    found = []
+    found, attacks = [], []
     for company, agent, test in zip(companies, agents, tests, strict=True):
         stack = fit_stack(agent.learner.finish(), agent.rows, agent.learner.folds, settings, agent.seed)
         unseen = MemberRows(table.features[test], scaled[test], least=1)
         central_error = float(np.abs(central(unseen.features) - unseen.labels).mean())
         found.append(_company(company.name, stack, unseen, central_error, table.target.half_width))
-    unseen_rows = np.concatenate(tests)
-    unseen = MemberRows(table.features[unseen_rows], scaled[unseen_rows])
-    return Draw(tuple(found), round_.n_releases, round_.seconds, membership_auc(common, everything, unseen))
+        attacks.append(membership_auc(common, agent.rows, unseen))
+    return Draw(tuple(found), round_.n_releases, round_.seconds, float(np.mean(attacks)))
 
 
 def _company(name: str, stack: PrivateStack, unseen: MemberRows, central: float, unit: float) -> CompanyDraw:

@@ -44,7 +44,7 @@ def simulate(
     rows: Annotated[int, typer.Option("--rows", min=12, help="Rows that each company learns from.")] = 80,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Draws of rows, with a round each.")] = 3,
     transport: Annotated[
-        TransportName, typer.Option("--transport", help="What carries messages: threads, or processes of Flower.")
+        TransportName, typer.Option("--transport", help="What carries messages (flower: not available yet).")
     ] = TransportName.INPROCESS,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -90,9 +90,8 @@ def _play(table: Any, companies: Sequence[Any], rows: int, seed: int, transport:
 
     if transport is TransportName.INPROCESS:
         return play(table, companies, rows, seed)
-    from epitaxy.consortium.transports.flower import connect_flower  # noqa: PLC0415
-
-    return play(table, companies, rows, seed, connect_flower)
+    message = "the Flower transport is not part of this release: leave --transport out"
+    raise usage_error(f"NO_TRANSPORT: {message}")
 
 
 def _print(document: dict[str, Any], draws: Sequence["Draw"]) -> None:

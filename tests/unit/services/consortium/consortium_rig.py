@@ -17,7 +17,7 @@ from epitaxy_models.federated.columns import AgreedRange
 from epitaxy_models.federated.rows import MemberRows
 from epitaxy_models.federated.settings import MethodSettings
 
-SMALL = MethodSettings(n_networks=2, width=4, rounds=2, local_steps=2, n_random_features=6)
+SMALL = MethodSettings(n_networks=2, width=4, rounds=2, local_steps=2, has_ridge=True, n_random_features=6)
 NAMES = ("anvil", "bellows", "crucible")
 N_FEATURES = 5
 
