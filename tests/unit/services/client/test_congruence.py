@@ -41,11 +41,6 @@ PAIRS = [
     (AsyncSearchRun, SearchRun),
     (AsyncFineTuneJob, FineTuneJob),
 ]
-    (AsyncClient, Client),
-    (AsyncScreenRun, ScreenRun),
-    (AsyncSearchRun, SearchRun),
-    (AsyncFineTuneJob, FineTuneJob),
-]
 ASYNC_NAMES = {"aclose": "close", "__aenter__": "__enter__", "__aexit__": "__exit__", "__anext__": "__next__"}
 # Words that a signature of the client for asyncio has and the blocking one's has not.
 ASYNC_WORDS = re.compile(r"\b(Async(?=[A-Z])|async_)")
