@@ -15,8 +15,8 @@ TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",$$/\1/p' pyproject.toml)
 export RAY_USAGE_STATS_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining fuzz audit lock check check-protos contract format generate check-generated structure check-structure reference check-reference serve golden clean pictures bench loadtest growth performance soak \
-        dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish retire source-index fidelity-models scaling bench-transfer bench-uncertainty bench-campaigns
+.PHONY: help install install-dev redis prometheus kernels demo test calm-tests watchful-tests stack-tests test-fast test-deploy test-pods test-pretraining fuzz audit lock check check-protos contract format generate check-generated structure check-structure reference check-reference serve golden clean pictures bench loadtest growth disk-growth performance soak \
+        dashboards chart-readme chart-package sbom pictures-dashboards pretrain pretrain-small auxiliary-labels publish retire source-index fidelity-models scaling bench-transfer bench-uncertainty bench-campaigns bench-memory
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -177,6 +177,9 @@ growth: install-dev redis ## How cost grows with atoms, messages, members, repli
 soak: install-dev redis ## Half an hour of mixed load with random kills: nothing lost, wrong or growing (ARGS="--minutes 3")
 	$(BIN)/python -m loadtest.soak $(ARGS)
 
+disk-growth: install-dev redis ## Disk that a stack takes in 30 days, beside models and jobs, by some minutes (ARGS="--minutes 5")
+	$(BIN)/python -m loadtest.disk_growth $(ARGS)
+
 performance: install-dev redis ## All figures of docs/performance.md and the README again (PARQUET=file; quarter of an hour, alone)
 	$(BIN)/python -m loadtest.bench $(if $(PARQUET),--parquet "$(PARQUET)") --write-docs
 	$(BIN)/python -m loadtest.training_speed $(if $(PARQUET),--parquet "$(PARQUET)") --write-docs
@@ -213,6 +216,9 @@ source-index: install-dev ## Index the training corpus of the shipped model (DAT
 
 fidelity-models: install-dev ## Fit the heads of HSE, GLLB-SC and SCAN gaps on the shipped model (DATA=mp_multifidelity_gap.parquet; a minute)
 	$(BIN)/python -m epitaxy_models.transfer.fidelities --data "$(or $(DATA),../shared/data/mp_multifidelity_gap.parquet)"
+
+bench-memory: install-dev ## Memory and processor time of a screening from 10^5 to 10^6 inputs, against a server that replays (ARGS="--rows 10000000")
+	$(BIN)/python -m loadtest.bench.memory $(ARGS)
 
 bench-transfer: install-dev ## Learning curves on real targets (DATA=folder; QUICK=1; NETWORKS=scratch_network: an hour or more); run again to resume
 	$(BIN)/python -m loadtest.transfer --data "$(or $(DATA),../shared/data)" $(if $(QUICK),--quick) $(if $(NETWORKS),--networks $(NETWORKS))

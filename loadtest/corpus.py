@@ -29,6 +29,13 @@ def crystals(parquet: Path | None, size: int, seed: int = 0) -> list[Structure]:
     return [structure for structure, _ in zip(copies, range(size), strict=False)]
 
 
+def pool(parquet: Path | None, size: int, seed: int = 1) -> list[Structure]:
+    """So many crystals, all different: where a Parquet's run out, strained copies of them."""
+    found = crystals(parquet, size, seed)
+    random = np.random.default_rng(seed)
+    return [*found, *(strained(found[row % len(found)], random) for row in range(size - len(found)))]
+
+
 def dealt(structures: Sequence[Structure], hands: int) -> list[list[Structure]]:
     """Hands without a crystal in common and with the same mix of sizes, in random order each."""
     ordered = sorted(structures, key=lambda structure: structure.n_sites)

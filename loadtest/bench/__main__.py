@@ -26,7 +26,7 @@ from loadtest.bench import report as reports
 from loadtest.bench.against import report as comparisons
 from loadtest.bench.against.build import running
 from loadtest.bench.against.checkout import checkout, resolved, weights_digest
-from loadtest.bench.against.legs import compare
+from loadtest.bench.against.legs import compare, hunt
 from loadtest.bench.hand import Hand
 from loadtest.bench.kinds import DATA, measure_kinds
 from loadtest.bench.rounds import PEERS, Served, measure
@@ -94,6 +94,8 @@ def _against(options: argparse.Namespace) -> int:
         _say(f"starting the stacks of {' and '.join(names)}")
         with running(names[0], _ROOT) as new, running(names[1], tree) as old:
             found = compare(new, old, hands, _say)
+            if options.pool:
+                hunt(new, old, corpus.pool(options.parquet, options.pool), found, _say)
     report = {
         "record": record,
         "source": _source(options.parquet, hands),
@@ -122,6 +124,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--write-docs", action="store_true", help="into docs/performance.md, README.md, docs/images")
     parser.add_argument("--strict", action="store_true", help="exit code 1 where a target is missed")
     parser.add_argument("--against", metavar="COMMIT", help="another commit of this repository, measured in turns")
+    parser.add_argument("--pool", type=int, default=0, help="with --against: crystals to find the best 1 %% among")
     options = parser.parse_args()
     if options.against:
         try:

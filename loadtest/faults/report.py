@@ -8,6 +8,9 @@ from typing import Any
 from loadtest.bench.report import replaced
 from loadtest.faults.trial import Trial
 
+# Of each trial and kind; the JSON has more.
+_MOST_NOTES = 1
+
 
 def record_of(trials: Sequence[Trial], machine: Mapping[str, Any], n_items: int) -> dict[str, Any]:
     return {"record": dict(machine), "items": n_items, "trials": [trial.as_record() for trial in trials]}
@@ -30,7 +33,7 @@ def markdown(report: Mapping[str, Any]) -> str:
         f"- {trial['fault']}, {kind}: {note}"
         for trial in trials
         for kind, found in trial["work"].items()
-        for note in found["notes"]
+        for note in found["notes"][:_MOST_NOTES]
     ]
     return "\n".join([*lines, *notes, ""]) if notes else "\n".join(lines)
 

@@ -10,6 +10,8 @@ from loadtest.bench.report import replaced
 from loadtest.soak.run import Outcome
 
 _MOST_ROWS = 14
+# Of each kind; the JSON has more.
+_MOST_NOTES = 3
 
 
 def record_of(outcome: Outcome, machine: Mapping[str, Any], seed: int) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def markdown(report: Mapping[str, Any]) -> str:
     if not report["stack_survived"]:
         lines.append("The stack did not survive.")
     lines += [f"Did not end: {name}." for name in report["unfinished"]]
-    notes = [f"- {kind}: {note}" for kind, found in report["work"].items() for note in found["notes"]]
+    notes = [f"- {kind}: {note}" for kind, found in report["work"].items() for note in found["notes"][:_MOST_NOTES]]
     return "\n".join([*lines, *notes, ""]) if notes else "\n".join(lines)
 
 

@@ -27,7 +27,7 @@ def distance(expected: Sequence[Answer], found: Answer) -> float:
     near zero and the interval wide.
 
     Args:
-        expected: Undisturbed answers, of which each number and text may be any: they differ by the batch.
+        expected: Undisturbed answers. They differ by the batch, and what lies between two of them is as good.
         found: The answer.
     """
     if any(answer.keys() != found.keys() for answer in expected):
@@ -36,21 +36,23 @@ def distance(expected: Sequence[Answer], found: Answer) -> float:
     for name, value in expected[0].items():
         if not isinstance(value, str):
             sizes[_group(name)] = max(1.0, abs(value), sizes.get(_group(name), 1.0))
-    apart = (min(_apart(name, answer[name], found[name], sizes) for answer in expected) for name in found)
-    return max(apart, default=0.0)
+    return max((_apart(name, [answer[name] for answer in expected], found[name], sizes) for name in found), default=0.0)
 
 
 def _group(name: str) -> str:
     return name.partition(".")[0]
 
 
-def _apart(name: str, expected: float | str, found: float | str, sizes: Mapping[str, float]) -> float:
-    if isinstance(expected, str) or isinstance(found, str):
-        return 0.0 if expected == found else math.inf
-    if math.isnan(expected) and math.isnan(found):
+def _apart(name: str, expected: Sequence[float | str], found: float | str, sizes: Mapping[str, float]) -> float:
+    """How far a number is from the nearest between the least and the greatest of the undisturbed ones."""
+    numbers = [value for value in expected if not isinstance(value, str)]
+    if isinstance(found, str) or len(numbers) < len(expected):
+        return 0.0 if found in expected else math.inf
+    if math.isnan(found) and any(map(math.isnan, numbers)):
         return 0.0
-    apart = abs(expected - found) / sizes[_group(name)] / _LOOSER.get(name, TOLERANCE)
-    return math.inf if math.isnan(apart) else apart
+    apart = abs(found - min(max(found, min(numbers)), max(numbers)))
+    scaled = apart / sizes[_group(name)] / _LOOSER.get(name, TOLERANCE)
+    return math.inf if math.isnan(scaled) else scaled
 
 
 def is_passing(error: EpitaxyClientError) -> bool:

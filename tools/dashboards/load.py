@@ -113,6 +113,8 @@ def _ask_the_rest(client: Client, files: list[Path]) -> None:
     client.predict(files)
     # One of each kind, and one that is refused.
     client.predict([molecule("CCO"), polymer("*CC*"), composition("Fe2O3"), molecule("[Na+].[Cl-]")])
+    with client.search(files, 1, "band_gap:max") as found:
+        found.best()
     list(client.validate(files))
     list(client.finetune_jobs())
     with suppress(NotFoundError):

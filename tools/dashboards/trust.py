@@ -264,10 +264,39 @@ _USAGE = Row(
     ],
 )
 
+_PROMISES = Row(
+    "Promises",
+    [
+        Panel(
+            "Champions that do not load",
+            "Tries within half an hour, by reason; the version before serves on.",
+            "short",
+            [
+                Query(
+                    total(
+                        increase("ray_epitaxy_prediction_champions_not_loaded_total", window="30m"),
+                        "reason",
+                    ),
+                    "{{reason}}",
+                )
+            ],
+            is_stacked=True,
+            width=12,
+        ),
+        Panel(
+            "Audit log intact",
+            "1 while every line of the audit log is as it was written.",
+            "short",
+            [Query(f"min({select('epitaxy_finetune_audit_log_intact')})", "intact")],
+            width=12,
+        ),
+    ],
+)
+
 TRUST = Dashboard(
     "epitaxy-models-and-trust",
     "Epitaxy / Models and trust",
     "Versions in service, domain verdicts, calibration, measurements, explanations and usage.",
-    [_VERSIONS, _DOMAIN, _CALIBRATION, _MEASUREMENTS, _EXPLANATIONS, _USAGE],
+    [_VERSIONS, _DOMAIN, _CALIBRATION, _MEASUREMENTS, _EXPLANATIONS, _PROMISES, _USAGE],
     [NAMESPACES, TENANTS, MODELS],
 )

@@ -41,7 +41,25 @@ def table(client: Client, inputs: Any, options: Mapping[str, Any]) -> Found:
     return {"hits": 0, "answers": None, "rows": len(found)}
 
 
-WAYS: Mapping[str, Callable[[Client, Any, Mapping[str, Any]], Found]] = {"objects": screen, "table": table}
+def best(client: Client, inputs: Any, options: Mapping[str, Any]) -> Found:
+    """The best K by a property: by a search if the build has one, else all answers, sorted. No cache is read."""
+    k, by = options["k"], options["by"]
+    if hasattr(client, "search"):
+        with client.search(inputs, k, by, bypass_cache=True) as run:
+            chosen = run.best()
+    else:
+        name, goal = by.split(":")
+        with client.screen(inputs, bypass_cache=True) as run:
+            answered = [result for result in run if result.error is None]
+        chosen = sorted(answered, key=lambda result: result[name].value, reverse=goal == "max")[:k]
+    return {"hits": 0, "answers": {result.id: [] for result in chosen}}
+
+
+WAYS: Mapping[str, Callable[[Client, Any, Mapping[str, Any]], Found]] = {
+    "objects": screen,
+    "table": table,
+    "best": best,
+}
 
 
 def ask(client: Client, way: str, inputs: Any, options: Mapping[str, Any]) -> Found:

@@ -56,7 +56,8 @@ class Build:
         found = self._send("ask", way, name, options)
         used = self.stack_cpu_seconds - spent + found["cpu_seconds"]
         answers = found["answers"]
-        answered = count if answers is None else len(answers)
+        # The best of a pool stand for all of it.
+        answered = count if answers is None or way == "best" else len(answers)
         return Asked(Timing(answered, found["seconds"], used), found["hits"], answers)
 
     def _send(self, *order: Any) -> Any:

@@ -27,6 +27,8 @@ def checkout(commit: str, root: Path) -> Iterator[Path]:
     """A git worktree of the commit in a temporary folder, removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="epitaxy-against-") as folder:
         tree = Path(folder) / "tree"
+        # What a run that was killed has left registered.
+        _git(root, "worktree", "prune")
         _git(root, "worktree", "add", "--quiet", "--detach", str(tree), commit)
         try:
             yield tree

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from epitaxy_models.structures import Structure
 from loadtest import corpus
 from loadtest.bench.against.build import Asked, Build
 from loadtest.bench.hand import Hand
@@ -46,6 +47,29 @@ ROWS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    """The best of a pool that no cache knows: the whole pool answered and sorted against a search of it.
+
+    Attributes:
+        by: Property and goal, ``band_gap:max``.
+        wanted: Times the rate of answering the whole pool.
+    """
+
+    by: str
+    wanted: float
+
+    @property
+    def row(self) -> Row:
+        """As the tables call it."""
+        return Row(f"best 1 % by {self.by}", "pool", "best", is_cold=True, wanted=self.wanted)
+
+
+HUNTS = (Hunt("band_gap:max", 5.0), Hunt("formation_energy:min", 8.0))
+# Share of the pool that is wanted, and of these the share that the search must find.
+_BEST, RECALL = 0.01, 0.99
+
+
 @dataclass(slots=True)
 class Compared:
     """Figures by row and build, one a round.
@@ -55,6 +79,7 @@ class Compared:
         cpu: Processor milliseconds a structure, of client and stack.
         idle_cores: Cores that the stack which is not asked used meanwhile.
         worst: Largest difference of an answer, in units of what is allowed.
+        recalls: By row, the share of the other build's best that this build's search found.
         unequal: Ids whose answers differ by more than ``TOLERANCE``, or that one build alone answered.
     """
 
@@ -64,6 +89,7 @@ class Compared:
     compared: int = 0
     worst: float = 0.0
     unequal: set[str] = field(default_factory=set)
+    recalls: dict[str, float] = field(default_factory=dict)
     hits_when_cold: int = 0
     unanswered: int = 0
 
@@ -100,6 +126,20 @@ def compare(new: Build, old: Build, hands: Sequence[Hand], say: Say) -> Compared
         _round(builds, hand, found, is_reversed=bool(number % 2))
         say(f"round {number} of {len(hands) - 1}")
     return found
+
+
+def hunt(new: Build, old: Build, structures: Sequence[Structure], found: Compared, say: Say) -> None:
+    """The best hundredth of a pool, by each property in turn."""
+    k = max(1, round(_BEST * len(structures)))
+    for build in (old, new):
+        build.hold("pool", corpus.named_triples(structures))
+    for one in HUNTS:
+        asked = {build.name: build.ask("best", "pool", len(structures), k=k, by=one.by) for build in (old, new)}
+        for name, leg in asked.items():
+            found.add(one.row, name, leg.timing)
+        wanted, got = (set(asked[build.name].answers or ()) for build in (old, new))
+        found.recalls[one.row.name] = len(wanted & got) / len(wanted)
+        say(f"{one.row.name}: recall {found.recalls[one.row.name]:.3f}")
 
 
 def _round(builds: tuple[Build, Build], hand: Hand, found: Compared, *, is_reversed: bool) -> None:

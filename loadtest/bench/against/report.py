@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from loadtest.bench.against.legs import ROWS, TOLERANCE, Compared
+from loadtest.bench.against.legs import HUNTS, RECALL, ROWS, TOLERANCE, Compared, Row
 from loadtest.bench.report import replaced
 from loadtest.spread import Spread
 
@@ -14,9 +14,10 @@ _MARK = "against"
 
 def record_of(found: Compared, new: str, old: str) -> dict[str, Any]:
     """All figures, with the verdict on each row that something was promised of."""
+    rows = (*ROWS, *(hunt.row for hunt in HUNTS))
     return {
         "builds": {"new": new, "old": old},
-        "rows": [_row_record(found, row, new, old) for row in ROWS if row.name in found.rates],
+        "rows": [_row_record(found, row, new, old) for row in rows if row.name in found.rates],
         "equality": {
             "tolerance": TOLERANCE,
             "compared": found.compared,
@@ -68,14 +69,15 @@ def is_missed(report: Mapping[str, Any]) -> bool:
     return any(row["verdict"] == "missed" for row in report["rows"])
 
 
-def _row_record(found: Compared, row: Any, new: str, old: str) -> dict[str, Any]:
-    ratio = found.ratio(row, new, old)
-    verdict = "" if row.wanted is None else "met" if ratio.median >= row.wanted else "missed"
+def _row_record(found: Compared, row: Row, new: str, old: str) -> dict[str, Any]:
+    ratio, recall = found.ratio(row, new, old), found.recalls.get(row.name)
+    is_met = row.wanted is None or (ratio.median >= row.wanted and (recall is None or recall >= RECALL))
     return {
         "name": row.name,
         "wanted": row.wanted,
         "ratio": ratio.as_record(),
-        "verdict": verdict,
+        "recall": recall,
+        "verdict": "" if row.wanted is None else "met" if is_met else "missed",
         "rates": {name: Spread.of(found.rates[row.name][name]).as_record() for name in (old, new)},
         "cpu_ms": {name: Spread.of(found.cpu[row.name][name]).as_record() for name in (old, new)},
     }
@@ -87,7 +89,8 @@ def _line(row: Mapping[str, Any]) -> str:
     )
     ratio, wanted = row["ratio"], "" if row["wanted"] is None else f"≥ {row['wanted']:g}"
     costs = " → ".join(f"{one['median']:.2f}" for one in row["cpu_ms"].values())
-    return f"| {row['name']} | {before} | {now} | {_shown(ratio, 2)} | {wanted} | {row['verdict']} | {costs} |"
+    name = row["name"] if row["recall"] is None else f"{row['name']}, recall {row['recall']:.3f}"
+    return f"| {name} | {before} | {now} | {_shown(ratio, 2)} | {wanted} | {row['verdict']} | {costs} |"
 
 
 def _shown(found: Mapping[str, float], digits: int) -> str:

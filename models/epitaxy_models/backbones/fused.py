@@ -6,7 +6,7 @@ node terms come from one matrix product, nodes are taken through a layer in bloc
 and nodes that a layer cannot tell apart are taken through it once. It imports no torch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ from epitaxy_models.graphs.rock_salt import featurize_rock_salt
 Float = NDArray[np.float32]
 Index = NDArray[np.int32]
 
+# Of the substrate of crystals.
+_SHIPPED_WIDTH = 96
 # Nodes that go through a layer together: their terms fill about half of a second-level cache.
 _BLOCK = 192
 
@@ -224,9 +226,11 @@ def _embed(
             block, block_normed, size = states[start:stop], normed[start:stop], stop - start
             for row in range(size):
                 block[row] = before[place[nodes[start + row]]]
-            _messages(
-                terms, place, filters[layer], rows, sources, positions, edge_weights, nodes[start:stop], messages[:size]
-            )
+            some, into = nodes[start:stop], messages[:size]
+            if width == _SHIPPED_WIDTH:
+                _shipped_messages(terms, place, filters[layer], rows, sources, positions, edge_weights, some, into)
+            else:
+                _messages(terms, place, filters[layer], rows, sources, positions, edge_weights, some, into)
             np.dot(messages[:size], message_out[layer], change[:size])
             _add_and_norm(change, block, block_normed)
             np.dot(block_normed, update_in[layer], hidden[:size])
@@ -247,40 +251,69 @@ def _embed(
     _maximum_over_atoms(normed, place, readout_gain[n_layers - 1], cell_offsets, embeddings[:, n_layers * width :])
 
 
-@compiled(fastmath=True)
-def _messages(
-    terms: Float,
-    place: Index,
-    table: Float,
-    rows: Index,
-    sources: Index,
-    positions: Float,
-    weights: Float,
-    nodes: Index,
-    summed: Float,
-) -> None:
-    """``messages.edge_messages`` of some nodes; both gates over one division."""
-    width = summed.shape[1]
-    one, quarter = np.float32(1.0), np.float32(0.25)
-    for row in range(len(summed)):
-        node, total = nodes[row], summed[row]
-        total[:] = np.float32(0.0)
-        own = terms[place[node]]
-        own_gate, own_core = own[:width], own[width : 2 * width]
-        for edge in range(rows[node], rows[node + 1]):
-            other = terms[place[sources[edge]]]
-            other_gate, other_core = other[2 * width : 3 * width], other[3 * width :]
-            step = int(positions[edge])
-            upper = positions[edge] - np.float32(step)
-            lower = one - upper
-            low_gate, low_core = table[step, :width], table[step, width:]
-            high_gate, high_core = table[step + 1, :width], table[step + 1, width:]
-            weight = quarter * weights[edge]
-            for c in range(width):
-                gate = own_gate[c] + other_gate[c] + lower * low_gate[c] + upper * high_gate[c]
-                core = own_core[c] + other_core[c] + lower * low_core[c] + upper * high_core[c]
-                gate_size, core_size = one + abs(gate), one + abs(core)
-                total[c] += weight * core * (gate_size + gate) * (core_size + core) / (gate_size * core_size)
+def _kernel_of_messages(fixed: int) -> Callable[..., None]:
+    """A kernel for states of a width that is known when it is compiled, or of any (0)."""
+
+    @compiled(fastmath=True)
+    def kernel(
+        terms: Float,
+        place: Index,
+        table: Float,
+        rows: Index,
+        sources: Index,
+        positions: Float,
+        weights: Float,
+        nodes: Index,
+        summed: Float,
+    ) -> None:
+        """``messages.edge_messages`` of some nodes; both gates over one division, two edges at a time.
+
+        A pair reads the node's own terms, and reads and writes its sum, once; the compiler's proof that the arrays do
+        not overlap is run once, too. Sums come in the same order as one edge at a time.
+        """
+        width = fixed or summed.shape[1]
+        one, quarter = np.float32(1.0), np.float32(0.25)
+        for row in range(len(summed)):
+            node, total = nodes[row], summed[row]
+            total[:] = np.float32(0.0)
+            own = terms[place[node]]
+            first, last = rows[node], rows[node + 1]
+            for edge in range(first, last - 1, 2):
+                other, after = terms[place[sources[edge]]], terms[place[sources[edge + 1]]]
+                step, next_step = int(positions[edge]), int(positions[edge + 1])
+                upper, next_upper = positions[edge] - np.float32(step), positions[edge + 1] - np.float32(next_step)
+                lower, next_lower = one - upper, one - next_upper
+                low, high, next_low, next_high = table[step], table[step + 1], table[next_step], table[next_step + 1]
+                weight, next_weight = quarter * weights[edge], quarter * weights[edge + 1]
+                for c in range(width):
+                    at = width + c
+                    gate = own[c] + other[2 * width + c] + lower * low[c] + upper * high[c]
+                    core = own[at] + other[2 * width + at] + lower * low[at] + upper * high[at]
+                    next_gate = own[c] + after[2 * width + c] + next_lower * next_low[c] + next_upper * next_high[c]
+                    next_core = own[at] + after[2 * width + at] + next_lower * next_low[at] + next_upper * next_high[at]
+                    a, b, next_a, next_b = one + abs(gate), one + abs(core), one + abs(next_gate), one + abs(next_core)
+                    total[c] += weight * core * (a + gate) * (b + core) / (a * b)
+                    total[c] += (
+                        next_weight * next_core * (next_a + next_gate) * (next_b + next_core) / (next_a * next_b)
+                    )
+            if (last - first) % 2:
+                edge = last - 1
+                other, step = terms[place[sources[edge]]], int(positions[edge])
+                upper, weight = positions[edge] - np.float32(step), quarter * weights[edge]
+                lower, low, high = one - upper, table[step], table[step + 1]
+                for c in range(width):
+                    at = width + c
+                    gate = own[c] + other[2 * width + c] + lower * low[c] + upper * high[c]
+                    core = own[at] + other[2 * width + at] + lower * low[at] + upper * high[at]
+                    a, b = one + abs(gate), one + abs(core)
+                    total[c] += weight * core * (a + gate) * (b + core) / (a * b)
+
+    return kernel
+
+
+_messages = _kernel_of_messages(0)
+# Its loops over channels have neither remainders nor counts to check.
+_shipped_messages = _kernel_of_messages(_SHIPPED_WIDTH)
 
 
 @compiled(fastmath=True)

@@ -6,6 +6,7 @@ were strained, rattled or given other elements; and how unusual density and cont
 miss: hypothetical compounds, distorted cells, and molecules or slabs in boxes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -106,6 +107,12 @@ class DomainModel:
         """Percentiles of some structures."""
         views = _ranks(self._views(evidence), self.held_out[:3])
         return DomainScores(_ranks(_log_tails(views)[:, None], self.held_out[3:])[:, 0], views)
+
+    def are_usual(self, scores: NDArray[np.float64], atomic_numbers: Sequence[NDArray[np.uint8]]) -> NDArray[np.bool_]:
+        """Which structures `judge` finds IN_DOMAIN, by their scores ``[n]`` and atoms."""
+        is_rare = self.element_counts < _FAMILIAR_COUNT
+        hold_rare = np.array([is_rare[numbers].any() for numbers in atomic_numbers], dtype=bool)
+        return np.asarray((scores < _BORDERLINE) & ~hold_rare)
 
     def judge(self, score: float, views: NDArray[np.float64], atomic_numbers: NDArray[np.uint8]) -> DomainScore:
         """Verdict on one structure with that score, its three views ``[3]`` and those atoms."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from epitaxy_models.calibration.verdict import DomainVerdict
 from epitaxy_models.compiled import compiled, read_only
-from epitaxy_models.graphs.neighbours import neighbours_within
+from epitaxy_models.graphs.neighbours import cell_volume, neighbours_within, planes_crossed
 from epitaxy_models.structures.kernel_arrays import kernel_arrays
 from epitaxy_models.structures.radii import COVALENT_RADII
 from epitaxy_models.structures.structure import Structure
@@ -55,9 +55,7 @@ def _contacts(
     usual: NDArray[np.float32],
 ) -> tuple[float, float]:
     """Smallest distance in units of ``short``, and mean over the atoms of their smallest in units of ``usual``."""
-    inverse = np.linalg.inv(lattice)
-    # Lattice planes that a length of one Angstrom can cross, along each axis.
-    crossed = np.sqrt((inverse * inverse).sum(axis=0))
+    crossed = planes_crossed(lattice, cell_volume(lattice), 1.0)
     shortest = _REACH
     nearest = np.full(len(numbers), _REACH)
     for i in range(len(numbers)):
@@ -74,16 +72,23 @@ def _contacts(
 
 @compiled()
 def _shortest_image(
-    lattice: NDArray[np.float64], crossed: NDArray[np.float64], frac: NDArray[np.float64], i: int, j: int, radius: float
+    lattice: NDArray[np.float64],
+    crossed: tuple[float, float, float],
+    frac: NDArray[np.float64],
+    i: int,
+    j: int,
+    radius: float,
 ) -> float:
     """Distance from site i to the nearest image of site j closer than ``radius``, infinite where there is none."""
     squared = radius * radius
     d0, d1, d2 = frac[j, 0] - frac[i, 0], frac[j, 1] - frac[i, 1], frac[j, 2] - frac[i, 2]
     s0, s1, s2 = radius * crossed[0], radius * crossed[1], radius * crossed[2]
     nearest = np.inf
+    b_low, b_high = math.ceil(-s1 - d1), math.floor(s1 - d1)
+    c_low, c_high = math.ceil(-s2 - d2), math.floor(s2 - d2)
     for a in range(math.ceil(-s0 - d0), math.floor(s0 - d0) + 1):
-        for b in range(math.ceil(-s1 - d1), math.floor(s1 - d1) + 1):
-            for c in range(math.ceil(-s2 - d2), math.floor(s2 - d2) + 1):
+        for b in range(b_low, b_high + 1):
+            for c in range(c_low, c_high + 1):
                 if i == j and a == 0 and b == 0 and c == 0:
                     continue
                 x = (d0 + a) * lattice[0, 0] + (d1 + b) * lattice[1, 0] + (d2 + c) * lattice[2, 0]
@@ -157,8 +162,20 @@ class GeometryModel:
 
     def features(self, structures: Sequence[Structure]) -> NDArray[np.float64]:
         """Logarithm of the volume over the expected one, shortest and mean contact of each structure, ``[n, 3]``."""
-        found = [self._features(self.measure(s), s.atomic_numbers) for s in structures]
-        return np.array(found, dtype=np.float64).reshape(len(structures), 3)
+        tables = COVALENT_RADII, read_only(self.short_contacts), read_only(self.usual_contacts)
+        found = np.empty((len(structures), 3))
+        for row, structure in enumerate(structures):
+            found[row, 1:] = _contacts(*kernel_arrays(structure), *tables)
+        lattices = np.array([structure.lattice for structure in structures]).reshape(-1, 3, 3)
+        volumes = np.abs(np.linalg.det(lattices)) / [structure.n_sites for structure in structures]
+        expected = [self.atomic_volumes[structure.atomic_numbers].mean() for structure in structures]
+        found[:, 0] = np.log(volumes / np.array(expected, dtype=np.float64))
+        return found
+
+    def are_usual(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which structures `judge` finds IN_DOMAIN, by their `features` ``[n, 3]``."""
+        is_within = (features >= self.limits[:, 1]) & (features <= self.limits[:, 2])
+        return np.asarray(is_within.all(axis=1))
 
     def judge(self, features: NDArray[np.float64], structure: Structure) -> tuple[DomainVerdict, str]:
         """Verdict on one structure with its `features` ``[3]``, and the reason, empty when IN_DOMAIN."""
@@ -178,10 +195,6 @@ class GeometryModel:
         if feature == 1:
             return f"its shortest contact is {features[1]:.2f} of what is already short for its elements"
         return f"its contacts are {features[2]:.2f} times as long as usual for its elements"
-
-    def _features(self, geometry: Geometry, atomic_numbers: NDArray[np.uint8]) -> tuple[float, float, float]:
-        expected = float(self.atomic_volumes[atomic_numbers].mean())
-        return float(np.log(geometry.volume_per_atom / expected)), geometry.shortest_contact, geometry.mean_contact
 
 
 def worse(first: DomainVerdict, second: DomainVerdict) -> bool:

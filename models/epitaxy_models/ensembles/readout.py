@@ -24,7 +24,7 @@ _LAPLACE_STD = np.sqrt(2.0)
 
 def numbers_of_elements(structures: Sequence[Structure]) -> NDArray[np.int64]:
     """Number of elements of each structure, ``[n_structures]``."""
-    return np.array([len(np.unique(structure.atomic_numbers)) for structure in structures], dtype=np.int64)
+    return np.array([len(set(structure.atomic_numbers.tobytes())) for structure in structures], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,8 +163,14 @@ class CalibratedReadout:
         self, scores: DomainScores, evidence: DomainEvidence, structures: Sequence[Structure]
     ) -> tuple[DomainScore, ...]:
         """The worse of what the scores and what the geometry alone say, with its reason."""
+        # Most need no closer look.
+        are_usual = self._domain.are_usual(scores.scores, [structure.atomic_numbers for structure in structures])
+        are_usual &= self._geometry.are_usual(evidence.geometry)
         verdicts = []
         for row, structure in enumerate(structures):
+            if are_usual[row]:
+                verdicts.append(DomainScore(float(scores.scores[row]), DomainVerdict.IN_DOMAIN, ""))
+                continue
             judged = self._domain.judge(float(scores.scores[row]), scores.views[row], structure.atomic_numbers)
             verdict, reason = self._geometry.judge(evidence.geometry[row], structure)
             verdicts.append(

@@ -22,10 +22,10 @@ _UNIT_SPHERE = 4.19
 _SHARE_OF_PAIRS = 0.7
 _LEAST_CAPACITY = 64
 # First search radius: at least so many Angstrom, and so that its sphere holds so many times k atoms.
-_LEAST_RADIUS, _SPARE_NEIGHBOURS = 3.0, 1.3
+_LEAST_RADIUS, _SPARE_NEIGHBOURS = 3.0, 1.5
 # Factor on a search radius within which some atom has fewer than k neighbours: 2.5 times the volume.
 _GROWTH = 1.35
-# Keeps the last neighbour within a search radius that was fitted to it.
+# Keeps the last neighbour within a search radius that was fitted to it, and within the images that are looked at.
 _ROUNDING = 1.0001
 
 
@@ -60,6 +60,33 @@ class NeighbourList(NamedTuple):
 
 
 @compiled()
+def cell_volume(lattice: NDArray[np.float64]) -> float:
+    """Cubic Angstrom; for three by three a library's determinant costs many times its arithmetic."""
+    first = lattice[1, 1] * lattice[2, 2] - lattice[1, 2] * lattice[2, 1]
+    second = lattice[1, 2] * lattice[2, 0] - lattice[1, 0] * lattice[2, 2]
+    third = lattice[1, 0] * lattice[2, 1] - lattice[1, 1] * lattice[2, 0]
+    return float(abs(lattice[0, 0] * first + lattice[0, 1] * second + lattice[0, 2] * third))
+
+
+@compiled()
+def planes_crossed(lattice: NDArray[np.float64], volume: float, radius: float) -> tuple[float, float, float]:
+    """Lattice planes that a length can cross along each axis: how many images can lie within a radius."""
+    longest = radius * _ROUNDING / volume
+    return (
+        longest * _face(lattice[1], lattice[2]),
+        longest * _face(lattice[2], lattice[0]),
+        longest * _face(lattice[0], lattice[1]),
+    )
+
+
+@compiled()
+def _face(u: NDArray[np.float64], v: NDArray[np.float64]) -> float:
+    """Area between two vectors."""
+    x, y, z = u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]
+    return math.sqrt(x * x + y * y + z * z)
+
+
+@compiled()
 def neighbours_within(lattice: NDArray[np.float64], frac: NDArray[np.float64], radius: float) -> Pairs:
     """All directed pairs closer than ``radius`` Angstrom, images of a site itself included.
 
@@ -71,12 +98,8 @@ def neighbours_within(lattice: NDArray[np.float64], frac: NDArray[np.float64], r
         radius: Angstrom.
     """
     n = frac.shape[0]
-    # Spacing of lattice planes bounds how many images along each axis can lie within the radius.
-    inverse = np.linalg.inv(lattice)
-    spans = np.empty(3)
-    for axis in range(3):
-        spans[axis] = radius * math.sqrt(inverse[0, axis] ** 2 + inverse[1, axis] ** 2 + inverse[2, axis] ** 2)
-    volume = abs(np.linalg.det(lattice))
+    volume = cell_volume(lattice)
+    span_a, span_b, span_c = planes_crossed(lattice, volume, radius)
     # Each pair of two sites is looked for once and counts for both.
     capacity = _LEAST_CAPACITY + int(_SHARE_OF_PAIRS * n * n * _UNIT_SPHERE * radius**3 / volume)
     firsts = np.empty(capacity, dtype=np.int32)
@@ -89,9 +112,9 @@ def neighbours_within(lattice: NDArray[np.float64], frac: NDArray[np.float64], r
             d0 = frac[j, 0] - frac[i, 0]
             d1 = frac[j, 1] - frac[i, 1]
             d2 = frac[j, 2] - frac[i, 2]
-            a_low, a_high = math.ceil(-spans[0] - d0), math.floor(spans[0] - d0)
-            b_low, b_high = math.ceil(-spans[1] - d1), math.floor(spans[1] - d1)
-            c_low, c_high = math.ceil(-spans[2] - d2), math.floor(spans[2] - d2)
+            a_low, a_high = math.ceil(-span_a - d0), math.floor(span_a - d0)
+            b_low, b_high = math.ceil(-span_b - d1), math.floor(span_b - d1)
+            c_low, c_high = math.ceil(-span_c - d2), math.floor(span_c - d2)
             for a in range(a_low, a_high + 1):
                 fa = d0 + a
                 xa = fa * lattice[0, 0]
@@ -171,7 +194,7 @@ def adaptive_neighbours(
         radius_max: Largest cutoff, Angstrom.
     """
     n = frac.shape[0]
-    volume = abs(np.linalg.det(lattice))
+    volume = cell_volume(lattice)
     # A sphere that holds more than k atoms at the mean density, times the reach; grown until it holds enough.
     guess = (_SPARE_NEIGHBOURS * k * volume / (_UNIT_SPHERE * n)) ** (1.0 / 3.0)
     radius = min(radius_max, max(_LEAST_RADIUS, reach * guess))

@@ -25,8 +25,8 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 _LABEL_OFFSET = 0.31831
 _LABELS_PER_ANGSTROM = 1e4
 
-# Digits of the radix sort.
-_RADIX_BITS = 11
+# Digits of the radix sort: of hundreds of distances, clearing larger tables would cost more than the moves they spare.
+_RADIX_BITS = 8
 _RADIX = 1 << _RADIX_BITS
 _DIGIT = np.uint64(_RADIX - 1)
 
@@ -149,7 +149,13 @@ def _ascending(distances: NDArray[np.float64]) -> NDArray[np.int32]:
     order = np.arange(len(bits)).astype(np.int32)
     moved_bits, moved_order = np.empty_like(bits), np.empty_like(order)
     places = np.empty(_RADIX, dtype=np.int32)
+    # Distances are near each other: less the least, their bits have fewer digits.
+    least, most = _extremes(bits)
+    for rank in range(len(bits)):
+        bits[rank] -= least
     for shift in range(0, 64, _RADIX_BITS):
+        if (most - least) >> np.uint64(shift) == 0:
+            break
         places[:] = 0
         for value in bits:
             places[(value >> np.uint64(shift)) & _DIGIT] += 1
@@ -164,6 +170,17 @@ def _ascending(distances: NDArray[np.float64]) -> NDArray[np.int32]:
         bits, moved_bits = moved_bits, bits
         order, moved_order = moved_order, order
     return order
+
+
+@compiled()
+def _extremes(values: NDArray[np.uint64]) -> tuple[np.uint64, np.uint64]:
+    """Least and greatest value; both 0 of none."""
+    if len(values) == 0:
+        return np.uint64(0), np.uint64(0)
+    least = most = values[0]
+    for value in values:
+        least, most = min(least, value), max(most, value)
+    return least, most
 
 
 @compiled()

@@ -28,7 +28,7 @@ def is_plain(structure: Structure, limits: IntakeLimits) -> bool:
 
 
 @compiled()
-def _is_plain(  # noqa: C901 - one pass over one structure
+def _is_plain(
     lattice: NDArray[np.float64],
     frac_coords: NDArray[np.float64],
     atomic_numbers: NDArray[np.uint8],
@@ -37,6 +37,17 @@ def _is_plain(  # noqa: C901 - one pass over one structure
     fullness: float,
     distance: float,
 ) -> bool:
+    return (
+        _are_in_place(frac_coords, atomic_numbers)
+        and _is_roomy(lattice, low, high, fullness, distance)
+        # A vector shorter than the distance is then the difference wrapped to the nearest integers; see `overlap`.
+        and _are_apart(lattice, frac_coords, distance * distance)
+    )
+
+
+@compiled()
+def _are_in_place(frac_coords: NDArray[np.float64], atomic_numbers: NDArray[np.uint8]) -> bool:
+    """Whether all sites are elements and lie within the cell."""
     for number in atomic_numbers:
         if number < 1 or number > len(SYMBOLS):
             return False
@@ -45,6 +56,12 @@ def _is_plain(  # noqa: C901 - one pass over one structure
             # Comparisons with NaN are false.
             if not (frac_coords[site, axis] >= 0.0 and frac_coords[site, axis] < 1.0):
                 return False
+    return True
+
+
+@compiled()
+def _is_roomy(lattice: NDArray[np.float64], low: float, high: float, fullness: float, distance: float) -> bool:
+    """Whether lengths and volume are within the limits, and lattice planes over two distances apart."""
     a, b, c = lattice[0], lattice[1], lattice[2]
     longest = 1.0
     for row in range(3):
@@ -60,26 +77,24 @@ def _is_plain(  # noqa: C901 - one pass over one structure
     for row in range(3):
         u, v = lattice[(row + 1) % 3], lattice[(row + 2) % 3]
         face = (u[1] * v[2] - u[2] * v[1]) ** 2 + (u[2] * v[0] - u[0] * v[2]) ** 2 + (u[0] * v[1] - u[1] * v[0]) ** 2
-        # A vector shorter than the distance is then the difference wrapped to the nearest integers; see `overlap`.
         if not volume > 2 * distance * np.sqrt(face):
             return False
-    return _are_apart(lattice, frac_coords, distance * distance)
+    return True
 
 
-@compiled()
+# By fast arithmetic, so that the minimum is taken of several pairs at once: the margin is far above its rounding.
+@compiled(fastmath=True)
 def _are_apart(lattice: NDArray[np.float64], frac_coords: NDArray[np.float64], squared_distance: float) -> bool:
     """Whether no two sites are nearer, by differences wrapped to the nearest integers."""
-    for i in range(len(frac_coords)):
-        for j in range(i + 1, len(frac_coords)):
-            a = frac_coords[i, 0] - frac_coords[j, 0]
-            b = frac_coords[i, 1] - frac_coords[j, 1]
-            c = frac_coords[i, 2] - frac_coords[j, 2]
-            a -= np.rint(a)
-            b -= np.rint(b)
-            c -= np.rint(c)
-            x = a * lattice[0, 0] + b * lattice[1, 0] + c * lattice[2, 0]
-            y = a * lattice[0, 1] + b * lattice[1, 1] + c * lattice[2, 1]
-            z = a * lattice[0, 2] + b * lattice[1, 2] + c * lattice[2, 2]
-            if x * x + y * y + z * z < squared_distance:
-                return False
-    return True
+    xa, xb, xc = lattice[0, 0], lattice[1, 0], lattice[2, 0]
+    ya, yb, yc = lattice[0, 1], lattice[1, 1], lattice[2, 1]
+    za, zb, zc = lattice[0, 2], lattice[1, 2], lattice[2, 2]
+    along_a, along_b, along_c = frac_coords[:, 0].copy(), frac_coords[:, 1].copy(), frac_coords[:, 2].copy()
+    closest = squared_distance
+    for i in range(len(along_a)):
+        for j in range(i):
+            a, b, c = along_a[i] - along_a[j], along_b[i] - along_b[j], along_c[i] - along_c[j]
+            a, b, c = a - np.rint(a), b - np.rint(b), c - np.rint(c)
+            x, y, z = a * xa + b * xb + c * xc, a * ya + b * yb + c * yc, a * za + b * zb + c * zc
+            closest = min(closest, x * x + y * y + z * z)
+    return closest >= squared_distance

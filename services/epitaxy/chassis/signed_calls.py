@@ -15,6 +15,8 @@ TENANT_HEADER = "x-tenant"
 WEIGHT_HEADER = "x-tenant-weight"
 OWN_CACHE_HEADER = "x-tenant-own-cache"
 """Present if what the tenant asks is cached for it alone."""
+SECONDS_LEFT_HEADER = "x-seconds-left"
+"""How long the caller still waits, where the way to the service does not tell: Ray Serve passes no deadline on."""
 SIGNATURE_HEADER = "x-gateway-signature"
 VALID_SECONDS = 300
 """Longest age of a signature, and largest difference of clocks."""

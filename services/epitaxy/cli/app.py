@@ -11,9 +11,9 @@ from epitaxy.cli import exit_codes
 from epitaxy.cli.campaign.commands import campaign_app
 from epitaxy.cli.candidates.commands import candidates_app
 from epitaxy.cli.connecting import GlobalOptions, TargetOption
+from epitaxy.cli.consortium.commands import consortium_app
 from epitaxy.cli.data.build import build_app
 from epitaxy.cli.data.commands import data_app
-from epitaxy.cli.demo import demo
 from epitaxy.cli.doctor import doctor
 from epitaxy.cli.explain import explain
 from epitaxy.cli.finetune.commands import finetune_app
@@ -24,6 +24,7 @@ from epitaxy.cli.pretrain import pretrain
 from epitaxy.cli.screen.command import screen
 from epitaxy.cli.server.admin import admin_app
 from epitaxy.cli.server.capacity import capacity
+from epitaxy.cli.server.demo import demo
 from epitaxy.cli.server.limits import limits
 from epitaxy.cli.terminal import stderr_console
 from epitaxy.cli.validate import validate
@@ -51,6 +52,7 @@ app.add_typer(measurements_app)
 app.add_typer(campaign_app)
 app.add_typer(admin_app)
 app.command()(limits)
+app.add_typer(consortium_app)
 app.command()(doctor)
 app.command()(capacity)
 app.command()(demo)

@@ -8,7 +8,6 @@
         table = client.screen("crystals/", properties=["band_gap"]).to_pandas()
 """
 
-from epitaxy.client.account.results import AccountLimits, AuditRecord, CallerKey, FineTuneUsage, PredictionUsage
 from epitaxy.client.async_client import AsyncClient
 from epitaxy.client.campaigns.async_campaigns import AsyncCampaigns
 from epitaxy.client.campaigns.campaigns import Campaigns
@@ -57,6 +56,14 @@ from epitaxy.client.inputs.material_columns import (
 )
 from epitaxy.client.inputs.materials import composition, molecule, polymer
 from epitaxy.client.measurements.results import MeasurementReport, MeasurementResult, ModelHealth, PropertyHealth
+from epitaxy.client.models.account.results import (
+    AccountLimits,
+    AuditRecord,
+    CallerKey,
+    DeletedTenant,
+    FineTuneUsage,
+    PredictionUsage,
+)
 from epitaxy.client.models.cards import BaseModel, ConditionCard, PropertyCard, TrainingData
 from epitaxy.client.models.render import ModelCard
 from epitaxy.client.models.review import AuditEntry, ModelChange, ReviewPolicy
@@ -72,6 +79,7 @@ from epitaxy.client.results import (
     Review,
 )
 from epitaxy.client.screening.async_run import AsyncScreenRun
+from epitaxy.client.screening.columns import ScreenColumns
 from epitaxy.client.screening.render import ScreenResult
 from epitaxy.client.screening.rows import COLUMNS
 from epitaxy.client.screening.run import ScreenRun
@@ -105,6 +113,7 @@ __all__ = [
     "Client",
     "ConditionCard",
     "ConditionValue",
+    "DeletedTenant",
     "EmbeddingResult",
     "EpitaxyClientError",
     "Explanation",
@@ -148,6 +157,7 @@ __all__ = [
     "Review",
     "ReviewPolicy",
     "RunSummary",
+    "ScreenColumns",
     "ScreenResult",
     "ScreenRun",
     "SearchProgress",

@@ -19,8 +19,6 @@ from epitaxy.api.prediction.v1 import (
     structures_pb2_grpc,
 )
 from epitaxy.client import defaults
-from epitaxy.client.account import health
-from epitaxy.client.account.async_methods import AsyncAccountMethods
 from epitaxy.client.async_calls import AsyncCalls
 from epitaxy.client.async_transport import open_channel, run_blocking
 from epitaxy.client.campaigns.async_calls import AsyncCampaignCalls
@@ -41,6 +39,8 @@ from epitaxy.client.inputs.conditions import Conditions
 from epitaxy.client.inputs.material_columns import MaterialColumn
 from epitaxy.client.inputs.source import Known, open_inputs
 from epitaxy.client.measurements.async_methods import AsyncMeasurementMethods
+from epitaxy.client.models.account import health
+from epitaxy.client.models.account.async_methods import AsyncAccountMethods
 from epitaxy.client.models.async_governance import AsyncModelGovernance
 from epitaxy.client.models.async_methods import AsyncModelMethods
 from epitaxy.client.models.selector import parse_model
@@ -130,7 +130,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
         model: str | None = None,
         *,
         coverage: float = defaults.COVERAGE,
-        chunk_size: int = defaults.CHUNK_SIZE,
+        chunk_size: int | None = None,
         on_progress: ProgressCallback | None = None,
         bypass_cache: bool = False,
         known: Known = (),
@@ -149,7 +149,7 @@ class AsyncClient(AsyncModelMethods, AsyncFineTuneMethods, AsyncMeasurementMetho
             model: ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``, your own models included (default: the
                 server's default model).
             coverage: Nominal coverage of the intervals, 0.5 to 0.99.
-            chunk_size: Structures in a message, 1 to 512.
+            chunk_size: Structures in a message, 1 to 512 (default: 128, up to 512 while answers come fast).
             on_progress: Called with the running summary after every block of answers.
             bypass_cache: True to leave the server's cached answers unread.
             known: Values of a lower fidelity that a model of your own reads beside the structures: names of columns

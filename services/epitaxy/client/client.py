@@ -20,8 +20,6 @@ from epitaxy.api.prediction.v1 import (
     structures_pb2_grpc,
 )
 from epitaxy.client import defaults
-from epitaxy.client.account import health
-from epitaxy.client.account.methods import AccountMethods
 from epitaxy.client.calls import Calls
 from epitaxy.client.campaigns.calls import CampaignCalls
 from epitaxy.client.campaigns.campaigns import Campaigns
@@ -41,6 +39,8 @@ from epitaxy.client.inputs.conditions import Conditions
 from epitaxy.client.inputs.material_columns import MaterialColumn
 from epitaxy.client.inputs.source import Known, open_inputs
 from epitaxy.client.measurements.methods import MeasurementMethods
+from epitaxy.client.models.account import health
+from epitaxy.client.models.account.methods import AccountMethods
 from epitaxy.client.models.governance import ModelGovernance
 from epitaxy.client.models.methods import ModelMethods
 from epitaxy.client.models.selector import parse_model
@@ -130,7 +130,7 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods, AccountMethods):
         model: str | None = None,
         *,
         coverage: float = defaults.COVERAGE,
-        chunk_size: int = defaults.CHUNK_SIZE,
+        chunk_size: int | None = None,
         on_progress: ProgressCallback | None = None,
         bypass_cache: bool = False,
         known: Known = (),
@@ -149,7 +149,7 @@ class Client(ModelMethods, FineTuneMethods, MeasurementMethods, AccountMethods):
             model: ``NAME``, ``NAME@ALIAS`` or ``NAME:VERSION``, your own models included (default: the
                 server's default model).
             coverage: Nominal coverage of the intervals, 0.5 to 0.99.
-            chunk_size: Structures in a message, 1 to 512.
+            chunk_size: Structures in a message, 1 to 512 (default: 128, up to 512 while answers come fast).
             on_progress: Called with the running summary after every block of answers.
             bypass_cache: True to leave the server's cached answers unread.
             known: Values of a lower fidelity that a model of your own reads beside the structures: names of columns

@@ -25,7 +25,7 @@ _DAY = timedelta(days=1)
 MAX_REASONS = 64
 JOB_SECONDS_BUCKETS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 4 * 3600, 12 * 3600, 24 * 3600)
 
-_COMMON_REASONS = ("INTERNAL", "OVER_BUDGET", "STRATEGY_FAILED", "TOO_FEW_LABELS", "WORKER_LOST")
+_COMMON_REASONS = ("INTERNAL", "OVER_BUDGET", "STORAGE_FULL", "STRATEGY_FAILED", "TOO_FEW_LABELS", "WORKER_LOST")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
@@ -45,6 +45,17 @@ class FineTuneMetrics:
             ["substrate"],
             registry=registry,
         )
+        self._looked = Gauge(
+            f"{PREFIX}_last_look_timestamp_seconds",
+            "When the service last looked after the jobs that have not ended, seconds since 1970.",
+            registry=registry,
+        )
+        self._audit = Gauge(
+            f"{PREFIX}_audit_log_intact",
+            "1 if every line of the audit log is as it was written, 0 if one was changed or removed.",
+            registry=registry,
+        )
+        self._audit.set(1)
         self._seconds = Histogram(
             f"{PREFIX}_job_seconds",
             "Time from a job's creation to its end, by the state it ended in, seconds.",
@@ -79,6 +90,14 @@ class FineTuneMetrics:
         self._champions.clear()
         for substrate, number in by_substrate.items():
             self._champions.labels(substrate).set(number)
+
+    def jobs_looked_after(self) -> None:
+        """Sets the time of the last look at the jobs to now."""
+        self._looked.set_to_current_time()
+
+    def audit_checked(self, *, is_intact: bool) -> None:
+        """Sets whether the audit log is as it was written."""
+        self._audit.set(float(is_intact))
 
     def job_ended(self, job: FineTuneJob) -> None:
         """Counts one job by how it ended."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import grpc
@@ -88,16 +89,18 @@ class FineTuneServer(RunningServer):
         stack.push_async_callback(asyncio.to_thread, self._runner.close)
         store, files = SqlJobStore(self._database), FolderJobFiles(settings.jobs_folder)
         reconciler = self._reconciler(store)
-        self._reconciling = asyncio.create_task(_keep_reconciling(reconciler, files, settings.reconcile_seconds))
+        self._reconciling = asyncio.create_task(
+            _keep_reconciling(reconciler, files, settings.reconcile_seconds, self._metrics.jobs_looked_after)
+        )
         stack.push_async_callback(cancelled, self._reconciling)
         server = inner_server(
             self._metrics.rpc, self._secret, settings.default_deadline_seconds, settings.max_message_bytes
         )
         stack.push_async_callback(server.stop, settings.shutdown_grace_seconds)
         registry = MlflowRegistry(self._registry_settings)
-        counting = asyncio.create_task(self._warm_and_count(registry))
-        stack.push_async_callback(cancelled, counting)
         ledger = SqlLedger(self._database)
+        for task in (self._warm_and_count(registry), self._keep_checking(ledger)):
+            stack.push_async_callback(cancelled, asyncio.create_task(task))
         champions = Champions(store, ledger, registry, files, VersionVerifier(registry))
         servicer = self._servicer(store, champions)
         stack.callback(servicer.drain)
@@ -144,6 +147,18 @@ class FineTuneServer(RunningServer):
                 logger.exception("counting models by substrate failed")
             await asyncio.sleep(self._settings.census_seconds)
 
+    async def _keep_checking(self, ledger: SqlLedger) -> None:
+        """Looks at the whole audit log now and then; a changed line pages somebody."""
+        while True:
+            try:
+                is_intact = await asyncio.to_thread(ledger.is_intact)
+                self._metrics.audit_checked(is_intact=is_intact)
+                if not is_intact:
+                    logger.error("a line of the audit log was changed or removed: epitaxy admin audit --verify")
+            except RetryLaterError as error:
+                logger.warning("cannot check the audit log", extra={"reason": error.message})
+            await asyncio.sleep(self._settings.audit_check_seconds)
+
     def _servicer(self, store: JobStore, champions: Champions) -> FineTuneServicer:
         settings = self._settings
         labels = RootedLabelSource(settings.label_roots, settings.max_label_bytes)
@@ -161,11 +176,14 @@ async def serve(settings: FineTuneSettings, registry: RegistrySettings) -> None:
     await run_until_signal(FineTuneServer(settings, registry), settings.log_level)
 
 
-async def _keep_reconciling(reconciler: Reconciler, files: JobFiles, seconds: float) -> None:
+async def _keep_reconciling(
+    reconciler: Reconciler, files: JobFiles, seconds: float, on_look: Callable[[], None]
+) -> None:
     while True:
         try:
             await asyncio.to_thread(files.keep_reserve)
             await asyncio.to_thread(reconciler)
+            on_look()
         except RetryLaterError as error:
             logger.warning("cannot look after the jobs", extra={"reason": error.message})
         except Exception:

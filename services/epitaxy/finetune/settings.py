@@ -76,6 +76,8 @@ class FineTuneSettings(ServiceSettings):
     """Pause before the registry's client is loaded, which takes seconds; a call that needs it loads it earlier."""
     census_seconds: PositiveFloat = 600.0
     """Pause between two counts of all tenants' champions by substrate."""
+    audit_check_seconds: PositiveFloat = 600.0
+    """Pause between two looks at whether a line of the audit log was changed."""
     shutdown_grace_seconds: NonNegativeFloat = 10.0
 
     @field_validator("label_roots")

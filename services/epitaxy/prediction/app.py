@@ -1,5 +1,6 @@
 """Composition of the prediction application."""
 
+from pathlib import Path
 from typing import Any
 
 from ray import serve
@@ -7,9 +8,11 @@ from ray.serve import Application
 from ray.serve.config import RequestRouterConfig
 from ray.serve.schema import LoggingConfig
 
+from epitaxy.chassis.gateway_trust import read_secret
 from epitaxy.prediction.explaining.replica import ExplainerReplica
 from epitaxy.prediction.replicas import EnsembleReplica, IntakeReplica
 from epitaxy.prediction.serve.routing import LeastWorkRouter
+from epitaxy.prediction.served_model import check_models
 from epitaxy.prediction.settings import PredictionSettings
 
 # Calls are idempotent and the gateway sends a lost one again: a long drain gains nothing.
@@ -20,8 +23,14 @@ _OF_ALL: dict[str, Any] = {"graceful_shutdown_timeout_s": _DRAIN_SECONDS, "loggi
 
 
 def build_application(arguments: dict[str, Any] | None = None) -> Application:
-    """The Serve application for these settings; a wrong or unknown one raises a validation error here."""
+    """The Serve application for these settings; a wrong or unknown one raises a validation error here.
+
+    What replicas read at their start is read here, too: Serve leaves a running application as it is if its new one
+    cannot be built, and stops replicas before new ones have started if it can.
+    """
     settings = PredictionSettings(**(arguments or {}))
+    check_models(settings)
+    read_secret(Path(settings.gateway_secret_file) if settings.gateway_secret_file else None)
     plain = settings.model_dump()
     intake = serve.deployment(
         IntakeReplica,

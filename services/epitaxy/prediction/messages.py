@@ -8,12 +8,12 @@ from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.chassis.errors import InvalidRequestError, NotFoundError
 from epitaxy.chassis.limits import DEFAULT_COVERAGE, MAX_COVERAGE, MIN_COVERAGE
-from epitaxy.prediction.columns import ColumnWriter
+from epitaxy.prediction.answers.columns import ColumnWriter
+from epitaxy.prediction.answers.enums import DOMAIN_VERDICTS, KINDS, REVIEW_VERDICTS
+from epitaxy.prediction.answers.refusals import item_error
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, IntakeReport, Query, ReadMaterial, Refusal
-from epitaxy.prediction.enums import DOMAIN_VERDICTS, KINDS, REVIEW_VERDICTS
 from epitaxy.prediction.intake.items import items_of
 from epitaxy.prediction.ports import Embedding
-from epitaxy.prediction.refusals import item_error
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.card import ModelCard, PropertyCard
 from epitaxy_models.heads.property import PropertyDefinition

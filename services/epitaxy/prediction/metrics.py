@@ -1,9 +1,10 @@
 """Metrics of replicas through Ray's own exporter, which every node serves to Prometheus."""
 
-from ray.util.metrics import Counter, Gauge, Histogram
+from ray.util.metrics import Counter, Histogram
 
 from epitaxy.chassis.metrics import BoundedLabel
 from epitaxy.prediction.ports import CacheTier, Stage
+from epitaxy.prediction.serve.kept_gauge import KeptGauge
 from epitaxy_models.materials import MaterialKind
 
 _SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]
@@ -39,7 +40,7 @@ class RayPredictionMetrics(StageClock):
             ("outcome", "reason", "substrate"),
         )
         self._cache = Counter("epitaxy_prediction_cache_lookups_total", "Cache lookups by tier.", ("tier", "substrate"))
-        self._cache_up = Gauge(
+        self._cache_up = KeptGauge(
             "epitaxy_prediction_shared_cache_up",
             "1 where the shared cache answered when last asked, else 0.",
             (),
@@ -49,10 +50,10 @@ class RayPredictionMetrics(StageClock):
             "Materials by kind, crystals among them, and by outcome.",
             ("kind", "outcome", "substrate"),
         )
-        self._queued = Gauge(
+        self._queued = KeptGauge(
             "epitaxy_prediction_queued_materials", "Molecules, polymers or compositions that wait.", _BY_SUBSTRATE
         )
-        self._capacity = Gauge(
+        self._capacity = KeptGauge(
             "epitaxy_prediction_queue_capacity_materials", "Waiting materials at which calls are shed.", _BY_SUBSTRATE
         )
         self._reason = BoundedLabel(32)
@@ -75,7 +76,6 @@ class RayPredictionMetrics(StageClock):
     def set_queued_materials(self, waiting: int, capacity: int) -> None:
         """Sets how many materials wait."""
         self._queued.set(waiting, self._substrate)
-        # Ray's exporter drops a gauge that was not set for 20 s: once in the constructor would soon be gone.
         self._capacity.set(capacity, self._substrate)
 
     def set_shared_cache(self, is_up: bool) -> None:
@@ -96,11 +96,11 @@ class RayBatchMetrics(StageClock):
         self._edges = Counter(
             "epitaxy_prediction_batch_edges_total", "Edges that went through the ensemble.", _BY_SUBSTRATE
         )
-        self._queued = Gauge("epitaxy_prediction_queued_edges", "Edges that wait for the ensemble.", _BY_SUBSTRATE)
+        self._queued = KeptGauge("epitaxy_prediction_queued_edges", "Edges that wait for the ensemble.", _BY_SUBSTRATE)
         self._splits = Counter(
             "epitaxy_prediction_batch_splits_total", "Batches that failed as a whole and were halved.", _BY_SUBSTRATE
         )
-        self._capacity = Gauge(
+        self._capacity = KeptGauge(
             "epitaxy_prediction_queue_capacity_edges", "Edges at which the queue sheds what comes.", _BY_SUBSTRATE
         )
         self._max_queued = max_queued_edges
@@ -122,7 +122,6 @@ class RayBatchMetrics(StageClock):
     def set_queue(self, edges: int) -> None:
         """Sets the number of edges that wait."""
         self._queued.set(edges, self._substrate)
-        # Ray's exporter drops a gauge that was not set for 20 s: once in the constructor would soon be gone.
         self._capacity.set(self._max_queued, self._substrate)
 
 
@@ -141,6 +140,31 @@ class RayExplanationMetrics:
         """Observes one explanation."""
         self._outcomes.inc(1, {"outcome": outcome})
         self._seconds.observe(seconds)
+
+
+class RayStartMetrics:
+    """Starts of explainers that first calls waited for, as one intake replica sees them."""
+
+    def __init__(self) -> None:
+        self._seconds = Histogram(
+            "epitaxy_prediction_explainer_start_seconds",
+            "Time that a first call for an explanation waited for an explainer, seconds.",
+            _LONG_SECONDS,
+            (),
+        )
+        self._too_short = Counter(
+            "epitaxy_prediction_explanations_before_start_total",
+            "Calls for explanations that were refused because their deadline was too short for a start.",
+            (),
+        )
+
+    def observe_start(self, seconds: float) -> None:
+        """Observes one start."""
+        self._seconds.observe(seconds)
+
+    def count_too_short(self) -> None:
+        """Counts one call."""
+        self._too_short.inc(1)
 
 
 class RayTenantMetrics:

@@ -17,6 +17,7 @@ from epitaxy.chassis.fair_turns import FairTurns
 from epitaxy.chassis.gateway_trust import read_secret
 from epitaxy.chassis.request_context import current_request
 from epitaxy.chassis.structure_ids import count_structures
+from epitaxy.prediction.explaining.first_call import ExplainerStart, StartedExplainers
 from epitaxy.prediction.explaining.materials import MaterialExplanations
 from epitaxy.prediction.explaining.ray_client import RayExplanationBackend
 from epitaxy.prediction.explaining.service import ExplanationService
@@ -24,7 +25,7 @@ from epitaxy.prediction.featurizing.service import FeatureService
 from epitaxy.prediction.materials.answers import MaterialAnswers
 from epitaxy.prediction.materials.services import MaterialServices
 from epitaxy.prediction.materials.tenants import MaterialTenants
-from epitaxy.prediction.metrics import RayPredictionMetrics, RayTenantMetrics
+from epitaxy.prediction.metrics import RayPredictionMetrics, RayStartMetrics, RayTenantMetrics
 from epitaxy.prediction.networks.ray_client import RayNetworkBackend
 from epitaxy.prediction.networks.tenant_runner import TenantRunner
 from epitaxy.prediction.opening import SubstrateBackend, open_substrates, shared_entries
@@ -174,7 +175,9 @@ class IntakeReplica:
         service = substrates.current.service
         lanes = tenant_lanes("heads", chosen)
         tenants = TenantService(substrates, models, lanes, networks)
-        explainers = RayExplanationBackend(explainer)
+        by_ray = RayExplanationBackend(explainer)
+        start = ExplainerStart(by_ray.wake, chosen.explainer_idle_seconds, RayStartMetrics())
+        explainers = StartedExplainers(by_ray, by_ray, start)
         explanations = ExplanationService(service, explainers, chosen.explain_calls_each)
         services = MaterialServices(
             RayPredictionMetrics,

@@ -43,6 +43,13 @@ def load_material_catalogue(settings: PredictionSettings) -> MaterialCatalogue:
     return MaterialCatalogue(folders, [Path(name) for name in settings.earlier_material_folders])
 
 
+def check_models(settings: PredictionSettings) -> None:
+    """Reads the models and the policy that a replica starts with. Raises CheckpointError, ConfigurationError."""
+    load_catalogue(settings)
+    load_material_catalogue(settings)
+    load_policy(settings)
+
+
 def load_policy(settings: PredictionSettings) -> ReviewPolicy:
     """Reads the policy that the settings name, else the default. Raises ConfigurationError for an unreadable one."""
     if not settings.review_policy_file:

@@ -1,6 +1,5 @@
 """The use cases of prediction: evaluate, embed and validate a block of structures."""
 
-import asyncio
 import logging
 import time
 from collections import Counter
@@ -11,7 +10,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from epitaxy.prediction.cache.cache_space import within_call
 from epitaxy.prediction.cache.lru import LruCache
 from epitaxy.prediction.cache.own_hits import OwnHits
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, IntakeReport, Item, Query, Refusal, TextSource
@@ -25,6 +23,7 @@ from epitaxy.prediction.ports import (
     ReadingCache,
     Stage,
 )
+from epitaxy.prediction.serve.thread_work import check_awaited, run_for_call
 from epitaxy_models.calibration.verdict import DomainScore
 from epitaxy_models.ensembles.artifact import ModelArtifact
 from epitaxy_models.ensembles.readout import CalibratedReadout, Reading
@@ -212,7 +211,11 @@ class PredictionService:
 
     def _accept(self, items: Sequence[Item], known: Mapping[bytes, Accepted] | None = None) -> list[Accepted | Refusal]:
         with self.timed(Stage.PARSE):
-            return [self._reader.read(item, known) for item in items]
+            return [self._read_one(item, known) for item in items]
+
+    def _read_one(self, item: Item, known: Mapping[bytes, Accepted] | None) -> Accepted | Refusal:
+        check_awaited()
+        return self._reader.read(item, known)
 
     def _build_graphs(
         self, structures: Mapping[bytes, Structure]
@@ -224,6 +227,7 @@ class PredictionService:
             return graphs, refusals
         with self.timed(Stage.GRAPH):
             for digest, structure in structures.items():
+                check_awaited()
                 try:
                     graphs[digest] = build_graph(structure, self.artifact.card.crystal_rule)
                 except Exception as error:
@@ -272,7 +276,7 @@ class PredictionService:
         count_answers(self._metrics, answers)
 
     async def _in_worker(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._worker, within_call(work))
+        return await run_for_call(self._worker, work)
 
     @contextmanager
     def timed(self, stage: Stage) -> Iterator[None]:

@@ -18,7 +18,7 @@ from epitaxy.stack.serve_config import SERVE_ENVIRONMENT
 from epitaxy.stack.worker import SETUP_HOOK
 
 _TOKEN_FILE = "ray-token"
-_RAY_LOG_BYTES = 8 << 20
+RAY_LOG_BYTES = 8 << 20
 
 
 def ray_environment(run: Path) -> dict[str, str]:
@@ -53,7 +53,7 @@ def ray_client_environment(run: Path) -> dict[str, str]:
         # A dead proxy is replaced at the next check.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
         # By default Ray keeps 3 GiB of each log.
-        "RAY_ROTATION_MAX_BYTES": os.environ.get("RAY_ROTATION_MAX_BYTES", str(_RAY_LOG_BYTES)),
+        "RAY_ROTATION_MAX_BYTES": os.environ.get("RAY_ROTATION_MAX_BYTES", str(RAY_LOG_BYTES)),
         "RAY_ROTATION_BACKUP_COUNT": os.environ.get("RAY_ROTATION_BACKUP_COUNT", "1"),
         # Serve writes its log files all the same.
         "RAY_SERVE_LOG_TO_STDERR": "0",

@@ -9,6 +9,7 @@ from epitaxy.api.common.v1.property_pb2 import PropertyDefinition
 from epitaxy.api.common.v1.structure_pb2 import ItemError
 from epitaxy.api.internal.v1 import prediction_backend_pb2 as backend_pb2
 from epitaxy.api.internal.v1 import prediction_backend_pb2_grpc
+from epitaxy.api.models.v1 import models_pb2
 from epitaxy.api.prediction.v1 import prediction_pb2
 from epitaxy.chassis.errors import InvalidRequestError, UnavailableError
 from epitaxy.chassis.status import to_rpc_status
@@ -53,6 +54,12 @@ class PoolBackend(prediction_backend_pb2_grpc.PredictionBackendServiceServicer):
 
     async def ListServedModels(self, request, context):
         return backend_pb2.ListServedModelsResponse()
+
+    async def GetServedModel(self, request, context):
+        card = models_pb2.ModelCard(stamp=ModelStamp(name="crystals", version="1"))
+        for name in ("band_gap", "bulk_modulus", "bulk_density"):
+            card.properties.add(definition=PropertyDefinition(name=name, unit="eV"))
+        return backend_pb2.GetServedModelResponse(model=card)
 
     async def _behave(self, name, context):
         if self.faults[name]:

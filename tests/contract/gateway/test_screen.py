@@ -9,7 +9,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from epitaxy.api.common.v1.structure_pb2 import PackedStructures, StructureInput
-from epitaxy.api.prediction.v1.prediction_pb2 import ScreenRequest
+from epitaxy.api.prediction.v1.prediction_pb2 import ANSWER_FORM_COLUMNS, ScreenRequest
 from epitaxy.chassis.errors import InternalError, NotFoundError, OverloadedError, UnavailableError
 
 UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "connection to 10.0.0.7:9000 lost")
@@ -71,6 +71,19 @@ async def test_no_more_chunks_than_the_window_are_upstream_at_once(start_edge, b
     blocks, _ = await screening
     assert set(outcome_by_id(blocks)) == set(names)
     assert backend.max_active == 3
+
+
+async def test_a_lost_chunk_is_told_in_the_form_that_its_caller_reads(edge, backend, message):
+    backend.always["gone"] = InternalError("out of memory")
+    request = message("gone", "with it", sequence=3)
+    request.options.answer_form = ANSWER_FORM_COLUMNS
+    [block], summary = await screened(edge, [request])
+    columns = block.columns
+    assert (block.sequence, len(block.results), columns.n_structures) == (3, 0, 2)
+    assert columns.outcomes == b"\x02\x02"
+    assert [columns.texts[code] for code in memoryview(columns.errors.codes).cast("I")] == ["INTERNAL", "INTERNAL"]
+    assert list(memoryview(columns.errors.rows).cast("I")) == [0, 1]
+    assert (summary.counts.failed, dict(summary.errors_by_reason)) == (2, {"INTERNAL": 2})
 
 
 async def test_a_chunk_lost_upstream_is_sent_again_alone(edge, backend, message):

@@ -97,6 +97,7 @@ async def test_reflection_needs_a_key_and_health_does_not(start_with_tenants, ke
         "epitaxy.account.v1.AdministrationService",
         "epitaxy.campaigns.v1.CampaignService",
         "epitaxy.prediction.v1.PredictionService",
+        "epitaxy.prediction.v1.SearchService",
         "epitaxy.prediction.v1.StructureService",
         "epitaxy.models.v1.ModelService",
         "epitaxy.models.v1.ModelGovernanceService",

@@ -25,6 +25,8 @@ NO_GPU = "Ray reports GPUs only from nodes that have one"
 NO_TLS = "the local stack serves without TLS"
 NO_SPLIT = "Ray exports a counter from its first count on, and no batch has failed"
 NO_RETRY = "nothing was lost upstream, so no message was sent again"
+NO_DAMAGE = "no champion is damaged"
+NO_DROP = "a search of a few crystals evaluates all of them, so that there is no recall to estimate"
 NO_DAY = "compares with the day before, of which a fresh stack has nothing"
 # These depend on the machine and on chance: data are no mistake then.
 NOT_SURE_TO_BE_EMPTY = {NO_GPU, NO_RETRY}
@@ -32,6 +34,8 @@ NOT_SURE_TO_BE_EMPTY = {NO_GPU, NO_RETRY}
 EMPTY_AT_REST = {
     "screening / Batches halved / A": NO_SPLIT,
     "screening / Messages sent upstream again / A": NO_RETRY,
+    "screening / Estimated recall / A": NO_DROP,
+    "screening / Estimated recall / B": NO_DROP,
     "fine-tunes / Duration / A": NO_JOB_ENDED,
     "fine-tunes / Duration / B": NO_JOB_ENDED,
     "fine-tunes / Failed in a day / A": NO_JOB_ENDED,
@@ -42,6 +46,10 @@ EMPTY_AT_REST = {
     "fine-tunes / GPU use / A": NO_GPU,
     "operations / Certificate expires in / A": NO_TLS,
     "prediction / EpitaxyBatchesHalved": NO_SPLIT,
+    "models-and-trust / Champions that do not load / A": NO_DAMAGE,
+    "promises / EpitaxyChampionNotLoaded": NO_DAMAGE,
+    "promises / EpitaxyKeysRefused": "a local stack needs no key, so none is refused",
+    "promises / EpitaxyInnerCallsRefused": "only the gateway calls, and it signs",
     "finetune / EpitaxyModelsOnEarlierSubstrate": NO_CHAMPION,
     "trust / EpitaxyOutOfDomainSurge": NO_DAY,
     "trust / EpitaxySpreadDrift": NO_DAY,
@@ -56,6 +64,7 @@ NOT_EXPORTED_AT_REST = {
     "epitaxy_gateway_chunk_retries_total": NO_RETRY,
     "epitaxy_gateway_certificate_expiry_timestamp_seconds": NO_TLS,
     "ray_epitaxy_prediction_batch_splits_total": NO_SPLIT,
+    "ray_epitaxy_prediction_champions_not_loaded_total": NO_DAMAGE,
     "ray_node_gpus_utilization": NO_GPU,
 }
 EXPRESSIONS = [*panel_expressions(), *rule_expressions()]

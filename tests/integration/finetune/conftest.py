@@ -56,6 +56,7 @@ async def start_service(
                 "gateway_secret_file": secret_file,
                 "label_roots": (f"{tmp_path.as_uri()}/labels/{{tenant}}/",),
                 "reconcile_seconds": 0.1,
+                "audit_check_seconds": 0.2,
                 "watch_seconds": 0.02,
                 "readiness_interval_seconds": 0.05,
                 "shutdown_grace_seconds": 0.5,

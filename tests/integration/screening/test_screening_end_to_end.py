@@ -98,6 +98,34 @@ def test_cells_of_ordinary_size_come_more_than_twice_as_fast_from_the_cache(prod
     assert rate(warm.stderr) > 2 * rate(cold.stderr), cold.stderr + warm.stderr
 
 
+def test_columns_objects_and_single_calls_answer_the_same_through_the_whole_stack(
+    product: Product, tmp_path: Path
+) -> None:
+    """`predict` asks for items, `screen` for columns; a table of arrays goes into packed blocks."""
+    crystals = [(f"c{row}", crystal.structure) for row, crystal in enumerate(bundled_crystals()[:40])]
+    triples = [(name, (one.lattice, one.atomic_numbers, one.frac_coords)) for name, one in crystals]
+    lost = ("overlap", (np.eye(3) * 5, [11, 17], [[0, 0, 0], [0.01, 0, 0]]))
+    cells = [
+        {"lattice": np.asarray(a).tolist(), "species": np.asarray(n).tolist(), "frac": np.asarray(c).tolist()}
+        for _, (a, n, c) in (*triples, lost)
+    ]
+    table = tmp_path / "cells.parquet"
+    pd.DataFrame({"id": [name for name, _ in (*triples, lost)], "structure": cells}).to_parquet(table)
+    with Client(product.target) as client:
+        client.predict([*triples, lost])
+        items = client.predict([*triples, lost])
+        objects = sorted(client.screen([*triples, lost], chunk_size=16), key=lambda one: one.index)
+        blocks = list(client.screen(table, chunk_size=16).columns())
+        frame = client.screen(table, chunk_size=16).to_arrow().to_pandas()
+    assert objects == items
+    assert sorted((one for block in blocks for one in block.results()), key=lambda one: one.index) == items
+    assert items[-1].error is not None
+    assert items[-1].error.reason == "OVERLAPPING_ATOMS"
+    assert all(one.cache_hit for one in items[:-1])
+    values = [one.value for result in items for one in result.predictions]
+    np.testing.assert_array_equal(frame["value"].dropna(), values)
+
+
 def assert_same_answers(first: pd.DataFrame, second: pd.DataFrame) -> None:
     """Equal tables but for cache hits; numbers to float32 rounding, since a sum depends on the shape of its batch."""
     unchanged = [name for name in COLUMNS if name != "cache_hit"]

@@ -111,6 +111,7 @@ def test_answers_are_equal_by_the_size_of_their_property() -> None:
     further = expected | {"gap.value": 100.0002}
     assert distance([expected], further) == pytest.approx(2)
     assert distance([expected, further], expected | {"gap.value": 100.0003}) == pytest.approx(1)
+    assert distance([expected, further], expected | {"gap.value": 100.0001}) == 0
     assert distance([expected], expected | {"domain_score": 0.50001}) == pytest.approx(0.5)
     for wrong in ({"formula": "KCl"}, {"gap.value": math.nan}, {"more": 1.0}, {"gap.value": "0"}):
         assert distance([expected], expected | wrong) == math.inf  # type: ignore[operator]

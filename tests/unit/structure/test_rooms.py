@@ -45,7 +45,7 @@ def test_the_picture_has_the_rooms_and_their_arrows(graph) -> None:
     assert 'r_screen[["screen"]]' in section
     assert 'r_doctor["doctor"]' in section
     assert "r_doctor --> r_checkup" in section
-    assert "r_client --> r_api" in section
+    assert "r_client --> r_answers & r_tables" in section
 
 
 def test_a_circle_is_found() -> None:

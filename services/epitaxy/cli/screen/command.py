@@ -22,6 +22,20 @@ from epitaxy.cli.inputs import (
 from epitaxy.cli.refused.table_file import RefusedOption, check_refused_file
 from epitaxy.cli.screen.job import JournalPolicy, ScreenJob, ScreenPlan, is_folder, journal_path
 from epitaxy.cli.screen.part_writer import STRUCTURES_A_PART
+from epitaxy.cli.screen.search_job import SearchFiles, SearchJob, SearchQuestion
+from epitaxy.cli.screen.search_plan import (
+    BestOption,
+    ByOption,
+    InDomainOption,
+    PerFormulaOption,
+    RecallOption,
+    SearchPlan,
+    SummaryJsonOption,
+    WhereOption,
+    WhyOption,
+    check_none_of,
+    check_search_out,
+)
 from epitaxy.cli.screen.table_file import can_write, endings
 from epitaxy.cli.terminal import stderr_console, usage_error
 from epitaxy.cli.wording import split_names
@@ -37,11 +51,14 @@ def screen(
         typer.Argument(metavar="PATH", help="Files, folders, archives, Parquet, CSV or JSONL tables; - reads JSONL."),
     ],
     out: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            "--out", metavar="FILE", help="Table to write: .parquet, .csv, .jsonl, or a folder of Parquet parts."
+            "--out",
+            metavar="FILE",
+            help="Table to write: .parquet, .csv, .jsonl, or a folder of Parquet parts.",
+            show_default="required, but for --best",
         ),
-    ],
+    ] = None,
     properties: Annotated[
         list[str] | None,
         typer.Option("--property", metavar="NAME,...", help="Properties to predict.", show_default="all"),
@@ -90,8 +107,21 @@ def screen(
     part_size: Annotated[
         int, typer.Option("--part-size", min=1, metavar="N", help="Inputs in a part, if FILE is a folder.")
     ] = STRUCTURES_A_PART,
-    chunk_size: Annotated[int, typer.Option(min=1, max=512, help="Structures per message.")] = 128,
+    chunk_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=512, help="Structures per message.", show_default="128, up to 512 while answers come fast"
+        ),
+    ] = None,
     bypass_cache: Annotated[bool, typer.Option("--bypass-cache", help="Do not use cached answers.")] = False,
+    best: BestOption = None,
+    by: ByOption = None,
+    where: WhereOption = None,
+    recall: RecallOption = None,
+    in_domain: InDomainOption = False,
+    per_formula: PerFormulaOption = None,
+    why: WhyOption = None,
+    as_json: SummaryJsonOption = False,
     target: TargetOption = None,
 ) -> None:
     """Screen crystals and write a table of predictions.
@@ -105,18 +135,56 @@ def screen(
     inputs, in their order, which pandas, polars and Arrow read as one table. A killed run continues after its last
     part.
 
+    With --best K and --by only the best K are found: cheap students of the model score all structures, and the model
+    evaluates the most promising ones, until the result holds the share --recall of the model's own best K. The summary
+    says how much was evaluated, and the recall with its interval. FILE, which may be left out, holds the best in
+    order, and then the refused structures.
+
     Exit code 0 if all structures were answered, 3 if some were refused or failed, 1 if the run failed, 2 for a mistake
     in the command line, 130 if interrupted.
     """
+    search = SearchPlan.of(
+        best,
+        by,
+        where=where or (),
+        recall=recall,
+        in_domain=in_domain,
+        per_formula=per_formula,
+        whys=why or (),
+        as_json=as_json,
+    )
+    material = material_column_of(smiles, polymers, compositions, elements)
+    # One table has the columns of one model: without a name that of the materials' kind.
+    model = model or (material.substrate if material else substrate_of_lists(paths))
+    if search is not None:
+        check_none_of(
+            {"--top": top is not None, "--sort": sort is not None, "--ascending": ascending},
+            "ranks a screening of everything; --best K --by PROPERTY:max ranks what it finds: give one of them",
+        )
+        check_none_of(
+            {"--resume": resume, "--restart": restart},
+            "belongs to a screening of everything; a search is repeated as it was, and finds its answers in the cache",
+        )
+        check_search_out(out)
+        check_refused_file(refused, out)
+        written = tuple(path for path in (out, refused) if path is not None)
+        columns = Columns.of(material or structure_column, id_column, tuple(split_names(known_columns)))
+        question = SearchQuestion(
+            model, tuple(split_names(properties)), coverage, bypass_cache, ConditionPlan.of(conditions, at)
+        )
+        inventory = inventory_of(paths, exclude=written, columns=columns)
+        files = SearchFiles(out, refused, measured)
+        with connect(context, target) as client:
+            raise typer.Exit(SearchJob(client, inventory, search, question, files, stderr_console()).run())
+    if out is None:
+        raise usage_error("Missing option '--out'")
     if resume and restart:
         raise usage_error("--resume continues a run, --restart discards it: give only one of them")
     _check_out(out)
     check_refused_file(refused, out)
-    material = material_column_of(smiles, polymers, compositions, elements)
     plan = ScreenPlan(
         out=out,
-        # One table has the columns of one model: without a name that of the materials' kind.
-        model=model or (material.substrate if material else substrate_of_lists(paths)),
+        model=model,
         properties=tuple(split_names(properties)),
         known_columns=tuple(split_names(known_columns)),
         coverage=coverage,

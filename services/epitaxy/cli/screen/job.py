@@ -59,7 +59,7 @@ class ScreenPlan:
     properties: tuple[str, ...]
     known_columns: tuple[str, ...]
     coverage: float
-    chunk_size: int
+    chunk_size: int | None
     bypass_cache: bool
     journal: JournalPolicy
     top: int | None
@@ -147,10 +147,11 @@ class ScreenJob:
 
     def _missing_inputs(self, store: AnswerStore) -> Iterator[InputItem | InputBlock]:
         """Inputs without an answer; crystals of Parquet tables in blocks."""
-        index = 0
+        index, is_fresh = 0, store.n_answers == 0
         for part in self._inventory.read_blocks(self._log):
             if isinstance(part, CellBlock):
-                yield from _missing_of(InputBlock(part, index), store)
+                block = InputBlock(part, index)
+                yield from [block] if is_fresh else _missing_of(block, store)
                 index += len(part)
                 continue
             if index not in store:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -82,7 +82,7 @@ class OutcomeTally:
             self.errors[index] = error
         return self._keeps_errors
 
-    def add_ids(self, ids: Iterable[str]) -> None:
+    def add_ids(self, ids: Sequence[str]) -> None:
         """Notes ids of inputs, to tell of repeated ones."""
         self._ids.add_all(ids)
 

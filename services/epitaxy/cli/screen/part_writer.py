@@ -65,9 +65,15 @@ class PartWriter:
         if self._n_pending >= self._look_at or is_late:
             self._write_whole_parts(is_late=is_late)
 
-    def finish(self) -> None:
-        """Writes what is left; every answer is there."""
+    def flush(self) -> None:
+        """Writes what can be written of the answers so far."""
         self._write_whole_parts(is_late=True)
+
+    def finish(self) -> None:
+        """Writes what is left; every answer is there. Of no inputs at all, a part without rows."""
+        self._write_whole_parts(is_late=True)
+        if not self._folder.parts:
+            self._folder.write(Part(0, 0, 0, 0, OutcomeTally().counts()), arrow_table([]))
 
     def _write_whole_parts(self, *, is_late: bool) -> None:
         while self._pending and self._write_part(is_late=is_late):

@@ -2,7 +2,7 @@
 
 import heapq
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -99,24 +99,30 @@ class Ranking:
     def table(self, measured: Measurements | None) -> Table:
         """The ranking as a table, with a column of measured values if there are any."""
         rows = self.rows()
-        coverage = f"{100 * rows[0][_COVERAGE]:g} % interval" if rows else "interval"  # type: ignore[operator]
         order = "lowest" if self._sign < 0 else "highest"
         theory = f" ({self._level_of_theory})" if self._level_of_theory else ""
-        table = Table(title=f"{self.property_name}{theory}, {order} {len(rows)}", title_justify="left")
-        table.add_column("#", justify="right")
-        table.add_column("id", overflow="fold")
-        table.add_column("formula")
-        table.add_column("value", justify="right")
-        table.add_column("unit")
-        table.add_column(coverage, justify="right")
-        if measured is not None:
-            table.add_column("measured", justify="right")
-        table.add_column("domain")
-        table.add_column("review", overflow="fold")
-        table.add_column("cache hit")
-        for place, row in enumerate(rows, start=1):
-            table.add_row(str(place), *_cells(dict(zip(COLUMNS, row, strict=True)), measured))
-        return table
+        title = f"{self.property_name}{theory}, {order} {len(rows)}"
+        return ranking_table(title, rows, measured)
+
+
+def ranking_table(title: str, rows: Sequence[Row], measured: Measurements | None) -> Table:
+    """Rows as a table in their order, with a column of measured values if there are any."""
+    coverage = f"{100 * rows[0][_COVERAGE]:g} % interval" if rows else "interval"  # type: ignore[operator]
+    table = Table(title=title, title_justify="left")
+    table.add_column("#", justify="right")
+    table.add_column("id", overflow="fold")
+    table.add_column("formula")
+    table.add_column("value", justify="right")
+    table.add_column("unit")
+    table.add_column(coverage, justify="right")
+    if measured is not None:
+        table.add_column("measured", justify="right")
+    table.add_column("domain")
+    table.add_column("review", overflow="fold")
+    table.add_column("cache hit")
+    for place, row in enumerate(rows, start=1):
+        table.add_row(str(place), *_cells(dict(zip(COLUMNS, row, strict=True)), measured))
+    return table
 
 
 def _cells(row: Mapping[str, Any], measured: Measurements | None) -> list[str]:

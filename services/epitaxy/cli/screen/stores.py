@@ -1,6 +1,7 @@
 """Where the answers of a screening are kept until the table is complete: in a journal beside it, or in its parts."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -126,6 +127,8 @@ class PartStore:
 
     def close(self) -> int:
         """As AnswerStore."""
+        with suppress(OSError):  # a full disk is told already
+            self._writer.flush()
         n_kept = self._folder.end
         self._folder.close()
         return n_kept

@@ -1,1 +1,1 @@
-"""Commands about a server: how large it has to be, what it lets you do, and what its administrators do."""
+"""Commands about a server: a try of one, how large it has to be, what it lets you do, what its administrators do."""

@@ -32,6 +32,12 @@ def is_structure(value: object) -> bool:
 
 def read_object(value: Any, default_id: str) -> tuple[str, Source]:
     """Id and source of one structure object."""
+    # What is sent most: telling it from objects of all other kinds costs as much as reading it.
+    if type(value) is tuple:
+        named = len(value) == 2 and type(value[0]) is str
+        arrays = value[1] if named else value
+        if type(arrays) is tuple and _is_triple(arrays):
+            return (id_text(value[0]) if named else None) or default_id, cell_from_arrays(*arrays)
     if _is_named(value):
         return id_text(value[0]) or default_id, read_object(value[1], default_id)[1]
     for is_kind, id_holder, read in _KINDS:

@@ -143,14 +143,16 @@ def _plain_list(column: Any) -> Any:
     """A list without nulls, in one piece."""
     import pyarrow as pa  # noqa: PLC0415 - as above
 
-    if not pa.types.is_list(column.type) or column.null_count:
+    is_list = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+    if not is_list or column.null_count:
         raise _NotPlainError
     return column
 
 
 def _ends(column: Any) -> NDArray[np.int64]:
     offsets: NDArray[np.int64] = column.offsets.to_numpy().astype(np.int64)
-    return offsets[1:] - offsets[0]
+    ends: NDArray[np.int64] = offsets[1:] - offsets[0]
+    return ends
 
 
 def _values(column: Any) -> Any:
@@ -175,7 +177,7 @@ def _triples(vectors: Any, lengths: list[int] | None, owner: Any) -> NDArray[np.
 def _atomic_numbers(species: Any) -> NDArray[np.uint8]:
     import pyarrow as pa  # noqa: PLC0415 - as above
 
-    if pa.types.is_string(species.type):
+    if pa.types.is_string(species.type) or pa.types.is_large_string(species.type):
         if species.null_count:
             raise _NotPlainError
         coded = species.dictionary_encode()

@@ -19,6 +19,8 @@ from epitaxy.tables.texts import decode_text, kind_of_binary, kind_of_text
 _FRACTIONAL_NAMES = ("frac", "frac_coords")
 _SPECIES_NAMES = ("species", "atomic_numbers", "numbers")
 _HEAVY_HYDROGEN = frozenset({"D", "T"})
+# Of so few numbers, bytes are looked through faster than numpy begins.
+_FEW = 128
 _REMEDY = 'write {"lattice": 3x3 in Angstrom, "species": [Z, ...], "frac": [[x, y, z], ...]}'
 
 
@@ -115,9 +117,16 @@ def atomic_numbers(species: Any) -> NDArray[np.uint8]:
             if numbers.min(initial=1) >= 1 and numbers.max(initial=1) <= 118:
                 return numbers
     values = np.asarray(species)
-    if values.dtype.kind in "iu" and values.ndim == 1 and np.all((values >= 1) & (values <= 118)):
+    if values.dtype.kind in "iu" and values.ndim == 1 and _are_elements(values):
         return values.astype(np.uint8)  # what tables hold; a site at a time costs more than reading the JSON
     return np.array([_number(value) for value in species], dtype=np.uint8)
+
+
+def _are_elements(numbers: NDArray[Any]) -> bool:
+    if numbers.dtype == np.uint8 and 0 < len(numbers) <= _FEW:
+        content = numbers.tobytes()
+        return 0 not in content and max(content) <= 118
+    return bool(numbers.min(initial=1) >= 1 and numbers.max(initial=1) <= 118)
 
 
 def _number(value: Any) -> int:

@@ -53,6 +53,7 @@ class InputStream:
 # Known values as they are given: the names of columns of the tables, or values in the order of the structures.
 Known = Sequence[str] | Mapping[str, Sequence[float]]
 _DEFAULT_COLUMNS = Columns()
+_MADE = (InputItem, InputBlock)
 
 
 def open_inputs(
@@ -158,8 +159,13 @@ def _keep_or_number(entries: Iterator[Any], columns: Columns, log: ReadingLog) -
     """Items and blocks that were made elsewhere keep their index; everything else is numbered from 0."""
     index = 0
     for entry in entries:
-        if isinstance(entry, InputItem | InputBlock):
+        if isinstance(entry, _MADE):
             yield entry
+            continue
+        if type(entry) is tuple:  # neither a path nor a row of a table
+            item_id, source = read_object(entry, str(index))
+            yield InputItem(item_id, index, source)
+            index += 1
             continue
         for item_id, source in _read_entry(entry, index, columns, log):
             yield InputItem(item_id, index, source)

@@ -43,11 +43,15 @@ class Chunk:
 
 
 class Chunker:
-    """Draws chunks from a stream of items; reads no further than it must."""
+    """Draws chunks from a stream of items; reads no further than it must.
+
+    Attributes:
+        chunk_size: Most items of the next chunk.
+    """
 
     def __init__(self, items: Iterator[InputItem | InputBlock], chunk_size: int) -> None:
         self._items = items
-        self._chunk_size = chunk_size
+        self.chunk_size = chunk_size
         self._held_back: deque[InputItem | InputBlock] = deque()
         self.is_exhausted = False
 
@@ -56,7 +60,7 @@ class Chunker:
         to_send: list[InputItem] = []
         refused: list[tuple[InputItem, ItemError]] = []
         n_bytes = 0
-        while len(to_send) + len(refused) < self._chunk_size and (item := self._next()) is not None:
+        while len(to_send) + len(refused) < self.chunk_size and (item := self._next()) is not None:
             if isinstance(item, InputBlock):
                 if not to_send and not refused:
                     return Chunk((), block=self._first_of(item))
@@ -75,7 +79,7 @@ class Chunker:
 
     def _first_of(self, block: InputBlock) -> InputBlock:
         """As many crystals of a block as go into one message; the others are held back."""
-        sizes = np.cumsum(block.cells.sizes[: self._chunk_size])
+        sizes = np.cumsum(block.cells.sizes[: self.chunk_size])
         n_fitting = max(1, int(np.searchsorted(sizes, _MESSAGE_BYTES, side="right")))
         if n_fitting < len(block):
             self._held_back.append(block.cut(n_fitting, len(block)))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy.client.screening.columns import ANSWERED, Findings, ModelName, ScreenColumns
+from epitaxy.client.screening.joining import joined
 from epitaxy.client.screening.rows import COLUMNS, FLOAT_COLUMNS, Row
 
 if TYPE_CHECKING:
@@ -104,8 +105,8 @@ class LongTable:
 
     def _formulas(self) -> Coded:
         codes = self._answers.formulas[self.structures].astype(np.int64)
-        # A structure without an answer may still have a formula; none is null, not an empty text.
-        return np.where(self._is_value | (codes > 0), codes, -1), self._answers.texts
+        # A structure without an answer has none: null, not an empty text.
+        return np.where(self._is_value, codes, -1), self._answers.texts
 
     def _named(self, codes: NDArray[np.uint8], names: Mapping[int, str], unset: str | None = None) -> Coded:
         """Numbers of names; ``unset`` is what 0 stands for, None for its own name."""
@@ -144,7 +145,7 @@ def arrow_table(blocks: Sequence[ScreenColumns]) -> "pa.Table":
     except ModuleNotFoundError as error:
         raise ImportError("Arrow tables need pyarrow: pip install 'epitaxy[client]'") from error
 
-    tables = [LongTable(block) for block in blocks]
+    tables = [LongTable(block) for block in joined(blocks)]
     whole = pa.Table.from_batches([table.arrow() for table in tables], schema=schema())
     order = _input_order(tables)
     return whole if _is_ascending(order) else whole.take(pa.array(order))
@@ -157,7 +158,7 @@ def frame(blocks: Sequence[ScreenColumns]) -> "pd.DataFrame":
     except ModuleNotFoundError as error:
         raise ImportError("tables need pandas: pip install 'epitaxy[client]'") from error
 
-    tables = [LongTable(block) for block in blocks]
+    tables = [LongTable(block) for block in joined(blocks)]
     columns = {name: [cell for table in tables for cell in table.cells(name)] for name in COLUMNS}
     whole = pd.DataFrame(columns)
     kinds = dict.fromkeys(FLOAT_COLUMNS, "float64") | {"cache_hit": "boolean"}

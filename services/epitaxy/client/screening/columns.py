@@ -135,6 +135,8 @@ class ScreenColumns:
         notes: What was left out of structures, or is unusual.
         errors: Why structures have no answer: one for each of them.
         model: The weights that answered.
+        verdict_names: Names of the numbers in ``domain_verdicts``.
+        review_names: Names of the numbers in ``review_verdicts``.
     """
 
     ids: Sequence[str]

@@ -13,9 +13,8 @@ from epitaxy.client.inputs.item import InputItem
 from epitaxy.client.screening.chunks import Chunker, Parcel, no_answer
 from epitaxy.client.screening.column_reading import read_columns, read_items, refused_columns
 from epitaxy.client.screening.columns import FAILED, ScreenColumns
+from epitaxy.client.screening.pace import Pace
 
-# Messages under way at once: enough to keep a few replicas busy, little enough to hold in memory.
-WINDOW = 16
 MAX_ITEM_RETRIES = 3
 _ITEM_RETRY_SECONDS = 0.5
 
@@ -24,11 +23,12 @@ class Exchange:
     """Cuts items into messages, matches answers to items, and knows what a lost stream leaves to do."""
 
     def __init__(
-        self, items: Iterator[InputItem | InputBlock], options: prediction_pb2.PredictionOptions, chunk_size: int
+        self, items: Iterator[InputItem | InputBlock], options: prediction_pb2.PredictionOptions, chunk_size: int | None
     ) -> None:
+        """``chunk_size``: structures in a message; None: the default, more while answers come fast."""
         self._options = options
-        self._chunk_size = chunk_size
-        self._chunker = Chunker(items, chunk_size)
+        self._pace = Pace(chunk_size)
+        self._chunker = Chunker(items, self._pace.chunk_size)
         self._next_sequence = 0
         self._in_flight: dict[int, Parcel] = {}
         self._lost: deque[Parcel] = deque()
@@ -41,13 +41,13 @@ class Exchange:
     def can_send(self) -> bool:
         """True while another message may go out before an answer comes, and there is, or may be, one to send."""
         has_unsent = bool(self._lost) or not self._chunker.is_exhausted or self.seconds_to_retry == 0.0
-        return has_unsent and len(self._in_flight) < WINDOW
+        return has_unsent and len(self._in_flight) < self._pace.window
 
     def patience(self, silence_limit_seconds: float) -> float:
         """Seconds to wait for an answer while there is nothing to send."""
         if not self._in_flight:
             return self.seconds_to_retry or 0.0
-        if len(self._in_flight) >= WINDOW:
+        if len(self._in_flight) >= self._pace.window:
             return silence_limit_seconds
         return min(silence_limit_seconds, self.seconds_to_retry or silence_limit_seconds)
 
@@ -85,6 +85,8 @@ class Exchange:
         if parcel is None:
             return []
         answers = _read(block, parcel)
+        self._pace.note(len(parcel), 0 if answers is None else int(answers.cache_hits.sum()))
+        self._chunker.chunk_size = self._pace.chunk_size
         found = [answers] if answers is not None else []
         if len(answers or ()) < len(parcel):
             answered = set() if answers is None else set(answers.indices.tolist())
@@ -106,7 +108,7 @@ class Exchange:
 
     def _due_items(self) -> list[InputItem]:
         due: list[InputItem] = []
-        while self._delayed and self._delayed[0][0] <= time.monotonic() and len(due) < self._chunk_size:
+        while self._delayed and self._delayed[0][0] <= time.monotonic() and len(due) < self._pace.chunk_size:
             due.append(heapq.heappop(self._delayed)[-1])
         return due
 

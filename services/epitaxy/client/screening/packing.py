@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from epitaxy.api.common.v1 import structure_pb2
 from epitaxy.client.inputs.blocks import InputBlock
@@ -66,16 +67,22 @@ def _packed(entries: Sequence[tuple[str, InputItem]]) -> structure_pb2.Structure
     block = structure_pb2.PackedStructures(
         ids=[wire_id for wire_id, _ in entries],
         n_sites=np.array([len(cell.atomic_numbers) for cell in cells], dtype="<u4").tobytes(),
-        lattices_angstrom=np.stack([cell.lattice for cell in cells]).astype("<f8", copy=False).tobytes(),
-        atomic_numbers=np.concatenate([cell.atomic_numbers for cell in cells]).tobytes(),
-        frac_coords=np.concatenate([cell.frac_coords for cell in cells]).astype("<f8", copy=False).tobytes(),
+        lattices_angstrom=_float64_bytes([cell.lattice for cell in cells]),
+        atomic_numbers=b"".join([cell.atomic_numbers.tobytes() for cell in cells]),
+        frac_coords=_float64_bytes([cell.frac_coords for cell in cells]),
         known_values=_known_columns(cells),
         conditions=packed_conditions([cell.conditions for cell in cells]),
     )
     return structure_pb2.StructureInput(packed=block)
 
 
+def _float64_bytes(arrays: Sequence[NDArray[np.float64]]) -> bytes:
+    return b"".join([array.astype("<f8", copy=False).tobytes() for array in arrays])
+
+
 def _known_columns(cells: Sequence[Cell]) -> list[structure_pb2.KnownColumn]:
+    if not any(cell.known_values for cell in cells):
+        return []
     known = [dict(cell.known_values) for cell in cells]
     columns = []
     for name in dict.fromkeys(name for values in known for name in values):

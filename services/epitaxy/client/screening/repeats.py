@@ -1,11 +1,11 @@
 """Ids that a screening met more than once. Results keep their own rows; the caller is told."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 
-# Ids are kept as such up to here, to name repeated ones; beyond, only their hashes are, 8 bytes each.
+# Ids are kept as such up to about here, to name repeated ones; beyond, only their hashes are, 8 bytes each.
 _MAX_KEPT = 100_000
 _SHOWN = 3
 
@@ -27,8 +27,14 @@ class IdTally:
         elif len(self._kept) < _MAX_KEPT:
             self._kept.add(item_id)
 
-    def add_all(self, ids: Iterable[str]) -> None:
+    def add_all(self, ids: Sequence[str]) -> None:
         """Notes the ids of some results."""
+        fresh = set(ids)
+        if len(fresh) == len(ids) and self._kept.isdisjoint(fresh):
+            self._hashes.extend(map(hash, ids))
+            if len(self._kept) < _MAX_KEPT:
+                self._kept |= fresh
+            return
         for item_id in ids:
             self.add(item_id)
 

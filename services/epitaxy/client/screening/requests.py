@@ -37,9 +37,9 @@ def prediction_options(
     )  # fmt: skip
 
 
-def check_chunk_size(chunk_size: int) -> int:
-    """The number of structures in a message. Raises InvalidRequestError outside of 1 to 512."""
-    if not 1 <= chunk_size <= MAX_CHUNK_SIZE:
+def check_chunk_size(chunk_size: int | None) -> int | None:
+    """The number of structures in a message, None for the default. Raises InvalidRequestError outside of 1 to 512."""
+    if chunk_size is not None and not 1 <= chunk_size <= MAX_CHUNK_SIZE:
         message = f"chunk_size is {chunk_size}: give 1 to {MAX_CHUNK_SIZE}"
         raise InvalidRequestError(message, reason="INVALID_CHUNK_SIZE")
     return chunk_size

@@ -73,7 +73,7 @@ def count_missed(recorded: NDArray[np.float32], are_hits: NDArray[np.bool_], wai
     """Learns from chances ``[n_recorded]`` of evaluated candidates what those ``[n_waiting]`` of others amount to."""
     bins, bins_waiting = bins_of(recorded), bins_of(waiting)
     n = np.bincount(bins, minlength=N_BINS)
-    expected = np.bincount(bins, weights=recorded, minlength=N_BINS)
+    expected = np.bincount(bins, weights=recorded, minlength=N_BINS).astype(np.float64)
     hits = np.bincount(bins[are_hits], minlength=N_BINS).astype(np.float64)
     n_waiting = np.bincount(bins_waiting, minlength=N_BINS)
     mass = np.bincount(bins_waiting, weights=waiting, minlength=N_BINS)

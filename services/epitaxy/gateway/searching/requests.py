@@ -1,7 +1,8 @@
 """The caller's messages, read one ahead so that a search can wait for them and for answers at once."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Set
+from typing import Any
 
 from epitaxy.chassis.errors import InvalidRequestError, UnavailableError
 from epitaxy.gateway.searching.domain import SearchRequest
@@ -40,7 +41,7 @@ class RequestQueue:
         except StopAsyncIteration:
             raise InvalidRequestError(ENDED_EARLY, reason="SEARCH_OUT_OF_ORDER") from None
 
-    async def wait(self, working: "set[asyncio.Task[SearchRequest]] | set[asyncio.Task[None]]") -> bool:
+    async def wait(self, working: Set[asyncio.Task[Any]]) -> bool:
         """Waits for a request or for any of the tasks; returns whether there is a request."""
         if self._reading is None:
             self._reading = asyncio.ensure_future(anext(self._source))

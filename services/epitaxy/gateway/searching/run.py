@@ -3,9 +3,10 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,7 +125,7 @@ class SearchRun:
                 if perf_counter() >= self._progress_due:
                     yield self._scoring_progress()
         finally:
-            await _cancel(dict.fromkeys(pending))
+            await _cancel(pending)
 
     async def _next_block(self) -> CandidateBlock | None:
         """The next block of candidates, None at their end."""
@@ -232,7 +233,7 @@ class SearchRun:
         )
 
 
-async def _cancel(tasks: "dict[asyncio.Task[Answer | Loss], object] | dict[asyncio.Task[Scores], object]") -> None:
+async def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

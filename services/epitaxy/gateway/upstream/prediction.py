@@ -6,7 +6,7 @@ from epitaxy.api.internal.v1 import prediction_backend_pb2
 from epitaxy.chassis.errors import PermissionDeniedError, UnauthenticatedError
 from epitaxy.chassis.gateway_trust import read_secret
 from epitaxy.chassis.request_context import current_request
-from epitaxy.chassis.signed_calls import OWN_CACHE_HEADER, TENANT_HEADER, WEIGHT_HEADER, signed
+from epitaxy.chassis.signed_calls import OWN_CACHE_HEADER, SECONDS_LEFT_HEADER, TENANT_HEADER, WEIGHT_HEADER, signed
 from epitaxy.gateway.blocks import settle_answer
 from epitaxy.gateway.domain import Answer, Chunk, ExplainQuery, ModelQuery, ModelsPage, StructureBlock
 from epitaxy.gateway.settings import GatewaySettings
@@ -90,7 +90,9 @@ class GrpcPrediction:
 
     async def explain(self, query: ExplainQuery) -> bytes:
         """Answers an ExplainRequest with an ExplainResponse."""
-        return await self._call("ExplainBlock", query.encoded)
+        # By the caller's own deadline, an explainer is started or not.
+        left = (SECONDS_LEFT_HEADER, f"{self._attempt_timeout():.3f}")
+        return await self._call("ExplainBlock", query.encoded, left)
 
     async def validate(self, block: StructureBlock) -> bytes:
         """Answers a ValidateRequest with a ValidateResponse."""
@@ -104,9 +106,9 @@ class GrpcPrediction:
         """Answers a GetModelRequest with a GetModelResponse."""
         return await self._call("GetServedModel", query.encoded)
 
-    async def _call(self, method: str, request: bytes) -> bytes:
-        path = f"/{SERVICE}/{method}"
-        return await self._connection.call(path, request, self._metadata(method), self._attempt_timeout())
+    async def _call(self, method: str, request: bytes, *more: tuple[str, str]) -> bytes:
+        path, metadata = f"/{SERVICE}/{method}", (*self._metadata(method), *more)
+        return await self._connection.call(path, request, metadata, self._attempt_timeout())
 
     def _attempt_timeout(self) -> float:
         left = current_request().seconds_left()

@@ -36,6 +36,11 @@ class RayExplanationBackend:
         with calling("explainer"), _shedding():
             return list(await self._explainer.explain.remote(structures, query))
 
+    async def wake(self) -> None:
+        """Calls an explainer with nothing to explain. Raises UnavailableError if none answers."""
+        with calling("explainer"), _shedding():
+            await self._explainer.explain.remote((), None)
+
 
 @contextmanager
 def _shedding() -> Iterator[None]:

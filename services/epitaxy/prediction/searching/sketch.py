@@ -29,6 +29,8 @@ class Sketch:
 
 
 UNKNOWN = Sketch({})
+_SYMBOLS = ("_symmetry_space_group_name_H-M", "_space_group_name_H-M_alt")
+_OPERATIONS = ("_symmetry_equiv_pos_as_xyz", "_space_group_symop_operation_xyz")
 
 
 def sketch_text(text: str, text_format: TextFormat) -> Sketch:
@@ -54,8 +56,27 @@ def _with_cell(block: gemmi.cif.Block, amounts: dict[int, float]) -> Sketch:
     lengths = [_number(block, f"_cell_length_{axis}") for axis in "abc"]
     angles = [_number(block, f"_cell_angle_{name}") for name in ("alpha", "beta", "gamma")]
     cell = gemmi.UnitCell(*lengths, *(90.0 if math.isnan(angle) else angle for angle in angles))
+    return Sketch(amounts, cell.volume if cell.volume > 0 else math.nan, _n_sites(block, amounts))
+
+
+def _n_sites(block: gemmi.cif.Block, amounts: dict[int, float]) -> float:
+    """Sites of the whole cell; NaN if the header does not tell.
+
+    By the standard, the formula is that of one unit, of which the cell holds Z. pymatgen writes the formula of the
+    whole cell and Z beside it; ASE does so too, without Z.
+    """
+    total = sum(amounts.values())
     units = _number(block, "_cell_formula_units_Z")
-    return Sketch(amounts, cell.volume if cell.volume > 0 else math.nan, units * sum(amounts.values()))
+    if math.isnan(units):
+        has_all = len(block.find_values("_atom_site_fract_x")) == total and not _has_symmetry(block)
+        return total if has_all else math.nan
+    common = math.gcd(*(int(amount) for amount in amounts.values())) if float(total).is_integer() else 1
+    return total if units > 1 and common % units == 0 else units * total
+
+
+def _has_symmetry(block: gemmi.cif.Block) -> bool:
+    symbols = {gemmi.cif.as_string(block.find_value(tag) or "P1").replace(" ", "") for tag in _SYMBOLS}
+    return symbols != {"P1"} or any(len(block.find_values(tag)) > 1 for tag in _OPERATIONS)
 
 
 def _number(block: gemmi.cif.Block, tag: str) -> float:

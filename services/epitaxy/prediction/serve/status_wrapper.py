@@ -14,8 +14,14 @@ from epitaxy.chassis.errors import (
     InternalError,
     InvalidRequestError,
 )
-from epitaxy.chassis.request_context import RequestContext, bind_request, current_request
-from epitaxy.chassis.signed_calls import OWN_CACHE_HEADER, TENANT_HEADER, WEIGHT_HEADER, check_signature
+from epitaxy.chassis.request_context import RequestContext, bind_deadline, bind_request, current_request
+from epitaxy.chassis.signed_calls import (
+    OWN_CACHE_HEADER,
+    SECONDS_LEFT_HEADER,
+    TENANT_HEADER,
+    WEIGHT_HEADER,
+    check_signature,
+)
 from epitaxy.chassis.status import code_of, to_rpc_status
 from epitaxy.chassis.structure_ids import count_structures
 from epitaxy_models.errors import EpitaxyError
@@ -75,17 +81,19 @@ def _bind(grpc_context: RayServegRPCContext, model_version: str) -> dict[str, st
     metadata = dict(grpc_context.invocation_metadata())
     request_id, tenant = metadata.get("x-request-id", ""), metadata.get(TENANT_HEADER, "")
     has_own_cache = bool(tenant) and OWN_CACHE_HEADER in metadata
-    weight = _weight(metadata)
+    weight = _positive(metadata, WEIGHT_HEADER) or 1.0
     bind_request(RequestContext(request_id, tenant, model_version, weight=weight, has_own_cache=has_own_cache))
+    if seconds := _positive(metadata, SECONDS_LEFT_HEADER):
+        bind_deadline(seconds)
     return metadata
 
 
-def _weight(metadata: dict[str, str]) -> float:
+def _positive(metadata: dict[str, str], header: str) -> float | None:
     try:
-        weight = float(metadata.get(WEIGHT_HEADER, ""))
+        value = float(metadata.get(header, ""))
     except ValueError:
-        return 1.0
-    return weight if 0 < weight < float("inf") else 1.0
+        return None
+    return value if 0 < value < float("inf") else None
 
 
 def _set_status(grpc_context: RayServegRPCContext, error: Exception) -> grpc.StatusCode:

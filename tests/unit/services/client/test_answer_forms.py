@@ -99,6 +99,7 @@ def tables(folder: Path) -> dict[str, Path]:
     cells = [crystal(index) for index in range(len(IDS))]
     lists = {name: [cell[name] for cell in cells] for name in ("lattice", "species", "frac")}
     fixed = pa.array(lists["frac"], pa.list_(pa.list_(pa.float64(), 3)))
+    large = pa.large_list(pa.large_list(pa.float64()))
     named = [crystal(index, ("Na", "Cl")) for index in range(len(IDS))]
     return {
         "JSON": parquet(folder / "json.parquet", structure=[json.dumps(cell) for cell in cells]),
@@ -106,6 +107,12 @@ def tables(folder: Path) -> dict[str, Path]:
         "a struct": parquet(folder / "struct.parquet", structure=cells),
         "three columns": parquet(
             folder / "plain.parquet", lattice=lists["lattice"], atomic_numbers=lists["species"], frac_coords=fixed
+        ),
+        "three columns as polars writes them": parquet(
+            folder / "large.parquet",
+            lattice=pa.array(lists["lattice"], large),
+            species=pa.array(lists["species"], pa.large_list(pa.int64())),
+            frac=pa.array(lists["frac"], large),
         ),
     }
 

@@ -22,18 +22,25 @@ from epitaxy.client import (
     AsyncClient,
     AsyncFineTuneJob,
     AsyncScreenRun,
+    AsyncSearchRun,
     Client,
     EpitaxyClientError,
     FineTuneJob,
     ReviewPolicy,
     ScreenRun,
+    SearchRun,
 )
 from epitaxy.client.finetune.async_calls import AsyncFineTuneCalls
 from epitaxy.client.finetune.calls import FineTuneCalls
 from epitaxy.gateway.server import Gateway
 from epitaxy.gateway.settings import GatewaySettings
 
-PAIRS = [(AsyncClient, Client), (AsyncScreenRun, ScreenRun), (AsyncFineTuneJob, FineTuneJob)]
+PAIRS = [
+    (AsyncClient, Client),
+    (AsyncScreenRun, ScreenRun),
+    (AsyncSearchRun, SearchRun),
+    (AsyncFineTuneJob, FineTuneJob),
+]
 ASYNC_NAMES = {"aclose": "close", "__aenter__": "__enter__", "__aexit__": "__exit__", "__anext__": "__next__"}
 # Words that a signature of the client for asyncio has and the blocking one's has not.
 ASYNC_WORDS = re.compile(r"\b(Async(?=[A-Z])|async_)")
@@ -135,6 +142,8 @@ PREDICTION_CASES: dict[str, Callable[[Any], Any]] = {
     "predict of an unknown property": lambda client: client.predict(MIXED, "hardness"),
     "predict of a bad path": lambda client: client.predict("no/such/folder"),
     "predict of no structures": lambda client: client.predict(3.5),
+    "search": lambda client: list(client.search(MIXED, 1, "band_gap:max")),
+    "search of more than a goal": lambda client: client.search(MIXED, 1, "band_gap:max:lower:upper"),
     "embed": embeddings,
     "embed of a bad model": lambda client: list(client.embed(MIXED, "a@b:c")),
     "explain": lambda client: client.explain(MIXED[-4:], "band_gap", n_nearest=2),

@@ -120,7 +120,7 @@ def test_a_run_shows_its_state_counts_and_first_rows(connect: Any, target: str) 
         run = client.screen([*crystals(20), *crystals(3, "bad"), *crystals(1, "<i>")], ["band_gap"], chunk_size=4)
         assert "not started" in page(run).text
         next(run)
-        assert "running: 1 structures" in page(run).text
+        assert "running: 4 structures" in page(run).text
         rest = list(run)
         shown = page(run)
     assert len(rest) == 23
@@ -141,7 +141,7 @@ def test_a_run_that_is_closed_early_says_so_and_its_rate_stands_still(target: st
     with Client(target) as client:
         with client.screen(crystals(40), chunk_size=4) as run:
             next(run)
-        assert "stopped: 1 structures" in page(run).text
+        assert "stopped: 4 structures" in page(run).text
         assert run.summary.elapsed_seconds == run.summary.elapsed_seconds
 
 

@@ -19,6 +19,7 @@ from epitaxy.client.screening.column_counts import counts_of
 from epitaxy.client.screening.column_reading import read_columns, read_items
 from epitaxy.client.screening.column_table import LongTable, arrow_table, frame
 from epitaxy.client.screening.columns import ScreenColumns
+from epitaxy.client.screening.joining import joined
 from epitaxy.client.screening.reading import ResultBlockReader
 from epitaxy.client.screening.rows import rows_of, to_frame
 from epitaxy.client.screening.summary import RunTally
@@ -98,6 +99,8 @@ async def test_rows_frames_arrow_and_counts_are_those_of_the_objects(encoder, ri
     assert list(table.rows()) == rows
     assert [tuple(row.values()) for row in table.arrow().to_pylist()] == rows
     halves = [answers.take(np.arange(7, len(answers))), answers.take(np.arange(7))]
+    [whole] = joined(halves)
+    assert sorted(whole.results(), key=lambda one: one.index) == results
     assert frame(halves).equals(to_frame(results))
     assert frame(halves).dtypes.equals(to_frame(results).dtypes)
     assert arrow_table(halves).to_pylist() == table.arrow().to_pylist()

@@ -1,6 +1,8 @@
 """Blocks of structures through the real network: every item ends in an answer or in its own refusal."""
 
 import asyncio
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -263,3 +265,23 @@ async def test_a_text_that_was_read_a_moment_ago_is_not_read_again(rig, monkeypa
     assert (first.answers[0].is_cache_hit, again.answers[0].is_cache_hit) == (False, True)
     await subject.evaluate([Item("other", TextSource(TextFormat.POSCAR, poscar + " "))], Query((0,)))
     assert len(reads) == 2
+
+
+async def test_a_cancelled_block_is_not_read_to_its_end(rig, monkeypatch):
+    subject, read, begun = rig().service, [], threading.Event()
+
+    def slowly(item, known=None):
+        read.append(item.id)
+        begun.set()
+        time.sleep(0.01)
+        return Refusal("UNREADABLE", "of a test")
+
+    monkeypatch.setattr(subject._reader, "read", slowly)
+    items = [Item(str(number), rock_salt()) for number in range(1000)]
+    call = asyncio.create_task(subject.evaluate(items, Query((0,))))
+    await asyncio.to_thread(begun.wait, 10)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await asyncio.sleep(0.5)
+    assert len(read) < 500

@@ -78,6 +78,40 @@ def test_a_killed_run_goes_on_after_its_last_part(
     assert (other.returncode, "coverage (0.9 then, 0.8 now)" in other.stderr) == (2, True)
 
 
+def test_an_interrupted_run_keeps_the_answers_of_a_part_that_was_not_full(
+    start: Any, run: Any, target: str, faults: Any, crystals_file: Any, tmp_path: Path
+) -> None:
+    faults.delay_seconds = 0.05
+    arguments = (
+        "screen",
+        crystals_file(2000),
+        "--target",
+        target,
+        "--chunk-size",
+        "8",
+        "--part-size",
+        300,
+        "--out",
+        "r",
+    )
+    with start(*arguments) as process:
+        give_up = time.monotonic() + 30
+        while not parts_of(tmp_path / "r") and time.monotonic() < give_up:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=20)
+    kept = max(record["end"] for record in records(tmp_path / "r"))
+    assert process.returncode == 130
+    assert f"{kept} answers are kept; to continue: epitaxy screen" in told
+    assert kept > 300
+    faults.delay_seconds = 0.0
+    faults.seen_ids.clear()
+    assert run(*arguments, "--resume").returncode == 0
+    assert set(faults.seen_ids) == {f"c{index}" for index in range(kept, 2000)}
+    assert pd.read_parquet(tmp_path / "r")["id"].nunique() == 2000
+
+
 def records_before(folder: Path) -> int:
     lines = (folder / "_parts.jsonl").read_text().splitlines()[1:-1]
     return max(json.loads(line)["end"] for line in lines)
@@ -107,3 +141,10 @@ def test_a_folder_with_other_files_is_left_alone(run: Any, target: str, crystals
     done = run("screen", crystals_file(2), "--target", target, "--out", "mine")
     assert (done.returncode, "holds other files" in done.stderr) == (2, True)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_a_table_without_rows_is_a_part_without_rows(run: Any, target: str, tmp_path: Path) -> None:
+    pd.DataFrame({"id": [], "structure": []}, dtype=str).to_parquet(tmp_path / "none.parquet")
+    done = run("screen", "none.parquet", "--target", target, "--out", "r")
+    assert done.returncode == 0, done.stderr
+    assert pd.read_parquet(tmp_path / "r").shape == (0, 22)

@@ -16,9 +16,9 @@ from epitaxy.answers.writing import (
     uint32_bytes,
 )
 from epitaxy.api.prediction.v1 import columns_pb2, prediction_pb2
+from epitaxy.prediction.answers.enums import DOMAIN_VERDICTS, REVIEW_VERDICTS
+from epitaxy.prediction.answers.refusals import error_message
 from epitaxy.prediction.domain import Accepted, Answer, BlockAnswer, Query, ReadMaterial, Refusal
-from epitaxy.prediction.enums import DOMAIN_VERDICTS, REVIEW_VERDICTS
-from epitaxy.prediction.refusals import error_message
 from epitaxy_models.review import ReviewDecision, doubts_of
 from epitaxy_models.structures.display import display_formula
 

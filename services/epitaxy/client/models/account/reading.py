@@ -3,7 +3,7 @@
 from datetime import UTC
 
 from epitaxy.api.account.v1 import account_pb2, administration_pb2
-from epitaxy.client.account.results import AccountLimits, AuditRecord, CallerKey, FineTuneUsage, PredictionUsage
+from epitaxy.client.models.account.results import AccountLimits, AuditRecord, CallerKey, FineTuneUsage, PredictionUsage
 from epitaxy.client.models.reading import read_audit_entry
 
 

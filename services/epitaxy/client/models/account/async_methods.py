@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from epitaxy.api.account.v1 import account_pb2, account_pb2_grpc, administration_pb2, administration_pb2_grpc
-from epitaxy.client.account.reading import read_limits, read_record
-from epitaxy.client.account.results import AccountLimits, AuditRecord
 from epitaxy.client.async_calls import AsyncCalls
 from epitaxy.client.connection import new_request_id
-from epitaxy.client.finetune.results import DeletedData
+from epitaxy.client.models.account.reading import read_limits, read_record
+from epitaxy.client.models.account.results import AccountLimits, AuditRecord, DeletedTenant
 from epitaxy.client.models.reading import write_time
 from epitaxy.client.models.review import ModelChange
 
@@ -80,7 +79,7 @@ class AsyncAccountMethods:
         done = await self._calls.repeat(self._administration.PromoteTenantModel, request)
         return ModelChange(name, done.version, done.previous_version, f"{tenant}/{name}")
 
-    async def delete_tenant(self, tenant: str, *, confirm: bool = False) -> DeletedData:
+    async def delete_tenant(self, tenant: str, *, confirm: bool = False) -> DeletedTenant:
         """Deletes all data of a tenant, which nothing brings back. Needs a key with the scope "admin".
 
         Args:
@@ -96,4 +95,4 @@ class AsyncAccountMethods:
         """
         request = administration_pb2.DeleteTenantRequest(tenant=tenant, confirm=confirm)
         done = await self._calls.repeat(self._administration.DeleteTenant, request)
-        return DeletedData(done.n_jobs, done.n_models)
+        return DeletedTenant(done.n_jobs, done.n_models)

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from epitaxy.api.account.v1 import account_pb2, account_pb2_grpc, administration_pb2, administration_pb2_grpc
-from epitaxy.client.account.reading import read_limits, read_record
-from epitaxy.client.account.results import AccountLimits, AuditRecord
 from epitaxy.client.calls import Calls
 from epitaxy.client.connection import new_request_id
-from epitaxy.client.finetune.results import DeletedData
+from epitaxy.client.models.account.reading import read_limits, read_record
+from epitaxy.client.models.account.results import AccountLimits, AuditRecord, DeletedTenant
 from epitaxy.client.models.reading import write_time
 from epitaxy.client.models.review import ModelChange
 
@@ -81,7 +80,7 @@ class AccountMethods:
         done = self._calls.repeat(self._administration.PromoteTenantModel, request)
         return ModelChange(name, done.version, done.previous_version, f"{tenant}/{name}")
 
-    def delete_tenant(self, tenant: str, *, confirm: bool = False) -> DeletedData:
+    def delete_tenant(self, tenant: str, *, confirm: bool = False) -> DeletedTenant:
         """Deletes all data of a tenant, which nothing brings back. Needs a key with the scope "admin".
 
         Args:
@@ -97,4 +96,4 @@ class AccountMethods:
         """
         request = administration_pb2.DeleteTenantRequest(tenant=tenant, confirm=confirm)
         done = self._calls.repeat(self._administration.DeleteTenant, request)
-        return DeletedData(done.n_jobs, done.n_models)
+        return DeletedTenant(done.n_jobs, done.n_models)

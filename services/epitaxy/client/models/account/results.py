@@ -92,6 +92,19 @@ class AccountLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class DeletedTenant:
+    """How much of a tenant's data an administrator removed.
+
+    Attributes:
+        n_jobs: Jobs, with their labels and reports.
+        n_models: Models, with all versions.
+    """
+
+    n_jobs: int
+    n_models: int
+
+
+@dataclass(frozen=True, slots=True)
 class AuditRecord:
     """A line of the audit log of all tenants.
 

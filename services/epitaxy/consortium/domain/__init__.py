@@ -1,0 +1,1 @@
+"""Frozen types and rules of consortia: no transport, no cryptography."""

@@ -1,0 +1,1 @@
+"""Ways to reach members: within this process, and over Flower."""

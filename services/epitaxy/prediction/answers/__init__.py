@@ -1,0 +1,1 @@
+"""Answers as messages: as columns, and what every form of them shares."""
