@@ -19,6 +19,7 @@ from epitaxy.gateway.search import (
     Scores,
     SearchOrder,
 )
+from epitaxy.gateway.search.pool_shift import PoolShift, pool_shift
 
 GAP, ENERGY = Quantity("band_gap"), Quantity("formation_energy")
 HIGHEST = Goal(GAP, Direction.MAX)
@@ -99,6 +100,17 @@ def test_a_student_that_is_off_on_this_pool_costs_time_and_not_recall(bias: floa
     assert np.mean(recalls) >= 0.98
 
 
+def test_a_pool_shifts_and_stretches_the_errors_of_a_student() -> None:
+    random = np.random.default_rng(0)
+    table = random.normal(0.2, 1.0, size=3000).astype(np.float32)
+    learned = pool_shift(random.normal(0.2, 1.0, size=2000) * 2 + 3, table)
+    assert learned.stretch == pytest.approx(2.0, rel=0.1)
+    # Errors of the corrected student are those of the table, stretched.
+    assert learned.shift == pytest.approx(3.0, abs=0.2)
+    assert pool_shift(np.array([5.0]), table) == PoolShift()
+    assert abs(pool_shift(np.array([5.0, 5.5, 6.0]), table).shift) < 1.0
+
+
 def test_a_useless_student_makes_the_search_evaluate_nearly_all_and_say_why() -> None:
     laboratory = Laboratory(0)
     laboratory.said[GAP] = np.random.default_rng(9).permutation(laboratory.said[GAP])
@@ -134,6 +146,9 @@ def test_only_answers_that_meet_all_conditions_are_found() -> None:
 
 def test_a_formula_counts_as_often_as_it_may() -> None:
     laboratory = Laboratory(3, error=0.1)
+    # Copies of one crystal differ little, so that the best would be copies.
+    for columns in (laboratory.answers, laboratory.said):
+        columns[GAP] = np.repeat(columns[GAP][::4], 4) + 0.01 * columns[GAP]
     search = laboratory.run(SearchOrder(60, HIGHEST, per_formula=1))
     best = search.best()
     assert len({laboratory.formulas[row] for row in best}) == len(best) == 60
