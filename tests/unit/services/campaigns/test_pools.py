@@ -1,5 +1,6 @@
 """Pools: broken structures, copies, rules, files, and work that was interrupted."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -149,6 +150,9 @@ def test_work_that_was_killed_goes_on_and_asks_nothing_twice(rig: CampaignRig) -
     async def dying(*arguments):
         asked.append(arguments)
         if len(asked) == 4:
+            # Two chunks are under way at once: what was answered and not yet kept would rightly be asked for again.
+            while len(list(rig.home.rglob("facts/*.arrow"))) < 3:
+                await asyncio.sleep(0.01)
             raise RuntimeError("killed")
         return await featurize(*arguments)
 
@@ -156,8 +160,7 @@ def test_work_that_was_killed_goes_on_and_asks_nothing_twice(rig: CampaignRig) -
     with pytest.raises(RuntimeError, match="killed"):
         rig.prepare()
     source.featurize = featurize
-    n_before = source.n_asked
-    assert 0 < n_before < 60
+    assert source.n_asked == 30
     other = rig.again()
     other.prepare()
     assert source.n_asked == 60

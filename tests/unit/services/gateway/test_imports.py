@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 GATEWAY = Path(__file__).parents[4] / "services" / "epitaxy" / "gateway"
-HEAVY = {"torch", "ray", "pymatgen", "numpy", "pandas", "redis"}
+# NumPy is no science: searches and answers as columns count with it.
+HEAVY = {"torch", "ray", "pymatgen", "scipy", "sklearn", "pandas", "redis"}
 # Of the science the edge knows the errors and the bounds of a coverage.
 LIGHT_SCIENCE = {
     "epitaxy_models", "epitaxy_models.errors", "epitaxy_models.calibration", "epitaxy_models.calibration.coverage"

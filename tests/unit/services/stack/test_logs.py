@@ -13,7 +13,12 @@ from epitaxy.stack.child import Child, Command
 from epitaxy.stack.logs import LogKeeper
 from epitaxy.stack.reaper import Reaper
 
-CHATTER = "import time\nfor n in range(40_000):\n    print('line', n, 'x' * 100, flush=True)"
+# It rests before its last line: what is written just while a log is set aside is lost.
+CHATTER = """import time
+for n in range(40_000):
+    if n == 39_999:
+        time.sleep(0.5)
+    print('line', n, 'x' * 100, flush=True)"""
 
 
 def test_a_child_writes_on_while_its_log_is_set_aside(tmp_path: Path) -> None:
