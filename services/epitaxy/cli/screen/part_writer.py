@@ -15,7 +15,7 @@ from epitaxy.client.screening.columns import ANSWERED, FAILED, ScreenColumns
 STRUCTURES_A_PART = 50_000
 # On a slow server a part is closed after so long: that much of a killed run is asked for again.
 SECONDS_A_PART = 60.0
-# Answers come nearly in order: after a vain look for a whole part, so many more are awaited.
+# Answers come nearly in order: after a vain look for a whole part, so many more are awaited, or an eighth of a part.
 _MORE = 4_096
 
 
@@ -78,7 +78,8 @@ class PartWriter:
     def _write_whole_parts(self, *, is_late: bool) -> None:
         while self._pending and self._write_part(is_late=is_late):
             pass
-        self._look_at = max(self._n_pending + _MORE, self._size if self._spans[0].end is None else 0)
+        more = min(_MORE, max(self._size // 8, 1))
+        self._look_at = max(self._n_pending + more, self._size if self._spans[0].end is None else 0)
         self._written_at = self._clock()
 
     def _write_part(self, *, is_late: bool) -> bool:

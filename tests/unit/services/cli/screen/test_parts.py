@@ -81,7 +81,8 @@ def test_a_killed_run_goes_on_after_its_last_part(
 def test_an_interrupted_run_keeps_the_answers_of_a_part_that_was_not_full(
     start: Any, run: Any, target: str, faults: Any, crystals_file: Any, tmp_path: Path
 ) -> None:
-    faults.delay_seconds = 0.05
+    # So slow that the run lasts seconds after its first part, and is interrupted in its midst.
+    faults.delay_seconds = 0.2
     arguments = (
         "screen",
         crystals_file(2000),
