@@ -14,13 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from epitaxy.client import Client
 from epitaxy.stack.logs import LOG_BYTES
 from epitaxy.stack.ray_head import RAY_LOG_BYTES
 from epitaxy_models.data.crystals import bundled_crystals
 from loadtest.local_stack import LocalStack, local_stack
+from loadtest.spread import slope
 
 DAYS = 30.0
 LIMIT_BYTES = 2 * 2**30
@@ -52,17 +51,17 @@ class Part:
 def parts_of(looks: Sequence[tuple[float, Mapping[Path, int]]], days: float = DAYS) -> list[Part]:
     """The parts, by seconds and sizes of files at all looks. A log grows to the bound that the stack keeps it under."""
     second_half = looks[len(looks) // 2 :]
-    seconds = np.array([at for at, _ in second_half])
+    seconds = [at for at, _ in second_half]
     sums: dict[str, list[float]] = {}
     for path, n_bytes in looks[-1][1].items():
         name = _part_of(path)
         if not name:
             continue
-        sizes = np.array([sizes.get(path, 0) for _, sizes in second_half], dtype=float)
-        slope = max(0.0, float(np.polyfit(seconds, sizes, 1)[0])) * 86_400 if len(seconds) > 1 else 0.0
-        after = min(n_bytes + slope * days, max(float(n_bytes), _BOUNDS.get(name, math.inf)))
+        sizes = [sizes.get(path, 0) for _, sizes in second_half]
+        per_day = max(0.0, slope(seconds, sizes)) * 86_400
+        after = min(n_bytes + per_day * days, max(float(n_bytes), _BOUNDS.get(name, math.inf)))
         total = sums.setdefault(name, [0.0, 0.0, 0.0])
-        for at, value in enumerate((n_bytes, slope, after)):
+        for at, value in enumerate((n_bytes, per_day, after)):
             total[at] += value
     return [Part(name, *totals) for name, totals in sorted(sums.items())]
 

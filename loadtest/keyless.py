@@ -25,7 +25,7 @@ from epitaxy.chassis.api_keys import KeyHash, new_api_key
 from epitaxy.stack.ports import free_ports
 from loadtest.bench.report import replaced
 from loadtest.machine import machine_record
-from loadtest.processes import PAGE_MIB
+from loadtest.processes import resident_mib_of
 
 _METHOD = "/epitaxy.prediction.v1.PredictionService/Predict"
 _BODY_BYTES = 15 * 10**6
@@ -69,7 +69,7 @@ def markdown(report: Mapping[str, Any]) -> str:
 async def _flooded(pid: int, address: str, n_callers: int, seconds: float) -> dict[str, Any]:
     codes: Counter[str] = Counter()
     body = BytesValue(value=bytes(_BODY_BYTES)).SerializeToString()
-    before = peak = _resident_mib(pid)
+    before = peak = resident_mib_of(pid)
     async with AsyncExitStack() as opened:
         channels = [
             await opened.enter_async_context(grpc.aio.insecure_channel(address, options=_OPTIONS))
@@ -77,7 +77,7 @@ async def _flooded(pid: int, address: str, n_callers: int, seconds: float) -> di
         ]
         flood = asyncio.gather(*(_called(channel, body, time.monotonic() + seconds, codes) for channel in channels))
         while not flood.done():
-            peak = max(peak, _resident_mib(pid))
+            peak = max(peak, resident_mib_of(pid))
             await asyncio.sleep(_LOOK_SECONDS)
         await flood
     return {"codes": dict(codes), "before_mib": before, "peak_mib": peak}
@@ -125,10 +125,6 @@ def _address(log: Path, process: "subprocess.Popen[bytes]") -> str:
                 return str(json.loads(line)["address"])
         time.sleep(0.1)
     raise RuntimeError(f"the gateway did not start: {log.read_text()[-2000:]}")
-
-
-def _resident_mib(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_MIB
 
 
 def _arguments() -> argparse.Namespace:

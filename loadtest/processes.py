@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
+_PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
 _ROLES = (
     ("ServeReplica:prediction:intake", "intake"),
     ("ServeReplica:prediction:ensemble", "ensemble"),
@@ -87,8 +87,13 @@ def resident_mib(root: int) -> Counter[str]:
     held: Counter[str] = Counter()
     for pid, role in _roles(root):
         with suppress(OSError):
-            held[role] += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_MIB
+            held[role] += resident_mib_of(pid)
     return held
+
+
+def resident_mib_of(pid: int) -> float:
+    """Resident memory of one process. Raises OSError where there is none."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_MIB
 
 
 def _roles(root: int) -> list[tuple[int, str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.harm import part_of
-from loadtest.processes import PAGE_MIB, descendants
+from loadtest.processes import descendants, resident_mib_of
 from loadtest.spread import slope
 
 # What grows by design: one more job is one more job.
@@ -126,7 +126,7 @@ class Vitals:
         command = (process / "cmdline").read_bytes()
         if not command:
             return
-        mib = int((process / "statm").read_text().split()[1]) * PAGE_MIB
+        mib = resident_mib_of(pid)
         descriptors = len(list((process / "fd").iterdir()))
         name = "supervisor" if pid == self._root else part_of(command) or "other"
         life = self._lives.get(pid)

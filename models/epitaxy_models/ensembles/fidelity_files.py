@@ -1,6 +1,5 @@
 """Heads of further fidelities beside a model's weights: ``fidelity-models.safetensors`` and ``.json``; no code runs."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from epitaxy_models.ensembles.side_files import content_digest, replace_file
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.heads.fidelity_heads import N_FOLDS, FidelityHead, FidelityHeads
 from epitaxy_models.heads.property import Fidelity
@@ -28,13 +28,13 @@ def save_fidelity_heads(heads: FidelityHeads, folder: Path) -> None:
     record = {
         "format": _FORMAT,
         "model": heads.weights_digest,
-        "weights": _digest(content),
+        "weights": content_digest(content),
         "heads": listed,
         "record": heads.record,
     }
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / WEIGHTS, content)
-    _replace(folder / RECORD, f"{json.dumps(record, indent=1, allow_nan=False)}\n".encode())
+    replace_file(folder / WEIGHTS, content)
+    replace_file(folder / RECORD, f"{json.dumps(record, indent=1, allow_nan=False)}\n".encode())
 
 
 def load_fidelity_heads(folder: Path, weights_digest: str, width: int) -> FidelityHeads | None:
@@ -52,7 +52,7 @@ def load_fidelity_heads(folder: Path, weights_digest: str, width: int) -> Fideli
         if record["model"] != weights_digest:
             return None
         content = (folder / WEIGHTS).read_bytes()
-        if _digest(content) != record["weights"]:
+        if content_digest(content) != record["weights"]:
             raise ValueError(f"{WEIGHTS} is not the file that the record names")
         tensors = load_tensors(content)
         heads = tuple(_head(entry, tensors, width) for entry in record["heads"])
@@ -73,15 +73,3 @@ def _head(entry: dict[str, Any], tensors: dict[str, NDArray[Any]], width: int) -
                 f"weights of {name} have shape {list(tensor.shape)}, not {[N_FOLDS, width]}, or are infinite"
             )
     return FidelityHead(Fidelity(name), str(entry["unit"]), weights, gate, float(entry["largest"]))
-
-
-def _digest(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Whole or not at all, readable for everyone."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    part.chmod(0o644)
-    part.replace(path)

@@ -83,7 +83,7 @@ class CandidateColumns:
         return CandidateColumns(
             np.array([number for one in compositions for number in one.atomic_numbers], dtype=np.uint8),
             np.array([amount for one in compositions for amount in one.amounts], dtype=np.float32),
-            np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+            offsets_of(sizes),
             unknown,
             unknown.astype(np.float32),
         )
@@ -91,7 +91,7 @@ class CandidateColumns:
     def rows(self, chosen: NDArray[np.integer]) -> "CandidateColumns":
         """The candidates with these numbers, in this order."""
         lengths = np.diff(self.offsets)[chosen]
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        offsets = offsets_of(lengths)
         entries = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][chosen] - offsets[:-1], lengths)
         return CandidateColumns(
             self.atomic_numbers[entries], self.amounts[entries], offsets, self.volumes[chosen], self.n_sites[chosen]
@@ -117,10 +117,15 @@ class CandidateColumns:
         return np.asarray(self.amounts / np.repeat(totals, lengths), dtype=np.float32)
 
 
+def offsets_of(counts: NDArray[np.integer] | Sequence[int]) -> NDArray[np.int64]:
+    """Where each candidate's entries begin, and where the last ones end, int64 ``[n_candidates + 1]``."""
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
 def _of_sites(sizes: NDArray[np.int64], lattices: NDArray[np.float64], numbers: NDArray[np.uint8]) -> CandidateColumns:
     if len(numbers) and not 1 <= numbers.min() <= numbers.max() < _N_NUMBERS:
         raise _malformed(f"atomic numbers reach from 1 to {_N_NUMBERS - 1}")
-    ends = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    ends = offsets_of(sizes)
     elements, amounts, offsets = _counted(read_only(numbers), read_only(ends))
     volumes = np.abs(np.linalg.det(lattices))
     return CandidateColumns(elements, amounts, offsets, volumes, sizes.astype(np.float32))

@@ -1,6 +1,5 @@
 """Students on disk, beside the weights of their model: ``students.safetensors`` and ``students.json``; no code runs."""
 
-import hashlib
 import json
 from dataclasses import fields
 from pathlib import Path
@@ -12,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from epitaxy_models.ensembles.side_files import content_digest, replace_file
 from epitaxy_models.errors import CheckpointError
 from epitaxy_models.search.features import N_FEATURES
 from epitaxy_models.search.network import StudentNetwork
@@ -34,13 +34,13 @@ def save_students(students: Students, folder: Path, facts: dict[str, Any]) -> No
     record = {
         "format": _FORMAT,
         "model": students.weights_digest,
-        "tensors": _digest(content),
+        "tensors": content_digest(content),
         "quantities": [list(quantity) for quantity in students.quantities],
         "facts": facts,
     }
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / TENSORS, content)
-    _replace(folder / RECORD, f"{json.dumps(record, indent=1, allow_nan=False)}\n".encode())
+    replace_file(folder / TENSORS, content)
+    replace_file(folder / RECORD, f"{json.dumps(record, indent=1, allow_nan=False)}\n".encode())
 
 
 def has_students(folder: Path) -> bool:
@@ -62,7 +62,7 @@ def load_students(folder: Path, weights_digest: str) -> Students:
             raise ValueError(f"format {record['format']!r:.60}")
         owner = str(record["model"])
         content = (folder / TENSORS).read_bytes()
-        if _digest(content) != record["tensors"]:
+        if content_digest(content) != record["tensors"]:
             raise ValueError(f"{TENSORS} is not the file that the record names")
         quantities = tuple((str(name), str(end)) for name, end in record["quantities"])
         students = _students(load_tensors(content), quantities, owner)
@@ -111,15 +111,3 @@ def _students(tensors: dict[str, NDArray[Any]], quantities: tuple[tuple[str, str
         known_elements=wide["known_elements"] > 0,
         weights_digest=owner,
     )
-
-
-def _digest(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Whole or not at all, readable for everyone."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    part.chmod(0o644)
-    part.replace(path)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
 
+from epitaxy.answers.verdicts import DOMAIN_NAMES, REVIEW_NAMES
 from epitaxy.api.common.v1.structure_pb2 import ItemError
 from epitaxy.api.internal.v1.prediction_backend_pb2 import EvaluateRequest, EvaluateResponse
 from epitaxy.api.prediction.v1.prediction_pb2 import (
@@ -104,8 +105,8 @@ def _tally_of(errors: Sequence[ItemError], predictions: Sequence[StructurePredic
         failed=n_failed,
         cache_hits=sum(prediction.cache_hit for prediction in predictions),
         errors_by_reason=Counter((error.reason, error.retryable) for error in errors),
-        domain_verdicts=Counter(columns.DOMAIN_NAMES.get(prediction.domain.verdict, "") for prediction in predictions),
-        review_verdicts=Counter(columns.REVIEW_NAMES.get(review.verdict, "") for review in reviews),
+        domain_verdicts=Counter(DOMAIN_NAMES.get(prediction.domain.verdict, "") for prediction in predictions),
+        review_verdicts=Counter(REVIEW_NAMES.get(review.verdict, "") for review in reviews),
         review_rules=Counter(rule.code for review in reviews for rule in review.rules),
     )
 

@@ -4,18 +4,16 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from epitaxy.answers.verdicts import DOMAIN_NAMES, REVIEW_NAMES
+from epitaxy.answers.writing import ANSWERED, FAILED, REFUSED
 from epitaxy.api.common.v1.model_pb2 import ModelStamp
-from epitaxy.api.common.v1.review_pb2 import ReviewVerdict
 from epitaxy.api.common.v1.structure_pb2 import ItemError
 from epitaxy.api.prediction.v1.columns_pb2 import FindingColumns, ResultColumns, ValueColumns
-from epitaxy.api.prediction.v1.prediction_pb2 import DomainVerdict, OutcomeCounts, PropertyStamp, ResultBlock
+from epitaxy.api.prediction.v1.prediction_pb2 import OutcomeCounts, PropertyStamp, ResultBlock
 from epitaxy.chassis.errors import InternalError
 from epitaxy.gateway.domain import ModelUse, PropertyUse, Tally
 
-DOMAIN_NAMES = {number: name.removeprefix("DOMAIN_VERDICT_") for name, number in DomainVerdict.items()}
-REVIEW_NAMES = {number: name.removeprefix("REVIEW_VERDICT_") for name, number in ReviewVerdict.items()}
-
-_ANSWERED, _REFUSED, _FAILED = b"\x00", b"\x01", b"\x02"
+_ANSWERED, _REFUSED, _FAILED = bytes([ANSWERED]), bytes([REFUSED]), bytes([FAILED])
 
 
 def check_columns(columns: ResultColumns, n_structures: int) -> None:

@@ -34,9 +34,8 @@ from epitaxy.cli.screen.search_plan import (
     WhereOption,
     WhyOption,
     check_none_of,
-    check_search_out,
 )
-from epitaxy.cli.screen.table_file import can_write, endings
+from epitaxy.cli.screen.table_file import check_parent, check_table_file, endings
 from epitaxy.cli.terminal import stderr_console, usage_error
 from epitaxy.cli.wording import split_names
 from epitaxy.client.inputs.columns import Columns
@@ -165,7 +164,8 @@ def screen(
             {"--resume": resume, "--restart": restart},
             "belongs to a screening of everything; a search is repeated as it was, and finds its answers in the cache",
         )
-        check_search_out(out)
+        if out is not None:
+            check_table_file(out)
         check_refused_file(refused, out)
         written = tuple(path for path in (out, refused) if path is not None)
         columns = Columns.of(material or structure_column, id_column, tuple(split_names(known_columns)))
@@ -208,14 +208,11 @@ def screen(
 
 
 def _check_out(out: Path) -> None:
-    if not can_write(out) and not is_folder(out):
-        raise usage_error(f"--out {out}: the name of the file must end in {endings()}, or have no ending for a folder")
-    if not out.absolute().parent.is_dir():
-        raise usage_error(f"--out {out}: the folder {out.parent} does not exist")
     if is_folder(out):
+        check_parent(out)
         check_part_folder(out)
-    elif out.is_dir():
-        raise usage_error(f"--out {out} is a folder")
+    else:
+        check_table_file(out, ", or have no ending for a folder")
 
 
 def check_part_folder(out: Path) -> None:

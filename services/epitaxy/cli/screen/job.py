@@ -4,7 +4,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from epitaxy.cli.conditions import ConditionPlan
 from epitaxy.cli.inputs import print_reading
 from epitaxy.cli.refused.table_file import write_refused
 from epitaxy.cli.screen.journal import Journal, JournalError
+from epitaxy.cli.screen.model_check import check_properties, exact_name, read_measurements, with_conditions
 from epitaxy.cli.screen.outcome import OutcomeTally
 from epitaxy.cli.screen.part_writer import STRUCTURES_A_PART
 from epitaxy.cli.screen.parts import MANIFEST, PartFolder
 from epitaxy.cli.screen.progress import show_progress
-from epitaxy.cli.screen.ranking import Measurements, Ranking
+from epitaxy.cli.screen.ranking import Ranking
 from epitaxy.cli.screen.stores import AnswerStore, PartStore, TableStore
 from epitaxy.cli.terminal import stdout_console, usage_error
 from epitaxy.cli.wording import describe
@@ -96,12 +97,12 @@ class ScreenJob:
     def run(self) -> int:
         """Runs the screening and returns the exit code. Raises EpitaxyClientError if the model does not exist."""
         card = self._client.get_model(self._plan.model)
-        self._read_conditions(card)
+        self._inventory = with_conditions(self._inventory, self._plan.conditions, card)
         ranking = self._ranking(card)
-        measured = self._measured(ranking)
+        measured = None if ranking is None else read_measurements(self._plan.measured, ranking.property_name)
         store = self._open_store(card)
         try:
-            self._screen(store, _exact_name(card))
+            self._screen(store, exact_name(card))
             tally = OutcomeTally(keeps_errors=self._plan.refused is not None)
             n_rows = store.write(tally, ranking)
             n_refused = self._write_refused(tally)
@@ -139,11 +140,6 @@ class ScreenJob:
                 self._n_screened += len(answers)
                 progress.advance(len(answers))
         self._screening_seconds = time.monotonic() - began
-
-    def _read_conditions(self, card: ModelCard) -> None:
-        columns = self._plan.conditions.columns_for(card)
-        if columns:
-            self._inventory = replace(self._inventory, columns=replace(self._inventory.columns, conditions=columns))
 
     def _missing_inputs(self, store: AnswerStore) -> Iterator[InputItem | InputBlock]:
         """Inputs without an answer; crystals of Parquet tables in blocks."""
@@ -203,11 +199,9 @@ class ScreenJob:
 
     def _ranking(self, card: ModelCard) -> Ranking | None:
         """Makes the ranking that was asked for. Fails early if the model lacks a property."""
-        plan, offered = self._plan, [part.name for part in card.properties]
-        wanted = list(plan.properties) or offered
-        missing = [name for name in wanted if name not in offered]
-        if missing:
-            raise usage_error(f"model {card.name} has no property {missing[0]}; it has {', '.join(offered)}")
+        plan = self._plan
+        check_properties(plan.properties, card)
+        wanted = list(plan.properties) or [part.name for part in card.properties]
         if plan.top is None:
             return None
         if plan.sort is not None and plan.sort not in wanted:
@@ -216,14 +210,6 @@ class ScreenJob:
         theory = next(part.level_of_theory for part in card.properties if part.name == chosen)
         return Ranking(chosen, plan.top, ascending=plan.ascending, level_of_theory=theory)
 
-    def _measured(self, ranking: Ranking | None) -> Measurements | None:
-        if self._plan.measured is None or ranking is None:
-            return None
-        try:
-            return Measurements.read(self._plan.measured, ranking.property_name)
-        except ValueError as error:
-            raise usage_error(f"--measured: {error}") from None
-
 
 def _missing_of(block: InputBlock, store: AnswerStore) -> Iterator[InputItem | InputBlock]:
     are_missing = [index not in store for index in range(block.start, block.start + len(block))]
@@ -231,11 +217,6 @@ def _missing_of(block: InputBlock, store: AnswerStore) -> Iterator[InputItem | I
         yield block
     elif any(are_missing):
         yield from (item for item, is_missing in zip(block.items(), are_missing, strict=True) if is_missing)
-
-
-def _exact_name(card: ModelCard) -> str | None:
-    """Name and version of the model: an alias may move to another version during a long screening."""
-    return f"{card.name}:{card.version}" if card.name and card.version else None
 
 
 def _resume_command() -> str:

@@ -4,7 +4,7 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -13,11 +13,12 @@ from epitaxy.cli import exit_codes
 from epitaxy.cli.conditions import ConditionPlan
 from epitaxy.cli.inputs import print_reading
 from epitaxy.cli.refused.table_file import write_refused
+from epitaxy.cli.screen.model_check import check_properties, exact_name, read_measurements, with_conditions
 from epitaxy.cli.screen.outcome import OutcomeTally
 from epitaxy.cli.screen.ranking import Measurements, ranking_table
 from epitaxy.cli.screen.search_plan import SearchPlan
 from epitaxy.cli.screen.table_file import write_table
-from epitaxy.cli.terminal import print_object, stdout_console, usage_error
+from epitaxy.cli.terminal import print_object, stdout_console
 from epitaxy.cli.wording import describe
 from epitaxy.client import CandidateFate, Client, EpitaxyClientError, ModelCard, ScreenResult, SearchProgress, SearchRun
 from epitaxy.client.errors import InvalidRequestError
@@ -76,11 +77,9 @@ class SearchJob:
         """Runs the search and returns the exit code. Raises EpitaxyClientError if the model does not exist."""
         card = self._client.get_model(self._question.model)
         self._plan = self._plan.of_model(card)
-        self._check_properties(card)
-        columns = self._question.conditions.columns_for(card)
-        if columns:
-            self._inventory = replace(self._inventory, columns=replace(self._inventory.columns, conditions=columns))
-        measured = self._measured()
+        check_properties(self._question.properties, card)
+        self._inventory = with_conditions(self._inventory, self._question.conditions, card)
+        measured = read_measurements(self._files.measured, self._plan.goal.property)
         try:
             with self._open(card) as run:
                 self._follow(run)
@@ -105,8 +104,7 @@ class SearchJob:
             self._items(),
             plan.best,
             plan.goal,
-            # An alias may move to another version during a long search.
-            f"{card.name}:{card.version}" if card.name and card.version else None,
+            exact_name(card),
             where=plan.where,
             recall=plan.recall,
             in_domain=plan.in_domain,
@@ -201,20 +199,6 @@ class SearchJob:
         elapsed = time.monotonic() - self._began
         self._tally.print(console, summary.n_candidates, elapsed, elapsed)
         print_reading(console, self._log.n_ignored, self._log.ignored, self._log.notes)
-
-    def _check_properties(self, card: ModelCard) -> None:
-        offered = [part.name for part in card.properties]
-        missing = [name for name in self._question.properties if name not in offered]
-        if missing:
-            raise usage_error(f"model {card.name} has no property {missing[0]}; it has {', '.join(offered)}")
-
-    def _measured(self) -> Measurements | None:
-        if self._files.measured is None:
-            return None
-        try:
-            return Measurements.read(self._files.measured, self._plan.goal.property)
-        except ValueError as error:
-            raise usage_error(f"--measured: {error}") from None
 
 
 def _fate_of(run: SearchRun, candidate: str) -> CandidateFate:

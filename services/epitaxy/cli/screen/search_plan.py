@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from epitaxy.cli.screen.table_file import can_write, endings
 from epitaxy.cli.terminal import usage_error
 from epitaxy.client import Goal, InvalidRequestError, ModelCard, Where
 from epitaxy.client.searching.order import DEFAULT_RECALL
@@ -153,18 +151,6 @@ def check_none_of(given: dict[str, bool], why: str) -> None:
     for option, is_given in given.items():
         if is_given:
             raise usage_error(f"{option} {why}")
-
-
-def check_search_out(out: Path | None) -> None:
-    """Raises typer.Exit if the table of the best could not be written."""
-    if out is None:
-        return
-    if not can_write(out):
-        raise usage_error(f"--out {out}: the name of the file must end in {endings()}")
-    if not out.absolute().parent.is_dir():
-        raise usage_error(f"--out {out}: the folder {out.parent} does not exist")
-    if out.is_dir():
-        raise usage_error(f"--out {out} is a folder")
 
 
 def _full_name(option: str, name: str, card: ModelCard) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
+from epitaxy.cli.terminal import usage_error
 from epitaxy.client.screening.rows import COLUMNS, FLOAT_COLUMNS, Row
 
 _ROWS_A_GROUP = 50_000
@@ -21,6 +22,21 @@ def can_write(path: Path) -> bool:
 def endings() -> str:
     """The endings that have a writer, as text for a message."""
     return ", ".join(_WRITERS)
+
+
+def check_table_file(out: Path, otherwise: str = "") -> None:
+    """Raises typer.Exit if the table could not be written there; ``otherwise`` says what else the name may be."""
+    if not can_write(out):
+        raise usage_error(f"--out {out}: the name of the file must end in {endings()}{otherwise}")
+    check_parent(out)
+    if out.is_dir():
+        raise usage_error(f"--out {out} is a folder")
+
+
+def check_parent(out: Path) -> None:
+    """Raises typer.Exit if there is no folder to write into."""
+    if not out.absolute().parent.is_dir():
+        raise usage_error(f"--out {out}: the folder {out.parent} does not exist")
 
 
 def write_table(path: Path, rows: Iterable[Row]) -> int:

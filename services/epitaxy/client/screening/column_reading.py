@@ -7,15 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epitaxy.answers.from_items import columns_of
-from epitaxy.api.common.v1 import model_pb2, review_pb2, structure_pb2
+from epitaxy.answers.verdicts import DOMAIN_NAMES, REVIEW_NAMES
+from epitaxy.api.common.v1 import model_pb2, structure_pb2
 from epitaxy.api.prediction.v1 import columns_pb2, prediction_pb2
 from epitaxy.client.inputs.item import InputItem
 from epitaxy.client.reading import fidelity_name, read_calibration
 from epitaxy.client.results import ItemError
 from epitaxy.client.screening.columns import Findings, ModelName, PropertyColumns, ScreenColumns
-
-_VERDICTS = {number: name.removeprefix("DOMAIN_VERDICT_") for name, number in prediction_pb2.DomainVerdict.items()}
-_REVIEWS = {number: name.removeprefix("REVIEW_VERDICT_") for name, number in review_pb2.ReviewVerdict.items()}
 
 
 def read_columns(block: prediction_pb2.ResultBlock, ids: Sequence[str], indices: NDArray[np.int64]) -> ScreenColumns:
@@ -47,8 +45,8 @@ def read_columns(block: prediction_pb2.ResultBlock, ids: Sequence[str], indices:
         notes=_findings(columns.notes),
         errors=_findings(columns.errors),
         model=model,
-        verdict_names=_VERDICTS,
-        review_names=_REVIEWS,
+        verdict_names=DOMAIN_NAMES,
+        review_names=REVIEW_NAMES,
     )
 
 

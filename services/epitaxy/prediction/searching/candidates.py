@@ -12,6 +12,7 @@ from epitaxy.prediction.intake.items import TEXT_FIELDS
 from epitaxy.prediction.searching.sketch import UNKNOWN, Sketch, sketch_text
 from epitaxy_models.errors import InvalidMaterialError
 from epitaxy_models.search import CandidateColumns
+from epitaxy_models.search.columns import offsets_of
 
 
 def read_candidates(block: search_pb2.CandidateBlock) -> CandidateColumns:
@@ -29,7 +30,7 @@ def _read_columns(columns: search_pb2.CandidateColumns) -> CandidateColumns:
         return CandidateColumns(
             np.frombuffer(columns.atomic_numbers, dtype=np.uint8),
             np.frombuffer(columns.amounts, dtype="<f4"),
-            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            offsets_of(counts),
             np.frombuffer(columns.volumes, dtype="<f8") if columns.volumes else np.full(n, np.nan),
             np.where(n_sites > 0, n_sites, np.float32(np.nan)) if columns.n_sites else np.full(n, np.nan, np.float32),
         )
@@ -56,7 +57,7 @@ def _of_sketches(sketches: Sequence[Sketch]) -> CandidateColumns:
     return CandidateColumns(
         np.array(list(chain.from_iterable(sketch.amounts for sketch in sketches)), dtype=np.uint8),
         np.array(list(_amounts(sketches)), dtype=np.float32),
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        offsets_of(counts),
         np.array([sketch.volume for sketch in sketches], dtype=np.float64),
         np.array([sketch.n_sites for sketch in sketches], dtype=np.float32),
     )
@@ -73,7 +74,7 @@ def _joined(parts: Sequence[CandidateColumns]) -> CandidateColumns:
     return CandidateColumns(
         np.concatenate([np.zeros(0, dtype=np.uint8), *(part.atomic_numbers for part in parts)]),
         np.concatenate([np.zeros(0, dtype=np.float32), *(part.amounts for part in parts)]),
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        offsets_of(counts),
         np.concatenate([np.zeros(0), *(part.volumes for part in parts)]),
         np.concatenate([np.zeros(0, dtype=np.float32), *(part.n_sites for part in parts)]),
     )
