@@ -65,7 +65,10 @@ WATCHFUL_TESTS := $(filter-out $(CALM_TESTS) tests/unit/services %.py %__pycache
 WATCHFUL_FILES := tests/unit/services/cli/screen/test_resume.py tests/integration/datasets/test_fetch_optimade.py
 STACK_TESTS := tests/deploy/observability/test_expressions.py tests/integration/pretraining/test_molecule_substrate.py \
   $(addprefix tests/integration/,campaigns screening stack tenants)
-PYTEST := $(BIN)/python -m pytest -q
+PYTEST := $(BIN)/python -m pytest -q --durations 15 --durations-min 5
+# A test that watches a clock or starts the stack may lose against other load: it is tried once more and named.
+# Such a test is still to be repaired.
+SECOND_TRY := --reruns 1 --reruns-delay 3 -r fEsxXR
 # Two lanes, each with its output in one piece at the end of each part. What only takes time gives way to what watches
 # clocks and to what starts the stack, of which there is one at a time.
 test: install-dev redis prometheus ## Everything that CI runs
@@ -75,10 +78,10 @@ calm-tests: kernels check check-generated
 	OMP_NUM_THREADS=1 nice -n 10 $(PYTEST) -n 2 --dist loadfile -m "not stack and not pretraining" $(CALM_TESTS) $(addprefix --ignore ,$(WATCHFUL_FILES))
 
 watchful-tests: kernels
-	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile $(WATCHFUL_TESTS) $(WATCHFUL_FILES)
+	OMP_NUM_THREADS=1 $(PYTEST) $(SECOND_TRY) -n 2 --dist loadfile $(WATCHFUL_TESTS) $(WATCHFUL_FILES)
 
 stack-tests: watchful-tests
-	$(PYTEST) $(STACK_TESTS)
+	$(PYTEST) $(SECOND_TRY) $(STACK_TESTS)
 
 test-deploy: install-dev prometheus ## The chart, images, rules and dashboards (without the running stack)
 	$(PYTEST) -m "not stack" tests/deploy
