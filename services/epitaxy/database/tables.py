@@ -207,8 +207,9 @@ def _use_write_ahead_log(connection: Any) -> None:
     while True:
         try:
             return connection.execute("PRAGMA journal_mode=WAL").close()  # type: ignore[no-any-return]
-        except sqlite3.OperationalError:
-            if time.monotonic() >= limit:
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+            if not is_busy or time.monotonic() >= limit:
                 raise
         time.sleep(_RETRY_SECONDS)
 

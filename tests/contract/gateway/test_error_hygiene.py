@@ -41,7 +41,7 @@ def everything_in(error):
     ],
 )
 async def test_text_of_the_runtime_never_reaches_a_caller(start_edge, backend, code, seen):
-    edge = await start_edge(chunk_retries=0)
+    edge = await start_edge(chunk_retries=0, chunk_patience_seconds=1)
     backend.always["s0"] = (code, LEAKY)
     error = await failed_predict(edge)
     assert error.code() is seen
@@ -66,7 +66,7 @@ async def test_a_gateway_that_upstream_refuses_is_no_fault_of_the_caller(edge, b
 
 
 async def test_an_unreachable_upstream_is_unavailable_without_its_address(start_edge, unused_tcp_port):
-    edge = await start_edge(upstream=f"127.0.0.1:{unused_tcp_port}", chunk_retries=1)
+    edge = await start_edge(upstream=f"127.0.0.1:{unused_tcp_port}", chunk_patience_seconds=1)
     error = await failed_predict(edge)
     assert error.code() is grpc.StatusCode.UNAVAILABLE
     assert str(unused_tcp_port) not in everything_in(error)

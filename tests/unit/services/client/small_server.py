@@ -89,16 +89,18 @@ class SmallServicer(
         reader = asyncio.create_task(self._read(requests, answers, context))
         counts: Counter[str] = Counter()
         n_answered = 0
-        while (block := await answers.get()) is not None:
-            n_answered += 1
-            counts["answered"] += sum(result.HasField("prediction") for result in block.results)
-            counts["answered"] += block.columns.outcomes.count(b"\0")
-            if self._must_drop(n_answered):
-                reader.cancel()
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "going away")
-            if not self.faults.is_mute:
-                yield prediction_pb2.ScreenResponse(results=block)
-        await reader
+        try:
+            while (block := await answers.get()) is not None:
+                n_answered += 1
+                counts["answered"] += sum(result.HasField("prediction") for result in block.results)
+                counts["answered"] += block.columns.outcomes.count(b"\0")
+                if self._must_drop(n_answered):
+                    await context.abort(grpc.StatusCode.UNAVAILABLE, "going away")
+                if not self.faults.is_mute:
+                    yield prediction_pb2.ScreenResponse(results=block)
+            await reader
+        finally:
+            reader.cancel()
         summary = prediction_pb2.ScreenSummary(counts=prediction_pb2.OutcomeCounts(**counts))
         yield prediction_pb2.ScreenResponse(summary=summary)
 
@@ -324,9 +326,18 @@ def in_thread(server: AbstractAsyncContextManager[T]) -> Iterator[T]:
         yield asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
     finally:
         asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result()
+        asyncio.run_coroutine_threadsafe(_end_all_others(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def _end_all_others() -> None:
+    """Ends what calls that were broken off have left: a task that outlives its loop fails some later test."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def serving_in_thread(
